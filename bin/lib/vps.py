@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""VPS look-alikes on this machine: podman containers with systemd, SSH with root's key, and nothing else.
+
+    vps.py up NAME [--debian 12|13] [--publish 8443:443 ...]   make it (or leave it as it is) and print its facts as JSON
+    vps.py down NAME...                                       remove it and everything in it
+    vps.py list                                               one JSON object a host
+    vps.py image --debian 12|13                               build the image only
+
+A host has what a provider's Debian image has: systemd, sshd, python3, CA certificates; its SSH host keys are its own.
+The images come from this machine's own APT configuration, so no image registry is needed.
+Run it through `bin/lib/cgroup2`, as root.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+SUITES = {"12": "bookworm", "13": "trixie"}
+PACKAGES = (
+    "systemd,systemd-sysv,dbus,libpam-systemd,python3,ca-certificates,iproute2,openssh-server,"
+    "apt-utils,less,nano,procps,cron,tzdata"
+)
+STATE = Path(__file__).resolve().parents[2] / ".slipway"
+BOOT_SECONDS = 60
+
+
+def run(*command: str, stdin: str | None = None, check: bool = True) -> str:
+    """Run COMMAND and return its standard output; on failure show its error output and exit."""
+    done = subprocess.run(command, input=stdin, text=True, capture_output=True, check=False)
+    if check and done.returncode:
+        sys.exit(f"vps: {' '.join(command[:4])} … failed ({done.returncode}):\n{done.stderr.strip()[-3000:]}")
+    return done.stdout
+
+
+def apt_sources(suite: str) -> str:
+    """Return sources.list lines for SUITE from this machine's APT configuration ('' lets mmdebstrap choose)."""
+    rows = run("apt-get", "indextargets", "--format", "$(ORIGIN)|$(CODENAME)|$(REPO_URI)", "Created-By: Packages")
+    uris: dict[bool, str] = {}
+    for origin, codename, uri in (row.split("|") for row in sorted(set(rows.splitlines()))):
+        if origin == "Debian" and "-backports" not in codename:
+            uris.setdefault(codename.endswith("-security"), uri)
+    if False not in uris:
+        return ""
+    lines = [f"deb {uris[False]} {suite} main", f"deb {uris[False]} {suite}-updates main"]
+    if True in uris:
+        lines.append(f"deb {uris[True]} {suite}-security main")
+    return "\n".join(lines) + "\n"
+
+
+def image(debian: str) -> str:
+    """Build the image of a Debian release unless it exists already; return its name."""
+    suite, sources = SUITES[debian], apt_sources(SUITES[debian])
+    authorities = sorted(Path("/usr/local/share/ca-certificates").glob("*.crt"))
+    recipe = hashlib.sha256(Path(__file__).read_bytes() + sources.encode())
+    for authority in authorities:
+        recipe.update(authority.read_bytes())
+    name = f"localhost/slipway-vps:debian{debian}-{recipe.hexdigest()[:12]}"
+    if subprocess.run(["podman", "image", "exists", name], check=False).returncode == 0:
+        return name
+    print(f"vps: building the Debian {debian} image (once, about 30 s)", file=sys.stderr)
+    STATE.mkdir(exist_ok=True)
+    tar = STATE / f"debian{debian}.tar"
+    command = ["mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", "--aptopt=Apt::Install-Recommends \"false\""]
+    for authority in authorities:
+        command.append(f"--customize-hook=copy-in {authority} /usr/local/share/ca-certificates")
+    command += [
+        "--customize-hook=chroot $1 update-ca-certificates",
+        # Units that a container can't run; a VPS has them, nothing of ours needs them.
+        "--customize-hook=chroot $1 systemctl mask systemd-modules-load.service systemd-udevd.service "
+        "systemd-networkd-wait-online.service systemd-logind.service getty.target console-getty.service",
+        # Every host makes its own SSH host keys at its first boot, as cloud-init does.
+        "--customize-hook=rm -f $1/etc/ssh/ssh_host_*",
+        "--customize-hook=mkdir -p $1/etc/systemd/system/ssh.service.d",
+        "--customize-hook=printf '[Service]\\nExecStartPre=\\nExecStartPre=/usr/bin/ssh-keygen -A\\n"
+        "ExecStartPre=/usr/sbin/sshd -t\\n' >$1/etc/systemd/system/ssh.service.d/host-keys.conf",
+        "--customize-hook=mkdir -m 0700 -p $1/root/.ssh",
+        suite,
+        str(tar),
+    ]
+    if sources:
+        command.append("-")
+    run(*command, stdin=sources or None)
+    run("podman", "import", "--quiet", "--change", "CMD [\"/lib/systemd/systemd\"]",
+        "--change", "STOPSIGNAL SIGRTMIN+3", str(tar), name)  # fmt: skip
+    tar.unlink()
+    for old in run("podman", "images", "--format", "{{.Repository}}:{{.Tag}}").split():
+        if old.startswith(f"localhost/slipway-vps:debian{debian}-") and old != name:
+            run("podman", "rmi", old, check=False)
+    return name
+
+
+def key() -> Path:
+    """Return the private SSH key that opens every look-alike, made at the first call."""
+    path = STATE / "id_ed25519"
+    if not path.exists():
+        STATE.mkdir(exist_ok=True)
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "slipway", "-f", str(path))
+    return path
+
+
+def facts(container: str) -> dict[str, object]:
+    """Return name, address, SSH key, known_hosts file and published ports of a running host."""
+    inspected = json.loads(run("podman", "inspect", container))[0]
+    network = inspected["NetworkSettings"]
+    address = network["IPAddress"] or next(iter(network["Networks"].values()))["IPAddress"]
+    ports = {inside.split("/")[0]: int(outside[0]["HostPort"])
+             for inside, outside in (network.get("Ports") or {}).items() if outside}  # fmt: skip
+    known_hosts = STATE / f"known_hosts.{container}"
+    return {
+        "name": container,
+        "debian": inspected["Config"]["Labels"]["slipway.debian"],
+        "address": address,
+        "key": str(key()),
+        "known_hosts": str(known_hosts),
+        "ports": ports,
+    }
+
+
+def wait_until_up(container: str) -> None:
+    """Wait until sshd of CONTAINER listens; exit with its state after BOOT_SECONDS."""
+    deadline = time.monotonic() + BOOT_SECONDS
+    while time.monotonic() < deadline:
+        listening = subprocess.run(
+            ["podman", "exec", container, "systemctl", "is-active", "--quiet", "ssh.service"],
+            capture_output=True, check=False,
+        ).returncode == 0  # fmt: skip
+        if listening:
+            return
+        time.sleep(0.2)
+    print(run("podman", "exec", container, "systemctl", "list-units", "--failed", check=False), file=sys.stderr)
+    sys.exit(f"vps: {container} did not come up within {BOOT_SECONDS} s")
+
+
+def up(container: str, debian: str, publish: list[str], volumes: list[str]) -> dict[str, object]:
+    """Make the host unless it exists, start it, trust its host keys, and return its facts."""
+    name = image(debian)
+    if subprocess.run(["podman", "container", "exists", container], check=False).returncode:
+        command = ["podman", "run", "--detach", "--name", container, "--hostname", container.replace("_", "-"),
+                   "--privileged", "--systemd=always", "--label", "slipway=1", "--label", f"slipway.debian={debian}"]  # fmt: skip
+        for pair in publish:
+            command += ["--publish", f"127.0.0.1:{pair}"]
+        for volume in volumes:
+            command += ["--volume", volume]
+        run(*command, name)
+        run("podman", "exec", "--interactive", container, "sh", "-c",
+            "cat >/root/.ssh/authorized_keys", stdin=key().with_suffix(".pub").read_text())  # fmt: skip
+    else:
+        run("podman", "start", container)
+    wait_until_up(container)
+    host = facts(container)
+    keys = run("podman", "exec", container, "sh", "-c", "cat /etc/ssh/ssh_host_*_key.pub").splitlines()
+    Path(str(host["known_hosts"])).write_text("".join(f"{host['address']} {line}\n" for line in keys))
+    return host
+
+
+def down(containers: list[str]) -> None:
+    """Remove the hosts named, with their volumes; one that does not exist is no error."""
+    for container in containers:
+        run("podman", "rm", "--force", "--ignore", "--volumes", "--time", "2", container)
+        (STATE / f"known_hosts.{container}").unlink(missing_ok=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("up")
+    one.add_argument("name")
+    one.add_argument("--debian", choices=sorted(SUITES), default="12")
+    one.add_argument("--publish", action="append", default=[])
+    one.add_argument("--volume", action="append", default=[])
+    commands.add_parser("down").add_argument("names", nargs="+")
+    commands.add_parser("list")
+    commands.add_parser("image").add_argument("--debian", choices=sorted(SUITES), default="12")
+    asked = parser.parse_args()
+    if os.geteuid() or not shutil.which("podman"):
+        sys.exit("vps: needs root and podman")
+    STATE.mkdir(exist_ok=True)
+    with (STATE / "vps.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two calls at once must not build one image twice
+        if asked.command == "image":
+            print(image(asked.debian))
+        elif asked.command == "up":
+            print(json.dumps(up(asked.name, asked.debian, asked.publish, asked.volume)))
+        elif asked.command == "down":
+            down(asked.names)
+        else:
+            names = run("podman", "ps", "--filter", "label=slipway=1", "--format", "{{.Names}}").split()
+            for name in names:
+                print(json.dumps(facts(name)))
+
+
+if __name__ == "__main__":
+    main()
