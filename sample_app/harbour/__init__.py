@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Response, current_app
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from . import assets, board, cli, errors, health, logs, schema
@@ -52,8 +52,6 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
 
 
 def _add_headers(response: Response) -> Response:
-    from flask import current_app
-
     headers = response.headers
     headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
     headers.setdefault("X-Content-Type-Options", "nosniff")

@@ -15,7 +15,7 @@ from .models import PortCall, Ship, utc_now
 
 # name, flag, origin, destination, berth, cargo, note, hours from now to arrival, hours of stay (None: open)
 FLEET = (
-    ("Northern Light", "NO", "Bergen", None, "Slip 1", "Hull survey and repaint", "Cradle 2, winch watch set", -6, None),
+    ("Northern Light", "NO", "Bergen", None, "Slip 1", "Hull survey, repaint", "Cradle 2, winch watch set", -6, None),
     ("Santa Isabel", "PT", "Porto", "Rotterdam", "North Quay 1", "Cork and wine, 640 t", "", -4, 9),
     ("Blue Heron", "NL", "Vlissingen", "Esbjerg", "North Quay 2", "Containers, 212 TEU", "Reefer plugs in use", -3, 6),
     ("Aurora Borealis", "IS", "Reykjavík", "Hull", "East Quay 1", "Frozen cod, 380 t", "", -2, 20),

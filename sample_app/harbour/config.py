@@ -53,9 +53,7 @@ def from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
         "SECRET_KEY": read("SECRET_KEY", _secret_key),
         "SQLALCHEMY_DATABASE_URI": url,
         "UPLOAD_FOLDER": read("UPLOAD_FOLDER", str, "uploads"),
-        "MAX_CONTENT_LENGTH": read(
-            "MAX_CONTENT_LENGTH", _whole_number(1024, 1024**3), str(DEFAULT_MAX_CONTENT_LENGTH)
-        ),
+        "MAX_CONTENT_LENGTH": read("MAX_CONTENT_LENGTH", _whole_number(1024, 1024**3), str(DEFAULT_MAX_CONTENT_LENGTH)),
         "PROXY_HOPS": read("PROXY_HOPS", _whole_number(0, 10), "0"),
         "LOG_LEVEL": read("LOG_LEVEL", _log_level, "INFO"),
         "RELEASE_ID": read("RELEASE_ID", _header_value),

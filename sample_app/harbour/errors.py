@@ -49,7 +49,8 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 
 
 def _csrf_error(error: CSRFError) -> ResponseReturnValue:
-    return page(400, f"The form could not be trusted ({error.description.rstrip('.')}). Load the page again and resend.")
+    reason = error.description.rstrip(".")
+    return page(400, f"The form could not be trusted ({reason}). Load the page again and resend.")
 
 
 def _database_error(error: Exception) -> ResponseReturnValue:

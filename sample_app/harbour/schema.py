@@ -39,7 +39,8 @@ def init_app(app: Flask) -> None:
     """Read the migrations once, at start. They are files: no database is needed."""
     script = ScriptDirectory(str(DIRECTORY))
     head = script.get_current_head()
-    assert head is not None, f"{DIRECTORY} has no migration"
+    if head is None:
+        raise RuntimeError(f"{DIRECTORY} has no migration")
     revisions = frozenset(revision.revision for revision in script.walk_revisions())
     app.extensions["harbour_revisions"] = KnownRevisions(head, revisions)
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 
@@ -57,7 +56,7 @@ def store(upload: FileStorage) -> Document:
     part = folder() / f".{stored_name}.part"
     try:
         part.write_bytes(content)
-        os.replace(part, folder() / stored_name)
+        part.replace(folder() / stored_name)
     finally:
         part.unlink(missing_ok=True)
     return Document(

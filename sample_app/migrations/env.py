@@ -17,6 +17,7 @@ LOCK_TIMEOUT = "5s"  # a migration that cannot have its lock fails, rather than 
 ADVISORY_LOCK = 0x48415242  # "HARB": of two upgrades at once, the second waits and then finds nothing left to do
 
 logging.getLogger("alembic").setLevel(logging.INFO)
+logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
 
 
 def run_offline() -> None:

@@ -18,6 +18,7 @@ from ..places import BERTHS, COUNTRIES
 
 OLDEST_ENTRY = timedelta(days=31)
 FURTHEST_ENTRY = timedelta(days=31)
+LONGEST_STAY = timedelta(days=365)
 
 
 def tidy(text: str | None) -> str:
@@ -62,9 +63,9 @@ class ArrivalForm(FlaskForm):
             raise ValidationError("The arrival must lie within a month of today.")
 
     def validate_departs_at(self, field: Field) -> None:
-        if field.data and self.arrived_at.data:
-            if not self.arrived_at.data < field.data <= self.arrived_at.data + timedelta(days=365):
-                raise ValidationError("The departure must be after the arrival, and within a year of it.")
+        arrival = self.arrived_at.data
+        if arrival and field.data and not arrival < field.data <= arrival + LONGEST_STAY:
+            raise ValidationError("The departure must be after the arrival, and within a year of it.")
 
     def validate_destination(self, field: Field) -> None:
         if field.data and not self.departs_at.data:

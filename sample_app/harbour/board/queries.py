@@ -87,7 +87,7 @@ def last_arrivals(ships: Sequence[Ship]) -> dict[int, datetime]:
         .where(PortCall.ship_id.in_([ship.id for ship in ships]))
         .group_by(PortCall.ship_id)
     )
-    return {ship_id: moment for ship_id, moment in db.session.execute(query)}
+    return dict(db.session.execute(query).tuples().all())
 
 
 def find_or_add_ship(name: str, flag: str) -> Ship:

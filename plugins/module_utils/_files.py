@@ -1,0 +1,261 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Bring many files, folders and links to a wanted state at once, or leave all of them as they were.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import base64
+import fnmatch
+import grp
+import json
+import os
+import pwd
+import stat
+import subprocess
+import tempfile
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+HIDDEN = "(contents hidden: not readable by everybody)\n"
+
+
+class FilesError(RuntimeError):
+    """A file can't be brought to its state; the message is for the user."""
+
+
+def pack(entries: Iterable[dict[str, object]]) -> str:
+    """Return ENTRIES as one short text that shows none of their contents in a log."""
+    return base64.b64encode(zlib.compress(json.dumps(list(entries)).encode())).decode()
+
+
+def unpack(payload: str) -> list[dict[str, str]]:
+    """Return the entries that `pack` packed."""
+    entries: list[dict[str, str]] = json.loads(zlib.decompress(base64.b64decode(payload)))
+    return entries
+
+
+@dataclass
+class Entry:
+    """One wanted file, folder, link or absence. MODE is octal text; contents are UTF-8."""
+
+    dest: str
+    state: str = "file"
+    content: str = ""
+    mode: str = ""
+    owner: str = "root"
+    group: str = "root"
+    to: str = ""
+
+    @property
+    def bits(self) -> int:
+        return int(self.mode or ("0755" if self.state == "directory" else "0644"), 8)
+
+    @property
+    def uid(self) -> int:
+        try:
+            return pwd.getpwnam(self.owner).pw_uid
+        except KeyError:
+            raise FilesError(f"{self.dest}: there is no user '{self.owner}' on the host") from None
+
+    @property
+    def gid(self) -> int:
+        try:
+            return grp.getgrnam(self.group).gr_gid
+        except KeyError:
+            raise FilesError(f"{self.dest}: there is no group '{self.group}' on the host") from None
+
+    def attributes_differ(self, found: os.stat_result) -> bool:
+        return stat.S_IMODE(found.st_mode) != self.bits or (found.st_uid, found.st_gid) != (self.uid, self.gid)
+
+
+@dataclass
+class Before:
+    """What stood at a path before it was changed; enough to put it back."""
+
+    path: Path
+    kind: str  # absent, file, link, directory
+    content: bytes = b""
+    status: os.stat_result | None = None
+    target: str = ""
+
+    @classmethod
+    def of(cls, path: Path) -> Before:
+        """Read what stands at PATH. Raises FilesError for devices, sockets and pipes."""
+        try:
+            status = path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return cls(path, "absent")
+        if stat.S_ISLNK(status.st_mode):
+            return cls(path, "link", target=str(path.readlink()))
+        if stat.S_ISDIR(status.st_mode):
+            return cls(path, "directory", status=status)
+        if stat.S_ISREG(status.st_mode):
+            return cls(path, "file", path.read_bytes(), status)
+        raise FilesError(f"{path} is neither a file, a folder nor a link: move it away")
+
+    def restore(self) -> None:
+        """Put back what stood there."""
+        if self.kind == "directory":
+            if self.status:
+                os.chown(self.path, self.status.st_uid, self.status.st_gid)
+                self.path.chmod(stat.S_IMODE(self.status.st_mode))
+            return
+        if self.kind == "absent":
+            if self.path.is_dir() and not self.path.is_symlink():
+                self.path.rmdir()
+            else:
+                self.path.unlink(missing_ok=True)
+        elif self.kind == "link":
+            link(self.path, self.target)
+        elif self.status:
+            write(self.path, self.content, self.status.st_mode & 0o7777, self.status.st_uid, self.status.st_gid)
+
+
+def write(path: Path, content: bytes, bits: int, uid: int, gid: int) -> None:
+    """Replace PATH atomically by a file with CONTENT, permission BITS and owner; nobody sees a half-written one."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as temporary:
+            temporary.write(content)
+            os.fchown(temporary.fileno(), uid, gid)
+            os.fchmod(temporary.fileno(), bits)
+            temporary.flush()
+            os.fsync(temporary.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def link(path: Path, target: str) -> None:
+    """Make PATH a symbolic link to TARGET, replacing a file or link atomically."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(target)
+    temporary.replace(path)
+
+
+class FileSet:
+    """A transaction over several paths: `apply`, then `validate`; `rollback` puts everything back."""
+
+    def __init__(self, check: bool = False) -> None:
+        self.check = check
+        self.changed: list[str] = []
+        self.diffs: list[dict[str, str]] = []
+        self._undo: list[Before] = []
+
+    def apply(self, entries: Iterable[Entry]) -> None:
+        """Bring every entry to its state, in order. Raises FilesError after putting everything back."""
+        try:
+            for entry in entries:
+                self._apply(entry)
+        except OSError as error:
+            self.rollback()
+            raise FilesError(f"{error.filename or ''}: {error.strerror}") from error
+        except FilesError:
+            self.rollback()
+            raise
+
+    def prune(self, folder: str, pattern: str, keep: set[str]) -> None:
+        """Remove the files in FOLDER that match the shell PATTERN and are not in KEEP."""
+        for path in sorted(Path(folder).glob("*")) if Path(folder).is_dir() else []:
+            if fnmatch.fnmatch(path.name, pattern) and str(path) not in keep and not path.is_dir():
+                self._apply(Entry(str(path), state="absent"))
+
+    def validate(self, command: Sequence[str]) -> None:
+        """Run COMMAND when something changed; when it fails put everything back and raise FilesError."""
+        if not command or not self.changed or self.check:
+            return
+        done = subprocess.run(list(command), capture_output=True, text=True, check=False)
+        if done.returncode:
+            self.rollback()
+            said = (done.stderr.strip() or done.stdout.strip())[-3000:]
+            raise FilesError(f"`{' '.join(command)}` refused the new files, so the old ones are back. It said:\n{said}")
+
+    def rollback(self) -> None:
+        """Put back all that was changed, last change first."""
+        while self._undo:
+            self._undo.pop().restore()
+        self.changed.clear()
+
+    def _apply(self, entry: Entry) -> None:
+        path, before = Path(entry.dest), Before.of(Path(entry.dest))
+        act = {"file": self._file, "directory": self._directory, "link": self._link, "absent": self._absent}[
+            entry.state
+        ]
+        action = act(entry, path, before)
+        if action is None:
+            return
+        self.changed.append(entry.dest)
+        self.diffs.append(describe(entry, before))
+        if not self.check:
+            self._undo.append(before)
+            action()
+
+    def _file(self, entry: Entry, path: Path, before: Before) -> Callable[[], None] | None:
+        wanted = entry.content.encode()
+        if before.kind == "directory":
+            raise FilesError(f"{path} is a folder, a file is wanted: move it away")
+        if self._same(entry, before, "file") and before.content == wanted:
+            return None
+        return lambda: write(path, wanted, entry.bits, entry.uid, entry.gid)
+
+    def _directory(self, entry: Entry, path: Path, before: Before) -> Callable[[], None] | None:
+        if before.kind == "link" and path.is_dir():
+            before = Before.of(path.resolve())
+        if before.kind not in ("absent", "directory"):
+            raise FilesError(f"{path} is a {before.kind}, a folder is wanted: move it away")
+        if self._same(entry, before, "directory"):
+            return None
+
+        def make() -> None:
+            path.mkdir(exist_ok=True)
+            os.chown(path, entry.uid, entry.gid)
+            path.chmod(entry.bits)
+
+        return make
+
+    def _link(self, entry: Entry, path: Path, before: Before) -> Callable[[], None] | None:
+        if before.kind == "directory":
+            raise FilesError(f"{path} is a folder, a link is wanted: move it away")
+        if before.kind == "link" and before.target == entry.to:
+            return None
+        return lambda: link(path, entry.to)
+
+    def _absent(self, entry: Entry, path: Path, before: Before) -> Callable[[], None] | None:
+        if before.kind == "directory":
+            raise FilesError(f"{path} is a folder: only files and links are removed")
+        return None if before.kind == "absent" else path.unlink
+
+    def _same(self, entry: Entry, before: Before, kind: str) -> bool:
+        if before.kind != kind or before.status is None:
+            return False
+        try:
+            return not entry.attributes_differ(before.status)
+        except FilesError:
+            if self.check:  # the user is made by a step that was only pretended
+                return False
+            raise
+
+
+def describe(entry: Entry, before: Before) -> dict[str, str]:
+    """Return the diff of one entry in Ansible's form; contents only if everybody may read the file."""
+    public = entry.state != "file" or entry.bits & 0o004
+
+    def old() -> str:
+        if before.kind == "file":
+            return before.content.decode(errors="replace") if public else HIDDEN
+        return {"link": f"link to {before.target}\n", "directory": "folder\n"}.get(before.kind, "")
+
+    new = {"file": entry.content if public else HIDDEN, "link": f"link to {entry.to}\n", "directory": "folder\n"}
+    header = {"before_header": entry.dest, "after_header": entry.dest}
+    after = new.get(entry.state, "")
+    if before.status is not None and entry.state in ("file", "directory") and old() == after:
+        mode = f"{stat.S_IMODE(before.status.st_mode):04o} {before.status.st_uid}:{before.status.st_gid}\n"
+        return header | {"before": mode, "after": f"{entry.bits:04o} {entry.owner}:{entry.group}\n"}
+    return header | {"before": old(), "after": after}

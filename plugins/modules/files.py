@@ -1,0 +1,142 @@
+#!/usr/bin/python
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The host's side of slipway.flask.files; the templates are rendered by the action plugin of the same name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: files
+short_description: Write many files, folders and links in one round trip, all or none
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+description:
+  - Renders templates on the controller and brings all files to their state in one module call.
+  - When an entry or O(validate) fails, everything is put back as it was.
+  - Files that not everybody may read show no contents in a diff.
+options:
+  files:
+    description:
+      - The wanted files, in order. A folder must stand before what is in it.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      dest:
+        description: Absolute path on the host.
+        type: path
+        required: true
+      state:
+        description: What is wanted at O(files[].dest).
+        type: str
+        choices: [file, directory, link, absent]
+        default: file
+      src:
+        description: Template, looked up like that of M(ansible.builtin.template).
+        type: str
+      content:
+        description: Contents, instead of O(files[].src).
+        type: str
+      vars:
+        description: Further variables for the template.
+        type: dict
+        default: {}
+      to:
+        description: Target of a link.
+        type: str
+      mode:
+        description: Octal permission bits as text.
+        type: str
+      owner:
+        description: Owning user.
+        type: str
+      group:
+        description: Owning group.
+        type: str
+  mode:
+    description: Default of O(files[].mode); V(0755) for folders and V(0644) for files when neither is set.
+    type: str
+  owner:
+    description: Default of O(files[].owner).
+    type: str
+    default: root
+  group:
+    description: Default of O(files[].group).
+    type: str
+    default: root
+  validate:
+    description: Command that must succeed after the files are written; run only if something changed.
+    type: list
+    elements: str
+    default: []
+  prune:
+    description: Folders in which matching files that are not in O(files) are removed.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      folder:
+        description: Absolute path of the folder.
+        type: path
+        required: true
+      pattern:
+        description: Shell pattern of the file names.
+        type: str
+        required: true
+"""
+
+EXAMPLES = r"""
+- name: Write nginx's configuration
+  slipway.flask.files:
+    files:
+      - {src: nginx.conf.j2, dest: /etc/nginx/nginx.conf}
+      - {dest: /etc/nginx/sites-enabled/default, state: absent}
+    validate: [nginx, -t]
+"""
+
+RETURN = r"""
+changed_files:
+  description: Paths that were changed, in order.
+  type: list
+  elements: str
+  returned: always
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._files import Entry, FilesError, FileSet, unpack
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "payload": {"type": "str", "required": True, "no_log": True},
+            "validate": {"type": "list", "elements": "str", "default": []},
+            "prune": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "folder": {"type": "path", "required": True},
+                    "pattern": {"type": "str", "required": True},
+                },
+            },
+        },
+        supports_check_mode=True,
+    )
+    entries = [Entry(**entry) for entry in unpack(module.params["payload"])]
+    files = FileSet(check=module.check_mode)
+    try:
+        files.apply(entries)
+        for place in module.params["prune"]:
+            files.prune(place["folder"], place["pattern"], {entry.dest for entry in entries})
+        files.validate(module.params["validate"])
+    except FilesError as error:
+        module.fail_json(msg=str(error), changed_files=[])
+    result: dict[str, object] = {"changed": bool(files.changed), "changed_files": files.changed}
+    if module._diff:
+        result["diff"] = files.diffs
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
