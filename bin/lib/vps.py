@@ -3,10 +3,10 @@
 # MIT License (see LICENSE)
 """VPS look-alikes on this machine: podman containers with systemd, SSH with root's key, and nothing else.
 
-    vps.py up NAME [--debian 12|13] [--publish 8443:443 ...]   make it (or leave it as it is) and print its facts as JSON
-    vps.py down NAME...                                       remove it and everything in it
-    vps.py list                                               one JSON object a host
-    vps.py image --debian 12|13                               build the image only
+    vps.py up NAME [--debian 12|13] [--publish 8443:443 ...]   make it (or leave it as it is); print its facts as JSON
+    vps.py down NAME...                                        remove it and everything in it
+    vps.py list                                                one JSON object a host
+    vps.py image --debian 12|13                                build the image only
 
 A host has what a provider's Debian image has: systemd, sshd, python3, CA certificates; its SSH host keys are its own.
 The images come from this machine's own APT configuration, so no image registry is needed.
@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import hashlib
+import inspect
 import json
 import os
 import shutil
@@ -62,7 +63,7 @@ def image(debian: str) -> str:
     """Build the image of a Debian release unless it exists already; return its name."""
     suite, sources = SUITES[debian], apt_sources(SUITES[debian])
     authorities = sorted(Path("/usr/local/share/ca-certificates").glob("*.crt"))
-    recipe = hashlib.sha256(Path(__file__).read_bytes() + sources.encode())
+    recipe = hashlib.sha256((inspect.getsource(image) + PACKAGES + sources).encode())
     for authority in authorities:
         recipe.update(authority.read_bytes())
     name = f"localhost/slipway-vps:debian{debian}-{recipe.hexdigest()[:12]}"
@@ -71,7 +72,7 @@ def image(debian: str) -> str:
     print(f"vps: building the Debian {debian} image (once, about 30 s)", file=sys.stderr)
     STATE.mkdir(exist_ok=True)
     tar = STATE / f"debian{debian}.tar"
-    command = ["mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", "--aptopt=Apt::Install-Recommends \"false\""]
+    command = ["mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", '--aptopt=Apt::Install-Recommends "false"']
     for authority in authorities:
         command.append(f"--customize-hook=copy-in {authority} /usr/local/share/ca-certificates")
     command += [
@@ -146,18 +147,20 @@ def up(container: str, debian: str, publish: list[str], volumes: list[str]) -> d
     """Make the host unless it exists, start it, trust its host keys, and return its facts."""
     name = image(debian)
     if subprocess.run(["podman", "container", "exists", container], check=False).returncode:
-        command = ["podman", "run", "--detach", "--name", container, "--hostname", container.replace("_", "-"),
-                   "--privileged", "--systemd=always", "--label", "slipway=1", "--label", f"slipway.debian={debian}"]  # fmt: skip
+        command = ["podman", "run", "--detach", "--privileged", "--systemd=always"]
+        command += ["--name", container, "--hostname", container.replace("_", "-")]
+        command += ["--label", "slipway=1", "--label", f"slipway.debian={debian}"]
         for pair in publish:
             command += ["--publish", f"127.0.0.1:{pair}"]
         for volume in volumes:
             command += ["--volume", volume]
         run(*command, name)
-        run("podman", "exec", "--interactive", container, "sh", "-c",
-            "cat >/root/.ssh/authorized_keys", stdin=key().with_suffix(".pub").read_text())  # fmt: skip
     else:
         run("podman", "start", container)
     wait_until_up(container)
+    # Also on a host that was there: another checkout may have made it, with its own key.
+    run("podman", "exec", "--interactive", container, "sh", "-c",
+        "cat >/root/.ssh/authorized_keys", stdin=key().with_suffix(".pub").read_text())  # fmt: skip
     host = facts(container)
     keys = run("podman", "exec", container, "sh", "-c", "cat /etc/ssh/ssh_host_*_key.pub").splitlines()
     Path(str(host["known_hosts"])).write_text("".join(f"{host['address']} {line}\n" for line in keys))
@@ -166,8 +169,8 @@ def up(container: str, debian: str, publish: list[str], volumes: list[str]) -> d
 
 def down(containers: list[str]) -> None:
     """Remove the hosts named, with their volumes; one that does not exist is no error."""
+    run("podman", "rm", "--force", "--ignore", "--volumes", "--time", "0", *containers)
     for container in containers:
-        run("podman", "rm", "--force", "--ignore", "--volumes", "--time", "2", container)
         (STATE / f"known_hosts.{container}").unlink(missing_ok=True)
 
 

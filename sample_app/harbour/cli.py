@@ -23,7 +23,7 @@ FLEET = (
     ("Ostsee", "DE", "Kiel", "Gdańsk", "Fuel Pier", "Bunkering, 90 t", "", -1, 3),
     ("Marguerite", "FR", "Brest", "Saint-Malo", "Slip 2", "Gaff cutter, rudder repair", "", -49, 48),
     ("Pacific Wren", "NZ", "Lyttelton", None, "Anchorage", "Wool, 1,150 t", "Waiting for North Quay 1", 2, None),
-    ("Lady Franklin", "CA", "Halifax", "Cork", "North Quay 1", "Timber, 2,300 t", "", 5, 30),
+    ("Lady Franklin", "CA", "Halifax", "Cork", "North Quay 1", "Timber, 2,300 t", "", 7, 30),
     ("Stella Maris", "MT", "Valletta", "Genoa", "East Quay 1", "Ceramic tiles, 410 t", "", -30, 24),
     ("Havfrue", "DK", "Aarhus", "Göteborg", "Fuel Pier", "Ferry relief, no cargo", "", -75, 8),
     ("Sakura Maru", "JP", "Kobe", "Antwerp", "North Quay 2", "Machine parts, 56 crates", "", 26, 14),

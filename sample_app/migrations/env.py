@@ -32,14 +32,11 @@ def run_offline() -> None:
 def run_online() -> None:
     """Migrate, in one transaction."""
     with database.engine.connect() as connection:
-        postgres = connection.dialect.name == "postgresql"
-        if postgres:
-            connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
-            connection.commit()
         context.configure(connection=connection, target_metadata=metadata, **extension.configure_args)
         with context.begin_transaction():
-            if postgres:
+            if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
             context.run_migrations()
 
 

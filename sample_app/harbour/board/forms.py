@@ -9,8 +9,8 @@ from datetime import datetime, timedelta, timezone
 
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
-from wtforms import DateTimeLocalField, Field, SelectField, StringField, TextAreaField, ValidationError
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms import DateTimeLocalField, Field, StringField, TextAreaField, ValidationError
+from wtforms.validators import AnyOf, DataRequired, Length, Optional
 
 from .. import uploads
 from ..models import utc_now
@@ -33,8 +33,8 @@ def printable(form: FlaskForm, field: Field) -> None:
 
 def line(label: str, low: int, high: int, **render: str) -> StringField:
     """A one-line text field of ``low`` to ``high`` characters."""
-    required = [InputRequired(f"{label} is missing.")] if low else []
-    length = Length(low, high, f"{label} needs {low} to {high} characters.")
+    required = [DataRequired("Please fill this in.")] if low else []
+    length = Length(low, high, f"Please use {low} to {high} characters.")
     return StringField(label, [*required, length, printable], [tidy], render_kw={"maxlength": high, **render})
 
 
@@ -42,20 +42,17 @@ class ArrivalForm(FlaskForm):
     """A ship's arrival, and its departure as far as it is known. Times are UTC, as in every ship's log."""
 
     name = line("Ship", 2, 60, placeholder="Northern Light", autocomplete="off")
-    flag = SelectField("Flag", choices=[("", "Choose a flag"), *COUNTRIES.items()])
+    # Drawn as <select> by the template; WTForms' own field wants its choices in another form in each version.
+    flag = StringField("Flag", [AnyOf(COUNTRIES, "Choose the ship's flag.")])
     origin = line("Arriving from", 2, 60, placeholder="Bergen", autocomplete="off")
-    berth = SelectField("Berth", choices=[(berth, berth) for berth in BERTHS])
+    berth = StringField("Berth", [AnyOf(BERTHS, "Choose a berth.")])
     cargo = line("Cargo", 2, 120, placeholder="Timber, 900 t", autocomplete="off")
-    arrived_at = DateTimeLocalField("Arrival (UTC)", [InputRequired("Arrival time is missing or unreadable.")])
+    arrived_at = DateTimeLocalField("Arrival (UTC)", [DataRequired("The arrival time is missing or unreadable.")])
     departs_at = DateTimeLocalField("Departure (UTC)", [Optional()])
     destination = line("Bound for", 0, 60, placeholder="Optional", autocomplete="off")
     note = TextAreaField(
         "Note", [Length(0, 280, "A note has at most 280 characters."), printable], [tidy], render_kw={"maxlength": 280}
     )
-
-    def validate_flag(self, field: Field) -> None:
-        if not field.data:
-            raise ValidationError("Choose the ship's flag.")
 
     def validate_arrived_at(self, field: Field) -> None:
         now = datetime.now(timezone.utc).replace(tzinfo=None)

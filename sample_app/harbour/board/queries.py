@@ -25,7 +25,7 @@ class Berth(NamedTuple):
 
     name: str
     ship: Ship | None
-    count: int
+    lying: int
 
 
 class Board(NamedTuple):
@@ -54,7 +54,7 @@ def berths() -> list[Berth]:
     """Every berth, and who lies there now."""
     now = utc_now()
     in_port = (
-        select(PortCall.berth, func.max(PortCall.id).label("last"), func.count().label("count"))
+        select(PortCall.berth, func.max(PortCall.id).label("last"), func.count().label("lying"))
         .where(
             PortCall.arrived_at <= now,
             PortCall.arrived_at > now - LONGEST_OPEN_STAY,
@@ -64,11 +64,11 @@ def berths() -> list[Berth]:
         .subquery()
     )
     query = (
-        select(in_port.c.berth, Ship, in_port.c.count)
+        select(in_port.c.berth, Ship, in_port.c.lying)
         .join(PortCall, PortCall.id == in_port.c.last)
         .join(Ship, Ship.id == PortCall.ship_id)
     )
-    taken = {berth: Berth(berth, ship, count) for berth, ship, count in db.session.execute(query)}
+    taken = {berth: Berth(berth, ship, lying) for berth, ship, lying in db.session.execute(query)}
     return [taken.get(name, Berth(name, None, 0)) for name in BERTHS]
 
 
@@ -83,11 +83,11 @@ def calls_of(ship: Ship) -> Select[tuple[PortCall]]:
 def last_arrivals(ships: Sequence[Ship]) -> dict[int, datetime]:
     """The time of each ship's latest arrival, by the ship's id."""
     query = (
-        select(PortCall.ship_id, func.max(PortCall.arrived_at))
+        select(PortCall.ship_id, func.max(PortCall.arrived_at).label("last"))
         .where(PortCall.ship_id.in_([ship.id for ship in ships]))
         .group_by(PortCall.ship_id)
     )
-    return dict(db.session.execute(query).tuples().all())
+    return {row.ship_id: row.last for row in db.session.execute(query)}
 
 
 def find_or_add_ship(name: str, flag: str) -> Ship:

@@ -13,6 +13,7 @@ from .. import uploads
 from ..errors import megabytes
 from ..extensions import db
 from ..models import Document, PortCall, Ship, utc_now
+from ..places import BERTHS, COUNTRIES
 from ..schema import database_revision
 from . import bp, queries
 from .forms import ArrivalForm, DocumentForm
@@ -73,7 +74,9 @@ def log_arrival() -> ResponseReturnValue:
 @bp.get("/ships")
 def ships() -> ResponseReturnValue:
     page = db.paginate(queries.ships_by_name(), page=_wanted_page(), per_page=SHIPS_PER_PAGE)
-    return render_template("board/ships.html", page=page, last_arrivals=queries.last_arrivals(page.items))
+    return render_template(
+        "board/ships.html", page=page, last_arrivals=queries.last_arrivals(page.items), now=utc_now()
+    )
 
 
 @bp.get(f"/ships/<{ID}:ship_id>")
@@ -122,6 +125,8 @@ def _board(day: date, form: ArrivalForm) -> str:
         board=queries.board(day),
         berths=queries.berths(),
         form=form,
+        flags=[("", "Choose a flag"), *COUNTRIES.items()],
+        places=[(berth, berth) for berth in BERTHS],
     )
 
 

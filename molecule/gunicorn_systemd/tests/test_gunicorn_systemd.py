@@ -1,0 +1,266 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What a web server, another app on the host, an attacker inside the app and an operator see of two services."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from testinfra.host import Host
+
+CONVERGE = yaml.safe_load((Path(__file__).parents[1] / "converge.yml").read_text())[0]["roles"]
+ALPHA, BETA = "alpha@2026-01.a_1.service", "beta@7.service"
+SOCKETS = {"alpha": "/run/alpha/2026-01.a_1/gunicorn.sock", "beta": "/run/beta/7/gunicorn.sock"}
+
+
+def command(app: str, path: str, user: str = "webserver", **more: Any) -> str:
+    wanted = json.dumps({"socket": SOCKETS[app], "path": path, **more})
+    return f"runuser -u {user} -- python3 /srv/code/ask.py {shlex.quote(wanted)}"
+
+
+def ask(host: Host, app: str, path: str, user: str = "webserver", **more: Any) -> Any:
+    """Return what APP answers to USER, decoded; the test fails when it does not answer."""
+    answer = json.loads(host.check_output(command(app, path, user, **more).replace("%", "%%")))
+    return json.loads(answer["text"]) if answer["status"] == 200 else answer["status"]
+
+
+def show(host: Host, unit: str, name: str) -> str:
+    return host.check_output(f"systemctl show --value --property={name} {unit}")
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 10) -> Any:
+    """Return what CONDITION returns as soon as that is true; fail after SECONDS."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)
+    return found
+
+
+def journal(host: Host, unit: str, match: str = "") -> list[dict[str, Any]]:
+    lines = host.check_output(f"journalctl --no-pager --output=json --unit={unit} {match}").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def access_log(host: Host, unit: str, request_id: str) -> dict[str, Any]:
+    """Return the access log's entry with that request id."""
+
+    def look() -> list[dict[str, Any]]:
+        texts = [line["MESSAGE"] for line in journal(host, unit) if isinstance(line["MESSAGE"], str)]
+        entries = [json.loads(text) for text in texts if text.startswith("{")]
+        return [entry for entry in entries if entry["request_id"] == request_id]
+
+    return wait_for(look)[0]
+
+
+# Who may reach what
+
+
+@pytest.mark.parametrize("app", ["alpha", "beta"])
+def test_all_processes_run_as_the_service_user(host: Host, app: str) -> None:
+    users = {process.user for process in host.process.filter(comm="gunicorn") if f"/etc/{app}/" in process.args}
+    assert users == {app}
+    account = host.user(app)
+    assert (account.shell, account.home) == ("/usr/sbin/nologin", "/nonexistent")
+    assert 100 <= account.uid <= 999
+
+
+def test_socket_answers_its_group_and_nobody_else(host: Host) -> None:
+    assert ask(host, "alpha", "/") == "hello"
+    refused = host.run(command("alpha", "/", user="beta"))
+    assert "PermissionError" in refused.stderr
+    assert "PermissionError" in host.run(command("alpha", "/", user="nobody")).stderr
+
+
+def test_control_socket_is_in_the_release_folder_and_only_for_the_owner(host: Host) -> None:
+    ctl = host.file("/run/alpha/2026-01.a_1/gunicorn.ctl")
+    assert (ctl.is_socket, ctl.user, ctl.mode) == (True, "alpha", 0o600)
+    talk = f"runuser -u %s -- /opt/venv/bin/gunicornc --socket {ctl.path} -c 'show workers'"
+    assert host.run(talk, "alpha").rc == 0
+    assert host.run(talk, "webserver").rc != 0
+    assert not host.file("/run/beta/7/gunicorn.ctl").exists
+
+
+@pytest.mark.parametrize("path", ["/etc/alpha/environment", "/etc/beta/environment"])
+def test_no_service_user_reads_an_environment_file(host: Host, path: str) -> None:
+    file = host.file(path)
+    assert (file.user, file.group, file.mode) == ("root", "root", 0o600)
+    for user in ("alpha", "beta", "webserver"):
+        assert "Permission denied" in host.run(f"runuser -u {user} -- cat {path}").stderr
+    assert ask(host, "alpha", f"/read?path={path}") == 403
+
+
+def test_secrets_show_up_nowhere_but_in_the_environment(host: Host) -> None:
+    assert "s3cr3t-of-beta" not in host.check_output("ps -eo args; systemctl show beta@7.service; journalctl --no-pager")
+
+
+# What an attacker inside the app can do
+
+
+def test_uploads_work_and_nothing_else_can_be_written(host: Host) -> None:
+    assert ask(host, "alpha", "/upload?path=/srv/uploads/a.txt", method="POST", body="upload") is None
+    upload = host.file("/srv/uploads/a.txt")
+    assert (upload.content_string, upload.user, upload.mode) == ("upload", "alpha", 0o640)
+    assert ask(host, "alpha", "/upload?path=/tmp/private", method="POST", body="x") is None
+    assert not host.file("/tmp/private").exists
+    for path in ("/srv/code/tiny.py", "/opt/venv/x", "/etc/alpha/x", "/var/lib/x", "/srv/uploads/../x", "/dev/sda"):
+        assert ask(host, "alpha", f"/upload?path={path}", method="POST", body="x") == 403
+    assert ask(host, "beta", "/upload?path=/srv/uploads/b.txt", method="POST", body="x") == 403
+
+
+def test_homes_processes_devices_and_raw_sockets_are_out_of_reach(host: Host) -> None:
+    assert ask(host, "alpha", "/list?path=/root") == 403
+    me = ask(host, "alpha", "/whoami")
+    pids = [name for name in ask(host, "alpha", "/list?path=/proc") if name.isdigit()]
+    assert str(me["pid"]) in pids and "1" not in pids
+    assert show(host, BETA, "MainPID") not in pids
+    assert "sda" not in ask(host, "alpha", "/list?path=/dev")
+    assert ask(host, "alpha", "/packet") == 403
+    assert ask(host, "alpha", "/run?command=cat+/proc/meminfo") == ""
+    assert ask(host, "alpha", "/run?command=echo+ok") == "ok\n"
+
+
+@pytest.mark.parametrize("unit", [ALPHA, BETA])
+def test_systemd_rates_the_service_at_most_2(host: Host, unit: str) -> None:
+    said = host.check_output(f"systemd-analyze security --no-pager {unit} | tail -1")
+    assert float(re.findall(r": (\d+\.\d)", said)[0]) <= 2.0, said
+
+
+def test_peer_authentication_over_a_database_like_socket_sees_the_real_user(host: Host) -> None:
+    """What PostgreSQL's `peer` does; PrivateUsers= must not turn the app into somebody else."""
+    server = (
+        "import os, socket, struct\n"
+        "s = socket.socket(socket.AF_UNIX); s.bind('/run/peer.sock'); os.chmod('/run/peer.sock', 0o777); s.listen()\n"
+        "c, _ = s.accept()\n"
+        "c.sendall(str(struct.unpack('3i', c.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]).encode())\n"
+    )
+    host.check_output("rm -f /run/peer.sock; systemd-run --quiet --collect python3 -c %s", server)
+    wait_for(lambda: host.file("/run/peer.sock").exists)
+    assert wait_for(lambda: ask(host, "alpha", "/connect?to=/run/peer.sock")) == str(host.user("alpha").uid)
+
+
+def test_calls_over_the_network_work(host: Host) -> None:
+    assert ask(host, "alpha", "/connect?to=127.0.0.1&port=22").startswith("SSH-")
+
+
+# What the app gets
+
+
+def test_environment_arrives_unchanged(host: Host) -> None:
+    role = CONVERGE[0]
+    wanted = {**role["gunicorn_systemd_environment"], **role["gunicorn_systemd_secrets"]}
+    wanted = {name: str(value).lower() if value is True else str(value) for name, value in wanted.items()}
+    environment = ask(host, "alpha", "/env")
+    assert {name: environment.get(name) for name in wanted} == wanted
+    assert environment["RELEASE_ID"] == "2026-01.a_1"
+    assert environment["RUNTIME_DIRECTORY"] == "/run/alpha/2026-01.a_1"
+    assert "NOTIFY_SOCKET" not in environment
+
+
+def test_arguments_of_the_factory_arrive_unchanged(host: Host) -> None:
+    assert ask(host, "alpha", "/arguments") == ["it's $HOME, 100%", 'a"b\\c']
+
+
+def test_scheme_follows_the_proxy_and_nothing_else(host: Host) -> None:
+    assert ask(host, "alpha", "/scheme")[0] == "http"
+    assert ask(host, "alpha", "/scheme", headers={"X-Forwarded-Proto": "https"})[0] == "https"
+    sneaky = {"X-Forwarded-Proto": "http", "X-Forwarded-Ssl": "on", "SCRIPT_NAME": "/admin"}
+    assert ask(host, "alpha", "/scheme", headers=sneaky) == ["http", "", ""]
+
+
+def test_workers_suit_the_host(host: Host) -> None:
+    cores = int(host.check_output("nproc"))
+    memory = int(host.check_output("awk '/^MemTotal/ {print $2}' /proc/meminfo")) // 1024
+    assert memory > 1024, "the test counts on a host in which cores are what limits beta"
+    workers = host.check_output(f"pgrep --parent {show(host, BETA, 'MainPID')}").split()
+    assert len(workers) == min(2 * cores + 1, 256 // 16)
+    assert show(host, BETA, "MemoryMax") == str(256 * 1024**2)
+    assert show(host, BETA, "CPUWeight") == "50"
+    assert len(host.check_output(f"pgrep --parent {show(host, ALPHA, 'MainPID')}").split()) == 2
+
+
+# Logs
+
+
+def test_access_log_is_json_whatever_the_client_sends(host: Host) -> None:
+    nasty = '<0>quo"te \\ \x85\xe2\x80\xa8 \t{"status": 200} %(a)s \\n</script>' + "\xff" * 5000
+    headers = {"User-Agent": nasty, "X-Request-ID": "hostile-1", "X-Forwarded-For": "6.6.6.6, 192.0.2.7"}
+    ask(host, "alpha", '/nowhere"\\?token=t0p', headers=headers)
+    entry = access_log(host, ALPHA, "hostile-1")
+    assert entry["user_agent"] == nasty[:500]
+    assert entry["remote_addr"] == "192.0.2.7"
+    assert (entry["method"], entry["path"], entry["status"]) == ("GET", '/nowhere"\\', 200)
+    assert (entry["release"], entry["host"]) == ("2026-01.a_1", "site.example")
+    assert entry["bytes"] > 0 and 0 < entry["duration_ms"] < 5000
+    assert "query" not in entry
+    ask(host, "beta", "/env?page=2", headers={"X-Request-ID": "query-1"})
+    assert access_log(host, BETA, "query-1")["query"] == "page=2"
+
+
+def test_gunicorns_own_messages_have_levels(host: Host) -> None:
+    levels = {line["MESSAGE"]: line["PRIORITY"] for line in journal(host, BETA) if isinstance(line["MESSAGE"], str)}
+    assert levels["Starting gunicorn 27.0.1"] == "6"
+    assert levels["Control socket disabled"] == "7"
+    assert not [message for message in levels if message.startswith("<")]
+
+
+# What happens when things break
+
+
+def test_a_killed_worker_is_replaced_and_the_others_serve_on(host: Host) -> None:
+    me = ask(host, "alpha", "/whoami")
+    before = set(host.check_output(f"pgrep --parent {me['master']}").split())
+    host.check_output(f"kill -9 {me['pid']}")
+    assert ask(host, "alpha", "/whoami")["master"] == me["master"]
+    after = wait_for(lambda: (now := set(host.check_output(f"pgrep --parent {me['master']}").split())) - before and now)
+    assert len(after) == 2 and str(me["pid"]) not in after
+
+
+@pytest.mark.parametrize(("app", "unit", "signal"), [("alpha", ALPHA, "KILL"), ("beta", BETA, "TERM")])
+def test_a_master_that_ends_is_back_within_seconds(host: Host, app: str, unit: str, signal: str) -> None:
+    """Also after SIGTERM, to which gunicorn exits with success."""
+    before = show(host, unit, "MainPID")
+    host.check_output(f"kill -{signal} {before}")
+    wait_for(lambda: show(host, unit, "MainPID") not in (before, "0") and show(host, unit, "ActiveState") == "active")
+    assert ask(host, app, "/") == "hello"
+    assert show(host, unit, "StartLimitIntervalUSec") == "0"
+
+
+def test_a_stop_lets_a_running_request_end(host: Host) -> None:
+    ask_slowly = command("alpha", "/slow?seconds=2", headers={"X-Request-ID": "slow-1"})
+    host.check_output("systemd-run --quiet --collect --unit=slow --property=StandardOutput=file:/run/slow.out sh -c %s",
+                      ask_slowly)  # fmt: skip
+    wait_for(lambda: host.run("ss -xH state established | grep -q gunicorn.sock").rc == 0)
+    host.check_output(f"systemctl restart {ALPHA}")
+    assert json.loads(host.file("/run/slow.out").content_string)["status"] == 200
+    assert access_log(host, ALPHA, "slow-1")["duration_ms"] >= 2000
+    assert show(host, ALPHA, "Result") == "success"
+
+
+def test_a_release_that_cannot_load_fails_to_start(host: Host) -> None:
+    """Not "active" until the first worker has the app; other instances of the unit don't mind."""
+    override = "/run/systemd/system/alpha@broken.service.d"
+    host.check_output(
+        f"mkdir -p {override}; printf '[Service]\\nExecStart=\\nExecStart=/opt/venv/bin/gunicorn --config "
+        f"/etc/alpha/gunicorn.conf.py nosuch:app\\n' > {override}/x.conf; systemctl daemon-reload"
+    )
+    started = host.run("systemctl start alpha@broken.service")
+    host.check_output(f"systemctl stop alpha@broken.service; rm -r {override}; systemctl daemon-reload")
+    assert started.rc != 0
+    assert ask(host, "alpha", "/") == "hello"
+
+
+@pytest.mark.parametrize("unit", [ALPHA, BETA])
+def test_units_are_well_formed_and_start_at_boot(host: Host, unit: str) -> None:
+    verified = host.run(f"systemd-analyze verify {unit}")
+    assert (verified.rc, verified.stdout, verified.stderr) == (0, "", "")
+    assert host.check_output(f"systemctl is-enabled {unit}") == "enabled"
+    assert "Unknown key" not in host.check_output("journalctl --no-pager --identifier=systemd")

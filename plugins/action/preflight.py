@@ -1,0 +1,53 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The controller's side of slipway.flask.preflight: everything that can be refused before a host is changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.slipway.flask.plugins.module_utils import _apps, _preflight, _source
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+    _VALID_ARGS = frozenset({"apps", "disk_mb"})
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        apps = self._task.args.get("apps")
+        found = _apps.problems(apps)
+        if not found:
+            base = Path(str(task_vars.get("inventory_dir") or Path.cwd()))
+            for app in apps:
+                whole = _apps.normalise(app)
+                found += [f"slipway_apps, app '{app['name']}': {text}" for text in _source.problems(whole, base)]
+        # The description is the same for every host: a host is asked only when it is right.
+        facts: dict[str, str] = {}
+        if not found:
+            probe = self._low_level_execute_command(_preflight.PROBE, sudoable=False)
+            facts = _preflight.read(probe.get("stdout", ""))
+            password = bool(self._connection.become and self._connection.become.get_option("become_pass"))
+            disk_mb = int(self._task.args.get("disk_mb") or 0)
+            found = [
+                f"{task_vars['inventory_hostname']}: {text}" for text in _preflight.problems(facts, disk_mb, password)
+            ]
+        if found:
+            head = (
+                "Nothing was changed, because:"
+                if len(found) == 1
+                else f"Nothing was changed, because of {len(found)} things:"
+            )
+            result.update(failed=True, msg="\n".join([head, *(f"  - {text}" for text in found)]), problems=found)
+            return result
+        result.update(
+            changed=False,
+            ansible_facts=_preflight.ansible_facts(facts),
+            python=facts.get("python") == "yes",
+            cores=int(facts.get("cores") or 1),
+            memory_mb=int(facts.get("memory_mb") or 0),
+        )
+        return result

@@ -1,0 +1,33 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Filters from the description of an app to what each role wants to know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.slipway.flask.plugins.module_utils import _app_wiring, _apps
+
+
+def normalise_apps(apps: Any) -> list[dict[str, Any]]:
+    """Return every app of `slipway_apps` with all its keys; raises AnsibleFilterError for a wrong description."""
+    found = _apps.problems(apps)
+    if found:
+        raise AnsibleFilterError("slipway.flask.normalise_apps: " + "; ".join(found))
+    return [_apps.normalise(app) for app in apps]
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Any]:
+        return {
+            "normalise_apps": normalise_apps,
+            "app_connection": _app_wiring.connection,
+            "app_database": _app_wiring.database,
+            "app_extra_packages": _app_wiring.extra_packages,
+            "app_packages": _app_wiring.packages,
+            "app_secrets": _app_wiring.secrets,
+            "app_site": _app_wiring.site,
+            "app_writable_paths": _app_wiring.writable_paths,
+        }

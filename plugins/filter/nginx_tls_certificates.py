@@ -1,0 +1,59 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Filter slipway.flask.nginx_tls_certificates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._nginx_tls import Site
+
+DOCUMENTATION = r"""
+name: nginx_tls_certificates
+short_description: The certificates that a list of TLS sites wants
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+description: Makes one entry for M(slipway.flask.tls_certificates) of each site.
+options:
+  _input:
+    description: The sites, as C(nginx_tls_sites) has them.
+    type: list
+    elements: dict
+    required: true
+  pem:
+    description: Contents of the provided certificates and keys by file name.
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Bring the certificates to their place
+  slipway.flask.tls_certificates:
+    certificates: "{{ nginx_tls_sites | slipway.flask.nginx_tls_certificates(pem={}) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: Entries with C(name), C(domains), and C(certificate) and C(private_key) when they are provided.
+  type: list
+  elements: dict
+"""
+
+
+def nginx_tls_certificates(sites: list[Site], pem: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the entries of slipway.flask.tls_certificates for SITES."""
+    wanted = []
+    for site in sites:
+        domains = [domain.lower() for domain in [*site["domains"], *site.get("redirect_domains", [])]]
+        entry: dict[str, Any] = {"name": site["name"], "domains": domains}
+        if site.get("certificate") == "provided":
+            entry["certificate"] = pem[site["certificate_file"]].rstrip() + "\n"
+            entry["private_key"] = pem[site["key_file"]].rstrip() + "\n"
+        wanted.append(entry)
+    return wanted
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"nginx_tls_certificates": nginx_tls_certificates}

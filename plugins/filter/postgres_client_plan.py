@@ -1,0 +1,44 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Filter slipway.flask.postgres_client_plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._postgres_check import check_plan
+
+DOCUMENTATION = r"""
+name: postgres_client_plan
+short_description: Splits database connections into checks, secret URLs and CA files
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+description:
+  - M(slipway.flask.postgres_check) takes the secret URLs apart from the rest, and M(slipway.flask.files) the CA files.
+  - The connections must have passed P(slipway.flask.postgres_client_problems#filter).
+options:
+  _input:
+    description: The connections, as C(postgres_client_connections) has them.
+    type: list
+    elements: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Try the connections
+  slipway.flask.postgres_check:
+    connections: "{{ (connections | slipway.flask.postgres_client_plan).checks }}"
+    urls: "{{ (connections | slipway.flask.postgres_client_plan).urls }}"
+"""
+
+RETURN = r"""
+_value:
+  description: C(checks) (name, user, ca), C(urls) (by name) and C(files) (dest and src or content).
+  type: dict
+"""
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"postgres_client_plan": check_plan}

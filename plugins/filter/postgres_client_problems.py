@@ -1,0 +1,48 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Filter slipway.flask.postgres_client_problems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._postgres_check import connection_problems
+
+DOCUMENTATION = r"""
+name: postgres_client_problems
+short_description: What is wrong with a list of database connections
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+description:
+  - Returns one sentence a fault, and an empty list when there is none. No sentence holds a password.
+options:
+  _input:
+    description: The connections, as C(postgres_client_connections) has them.
+    type: list
+    elements: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Refuse URLs that can't be read
+  ansible.builtin.assert:
+    that: ([{'name': 'shop', 'url': 'postgresql:///shop'}] | slipway.flask.postgres_client_problems) == []
+"""
+
+RETURN = r"""
+_value:
+  description: The faults.
+  type: list
+  elements: str
+"""
+
+
+def postgres_client_problems(connections: Any) -> list[str]:
+    """Return what is wrong with CONNECTIONS as sentences."""
+    return [f"postgres_client_connections: {fault}" for fault in connection_problems(connections)]
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"postgres_client_problems": postgres_client_problems}

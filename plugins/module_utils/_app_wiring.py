@@ -1,0 +1,102 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What the description of an app means for each role: the one place where an app becomes a site, a service, a database.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+SOCKETS = "/var/run/postgresql"
+"""Folder of PostgreSQL's socket on Debian and Ubuntu (postgresql-common)."""
+
+GUNICORN = "gunicorn==27.0.1"
+DRIVERS = {
+    "postgresql+psycopg": "psycopg[binary]==3.3.9",
+    "postgresql+psycopg2": "psycopg2-binary==2.9.13",
+    "postgresql": "psycopg2-binary==2.9.13",
+    "postgres": "psycopg2-binary==2.9.13",
+}
+WORKERS = {"gevent": "gevent==26.9.0"}
+
+
+def root(app: Mapping[str, Any]) -> str:
+    """Return the folder of the app's releases."""
+    return f"/srv/{app['name']}"
+
+
+def authority(app: Mapping[str, Any]) -> str:
+    """Return where the CA of the app's database is on the host, "" when it has none of its own."""
+    return f"/etc/ssl/slipway/{app['name']}-ca.crt" if app["database_ca"] else ""
+
+
+def database_url(app: Mapping[str, Any]) -> str:
+    """Return the database's URL in the form the app wants, "" for an app without one."""
+    if app["database"] == "none":
+        return ""
+    if app["database"] == "local":
+        return f"{app['database_scheme']}:///{app['name']}?host={quote(SOCKETS, safe='/')}"
+    rest = str(app["database_url"]).split("://", 1)[-1]
+    url = f"{app['database_scheme']}://{rest}"
+    if authority(app) and "sslrootcert=" not in url:
+        mode = "" if "sslmode=" in url else "sslmode=verify-full&"
+        url += f"{'&' if '?' in url else '?'}{mode}sslrootcert={authority(app)}"
+    return url
+
+
+def secrets(app: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the app's secret environment variables, the database's URL among them."""
+    url = database_url(app)
+    return {**app["secrets"], **({app["database_variable"]: url} if url else {})}
+
+
+def extra_packages(app: Mapping[str, Any]) -> list[str]:
+    """Return the requirement lines added when the app's own list lacks them: the server, its workers, a driver."""
+    lines = [GUNICORN, *app["extra_packages"]]
+    if app["worker_class"] in WORKERS:
+        lines.append(WORKERS[app["worker_class"]])
+    if app["database"] != "none" and app["database_scheme"] in DRIVERS:
+        lines.append(DRIVERS[app["database_scheme"]])
+    return lines
+
+
+def writable_paths(app: Mapping[str, Any]) -> list[str]:
+    """Return the folders that the app's service may write."""
+    return [f"{root(app)}/shared", *app["writable_paths"]]
+
+
+def connection(app: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the app's entry for the role postgres_client."""
+    return {"name": app["name"], "url": database_url(app), "user": app["name"], "ca": app["database_ca"]}
+
+
+def database(app: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the app's entry for the role postgres_server."""
+    return {"name": app["name"], "owner": app["name"]}
+
+
+def site(app: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the app's entry for the role nginx_tls."""
+    current = f"{root(app)}/current"
+    found = {
+        "name": app["name"],
+        "domains": list(app["domains"]),
+        "upstream": f"unix:{current}/run/gunicorn.sock",
+        "static": [{"url": url, "folder": f"{current}/src/{folder.strip('/')}/"} for url, folder in app["static"].items()],
+        "body_size_mb": app["body_size_mb"],
+        "timeout_seconds": app["timeout_seconds"],
+        "certificate": app["certificate"],
+    }
+    if app["certificate"] == "provided":
+        found |= {"certificate_file": app["certificate_file"], "key_file": app["certificate_key_file"]}
+    return found
+
+
+def packages(apps: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the APT packages that the apps' descriptions ask for, git among them when a source is a repository."""
+    found = {name for app in apps for name in app["system_packages"]}
+    return sorted(found | {"git" for app in apps if app["source"]["git"]})

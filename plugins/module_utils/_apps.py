@@ -1,0 +1,319 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The description of an app (an entry of `slipway_apps`): its keys, their defaults, and what is wrong with one.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+# A host name of RFC 1123 section 2.1: labels of letters, digits and inner hyphens, 63 octets each, 253 in all.
+DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+")
+# Linux user names end at 32 characters (useradd(8)); the name is also a unit's, a folder's and a database's.
+NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+WSGI = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(.*\))?")
+PLACEHOLDER = re.compile(
+    r"(?i)(dev|devel(opment)?|secret(_?key)?|change[-_ ]?(me|this|it)|replace[-_ ]?me|default|example|password|test"
+    r"|todo|xxx+|your[-_ ].*|super[-_ ]?secret.*|.*change[-_ ]?me.*|<.*>)"
+)
+SECRET_KEY_LENGTH = 16
+"""Shortest SECRET_KEY let through, in characters: 128 bits in hexadecimal would be 32, base64 of 96 bits is 16."""
+
+RESERVED = {
+    "root", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news", "uucp", "proxy", "www-data", "backup",
+    "list", "irc", "nobody", "nginx", "postgres", "systemd", "sshd", "ssh", "default", "template0", "template1",
+    "local",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of an app: its type, default (None: must be given) and meaning."""
+
+    kind: type
+    default: Any
+    text: str
+    choices: tuple[str, ...] = ()
+
+
+REQUIRED = object()
+KEYS: dict[str, Key] = {
+    "name": Key(str, REQUIRED, "Name of the app: its user, unit, folder and database are called so."),
+    "domains": Key(list, REQUIRED, "Domains that the app answers, the main one first."),
+    "source": Key(dict, REQUIRED, "Where the code is: `path` (a folder here) or `git` (a URL) with `version`."),
+    "wsgi": Key(str, REQUIRED, "WSGI entry: `module:app` or `package:create_app()`."),
+    "subfolder": Key(str, "", "Folder inside the source that holds the app."),
+    "python": Key(str, "", "Interpreter such as `python3.12`; empty is the distribution's `python3`."),
+    "requirements": Key(list, [], "Files that list what the app needs; empty finds a lock file by itself."),
+    "extra_packages": Key(list, [], "Requirement lines added to the app's own, e.g. a database driver."),
+    "system_packages": Key(list, [], "APT packages that building or running the app needs."),
+    "environment": Key(dict, {}, "Environment variables; `{release_folder}` stands for the release's folder."),
+    "secrets": Key(dict, {}, "Environment variables that are secret (from Ansible Vault or any lookup)."),
+    "files": Key(dict, {}, "Files written into the release, path to contents; only the app can read them."),
+    "secret_key_variable": Key(str, "SECRET_KEY",
+                               "The secret that signs sessions; empty when the app has it from a settings file."),
+    "database": Key(str, "local", "`local` makes a database on the host, `url` uses `database_url`, `none` has none.",
+                    ("local", "url", "none")),
+    "database_url": Key(str, "", "URL of a database that exists already (secret)."),
+    "database_ca": Key(str, "", "Certificate authority (PEM) that the database server's certificate must come from."),
+    "database_variable": Key(str, "DATABASE_URL", "Name of the environment variable that gets the database's URL."),
+    "database_scheme": Key(str, "postgresql+psycopg", "Scheme of that URL, e.g. `postgresql`."),
+    "build_commands": Key(list, [], "Commands run in the new release before it is checked, e.g. to build assets."),
+    "release_commands": Key(list, ["flask db upgrade"],
+                            "Commands run before the new release starts; `{command: …, once: true}` runs but once."),
+    "static": Key(dict, {}, "URL to folder of static files that nginx serves, e.g. `/static/: app/static`."),
+    "shared_folders": Key(list, [], "Folders that outlive a release and that the app may write."),
+    "writable_paths": Key(list, [], "Further folders on the host that the app may write."),
+    "health_path": Key(str, "/", "Path that answers when the app is ready."),
+    "health_status": Key(int, 200, "Status that the health path answers with."),
+    "health_host": Key(str, "", "Host header of the health request; empty is the main domain."),
+    "health_timeout_seconds": Key(int, 60, "How long a new release may take to become ready."),
+    "body_size_mb": Key(int, 10, "Largest request body, in megabytes."),
+    "worker_class": Key(str, "gthread", "Gunicorn's worker class.", ("sync", "gthread", "gevent")),
+    "workers": Key(int, 0, "Gunicorn's worker processes; 0 is 2 × cores + 1, capped by memory."),
+    "threads": Key(int, 4, "Threads of a gthread worker."),
+    "timeout_seconds": Key(int, 30, "Longest time that a request may take."),
+    "memory_max_mb": Key(int, 0, "Memory that all of the app's processes may use together; 0 is no limit."),
+    "certificate": Key(str, "self_signed", "Where the certificate comes from.", ("self_signed", "provided")),
+    "certificate_file": Key(str, "", "File here with the provided certificate and its chain (PEM)."),
+    "certificate_key_file": Key(str, "", "File here with the provided certificate's key (PEM)."),
+    "keep_releases": Key(int, 5, "Releases kept on the host, the one that serves among them."),
+}  # fmt: skip
+
+RANGES = {
+    "health_status": (100, 599),
+    "health_timeout_seconds": (1, 3600),
+    "body_size_mb": (1, 10240),
+    "workers": (0, 256),
+    "threads": (1, 256),
+    "timeout_seconds": (1, 3600),
+    "memory_max_mb": (0, 1048576),
+    "keep_releases": (2, 100),
+}
+SOURCE_KEYS = {"path": "", "git": "", "version": "HEAD", "key": ""}
+TRUE = {"1", "true", "yes", "on", "t", "y"}
+
+
+def nearest(word: Any, known: Sequence[str] | Mapping[str, Any]) -> str:
+    """Return " (did you mean 'x'?)" for the known word nearest to WORD, or "" when none is near."""
+    found = difflib.get_close_matches(str(word), list(known), n=1)
+    return f" (did you mean '{found[0]}'?)" if found else ""
+
+
+def truthy(value: Any) -> bool:
+    """Tell whether an environment variable with VALUE switches something on, as Flask reads FLASK_DEBUG."""
+    return str(value).strip().lower() in TRUE
+
+
+def problems(apps: Any) -> list[str]:
+    """Return what is wrong with the list of app descriptions, one sentence each; empty when nothing is."""
+    if not isinstance(apps, list) or not apps:
+        return ["slipway_apps must be a list with at least one app: see group_vars/all/main.yml"]
+    found: list[str] = []
+    for number, app in enumerate(apps, 1):
+        if not isinstance(app, Mapping):
+            found.append(f"slipway_apps, entry {number}: must be a mapping with name, domains, source and wsgi")
+            continue
+        label = f"slipway_apps, app '{app.get('name', f'number {number}')}'"
+        found += [f"{label}: {problem}" for problem in app_problems(app)]
+    whole = [app for app in apps if isinstance(app, Mapping)]
+    found += duplicates("name", [str(app.get("name")) for app in whole])
+    named = [str(domain).lower() for app in whole for domain in app.get("domains") or [] if isinstance(domain, str)]
+    return found + duplicates("domain", named)
+
+
+def duplicates(what: str, values: Sequence[str]) -> list[str]:
+    """Return one sentence for each value that stands more than once."""
+    twice = sorted({value for value in values if values.count(value) > 1})
+    return [
+        f"slipway_apps: the {what} '{value}' stands {values.count(value)} times; each may stand once" for value in twice
+    ]
+
+
+def app_problems(app: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with one app's description."""
+    found = [f"unknown key '{key}'{nearest(key, KEYS)}" for key in app if key not in KEYS]
+    found += [
+        f"'{name}' is missing. {key.text}" for name, key in KEYS.items() if key.default is REQUIRED and name not in app
+    ]
+    typed = {}
+    for name, value in app.items():
+        key = KEYS.get(name)
+        if key is None:
+            continue
+        if not isinstance(value, key.kind) or (key.kind is int and isinstance(value, bool)):
+            found.append(f"'{name}' must be {type_name(key.kind)}, not {type_name(type(value))}. {key.text}")
+        elif key.choices and value not in key.choices:
+            found.append(
+                f"'{name}' is '{value}'; it must be one of {', '.join(key.choices)}{nearest(value, key.choices)}"
+            )
+        elif out_of_range(name, value):
+            found.append(f"'{name}' is {value}; it must be from {RANGES[name][0]} to {RANGES[name][1]}. {key.text}")
+        else:
+            typed[name] = value
+    return found + name_problems(typed) + source_problems(typed) + setting_problems(typed) + path_problems(typed)
+
+
+def out_of_range(name: str, value: Any) -> bool:
+    """Tell whether a number is outside of its key's range; keys without one take any."""
+    if name not in RANGES:
+        return False
+    low, high = RANGES[name]
+    return not low <= value <= high
+
+
+def type_name(kind: type) -> str:
+    """Return the word a user knows for a type."""
+    names = {
+        str: "text",
+        int: "a whole number",
+        list: "a list",
+        dict: "a mapping",
+        bool: "true or false",
+        type(None): "nothing",
+    }
+    return names.get(kind, kind.__name__.lower())
+
+
+def name_problems(app: Mapping[str, Any]) -> list[str]:
+    found = []
+    name = app.get("name")
+    if name is not None and not NAME.fullmatch(name):
+        found.append(f"'name' is '{name}'; it must be 1 to 31 lower-case letters, digits and hyphens, a letter first")
+    elif name in RESERVED:
+        found.append(f"'name' is '{name}', which is taken by the system; choose another")
+    domains = app.get("domains")
+    if domains is not None and not domains:
+        found.append("'domains' is empty; give at least one domain")
+    for domain in domains or []:
+        if not isinstance(domain, str) or not DOMAIN.fullmatch(domain.lower()):
+            found.append(
+                f"'{domain}' in 'domains' is no domain: letters, digits, hyphens and dots, as in www.example.com"
+            )
+    entry = app.get("wsgi")
+    if entry is not None and ":" not in entry:
+        found.append(f"'wsgi' is '{entry}', which has no colon; it must be `module:app` or `package:create_app()`")
+    elif entry is not None and not WSGI.fullmatch(entry):
+        found.append(f"'wsgi' is '{entry}'; it must be `module:app` or `package:create_app()`")
+    return found
+
+
+def source_problems(app: Mapping[str, Any]) -> list[str]:
+    source = app.get("source")
+    if source is None:
+        return []
+    found = [f"unknown key '{key}' in 'source'{nearest(key, SOURCE_KEYS)}" for key in source if key not in SOURCE_KEYS]
+    if bool(source.get("path")) == bool(source.get("git")):
+        found.append("'source' needs either 'path' (a folder here) or 'git' (a URL)")
+    if source.get("path") and {"version", "key"} & set(source):
+        found.append("'source' with 'path' takes no 'version' and no 'key': what the folder holds is deployed")
+    return found
+
+
+def setting_problems(app: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with the environment, secrets and database."""
+    found = []
+    environment, secrets = app.get("environment", {}), app.get("secrets", {})
+    for place, mapping in (("environment", environment), ("secrets", secrets)):
+        for name, value in mapping.items():
+            if not VARIABLE.fullmatch(str(name)):
+                found.append(f"'{name}' in '{place}' is no variable name: letters, digits and underscores")
+            elif value is None or isinstance(value, (list, dict)):
+                found.append(f"'{name}' in '{place}' must be text, a number or true/false; quote it or remove it")
+    found += [
+        f"'{name}' stands in both 'environment' and 'secrets'; keep one"
+        for name in sorted(set(environment) & set(secrets))
+    ]
+    values = {**environment, **secrets}
+    for name in ("FLASK_DEBUG", "DEBUG"):
+        if truthy(values.get(name, "")):
+            found.append(f"{name} is on: its debugger runs anybody's code on the host. Remove it")
+    if values.get("FLASK_ENV") == "development":
+        found.append("FLASK_ENV is 'development': remove it (Flask 2.3 dropped it, older ones switch debugging on)")
+    if "SECRET_KEY" in environment:
+        found.append("SECRET_KEY stands in 'environment'; move it to 'secrets', whose values are never shown")
+    found += secret_key_problems(app.get("secret_key_variable", "SECRET_KEY"), values)
+    if app.get("database") == "url" and not app.get("database_url"):
+        found.append("'database' is 'url' but 'database_url' is empty; give the URL of the database")
+    if app.get("database_url") and app.get("database", "local") != "url":
+        found.append("'database_url' is given but 'database' is not 'url'; set `database: url`")
+    variable = app.get("database_variable", "DATABASE_URL")
+    if app.get("database", "local") != "none" and variable in values:
+        found.append(
+            f"{variable} is set by 'database'; remove it from 'environment' and 'secrets', or set `database: none`"
+        )
+    return found
+
+
+def secret_key_problems(variable: str, values: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with the secret that signs the app's sessions, held by the environment's VARIABLE."""
+    how = "make one with `python3 -c 'import secrets; print(secrets.token_hex(32))'` and keep it in Ansible Vault"
+    if not variable:
+        return []
+    if variable not in values:
+        return [
+            f"{variable} is missing from 'secrets'; {how} (or set `secret_key_variable: ''` if a settings file has it)"
+        ]
+    key = str(values[variable])
+    if PLACEHOLDER.fullmatch(key.strip()) or len(set(key)) < 6:
+        return [f"{variable} in 'secrets' is a placeholder, which anybody can guess; {how}"]
+    if len(key) < SECRET_KEY_LENGTH:
+        return [f"{variable} in 'secrets' has {len(key)} characters; it needs at least {SECRET_KEY_LENGTH}; {how}"]
+    return []
+
+
+def path_problems(app: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with folders, static pairs, commands and certificates."""
+    found = []
+    inside = [("subfolder", app.get("subfolder", ""))]
+    inside += [("shared_folders", folder) for folder in app.get("shared_folders", [])]
+    inside += [("static", folder) for folder in app.get("static", {}).values()]
+    inside += [("files", path) for path in app.get("files", {})]
+    inside += [("requirements", path) for path in app.get("requirements", [])]
+    for key, path in inside:
+        if not isinstance(path, str) or path.startswith("/") or ".." in path.split("/"):
+            found.append(f"'{path}' in '{key}' must be a path inside the app, without '/' in front and without '..'")
+    for url in app.get("static", {}):
+        if not re.fullmatch(r"/([\w.~-]+/)*", str(url)) or url == "/":
+            found.append(f"'{url}' in 'static' must begin and end with '/', as in /static/")
+    for path in app.get("writable_paths", []):
+        if not str(path).startswith("/"):
+            found.append(f"'{path}' in 'writable_paths' must be an absolute path")
+    for key in ("release_commands", "build_commands"):
+        for command in app.get(key, []):
+            found += command_problems(key, command)
+    if app.get("certificate") == "provided":
+        pair = ("certificate_file", "certificate_key_file")
+        found += [f"'certificate' is 'provided' but '{key}' is empty" for key in pair if not app.get(key)]
+    if not app.get("health_path", "/").startswith("/"):
+        found.append(f"'health_path' is '{app['health_path']}'; it must begin with '/'")
+    return found
+
+
+def command_problems(key: str, command: Any) -> list[str]:
+    if isinstance(command, str) and command.strip():
+        return []
+    if isinstance(command, Mapping) and isinstance(command.get("command"), str) and command["command"].strip():
+        unknown = set(command) - {"command", "once"}
+        return [f"unknown key '{name}' in '{key}'{nearest(name, ('command', 'once'))}" for name in sorted(unknown)]
+    return [f"'{key}' holds something that is neither a command nor `{{command: …, once: true}}`"]
+
+
+def normalise(app: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a valid description with every default filled in and every command as {command, once}."""
+    whole = {name: app.get(name, key.default) for name, key in KEYS.items()}
+    whole["domains"] = [domain.lower() for domain in whole["domains"]]
+    whole["source"] = SOURCE_KEYS | dict(whole["source"])
+    whole["health_host"] = whole["health_host"] or whole["domains"][0]
+    for key in ("release_commands", "build_commands"):
+        whole[key] = [{"command": c, "once": False} if isinstance(c, str) else {"once": False, **c} for c in whole[key]]
+    if whole["database"] == "none" and "release_commands" not in app:
+        whole["release_commands"] = []
+    return whole

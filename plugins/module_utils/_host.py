@@ -1,0 +1,192 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What a release needs of its host: systemd's units, an app's own commands, and requests over sockets and TLS.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import socket
+import ssl
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+WANTS = Path("/etc/systemd/system/multi-user.target.wants")
+UNITS = Path("/etc/systemd/system")
+TAIL_LINES = 25
+
+
+class HostError(RuntimeError):
+    """The host refused something; the message is for the user."""
+
+
+def tail(text: str, lines: int = TAIL_LINES) -> str:
+    """Return the last LINES lines of TEXT that are not empty."""
+    return "\n".join([line.rstrip() for line in text.splitlines() if line.strip()][-lines:])
+
+
+def systemctl(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run systemctl; the caller looks at the exit status."""
+    return subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)
+
+
+def journal(unit: str, lines: int = TAIL_LINES) -> str:
+    """Return the end of what UNIT's newest run wrote to the journal."""
+    run = systemctl("show", "--property=InvocationID", "--value", unit).stdout.strip()
+    match = [f"_SYSTEMD_INVOCATION_ID={run}"] if run else ["--unit", unit]
+    command = ["journalctl", "--no-pager", "--quiet", "--output=cat", f"--lines={lines}", *match]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def is_active(unit: str) -> bool:
+    """Tell whether UNIT runs."""
+    return systemctl("is-active", "--quiet", unit).returncode == 0
+
+
+def start(unit: str) -> None:
+    """Start UNIT and wait until it says it is ready. Raises HostError with the end of its journal."""
+    systemctl("reset-failed", unit)
+    if systemctl("start", unit).returncode:
+        said = journal(unit)
+        raise HostError(f"{unit} did not start. The end of its journal:\n{said}")
+
+
+def stop(unit: str) -> None:
+    """Stop UNIT, wait until its last process has ended, and forget a failure of it."""
+    systemctl("stop", unit)
+    systemctl("reset-failed", unit)
+
+
+def instances(app: str) -> list[str]:
+    """Return the instances of `<app>@.service` that systemd has loaded in any running or failed state."""
+    listed = systemctl("list-units", "--all", "--plain", "--no-legend", "--full", f"{app}@*.service").stdout
+    units = [row.split() for row in listed.splitlines() if row.strip()]
+    return [row[0].split("@", 1)[1].removesuffix(".service") for row in units if row[2] != "inactive"]
+
+
+def set_enabled(app: str, instance: str, enabled: bool) -> None:
+    """Make an instance start at boot, or not: what `systemctl enable` does, without its reload of all units."""
+    link = WANTS / f"{app}@{instance}.service"
+    if not enabled:
+        link.unlink(missing_ok=True)
+    elif not link.is_symlink():
+        WANTS.mkdir(exist_ok=True)
+        link.symlink_to(UNITS / f"{app}@.service")
+
+
+@dataclass
+class Command:
+    """How an app's own commands run: as its user, with its environment, in a sandbox like its service's."""
+
+    user: str
+    folder: Path
+    environment_file: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    writable: Sequence[str] = ()
+    seconds: int = 3600
+
+    def run(self, argv: Sequence[str], unit: str) -> subprocess.CompletedProcess[str]:
+        """Run ARGV as the transient UNIT and return what it printed; systemd ends it after SECONDS.
+
+        The environment file is read by systemd, so no secret stands in an argument list.
+        """
+        properties = {
+            "User": self.user,
+            "Group": self.user,
+            "WorkingDirectory": str(self.folder),
+            "EnvironmentFile": str(self.environment_file),
+            "RuntimeMaxSec": str(self.seconds),
+            "ProtectSystem": "strict",
+            "ProtectHome": "yes",
+            "PrivateTmp": "yes",
+            "NoNewPrivileges": "yes",
+            "UMask": "0027",
+            "CollectMode": "inactive-or-failed",
+        }
+        options = [f"--property={name}={value}" for name, value in properties.items()]
+        options += [f"--property=ReadWritePaths={path}" for path in self.writable]
+        options += [f"--setenv={name}={value}" for name, value in self.environment.items()]
+        systemctl("reset-failed", f"{unit}.service")
+        return subprocess.run(
+            ["systemd-run", "--quiet", "--pipe", "--wait", "--service-type=exec", f"--unit={unit}", *options, *argv],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
+        )  # fmt: skip
+
+
+class SocketConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class LocalTLSConnection(http.client.HTTPSConnection):
+    """HTTPS to this host under the name of a site, whatever DNS says and whoever signed the certificate."""
+
+    def __init__(self, domain: str, address: str, port: int, timeout: float) -> None:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        super().__init__(domain, port, timeout=timeout, context=context)
+        self._address, self._tls = address, context
+
+    def connect(self) -> None:
+        plain = socket.create_connection((self._address, self.port), self.timeout)
+        self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
+
+
+def ask(connection: http.client.HTTPConnection, path: str, headers: Mapping[str, str]) -> tuple[int, str]:
+    """GET PATH and return the status and the start of the body. Raises OSError or http.client.HTTPException."""
+    try:
+        connection.request("GET", path, headers={"User-Agent": "slipway", **headers})
+        answer = connection.getresponse()
+        return answer.status, answer.read(2000).decode("utf-8", "replace")
+    finally:
+        connection.close()
+
+
+def backlog(path: Path) -> int:
+    """Return how many connections wait on a listening Unix socket for somebody to accept them."""
+    listed = subprocess.run(["ss", "-xlnH"], capture_output=True, text=True, check=False).stdout
+    for row in listed.splitlines():
+        columns = row.split()
+        if len(columns) > 4 and columns[4] == str(path):
+            return int(columns[2])
+    return 0
+
+
+def replace_link(link: Path, target: str) -> None:
+    """Point LINK at TARGET in one atomic step (rename(2)), and have it on disk."""
+    temporary = link.with_name(f".{link.name}.new")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(target)
+    temporary.replace(link)
+    handle = os.open(link.parent, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def masked(text: str, environment_file: Path) -> str:
+    """Return TEXT without the values of ENVIRONMENT_FILE: what an app prints may hold its secrets."""
+    try:
+        rows = environment_file.read_text().splitlines()
+    except OSError:
+        return text
+    for row in rows:
+        value = row.partition("=")[2].strip().strip("\"'")
+        if len(value) >= 8 and not value.startswith("/"):
+            text = text.replace(value, "********")
+    return re.sub(r"(://[^:/@\s]+:)[^@\s]+@", r"\1********@", text)

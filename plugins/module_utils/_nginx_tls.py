@@ -1,0 +1,197 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Sites as the user writes them, as the templates read them. PRIVATE to the collection: it may change without notice."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+Site = dict[str, Any]
+
+NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"  # RFC 1035, 2.3.1, with the digits of RFC 1123
+DOMAIN = re.compile(rf"(\*\.)?({LABEL}\.)*{LABEL}")
+DOMAIN_LENGTH = 253
+PATH = re.compile(r"(/[A-Za-z0-9._@+-]+)+/?")
+SOCKET_LENGTH = 107  # bytes: sun_path of sockaddr_un is 108, and ends with a null byte (unix(7))
+ADDRESS = re.compile(r"(\[[0-9a-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})")
+URL_FOLDER = re.compile(r"/([A-Za-z0-9_~-][A-Za-z0-9._~-]*/)+")
+URL_FILE = re.compile(r"/(\.well-known/)?([A-Za-z0-9_~-][A-Za-z0-9._~-]*/)*[A-Za-z0-9_~-]+(\.[A-Za-z0-9_~-]+)+")
+HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
+HEADER_VALUE = re.compile(r'[^$\x00-\x1f\x7f]*')
+
+SITE_DEFAULTS: Site = {
+    "redirect_domains": [],
+    "static": [],
+    "websockets": False,
+    "certificate": "self_signed",
+    "certificate_file": "",
+    "key_file": "",
+    "extra_config": "",
+}
+STATIC_DEFAULTS: Site = {"expires_seconds": 3600, "immutable": "auto", "fallback": "404"}
+RANGES = {
+    "body_size_mb": (1, 102_400, "megabytes"),
+    "timeout_seconds": (1, 86_400, "seconds"),
+    "hsts_seconds": (0, 10 * 31_536_000, "seconds"),
+}
+
+
+def complete(site: Site, defaults: Site) -> Site:
+    """Return SITE as the templates read it: defaults filled in, headers merged, names made.
+
+    DEFAULTS has body_size_mb, timeout_seconds, headers and hsts_seconds for sites that don't say.
+    """
+    full = {**SITE_DEFAULTS, **defaults, **site}
+    full["domains"] = [domain.lower() for domain in full["domains"]]
+    full["redirect_domains"] = [domain.lower() for domain in full["redirect_domains"]]
+    if full["certificate"] == "self_signed" and "hsts_seconds" not in site:
+        # A browser that has noted HSTS offers no way past an untrusted certificate: the site would be shut to it.
+        full["hsts_seconds"] = 0
+    upstream = full["upstream"]
+    is_socket = isinstance(upstream, str) and upstream.startswith("unix:")
+    full["socket"] = upstream if is_socket else ""
+    full["addresses"] = [] if is_socket else [upstream] if isinstance(upstream, str) else list(upstream)
+    full["static"] = [{**STATIC_DEFAULTS, **entry} for entry in full["static"]]
+    for entry in full["static"]:
+        entry["is_folder"] = entry["url"].endswith("/")
+        entry["folder"] = entry["folder"].rstrip("/") + ("/" if entry["is_folder"] else "")
+    # nginx's variables are global, so that each site has its own; a site's name has no underscore.
+    full["prefix"] = "nginx_tls_" + full["name"].replace("-", "_")
+    full["headers"] = headers_of(full, defaults["headers"], site.get("headers", {}))
+    return full
+
+
+def headers_of(full: Site, common: dict[str, str], own: dict[str, str]) -> list[dict[str, str]]:
+    """Return name, value and the nginx variables of each security header; '' as a value drops the header."""
+    wanted = {"Strict-Transport-Security": f"max-age={full['hsts_seconds']}" if full["hsts_seconds"] else ""}
+    by_key = {name.lower(): (name, value) for name, value in [*wanted.items(), *common.items(), *own.items()]}
+    return [
+        {
+            "name": name,
+            "value": value.replace("\\", r"\\").replace('"', r"\""),
+            "variable": f"{full['prefix']}_{slug}",
+            "upstream": f"upstream_http_{slug}",
+        }
+        for slug, (name, value) in sorted((key.replace("-", "_"), pair) for key, pair in by_key.items())
+        if value
+    ]
+
+
+def problems(sites: list[Site], defaults: Site, pem: dict[str, str], now: datetime) -> list[str]:
+    """Return one sentence a mistake in SITES: what is wrong, and what it must be. PEM: contents by file name."""
+    found: list[str] = []
+    names: set[str] = set()
+    owners: dict[str, str] = {}
+    for index, site in enumerate(sites):
+        name = str(site.get("name", ""))
+        where = f"nginx_tls_sites, site '{name}'" if name else f"nginx_tls_sites[{index}]"
+        if not NAME.fullmatch(name):
+            found.append(f"{where}: name must be 1 to 31 of a-z, 0-9 and '-', beginning with a letter")
+        if name in names:
+            found.append(f"{where}: the name is given twice; every site needs its own")
+        names.add(name)
+        if missing := [key for key in ("domains", "upstream") if not site.get(key)]:
+            found.append(f"{where}: {' and '.join(missing)} must be given")
+            continue
+        full = complete(site, defaults)
+        checks = (*_domains(full, owners), *_numbers(full), *_upstream(full), *_static(full), *_headers(full))
+        found += [f"{where}: {text}" for text in checks]
+        found += [f"{where}: {text}" for text in _certificate(full, pem, now)]
+    return found
+
+
+def _domains(site: Site, owners: dict[str, str]) -> Iterator[str]:
+    for domain in site["domains"] + site["redirect_domains"]:
+        if not domain.isascii():
+            try:
+                ascii_form = f": write {domain.encode('idna').decode()}"
+            except UnicodeError:
+                ascii_form = ""
+            yield f"domain '{domain}' must be in its ASCII form (xn--…){ascii_form}"
+        elif len(domain) > DOMAIN_LENGTH or not DOMAIN.fullmatch(domain):
+            yield f"domain '{domain}' must be a host name such as example.org or *.example.org, without scheme and port"
+        elif domain.rpartition(".")[2].isdigit():
+            yield f"domain '{domain}' is an address: TLS needs a host name (clients send no address as SNI, RFC 6066)"
+        if domain in owners:
+            yield f"domain '{domain}' is already one of site '{owners[domain]}': nginx could serve only one of them"
+        owners[domain] = site["name"]
+    if site["redirect_domains"] and site["domains"][0].startswith("*."):
+        yield f"redirect_domains lead to the first of domains, which can't be the wildcard '{site['domains'][0]}'"
+
+
+def _numbers(site: Site) -> Iterator[str]:
+    for key, (low, high, unit) in RANGES.items():
+        value = site[key]
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            yield f"{key} is {value!r}; it must be a whole number of {unit}, {low} to {high} (default: nginx_tls_{key})"
+
+
+def _upstream(site: Site) -> Iterator[str]:
+    if site["socket"]:
+        path = site["socket"].removeprefix("unix:")
+        if not PATH.fullmatch(path) or path.endswith("/") or ".." in path.split("/"):
+            yield f"upstream '{site['socket']}' must be unix: and an absolute path without spaces or '..'"
+        elif len(path) > SOCKET_LENGTH:
+            yield f"upstream's path has {len(path)} characters; the kernel's limit for sockets is {SOCKET_LENGTH}"
+    for address in site["addresses"]:
+        match = ADDRESS.fullmatch(str(address))
+        if not match or not 0 < int(match[2]) < 65_536 or (match[1].startswith("[") and not _is_ipv6(match[1])):
+            yield f"upstream '{address}' must be unix:/path, or addresses such as 127.0.0.1:8000 or [::1]:8000"
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text.strip("[]")).version == 6
+    except ValueError:
+        return False
+
+
+def _static(site: Site) -> Iterator[str]:
+    seen: set[str] = set()
+    for entry in site["static"]:
+        url, folder = entry["url"], entry["folder"]
+        if url == "/":
+            yield "static url '/' would hide the application: serve files under a folder such as /static/"
+        elif entry["is_folder"] and not URL_FOLDER.fullmatch(url):
+            yield f"static url '{url}' must look like /static/: no spaces, no part that begins with a dot"
+        elif not entry["is_folder"] and not URL_FILE.fullmatch(url):
+            yield f"static url '{url}' must end with '/' (a folder), or name one file such as /favicon.ico"
+        if not PATH.fullmatch(folder) or {"..", "."} & set(folder.split("/")):
+            yield f"static folder '{folder}' of {url} must be an absolute path without spaces, '.' or '..' parts"
+        if url in seen:
+            yield f"static url '{url}' is given twice"
+        seen.add(url)
+        seconds = entry["expires_seconds"]
+        if isinstance(seconds, bool) or not isinstance(seconds, int) or seconds < 0:
+            yield f"expires_seconds of static {url} is {seconds!r}; it must be a whole number of seconds, 0 or more"
+        for key, choices in (("immutable", ("auto", "always", "never")), ("fallback", ("404", "app"))):
+            if str(entry[key]) not in choices:
+                yield f"{key} of static {url} is {entry[key]!r}; it must be one of {', '.join(choices)}"
+
+
+def _headers(site: Site) -> Iterator[str]:
+    for header in site["headers"]:
+        if not HEADER.fullmatch(header["name"]):
+            yield f"header '{header['name']}' must be a header's name: letters, digits and '-'"
+        if not HEADER_VALUE.fullmatch(header["value"]):
+            yield f"the value of header '{header['name']}' must be one line without '$'"
+
+
+def _certificate(site: Site, pem: dict[str, str], now: datetime) -> Iterator[str]:
+    # Only the controller has the library that this needs; the rest of this file runs anywhere.
+    from ansible_collections.slipway.flask.plugins.module_utils._pem import pem_problems
+
+    source, files = site["certificate"], [site["certificate_file"], site["key_file"]]
+    if source not in ("self_signed", "provided"):
+        yield f"certificate is '{source}'; it must be self_signed or provided"
+    elif source == "self_signed" and any(files):
+        yield "certificate_file and key_file are used only with 'certificate: provided'"
+    elif source == "provided" and not all(files):
+        yield "certificate 'provided' needs certificate_file and key_file, two PEM files on the controller"
+    elif source == "provided":
+        yield from pem_problems(*(pem.get(path, "") for path in files), site["domains"] + site["redirect_domains"], now)

@@ -1,0 +1,164 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""PostgreSQL's settings for a small host that it shares with the app, and the texts of its two files.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+HEADER = "# Written by Ansible (slipway.flask): the next run overwrites what is changed here.\n"
+SETTING = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
+MIB = 1024 * 1024
+
+
+def host_memory_mb(meminfo: str, limits: Sequence[str] = ()) -> int:
+    """Return the host's memory in MiB from /proc/meminfo's text, or a smaller cgroup limit (container hosts).
+
+    Rounded down to 64 MiB: what the kernel keeps for itself changes with its version, and a setting that follows every
+    kibibyte would restart the server after a kernel update.
+
+    :param limits: texts of cgroup `memory.max` files: bytes or `max`.
+    :raises ValueError: when meminfo has no MemTotal.
+    """
+    found = re.search(r"^MemTotal:\s+(\d+) kB", meminfo, re.MULTILINE)
+    if not found:
+        raise ValueError("/proc/meminfo has no MemTotal")
+    memory = int(found.group(1)) // 1024
+    for limit in limits:
+        if limit.strip().isdigit():
+            memory = min(memory, int(limit) // MIB)
+    return max(64, memory - memory % 64)
+
+
+def read_host_memory_mb() -> int:
+    """Return this host's memory in MiB; see host_memory_mb."""
+    limits = [path.read_text() for path in [Path("/sys/fs/cgroup/memory.max")] if path.is_file()]
+    return host_memory_mb(Path("/proc/meminfo").read_text(), limits)
+
+
+def memory_settings(memory_mb: int, percent: int, max_connections: int) -> dict[str, str]:
+    """Compute the four memory settings.
+
+    - shared_buffers: PERCENT of the memory, 32 MB at least. The manual (19.4.1) starts at 25 % on a *dedicated* server
+      and takes less below 1 GB; here the app's workers need their share.
+    - effective_cache_size: half of the memory. The planner's guess at what shared_buffers and the kernel's cache hold
+      together (19.7.2); reserves nothing.
+    - work_mem: a quarter of the memory over all connections, 4 MB (PostgreSQL's own default) to 64 MB. Every sort or
+      hash of every connection may take as much (19.4.1).
+    - maintenance_work_mem: 5 % of the memory, 32 MB to 1 GB. Up to autovacuum_max_workers (3) take it at once (19.4.1).
+    """
+    work = min(64, max(4, memory_mb // 4 // max(1, max_connections)))
+    return {
+        "shared_buffers": f"{max(32, memory_mb * percent // 100)}MB",
+        "effective_cache_size": f"{memory_mb // 2}MB",
+        "work_mem": f"{work}MB",
+        "maintenance_work_mem": f"{min(1024, max(32, memory_mb * 5 // 100))}MB",
+    }
+
+
+def server_settings(
+    memory_mb: int, percent: int, max_connections: int, slow_ms: int, timezone: str, extra: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return every setting of the drop-in; EXTRA adds to the others and wins over them."""
+    settings: dict[str, Any] = {
+        # No TCP listener: the apps are on this host and come over the Unix socket (manual 19.3.1).
+        "listen_addresses": "",
+        "max_connections": max_connections,
+        **memory_settings(memory_mb, percent, max_connections),
+        # A VPS has solid-state storage, for which the manual (19.7.2) suggests 1.1 in place of 4.
+        "random_page_cost": 1.1,
+        "timezone": timezone,
+        "log_timezone": timezone,
+        "log_min_duration_statement": slow_ms,
+        # Parameters are what users typed: sessions, addresses, password hashes (manual 19.8.3). Not in a log.
+        "log_parameter_max_length": 0,
+        # Who waits longer than deadlock_timeout (1 s) for a lock: a migration that blocks the site shows up here.
+        "log_lock_waits": True,
+        "log_temp_files": "10MB",
+    }
+    settings.update(extra)
+    return settings
+
+
+def value_text(value: Any) -> str:
+    """Write VALUE as postgresql.conf wants it (manual 19.1.1): on/off, a bare number, or a quoted string.
+
+    :raises ValueError: for a value that is neither, or has a line break.
+    """
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, (int, float)):
+        return str(value)
+    if not isinstance(value, str):
+        raise ValueError(f"must be text, a number or true/false, not {type(value).__name__}")
+    if re.search(r"[\n\r\0]", value):
+        raise ValueError("must be one line")
+    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def conf_text(settings: Mapping[str, Any]) -> str:
+    """Return the drop-in file, sorted by name.
+
+    :raises ValueError: naming the setting whose name or value can't be written.
+    """
+    lines = []
+    for name in sorted(settings):
+        if not SETTING.fullmatch(name):
+            raise ValueError(f"setting '{name}': the name must have small letters, digits and _ only")
+        try:
+            lines.append(f"{name} = {value_text(settings[name])}\n")
+        except ValueError as error:
+            raise ValueError(f"setting '{name}': the value {error}") from None
+    return HEADER + "".join(lines)
+
+
+def hba_text(extra: Sequence[str] = ()) -> str:
+    """Return pg_hba.conf: who comes over the socket is who the kernel says (manual 21.9); whoever else is refused.
+
+    The first line that fits decides (manual 21.1), so EXTRA lines stand before the last, general one.
+
+    :raises ValueError: for an extra line that would break out of its line.
+    """
+    lines = ["local all postgres peer\n", "local replication postgres peer\n"]
+    for rule in extra:
+        if re.search(r"[\n\r\0]", rule) or not rule.strip():
+            raise ValueError(f"the pg_hba rule {rule!r} must be one line with something in it")
+        lines.append(rule.strip() + "\n")
+    return HEADER + "# A role gets in as the system user of the same name only, and into its own database only:\n" + (
+        "# CONNECT on all others is revoked.\n" + "".join(lines) + "local all all peer\n"
+    )
+
+
+def server_problems(variables: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with the role's numbers and texts; VARIABLES by name without the role's prefix."""
+    problems = []
+    for name, low, high, unit in (
+        ("shared_buffers_percent", 1, 40, "percent of the memory: more than 40 rarely helps (manual 19.4.1)"),
+        ("max_connections", 5, 10000, "connections"),
+        ("slow_statement_ms", -1, 2**31 - 1, "milliseconds; -1 logs none"),
+    ):
+        value = int(variables.get(name, low))
+        if not low <= value <= high:
+            problems.append(f"postgres_server_{name} is {value}; it must be from {low} to {high} ({unit})")
+    memory = int(variables.get("memory_mb", 0))
+    if memory and memory < 128:
+        problems.append(f"postgres_server_memory_mb is {memory}; it must be 0 (the host's memory) or 128 and more")
+    if not re.fullmatch(r"|[0-9.]+/[A-Za-z0-9_.-]+", str(variables.get("cluster", ""))):
+        problems.append(f"postgres_server_cluster is '{variables['cluster']}'; it must be like 17/main, or empty")
+    if not re.fullmatch(r"[A-Za-z0-9_.@-]+", str(variables.get("locale", "C.UTF-8"))):
+        problems.append(f"postgres_server_locale is '{variables['locale']}'; it must be a locale's name like C.UTF-8")
+    try:
+        conf_text(variables.get("settings") or {})
+    except ValueError as error:
+        problems.append(f"postgres_server_settings: {error}")
+    try:
+        hba_text(variables.get("hba") or [])
+    except ValueError as error:
+        problems.append(f"postgres_server_hba: {error}")
+    return problems

@@ -1,0 +1,219 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Database URLs as libpq and SQLAlchemy write them, turned into libpq's environment variables.
+
+Sources: PostgreSQL manual 34.1.1 (connection strings), 34.15 (environment variables); SQLAlchemy 2.0,
+`sqlalchemy.engine.url._parse_url` and the PostgreSQL dialects' "Specifying multiple fallback hosts".
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote
+
+SCHEME = re.compile(r"([a-z][a-z0-9]*)(\+[a-z0-9_]+)?://", re.IGNORECASE)
+DIALECTS = {"postgresql", "postgres"}
+LIBPQ_DRIVERS = {"", "+psycopg", "+psycopg2", "+psycopg_async", "+psycopg2cffi"}
+"""Drivers that hand the URL's parameters to libpq."""
+
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+SOCKET_DIRECTORY = "/var/run/postgresql"
+"""Where libpq of Debian and Ubuntu looks when no host is given."""
+
+ENVIRONMENT = {
+    "host": "PGHOST", "hostaddr": "PGHOSTADDR", "port": "PGPORT", "dbname": "PGDATABASE", "user": "PGUSER",
+    "password": "PGPASSWORD", "channel_binding": "PGCHANNELBINDING", "client_encoding": "PGCLIENTENCODING",
+    "options": "PGOPTIONS", "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT",
+    "sslkey": "PGSSLKEY", "sslcrl": "PGSSLCRL", "sslcrldir": "PGSSLCRLDIR", "sslsni": "PGSSLSNI",
+    "sslnegotiation": "PGSSLNEGOTIATION", "sslcertmode": "PGSSLCERTMODE", "requirepeer": "PGREQUIREPEER",
+    "ssl_min_protocol_version": "PGSSLMINPROTOCOLVERSION", "ssl_max_protocol_version": "PGSSLMAXPROTOCOLVERSION",
+    "gssencmode": "PGGSSENCMODE", "krbsrvname": "PGKRBSRVNAME", "gsslib": "PGGSSLIB", "require_auth": "PGREQUIREAUTH",
+    "target_session_attrs": "PGTARGETSESSIONATTRS", "load_balance_hosts": "PGLOADBALANCEHOSTS",
+}  # fmt: skip
+"""libpq's parameters that have an environment variable."""
+
+HARMLESS = {
+    "application_name", "fallback_application_name", "connect_timeout", "keepalives", "keepalives_idle",
+    "keepalives_interval", "keepalives_count", "tcp_user_timeout", "sslpassword", "sslcompression", "gssdelegation",
+    "passfile", "prepare_threshold",
+}  # fmt: skip
+"""Parameters that drivers take and that don't decide whether a connection succeeds."""
+
+
+class UrlError(ValueError):
+    """The URL can't be used; the text says why and never repeats the password."""
+
+
+@dataclass(frozen=True)
+class DatabaseUrl:
+    """A parsed URL. `parameters` has libpq's names (host, port, user, password, dbname, sslmode, …)."""
+
+    scheme: str
+    dialect: str
+    parameters: dict[str, str] = field(default_factory=dict, repr=False)
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def is_postgres(self) -> bool:
+        return self.dialect in DIALECTS
+
+    @property
+    def password(self) -> str:
+        return self.parameters.get("password", "")
+
+    @property
+    def hosts(self) -> list[str]:
+        return self.parameters.get("host", "").split(",")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether every host is a Unix socket or this machine."""
+        return all(host.startswith(("/", "@")) or host in {"", "localhost", "127.0.0.1", "::1"} for host in self.hosts)
+
+    @property
+    def where(self) -> str:
+        """Host, port and database for a message."""
+        ports = self.parameters.get("port", "5432") or "5432"
+        host = self.parameters.get("host") or f"socket in {SOCKET_DIRECTORY}"
+        return f"host {host}, port {ports}, database {self.parameters.get('dbname') or '(named like the user)'}"
+
+    def environment(self) -> dict[str, str]:
+        """Return libpq's environment variables for this URL."""
+        return {ENVIRONMENT[name]: value for name, value in self.parameters.items() if name in ENVIRONMENT and value}
+
+
+def parse_url(text: object) -> DatabaseUrl:
+    """Parse a database URL of any dialect; parameters are read for PostgreSQL only.
+
+    :raises UrlError: when it is no URL or can't mean what was wanted.
+    """
+    if not isinstance(text, str) or not text.strip():
+        raise UrlError("must be a database URL such as postgresql://user:password@host/database")
+    if re.search(r"[\s\0]", text):
+        raise UrlError("has a space or line break: percent-encode it (%20), or take it away")
+    found = SCHEME.match(text)
+    if not found:
+        raise UrlError("is not a database URL: it must begin with a scheme, e.g. postgresql://user:password@host/name")
+    dialect, driver = found.group(1).lower(), (found.group(2) or "").lower()
+    scheme = dialect + driver
+    if dialect not in DIALECTS:
+        return DatabaseUrl(scheme, dialect)
+    rest, _, query = text[found.end() :].partition("?")
+    authority, _, path = rest.partition("/")
+    if "#" in rest or "@" in path:
+        raise UrlError("has a '#', '?' or '/' before its last '@': percent-encode it in the password (%23, %3F, %2F)")
+    if authority.count("@") > 1 or "@" in query.partition("=")[0]:
+        raise UrlError("has several '@': percent-encode those of user name and password (%40)")
+    parameters = _authority(authority)
+    if path:
+        parameters["dbname"] = _decode(path)
+    unknown = _query(query, driver, parameters)
+    if "sslmode" in parameters and parameters["sslmode"] not in SSL_MODES:
+        raise UrlError(f"has sslmode={parameters['sslmode']}, which must be one of {', '.join(SSL_MODES)}")
+    return DatabaseUrl(scheme, dialect, parameters, tuple(unknown))
+
+
+def _authority(authority: str) -> dict[str, str]:
+    """Read `user:password@host1:port1,host2:port2`."""
+    parameters: dict[str, str] = {}
+    login, has_login, hosts = authority.rpartition("@")
+    if has_login:
+        user, has_password, password = login.partition(":")
+        if user:
+            parameters["user"] = _decode(user)
+        if has_password:
+            parameters["password"] = _decode(password)
+    if hosts:
+        _hosts(hosts.split(","), parameters)
+    return parameters
+
+
+def _hosts(specifications: list[str], parameters: dict[str, str]) -> None:
+    """Read `host`, `host:port`, `[::1]:port` (or a percent-encoded socket folder), one or several."""
+    names, ports = [], []
+    for specification in specifications:
+        found = re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^:\[\]]*)(?::(\d*))?", specification)
+        if not found:
+            raise UrlError("has a host that can't be read: write host or host:port (a number), IPv6 as [::1]:5432")
+        if found.group(2) and not 0 < int(found.group(2)) < 65536:
+            raise UrlError(f"has the port {found.group(2)}, which must be from 1 to 65535")
+        names.append(_decode(found.group(1).strip("[]")))
+        ports.append(found.group(2) or "")
+    if any(names):
+        parameters["host"] = ",".join(names)
+    if any(ports):
+        parameters["port"] = ",".join(port or "5432" for port in ports)
+
+
+def _query(query: str, driver: str, parameters: dict[str, str]) -> list[str]:
+    """Read `?name=value&…` into PARAMETERS; return the names that libpq doesn't know."""
+    unknown, hosts = [], []
+    for pair in filter(None, query.split("&")):
+        name, has_value, value = pair.partition("=")
+        if not has_value:
+            raise UrlError(f"has the parameter '{name}' without a value")
+        name, value = _decode(name), _decode(value)
+        if name == "host" and driver:
+            hosts.append(value)  # SQLAlchemy: ?host=a:5432&host=b:5432 are several hosts
+        elif name == "unix_sock":  # pg8000: the path of the socket itself
+            parameters["host"] = value.rsplit("/", 1)[0]
+            parameters["port"] = value.rsplit(".", 1)[-1] if ".s.PGSQL." in value else "5432"
+        elif name == "ssl":  # asyncpg's, and libpq's own for JDBC URLs
+            parameters["sslmode"] = "require" if value == "true" else value
+        elif name in ENVIRONMENT:
+            parameters[name] = value
+        elif name not in HARMLESS:
+            unknown.append(name)
+    if hosts:
+        _query_hosts(",".join(hosts).split(","), parameters)
+    return unknown
+
+
+def _query_hosts(hosts: list[str], parameters: dict[str, str]) -> None:
+    if any(host.startswith("/") for host in hosts):
+        parameters["host"] = ",".join(hosts)
+    else:
+        _hosts(hosts, parameters)
+
+
+def _decode(text: str) -> str:
+    """Undo percent-encoding.
+
+    :raises UrlError: for a '%' that begins no code, which libpq refuses.
+    """
+    if re.search(r"%(?![0-9A-Fa-f]{2})", text):
+        raise UrlError("has a '%' that is not followed by two hexadecimal digits: write %25 for the sign itself")
+    decoded = unquote(text)
+    if "\0" in decoded:
+        raise UrlError("has %00, which no part of it may have")
+    return decoded
+
+
+def redact(text: str, password: str) -> str:
+    """Take PASSWORD out of TEXT, as it is and percent-encoded."""
+    for form in sorted({password, quote(password, safe=""), quote(password)}, key=len, reverse=True):
+        if form:
+            text = text.replace(form, "***")
+    return text
+
+
+def rewrite_url(text: str, scheme: str = "", parameters: Mapping[str, str] | None = None) -> str:
+    """Give a PostgreSQL URL another SCHEME (`postgresql+psycopg`) and the PARAMETERS that it doesn't have yet.
+
+    A URL of another dialect is returned as it is.
+
+    :raises UrlError: when TEXT can't be parsed.
+    """
+    url = parse_url(text)
+    if not url.is_postgres:
+        return text
+    wanted = {name: value for name, value in (parameters or {}).items() if value and name not in url.parameters}
+    rest = text.partition("://")[2]
+    if wanted:
+        joint = "&" if "?" in rest else "?"
+        rest += joint + "&".join(f"{name}={quote(str(value), safe='/')}" for name, value in wanted.items())
+    return f"{scheme or url.scheme}://{rest}"

@@ -1,0 +1,71 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What a host must be before Slipway changes anything on it, told by one small shell script.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+SUPPORTED = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04", "26.04")}
+NAMES = {"debian": "Debian", "ubuntu": "Ubuntu"}
+
+# POSIX sh, because a bare host may have no Python yet. Prints KEY=VALUE lines.
+PROBE = """
+. /etc/os-release 2>/dev/null
+echo "id=$ID"; echo "version=$VERSION_ID"; echo "codename=$VERSION_CODENAME"; echo "name=$PRETTY_NAME"
+echo "uid=$(id -u)"; echo "user=$(id -un)"
+[ -d /run/systemd/system ] && echo systemd=yes
+command -v python3 >/dev/null && echo python=yes
+command -v sudo >/dev/null && echo sudo=yes && sudo -n true 2>/dev/null && echo sudo_free=yes
+echo "disk_mb=$(df -Pm /var /srv 2>/dev/null | awk 'NR>1 && (m=="" || $4<m) {m=$4} END {print m}')"
+echo "memory_mb=$(awk '/^MemTotal/ {print int($2/1024)}' /proc/meminfo)"
+echo "cores=$(nproc)"
+""".strip()
+
+
+def read(output: str) -> dict[str, str]:
+    """Return the facts that the probe printed."""
+    return dict(line.strip().split("=", 1) for line in output.splitlines() if "=" in line)
+
+
+def problems(facts: Mapping[str, str], disk_mb: int, become_password: bool) -> list[str]:
+    """Return what keeps Slipway from working on a host with these FACTS; DISK_MB is the space it must have free."""
+    found = []
+    system, version = facts.get("id", ""), facts.get("version", "")
+    name = facts.get("name") or "an unknown system"
+    if version not in SUPPORTED.get(system, ()):
+        known = ", ".join(f"{NAMES[key]} {'/'.join(versions)}" for key, versions in SUPPORTED.items())
+        found.append(f"the host runs {name}; Slipway supports {known}. Use one of these images")
+    if "systemd" not in facts:
+        found.append(
+            "systemd is not running as the host's init; use a virtual machine or a host that boots with systemd"
+        )
+    if facts.get("uid") != "0":
+        user = facts.get("user", "the user")
+        if "sudo" not in facts:
+            found.append(
+                f"{user} is not root and the host has no sudo; log in as root (ansible_user: root) or install sudo"
+            )
+        elif "sudo_free" not in facts and not become_password:
+            found.append(f"{user} may not use sudo without a password; run again with --ask-become-pass")
+    free = int(facts.get("disk_mb") or 0)
+    if free < disk_mb:
+        found.append(
+            f"only {free} MB of disk are free, {disk_mb} MB are needed (slipway_disk_mb); make room or use more disk"
+        )
+    return found
+
+
+def ansible_facts(facts: Mapping[str, str]) -> dict[str, str]:
+    """Return the probe's facts under the names that `ansible.builtin.setup` gives them."""
+    version = facts.get("version", "")
+    return {
+        "distribution": NAMES.get(facts.get("id", ""), facts.get("id", "")),
+        "distribution_version": version,
+        "distribution_major_version": version.split(".")[0],
+        "distribution_release": facts.get("codename", ""),
+        "os_family": "Debian",
+    }

@@ -1,0 +1,186 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""PRIVATE to the collection. Filling one new virtual environment with uv, kind of project by kind of project."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.slipway.flask.plugins.module_utils import _python_project as projects
+from ansible_collections.slipway.flask.plugins.module_utils import _python_uv as tools
+
+# Poetry and PDM read their own locks; these only turn them into requirement lines and never reach the environment.
+EXPORTERS = {
+    "poetry": ("poetry==2.5.1", "poetry-plugin-export==1.10.1"),
+    "pdm": ("pdm==2.29.3",),
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One environment to fill: `new` is where it comes to be, `work` a private folder for what tools are given."""
+
+    project: Path
+    source: projects.Source
+    interpreter: tools.Interpreter
+    new: Path
+    work: Path
+    uv: tools.Uv
+    lock: int
+    extra_packages: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    install_project: bool = False
+
+    def call(self, *arguments: str, doing: str, variables: dict[str, str] | None = None) -> str:
+        """Run uv in the project's folder, so that its own uv settings count; raise EnvironmentError_."""
+        if self.uv.log:
+            self.uv.log(doing)
+        return tools.run(
+            [self.uv.path, "--quiet", *arguments], doing, cwd=self.project,
+            variables=self.uv.variables(self.work) | (variables or {}), keep=[self.lock],
+        )  # fmt: skip
+
+    def pip_install(self, *arguments: str, doing: str) -> str:
+        """Run `uv pip install` into the new environment."""
+        return self.call(
+            "pip", "install", "--python", f"{self.new}/bin/python", "--no-editable", *arguments, doing=doing
+        )
+
+    def flags(self, extra: str, group: str) -> list[str]:
+        """Return the wanted extras and groups as arguments, with each tool's own names for the two flags."""
+        return [part for name in self.extras for part in (extra, name)] + [
+            part for name in self.groups for part in (group, name)
+        ]
+
+
+def install(plan: Plan) -> list[str]:
+    """Make the environment and install everything; return the extra requirement lines that were needed.
+
+    Raises EnvironmentError_ with the tool's own last lines.
+    """
+    plan.call(
+        "venv", "--no-project", "--relocatable", "--python", plan.interpreter.path, str(plan.new),
+        doing="making the virtual environment",
+    )  # fmt: skip
+    KINDS[plan.source.kind](plan)
+    if plan.install_project and plan.source.kind != "uv":
+        plan.pip_install("--no-deps", str(plan.project), doing="installing the project itself")
+    added = add_missing(plan)
+    (plan.new / ".lock").unlink(missing_ok=True)  # uv's own; it is writable for all
+    return added
+
+
+def add_missing(plan: Plan) -> list[str]:
+    """Install the extra requirement lines that the project's own list lacks; nothing that it lists may change.
+
+    A line that only asks for extras of a package that is there (`psycopg[binary]`) counts when it brings something.
+    """
+    before = installed(plan.new)
+    lines = [line for line in plan.extra_packages if "[" in line or projects.requirement_name(line) not in before]
+    if not lines:
+        return []
+    wanted, fixed = plan.work / "extra-packages.txt", plan.work / "installed.txt"
+    wanted.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    fixed.write_text("".join(f"{name}=={version}\n" for name, version in before.items()), encoding="utf-8")
+    names = ", ".join(projects.requirement_name(line) or tools.masked(line) for line in lines)
+    plan.pip_install("-r", str(wanted), "-c", str(fixed), doing=f"adding {names} to what the project lists")
+    new = installed(plan.new).keys() - before.keys()
+    return [line for line in lines if new and ("[" in line or projects.requirement_name(line) in new)]
+
+
+def installed(environment: Path) -> dict[str, str]:
+    """Return normalised name -> version of what is in an environment, read from its *.dist-info folders."""
+    found: dict[str, str] = {}
+    for folder in sorted(environment.glob("lib/python3*/site-packages/*.dist-info")):
+        head = (folder / "METADATA").read_text(encoding="utf-8", errors="replace").split("\n\n", 1)[0]
+        name, version = (re.search(rf"^{field}:\s*(\S+)", head, re.MULTILINE) for field in ("Name", "Version"))
+        if name and version:
+            found[projects.normalised(name.group(1))] = version.group(1)
+    return found
+
+
+def from_requirements(plan: Plan) -> None:
+    """Install requirement files; one hash in them makes hashes compulsory for all, as with pip."""
+    named = ", ".join(path.name for path in plan.source.main)
+    files = [part for path in plan.source.main for part in ("-r", str(path))]
+    strict = ["--require-hashes"] if plan.source.hashed else []
+    plan.pip_install(*strict, *files, doing=f"installing {named}")
+
+
+def from_project(plan: Plan) -> None:
+    """Install what pyproject.toml, setup.py or setup.cfg declares, without the project itself."""
+    main = plan.source.main[0]
+    plan.pip_install("-r", str(main), *plan.flags("--extra", "--group"), doing=f"installing what {main.name} declares")
+
+
+def from_uv(plan: Plan) -> None:
+    """Install exactly what uv.lock says; local packages are installed as copies, not as links into this release."""
+    project = [] if plan.install_project else ["--no-install-project"]
+    plan.call(
+        "sync", "--frozen", "--no-dev", "--no-editable", *project, "--python", plan.interpreter.path,
+        *plan.flags("--extra", "--group"), doing="installing uv.lock",
+        variables={"UV_PROJECT_ENVIRONMENT": str(plan.new)},
+    )  # fmt: skip
+
+
+def from_poetry(plan: Plan) -> None:
+    """Install poetry.lock through Poetry's own exporter."""
+    exported = plan.work / "poetry.txt"
+    home = plan.work / "poetry"
+    _export(
+        plan, ["poetry", "export", "--format", "requirements.txt", "--output", str(exported),
+               *plan.flags("--extras", "--with")],
+        {"POETRY_CACHE_DIR": str(home), "POETRY_CONFIG_DIR": str(home), "POETRY_DATA_DIR": str(home),
+         "POETRY_VIRTUALENVS_CREATE": "false", "POETRY_NO_INTERACTION": "1"},
+    )  # fmt: skip
+    _install_exported(plan, exported)
+
+
+def from_pdm(plan: Plan) -> None:
+    """Install pdm.lock through PDM's own exporter."""
+    exported = plan.work / "pdm.txt"
+    _export(
+        plan, ["pdm", "export", "--prod", "--format", "requirements", "--output", str(exported),
+               *plan.flags("--group", "--group")],
+        {"PDM_IGNORE_SAVED_PYTHON": "1", "PDM_CHECK_UPDATE": "0", "PDM_CACHE_DIR": str(plan.work / "pdm"),
+         "PDM_PYTHON": f"{plan.new}/bin/python", "PDM_VENV_IN_PROJECT": "false",
+         "PDM_VENV_LOCATION": str(plan.work / "pdm")},
+    )  # fmt: skip
+    _install_exported(plan, exported)
+
+
+def _export(plan: Plan, command: list[str], variables: dict[str, str]) -> None:
+    """Run a lock's own exporter, pinned and kept outside of the environment; refuse clearly when it can't be had."""
+    tool, *others = EXPORTERS[command[0]]
+    additions = [part for other in others for part in ("--with", other)]
+    try:
+        plan.call(
+            "tool", "run", "--isolated", "--no-config", "--python", plan.interpreter.path, "--from", tool, *additions,
+            *command, doing=f"reading {plan.source.main[0].name} with {tool}",
+            variables={"UV_COMPILE_BYTECODE": "false"} | variables,
+        )  # fmt: skip
+    except tools.EnvironmentError_ as error:
+        raise tools.EnvironmentError_(
+            f"{error}\n{plan.source.main[0].name} can only be read through {tool} itself. Mend what it says above, or "
+            "export requirements.txt yourself, commit it, and name it as this project's requirements."
+        ) from None
+
+
+def _install_exported(plan: Plan, exported: Path) -> None:
+    """Install an exporter's requirement lines, with their hashes enforced if it wrote them."""
+    _, _, hashed = projects.read_requirements((exported,), plan.project)
+    plan.pip_install(
+        *(["--require-hashes"] if hashed else []), "-r", str(exported), doing=f"installing {plan.source.main[0].name}"
+    )
+
+
+KINDS = {
+    "requirements": from_requirements,
+    "project": from_project,
+    "uv": from_uv,
+    "poetry": from_poetry,
+    "pdm": from_pdm,
+}

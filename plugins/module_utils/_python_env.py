@@ -1,0 +1,260 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""PRIVATE to the collection. Virtual environments named by what is in them: same key, same environment, built once.
+
+`ensure(EnvironmentSpec(...))` returns the environment, building it if need be. An environment is built under another
+name and moved to `<root>/<key>` when it is whole and on the disk, so whatever has that name is complete.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ansible_collections.slipway.flask.plugins.module_utils import _python_build as building
+from ansible_collections.slipway.flask.plugins.module_utils import _python_project as projects
+from ansible_collections.slipway.flask.plugins.module_utils import _python_uv as tools
+from ansible_collections.slipway.flask.plugins.module_utils._python_uv import EnvironmentError_
+
+__all__ = ["Environment", "EnvironmentError_", "EnvironmentSpec", "ensure", "key_of"]
+
+SCHEME = "1"  # a change of how environments are built makes new keys
+RECORD = "slipway.json"
+LOCK_SECONDS = 1800
+
+
+@dataclass(frozen=True)
+class EnvironmentSpec:
+    """What an environment is made from.
+
+    project: folder with the application's Python files; root: folder that holds the environments;
+    requirements: files relative to `project`, empty = detect; extra_packages: requirement lines that are added when
+    the project's own list lacks the package; groups, extras: of pyproject.toml; python: "" = the distribution's;
+    install_project: install the project itself too (None = only if it keeps its packages in src/);
+    log: called with one line when a step that takes time starts.
+    """
+
+    project: Path
+    root: Path
+    requirements: list[str] = field(default_factory=list)
+    extra_packages: list[str] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+    extras: list[str] = field(default_factory=list)
+    install_project: bool | None = None
+    python: str = ""
+    uv: str = "/opt/slipway/bin/uv"
+    ca_bundle: str = "/etc/ssl/certs/ca-certificates.crt"
+    index_url: str = ""
+    extra_index_urls: list[str] = field(default_factory=list)
+    cache: Path = tools.CACHE
+    log: Callable[[str], None] | None = None
+
+    def __post_init__(self) -> None:
+        """Tools run in the project's folder, so no path may depend on ours."""
+        for name in ("project", "root", "cache"):
+            object.__setattr__(self, name, Path(os.path.abspath(getattr(self, name))))  # noqa: PTH100 - keeps links
+
+    @property
+    def installs_project(self) -> bool:
+        """Whether the project itself becomes a package of the environment."""
+        if self.install_project is None:
+            return projects.source_layout(self.project)
+        return self.install_project
+
+
+@dataclass(frozen=True)
+class Environment:
+    """An environment that is complete (or, in check mode with `created`, would be built).
+
+    source: the file it was read from; ignored: other files that could have been read; added: extra packages that the
+    project's list lacked; packages: name -> version of all that is in it; seconds: what this call took.
+    """
+
+    key: str
+    path: Path
+    created: bool
+    seconds: float
+    python_version: str
+    source: str
+    ignored: list[str] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
+    packages: dict[str, str] = field(default_factory=dict)
+
+
+def key_of(spec: EnvironmentSpec) -> str:
+    """Return the key of the environment that `spec` asks for, without building it; raise EnvironmentError_."""
+    return _key(spec, _source(spec), tools.find_interpreter(spec.python))
+
+
+def ensure(spec: EnvironmentSpec, *, check: bool = False) -> Environment:
+    """Return the environment that `spec` asks for, after building it if it doesn't exist.
+
+    check: build nothing. Raises EnvironmentError_ with the tool's own last lines; nothing is left behind then.
+    """
+    started = time.monotonic()
+    interpreter = tools.find_interpreter(spec.python)
+    source = _source(spec)
+    key = _key(spec, source, interpreter)
+    path = spec.root / key
+    name = ", ".join(str(main.relative_to(spec.project)) for main in source.main)
+
+    def result(created: bool, record: dict[str, object]) -> Environment:
+        return Environment(
+            key, path, created, round(time.monotonic() - started, 2), interpreter.version, name, list(source.ignored),
+            list(record.get("added", [])), dict(record.get("packages", {})),  # type: ignore[call-overload]
+        )  # fmt: skip
+
+    if (record := _complete(path)) is not None:
+        return result(False, record)
+    if check:
+        return result(True, {})
+    try:
+        with _only_builder(spec.root) as lock:
+            if (record := _complete(path)) is not None:  # another one built it while we waited
+                return result(False, record)
+            if spec.log:
+                spec.log(f"building environment {key} from {name} with Python {interpreter.version}")
+            record = _build(spec, source, interpreter, path, lock)
+    except OSError as error:
+        raise EnvironmentError_(f"building the environment of {spec.project} failed: {error}") from error
+    return result(True, record)
+
+
+def _source(spec: EnvironmentSpec) -> projects.Source:
+    """Return what the project's dependencies are read from; raise EnvironmentError_."""
+    try:
+        source = projects.detect(spec.project, spec.requirements)
+    except (projects.ProjectError, OSError) as error:
+        raise EnvironmentError_(str(error)) from error
+    if source.kind == "requirements" and (spec.extras or spec.groups):
+        raise EnvironmentError_(
+            f"extras and groups belong to pyproject.toml, but {spec.project} is read from {source.main[0].name}"
+        )
+    nameless = [tools.masked(line) for line in spec.extra_packages if not projects.requirement_name(line)]
+    if nameless:
+        raise EnvironmentError_(f"extra packages must start with a package name (`name @ URL`): {nameless[0]!r}")
+    return source
+
+
+def _key(spec: EnvironmentSpec, source: projects.Source, interpreter: tools.Interpreter) -> str:
+    """Return 16 hex digits over everything that decides what is in the environment."""
+    digest = hashlib.sha256()
+
+    def add(*parts: str | bytes) -> None:
+        for part in parts:
+            data = part if isinstance(part, bytes) else part.encode("utf-8", "surrogateescape")
+            digest.update(b"%d:" % len(data) + data)
+
+    add(SCHEME, source.kind, interpreter.path, interpreter.version, interpreter.abi)
+    # Credentials may change without changing the packages; the places that they come from may not.
+    add(*(tools.masked(url, by="") for url in (spec.index_url, *spec.extra_index_urls)))
+    for values in (sorted(spec.extra_packages), sorted(spec.groups), sorted(spec.extras)):
+        add(str(len(values)), *values)
+    base = spec.project.resolve()
+    folders = [*source.folders]
+    if spec.installs_project and base not in folders:
+        folders.append(base)
+    add("installed" if spec.installs_project else "source")
+    for path in (*source.files, *(file for folder in folders for file in projects.tree_files(folder))):
+        add(os.path.relpath(path.parent.resolve() / path.name, base))
+        add(os.readlink(path).encode() if path.is_symlink() and not path.is_file() else path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _complete(path: Path) -> dict[str, object] | None:
+    """Return the record of the environment at `path`, None when there is none that works."""
+    try:
+        record = json.loads((path / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and os.access(path / "bin/python", os.X_OK) else None
+
+
+@contextmanager
+def _only_builder(root: Path) -> Iterator[int]:
+    """Hold the lock of all environments below `root`; yield its file descriptor; raise EnvironmentError_."""
+    root.mkdir(mode=0o755, parents=True, exist_ok=True)
+    descriptor = os.open(root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise EnvironmentError_(
+                        f"another environment below {root} has been building for {LOCK_SECONDS // 60} minutes; "
+                        "see `ps -ef | grep uv`"
+                    ) from None
+                time.sleep(0.1)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _build(
+    spec: EnvironmentSpec, source: projects.Source, interpreter: tools.Interpreter, path: Path, lock: int
+) -> dict[str, object]:
+    """Build the environment beside `path`, move it there, and return its record; leave nothing when it fails."""
+    if not shutil.which(spec.uv):
+        raise EnvironmentError_(f"there is no uv at {spec.uv}; the role slipway.flask.python_venv installs it")
+    for leftover in spec.root.glob(".building-*"):  # of a build that was killed: we hold the lock, so nobody uses it
+        shutil.rmtree(leftover)
+    if path.exists():
+        shutil.rmtree(path)
+    spec.cache.mkdir(mode=0o755, parents=True, exist_ok=True)
+    index = tools.Index(spec.index_url, tuple(spec.extra_index_urls), spec.ca_bundle)
+    work = Path(tempfile.mkdtemp(prefix=".building-", dir=spec.root))
+    try:
+        new = work / path.name
+        project = spec.project
+        if _needs_copy(spec, source):
+            project = work / "project"
+            projects.copy_tree(spec.project, project)
+            main = tuple(project / file.relative_to(spec.project) for file in source.main)
+            source = dataclasses.replace(source, main=main)
+        plan = building.Plan(
+            project=project, source=source, interpreter=interpreter, new=new, work=work,
+            uv=tools.Uv(spec.uv, index, spec.cache, spec.log), lock=lock, extra_packages=tuple(spec.extra_packages),
+            groups=tuple(spec.groups), extras=tuple(spec.extras), install_project=spec.installs_project,
+        )  # fmt: skip
+        added = building.install(plan)
+        record: dict[str, object] = {
+            "key": path.name,
+            "python": interpreter.path,
+            "python_version": interpreter.version,
+            "read": sorted(os.path.relpath(file, spec.project) for file in source.files),
+            "added": added,
+            "packages": building.installed(new),
+        }
+        (new / RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        (new / RECORD).chmod(0o644)
+        new.chmod(0o755)
+        tools.sync(new)
+        new.rename(path)
+        tools.sync(spec.root)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return record
+
+
+def _needs_copy(spec: EnvironmentSpec, source: projects.Source) -> bool:
+    """Return whether tools would write into the project (PDM always, others when they build it itself).
+
+    A project that names folders outside of it can only be read where it is.
+    """
+    base = spec.project.resolve()
+    inside = all(folder.is_relative_to(base) for folder in source.folders)
+    named = all(path.is_relative_to(spec.project) for path in source.main)
+    return (source.kind == "pdm" or spec.installs_project or base in source.folders) and inside and named

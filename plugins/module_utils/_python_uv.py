@@ -1,0 +1,210 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""PRIVATE to the collection. Running uv and finding interpreters, with errors that a user can act on."""
+
+from __future__ import annotations
+
+import configparser
+import ctypes
+import json
+import os
+import re
+import subprocess
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+TAIL_LINES = 25
+CACHE = Path("/var/cache/slipway/uv")
+PIP_SETTINGS = Path("/etc/pip.conf")
+UV_SETTINGS = Path("/etc/uv/uv.toml")
+UV_INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")
+# /usr/bin first: the distribution's own interpreter wins over one that somebody installed beside it.
+INTERPRETER_FOLDERS = ("/usr/bin", "/usr/local/bin")
+COMPILED = "A package is compiled here and lacks system packages: add {} to the build packages."
+# What failing tools print, and what to do about it (package names are Debian's and Ubuntu's).
+HINTS = (
+    (r"pg_config executable not found|libpq-fe\.h", COMPILED.format("build-essential, python3-dev, libpq-dev")),
+    (r"mysql_config|MYSQLCLIENT_CFLAGS|mysql\.h",
+     COMPILED.format("build-essential, python3-dev, default-libmysqlclient-dev, pkg-config")),
+    (r"ffi\.h: No such file", COMPILED.format("build-essential, python3-dev, libffi-dev")),
+    (r"openssl/\w+\.h: No such file", COMPILED.format("build-essential, python3-dev, libssl-dev")),
+    (r"libxml/\w+\.h: No such file|xslt-config", COMPILED.format("build-essential, libxml2-dev, libxslt1-dev")),
+    (r"Python\.h: No such file|command '\S*(?:gcc|cc|[gc]\+\+)'|unable to execute '\S*gcc'|No such file[^\n]*'(?:gcc|cc)'",
+     COMPILED.format("build-essential, python3-dev")),
+    (r"UnknownIssuer|CERTIFICATE_VERIFY_FAILED",
+     "The package index has a certificate of an unknown authority: put your company's CA into "
+     "/usr/local/share/ca-certificates and run update-ca-certificates, or set python_venv_ca_bundle to its file."),
+)  # fmt: skip
+# Variables of whoever runs this that would point uv or Python at another environment.
+FOREIGN = (
+    "VIRTUAL_ENV",
+    "CONDA_PREFIX",
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "UV_PROJECT_ENVIRONMENT",
+    "UV_PYTHON",
+    "UV_TARGET",
+)
+
+
+class EnvironmentError_(RuntimeError):  # noqa: N818 - the plain name is a builtin
+    """An environment that can't be had; the message is ready for the user and shows no secret."""
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python on the host: `path` without symbolic links, full `version`, and the ABI that binary packages need."""
+
+    path: str
+    version: str
+    abi: str
+
+
+@dataclass(frozen=True)
+class Index:
+    """Where packages come from ("" and () = the host's own configuration); URLs may hold a user and password."""
+
+    url: str = ""
+    extra: tuple[str, ...] = ()
+    ca_bundle: str = ""
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables that tell uv and pip: never argv, which every user of a host can read."""
+        found = {"UV_SYSTEM_CERTS": "true"}
+        if self.ca_bundle and Path(self.ca_bundle).is_file():
+            found |= dict.fromkeys(("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE"), self.ca_bundle)
+        if self.url:
+            found |= {"UV_DEFAULT_INDEX": self.url, "PIP_INDEX_URL": self.url}
+        if self.extra:
+            found |= {"UV_INDEX": " ".join(self.extra), "PIP_EXTRA_INDEX_URL": " ".join(self.extra)}
+        if not self.url and not self.extra and not UV_SETTINGS.is_file() and not any(map(os.environ.get, UV_INDEXES)):
+            found |= pip_settings()
+        return found
+
+
+def pip_settings(path: Path = PIP_SETTINGS) -> dict[str, str]:
+    """Return the host's pip indexes as variables for uv, which doesn't read pip's files; {} when there are none."""
+    settings = configparser.RawConfigParser()
+    try:
+        settings.read(path, encoding="utf-8")
+    except (configparser.Error, OSError, UnicodeDecodeError):
+        return {}
+    names = {"UV_DEFAULT_INDEX": "index-url", "UV_INDEX": "extra-index-url"}
+    values = {ours: settings.get("global", name, fallback="").split() for ours, name in names.items()}
+    return {name: " ".join(value) for name, value in values.items() if value}
+
+
+def masked(text: str, by: str = "***@") -> str:
+    """Return `text` with the user and password of every URL replaced."""
+    return re.sub(r"(?<=://)[^/\s\"'<>]+@", by, text)
+
+
+def tail(text: str, lines: int = TAIL_LINES) -> str:
+    """Return the last `lines` lines without colours and empty lines at the ends, masked."""
+    plain = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text).strip("\n")
+    return masked("\n".join(plain.splitlines()[-lines:]))
+
+
+def hint(output: str) -> str:
+    """Return a line that says what to do, "" when the output is of no known kind."""
+    return next((f"\n{advice}" for pattern, advice in HINTS if re.search(pattern, output)), "")
+
+
+def surroundings(extra: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for a tool: ours without what belongs to another virtual environment, plus `extra`."""
+    return {name: value for name, value in os.environ.items() if name not in FOREIGN} | dict(extra)
+
+
+def run(
+    command: Sequence[str], doing: str, *, cwd: Path, variables: Mapping[str, str], keep: Iterable[int] = ()
+) -> str:
+    """Run a tool at low priority and return its standard output.
+
+    keep: file descriptors (locks) that it inherits, so that a lock outlives us for as long as the tool runs.
+    Raises EnvironmentError_ with the tool's own last lines.
+    """
+    try:
+        done = subprocess.run(
+            ["nice", "-n", "5", *command],
+            cwd=cwd, env=surroundings(variables), pass_fds=tuple(keep), umask=0o022, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, errors="replace", check=False,
+        )  # fmt: skip
+    except OSError as error:
+        raise EnvironmentError_(f"{doing} failed: {error}") from error
+    if done.returncode:
+        output = "\n".join(part.strip("\n") for part in (done.stdout, done.stderr) if part.strip())
+        raise EnvironmentError_(f"{doing} failed:\n{tail(output) or f'exit status {done.returncode}'}{hint(output)}")
+    return done.stdout
+
+
+@dataclass(frozen=True)
+class Uv:
+    """One uv with the settings that are the same for all of its calls."""
+
+    path: str
+    index: Index
+    cache: Path = CACHE
+    log: Callable[[str], None] | None = None
+
+    def variables(self, beside: Path) -> dict[str, str]:
+        """Return uv's environment; links instead of copies only when the cache is on the file system of `beside`."""
+        same = os.stat(self.cache).st_dev == os.stat(beside).st_dev
+        return self.index.variables() | {
+            "UV_CACHE_DIR": str(self.cache),
+            "UV_PYTHON_DOWNLOADS": "never",
+            "UV_PYTHON_PREFERENCE": "only-system",
+            "UV_COMPILE_BYTECODE": "true",
+            "UV_LINK_MODE": "hardlink" if same else "copy",
+            "UV_NO_PROGRESS": "true",
+            "NO_COLOR": "1",
+        }
+
+
+def existing_interpreters() -> list[str]:
+    """Return the names of the Python 3 interpreters that the host has, oldest first."""
+    found = {
+        path.name
+        for folder in INTERPRETER_FOLDERS
+        for path in Path(folder).glob("python3*")
+        if re.fullmatch(r"python3\.\d+", path.name) and os.access(path, os.X_OK)
+    }
+    return sorted(found, key=lambda name: int(name.split(".")[1]))
+
+
+def find_interpreter(wanted: str) -> Interpreter:
+    """Return the interpreter named `wanted` ("" = the distribution's python3, "python3.12", or an absolute path).
+
+    Raises EnvironmentError_ that names those which exist.
+    """
+    name = wanted or "python3"
+    places = [name] if name.startswith("/") else [f"{folder}/{name}" for folder in INTERPRETER_FOLDERS]
+    path = next((place for place in places if os.access(place, os.X_OK) and Path(place).is_file()), "")
+    if not path:
+        there = ", ".join(existing_interpreters()) or "none"
+        raise EnvironmentError_(
+            f"there is no {name} on this host (it has: {there}); name one of these, or install {name} first"
+        )
+    probe = (
+        "import json, platform, sys, sysconfig;"
+        "print(json.dumps([platform.python_version(), str(sysconfig.get_config_var('SOABI')), sys.version_info[:2]]))"
+    )
+    path = os.path.realpath(path)
+    try:
+        answer = subprocess.run([path, "-I", "-c", probe], capture_output=True, text=True, check=True)
+        version, abi, numbers = json.loads(answer.stdout)
+    except (OSError, ValueError, subprocess.CalledProcessError) as error:
+        raise EnvironmentError_(f"{path} is not a Python that works: {error}") from error
+    if numbers < [3, 9]:
+        raise EnvironmentError_(f"{path} is Python {version}; Slipway needs 3.9 or later")
+    return Interpreter(path, version, abi)
+
+
+def sync(folder: Path) -> None:
+    """Put the file system of `folder` on the disk: after a power cut a name must not stand for empty files."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor):
+            raise OSError(ctypes.get_errno(), f"{folder} can't be written to the disk")
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,213 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The releases of an app on a host: their folders, their records, their history, and the lock that guards them.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+ID = re.compile(r"(\d{4,})-[0-9a-z]+")
+"""A release's id: a number that only grows (a clock may jump backwards), and the start of the revision."""
+
+
+class ReleaseError(RuntimeError):
+    """A release can't go on; the message is for the user, STAGE is where it stopped."""
+
+    def __init__(self, message: str, stage: str = "") -> None:
+        super().__init__(message)
+        self.stage = stage
+
+
+@dataclass
+class Record:
+    """What release.json and a line of history.jsonl hold. Times are UTC (ISO 8601), durations seconds."""
+
+    id: str
+    app: str
+    revision: str
+    fingerprint: str
+    dirty: bool = False
+    source: str = ""
+    source_key: str = ""
+    environment: str = ""
+    heads_before: list[str] | None = None
+    heads_after: list[str] | None = None
+    by: str = ""
+    started: str = ""
+    ended: str = ""
+    seconds: dict[str, float] = field(default_factory=dict)
+    outcome: str = "unfinished"
+    stage: str = ""
+    message: str = ""
+    previous: str = ""
+
+    @classmethod
+    def read(cls, path: Path) -> Record | None:
+        """Return the record in PATH, or None for one that is missing or can't be read."""
+        try:
+            found = json.loads(path.read_text())
+            return cls(**{key.name: found[key.name] for key in fields(cls) if key.name in found})
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    def write(self, path: Path) -> None:
+        """Write the record to PATH, whole or not at all."""
+        temporary = path.with_name(f".{path.name}.new")
+        temporary.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        temporary.replace(path)
+
+
+def now() -> str:
+    """Return the time in UTC as ISO 8601 with seconds."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where everything of one app is on the host."""
+
+    app: str
+    root: Path
+    settings: Path
+
+    @property
+    def releases(self) -> Path:
+        return self.root / "releases"
+
+    @property
+    def environments(self) -> Path:
+        return self.root / "venvs"
+
+    @property
+    def shared(self) -> Path:
+        return self.root / "shared"
+
+    @property
+    def sources(self) -> Path:
+        return self.root / "sources"
+
+    @property
+    def current(self) -> Path:
+        return self.root / "current"
+
+    @property
+    def history(self) -> Path:
+        return self.root / "history.jsonl"
+
+    def release(self, release: str) -> Path:
+        return self.releases / release
+
+    def settings_of(self, release: str) -> Path:
+        return self.settings / "releases" / release
+
+    def runtime(self, release: str) -> Path:
+        return Path("/run") / self.app / release
+
+    def unit(self, release: str) -> str:
+        return f"{self.app}@{release}.service"
+
+    def record(self, release: str) -> Record | None:
+        return Record.read(self.release(release) / "release.json")
+
+    def current_id(self) -> str:
+        """Return the id of the release that `current` points to, "" when there is none."""
+        try:
+            return Path(os.readlink(self.current)).name
+        except OSError:
+            return ""
+
+    def release_ids(self) -> list[str]:
+        """Return the ids of all release folders, oldest first."""
+        if not self.releases.is_dir():
+            return []
+        return sorted((p.name for p in self.releases.iterdir() if ID.fullmatch(p.name)), key=number)
+
+
+def number(release: str) -> int:
+    """Return the running number of a release's id."""
+    match = ID.fullmatch(release)
+    return int(match[1]) if match else 0
+
+
+def next_id(known: Iterable[str], revision: str) -> str:
+    """Return the id of the release after all that are KNOWN."""
+    return f"{max(map(number, known), default=0) + 1:04d}-{revision[:7]}"
+
+
+def fingerprint(parts: Mapping[str, Any]) -> str:
+    """Return one name for everything that decides how a release behaves: same name, nothing to deploy."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file's contents, "" when there is none."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def to_prune(ids: list[str], current: str, keep: int) -> list[str]:
+    """Return the releases beyond the newest KEEP, oldest first; the one that serves always stays."""
+    rest = [release for release in ids if release != current]
+    return rest[: max(0, len(rest) - (keep - 1))]
+
+
+def append_history(path: Path, record: Record) -> None:
+    """Add one line to the history and have it on disk before returning."""
+    with path.open("a") as history:
+        history.write(json.dumps(asdict(record)) + "\n")
+        history.flush()
+        os.fsync(history.fileno())
+    path.chmod(0o640)
+
+
+def history(path: Path) -> list[dict[str, Any]]:
+    """Return the history, oldest first; a line cut short by a crash is left out."""
+    found = []
+    try:
+        rows = path.read_text().splitlines()
+    except OSError:
+        return []
+    for row in rows:
+        try:
+            found.append(json.loads(row))
+        except ValueError:
+            continue
+    return found
+
+
+@contextmanager
+def lock(path: Path, who: str) -> Iterator[None]:
+    """Hold the app's lock; the kernel drops it with its holder, so none is ever stale.
+
+    Raises ReleaseError that names the holder and for how long it has held the lock.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held = os.pread(handle, 1000, 0).decode(errors="replace").split("\n")
+            since = int(time.time() - float(held[1])) if len(held) > 1 and held[1] else 0
+            raise ReleaseError(
+                f"{held[0] or 'somebody'} has been deploying this app for {since} s; wait for its end"
+            ) from None
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{who}\n{time.time():.0f}\n".encode(), 0)
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,149 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""An app's source on the controller: is it there, which revision is it, and its files as one archive.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import subprocess
+import tarfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# Never part of an app, whether or not git is there to say so.
+LEFT_OUT = {
+    ".git",
+    ".hg",
+    ".svn",
+    ".venv",
+    "venv",
+    "__pycache__",
+    "node_modules",
+    ".tox",
+    ".pytest_cache",
+    ".mypy_cache",
+}
+GIT_SECONDS = 20
+
+
+class SourceError(RuntimeError):
+    """The source can't be had; the message is for the user."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A folder's files. KEY names its contents; REVISION is git's commit, or the start of KEY without git."""
+
+    content: bytes
+    key: str
+    revision: str
+    dirty: bool
+
+
+def folder_of(app: Mapping[str, Any], base: Path) -> Path:
+    """Return the local folder of an app's source; a relative path counts from BASE, the inventory's folder."""
+    return (base / Path(app["source"]["path"]).expanduser()).resolve()
+
+
+def problems(app: Mapping[str, Any], base: Path) -> list[str]:
+    """Return what is wrong with a normalised app's source, as far as the controller can tell."""
+    source = app["source"]
+    if source["git"]:
+        return git_problems(source)
+    folder = folder_of(app, base)
+    if not folder.is_dir():
+        return [f"the source folder '{source['path']}' does not exist (looked at {folder})"]
+    root = folder / app["subfolder"]
+    if not root.is_dir():
+        return [f"'subfolder' is '{app['subfolder']}', but the source has no such folder (looked at {root})"]
+    found = [f"'{name}' in 'requirements' does not exist in the source (looked at {root / name})"
+             for name in app["requirements"] if not (root / name).is_file()]  # fmt: skip
+    known = ("requirements.txt", "pyproject.toml", "setup.py")
+    if not app["requirements"] and not any((root / name).is_file() for name in known):
+        found.append(f"the source has none of {', '.join(known)} (looked in {root}); name its list in 'requirements'")
+    for name in ("certificate_file", "certificate_key_file"):
+        if app[name] and not (base / Path(app[name]).expanduser()).is_file():
+            found.append(f"'{name}' is '{app[name]}', but there is no such file (looked at {base / app[name]})")
+    return found
+
+
+def git_problems(source: Mapping[str, Any]) -> list[str]:
+    """Ask the repository for the wanted version, if this machine may: a host with a deploy key may see more."""
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
+    try:
+        command = ["git", "ls-remote", "--", source["git"]]
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=environment, timeout=GIT_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    version = source["version"]
+    if done.returncode or (len(version) >= 7 and all(letter in "0123456789abcdef" for letter in version)):
+        return []
+    names = {
+        name.split("/", 2)[-1].removesuffix("^{}") for _, name in (row.split("\t") for row in done.stdout.splitlines())
+    }
+    if version in names or f"refs/heads/{version}" in names:
+        return []
+    return [f"the repository {source['git']} has no branch or tag '{version}'"]
+
+
+def git(folder: Path, *arguments: str) -> str | None:
+    """Return what `git ARGUMENTS` prints in FOLDER, or None where git or the repository is missing."""
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, check=False)
+    except OSError:
+        return None
+    return done.stdout.decode("utf-8", "surrogateescape") if done.returncode == 0 else None
+
+
+def names(folder: Path) -> Iterator[str]:
+    """Yield the files of FOLDER, sorted: what git tracks and what it does not ignore, or all without git."""
+    listed = git(folder, "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+    if listed is not None and listed:
+        yield from sorted(name for name in set(listed.split("\0")) if name and os.path.lexists(folder / name))
+        return
+    found = []
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name not in LEFT_OUT and not (Path(place) / name).is_symlink()]
+        links = [name for name in os.listdir(place) if (Path(place) / name).is_symlink()]
+        found += [
+            os.path.relpath(os.path.join(place, name), folder) for name in {*files, *links} if not name.endswith(".pyc")
+        ]
+    yield from sorted(found)
+
+
+def pack(folder: Path) -> Archive:
+    """Return FOLDER as a gzipped tar that is the same to the byte whenever the files are the same.
+
+    Owners and times are left out of it. Raises SourceError for a folder without files.
+    """
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name in names(folder):
+            path = folder / name
+            info = tarfile.TarInfo(name)
+            if path.is_symlink():
+                info.type, info.linkname = tarfile.SYMTYPE, os.readlink(path)
+                tar.addfile(info)
+            elif path.is_file():
+                info.size = path.stat().st_size
+                info.mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
+                with path.open("rb") as content:
+                    tar.addfile(info, content)
+    plain = buffer.getvalue()
+    with tarfile.open(fileobj=io.BytesIO(plain)) as tar:
+        if not tar.getnames():
+            raise SourceError(f"the source folder {folder} holds no files")
+    key = hashlib.sha256(plain).hexdigest()
+    commit = (git(folder, "rev-parse", "HEAD") or "").strip()
+    dirty = bool(commit and git(folder, "status", "--porcelain", "--", ".", ":(exclude).slipway"))
+    return Archive(gzip.compress(plain, compresslevel=6, mtime=0), key, commit or key, dirty)

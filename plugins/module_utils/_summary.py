@@ -1,0 +1,60 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What a person reads at the end of a deploy.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+STAGES = ("fetch", "build", "check", "migrate", "start", "gate", "switch", "verify", "drain", "prune")
+
+
+def revision_of(record: Mapping[str, Any]) -> str:
+    """Return the short revision of a release, and whether files were changed since it was committed."""
+    return f"{record['revision'][:7]}{' (with uncommitted changes)' if record.get('dirty') else ''}"
+
+
+def schema_of(record: Mapping[str, Any]) -> str:
+    """Return what a release did to the database's schema."""
+    before, after = record.get("heads_before"), record.get("heads_after")
+    if after is None:
+        return "no migrations known"
+    head = ", ".join(after) or "empty"
+    return f"{head} (unchanged)" if before == after else f"{', '.join(before or []) or 'empty'} → {head}"
+
+
+def deployed(host: str, url: str, result: Mapping[str, Any]) -> str:
+    """Return the lines that tell what a deploy did."""
+    record = result["record"]
+    if not result["changed"]:
+        head = f"{record['app']} on {host}: release {record['id']} serves already what is asked for; nothing changed"
+        return table(head, [("URL", url), ("Revision", revision_of(record)), ("Migration head", schema_of(record))])
+    seconds = record["seconds"]
+    stages = ", ".join(f"{stage} {seconds[stage]:.1f}" for stage in STAGES if stage in seconds)
+    rows = [
+        ("URL", url),
+        ("Revision", revision_of(record)),
+        ("Migration head", schema_of(record)),
+        ("Seconds", f"{sum(seconds.values()):.1f} ({stages})"),
+        ("Before", result.get("previous") or "nothing: this is the first release"),
+    ]
+    head = f"{record['app']} on {host}: release {record['id']} serves"
+    return table(head, rows + [("Note", note) for note in result.get("notes", [])])
+
+
+def failed(host: str, app: str, result: Mapping[str, Any]) -> str:
+    """Return the message of a deploy that was given up."""
+    stage = f" at stage '{result['stage']}'" if result.get("stage") else ""
+    serving = "What served before still serves." if result.get("stage") != "drain" else "The new release serves."
+    return f"{app} on {host}: the deploy was given up{stage}. {serving}\n{result.get('msg', '')}"
+
+
+def table(head: str, rows: Iterable[tuple[str, str]]) -> str:
+    """Return HEAD and the ROWS below it, their values in one column."""
+    rows = [(name, value) for name, value in rows if value]
+    width = max((len(name) for name, _ in rows), default=0)
+    return "\n".join([head, *(f"  {name.ljust(width)}  {value}" for name, value in rows)])

@@ -1,0 +1,217 @@
+#!/usr/bin/python
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Tries database connections from the host, all in one round trip."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: postgres_check
+short_description: Try database connections from the host, and say why one fails
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+description:
+  - Connects with the distribution's C(psql) as the app's own system user, with the app's own URL, and asks the server for
+    its version and limits. Changes nothing.
+  - A failure names its cause (name, port, TLS, password, role, database, connections) and what to do. No password stands
+    in a message, an argument list or a log.
+  - URLs of other databases (SQLite, MySQL) are skipped with a note.
+  - In check mode it does nothing where something that an earlier task makes is not there yet (C(psql), the system user,
+    the CA file), and failures on a server of this host are warnings.
+options:
+  connections:
+    description: The connections, without their URLs.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the connection, and its key in O(urls).
+        type: str
+        required: true
+      user:
+        description: System user that connects. Empty is the user that the module runs as.
+        type: str
+        default: ""
+      ca:
+        description: CA file on the host that is used where the URL has no C(sslrootcert).
+        type: str
+        default: ""
+  urls:
+    description: The URL of each connection, as libpq or SQLAlchemy writes it (C(postgresql+psycopg://…)).
+    type: dict
+    required: true
+  timeout_seconds:
+    description: Seconds to wait for each address of a server.
+    type: int
+    default: 5
+"""
+
+EXAMPLES = r"""
+- name: Try the shop's database
+  slipway.flask.postgres_check:
+    connections:
+      - {name: shop, user: shop}
+    urls:
+      shop: "{{ vault_shop_database_url }}"
+"""
+
+RETURN = r"""
+connections:
+  description: What was found for each connection.
+  returned: success
+  type: dict
+  contains:
+    NAME:
+      description: One entry for each connection, named like it.
+      type: dict
+      contains:
+        checked:
+          description: Whether the connection was tried; the following keys are there only then.
+          type: bool
+        notes:
+          description: What a person should know, such as unencrypted traffic or why nothing was tried.
+          type: list
+        server_version:
+          description: Version of the server.
+          type: str
+        max_connections:
+          description: Most connections that the server takes.
+          type: int
+        superuser_reserved_connections:
+          description: How many of them are kept for superusers.
+          type: int
+        reserved_connections:
+          description: How many more are kept for pg_use_reserved_connections (16 and later).
+          type: int
+        connections_used:
+          description: Connections at that moment, this one among them.
+          type: int
+        role_connection_limit:
+          description: The role's own limit; -1 is none.
+          type: int
+        database_connection_limit:
+          description: The database's own limit; -1 is none.
+          type: int
+        ssl:
+          description: Whether the connection is encrypted.
+          type: bool
+        encoding:
+          description: Encoding of the database.
+          type: str
+        can_create_tables:
+          description: Whether migrations may create tables in the current schema.
+          type: bool
+        read_only:
+          description: Whether the server is a standby.
+          type: bool
+failures:
+  description: Kind of failure for each connection that failed, such as V(password_wrong).
+  returned: failure
+  type: dict
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import PostgresError, as_user, find_psql
+from ansible_collections.slipway.flask.plugins.module_utils._postgres_check import attempt, notes
+from ansible_collections.slipway.flask.plugins.module_utils._postgres_url import DatabaseUrl, UrlError, parse_url
+
+ARGUMENTS: dict[str, Any] = {
+    "connections": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "name": {"type": "str", "required": True},
+            "user": {"type": "str", "default": ""},
+            "ca": {"type": "str", "default": ""},
+        },
+    },
+    # Of its own, and secret as a whole: Ansible logs the other arguments, and finds a secret inside them by its text only.
+    "urls": {"type": "dict", "required": True, "no_log": True},
+    "timeout_seconds": {"type": "int", "default": 5},
+}
+
+
+class Refusal(Exception):
+    """A connection that failed; `kind` names the cause."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+def missing(url: DatabaseUrl, entry: dict[str, str], psql: str, check: bool) -> str:
+    """Say why the connection isn't tried; '' when it is.
+
+    :raises Refusal: when that is a fault: something is missing and this is not check mode.
+    """
+    if not url.is_postgres:
+        return f"not tried: {url.scheme} is not PostgreSQL"
+    reasons = {
+        "psql": "" if psql else "psql is not installed: install the package postgresql-client",
+        "user": "",
+        "ca": "",
+    }
+    try:
+        as_user(entry["user"] or "root")
+    except PostgresError as error:
+        reasons["user"] = f"{error}: create it first, or leave the connection's key user out"
+    if entry["ca"] and not Path(entry["ca"]).is_file():
+        reasons["ca"] = f"the CA file {entry['ca']} is not on this host"
+    found = next((reason for reason in reasons.values() if reason), "")
+    if found and not check:
+        raise Refusal("preparation", found)
+    return f"not tried: {found}" if found else ""
+
+
+def try_one(entry: dict[str, str], text: str, psql: str, timeout: int, check: bool) -> dict[str, Any]:
+    """Return the findings for one connection.
+
+    :raises Refusal: when it fails.
+    """
+    try:
+        url = parse_url(text)
+    except UrlError as error:
+        raise Refusal("url", f"the url {error}") from None
+    if reason := missing(url, entry, psql, check):
+        return {"checked": False, "notes": [reason], "ca": entry["ca"]}
+    tried = attempt(psql, url, entry["user"], timeout, entry["ca"])
+    if not tried.kind:
+        return {"checked": True, "notes": notes(url, tried.facts, entry["ca"]), "ca": entry["ca"], **tried.facts}
+    if check and url.is_local:
+        # In check mode this host's own server may be as it was before tasks that were only pretended.
+        return {"checked": False, "notes": [tried.message], "ca": entry["ca"]}
+    raise Refusal(tried.kind, tried.message)
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    psql, timeout = find_psql(), module.params["timeout_seconds"]
+    found: dict[str, Any] = {}
+    failures: dict[str, Refusal] = {}
+    for entry in module.params["connections"]:
+        name = entry["name"]
+        try:
+            if name not in module.params["urls"]:
+                raise Refusal("url", "urls has no entry for it")
+            found[name] = try_one(entry, module.params["urls"][name], psql, timeout, module.check_mode)
+        except Refusal as refusal:
+            failures[name] = refusal
+    if failures:
+        module.fail_json(
+            msg="\n".join(f"Connection {name} failed: {refusal}" for name, refusal in failures.items()),
+            failures={name: refusal.kind for name, refusal in failures.items()},
+        )
+    if not module.check_mode:
+        for name, findings in found.items():
+            for note in findings["notes"] if findings["checked"] else []:
+                module.warn(f"Connection {name}: {note}")
+    module.exit_json(changed=False, connections=found)
+
+
+if __name__ == "__main__":
+    main()

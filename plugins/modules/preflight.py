@@ -1,0 +1,54 @@
+#!/usr/bin/python
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Documentation of slipway.flask.preflight; all its work is done by the action plugin of the same name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: preflight
+short_description: Refuse what can't work, before anything on a host is changed
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+description:
+  - Checks the description of the apps and their sources on the controller, then the host, in one round trip.
+  - Needs no Python on the host and gives the C(distribution) facts that roles ask for.
+  - Fails with one message that lists everything that is wrong; it never changes anything.
+options:
+  apps:
+    description: The apps, as in C(slipway_apps).
+    type: list
+    elements: dict
+    required: true
+  disk_mb:
+    description: Space that must be free on the file systems of C(/var) and C(/srv), in megabytes.
+    type: int
+    default: 0
+"""
+
+EXAMPLES = r"""
+- name: Refuse what can't work before anything is changed
+  slipway.flask.preflight:
+    apps: "{{ slipway_apps }}"
+    disk_mb: 1024
+"""
+
+RETURN = r"""
+problems:
+  description: What is wrong, one sentence each.
+  type: list
+  elements: str
+  returned: failure
+python:
+  description: Whether the host has python3.
+  type: bool
+  returned: success
+cores:
+  description: Processors of the host.
+  type: int
+  returned: success
+memory_mb:
+  description: Memory of the host, in megabytes.
+  type: int
+  returned: success
+"""

@@ -1,0 +1,306 @@
+#!/usr/bin/python
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The host's side of slipway.flask.release; a local source is packed and sent by the action plugin of the same name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: release
+short_description: Make a revision of an app serve, without losing a request
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+description:
+  - "Runs the stages of a release: fetch, build, check, migrate, start, gate, switch, verify, drain, prune, record."
+  - Whatever fails before the switch leaves the old release serving; a failed verify switches back by itself.
+  - Changes nothing when what is asked for serves already.
+attributes:
+  check_mode:
+    support: full
+    description: Tells whether a deploy would make a new release.
+options:
+  app:
+    description: Name of the app.
+    type: str
+    required: true
+  path:
+    description: Folder on the controller with the source; either this or O(git).
+    type: path
+  git:
+    description: URL of a git repository that the host can read.
+    type: str
+    default: ""
+  version:
+    description: Branch, tag or commit of O(git).
+    type: str
+    default: HEAD
+  git_key:
+    description: Private deploy key for O(git).
+    type: str
+  subfolder:
+    description: Folder of the source that holds the app.
+    type: str
+    default: ""
+  wsgi:
+    description: WSGI entry, C(module:app) or C(package:create_app(\)).
+    type: str
+    required: true
+  user:
+    description: The app's service user; its group has the same name.
+    type: str
+    required: true
+  root:
+    description: Folder of the app's releases.
+    type: path
+    required: true
+  settings_folder:
+    description: Folder with the wanted C(environment) and C(gunicorn.conf.py); each release gets a copy below it.
+    type: path
+    required: true
+  python:
+    description: Interpreter; empty is the distribution's.
+    type: str
+    default: ""
+  requirements:
+    description: Files that list what the app needs; empty detects them.
+    type: list
+    elements: str
+    default: []
+  extra_packages:
+    description: Requirement lines added when the app's own list lacks the package.
+    type: list
+    elements: str
+    default: []
+  uv:
+    description: Path of uv on the host.
+    type: path
+    default: /opt/slipway/bin/uv
+  ca_bundle:
+    description: Certificate authorities that package downloads trust.
+    type: path
+    default: /etc/ssl/certs/ca-certificates.crt
+  index_url:
+    description: Package index; it may hold credentials.
+    type: str
+  extra_index_urls:
+    description: Further package indexes.
+    type: list
+    elements: str
+  files:
+    description: Files written into the release, path to contents.
+    type: dict
+    default: {}
+  shared_folders:
+    description: Folders that outlive a release and that the app may write.
+    type: list
+    elements: str
+    default: []
+  writable_paths:
+    description: Further folders that the app may write.
+    type: list
+    elements: path
+    default: []
+  build_commands:
+    description: Commands run in the new release before the check.
+    type: list
+    elements: dict
+    default: []
+    suboptions: &command
+      command:
+        description: Command line, split as a shell splits words but run without a shell.
+        type: str
+        required: true
+      once:
+        description: Whether the command runs only once in the life of the app.
+        type: bool
+        default: false
+  release_commands:
+    description: Commands run after the check and before the start, such as C(flask db upgrade).
+    type: list
+    elements: dict
+    default: []
+    suboptions: *command
+  command_seconds:
+    description: Longest time that one command may take, in seconds.
+    type: int
+    default: 3600
+  health:
+    description: The request that tells whether a release is ready.
+    type: dict
+    required: true
+    suboptions:
+      path:
+        description: Path of the request.
+        type: str
+        default: /
+      status:
+        description: Status that means ready.
+        type: int
+        default: 200
+      host:
+        description: Host header of the request.
+        type: str
+        default: ""
+      timeout_seconds:
+        description: How long the release may take to become ready.
+        type: int
+        default: 60
+  verify:
+    description: The site as a visitor reaches it, asked after the switch.
+    type: dict
+    default: {}
+    suboptions:
+      domain:
+        description: Name of the site; empty asks nothing.
+        type: str
+        default: ""
+      address:
+        description: Address that is connected to.
+        type: str
+        default: 127.0.0.1
+      port:
+        description: TLS port that is connected to.
+        type: int
+        default: 443
+  drain_seconds:
+    description: How long connections that wait for the old release are waited for.
+    type: int
+    default: 30
+  keep_releases:
+    description: Releases kept, the one that serves among them.
+    type: int
+    default: 5
+  min_free_mb:
+    description: Space that must be free before a release is begun, in megabytes.
+    type: int
+    default: 256
+"""
+
+EXAMPLES = r"""
+- name: Deploy the shop
+  slipway.flask.release:
+    app: shop
+    path: ../shop
+    wsgi: shop:create_app()
+    user: shop
+    root: /srv/shop
+    settings_folder: /etc/shop
+    health: {path: /healthz, host: shop.example.com}
+"""
+
+RETURN = r"""
+release:
+  description: Id of the release that serves now.
+  type: str
+  returned: success
+record:
+  description: The release's record, as in its release.json.
+  type: dict
+  returned: success
+previous:
+  description: Id of the release that served before.
+  type: str
+  returned: success
+notes:
+  description: What else is worth knowing, one sentence each.
+  type: list
+  elements: str
+  returned: success
+stage:
+  description: Stage that failed.
+  type: str
+  returned: failure
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._release_engine import Engine
+
+COMMANDS: dict[str, Any] = {
+    "type": "list",
+    "elements": "dict",
+    "default": [],
+    "options": {"command": {"type": "str", "required": True}, "once": {"type": "bool", "default": False}},
+}
+WORDS: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
+
+
+def argument_spec() -> dict[str, Any]:
+    """Return the module's parameters; those at the end are filled in by the action plugin."""
+    return {
+        "app": {"type": "str", "required": True},
+        "git": {"type": "str", "default": ""},
+        "version": {"type": "str", "default": "HEAD"},
+        "git_key": {"type": "str", "no_log": True},
+        "subfolder": {"type": "str", "default": ""},
+        "wsgi": {"type": "str", "required": True},
+        "user": {"type": "str", "required": True},
+        "root": {"type": "path", "required": True},
+        "settings_folder": {"type": "path", "required": True},
+        "python": {"type": "str", "default": ""},
+        "requirements": WORDS,
+        "extra_packages": WORDS,
+        "uv": {"type": "path", "default": "/opt/slipway/bin/uv"},
+        "ca_bundle": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
+        "index_url": {"type": "str", "no_log": True},
+        "extra_index_urls": {"type": "list", "elements": "str", "no_log": True},
+        "files": {"type": "dict", "default": {}, "no_log": True},
+        "shared_folders": WORDS,
+        "writable_paths": {"type": "list", "elements": "path", "default": []},
+        "build_commands": COMMANDS,
+        "release_commands": COMMANDS,
+        "command_seconds": {"type": "int", "default": 3600},
+        "health": {
+            "type": "dict",
+            "required": True,
+            "options": {
+                "path": {"type": "str", "default": "/"},
+                "status": {"type": "int", "default": 200},
+                "host": {"type": "str", "default": ""},
+                "timeout_seconds": {"type": "int", "default": 60},
+            },
+        },
+        "verify": {
+            "type": "dict",
+            "apply_defaults": True,
+            "options": {
+                "domain": {"type": "str", "default": ""},
+                "address": {"type": "str", "default": "127.0.0.1"},
+                "port": {"type": "int", "default": 443},
+            },
+        },
+        "drain_seconds": {"type": "int", "default": 30},
+        "keep_releases": {"type": "int", "default": 5},
+        "min_free_mb": {"type": "int", "default": 256},
+        "source_key": {"type": "str", "default": "", "no_log": False},
+        "revision": {"type": "str", "default": ""},
+        "dirty": {"type": "bool", "default": False},
+        "archive": {"type": "path"},
+        "by": {"type": "str", "default": "somebody"},
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    try:
+        outcome = Engine(module.params, check=module.check_mode).deploy()
+    except ReleaseError as error:
+        module.fail_json(msg=str(error), stage=error.stage)
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename or 'the host'}: {error.strerror}", stage="")
+    record = asdict(outcome.record) if outcome.record else {}
+    module.exit_json(
+        changed=outcome.changed,
+        need_archive=outcome.need_archive,
+        release=record.get("id", ""),
+        record=record,
+        previous=outcome.previous,
+        notes=outcome.notes,
+    )
+
+
+if __name__ == "__main__":
+    main()

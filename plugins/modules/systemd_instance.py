@@ -1,0 +1,72 @@
+#!/usr/bin/python
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""One round trip for a service that shall run with the newest of the files it reads."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: systemd_instance
+short_description: Enable and start a service, and restart it when it is older than what it reads
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+description:
+  - Reloads systemd if the unit changed on disk, enables the unit, starts it, or restarts it when a file of O(files) is
+    younger than its main process. It needs no handler, so an interrupted run is made good by the next one.
+  - When the service does not start, the failure shows the end of its journal.
+attributes:
+  check_mode:
+    support: full
+    description: Says what would be done.
+options:
+  name:
+    description: Name of the unit, such as V(shop@7.service).
+    type: str
+    required: true
+  files:
+    description: Files that the service reads when it starts. One that does not exist is passed over.
+    type: list
+    elements: path
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Run release 7 of the shop
+  slipway.flask.systemd_instance:
+    name: shop@7.service
+    files: [/etc/systemd/system/shop@.service, /etc/shop/environment]
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or would be in check mode.
+  type: list
+  elements: str
+  returned: always
+  sample: [shop@7.service enabled, shop@7.service started]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._systemd_instance import Instance, InstanceError
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "files": {"type": "list", "elements": "path", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    instance = Instance(module.params["name"], module.params["files"], check=module.check_mode)
+    try:
+        actions = instance.ensure()
+    except InstanceError as error:
+        module.fail_json(msg=str(error), actions=[])
+    module.exit_json(
+        changed=bool(actions), actions=actions, diff={"before": "", "after": "".join(f"{done}\n" for done in actions)}
+    )
+
+
+if __name__ == "__main__":
+    main()

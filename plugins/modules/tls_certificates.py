@@ -1,0 +1,122 @@
+#!/usr/bin/python
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: tls_certificates
+short_description: Keep the certificates and keys of all TLS sites of a host, in one call
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+description:
+  - A certificate without O(certificates[].certificate) is self-signed (ECDSA P-256, all domains as alternative names)
+    and is made on the host by C(openssl). It is renewed when few days are left, when its domains changed and when its
+    key is not its own.
+  - One with O(certificates[].certificate) is put there as given.
+  - Files are C(<folder>/<name>/certificate.pem) and C(key.pem); the key and the folders are for root alone.
+  - Keys never show in a diff or a log.
+options:
+  folder:
+    description: Folder that holds one folder a certificate. Its parent must exist.
+    type: path
+    default: /etc/nginx/tls
+  certificates:
+    description: The wanted certificates.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of its folder.
+        type: str
+        required: true
+      domains:
+        description: Names that a self-signed certificate is for; C(*.example.org) is one.
+        type: list
+        elements: str
+        default: []
+      certificate:
+        description: PEM text of the certificate and its chain; V("") makes a self-signed one.
+        type: str
+        default: ""
+      private_key:
+        description: PEM text of the certificate's key.
+        type: str
+        default: ""
+  days:
+    description: Lifetime of a self-signed certificate.
+    type: int
+    default: 825
+  renew_days:
+    description: A self-signed certificate with fewer days left than this is made anew.
+    type: int
+    default: 30
+"""
+
+EXAMPLES = r"""
+- name: Make a self-signed certificate
+  slipway.flask.tls_certificates:
+    certificates:
+      - {name: shop, domains: [shop.example.org, www.shop.example.org]}
+"""
+
+RETURN = r"""
+changes:
+  description: Why each certificate that changed did so, by name.
+  type: dict
+  returned: always
+  sample: {shop: the domains changed}
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._tls_certificates import CertificateError, Store, Wanted
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "folder": {"type": "path", "default": "/etc/nginx/tls"},
+            "certificates": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "domains": {"type": "list", "elements": "str", "default": []},
+                    "certificate": {"type": "str", "default": ""},
+                    "private_key": {"type": "str", "default": "", "no_log": True},
+                },
+            },
+            "days": {"type": "int", "default": 825},
+            "renew_days": {"type": "int", "default": 30},
+        },
+        supports_check_mode=True,
+    )
+    parameters = module.params
+    store = Store(
+        Path(parameters["folder"]),
+        days=parameters["days"],
+        renew_days=parameters["renew_days"],
+        check=module.check_mode,
+    )
+    changes: dict[str, str] = {}
+    for entry in parameters["certificates"]:
+        wanted = Wanted(**entry)
+        try:
+            reason = store.ensure(wanted)
+        except (CertificateError, OSError) as error:
+            module.fail_json(msg=f"certificate '{wanted.name}': {error}", changes=changes)
+        if reason:
+            changes[wanted.name] = reason
+    diff = [
+        {"header": f"certificate {name}", "before": "", "after": f"written anew: {reason}\n"}
+        for name, reason in changes.items()
+    ]
+    module.exit_json(changed=bool(changes), changes=changes, diff=diff)
+
+
+if __name__ == "__main__":
+    main()

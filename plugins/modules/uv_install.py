@@ -1,0 +1,134 @@
+#!/usr/bin/python
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Ansible module: a pinned uv, and the Python that environments are made from."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: uv_install
+short_description: Install a pinned uv and find the Python to use it with
+version_added: 0.1.0
+description:
+  - Installs one version of uv from its wheel, which must have one of the given hashes, with the pip wheel of the
+    distribution's package C(python3-pip-whl). Nothing else is needed on the host.
+  - A folder per version, and a symbolic link that is replaced atomically. Older versions are removed.
+  - Also finds the wanted Python, or says which ones the host has.
+options:
+  version:
+    description: Version of uv. An empty string installs none; O(link) must then lead to one already.
+    type: str
+    required: true
+  hashes:
+    description: Accepted hashes of uv's wheels, each C(sha256:) and 64 hex digits.
+    type: list
+    elements: str
+    default: []
+  link:
+    description: Stable path of uv; its last two parts are C(bin/uv), and the versions lie beside C(bin).
+    type: path
+    default: /opt/slipway/bin/uv
+  python:
+    description: Python to find; empty for the distribution's C(python3), or C(python3.12), or an absolute path.
+    type: str
+    default: ""
+  ca_bundle:
+    description: File of certificate authorities to trust, if it exists.
+    type: path
+    default: /etc/ssl/certs/ca-certificates.crt
+  index_url:
+    description: Package index instead of the host's own setting. May hold a user and password.
+    type: str
+    default: ""
+  extra_index_urls:
+    description: Further package indexes. May hold users and passwords.
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode:
+    description: Says what would change; a Python or uv that an earlier, pretended task would bring is no failure.
+    support: full
+  diff_mode:
+    description: Shows the versions before and after.
+    support: full
+author: Slipway contributors (@slipway)
+"""
+
+EXAMPLES = r"""
+- name: Install uv
+  slipway.flask.uv_install:
+    version: 0.13.8
+    hashes:
+      - sha256:b26fe533dc6153787e40443b7d9428ed41349127bff36a954ec82c48be01ded9
+"""
+
+RETURN = r"""
+path:
+  description: The stable path of uv.
+  returned: success
+  type: str
+version:
+  description: Its version, empty when O(version) is.
+  returned: success
+  type: str
+python:
+  description: Path of the interpreter without symbolic links, empty when check mode found none.
+  returned: success
+  type: str
+python_version:
+  description: The interpreter's full version.
+  returned: success
+  type: str
+"""
+
+import os
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils import _python_uv as tools
+from ansible_collections.slipway.flask.plugins.module_utils import _uv_install as uv
+
+ARGUMENTS = {
+    "version": {"type": "str", "required": True},
+    "hashes": {"type": "list", "elements": "str", "default": []},
+    "link": {"type": "path", "default": "/opt/slipway/bin/uv"},
+    "python": {"type": "str", "default": ""},
+    "ca_bundle": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
+    "index_url": {"type": "str", "default": "", "no_log": True},
+    "extra_index_urls": {"type": "list", "elements": "str", "default": [], "no_log": True},
+}
+
+
+def main() -> None:
+    """Find Python, then see to uv."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    wanted = module.params
+    python = tools.Interpreter("", "", "")
+    index = tools.Index(wanted["index_url"], tuple(wanted["extra_index_urls"]), wanted["ca_bundle"])
+    link = Path(wanted["link"])
+    done = uv.Installed(False, "", "", link)
+    try:
+        try:
+            python = tools.find_interpreter(wanted["python"])
+        except tools.EnvironmentError_:
+            if not module.check_mode:
+                raise
+        if wanted["version"]:
+            done = uv.install(wanted["version"], wanted["hashes"], link, index, check=module.check_mode)
+        elif not module.check_mode and not os.access(link, os.X_OK):
+            raise tools.EnvironmentError_(f"there is no uv at {link}, and no version to install is given")
+    except tools.EnvironmentError_ as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(
+        changed=done.changed,
+        path=str(done.path),
+        version=done.version,
+        python=python.path,
+        python_version=python.version,
+        diff={"before": f"uv {done.before or 'absent'}\n", "after": f"uv {done.version}\n"} if done.changed else {},
+    )
+
+
+if __name__ == "__main__":
+    main()
