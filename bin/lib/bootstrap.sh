@@ -111,11 +111,13 @@ slipway_tools() { # run|dev
 
 slipway_hosts() { # "$@" of the command, which starts again from its top
   [ -z "${SLIPWAY_READY:-}" ] || return 0
-  local pair missing=()
+  local pair packages missing=()
+  # Debian 12's netavark calls iptables, later ones nft; it depends on neither.
   for pair in podman:podman crun:crun iptables:iptables mmdebstrap:mmdebstrap ssh:openssh-client git:git \
-    /usr/lib/podman/netavark:netavark /usr/lib/podman/aardvark-dns:aardvark-dns \
+    "/usr/lib/podman/netavark:netavark nftables" /usr/lib/podman/aardvark-dns:aardvark-dns \
     /usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring; do
-    [ -e "${pair%:*}" ] || command -v "${pair%:*}" >/dev/null || missing+=("${pair#*:}")
+    read -ra packages <<<"${pair#*:}"
+    [ -e "${pair%:*}" ] || command -v "${pair%:*}" >/dev/null || missing+=("${packages[@]}")
   done
   [ "${#missing[@]}" = 0 ] || slipway_apt "${missing[@]}"
   export SLIPWAY_READY=1

@@ -91,10 +91,12 @@ def image(debian: str) -> str:
     ]
     if sources:
         command.append("-")
-    run(*command, stdin=sources or None)
-    run("podman", "import", "--quiet", "--change", "CMD [\"/lib/systemd/systemd\"]",
-        "--change", "STOPSIGNAL SIGRTMIN+3", str(tar), name)  # fmt: skip
-    tar.unlink()
+    try:
+        run(*command, stdin=sources or None)
+        changes = ["--change", 'CMD ["/lib/systemd/systemd"]', "--change", "STOPSIGNAL SIGRTMIN+3"]
+        run("podman", "import", "--quiet", *changes, str(tar), name)
+    finally:
+        tar.unlink(missing_ok=True)
     for old in run("podman", "images", "--format", "{{.Repository}}:{{.Tag}}").split():
         if old.startswith(f"localhost/slipway-vps:debian{debian}-") and old != name:
             run("podman", "rmi", old, check=False)

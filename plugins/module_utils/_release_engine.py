@@ -257,7 +257,6 @@ class Engine:
         (self._here / "run").symlink_to(self.paths.runtime(self.record.id))
         for folder in self.settings["shared_folders"]:
             self._share(folder)
-        self._own(0)
         for name, content in self.settings["files"].items():
             self._write_file(self._src / name, content)
         place = self.paths.settings_of(self.record.id)
@@ -283,11 +282,14 @@ class Engine:
         here.symlink_to(shared)
 
     def _own(self, uid: int) -> None:
-        """Give the release's code to UID; shared folders are links, so they are not followed."""
+        """Give the release's code to UID and its group to read; links (shared folders) are not followed."""
+        own = {str(self._src / name) for name in self.settings["files"]}
         os.chown(self._src, uid, self.gid)
         for place, folders, files in os.walk(self._src):
             for name in folders + files:
                 path = os.path.join(place, name)
+                if path in own:
+                    continue
                 os.chown(path, uid, self.gid, follow_symlinks=False)
                 if name in folders and not os.path.islink(path):
                     os.chmod(path, 0o750)
@@ -321,13 +323,11 @@ class Engine:
         (self._here / "venv").symlink_to(f"../../venvs/{built.key}")
         if self.settings["build_commands"]:
             self._own(self.uid)
-            try:
-                for command in self.settings["build_commands"]:
-                    self._command(shlex.split(command["command"]), "build", [str(self._src)])
-            finally:
-                self._own(0)
+            for command in self.settings["build_commands"]:
+                self._command(shlex.split(command["command"]), "build", [str(self._src)])
         compiler = [str(self._here / "venv/bin/python"), "-m", "compileall", "-q", "-j", "0", str(self._src)]
         subprocess.run(compiler, capture_output=True, check=False)  # code that can't be compiled shows in the check
+        self._own(0)
         self._save()
 
     def _command(self, argv: list[str], purpose: str, writable: list[str] | None = None) -> str:

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+import time
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
@@ -25,6 +26,7 @@ def extract(archive: io.BufferedIOBase, folder: Path) -> None:
         for member in members:
             if member.name.startswith("/") or ".." in member.name.split("/"):
                 raise ReleaseError(f"the source holds '{member.name}', which would land outside of the release")
+            member.mtime = time.time()  # nginx makes ETags of time and size: an old time would hide a change
             member.mode = 0o750 if member.isdir() or member.mode & 0o100 else 0o640
         # The names are checked above; 'data' of newer Pythons would also refuse links that apps do use.
         options = {"filter": "fully_trusted"} if hasattr(tarfile, "fully_trusted_filter") else {}

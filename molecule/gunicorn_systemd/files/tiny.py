@@ -19,7 +19,7 @@ def tell(environ):
         return dict(os.environ)
     if path == "/upload":
         body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"] or 0))
-        return pathlib.Path(query["path"]).write_bytes(body)
+        pathlib.Path(query["path"]).write_bytes(body)
     if path == "/read":
         return pathlib.Path(query["path"]).read_text()
     if path == "/list":
@@ -40,20 +40,18 @@ def tell(environ):
     return "hello"
 
 
-def app(environ, start_response):
+def app(environ, start_response, tell=tell):
     try:
         status, told = "200 OK", tell(environ)
     except OSError as error:
         status, told = "403 Forbidden", type(error).__name__
-    start_response(status, [("Content-Type", "application/json")])
-    return [json.dumps(told).encode()]
+    body = json.dumps(told).encode()
+    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    return [body]
 
 
 def create_app(greeting="hello", *, name="none"):
-    def wrapped(environ, start_response):
-        if environ["PATH_INFO"] == "/arguments":
-            start_response("200 OK", [])
-            return [json.dumps([greeting, name]).encode()]
-        return app(environ, start_response)
+    def with_arguments(environ):
+        return [greeting, name] if environ["PATH_INFO"] == "/arguments" else tell(environ)
 
-    return wrapped
+    return lambda environ, start_response: app(environ, start_response, with_arguments)

@@ -106,7 +106,7 @@ def test_self_signed_certificate_is_for_all_domains_and_no_authority(host: Host)
 
 def test_unknown_hosts_get_nothing(host: Host) -> None:
     assert "SSL" in fetch(host, "evil.example").error
-    assert "SSL" in fetch(host, "a.b.evil.example", sni=SHOP.replace("shop", "")[1:]).error
+    assert "SSL" in fetch(host, "127.0.0.1").error
     assert fetch(host, "evil.example", plain=True).error == "RemoteDisconnected"
     misdirected = fetch(host, "evil.example", sni=HARBOUR)
     assert misdirected.status == 421 and "upstream" not in misdirected.body
@@ -233,7 +233,7 @@ def test_nothing_else_is_served_from_disk(host: Host, path: str) -> None:
     answer = fetch(host, path=path)
     assert answer.status in (400, 404) or "upstream" in answer.body
     assert "secret" not in answer.body.replace("secret.txt", "")
-    assert "cache-control" not in dict(answer.raw["headers"])
+    assert "max-age" not in dict(answer.raw["headers"]).get("cache-control", "")
 
 
 def test_missing_static_file(host: Host) -> None:

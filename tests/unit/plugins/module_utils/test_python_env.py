@@ -1,0 +1,242 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Keys of environments, and that an environment is complete or absent; a small script plays uv."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ansible_collections.slipway.flask.plugins.module_utils import _python_env as environments
+from ansible_collections.slipway.flask.plugins.module_utils._python_env import EnvironmentError_, EnvironmentSpec
+
+FAKE_UV = f"""#!{sys.executable}
+import os, re, sys, time
+from pathlib import Path
+arguments = [part for part in sys.argv[1:] if part != "--quiet"]
+with open(os.environ["UV_CALLS"], "a") as calls:
+    print(*arguments, file=calls)
+if arguments[0] == "venv":
+    new = Path(arguments[-1])
+    (new / "bin").mkdir(parents=True)
+    (new / "bin/python").symlink_to(sys.executable)
+    (new / "lib/python3.11/site-packages").mkdir(parents=True)
+    (new / ".lock").touch(0o666)
+if arguments[:2] == ["pip", "install"]:
+    site = Path(arguments[arguments.index("--python") + 1]).parents[1] / "lib/python3.11/site-packages"
+    for file in (arguments[at + 1] for at, part in enumerate(arguments) if part == "-r"):
+        for line in Path(file).read_text().splitlines():
+            if line == "slow":
+                time.sleep(60)
+            if line == "broken":
+                sys.exit("\\n".join(f"line {{number}}" for number in range(40)) + "\\nno such package")
+            name = re.match(r"[\\w-]+", line)
+            if name:
+                folder = site / f"{{name.group()}}-1.0.dist-info"
+                folder.mkdir()
+                (folder / "METADATA").write_text(f"Metadata-Version: 2.4\\nName: {{name.group()}}\\nVersion: 1.0\\n\\nText")
+"""
+Make = Callable[..., EnvironmentSpec]
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+    """Return a function that makes a spec of a project with one requirements file."""
+    uv = tmp_path / "uv"
+    uv.write_text(FAKE_UV)
+    uv.chmod(0o755)
+    monkeypatch.setenv("UV_CALLS", str(tmp_path / "calls"))
+    project = tmp_path / "project"
+    project.mkdir()
+
+    def spec(requirements: str = "Flask\n", **changes: object) -> EnvironmentSpec:
+        (project / "requirements.txt").write_text(requirements)
+        plain = EnvironmentSpec(
+            project, tmp_path / "venvs", uv=str(uv), cache=tmp_path / "cache", python=sys.executable, ca_bundle=""
+        )
+        return dataclasses.replace(plain, **changes)  # type: ignore[arg-type]
+
+    return spec
+
+
+def calls(spec: EnvironmentSpec) -> list[str]:
+    """Return the arguments of every call of uv so far."""
+    return Path(os.environ["UV_CALLS"]).read_text().splitlines()
+
+
+def below(root: Path) -> set[str]:
+    """Return the names below the folder of environments, without its lock."""
+    return {path.name for path in root.iterdir()} - {".lock"}
+
+
+def test_built_once(make: Make) -> None:
+    spec = make()
+    first, second = environments.ensure(spec), environments.ensure(spec)
+    assert (first.created, second.created) == (True, False)
+    assert first.key == second.key == environments.key_of(spec)
+    assert first.path == spec.root / first.key
+    assert first.packages == second.packages == {"flask": "1.0"}
+    assert first.source == "requirements.txt"
+    assert len(calls(spec)) == 2
+    assert below(spec.root) == {first.key}
+    assert not [path for path in first.path.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o022]
+    assert first.path.stat().st_mode & 0o777 == 0o755
+
+
+def test_check_mode_builds_nothing(make: Make) -> None:
+    spec = make()
+    assert environments.ensure(spec, check=True).created
+    assert not spec.root.exists()
+    environments.ensure(spec)
+    assert not environments.ensure(spec, check=True).created
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"requirements": "Flask==3\n"},
+        {"extra_packages": ["gunicorn"]},
+        {"index_url": "https://index/simple"},
+        {"extra_index_urls": ["https://index/simple"]},
+        {"install_project": True},
+        {"python": "/usr/bin/python3"},
+    ],
+)
+def test_what_changes_the_key(make: Make, changes: dict[str, object]) -> None:
+    assert environments.key_of(make()) != environments.key_of(make(**changes))
+
+
+def test_includes_change_the_key(make: Make) -> None:
+    spec = make("-r base.txt\n")
+    base = spec.project / "base.txt"
+    base.write_text("flask\n")
+    before = environments.key_of(spec)
+    base.write_text("flask==3\n")
+    assert environments.key_of(spec) != before
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"extra_packages": ["a", "b"]}, {"extra_packages": ["b", "a"]}),
+        ({"index_url": "https://u:old@index/simple"}, {"index_url": "https://u:new@index/simple"}),
+        ({"index_url": "https://index/simple"}, {"index_url": "https://u:new@index/simple"}),
+        ({}, {"uv": "/bin/true"}),
+        ({}, {"log": print}),
+    ],
+)
+def test_what_does_not_change_the_key(make: Make, one: dict[str, object], other: dict[str, object]) -> None:
+    assert environments.key_of(make(**one)) == environments.key_of(make(**other))
+
+
+def test_the_code_and_the_place_of_a_release_do_not_change_the_key(make: Make, tmp_path: Path) -> None:
+    spec = make()
+    before = environments.key_of(spec)
+    (spec.project / "app.py").write_text("print()")
+    moved = spec.project.rename(tmp_path / "elsewhere")
+    assert environments.key_of(dataclasses.replace(spec, project=moved)) == before
+
+
+def test_the_code_of_a_project_that_is_installed_changes_the_key(make: Make) -> None:
+    spec = make(install_project=True)
+    before = environments.key_of(spec)
+    (spec.project / "app.py").write_text("print()")
+    assert environments.key_of(spec) != before
+
+
+@pytest.mark.parametrize(
+    ("extra", "added"),
+    [(["gunicorn"], ["gunicorn"]), (["flask>=2"], []), (["FLASK", "psycopg>=3"], ["psycopg>=3"]), ([], [])],
+)
+def test_extra_packages_are_added_when_they_lack(make: Make, extra: list[str], added: list[str]) -> None:
+    environment = environments.ensure(make(extra_packages=extra))
+    assert environment.added == added
+    assert len(environment.packages) == 1 + len(added)
+
+
+def test_extra_packages_may_not_change_the_list(make: Make) -> None:
+    spec = make(extra_packages=["gunicorn"])
+    environments.ensure(spec)
+    assert " -c " in calls(spec)[-1]
+
+
+def test_hashes_are_enforced_for_the_list_only(make: Make) -> None:
+    spec = make("flask==1.0 --hash=sha256:00\n", extra_packages=["gunicorn"])
+    environments.ensure(spec)
+    assert ["--require-hashes" in call for call in calls(spec)] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("spec_changes", "message"),
+    [
+        ({"requirements": "broken\n"}, r"installing requirements\.txt failed:\nline 16\n(?s:.*)no such package$"),
+        ({"extra_packages": ["broken"]}, "adding broken to what the project lists failed"),
+        ({"extra_packages": ["./broken"]}, "must start with a package name"),
+        ({"extras": ["web"]}, "belong to pyproject.toml"),
+        ({"uv": "/no/such/uv"}, "there is no uv at /no/such/uv"),
+        ({"python": "python3.99"}, r"no python3\.99 on this host"),
+    ],
+)
+def test_a_failure_is_explained_and_leaves_nothing(make: Make, spec_changes: dict[str, object], message: str) -> None:
+    spec = make(**spec_changes)
+    with pytest.raises(EnvironmentError_, match=message):
+        environments.ensure(spec)
+    assert not spec.root.exists() or below(spec.root) == set()
+
+
+BUILDER = """
+import sys
+from pathlib import Path
+from ansible_collections.slipway.flask.plugins.module_utils import _python_env as environments
+project, root, uv, cache, python = sys.argv[1:]
+spec = environments.EnvironmentSpec(Path(project), Path(root), uv=uv, cache=Path(cache), python=python, ca_bundle="")
+print(environments.ensure(spec).created)
+"""
+
+
+def builder(spec: EnvironmentSpec) -> subprocess.Popen[str]:
+    """Start another process that builds `spec`."""
+    here = [str(spec.project), str(spec.root), spec.uv, str(spec.cache), spec.python]
+    path = Path(__file__).resolve().parents[4] / "collections"
+    return subprocess.Popen(
+        [sys.executable, "-c", BUILDER, *here], stdout=subprocess.PIPE, text=True, start_new_session=True,
+        env=os.environ | {"PYTHONPATH": str(path)},
+    )  # fmt: skip
+
+
+def test_a_killed_build_is_absent_and_the_next_one_completes(make: Make) -> None:
+    spec = make("slow\n")
+    process = builder(spec)
+    deadline = time.monotonic() + 20
+    while not list(spec.root.glob(".building-*/*/bin/python")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not [name for name in below(spec.root) if not name.startswith(".building-")]
+    environment = environments.ensure(make("flask\n"))
+    assert environment.created
+    assert below(spec.root) == {environment.key}
+
+
+def test_two_builds_at_once_make_one(make: Make) -> None:
+    spec = make()
+    both = [builder(spec), builder(spec)]
+    assert sorted(process.communicate()[0].strip() for process in both) == ["False", "True"]
+    assert len(calls(spec)) == 2
+
+
+def test_an_environment_without_record_or_interpreter_is_built_again(make: Make) -> None:
+    spec = make()
+    path = environments.ensure(spec).path
+    for broken in (path / environments.RECORD, path / "bin/python"):
+        broken.unlink()
+        assert environments.ensure(spec).created
+        assert broken.exists()
