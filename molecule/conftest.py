@@ -4,9 +4,16 @@
 
 from __future__ import annotations
 
+import http.client
 import os
-from collections.abc import Iterator
+import re
+import socket
+import ssl
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import testinfra
@@ -14,17 +21,93 @@ import testinfra.host
 import yaml
 
 
-def platforms() -> list[str]:
-    """Return the names of the scenario's hosts, from the inventory that Molecule made."""
-    inventory = Path(os.environ["MOLECULE_INVENTORY_FILE"])
-    groups = yaml.safe_load(inventory.read_text())
-    return sorted(groups["ungrouped"]["hosts"] if "ungrouped" in groups else groups["all"]["hosts"])
+def addresses() -> dict[str, str]:
+    """Return the scenario's hosts and their addresses, from the inventory that Molecule made."""
+    found: dict[str, str] = {}
+
+    def walk(group: Mapping[str, Any]) -> None:
+        for name, variables in (group.get("hosts") or {}).items():
+            found[name] = (variables or {}).get("ansible_host", "")
+        for child in (group.get("children") or {}).values():
+            walk(child or {})
+
+    for group in yaml.safe_load(Path(os.environ["MOLECULE_INVENTORY_FILE"]).read_text()).values():
+        walk(group)
+    return found
 
 
-@pytest.fixture(scope="module", params=platforms())
+@pytest.fixture(scope="module", params=sorted(addresses()))
 def host(request: pytest.FixtureRequest) -> testinfra.host.Host:
     """One test host after the other, reached by `podman exec`: many times faster than through Ansible."""
     return testinfra.get_host(f"podman://{request.param}")
+
+
+@dataclass
+class Page:
+    """An answer as a browser gets it."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    text: str
+
+
+class _Connection(http.client.HTTPConnection):
+    """HTTP or HTTPS to an address under a site's name, whoever signed its certificate."""
+
+    def __init__(self, address: str, domain: str, tls: bool) -> None:
+        super().__init__(domain, timeout=30)
+        self._address, self._tls_wanted = address, tls
+
+    def connect(self) -> None:
+        self.sock = socket.create_connection((self._address, 443 if self._tls_wanted else 80), 30)
+        if self._tls_wanted:
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            self.sock = context.wrap_socket(self.sock, server_hostname=self.host)
+
+
+@dataclass
+class Browser:
+    """A visitor on another machine. It keeps cookies, sends no Referer but on forms, and follows no redirect."""
+
+    address: str
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    def request(
+        self, method: str, url: str, form: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Page:
+        """Send one request to the host, whatever DNS says of the URL's name."""
+        parts = urllib.parse.urlsplit(url)
+        connection = _Connection(self.address, str(parts.hostname), parts.scheme == "https")
+        sent = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())} if self.cookies else {}
+        body = None
+        if form is not None:
+            body = urllib.parse.urlencode(form)
+            sent |= {"Content-Type": "application/x-www-form-urlencoded", "Referer": url}
+        path = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
+        connection.request(method, path, body, {**sent, **(headers or {})})
+        answer = connection.getresponse()
+        page = Page(answer.status, answer.headers, answer.read().decode("utf-8", "replace"))
+        connection.close()
+        for cookie in page.headers.get_all("Set-Cookie") or []:
+            name, _, value = cookie.partition(";")[0].partition("=")
+            self.cookies[name] = value
+        return page
+
+    def get(self, url: str, **headers: str) -> Page:
+        return self.request("GET", url, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+    def submit(self, url: str, page: str, form: Mapping[str, str]) -> Page:
+        """POST a form of PAGE with the CSRF token that the page holds."""
+        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self.get(page).text)
+        assert token, f"{page} holds no form with a CSRF token"
+        return self.request("POST", url, {"csrf_token": token[1], **form})
+
+
+@pytest.fixture
+def browser(host: testinfra.host.Host) -> Browser:
+    """A new visitor of the test host."""
+    return Browser(addresses()[host.backend.name])
 
 
 @pytest.hookimpl(wrapper=True)

@@ -35,7 +35,7 @@ NAMES = {"12": "demo", "13": "demo-13"}
 
 HOSTS = """\
 ---
-all:
+web:
   hosts:
     {name}:
       ansible_host: {address}
@@ -120,14 +120,18 @@ def read_release(host: dict[str, Any]) -> dict[str, Any]:
 
 
 def answer(port: int) -> int:
-    """Return the status of the page at the published PORT. The certificate is the host's own, so nobody vouches."""
+    """Return the status of the page at the published PORT, 0 when nothing answers; nobody vouches for the certificate."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with context.wrap_socket(socket.create_connection(("127.0.0.1", port), 10), server_hostname=DOMAIN) as tls:
-        connection = http.client.HTTPSConnection(DOMAIN, port)
-        connection.sock = tls
-        connection.request("GET", "/")
-        return connection.getresponse().status
+    try:
+        with context.wrap_socket(socket.create_connection(("127.0.0.1", port), 10), server_hostname=DOMAIN) as tls:
+            connection = http.client.HTTPSConnection(DOMAIN, port)
+            connection.sock = tls
+            connection.request("GET", "/")
+            return connection.getresponse().status
+    except OSError as error:
+        print(f"demo: 127.0.0.1:{port}: {error}", file=sys.stderr)
+        return 0
 
 
 def summary(name: str, host: dict[str, Any], record: dict[str, Any], seconds: dict[str, float]) -> str:
@@ -167,10 +171,9 @@ def up(name: str, debian: str) -> int:
         print(f"demo: site.yml failed; look around with: {shlex.join(login(host))}", file=sys.stderr)
         return code
 
-    status = answer(host["ports"]["443"])
     print(summary(name, host, read_release(host), seconds))
-    url = f"https://{DOMAIN}:{host['ports']['443']}/"
-    print(f"\n{url} answers {status}" + ("" if status == 200 else ": that is wrong, 200 was expected"))
+    url, status = f"https://{DOMAIN}:{host['ports']['443']}/", answer(host["ports"]["443"])
+    print(f"\n{url} answers {status}" if status == 200 else f"\n{url} does not answer 200 but {status or 'nothing'}")
     return 0 if status == 200 else 1
 
 

@@ -10,7 +10,7 @@
 
 A host has what a provider's Debian image has: systemd, sshd, python3, CA certificates; its SSH host keys are its own.
 The images come from this machine's own APT configuration, so no image registry is needed.
-Run it through `bin/lib/cgroup2`, as root.
+Needs root. On a machine with old-style cgroups it goes through `bin/lib/cgroup2`, as every podman call there must.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ PACKAGES = (
     "apt-utils,less,nano,procps,cron,tzdata"
 )
 STATE = Path(__file__).resolve().parents[2] / ".slipway"
+CGROUP2 = Path(__file__).with_name("cgroup2").resolve()
 BOOT_SECONDS = 60
 
 
@@ -190,6 +191,8 @@ def main() -> None:
     asked = parser.parse_args()
     if os.geteuid() or not shutil.which("podman"):
         sys.exit("vps: needs root and podman")
+    if not Path("/sys/fs/cgroup/cgroup.controllers").exists():  # podman outside of the wrapper spoils its state
+        os.execv(CGROUP2, [str(CGROUP2), sys.executable, __file__, *sys.argv[1:]])
     STATE.mkdir(exist_ok=True)
     with (STATE / "vps.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two calls at once must not build one image twice

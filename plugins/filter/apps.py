@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.slipway.flask.plugins.module_utils import _app_wiring, _apps
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._nginx_tls import Site
+from ansible_collections.slipway.flask.plugins.module_utils._nginx_tls import Site, as_file
 
 DOCUMENTATION = r"""
 name: nginx_tls_certificates
@@ -35,7 +35,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Entries with C(name), C(domains), and C(certificate) and C(private_key) when they are provided.
+  description: Entries with C(name), C(domains), and C(certificate) when it is provided.
   type: list
   elements: dict
 """
@@ -48,8 +48,7 @@ def nginx_tls_certificates(sites: list[Site], pem: dict[str, str]) -> list[dict[
         domains = [domain.lower() for domain in [*site["domains"], *site.get("redirect_domains", [])]]
         entry: dict[str, Any] = {"name": site["name"], "domains": domains}
         if site.get("certificate") == "provided":
-            entry["certificate"] = pem[site["certificate_file"]].rstrip() + "\n"
-            entry["private_key"] = pem[site["key_file"]].rstrip() + "\n"
+            entry["certificate"] = as_file(pem[site["certificate_file"]])
         wanted.append(entry)
     return wanted
 

@@ -22,7 +22,7 @@ found = {"error": "", "flask": False, "debug": False, "secret_key": None, "heads
 
 
 def tell():
-    print("slipway-probe:" + json.dumps(found), flush=True)
+    print("\nslipway-probe:" + json.dumps(found), flush=True)  # the app may have left a line open
 
 
 def migrations(app):
@@ -56,6 +56,8 @@ if hasattr(app, "config") and hasattr(app, "extensions"):
     found["secret_key"] = app.config.get("SECRET_KEY")
     if isinstance(found["secret_key"], bytes):
         found["secret_key"] = found["secret_key"].decode("latin-1")
+    elif found["secret_key"] is not None:
+        found["secret_key"] = str(found["secret_key"])
     try:
         migrations(app)
     except Exception as error:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from ansible_collections.slipway.flask.plugins.module_utils._python_project import requirement_name
+
 SOCKETS = "/var/run/postgresql"
 """Folder of PostgreSQL's socket on Debian and Ubuntu (postgresql-common)."""
 
@@ -55,13 +57,17 @@ def secrets(app: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def extra_packages(app: Mapping[str, Any]) -> list[str]:
-    """Return the requirement lines added when the app's own list lacks them: the server, its workers, a driver."""
-    lines = [GUNICORN, *app["extra_packages"]]
+    """Return the requirement lines added when the app's own list lacks them: the server, its workers, a driver.
+
+    A line of the app's `extra_packages` for the same package goes before ours.
+    """
+    lines = [GUNICORN]
     if app["worker_class"] in WORKERS:
         lines.append(WORKERS[app["worker_class"]])
     if app["database"] != "none" and app["database_scheme"] in DRIVERS:
         lines.append(DRIVERS[app["database_scheme"]])
-    return lines
+    own = {requirement_name(line) for line in app["extra_packages"]}
+    return [line for line in lines if requirement_name(line) not in own] + list(app["extra_packages"])
 
 
 def writable_paths(app: Mapping[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -98,7 +99,13 @@ RANGES = {
     "keep_releases": (2, 100),
 }
 SOURCE_KEYS = {"path": "", "git": "", "version": "HEAD", "key": ""}
-TRUE = {"1", "true", "yes", "on", "t", "y"}
+# Words that leave debugging off: Flask's own (flask.helpers.get_debug_flag), and what apps take for DEBUG.
+OFF = {"FLASK_DEBUG": {"", "0", "false", "no"}, "DEBUG": {"", "0", "false", "no", "off", "n", "f", "none"}}
+# Making one of these the app's own would break the host; the service can't see the homes at all.
+SYSTEM_FOLDERS = re.compile(
+    r"/+|/+(bin|boot|dev|etc|lib\w*|media|mnt|opt|proc|run|sbin|srv|sys|tmp|usr|var|var/(lib|log|run|cache|tmp))/*"
+    r"|/+(home|root|run/user)(/.*)?"
+)
 
 
 def nearest(word: Any, known: Sequence[str] | Mapping[str, Any]) -> str:
@@ -107,9 +114,17 @@ def nearest(word: Any, known: Sequence[str] | Mapping[str, Any]) -> str:
     return f" (did you mean '{found[0]}'?)" if found else ""
 
 
-def truthy(value: Any) -> bool:
-    """Tell whether an environment variable with VALUE switches something on, as Flask reads FLASK_DEBUG."""
-    return str(value).strip().lower() in TRUE
+def debug_problems(environment: Mapping[str, Any], secrets: Mapping[str, Any]) -> list[str]:
+    """Return one sentence for each variable that switches debugging on; the value of a secret is not shown."""
+    values = {**environment, **secrets}
+    found = []
+    for name, off in OFF.items():
+        value = values.get(name)
+        if value is None or isinstance(value, (list, dict)) or str(value).strip().lower() in off:
+            continue
+        how = "on" if name in secrets else f"'{value}'"
+        found.append(f"{name} is {how}, and its debugger runs anybody's code on the host. Remove it")
+    return found
 
 
 def problems(apps: Any) -> list[str]:
@@ -124,8 +139,9 @@ def problems(apps: Any) -> list[str]:
         label = f"slipway_apps, app '{app.get('name', f'number {number}')}'"
         found += [f"{label}: {problem}" for problem in app_problems(app)]
     whole = [app for app in apps if isinstance(app, Mapping)]
-    found += duplicates("name", [str(app.get("name")) for app in whole])
-    named = [str(domain).lower() for app in whole for domain in app.get("domains") or [] if isinstance(domain, str)]
+    found += duplicates("name", [str(app["name"]) for app in whole if "name" in app])
+    lists = [app["domains"] for app in whole if isinstance(app.get("domains"), list)]
+    named = [domain.lower() for domains in lists for domain in domains if isinstance(domain, str)]
     return found + duplicates("domain", named)
 
 
@@ -212,6 +228,12 @@ def source_problems(app: Mapping[str, Any]) -> list[str]:
     found = [f"unknown key '{key}' in 'source'{nearest(key, SOURCE_KEYS)}" for key in source if key not in SOURCE_KEYS]
     if bool(source.get("path")) == bool(source.get("git")):
         found.append("'source' needs either 'path' (a folder here) or 'git' (a URL)")
+    found += [
+        f"'{key}' in 'source' is {value if isinstance(value, (int, float)) else type_name(type(value))}; "
+        "it must be text: quote it"
+        for key, value in source.items()
+        if key in ("path", "git", "version") and value is not None and not isinstance(value, str)
+    ]
     if source.get("path") and {"version", "key"} & set(source):
         found.append("'source' with 'path' takes no 'version' and no 'key': what the folder holds is deployed")
     return found
@@ -232,9 +254,7 @@ def setting_problems(app: Mapping[str, Any]) -> list[str]:
         for name in sorted(set(environment) & set(secrets))
     ]
     values = {**environment, **secrets}
-    for name in ("FLASK_DEBUG", "DEBUG"):
-        if truthy(values.get(name, "")):
-            found.append(f"{name} is on: its debugger runs anybody's code on the host. Remove it")
+    found += debug_problems(environment, secrets)
     if values.get("FLASK_ENV") == "development":
         found.append("FLASK_ENV is 'development': remove it (Flask 2.3 dropped it, older ones switch debugging on)")
     if "SECRET_KEY" in environment:
@@ -261,6 +281,8 @@ def secret_key_problems(variable: str, values: Mapping[str, Any]) -> list[str]:
         return [
             f"{variable} is missing from 'secrets'; {how} (or set `secret_key_variable: ''` if a settings file has it)"
         ]
+    if values[variable] is None or isinstance(values[variable], (list, dict)):
+        return []  # refused as a value already
     key = str(values[variable])
     if PLACEHOLDER.fullmatch(key.strip()) or len(set(key)) < 6:
         return [f"{variable} in 'secrets' is a placeholder, which anybody can guess; {how}"]
@@ -278,7 +300,8 @@ def path_problems(app: Mapping[str, Any]) -> list[str]:
     inside += [("files", path) for path in app.get("files", {})]
     inside += [("requirements", path) for path in app.get("requirements", [])]
     for key, path in inside:
-        if not isinstance(path, str) or path.startswith("/") or ".." in path.split("/"):
+        whole = key != "subfolder" and isinstance(path, str) and not set(path.split("/")) - {"", "."}
+        if whole or not isinstance(path, str) or path.startswith("/") or ".." in path.split("/"):
             found.append(f"'{path}' in '{key}' must be a path inside the app, without '/' in front and without '..'")
     for url in app.get("static", {}):
         if not re.fullmatch(r"/([\w.~-]+/)*", str(url)) or url == "/":
@@ -286,6 +309,10 @@ def path_problems(app: Mapping[str, Any]) -> list[str]:
     for path in app.get("writable_paths", []):
         if not str(path).startswith("/"):
             found.append(f"'{path}' in 'writable_paths' must be an absolute path")
+        elif SYSTEM_FOLDERS.fullmatch(str(path)) or ".." in str(path).split("/"):
+            found.append(f"'{path}' in 'writable_paths' belongs to the system; name a folder such as /var/lib/<app>")
+    for key in ("extra_packages", "system_packages"):
+        found += [f"'{name}' in '{key}' must be text" for name in app.get(key, []) if not isinstance(name, str)]
     for key in ("release_commands", "build_commands"):
         for command in app.get(key, []):
             found += command_problems(key, command)
@@ -298,12 +325,18 @@ def path_problems(app: Mapping[str, Any]) -> list[str]:
 
 
 def command_problems(key: str, command: Any) -> list[str]:
-    if isinstance(command, str) and command.strip():
-        return []
-    if isinstance(command, Mapping) and isinstance(command.get("command"), str) and command["command"].strip():
-        unknown = set(command) - {"command", "once"}
-        return [f"unknown key '{name}' in '{key}'{nearest(name, ('command', 'once'))}" for name in sorted(unknown)]
-    return [f"'{key}' holds something that is neither a command nor `{{command: …, once: true}}`"]
+    line = command.get("command") if isinstance(command, Mapping) else command
+    if not isinstance(line, str) or not line.strip():
+        return [f"'{key}' holds something that is neither a command nor `{{command: …, once: true}}`"]
+    found = []
+    if isinstance(command, Mapping):
+        unknown = sorted(set(command) - {"command", "once"})
+        found = [f"unknown key '{name}' in '{key}'{nearest(name, ('command', 'once'))}" for name in unknown]
+    try:
+        shlex.split(line)
+    except ValueError as error:
+        found.append(f"'{line}' in '{key}' can't be split into words ({str(error).lower()}); close its quotes")
+    return found
 
 
 def normalise(app: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HIDDEN = "(contents hidden: not readable by everybody)\n"
+HIDDEN_NEW = "(new contents, hidden: not readable by everybody)\n"
 
 
 class FilesError(RuntimeError):
@@ -151,40 +152,56 @@ class FileSet:
 
     def apply(self, entries: Iterable[Entry]) -> None:
         """Bring every entry to its state, in order. Raises FilesError after putting everything back."""
-        try:
-            for entry in entries:
-                self._apply(entry)
-        except OSError as error:
-            self.rollback()
-            raise FilesError(f"{error.filename or ''}: {error.strerror}") from error
-        except FilesError:
-            self.rollback()
-            raise
+        for entry in entries:
+            self._apply(entry)
 
     def prune(self, folder: str, pattern: str, keep: set[str]) -> None:
-        """Remove the files in FOLDER that match the shell PATTERN and are not in KEEP."""
+        """Remove the files in FOLDER that match the shell PATTERN and are not in KEEP; fails as `apply` does."""
+        kept = {Path(path) for path in keep}
         for path in sorted(Path(folder).glob("*")) if Path(folder).is_dir() else []:
-            if fnmatch.fnmatch(path.name, pattern) and str(path) not in keep and not path.is_dir():
+            if fnmatch.fnmatch(path.name, pattern) and path not in kept and not path.is_dir():
                 self._apply(Entry(str(path), state="absent"))
 
     def validate(self, command: Sequence[str]) -> None:
         """Run COMMAND when something changed; when it fails put everything back and raise FilesError."""
         if not command or not self.changed or self.check:
             return
-        done = subprocess.run(list(command), capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run(list(command), capture_output=True, text=True, errors="replace", check=False)
+        except OSError as error:
+            raise FilesError(f"`{' '.join(command)}` can't be run: {error.strerror}{self.rollback()}") from error
         if done.returncode:
-            self.rollback()
+            left = self.rollback()
             said = (done.stderr.strip() or done.stdout.strip())[-3000:]
-            raise FilesError(f"`{' '.join(command)}` refused the new files, so the old ones are back. It said:\n{said}")
+            raise FilesError(
+                f"`{' '.join(command)}` refused the new files, so the old ones are back.{left} It said:\n{said}"
+            )
 
-    def rollback(self) -> None:
-        """Put back all that was changed, last change first."""
+    def rollback(self) -> str:
+        """Put back all that was changed, last change first; return what could not be put back, for the user."""
+        left = []
         while self._undo:
-            self._undo.pop().restore()
+            before = self._undo.pop()
+            try:
+                before.restore()
+            except OSError as error:
+                left.append(f"{before.path}: {error.strerror}")
         self.changed.clear()
+        return f" (but not all: {'; '.join(left)})" if left else ""
 
     def _apply(self, entry: Entry) -> None:
+        """Bring one entry to its state. Raises FilesError after putting everything back."""
+        try:
+            self._change(entry)
+        except OSError as error:
+            raise FilesError(f"{entry.dest}: {error.strerror}{self.rollback()}") from error
+        except FilesError as error:
+            raise FilesError(f"{error}{self.rollback()}") from None
+
+    def _change(self, entry: Entry) -> None:
         path, before = Path(entry.dest), Before.of(Path(entry.dest))
+        if entry.state == "directory" and before.kind == "link" and path.is_dir():
+            before = Before.of(path.resolve())
         act = {"file": self._file, "directory": self._directory, "link": self._link, "absent": self._absent}[
             entry.state
         ]
@@ -206,8 +223,6 @@ class FileSet:
         return lambda: write(path, wanted, entry.bits, entry.uid, entry.gid)
 
     def _directory(self, entry: Entry, path: Path, before: Before) -> Callable[[], None] | None:
-        if before.kind == "link" and path.is_dir():
-            before = Before.of(path.resolve())
         if before.kind not in ("absent", "directory"):
             raise FilesError(f"{path} is a {before.kind}, a folder is wanted: move it away")
         if self._same(entry, before, "directory"):
@@ -245,17 +260,36 @@ class FileSet:
 
 def describe(entry: Entry, before: Before) -> dict[str, str]:
     """Return the diff of one entry in Ansible's form; contents only if everybody may read the file."""
-    public = entry.state != "file" or entry.bits & 0o004
-
-    def old() -> str:
-        if before.kind == "file":
-            return before.content.decode(errors="replace") if public else HIDDEN
-        return {"link": f"link to {before.target}\n", "directory": "folder\n"}.get(before.kind, "")
-
-    new = {"file": entry.content if public else HIDDEN, "link": f"link to {entry.to}\n", "directory": "folder\n"}
     header = {"before_header": entry.dest, "after_header": entry.dest}
-    after = new.get(entry.state, "")
-    if before.status is not None and entry.state in ("file", "directory") and old() == after:
-        mode = f"{stat.S_IMODE(before.status.st_mode):04o} {before.status.st_uid}:{before.status.st_gid}\n"
-        return header | {"before": mode, "after": f"{entry.bits:04o} {entry.owner}:{entry.group}\n"}
-    return header | {"before": old(), "after": after}
+    same = entry.state == "directory" or before.content == entry.content.encode()
+    if before.status is not None and before.kind == entry.state and same:
+        return header | {
+            "before": attributes(before.status),
+            "after": f"{entry.bits:04o} {entry.owner}:{entry.group}\n",
+        }
+    was_public = before.status is None or before.status.st_mode & 0o004
+    public = was_public and (entry.state != "file" or entry.bits & 0o004)
+    old = {
+        "file": before.content.decode(errors="replace") if public else HIDDEN,
+        "link": f"link to {before.target}\n",
+        "directory": "folder\n",
+    }
+    new = {
+        "file": entry.content if public else HIDDEN_NEW,
+        "link": f"link to {entry.to}\n",
+        "directory": "folder\n",
+    }
+    return header | {"before": old.get(before.kind, ""), "after": new.get(entry.state, "")}
+
+
+def attributes(status: os.stat_result) -> str:
+    """Return permission bits and owner of a file as a diff shows them; a number where the owner has no name."""
+    try:
+        owner = pwd.getpwuid(status.st_uid).pw_name
+    except KeyError:
+        owner = str(status.st_uid)
+    try:
+        group = grp.getgrgid(status.st_gid).gr_name
+    except KeyError:
+        group = str(status.st_gid)
+    return f"{stat.S_IMODE(status.st_mode):04o} {owner}:{group}\n"

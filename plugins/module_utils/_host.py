@@ -70,6 +70,11 @@ def instances(app: str) -> list[str]:
     return [row[0].split("@", 1)[1].removesuffix(".service") for row in units if row[2] != "inactive"]
 
 
+def enabled(app: str) -> list[str]:
+    """Return the instances of `<app>@.service` that start at boot."""
+    return sorted(link.name.split("@", 1)[1].removesuffix(".service") for link in WANTS.glob(f"{app}@*.service"))
+
+
 def set_enabled(app: str, instance: str, enabled: bool) -> None:
     """Make an instance start at boot, or not: what `systemctl enable` does, without its reload of all units."""
     link = WANTS / f"{app}@{instance}.service"
@@ -182,11 +187,25 @@ def replace_link(link: Path, target: str) -> None:
 def masked(text: str, environment_file: Path) -> str:
     """Return TEXT without the values of ENVIRONMENT_FILE: what an app prints may hold its secrets."""
     try:
-        rows = environment_file.read_text().splitlines()
+        values = environment_values(environment_file.read_text())
     except OSError:
-        return text
-    for row in rows:
-        value = row.partition("=")[2].strip().strip("\"'")
-        if len(value) >= 8 and not value.startswith("/"):
+        values = set()
+    for value in sorted(values, key=len, reverse=True):  # the longest first: one may hold another
+        if len(value) >= 8 and not is_path(value):
             text = text.replace(value, "********")
-    return re.sub(r"(://[^:/@\s]+:)[^@\s]+@", r"\1********@", text)
+    return re.sub(r"(://[^:/@\s]*:)[^@\s]+@", r"\1********@", text)
+
+
+def environment_values(text: str) -> set[str]:
+    """Return the values in an EnvironmentFile= (systemd.exec(5)) and the single lines of those that have several."""
+    found = set()
+    for quoted, plain in re.findall(r'^\w+=(?:"((?:\\.|[^"\\])*)"|([^\n]*))$', text, re.DOTALL | re.MULTILINE):
+        value = re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL) if quoted else plain.strip().strip("'")
+        found |= {value, *value.splitlines()}
+    return found
+
+
+def is_path(value: str) -> bool:
+    """Tell whether VALUE names something on this host or in one of its folders; a secret may begin with a slash too."""
+    folder = os.path.dirname(value)
+    return value.startswith("/") and (os.path.exists(value) or (folder != "/" and os.path.isdir(folder)))

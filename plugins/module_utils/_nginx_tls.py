@@ -22,7 +22,7 @@ ADDRESS = re.compile(r"(\[[0-9a-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})")
 URL_FOLDER = re.compile(r"/([A-Za-z0-9_~-][A-Za-z0-9._~-]*/)+")
 URL_FILE = re.compile(r"/(\.well-known/)?([A-Za-z0-9_~-][A-Za-z0-9._~-]*/)*[A-Za-z0-9_~-]+(\.[A-Za-z0-9_~-]+)+")
 HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
-HEADER_VALUE = re.compile(r'[^$\x00-\x1f\x7f]*')
+HEADER_VALUE = re.compile(r"[^$\x00-\x1f\x7f]*")
 
 SITE_DEFAULTS: Site = {
     "redirect_domains": [],
@@ -64,6 +64,11 @@ def complete(site: Site, defaults: Site) -> Site:
     full["prefix"] = "nginx_tls_" + full["name"].replace("-", "_")
     full["headers"] = headers_of(full, defaults["headers"], site.get("headers", {}))
     return full
+
+
+def as_file(text: str) -> str:
+    """Return TEXT with exactly one newline at its end, however it was read."""
+    return text.rstrip() + "\n"
 
 
 def headers_of(full: Site, common: dict[str, str], own: dict[str, str]) -> list[dict[str, str]]:
@@ -186,12 +191,16 @@ def _certificate(site: Site, pem: dict[str, str], now: datetime) -> Iterator[str
     # Only the controller has the library that this needs; the rest of this file runs anywhere.
     from ansible_collections.slipway.flask.plugins.module_utils._pem import pem_problems
 
-    source, files = site["certificate"], [site["certificate_file"], site["key_file"]]
+    keys = ("certificate_file", "key_file")
+    source, files = site["certificate"], [site[key] for key in keys]
     if source not in ("self_signed", "provided"):
         yield f"certificate is '{source}'; it must be self_signed or provided"
     elif source == "self_signed" and any(files):
         yield "certificate_file and key_file are used only with 'certificate: provided'"
     elif source == "provided" and not all(files):
         yield "certificate 'provided' needs certificate_file and key_file, two PEM files on the controller"
+    elif missing := [f"{key} '{site[key]}'" for key in keys if source == "provided" and site[key] not in pem]:
+        yield f"{' and '.join(missing)} must be the absolute path of a file on the controller"
     elif source == "provided":
-        yield from pem_problems(*(pem.get(path, "") for path in files), site["domains"] + site["redirect_domains"], now)
+        certificate, private_key = (pem[path] for path in files)
+        yield from pem_problems(certificate, private_key, site["domains"] + site["redirect_domains"], now)

@@ -57,7 +57,9 @@ def _key_problems(private_key: str, chain: list[x509.Certificate]) -> list[str]:
     try:
         public = load_pem_private_key(private_key.encode(), password=None).public_key()
     except TypeError:
-        return ["key_file is protected by a passphrase, which nginx can't ask for: `openssl pkey` writes it without one"]
+        return [
+            "key_file is protected by a passphrase, which nginx can't ask for: `openssl pkey` writes it without one"
+        ]
     except ValueError:
         return ["key_file holds no readable PEM private key"]
     wanted = _encoded(public)

@@ -81,9 +81,7 @@ def literal(text: str) -> str:
 def name_problem(name: Any, reserved: Iterable[str]) -> str:
     """Say why NAME can't be a database or role here; '' when it can."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        return (
-            "must begin with a small letter or _ and have only small letters, digits, _ and -, 63 characters at most"
-        )
+        return "must begin with a small letter or _ and have only small letters, digits, _ and -, 63 characters at most"
     if name in reserved or name.startswith("pg_"):
         return "is a name that PostgreSQL keeps for itself"
     return ""
@@ -204,7 +202,7 @@ def run(command: Sequence[str], stdin: str = "", user: str = "") -> str:
 
     :raises PostgresError: when it fails, with its error output.
     """
-    done = subprocess.run(
+    done: subprocess.CompletedProcess[str] = subprocess.run(
         list(command), input=stdin, text=True, capture_output=True, check=False, cwd="/",
         env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}, **(as_user(user) if user else {}),
     )  # fmt: skip

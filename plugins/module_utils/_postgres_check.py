@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._postgres import PostgresError, as_user
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import as_user
 from ansible_collections.slipway.flask.plugins.module_utils._postgres_reason import explain
 from ansible_collections.slipway.flask.plugins.module_utils._postgres_url import (
     LIBPQ_DRIVERS,

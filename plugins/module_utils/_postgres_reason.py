@@ -147,16 +147,17 @@ REASONS = [
         "turn TLS on at the server; only on a private network take sslmode=prefer or disable instead",
     ),
     Reason(
+        "not_postgres",
+        r"SSL error: wrong version number|invalid response to SSL negotiation"
+        r"|expected authentication request from server|received invalid protocol",
+        "what listens there is not PostgreSQL",
+        "correct host and port in the URL (the default port is 5432; a web or admin port is another one)",
+    ),
+    Reason(
         "tls_failed",
         r"SSL (?:SYSCALL )?error: (?P<name>[^\n]*)|could not load (?:private key|certificate) file",
         "the TLS handshake failed ({name})",
         "check TLS version and certificates at the server, and the sslcert and sslkey files",
-    ),
-    Reason(
-        "not_postgres",
-        r"invalid response to SSL negotiation|expected authentication request from server|received invalid protocol",
-        "what listens there is not PostgreSQL",
-        "correct host and port in the URL (the default port is 5432; a web or admin port is another one)",
     ),
     Reason(
         "closed",

@@ -130,8 +130,10 @@ def hba_text(extra: Sequence[str] = ()) -> str:
         if re.search(r"[\n\r\0]", rule) or not rule.strip():
             raise ValueError(f"the pg_hba rule {rule!r} must be one line with something in it")
         lines.append(rule.strip() + "\n")
-    return HEADER + "# A role gets in as the system user of the same name only, and into its own database only:\n" + (
-        "# CONNECT on all others is revoked.\n" + "".join(lines) + "local all all peer\n"
+    return (
+        HEADER
+        + "# A role gets in as the system user of the same name only, and into its own database only:\n"
+        + ("# CONNECT on all others is revoked.\n" + "".join(lines) + "local all all peer\n")
     )
 
 

@@ -14,7 +14,7 @@ NAMES = {"debian": "Debian", "ubuntu": "Ubuntu"}
 
 # POSIX sh, because a bare host may have no Python yet. Prints KEY=VALUE lines.
 PROBE = """
-. /etc/os-release 2>/dev/null
+[ -r /etc/os-release ] && . /etc/os-release
 echo "id=$ID"; echo "version=$VERSION_ID"; echo "codename=$VERSION_CODENAME"; echo "name=$PRETTY_NAME"
 echo "uid=$(id -u)"; echo "user=$(id -un)"
 [ -d /run/systemd/system ] && echo systemd=yes

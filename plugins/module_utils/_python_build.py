@@ -160,7 +160,8 @@ def _export(plan: Plan, command: list[str], variables: dict[str, str]) -> None:
         plan.call(
             "tool", "run", "--isolated", "--no-config", "--python", plan.interpreter.path, "--from", tool, *additions,
             *command, doing=f"reading {plan.source.main[0].name} with {tool}",
-            variables={"UV_COMPILE_BYTECODE": "false"} | variables,
+            variables={"UV_COMPILE_BYTECODE": "false", "XDG_DATA_HOME": f"{plan.work}/home",
+                       "XDG_STATE_HOME": f"{plan.work}/home"} | variables,
         )  # fmt: skip
     except tools.EnvironmentError_ as error:
         raise tools.EnvironmentError_(

@@ -160,12 +160,12 @@ def _key(spec: EnvironmentSpec, source: projects.Source, interpreter: tools.Inte
     add(*(tools.masked(url, by="") for url in (spec.index_url, *spec.extra_index_urls)))
     for values in (sorted(spec.extra_packages), sorted(spec.groups), sorted(spec.extras)):
         add(str(len(values)), *values)
-    base = spec.project.resolve()
+    base, root = spec.project.resolve(), spec.root.resolve()
     folders = [*source.folders]
     if spec.installs_project and base not in folders:
         folders.append(base)
     add("installed" if spec.installs_project else "source")
-    for path in (*source.files, *(file for folder in folders for file in projects.tree_files(folder))):
+    for path in (*source.files, *(file for folder in folders for file in projects.tree_files(folder, root))):
         add(os.path.relpath(path.parent.resolve() / path.name, base))
         add(os.readlink(path).encode() if path.is_symlink() and not path.is_file() else path.read_bytes())
     return digest.hexdigest()[:16]
@@ -213,7 +213,8 @@ def _build(
         shutil.rmtree(leftover)
     if path.exists():
         shutil.rmtree(path)
-    spec.cache.mkdir(mode=0o755, parents=True, exist_ok=True)
+    spec.cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    spec.cache.chmod(0o700)  # uv keeps locks there that everybody may write
     index = tools.Index(spec.index_url, tuple(spec.extra_index_urls), spec.ca_bundle)
     work = Path(tempfile.mkdtemp(prefix=".building-", dir=spec.root))
     try:
@@ -221,7 +222,7 @@ def _build(
         project = spec.project
         if _needs_copy(spec, source):
             project = work / "project"
-            projects.copy_tree(spec.project, project)
+            projects.copy_tree(spec.project, project, spec.root)
             main = tuple(project / file.relative_to(spec.project) for file in source.main)
             source = dataclasses.replace(source, main=main)
         plan = building.Plan(

@@ -214,20 +214,30 @@ def source_layout(project: Path) -> bool:
     return packaged and any((folder / "__init__.py").is_file() for folder in inside.glob("*/"))
 
 
-def tree_files(folder: Path) -> list[Path]:
-    """Return the files below `folder` that can matter to a build, sorted; caches and version control left out."""
+def tree_files(folder: Path, without: Path | None = None) -> list[Path]:
+    """Return the files below `folder` that can matter to a build, sorted.
+
+    Left out: caches, version control, the folder `without`, and virtual environments with links to them.
+    """
     found: list[Path] = []
     for top, folders, names in os.walk(folder):
         ignored = IGNORED_ANYWHERE | (IGNORED_AT_THE_TOP if Path(top) == folder else set())
-        folders[:] = sorted(name for name in folders if name not in ignored and not name.endswith(".egg-info"))
+        folders[:] = sorted(
+            name
+            for name in folders
+            if name not in ignored
+            and not name.endswith(".egg-info")
+            and Path(top) / name != without
+            and not (Path(top) / name / "pyvenv.cfg").exists()
+        )
         links = [name for name in folders if (Path(top) / name).is_symlink()]
         found += [Path(top) / name for name in sorted(names + links) if not name.endswith((".pyc", ".pyo"))]
     return found
 
 
-def copy_tree(folder: Path, to: Path) -> None:
+def copy_tree(folder: Path, to: Path, without: Path | None = None) -> None:
     """Copy what `tree_files` names, so that build tools, which write beside setup.py, do so in the copy."""
-    for path in tree_files(folder):
+    for path in tree_files(folder, without):
         copy = to / path.relative_to(folder)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, copy, follow_symlinks=False)

@@ -167,9 +167,12 @@ def to_prune(ids: list[str], current: str, keep: int) -> list[str]:
 
 
 def append_history(path: Path, record: Record) -> None:
-    """Add one line to the history and have it on disk before returning."""
-    with path.open("a") as history:
-        history.write(json.dumps(asdict(record)) + "\n")
+    """Add one line to the history and have it on disk before returning; one that was cut short is ended first."""
+    with path.open("ab+") as history:
+        if history.tell():
+            history.seek(-1, os.SEEK_END)
+        cut = history.read(1) not in (b"", b"\n")
+        history.write((b"\n" if cut else b"") + json.dumps(asdict(record)).encode() + b"\n")
         history.flush()
         os.fsync(history.fileno())
     path.chmod(0o640)

@@ -229,7 +229,7 @@ class Engine:
             serving.write(self.paths.release(current) / "release.json")
             append_history(self.paths.history, serving)
             _host.set_enabled(self.app, current, True)
-        for release in _host.instances(self.app):
+        for release in {*_host.instances(self.app), *_host.enabled(self.app)}:
             if release != current:
                 _host.stop(self.paths.unit(release))
                 _host.set_enabled(self.app, release, False)

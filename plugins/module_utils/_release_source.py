@@ -14,13 +14,25 @@ import subprocess
 import tarfile
 import tempfile
 import time
+import zlib
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._source import without_credentials
 
 
 def extract(archive: io.BufferedIOBase, folder: Path) -> None:
-    """Unpack a tar archive into FOLDER. Raises ReleaseError for a member that would land outside of it."""
+    """Unpack a tar archive into FOLDER.
+
+    Raises ReleaseError for a damaged archive and for a member that would land outside of the folder.
+    """
+    try:
+        _extract(archive, folder)
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise ReleaseError(f"the source's archive is damaged ({error}); deploy again") from error
+
+
+def _extract(archive: io.BufferedIOBase, folder: Path) -> None:
     with tarfile.open(fileobj=archive) as tar:
         members = tar.getmembers()
         for member in members:
@@ -57,7 +69,7 @@ class Git:
             done = subprocess.run(command, capture_output=True, env=environment, check=False)
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip()
-            raise ReleaseError(f"git could not read {self.url}:\n{said[-1500:]}")
+            raise ReleaseError(without_credentials(f"git could not read {self.url}:\n{said[-1500:]}"))
         return done.stdout
 
     def commit(self, version: str) -> str:
@@ -77,7 +89,8 @@ class Git:
                 "--git-dir", str(self.mirror), "rev-parse", "--verify", "--quiet", f"{version}^{{commit}}"
             )
         except ReleaseError:
-            raise ReleaseError(f"the repository {self.url} has no branch, tag or commit '{version}'") from None
+            url = without_credentials(self.url)
+            raise ReleaseError(f"the repository {url} has no branch, tag or commit '{version}'") from None
         return found.decode().strip()
 
     def export(self, commit: str, subfolder: str, folder: Path) -> None:

@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import io
 import os
+import re
 import subprocess
 import tarfile
 from collections.abc import Iterator, Mapping
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Never part of an app, whether or not git is there to say so.
+# Never part of an app, unless somebody committed it.
 LEFT_OUT = {
     ".git",
     ".hg",
@@ -55,10 +56,17 @@ def folder_of(app: Mapping[str, Any], base: Path) -> Path:
 
 def problems(app: Mapping[str, Any], base: Path) -> list[str]:
     """Return what is wrong with a normalised app's source, as far as the controller can tell."""
-    source = app["source"]
-    if source["git"]:
-        return git_problems(source)
-    folder = folder_of(app, base)
+    found = git_problems(app["source"]) if app["source"]["git"] else folder_problems(app, base)
+    for name in ("certificate_file", "certificate_key_file"):
+        place = base / Path(app[name]).expanduser()
+        if app[name] and not place.is_file():
+            found.append(f"'{name}' is '{app[name]}', but there is no such file (looked at {place})")
+    return found
+
+
+def folder_problems(app: Mapping[str, Any], base: Path) -> list[str]:
+    """Return what is wrong with the local folder of an app's source."""
+    source, folder = app["source"], folder_of(app, base)
     if not folder.is_dir():
         return [f"the source folder '{source['path']}' does not exist (looked at {folder})"]
     root = folder / app["subfolder"]
@@ -69,10 +77,12 @@ def problems(app: Mapping[str, Any], base: Path) -> list[str]:
     known = ("requirements.txt", "pyproject.toml", "setup.py")
     if not app["requirements"] and not any((root / name).is_file() for name in known):
         found.append(f"the source has none of {', '.join(known)} (looked in {root}); name its list in 'requirements'")
-    for name in ("certificate_file", "certificate_key_file"):
-        if app[name] and not (base / Path(app[name]).expanduser()).is_file():
-            found.append(f"'{name}' is '{app[name]}', but there is no such file (looked at {base / app[name]})")
     return found
+
+
+def without_credentials(text: str) -> str:
+    """Return TEXT with the user and password of the HTTP URLs in it hidden: a token may stand for either."""
+    return re.sub(r"(https?://)[^/@\s]+@", r"\1********@", text)
 
 
 def git_problems(source: Mapping[str, Any]) -> list[str]:
@@ -88,12 +98,10 @@ def git_problems(source: Mapping[str, Any]) -> list[str]:
     version = source["version"]
     if done.returncode or (len(version) >= 7 and all(letter in "0123456789abcdef" for letter in version)):
         return []
-    names = {
-        name.split("/", 2)[-1].removesuffix("^{}") for _, name in (row.split("\t") for row in done.stdout.splitlines())
-    }
-    if version in names or f"refs/heads/{version}" in names:
+    whole = {row.split("\t")[1].removesuffix("^{}") for row in done.stdout.splitlines()}
+    if version in whole | {name.split("/", 2)[-1] for name in whole}:
         return []
-    return [f"the repository {source['git']} has no branch or tag '{version}'"]
+    return [f"the repository {without_credentials(source['git'])} has no branch or tag '{version}'"]
 
 
 def git(folder: Path, *arguments: str) -> str | None:
@@ -107,9 +115,12 @@ def git(folder: Path, *arguments: str) -> str | None:
 
 def names(folder: Path) -> Iterator[str]:
     """Yield the files of FOLDER, sorted: what git tracks and what it does not ignore, or all without git."""
-    listed = git(folder, "ls-files", "--cached", "--others", "--exclude-standard", "-z")
-    if listed is not None and listed:
-        yield from sorted(name for name in set(listed.split("\0")) if name and os.path.lexists(folder / name))
+    tracked = git(folder, "ls-files", "--cached", "--recurse-submodules", "-z")
+    others = git(folder, "ls-files", "--others", "--exclude-standard", "-z")
+    if tracked or others:
+        new = {name for name in (others or "").split("\0") if not LEFT_OUT & set(name.split("/")) and name[-4:] != ".pyc"}
+        every = {*(tracked or "").split("\0"), *new}
+        yield from sorted(name for name in every if name and os.path.lexists(folder / name))
         return
     found = []
     for place, folders, files in os.walk(folder):

@@ -18,12 +18,14 @@ def revision_of(record: Mapping[str, Any]) -> str:
     return f"{record['revision'][:7]}{' (with uncommitted changes)' if record.get('dirty') else ''}"
 
 
-def schema_of(record: Mapping[str, Any]) -> str:
-    """Return what a release did to the database's schema."""
+def schema_of(record: Mapping[str, Any], changed: bool = True) -> str:
+    """Return what a release did to the database's schema; without CHANGED only where it is."""
     before, after = record.get("heads_before"), record.get("heads_after")
     if after is None:
         return "no migrations known"
     head = ", ".join(after) or "empty"
+    if not changed:
+        return head
     return f"{head} (unchanged)" if before == after else f"{', '.join(before or []) or 'empty'} → {head}"
 
 
@@ -32,7 +34,10 @@ def deployed(host: str, url: str, result: Mapping[str, Any]) -> str:
     record = result["record"]
     if not result["changed"]:
         head = f"{record['app']} on {host}: release {record['id']} serves already what is asked for; nothing changed"
-        return table(head, [("URL", url), ("Revision", revision_of(record)), ("Migration head", schema_of(record))])
+        return table(
+            head,
+            [("URL", url), ("Revision", revision_of(record)), ("Migration head", schema_of(record, changed=False))],
+        )
     seconds = record["seconds"]
     stages = ", ".join(f"{stage} {seconds[stage]:.1f}" for stage in STAGES if stage in seconds)
     rows = [
@@ -49,7 +54,8 @@ def deployed(host: str, url: str, result: Mapping[str, Any]) -> str:
 def failed(host: str, app: str, result: Mapping[str, Any]) -> str:
     """Return the message of a deploy that was given up."""
     stage = f" at stage '{result['stage']}'" if result.get("stage") else ""
-    serving = "What served before still serves." if result.get("stage") != "drain" else "The new release serves."
+    after = result.get("stage") in ("drain", "prune")
+    serving = "The new release serves." if after else "What served before still serves."
     return f"{app} on {host}: the deploy was given up{stage}. {serving}\n{result.get('msg', '')}"
 
 

@@ -82,10 +82,16 @@ class Instance:
     def _do(self, argv: list[str], sentence: str) -> str:
         if self.check:
             return sentence
+        cursor = self.run(["journalctl", "--lines=0", "--show-cursor"])[1].rpartition("-- cursor: ")[2]
         status, text = self.run(argv)
         if status:
-            _, journal = self.run(
-                ["journalctl", "--no-pager", "--output=cat", f"--lines={self.journal_lines}", f"--unit={self.unit}"]
-            )
-            raise InstanceError(f"`{' '.join(argv)}` failed: {text}\nThe last lines of its journal:\n{journal}")
+            raise InstanceError(f"`{' '.join(argv)}` failed: {text}\nIts journal says:\n{self._journal(cursor)}")
         return sentence
+
+    def _journal(self, cursor: str) -> str:
+        """Return the end of the unit's journal after CURSOR: errors (the app's own traceback), else everything."""
+        self.run(["journalctl", "--sync"])  # what the service said last may still be on its way to the journal
+        command = ["journalctl", "--no-pager", "--quiet", "--output=cat", f"--unit={self.unit}"]
+        command.append(f"--after-cursor={cursor}")  # with a cursor --lines would give the first ones, not the last
+        text = self.run([*command, "--priority=err"])[1] or self.run(command)[1]
+        return "\n".join(text.splitlines()[-self.journal_lines :])

@@ -138,9 +138,7 @@ def self_signed(domains: list[str], days: int, folder: Path) -> tuple[str, str]:
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         request, certificate, key = (Path(scratch) / name for name in ("request.cnf", CERTIFICATE, KEY))
         request.write_text(
-            REQUEST.format(
-                common_name=domains[0][:64], alternatives=", ".join(f"DNS:{domain}" for domain in domains)
-            )
+            REQUEST.format(common_name=domains[0][:64], alternatives=", ".join(f"DNS:{domain}" for domain in domains))
         )
         openssl(
             *("req", "-x509", "-config", str(request), "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
@@ -165,7 +163,9 @@ def describe(path: Path) -> Facts:
     """Return the facts of the certificate at PATH (the first one, if it is a chain)."""
     text = openssl("x509", "-in", str(path), "-noout", "-enddate", "-subject", "-issuer", "-pubkey",
                    "-ext", "subjectAltName")  # fmt: skip
-    lines = dict(line.split("=", 1) for line in text.splitlines() if line.startswith(("notAfter=", "subject=", "issuer=")))
+    lines = dict(
+        line.split("=", 1) for line in text.splitlines() if line.startswith(("notAfter=", "subject=", "issuer="))
+    )
     alternatives = next((line for line in text.splitlines() if "DNS:" in line), "")
     start, end = text.find("-----BEGIN"), text.find("-----END")
     return Facts(

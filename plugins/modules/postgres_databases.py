@@ -126,8 +126,7 @@ def bring(wanted: list[Database], cluster_name: str, locale: str, check: bool) -
         if cluster is None:
             raise PostgresError("no PostgreSQL cluster on this host: run slipway.flask.postgres_cluster first")
         raise PostgresError(
-            f"{cluster.unit} is not running: systemctl start {cluster.unit}\n"
-            f"End of {cluster.log}:\n{log_tail(cluster)}"
+            f"{cluster.unit} is not running: systemctl start {cluster.unit}\nEnd of {cluster.log}:\n{log_tail(cluster)}"
         )
     done, sockets = ensure(cluster, wanted, locale, check=check)
     return done, sockets, cluster.port

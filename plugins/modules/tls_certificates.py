@@ -40,10 +40,10 @@ options:
         description: PEM text of the certificate and its chain; V("") makes a self-signed one.
         type: str
         default: ""
-      private_key:
-        description: PEM text of the certificate's key.
-        type: str
-        default: ""
+  private_keys:
+    description: PEM texts of the keys of provided certificates, by O(certificates[].name).
+    type: dict
+    default: {}
   days:
     description: Lifetime of a self-signed certificate.
     type: int
@@ -87,9 +87,11 @@ def main() -> None:
                     "name": {"type": "str", "required": True},
                     "domains": {"type": "list", "elements": "str", "default": []},
                     "certificate": {"type": "str", "default": ""},
-                    "private_key": {"type": "str", "default": "", "no_log": True},
                 },
             },
+            # Not a suboption beside the certificate: of a nested value of several lines, AnsibleModule masks nothing
+            # in the host's journal.
+            "private_keys": {"type": "dict", "default": {}, "no_log": True},
             "days": {"type": "int", "default": 825},
             "renew_days": {"type": "int", "default": 30},
         },
@@ -104,7 +106,7 @@ def main() -> None:
     )
     changes: dict[str, str] = {}
     for entry in parameters["certificates"]:
-        wanted = Wanted(**entry)
+        wanted = Wanted(**entry, private_key=parameters["private_keys"].get(entry["name"], ""))
         try:
             reason = store.ensure(wanted)
         except (CertificateError, OSError) as error:

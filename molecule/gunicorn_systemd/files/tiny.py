@@ -9,6 +9,13 @@ import time
 from urllib.parse import parse_qs
 
 
+def can_write(name):
+    try:
+        return pathlib.Path(name).write_text("x") > 0
+    except OSError:
+        return False
+
+
 def tell(environ):
     """Return what is asked for as JSON-able data; OSError tells what the sandbox refused."""
     path = environ["PATH_INFO"]
@@ -20,6 +27,8 @@ def tell(environ):
     if path == "/upload":
         body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"] or 0))
         pathlib.Path(query["path"]).write_bytes(body)
+    if path == "/writable":
+        return [name for name in parse_qs(environ["QUERY_STRING"])["path"] if can_write(name)]
     if path == "/read":
         return pathlib.Path(query["path"]).read_text()
     if path == "/list":

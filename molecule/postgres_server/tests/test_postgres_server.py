@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 
@@ -90,37 +91,36 @@ def test_nothing_listens_on_the_network(host: Host) -> None:
 def test_databases_take_any_language(host: Host, database: str) -> None:
     answer = value(
         host,
-        "SELECT pg_encoding_to_char(encoding), pg_get_userbyid(datdba) = split_part(%s, ',', 1) FROM pg_database "
-        "WHERE datname = current_database()" % f"'{'alpha' if database == 'archive' else database}'",
+        "SELECT pg_encoding_to_char(encoding), pg_get_userbyid(datdba) FROM pg_database "
+        "WHERE datname = current_database()",
         database=database,
     )
-    assert answer == "UTF8|t"
+    assert answer == f"UTF8|{ALPHA if database == 'archive' else database}"
     assert value(host, "SELECT upper('é') = 'É'", database=database) == "t"
 
 
-@pytest.mark.parametrize(
-    ("name", "wanted"),
-    [
-        ("shared_buffers", "153MB"),
-        ("effective_cache_size", "512MB"),
-        ("work_mem", "6MB"),
-        ("maintenance_work_mem", "51MB"),
-        ("max_connections", "40"),
-        ("listen_addresses", ""),
-        ("TimeZone", "UTC"),
-        ("log_min_duration_statement", "250ms"),
-        ("log_parameter_max_length", "0"),
-        ("log_lock_waits", "on"),
-        ("statement_timeout", "1min"),
-        ("search_path", '"$user", public'),
-    ],
-)
-def test_settings_are_in_effect(host: Host, name: str, wanted: str) -> None:
-    assert value(host, f"SHOW {name}", ALPHA, "alpha") == wanted
+def test_settings_are_in_effect(host: Host) -> None:
+    wanted = {
+        "shared_buffers": "153MB",
+        "effective_cache_size": "512MB",
+        "work_mem": "6MB",
+        "maintenance_work_mem": "51MB",
+        "max_connections": "40",
+        "listen_addresses": "",
+        "TimeZone": "UTC",
+        "log_min_duration_statement": "250ms",
+        "log_parameter_max_length": "0",
+        "log_lock_waits": "on",
+        "statement_timeout": "1min",
+        "search_path": '"$user", public',
+    }
+    names = ", ".join(f"'{name}'" for name in wanted)
+    answer = value(host, f"SELECT json_object_agg(n, current_setting(n)) FROM unnest(ARRAY[{names}]) n", ALPHA, "alpha")
+    assert json.loads(answer) == wanted
 
 
 def test_extension_is_there_for_its_app_only(host: Host) -> None:
-    assert value(host, "SELECT similarity('harbour', 'harbor') > 0.5", ALPHA, "alpha") == "t"
+    assert value(host, "SELECT similarity('harbour', 'harbor') > 0.3", ALPHA, "alpha") == "t"
     assert query(host, BETA, BETA, "SELECT similarity('a', 'b')").rc != 0
 
 

@@ -173,6 +173,9 @@ def test_caches_are_no_content(tmp_path: Path) -> None:
         tmp_path, dict.fromkeys([".git/HEAD", "build/x.py", "app/__pycache__/x.pyc", "instance/db", "a.egg-info/x"], "")
     )
     assert {str(path.relative_to(tmp_path)) for path in projects.tree_files(tmp_path)} == kept
+    make(tmp_path, {"py/pyvenv.cfg": "", "envs/x": ""})
+    (tmp_path / "current").symlink_to("py")
+    assert len(projects.tree_files(tmp_path, tmp_path / "envs")) == len(kept)
     projects.copy_tree(tmp_path, tmp_path / "copy")
     assert (tmp_path / "copy/app/static/dist/app.js").is_file()
     assert not (tmp_path / "copy/.git").exists()

@@ -1,0 +1,73 @@
+#!/usr/bin/python
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: packages
+short_description: Install APT packages in one transaction
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+description:
+  - Installs what is missing, without recommended packages; installed packages are left at their version.
+  - Unlike M(ansible.builtin.apt) it needs no C(python3-apt), which a bare image lacks and whose installation is a
+    transaction of its own, and it opens no package cache when nothing is missing.
+attributes:
+  check_mode:
+    support: full
+    description: Tells what would be installed.
+options:
+  name:
+    description: The packages.
+    type: list
+    elements: str
+    required: true
+  cache_seconds:
+    description: Age at which APT's package lists are fetched again, in seconds.
+    type: int
+    default: 86400
+  lock_seconds:
+    description: How long another run of APT is waited for, in seconds; a new host installs its updates at first boot.
+    type: int
+    default: 300
+"""
+
+EXAMPLES = r"""
+- name: Install nginx
+  slipway.flask.packages:
+    name: [nginx, openssl]
+"""
+
+RETURN = r"""
+installed:
+  description: The packages that were missing.
+  type: list
+  elements: str
+  returned: success
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils import _packages
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "list", "elements": "str", "required": True},
+            "cache_seconds": {"type": "int", "default": 86400},
+            "lock_seconds": {"type": "int", "default": 300},
+        },
+        supports_check_mode=True,
+    )
+    wanted = _packages.missing(module.params["name"]) if module.params["name"] else []
+    if wanted and not module.check_mode:
+        try:
+            _packages.install(wanted, module.params["cache_seconds"], module.params["lock_seconds"])
+        except _packages.PackagesError as error:
+            module.fail_json(msg=str(error))
+    module.exit_json(changed=bool(wanted), installed=wanted)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,267 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What the slow tests are written in: a host, a user's folder with its inventory, and visitors of a site."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = Path(sys.executable).parent
+VPS = (sys.executable, str(ROOT / "bin/lib/vps.py"))
+PLAY_SECONDS = 600
+"""A playbook that takes longer hangs: the slowest, from a bare host, takes about a minute."""
+
+
+@dataclass
+class Host:
+    """A VPS look-alike; `run` and `status` look at it from inside, past SSH."""
+
+    name: str
+    debian: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def address(self) -> str:
+        return str(self.facts["address"])
+
+    def up(self) -> None:
+        """Make or start it; its address may be another one afterwards."""
+        command = [*VPS, "up", self.name, "--debian", self.debian]
+        self.facts = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+    def down(self) -> None:
+        subprocess.run([*VPS, "down", self.name], check=True, capture_output=True)
+
+    def stop(self) -> None:
+        """Halt it as a reboot does: systemd stops every service, then the machine is off."""
+        subprocess.run(["podman", "stop", "--time", "60", self.name], check=True, capture_output=True)
+
+    def ask(self, script: str) -> subprocess.CompletedProcess[str]:
+        command = ["podman", "exec", self.name, "sh", "-c", script]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    def run(self, script: str) -> str:
+        """Return what a shell SCRIPT prints, without space around it; fail when it fails."""
+        done = self.ask(script)
+        assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+        return done.stdout.strip()
+
+    def ok(self, script: str) -> bool:
+        return self.ask(script).returncode == 0
+
+
+@dataclass(frozen=True)
+class Play:
+    """How ansible-playbook ended."""
+
+    code: int
+    output: str
+
+    def count(self, what: str) -> int:
+        """Return a number of the recap, `changed` or `failed` for example, over all plays."""
+        return sum(int(number) for number in re.findall(rf"\b{what}=(\d+)", self.output))
+
+
+class Project:
+    """A user's folder: an inventory with one host, and the variables beside it."""
+
+    def __init__(self, folder: Path, host: Host) -> None:
+        self.folder, self.host = folder, host
+        # ssh's sockets stay apart from those of former hosts at the same address; their paths must be short.
+        self.sockets = tempfile.mkdtemp(prefix="slow-")
+
+    def write(self, variables: Mapping[str, Any]) -> None:
+        """Write the inventory, and VARIABLES for every host of it."""
+        facts = self.host.facts
+        machine = {
+            "ansible_host": self.host.address,
+            "ansible_user": "root",
+            "ansible_ssh_private_key_file": facts["key"],
+            "ansible_ssh_common_args": f"-o UserKnownHostsFile={facts['known_hosts']}",
+        }
+        (self.folder / "group_vars").mkdir(exist_ok=True)
+        (self.folder / "hosts.yml").write_text(yaml.safe_dump({"web": {"hosts": {self.host.name: machine}}}))
+        (self.folder / "group_vars/all.yml").write_text(yaml.safe_dump(dict(variables), sort_keys=False))
+
+    def start(
+        self, *arguments: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[str]:
+        """Start ansible-playbook with this inventory, as the leader of a process group of its own."""
+        settings = {
+            **os.environ,
+            "PATH": f"{TOOLS}:{os.environ['PATH']}",
+            "LC_ALL": "C.UTF-8",
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": self.sockets,
+            **(environment or {}),
+        }
+        return subprocess.Popen(
+            ["ansible-playbook", "--inventory", str(self.folder / "hosts.yml"), *arguments],
+            cwd=cwd, env=settings, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+
+    def play(self, *arguments: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None) -> Play:
+        """Run ansible-playbook to its end, whichever that is."""
+        process = self.start(*arguments, cwd=cwd, environment=environment)
+        output, _ = process.communicate(timeout=PLAY_SECONDS)
+        return Play(process.returncode, output)
+
+    def good(self, *arguments: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None) -> Play:
+        """Run ansible-playbook and require that it succeeds."""
+        done = self.play(*arguments, cwd=cwd, environment=environment)
+        assert done.code == 0, done.output
+        return done
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: http.client.HTTPMessage
+    text: str
+
+
+class Connection(http.client.HTTPSConnection):
+    """HTTPS to an address under a site's name, as if DNS led there; the host's own certificate is taken as it is."""
+
+    def __init__(self, address: str, domain: str, timeout: float = 30) -> None:
+        self.tls = ssl.create_default_context()
+        self.tls.check_hostname, self.tls.verify_mode = False, ssl.CERT_NONE
+        super().__init__(domain, timeout=timeout, context=self.tls)
+        self.address = address
+
+    def connect(self) -> None:
+        plain = socket.create_connection((self.address, 443), self.timeout)
+        self.sock = self.tls.wrap_socket(plain, server_hostname=self.host)
+
+
+class Visitor:
+    """A browser as far as the tests need one: it keeps cookies and sends a Referer, and follows no redirect."""
+
+    def __init__(self, host: Host, domain: str) -> None:
+        self.host, self.domain = host, domain
+        self.cookies: dict[str, str] = {}
+
+    def get(self, path: str) -> Answer:
+        return self._ask("GET", path, None)
+
+    def post(self, path: str, fields: Mapping[str, str]) -> Answer:
+        return self._ask("POST", path, urlencode(fields))
+
+    def _ask(self, method: str, path: str, body: str | None) -> Answer:
+        headers = {"Referer": f"https://{self.domain}/"}
+        if body is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        if self.cookies:
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        connection = Connection(self.host.address, self.domain)
+        try:
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            text = response.read().decode("utf-8", "replace")
+        finally:
+            connection.close()
+        for cookie in response.headers.get_all("Set-Cookie", []):
+            name, _, value = cookie.partition(";")[0].partition("=")
+            self.cookies[name] = value
+        return Answer(response.status, response.headers, text)
+
+
+class _Form(HTMLParser):
+    """Collects the fields of the form that has a field called NAME, with the values that it shows."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.wanted, self.found = name, {}
+        self.fields: dict[str, str] = {}
+        self.select = ""
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        known = {name: value or "" for name, value in attributes}
+        if tag == "form":
+            self.fields = {}
+        elif tag == "select":
+            self.select = known.get("name", "")
+        elif tag == "option" and self.select and ("selected" in known or self.select not in self.fields):
+            self.fields[self.select] = known.get("value", "")
+        elif tag in ("input", "textarea") and known.get("name") and known.get("type") not in ("checkbox", "radio"):
+            self.fields[known["name"]] = known.get("value", "")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "select":
+            self.select = ""
+        elif tag == "form" and self.wanted in self.fields:
+            self.found = self.fields
+
+
+def form(page: str, name: str) -> dict[str, str]:
+    """Return the fields of the form in PAGE that has a field called NAME, hidden ones among them."""
+    parser = _Form(name)
+    parser.feed(page)
+    assert parser.found, f"the page has no form with a field '{name}':\n{page[:3000]}"
+    return dict(parser.found)
+
+
+class Watch:
+    """Asks for a page all the time from a thread of its own: `with Watch(...) as watch: …`, then `watch.failures`."""
+
+    PAUSE_SECONDS = 0.05
+
+    def __init__(self, visitor: Visitor, path: str = "/") -> None:
+        self.visitor, self.path = visitor, path
+        self.asked, self.failures = 0, list[str]()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            self.asked += 1
+            try:
+                self.step()
+            except Exception as error:
+                self.failures.append(f"{time.strftime('%X')} {type(error).__name__}: {error}")
+            self._over.wait(self.PAUSE_SECONDS)
+
+    def step(self) -> None:
+        status = self.visitor.get(self.path).status
+        assert status == 200, f"GET {self.path} answered {status}"
+
+
+def wait_for(what: Any, seconds: float, every: float = 0.1) -> float:
+    """Call WHAT until it returns something true and return how long that took; fail after SECONDS."""
+    started = time.monotonic()
+    while time.monotonic() - started < seconds:
+        try:
+            if what():
+                return time.monotonic() - started
+        except (OSError, http.client.HTTPException):
+            pass
+        time.sleep(every)
+    raise AssertionError(f"did not come within {seconds} s")

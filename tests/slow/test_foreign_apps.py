@@ -1,0 +1,175 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Two applications that somebody else wrote, on one host, with variables only: not a line of their code is changed.
+
+- flaskr, the application of Flask's tutorial, from Flask's source archive: pyproject.toml, a factory, SQLite in its
+  instance folder, and a command that must make the tables once and never again.
+- ihatemoney, a package on the index: a settings file named by an environment variable, PostgreSQL, and migrations that
+  run when it is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import TOOLS, Host, Project, Visitor, form
+
+BLOG, MONEY = "blog.example.org", "money.example.org"
+FLASK = "Flask==3.1.3"
+DOWNLOADER = "pip==26.1.2"
+"""uv downloads no source archives; `uv tool run` fetches pip for it."""
+
+BLOG_SETTINGS = 'SECRET_KEY = "b2c4e1f0a9d84f6c8e7a5b3d1c0f9e8d"\nSESSION_COOKIE_NAME = "{cookie}"\n'
+MONEY_SETTINGS = """
+import os
+SQLALCHEMY_DATABASE_URI = os.environ["DATABASE_URL"]
+SECRET_KEY = "77c1a0e5d3b94f28b6f0e9d8c7a6b5f4"
+ALLOW_PUBLIC_PROJECT_CREATION = True
+ENABLE_CAPTCHA = False
+"""
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with flaskr's source as its authors publish it, and the list of requirements that is ihatemoney."""
+    folder = tmp_path_factory.mktemp("sources")
+    download = ["uv", "tool", "run", "--quiet", DOWNLOADER, "download", "--quiet", "--no-deps"]
+    environment = {**os.environ, "PATH": f"{TOOLS}:{os.environ['PATH']}"}
+    if "UV_DEFAULT_INDEX" in environment:
+        environment.setdefault("PIP_INDEX_URL", environment["UV_DEFAULT_INDEX"])
+    subprocess.run([*download, "--no-binary", "flask", FLASK], cwd=folder, env=environment, check=True)
+    (archive,) = folder.glob("flask-*.tar.gz")
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, filter="data")
+    (folder / archive.name.removesuffix(".tar.gz") / "examples/tutorial").rename(folder / "flaskr")
+    (folder / "ihatemoney").mkdir()
+    (folder / "ihatemoney/requirements.txt").write_text("ihatemoney==7.2\n")
+    return folder
+
+
+def apps(sources: Path, cookie: str = "session") -> dict[str, Any]:
+    """Return the variables that bring both to a host; COOKIE is the name of flaskr's session cookie."""
+    blog = {
+        "name": "flaskr",
+        "domains": [BLOG],
+        "source": {"path": str(sources / "flaskr")},
+        "wsgi": "flaskr:create_app()",
+        "database": "none",
+        "secret_key_variable": "",
+        "files": {"instance/config.py": BLOG_SETTINGS.format(cookie=cookie)},
+        "shared_folders": ["instance"],
+        "release_commands": [{"command": "flask --app flaskr init-db", "once": True}],
+        "static": {"/static/": "flaskr/static"},
+        "workers": 1,
+    }
+    money = {
+        "name": "ihatemoney",
+        "domains": [MONEY],
+        "source": {"path": str(sources / "ihatemoney")},
+        "wsgi": "ihatemoney.wsgi:application",
+        "secret_key_variable": "",
+        "files": {"ihatemoney.cfg": MONEY_SETTINGS},
+        "environment": {"IHATEMONEY_SETTINGS_FILE_PATH": "{release_folder}/src/ihatemoney.cfg"},
+        "release_commands": [],  # it brings its database up to date whenever it is imported
+        "workers": 2,
+    }
+    return {"slipway_apps": [blog, money]}
+
+
+@pytest.fixture(scope="module")
+def site(project: Project, sources: Path) -> Project:
+    """The bare host with both applications on it."""
+    project.write(apps(sources))
+    project.good("site.yml")
+    return project
+
+
+def test_second_run_changes_nothing(site: Project) -> None:
+    again = site.good("site.yml")
+    assert (again.count("changed"), again.count("failed")) == (0, 0), again.output
+
+
+def test_tables_of_the_blog_are_made_only_once(site: Project, sources: Path) -> None:
+    """A visitor registers, logs in and writes; a later deploy with another setting leaves what was written."""
+    visitor = Visitor(site.host, BLOG)
+    someone = {"username": "ada", "password": "a long enough password"}
+    assert visitor.get("/").status == 200
+    assert visitor.post("/auth/register", someone).headers["Location"] == "/auth/login"
+    assert visitor.post("/auth/login", someone).headers["Location"] == "/"
+    assert set(visitor.cookies) == {"session"}
+    assert visitor.post("/create", {"title": "Afloat", "body": "The first post."}).status == 302
+    assert "The first post." in visitor.get("/").text
+
+    site.write(apps(sources, cookie="crew"))
+    changed = site.good("playbooks/deploy.yml")
+    assert changed.count("changed") == 1, changed.output  # the other application was not touched
+    newcomer = Visitor(site.host, BLOG)
+    assert "The first post." in newcomer.get("/").text
+    assert newcomer.post("/auth/login", someone).headers["Location"] == "/"
+    assert set(newcomer.cookies) == {"crew"}
+
+
+def test_static_files_of_the_blog(site: Project) -> None:
+    answer = Visitor(site.host, BLOG).get("/static/style.css")
+    assert answer.status == 200
+    assert answer.headers["Content-Type"].startswith("text/css")
+
+
+def test_project_that_a_form_makes_is_in_postgresql(site: Project) -> None:
+    visitor = Visitor(site.host, MONEY)
+    assert visitor.get("/").status == 200
+    fields = form(visitor.get("/create").text, "contact_email")
+    filled = {"name": "Rowing trip", "password": "oars and sails", "contact_email": "cox@example.org"}
+    made = visitor.post("/create", {**fields, **filled})
+    assert made.status in (302, 303), made.text
+    assert visitor.get("/rowing-trip/").status in (200, 302)
+    row = site.host.run(
+        'runuser -u ihatemoney -- psql -d ihatemoney -Atc "select id, name, contact_email from project"'
+    )
+    assert row == "rowing-trip|Rowing trip|cox@example.org"
+
+
+OTHERS = [
+    ("flaskr", "/srv/ihatemoney/current/src/ihatemoney.cfg"),
+    ("flaskr", "/srv/ihatemoney/current/src/requirements.txt"),
+    ("flaskr", "/etc/ihatemoney/environment"),
+    ("flaskr", "$(ls -d /etc/ihatemoney/releases/*/environment)"),
+    ("flaskr", "/proc/$(systemctl show -p MainPID --value 'ihatemoney@*')/environ"),
+    ("ihatemoney", "/srv/flaskr/current/src/flaskr/db.py"),
+    ("ihatemoney", "/srv/flaskr/shared/instance/flaskr.sqlite"),
+    ("ihatemoney", "/srv/flaskr/shared/instance/config.py"),
+    ("ihatemoney", "/etc/flaskr/environment"),
+]
+
+
+@pytest.mark.parametrize(("user", "path"), OTHERS, ids=[f"{user}: {path}" for user, path in OTHERS])
+def test_files_of_the_other_application(site: Project, user: str, path: str) -> None:
+    assert site.host.ok(f"test -e {path}")
+    assert not site.host.ok(f"runuser -u {user} -- test -r {path}")
+
+
+@pytest.mark.parametrize(("user", "other"), [("flaskr", "ihatemoney"), ("ihatemoney", "flaskr")])
+def test_socket_of_the_other_application(site: Project, user: str, other: str) -> None:
+    """Nobody but nginx and the application itself can talk to its socket."""
+    assert connects(site.host, "www-data", other)
+    assert connects(site.host, other, other)
+    assert not connects(site.host, user, other)
+
+
+def connects(host: Host, user: str, app: str) -> bool:
+    script = f"import socket; socket.socket(socket.AF_UNIX).connect('/srv/{app}/current/run/gunicorn.sock')"
+    return host.ok(f"runuser -u {user} -- python3 -c {shlex.quote(script)}")
+
+
+def test_database_of_the_other_application(site: Project) -> None:
+    ask = "psql -d ihatemoney -Atc 'select count(*) from project'"
+    assert site.host.ok(f"runuser -u ihatemoney -- {ask}")
+    for user in ("flaskr", "www-data"):
+        assert not site.host.ok(f"runuser -u {user} -- {ask}")
+        assert not site.host.ok(f"runuser -u {user} -- {ask.replace('psql', 'psql -U ihatemoney')}")

@@ -1,0 +1,33 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The filters over apps, as a template calls them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.slipway.flask.plugins.filter.apps import FilterModule
+
+FILTERS = FilterModule().filters()
+APP: dict[str, Any] = {
+    "name": "shop",
+    "domains": ["shop.example.com"],
+    "source": {"path": "../shop"},
+    "wsgi": "shop:app",
+    "secrets": {"SECRET_KEY": "7c1d6f0be2a94385b1e9c07f5ad2386e"},
+}
+
+
+def test_every_filter_takes_what_normalise_apps_returns() -> None:
+    apps = FILTERS["normalise_apps"]([APP])
+    assert FILTERS["app_packages"](apps) == []
+    assert set(FILTERS["app_secrets"](apps[0])) == {"SECRET_KEY", "DATABASE_URL"}
+    for name in set(FILTERS) - {"normalise_apps", "app_packages", "app_secrets"}:
+        assert FILTERS[name](apps[0]), name
+
+
+def test_a_wrong_description_stops_a_role_that_is_used_alone() -> None:
+    with pytest.raises(AnsibleFilterError, match=r"unknown key 'workes' \(did you mean 'workers'\?\).*no colon"):
+        FILTERS["normalise_apps"]([{**APP, "workes": 3, "wsgi": "shop"}])

@@ -1,0 +1,123 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What an app's description means for each role."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.slipway.flask.plugins.module_utils import _app_wiring as wiring
+from ansible_collections.slipway.flask.plugins.module_utils import _apps
+
+CA = "-----BEGIN CERTIFICATE-----"
+
+
+def shop(**changes: Any) -> dict[str, Any]:
+    app = {
+        "name": "shop",
+        "domains": ["shop.example.com", "www.shop.example.com"],
+        "source": {"path": "../shop"},
+        "wsgi": "shop:app",
+        "secrets": {"SECRET_KEY": "7c1d6f0be2a94385b1e9c07f5ad2386e"},
+    }
+    return _apps.normalise({**app, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "url"),
+    [
+        ({"database": "none"}, ""),
+        ({}, "postgresql+psycopg:///shop?host=/var/run/postgresql"),
+        ({"database_scheme": "postgresql"}, "postgresql:///shop?host=/var/run/postgresql"),
+        (
+            {"database": "url", "database_url": "postgres://u:p%40ss@db.example.com:25060/x"},
+            "postgresql+psycopg://u:p%40ss@db.example.com:25060/x",
+        ),
+        (
+            {"database": "url", "database_url": "postgres://u@db/x", "database_ca": CA},
+            "postgresql+psycopg://u@db/x?sslmode=verify-full&sslrootcert=/etc/ssl/slipway/shop-ca.crt",
+        ),
+        (
+            {"database": "url", "database_url": "postgres://u@db/x?sslmode=require", "database_ca": CA},
+            "postgresql+psycopg://u@db/x?sslmode=require&sslrootcert=/etc/ssl/slipway/shop-ca.crt",
+        ),
+        (
+            {"database": "url", "database_url": "postgres://u@db/x?sslrootcert=/etc/own.crt", "database_ca": CA},
+            "postgresql+psycopg://u@db/x?sslrootcert=/etc/own.crt",
+        ),
+    ],
+)
+def test_the_database_has_a_url_in_the_form_that_the_app_wants(changes: dict[str, Any], url: str) -> None:
+    assert wiring.database_url(shop(**changes)) == url
+
+
+def test_the_databases_url_is_one_of_the_apps_secrets() -> None:
+    found = wiring.secrets(shop(database_variable="DB", secrets={"SECRET_KEY": "k" * 32}))
+    assert found == {"SECRET_KEY": "k" * 32, "DB": "postgresql+psycopg:///shop?host=/var/run/postgresql"}
+    assert wiring.secrets(shop(database="none", secrets={})) == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({}, ["gunicorn", "psycopg[binary]"]),
+        ({"database": "none"}, ["gunicorn"]),
+        ({"database_scheme": "postgresql"}, ["gunicorn", "psycopg2-binary"]),
+        ({"database_scheme": "postgresql+pg8000"}, ["gunicorn"]),
+        ({"worker_class": "gevent", "database": "none"}, ["gunicorn", "gevent"]),
+        ({"extra_packages": ["sentry-sdk==2.1"], "database": "none"}, ["gunicorn", "sentry-sdk"]),
+    ],
+)
+def test_an_app_gets_the_packages_that_serving_it_needs_each_pinned(changes: dict[str, Any], names: list[str]) -> None:
+    lines = wiring.extra_packages(shop(**changes))
+    assert [line.split("==")[0] for line in lines] == names
+    assert all("==" in line for line in lines)
+
+
+def test_the_apps_own_choice_of_a_version_goes_before_ours() -> None:
+    app = shop(extra_packages=["Gunicorn>=23", "psycopg==3.2"])
+    assert wiring.extra_packages(app) == ["Gunicorn>=23", "psycopg==3.2"]
+
+
+def test_an_app_may_write_its_shared_folder_and_what_is_named() -> None:
+    assert wiring.writable_paths(shop(writable_paths=["/var/lib/shop"])) == ["/srv/shop/shared", "/var/lib/shop"]
+
+
+def test_a_site_serves_whatever_release_is_current() -> None:
+    site = wiring.site(shop(static={"/static/": "shop/static", "/media/": "media/"}, body_size_mb=50, timeout_seconds=90))
+    assert site == {
+        "name": "shop",
+        "domains": ["shop.example.com", "www.shop.example.com"],
+        "upstream": "unix:/srv/shop/current/run/gunicorn.sock",
+        "static": [
+            {"url": "/static/", "folder": "/srv/shop/current/src/shop/static/"},
+            {"url": "/media/", "folder": "/srv/shop/current/src/media/"},
+        ],
+        "body_size_mb": 50,
+        "timeout_seconds": 90,
+        "certificate": "self_signed",
+    }
+
+
+def test_a_site_with_its_own_certificate_names_both_files() -> None:
+    site = wiring.site(shop(certificate="provided", certificate_file="a.pem", certificate_key_file="a.key"))
+    assert (site["certificate"], site["certificate_file"], site["key_file"]) == ("provided", "a.pem", "a.key")
+
+
+def test_the_database_role_is_told_one_owner_a_database() -> None:
+    assert wiring.database(shop()) == {"name": "shop", "owner": "shop"}
+
+
+def test_the_connection_is_checked_as_the_apps_own_user() -> None:
+    app = shop(database="url", database_url="postgres://u:p@db/x", database_ca=CA)
+    found = wiring.connection(app)
+    assert (found["name"], found["user"], found["ca"]) == ("shop", "shop", CA)
+    assert found["url"] == wiring.secrets(app)["DATABASE_URL"]
+
+
+def test_system_packages_of_all_apps_are_installed_once_and_git_only_where_it_is_needed() -> None:
+    folder = shop(system_packages=["libpq-dev", "nodejs"])
+    repository = shop(source={"git": "https://example.com/a.git"}, system_packages=["libpq-dev"])
+    assert wiring.packages([folder, folder]) == ["libpq-dev", "nodejs"]
+    assert wiring.packages([folder, repository]) == ["git", "libpq-dev", "nodejs"]

@@ -1,0 +1,355 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What is wrong with the description of an app: one clear message each, and never a secret in it."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import pytest
+from ansible_collections.slipway.flask.plugins.module_utils import _apps
+
+KEY = "7c1d6f0be2a94385b1e9c07f5ad2386e"
+APP: dict[str, Any] = {
+    "name": "shop",
+    "domains": ["shop.example.com"],
+    "source": {"path": "../shop"},
+    "wsgi": "shop:create_app()",
+    "secrets": {"SECRET_KEY": KEY},
+}
+BARE_LIST = ["slipway_apps must be a list with at least one app: see group_vars/all/main.yml"]
+
+
+def shop(**changes: Any) -> dict[str, Any]:
+    """Return a valid description with CHANGES; a value of `...` leaves the key out."""
+    return {key: value for key, value in {**APP, **changes}.items() if value is not ...}
+
+
+def shop_secrets(**values: Any) -> dict[str, Any]:
+    return shop(secrets={"SECRET_KEY": KEY, **values})
+
+
+def shop_environment(**values: Any) -> dict[str, Any]:
+    return shop(environment=values)
+
+
+def test_a_minimal_app_has_no_problems() -> None:
+    assert _apps.problems([APP]) == []
+
+
+def test_an_app_that_uses_every_key_has_no_problems() -> None:
+    whole = {
+        "name": "shop-2",
+        "domains": ["Shop.example.com", "www.shop.example.com", "xn--bcher-kva.example"],
+        "source": {"git": "https://example.com/shop.git", "version": "v1.2", "key": "-----BEGIN …"},
+        "wsgi": "shop.wsgi:application",
+        "subfolder": "src/shop",
+        "python": "python3.12",
+        "requirements": ["requirements/prod.txt"],
+        "extra_packages": ["psycopg[binary]==3.2"],
+        "system_packages": ["libpq-dev"],
+        "environment": {"PORT": 8000, "FEATURE": True, "RATE": 0.5, "FLASK_DEBUG": 0, "DEBUG": "false"},
+        "secrets": {"SIGNING_KEY": KEY},
+        "files": {"instance/config.py": "A = 1"},
+        "secret_key_variable": "SIGNING_KEY",
+        "database": "url",
+        "database_url": "postgresql://shop:pw@db.example.com/shop",
+        "database_ca": "-----BEGIN CERTIFICATE-----",
+        "database_variable": "DB",
+        "database_scheme": "postgresql",
+        "build_commands": ["npm run build"],
+        "release_commands": ["flask db upgrade", {"command": "flask seed 'a b'", "once": True}],
+        "static": {"/static/": "shop/static", "/media/img/": "shop/img"},
+        "shared_folders": ["instance"],
+        "writable_paths": ["/var/lib/shop"],
+        "health_path": "/healthz",
+        "health_status": 204,
+        "health_host": "internal",
+        "health_timeout_seconds": 5,
+        "body_size_mb": 50,
+        "worker_class": "gevent",
+        "workers": 3,
+        "threads": 2,
+        "timeout_seconds": 90,
+        "memory_max_mb": 512,
+        "certificate": "provided",
+        "certificate_file": "shop.pem",
+        "certificate_key_file": "shop.key",
+        "keep_releases": 3,
+    }
+    assert set(whole) == set(_apps.KEYS)
+    assert _apps.problems([whole]) == []
+
+
+# Each row: the app, and what its one message must say (all of it).
+TYPOS_AND_TYPES = {
+    "unknown key": (shop(workes=3), ["unknown key 'workes'", "did you mean 'workers'?"]),
+    "unknown key like none": (shop(zzzzzz=3), ["unknown key 'zzzzzz'"]),
+    "text for a list": (shop(domains="shop.example.com"), ["'domains' must be a list, not text"]),
+    "number for a list": (shop(domains=5), ["'domains' must be a list, not a whole number"]),
+    "nothing for a list": (shop(static=None), ["'static' must be a mapping, not nothing"]),
+    "list for a mapping": (shop(secrets=["x"], secret_key_variable=""), ["'secrets' must be a mapping, not a list"]),
+    "text for a number": (shop(workers="four"), ["'workers' must be a whole number, not text"]),
+    "boolean for a number": (shop(workers=True), ["'workers' must be a whole number, not true or false"]),
+    "number for text": (shop(wsgi=8), ["'wsgi' must be text, not a whole number"]),
+    "number for the name": (shop(name=7), ["app '7'", "'name' must be text, not a whole number"]),
+    "worker class": (shop(worker_class="gevents"), ["'worker_class' is 'gevents'", "sync, gthread, gevent", "'gevent'?"]),
+    "database": (shop(database="remote"), ["'database' is 'remote'", "local, url, none"]),
+    "certificate": (shop(certificate="acme"), ["'certificate' is 'acme'", "self_signed, provided"]),
+    "too many workers": (shop(workers=1000), ["'workers' is 1000", "from 0 to 256"]),
+    "no thread": (shop(threads=0), ["'threads' is 0", "from 1 to 256"]),
+    "status": (shop(health_status=99), ["'health_status' is 99", "from 100 to 599"]),
+    "one release": (shop(keep_releases=1), ["'keep_releases' is 1", "from 2 to 100"]),
+    "body of nothing": (shop(body_size_mb=0), ["'body_size_mb' is 0", "from 1 to 10240"]),
+    "package that is a number": (shop(system_packages=[5]), ["'5' in 'system_packages' must be text"]),
+    "requirement that is a mapping": (shop(extra_packages=[{"a": "b"}]), ["in 'extra_packages' must be text"]),
+}
+NAMES = {
+    "no name": (shop(name=...), ["app 'number 1'", "'name' is missing"]),
+    "no domains": (shop(domains=...), ["'domains' is missing"]),
+    "no source": (shop(source=...), ["'source' is missing"]),
+    "no entry": (shop(wsgi=...), ["'wsgi' is missing", "module:app"]),
+    "capital in the name": (shop(name="Shop"), ["'name' is 'Shop'", "lower-case letters, digits and hyphens"]),
+    "underscore in the name": (shop(name="my_shop"), ["'name' is 'my_shop'", "lower-case"]),
+    "digit first": (shop(name="9shop"), ["'name' is '9shop'", "a letter first"]),
+    "long name": (shop(name="a" * 32), ["1 to 31"]),
+    "name of the system": (shop(name="www-data"), ["'name' is 'www-data'", "taken by the system"]),
+    "empty domains": (shop(domains=[]), ["'domains' is empty", "at least one"]),
+    "URL as domain": (shop(domains=["https://a.example.com"]), ["'https://a.example.com' in 'domains' is no domain"]),
+    "domain with a port": (shop(domains=["a.example.com:80"]), ["'a.example.com:80' in 'domains' is no domain"]),
+    "underscore in a domain": (shop(domains=["my_shop.example.com"]), ["'my_shop.example.com'", "is no domain"]),
+    "hyphen first": (shop(domains=["-a.example.com"]), ["'-a.example.com' in 'domains' is no domain"]),
+    "long label": (shop(domains=[f"{'a' * 64}.com"]), ["is no domain"]),
+    "long domain": (shop(domains=[".".join(["a" * 60] * 5)]), ["is no domain"]),
+    "domain that is a number": (shop(domains=[5]), ["'5' in 'domains' is no domain"]),
+    "wsgi without colon": (shop(wsgi="shop"), ["'wsgi' is 'shop', which has no colon", "`module:app`"]),
+    "wsgi that is a path": (shop(wsgi="src/shop:app"), ["'wsgi' is 'src/shop:app'", "it must be `module:app`"]),
+    "wsgi without app": (shop(wsgi="shop:"), ["'wsgi' is 'shop:'", "it must be `module:app`"]),
+}
+SOURCES = {
+    "neither": (shop(source={}), ["'source' needs either 'path'", "or 'git'"]),
+    "both": (shop(source={"path": "a", "git": "b"}), ["'source' needs either 'path'", "or 'git'"]),
+    "typo": (shop(source={"path": "a", "verison": "x"}), ["unknown key 'verison' in 'source'", "'version'?"]),
+    "path with version": (shop(source={"path": "a", "version": "v1"}), ["'source' with 'path' takes no 'version'"]),
+    "number as version": (
+        shop(source={"git": "https://example.com/a.git", "version": 1.2}),
+        ["'version' in 'source' is 1.2;", "must be text: quote it"],
+    ),
+    "number as path": (shop(source={"path": 5}), ["'path' in 'source' is 5;", "must be text"]),
+    "list as URL": (shop(source={"git": ["https://u:p@example.com/a"]}), ["'git' in 'source' is a list; it must be text"]),
+}
+PATHS = {
+    "absolute subfolder": (shop(subfolder="/srv"), ["'/srv' in 'subfolder'", "inside the app"]),
+    "subfolder above": (shop(subfolder="a/../../b"), ["'a/../../b' in 'subfolder'", "without '..'"]),
+    "static folder above": (shop(static={"/s/": "../s"}), ["'../s' in 'static'", "inside the app"]),
+    "static folder that is all": (shop(static={"/s/": "."}), ["'.' in 'static'", "inside the app"]),
+    "static URL without slash": (shop(static={"/static": "s"}), ["'/static' in 'static'", "begin and end with '/'"]),
+    "static URL of everything": (shop(static={"/": "s"}), ["'/' in 'static'", "begin and end with '/'"]),
+    "static URL with a space": (shop(static={"/a b/": "s"}), ["'/a b/' in 'static'"]),
+    "static URL that ends a directive": (shop(static={"/a;{}/": "s"}), ["'/a;{}/' in 'static'"]),
+    "shared folder above": (shop(shared_folders=["../../etc"]), ["'../../etc' in 'shared_folders'"]),
+    "shared folder without a name": (shop(shared_folders=[""]), ["'' in 'shared_folders'", "inside the app"]),
+    "shared folder that is all": (shop(shared_folders=["./"]), ["'./' in 'shared_folders'", "inside the app"]),
+    "file above": (shop(files={"/etc/passwd": "x"}), ["'/etc/passwd' in 'files'", "inside the app"]),
+    "requirements above": (shop(requirements=["../r.txt"]), ["'../r.txt' in 'requirements'"]),
+    "writable path inside": (shop(writable_paths=["data"]), ["'data' in 'writable_paths' must be an absolute path"]),
+    "writable root": (shop(writable_paths=["/"]), ["'/' in 'writable_paths'"]),
+    "writable system folder": (shop(writable_paths=["/etc/"]), ["'/etc/' in 'writable_paths'"]),
+    "writable path above": (shop(writable_paths=["/srv/shop/../../etc"]), ["'/srv/shop/../../etc' in 'writable_paths'"]),
+    "health path": (shop(health_path="healthz"), ["'health_path' is 'healthz'", "begin with '/'"]),
+    "certificate file": (
+        shop(certificate="provided", certificate_key_file="k"),
+        ["'certificate' is 'provided' but 'certificate_file' is empty"],
+    ),
+    "certificate key": (
+        shop(certificate="provided", certificate_file="c"),
+        ["'certificate' is 'provided' but 'certificate_key_file' is empty"],
+    ),
+}
+COMMANDS = {
+    "empty command": (shop(release_commands=[" "]), ["'release_commands'", "neither a command nor"]),
+    "number": (shop(build_commands=[5]), ["'build_commands'", "neither a command nor"]),
+    "mapping without command": (shop(release_commands=[{"once": True}]), ["neither a command nor"]),
+    "typo": (
+        shop(release_commands=[{"command": "x", "onec": True}]),
+        ["unknown key 'onec' in 'release_commands'", "'once'?"],
+    ),
+    "open quote": (shop(release_commands=["flask say 'hi"]), ["'release_commands'", "flask say 'hi", "quot"]),
+    "open quote in a build": (shop(build_commands=[{"command": 'sh -c "x'}]), ["'build_commands'", 'sh -c "x', "quot"]),
+}
+SETTINGS = {
+    "no key": (shop(secrets={}), ["SECRET_KEY is missing from 'secrets'", "token_hex", "Vault"]),
+    "no key of another name": (shop(secret_key_variable="SIGN"), ["SIGN is missing from 'secrets'"]),
+    "placeholder": (shop_secrets(SECRET_KEY="change-me"), ["SECRET_KEY in 'secrets' is a placeholder"]),
+    "placeholder dev": (shop_secrets(SECRET_KEY="dev"), ["is a placeholder"]),
+    "placeholder in words": (shop_secrets(SECRET_KEY="your-very-own-secret"), ["is a placeholder"]),
+    "placeholder in brackets": (shop_secrets(SECRET_KEY="<put a long key here>"), ["is a placeholder"]),
+    "one letter": (shop_secrets(SECRET_KEY="a" * 64), ["is a placeholder"]),
+    "empty key": (shop_secrets(SECRET_KEY=""), ["SECRET_KEY in 'secrets' is a placeholder"]),
+    "key of nothing": (shop_secrets(SECRET_KEY=None), ["'SECRET_KEY' in 'secrets' must be text"]),
+    "short key": (shop_secrets(SECRET_KEY="x9#Kq2!mZ"), ["SECRET_KEY in 'secrets' has 9 characters", "at least 16"]),
+    "key in sight": (shop(environment={"SECRET_KEY": KEY}, secrets={}), ["SECRET_KEY stands in 'environment'", "move it"]),
+    "development": (shop_environment(FLASK_ENV="development"), ["FLASK_ENV is 'development'", "remove it"]),
+    "in both": (shop(environment={"MAIL": "a"}, secrets={"SECRET_KEY": KEY, "MAIL": "b"}), ["'MAIL' stands in both"]),
+    "name with a hyphen": (shop(environment={"MY-VAR": "a"}), ["'MY-VAR' in 'environment' is no variable name"]),
+    "name of a secret": (shop(secrets={"SECRET_KEY": KEY, "1x": "a"}), ["'1x' in 'secrets' is no variable name"]),
+    "list as value": (shop_environment(HOSTS=["a"]), ["'HOSTS' in 'environment' must be text, a number or true/false"]),
+    "nothing as value": (shop_environment(MAIL=None), ["'MAIL' in 'environment' must be text"]),
+    "url without URL": (shop(database="url"), ["'database' is 'url' but 'database_url' is empty"]),
+    "URL without url": (shop(database_url="postgresql://a/b"), ["'database_url' is given but 'database' is not 'url'"]),
+    "URL set twice": (shop_environment(DATABASE_URL="sqlite://"), ["DATABASE_URL is set by 'database'", "remove it"]),
+    "secret URL set twice": (shop_secrets(DATABASE_URL="sqlite://"), ["DATABASE_URL is set by 'database'"]),
+    "URL of another name": (
+        shop(database_variable="DB", environment={"DB": "sqlite://"}),
+        ["DB is set by 'database'"],
+    ),
+}
+TABLE = {
+    f"{group}: {name}": row
+    for group, rows in {
+        "types": TYPOS_AND_TYPES, "names": NAMES, "source": SOURCES, "paths": PATHS, "commands": COMMANDS,
+        "settings": SETTINGS,
+    }.items()
+    for name, row in rows.items()
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("app", "parts"), TABLE.values(), ids=TABLE)
+def test_one_mistake_gives_one_message_that_names_it(app: dict[str, Any], parts: list[str]) -> None:
+    found = _apps.problems([app])
+    assert len(found) == 1, found
+    assert [part for part in ["slipway_apps, app '", *parts] if part not in found[0]] == [], found[0]
+
+
+@pytest.mark.parametrize("name", ["FLASK_DEBUG", "DEBUG"])
+@pytest.mark.parametrize("value", [1, True, "1", "true", "True", "TRUE", "yes", "on", "t", "y", 2, "enabled"])
+def test_debugging_may_not_be_on_however_it_is_spelled(name: str, value: Any) -> None:
+    found = _apps.problems([shop_environment(**{name: value})])
+    assert len(found) == 1, found
+    assert f"{name} is '{value}'" in found[0]
+    assert "Remove it" in found[0]
+
+
+@pytest.mark.parametrize("name", ["FLASK_DEBUG", "DEBUG"])
+@pytest.mark.parametrize("value", [0, False, "0", "false", "False", "no", ""])
+def test_debugging_may_be_said_to_be_off(name: str, value: Any) -> None:
+    assert _apps.problems([shop_environment(**{name: value})]) == []
+
+
+def test_flask_takes_the_word_off_for_on_and_so_do_we() -> None:
+    """flask.helpers.get_debug_flag knows only 0, false and no."""
+    assert "FLASK_DEBUG is 'off'" in _apps.problems([shop_environment(FLASK_DEBUG="off")])[0]
+    assert _apps.problems([shop_environment(DEBUG="off")]) == []
+
+
+@pytest.mark.parametrize("apps", [None, [], {}, "shop", 5])
+def test_apps_that_are_no_list_are_refused(apps: Any) -> None:
+    assert _apps.problems(apps) == BARE_LIST
+
+
+def test_an_app_that_is_no_mapping_is_named_by_its_place() -> None:
+    (found,) = _apps.problems([APP, "blog"])
+    assert found.startswith("slipway_apps, entry 2: must be a mapping")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (["a.example.com"], ["a.example.com"]),
+        (["a.example.com"], ["b.example.com", "A.Example.COM"]),
+        (["a.example.com", "a.example.com"], ["b.example.com"]),
+    ],
+)
+def test_a_domain_may_stand_once_whatever_its_case(first: list[str], second: list[str]) -> None:
+    found = _apps.problems([shop(domains=first), shop(name="blog", domains=second)])
+    assert found == ["slipway_apps: the domain 'a.example.com' stands 2 times; each may stand once"]
+
+
+def test_two_apps_may_not_have_one_name() -> None:
+    found = _apps.problems([APP, shop(domains=["b.example.com"])])
+    assert found == ["slipway_apps: the name 'shop' stands 2 times; each may stand once"]
+
+
+def test_two_apps_without_a_name_are_told_that_and_no_more() -> None:
+    found = _apps.problems([shop(name=...), shop(name=..., domains=["b.example.com"])])
+    assert [text.split(": ", 1)[1].split(".")[0] for text in found] == ["'name' is missing"] * 2
+
+
+def test_every_mistake_is_told_at_once() -> None:
+    found = _apps.problems([shop(workes=3, wsgi="shop", domains=["x"]), shop(name="blog", threads=0, domains=["b.org"])])
+    assert len(found) == 4
+    assert [text.split(":")[0] for text in found] == ["slipway_apps, app 'shop'"] * 3 + ["slipway_apps, app 'blog'"]
+
+
+def test_an_app_without_a_database_may_set_the_variable_itself() -> None:
+    assert _apps.problems([shop(database="none", environment={"DATABASE_URL": "sqlite:///x.db"})]) == []
+
+
+def test_an_app_with_a_settings_file_needs_no_secret_key() -> None:
+    assert _apps.problems([shop(secrets={}, secret_key_variable="")]) == []
+
+
+SECRET = f"s3cr3t{secrets.token_hex(8)}"
+HOLDERS: dict[str, Any] = {
+    "secrets": {"SECRET_KEY": KEY, "API_TOKEN": SECRET},
+    "secret key": {"SECRET_KEY": SECRET},
+    "short secret key": {"SECRET_KEY": SECRET[:9]},
+    "list": {"SECRET_KEY": KEY, "API_TOKEN": [SECRET]},
+    "debug": {"SECRET_KEY": KEY, "FLASK_DEBUG": SECRET, "DEBUG": SECRET},
+    "url": {"SECRET_KEY": KEY, "DATABASE_URL": SECRET},
+    "text": SECRET,
+    "number": [SECRET],
+}
+
+
+@pytest.mark.parametrize("held", HOLDERS.values(), ids=HOLDERS)
+def test_no_message_holds_a_secret_whatever_else_is_wrong(held: Any) -> None:
+    database = {"database_url": f"postgresql://u:{SECRET}@db/x", "files": {"../x": SECRET}, "database_ca": SECRET}
+    for app, _ in TABLE.values():
+        found = _apps.problems([{**app, "secrets": held, **database}, {**app, "database_url": [SECRET]}])
+        assert found
+        assert [text for text in found if SECRET[:9] in text] == []
+
+
+def test_a_deploy_key_and_a_token_in_a_url_stay_out_of_messages() -> None:
+    source = {"path": "a", "git": f"https://{SECRET}@example.com/a.git", "key": SECRET, "version": 5, "keys": SECRET}
+    found = _apps.problems([shop(source=source)])
+    assert len(found) > 1
+    assert SECRET not in str(found)
+
+
+def test_defaults_are_filled_in_and_shortcuts_spelled_out() -> None:
+    whole = _apps.normalise(
+        shop(domains=["Shop.Example.com"], release_commands=["flask db upgrade", {"command": "flask seed", "once": True}])
+    )
+    assert set(whole) == set(_apps.KEYS)
+    assert whole["domains"] == ["shop.example.com"]
+    assert whole["health_host"] == "shop.example.com"
+    assert whole["source"] == {"path": "../shop", "git": "", "version": "HEAD", "key": ""}
+    assert whole["release_commands"] == [
+        {"command": "flask db upgrade", "once": False},
+        {"command": "flask seed", "once": True},
+    ]
+    assert (whole["workers"], whole["threads"], whole["database"]) == (0, 4, "local")
+
+
+@pytest.mark.parametrize(
+    ("changes", "commands"),
+    [
+        ({}, ["flask db upgrade"]),
+        ({"database": "none"}, []),
+        ({"release_commands": []}, []),
+        ({"database": "none", "release_commands": ["flask init"]}, ["flask init"]),
+    ],
+)
+def test_migrations_run_by_default_where_there_is_a_database(changes: dict[str, Any], commands: list[str]) -> None:
+    assert [entry["command"] for entry in _apps.normalise(shop(**changes))["release_commands"]] == commands
+
+
+@pytest.mark.parametrize("key", [name for name, key in _apps.KEYS.items() if key.default is not _apps.REQUIRED])
+def test_every_default_is_itself_a_right_value(key: str) -> None:
+    default = _apps.KEYS[key].default
+    if key == "secrets":
+        return
+    assert _apps.problems([shop(**{key: default})]) == []

@@ -1,0 +1,199 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The host's side of a source: archives are unpacked, repositories mirrored."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import subprocess
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+from ansible_collections.slipway.flask.plugins.module_utils import _release_source, _source
+from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._release_source import Git, extract
+
+
+@pytest.fixture(autouse=True)
+def plain_git(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep a hook's GIT_DIR and the like out of the tests."""
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+
+
+def archive(*members: tuple[str, str]) -> io.BytesIO:
+    """Return a tar of files (name, text)."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, text in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(text)
+            tar.addfile(info, io.BytesIO(text.encode()))
+    buffer.seek(0)
+    return buffer
+
+
+def test_what_the_controller_packs_the_host_unpacks(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    (here / "pkg").mkdir(parents=True)
+    there.mkdir()
+    (here / "pkg/app.py").write_text("app = 1\n")
+    (here / "run.sh").write_text("#!/bin/sh\n")
+    (here / "run.sh").chmod(0o755)
+    (here / "latest").symlink_to("pkg")
+    extract(io.BytesIO(_source.pack(here).content), there)
+    assert (there / "pkg/app.py").read_text() == "app = 1\n"
+    assert os.readlink(there / "latest") == "pkg"
+    modes = {name: stat.S_IMODE((there / name).stat().st_mode) for name in ("pkg/app.py", "run.sh")}
+    assert modes == {"pkg/app.py": 0o640, "run.sh": 0o750}
+    assert time.time() - (there / "run.sh").stat().st_mtime < 60, "an old time would make an old ETag"
+
+
+@pytest.mark.parametrize("name", ["/etc/cron.d/x", "../x", "a/../../x", ".."])
+def test_a_file_that_would_land_outside_is_refused_before_any_is_written(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ReleaseError, match="which would land outside of the release"):
+        extract(archive(("fine", "x"), (name, "x")), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("keep", [0, 10, 60])
+def test_a_damaged_archive_is_a_clear_failure(tmp_path: Path, keep: int) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "f").write_bytes(os.urandom(100))
+    content = _source.pack(here).content
+    with pytest.raises(ReleaseError, match="the source's archive is damaged"):
+        extract(io.BytesIO(content[:keep]), tmp_path / "there")
+
+
+# ---- git ---------------------------------------------------------------------------------------------------------
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=Ann", "-c", "user.email=ann@example.com"]
+    command = ["git", *identity, "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def commit(folder: Path, text: str) -> str:
+    (folder / "shop/pkg").mkdir(parents=True, exist_ok=True)
+    (folder / "shop/app.py").write_text(text)
+    (folder / "README.md").write_text("x")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message=x")
+    return git(folder, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    commit(folder, "one")
+    return folder
+
+
+def test_a_branch_a_tag_and_a_commit_are_found_and_new_ones_fetched(repository: Path, tmp_path: Path) -> None:
+    mirror = Git(str(repository), tmp_path / "mirror.git")
+    first = git(repository, "rev-parse", "HEAD")
+    git(repository, "tag", "--annotate", "--message=x", "v1")
+    assert [mirror.commit(version) for version in ("HEAD", "main", "v1", first, first[:7])] == [first] * 5
+    second = commit(repository, "two")
+    assert mirror.commit("main") == second
+    assert mirror.commit("v1") == first
+
+
+def test_a_branch_that_was_pushed_over_is_followed_and_one_that_is_gone_is_refused(
+    repository: Path, tmp_path: Path
+) -> None:
+    mirror = Git(str(repository), tmp_path / "mirror.git")
+    git(repository, "branch", "old")
+    mirror.commit("old")
+    git(repository, "branch", "--delete", "--force", "old")
+    git(repository, "commit", "--quiet", "--amend", "--message=other")
+    assert mirror.commit("main") == git(repository, "rev-parse", "HEAD")
+    with pytest.raises(ReleaseError, match=f"the repository {repository} has no branch, tag or commit 'old'"):
+        mirror.commit("old")
+
+
+def test_a_repository_that_moved_is_fetched_from_its_new_place(repository: Path, tmp_path: Path) -> None:
+    Git(str(repository), tmp_path / "mirror.git").commit("main")
+    moved = repository.rename(tmp_path / "moved")
+    second = commit(moved, "two")
+    assert Git(str(moved), tmp_path / "mirror.git").commit("main") == second
+
+
+def test_the_files_of_a_commit_are_written_with_or_without_a_subfolder(repository: Path, tmp_path: Path) -> None:
+    mirror = Git(str(repository), tmp_path / "mirror.git")
+    first = mirror.commit("main")
+    commit(repository, "two")
+    mirror.commit("main")
+    for subfolder, expected in (("", ["README.md", "shop"]), ("shop", ["app.py"])):
+        folder = tmp_path / f"out-{subfolder}"
+        folder.mkdir()
+        mirror.export(first, subfolder, folder)
+        assert sorted(path.name for path in folder.iterdir()) == expected
+    assert (tmp_path / "out-shop/app.py").read_text() == "one"
+
+
+def test_a_subfolder_that_the_commit_lacks_is_named(repository: Path, tmp_path: Path) -> None:
+    mirror = Git(str(repository), tmp_path / "mirror.git")
+    found = mirror.commit("main")
+    with pytest.raises(ReleaseError, match=f"'subfolder' is 'web', but commit {found[:7]} has no such folder"):
+        mirror.export(found, "web", tmp_path)
+
+
+def test_a_first_clone_that_fails_is_tried_anew_the_next_time(repository: Path, tmp_path: Path) -> None:
+    mirror = tmp_path / "mirror.git"
+    with pytest.raises(ReleaseError, match=f"git could not read {tmp_path}/none:\n.*does not exist"):
+        Git(str(tmp_path / "none"), mirror).commit("main")
+    assert not mirror.exists()
+    (tmp_path / ".mirror.git.new").mkdir(exist_ok=True)  # of a run that was killed
+    assert Git(str(repository), mirror).commit("main")
+
+
+def test_a_host_without_git_is_told_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(ReleaseError, match=r"git is not installed on the host; run site\.yml first"):
+        Git("https://example.com/a.git", tmp_path / "mirror.git").commit("main")
+
+
+@pytest.fixture
+def fake_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A git that writes its SSH command and the key it would use to a file, then fails as git does."""
+    (tmp_path / "bin").mkdir()
+    script = tmp_path / "bin/git"
+    script.write_text(
+        f"""#!/bin/sh
+for key in $GIT_SSH_COMMAND; do :; done
+{{ echo "$*"; echo "$GIT_SSH_COMMAND"; [ -f "$key" ] && ls -l "$key" && cat "$key"; }} >{tmp_path}/seen
+echo "fatal: Authentication failed for 'https://ann:t0ken@example.com/a.git/'" >&2
+exit 128
+"""
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    return tmp_path / "seen"
+
+
+def test_a_deploy_key_is_in_memory_for_the_one_call_and_nowhere_else(fake_git: Path, tmp_path: Path) -> None:
+    with pytest.raises(ReleaseError) as raised:
+        Git("git@example.com:a.git", tmp_path / "mirror.git", "-----KEY-----\nline\n\n").commit("main")
+    arguments, ssh, listed, *key = fake_git.read_text().splitlines()
+    assert key == ["-----KEY-----", "line"]
+    assert "KEY" not in arguments + str(raised.value)
+    assert listed.startswith("-rw------- ")
+    used = Path(ssh.split()[-1])
+    assert used.parent == Path("/dev/shm")
+    assert not used.exists()
+
+
+def test_a_token_in_the_url_is_not_shown_when_git_fails(fake_git: Path, tmp_path: Path) -> None:
+    with pytest.raises(ReleaseError) as raised:
+        Git("https://ann:t0ken@example.com/a.git", tmp_path / "mirror.git").commit("main")
+    assert "git could not read https://********@example.com/a.git:\nfatal: Authentication failed" in str(raised.value)
+    assert "t0ken" not in str(raised.value)

@@ -1,0 +1,83 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What a person reads at the end of a deploy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.slipway.flask.plugins.module_utils import _summary
+
+RECORD: dict[str, Any] = {
+    "id": "0002-abcdef1", "app": "shop", "revision": "abcdef1234567890", "dirty": False, "heads_before": ["a1"],
+    "heads_after": ["b2"], "seconds": {"fetch": 0.21, "build": 3.0, "switch": 0.04, "drain": 1.5},
+}  # fmt: skip
+
+
+def test_a_deploy_is_told_as_a_short_table() -> None:
+    told = _summary.deployed(
+        "web1",
+        "https://shop.example.com/",
+        {"changed": True, "record": RECORD, "previous": "0001-1234567", "notes": ["one", "two"]},
+    )
+    assert told.splitlines() == [
+        "shop on web1: release 0002-abcdef1 serves",
+        "  URL             https://shop.example.com/",
+        "  Revision        abcdef1",
+        "  Migration head  a1 → b2",
+        "  Seconds         4.8 (fetch 0.2, build 3.0, switch 0.0, drain 1.5)",
+        "  Before          0001-1234567",
+        "  Note            one",
+        "  Note            two",
+    ]
+
+
+def test_a_first_deploy_says_so_and_an_unknown_url_is_left_out() -> None:
+    told = _summary.deployed("web1", "", {"changed": True, "record": RECORD, "previous": ""})
+    assert "Before          nothing: this is the first release" in told
+    assert "URL" not in told
+
+
+def test_an_unchanged_app_says_that_nothing_changed() -> None:
+    told = _summary.deployed("web1", "https://a/", {"changed": False, "record": RECORD})
+    assert told.startswith("shop on web1: release 0002-abcdef1 serves already what is asked for; nothing changed\n")
+    assert "Seconds" not in told
+    assert told.splitlines()[-1] == "  Migration head  b2"
+
+
+def test_uncommitted_changes_are_told() -> None:
+    assert _summary.revision_of({**RECORD, "dirty": True}) == "abcdef1 (with uncommitted changes)"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (None, None, "no migrations known"),
+        (["a"], None, "no migrations known"),
+        (["a"], ["a"], "a (unchanged)"),
+        ([], ["a"], "empty → a"),
+        (None, ["a"], "empty → a"),
+        (["a"], ["b", "c"], "a → b, c"),
+        ([], [], "empty (unchanged)"),
+    ],
+)
+def test_the_schema_is_told(before: list[str] | None, after: list[str] | None, told: str) -> None:
+    assert _summary.schema_of({"heads_before": before, "heads_after": after}) == told
+
+
+@pytest.mark.parametrize(
+    ("stage", "serving"),
+    [
+        *((stage, "What served before still serves.") for stage in ("fetch", "gate", "switch", "verify")),
+        ("drain", "The new release serves."),
+        ("prune", "The new release serves."),
+    ],
+)
+def test_a_failed_deploy_tells_where_why_and_what_serves(stage: str, serving: str) -> None:
+    told = _summary.failed("web1", "shop", {"stage": stage, "msg": "because"})
+    assert told == f"shop on web1: the deploy was given up at stage '{stage}'. {serving}\nbecause"
+
+
+def test_a_failure_without_a_stage_names_none() -> None:
+    assert _summary.failed("web1", "shop", {"msg": "x"}).startswith("shop on web1: the deploy was given up. What")

@@ -1,0 +1,76 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The thin parts of the PostgreSQL modules: check mode, what is missing on a fresh host, documentation."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import pytest
+import yaml
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import Cluster, PostgresError
+from ansible_collections.slipway.flask.plugins.module_utils._postgres_check import Attempt
+from ansible_collections.slipway.flask.plugins.module_utils._postgres_databases import Database
+from ansible_collections.slipway.flask.plugins.modules import postgres_check, postgres_cluster, postgres_databases
+
+LOCAL, REMOTE = "postgresql:///a", "postgresql://u:s3cret@h/d"
+ENTRY = {"name": "a", "user": "", "ca": ""}
+
+
+@pytest.mark.parametrize("module", [postgres_check, postgres_cluster, postgres_databases])
+def test_documented_options_are_the_real_ones(module: ModuleType) -> None:
+    options = yaml.safe_load(module.DOCUMENTATION)["options"]
+    assert set(options) == set(module.ARGUMENTS)
+    for name, spec in module.ARGUMENTS.items():
+        assert options[name].get("default") == spec.get("default"), name
+        assert options[name]["type"] == spec["type"], name
+        assert set(options[name].get("suboptions", {})) == set(spec.get("options", {})), name
+    assert yaml.safe_load(module.EXAMPLES)
+    assert yaml.safe_load(module.RETURN)
+
+
+@pytest.mark.parametrize(
+    ("entry", "psql", "words"),
+    [
+        (ENTRY, "", "psql is not installed"),
+        ({**ENTRY, "user": "nobody-has-this"}, "/bin/true", "system user 'nobody-has-this' doesn't exist"),
+        ({**ENTRY, "ca": "/nonexistent/ca.crt"}, "/bin/true", "CA file /nonexistent/ca.crt"),
+    ],
+)
+def test_what_is_missing_is_skipped_in_check_mode_only(entry: dict[str, str], psql: str, words: str) -> None:
+    found = postgres_check.try_one(entry, REMOTE, psql, 3, True)
+    assert not found["checked"]
+    assert words in found["notes"][0]
+    with pytest.raises(postgres_check.Refusal, match=words):
+        postgres_check.try_one(entry, REMOTE, psql, 3, False)
+
+
+@pytest.mark.parametrize(
+    ("url", "check", "refused"), [(LOCAL, True, False), (LOCAL, False, True), (REMOTE, True, True)]
+)
+def test_failure_on_this_host_is_no_fault_in_check_mode(
+    url: str, check: bool, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_check, "attempt", lambda *_: Attempt({}, "database_missing", "no database"))
+    if not refused:
+        assert postgres_check.try_one(ENTRY, url, "/bin/true", 3, check)["notes"] == ["no database"]
+        return
+    with pytest.raises(postgres_check.Refusal, match="no database"):
+        postgres_check.try_one(ENTRY, url, "/bin/true", 3, check)
+
+
+def test_other_database_is_skipped() -> None:
+    assert postgres_check.try_one(ENTRY, "sqlite:///x", "", 3, False)["notes"] == [
+        "not tried: sqlite is not PostgreSQL"
+    ]
+
+
+@pytest.mark.parametrize("cluster", [None, Cluster("17", "main", 5432, False, "/nonexistent")])
+def test_databases_without_a_server(cluster: Cluster | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres_databases, "find_cluster", lambda _: cluster)
+    plan, sockets, port = postgres_databases.bring([Database("a", "a")], "", "C.UTF-8", True)
+    assert (plan.created, sockets, port) == (["a"], "/var/run/postgresql", 5432)
+    with pytest.raises(
+        PostgresError, match=r"postgres_cluster first|is not running: systemctl start postgresql@17-main"
+    ):
+        postgres_databases.bring([Database("a", "a")], "", "C.UTF-8", False)
