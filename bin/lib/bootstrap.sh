@@ -129,6 +129,7 @@ slipway_hosts() { # "$@" of the command, which starts again from its top
 
 slipway_exec() { # COMMAND [ARG ...]
   [ -n "${SUDO_UID:-}" ] && [ "$(stat -c %u "$slipway_root")" = "$SUDO_UID" ] || exec "$@"
+  # shellcheck disable=SC2153  # sudo sets both
   trap 'chown --from=0 -hR "$SUDO_UID:${SUDO_GID:?}" "$slipway_root"' EXIT
   "$@"
 }

@@ -60,8 +60,8 @@ slipway_apps:
     static:
       /static/: harbour/static
     release_commands:
-      - flask --app wsgi db upgrade
-      - command: flask --app wsgi seed
+      - flask db upgrade
+      - command: flask seed
         once: true
     health_path: /readyz
 """

@@ -36,11 +36,11 @@ START_SECONDS = 60
 STATUS = """
 SELECT json_build_object(
   'settings', (SELECT coalesce(json_object_agg(name, current_setting(name)), '{{}}')
-               FROM pg_settings WHERE name IN ({names})),
+               FROM pg_settings WHERE lower(name) IN ({names})),
   'pending', (SELECT coalesce(json_agg(name ORDER BY name), '[]')
-              FROM pg_settings WHERE pending_restart AND name IN ({names})),
+              FROM pg_settings WHERE pending_restart AND lower(name) IN ({names})),
   'overridden', (SELECT coalesce(json_object_agg(name, coalesce(sourcefile, source)), '{{}}') FROM pg_settings
-                 WHERE name IN ({names}) AND source <> 'default' AND sourcefile IS DISTINCT FROM {conf}
+                 WHERE lower(name) IN ({names}) AND source <> 'default' AND sourcefile IS DISTINCT FROM {conf}
                    AND NOT pending_restart),
   'hba', (SELECT coalesce(json_agg(format('line %s: %s', line_number, error)), '[]')
           FROM pg_hba_file_rules WHERE error IS NOT NULL),
@@ -121,7 +121,7 @@ def files_of(cluster: Cluster, conf: str, hba: str) -> list[File]:
 
 def read_status(cluster: Cluster, names: list[str], conf: Path) -> dict[str, Any]:
     """Ask the server for our settings: their values, which wait for a restart, and which are set elsewhere."""
-    sql = STATUS.format(names=", ".join(map(literal, names)), conf=literal(str(conf)))
+    sql = STATUS.format(names=", ".join(literal(name.lower()) for name in names), conf=literal(str(conf)))
     status: dict[str, Any] = json.loads(psql(cluster, sql))
     return status
 
@@ -138,11 +138,15 @@ def check_conf(cluster: Cluster) -> None:
     )
 
 
-def wait_until_it_answers(cluster: Cluster) -> None:
-    """Wait for the server after a start.
+def start(cluster: Cluster, verb: str) -> None:
+    """Let systemd VERB (start, restart, reload-or-restart) the server, and wait until it answers.
 
-    :raises PostgresError: when it doesn't answer within START_SECONDS, with the end of its log.
+    :raises PostgresError: when it doesn't within START_SECONDS, with the end of its log.
     """
+    try:
+        run(["systemctl", verb, cluster.unit])
+    except PostgresError:
+        raise PostgresError(f"{cluster.unit} doesn't {verb}. End of {cluster.log}:\n{log_tail(cluster)}") from None
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
@@ -227,8 +231,7 @@ def _bring(outcome: Outcome, cluster: Cluster, files: list[File], names: list[st
     if outcome.changed_files:
         check_conf(cluster)
     if outcome.started:
-        run(["systemctl", "start", cluster.unit])
-        wait_until_it_answers(cluster)
+        start(cluster, "start")
     status = read_status(cluster, names, files[0].path)
     if outcome.changed_files and status["hba"]:
         raise PostgresError(f"PostgreSQL refuses {cluster.folder}/pg_hba.conf: {'; '.join(status['hba'])}")
@@ -239,8 +242,7 @@ def _bring(outcome: Outcome, cluster: Cluster, files: list[File], names: list[st
         outcome.reloaded = True
         status = read_status(cluster, names, files[0].path)
     if status["pending"] and restart:
-        run(["systemctl", "restart", cluster.unit])
-        wait_until_it_answers(cluster)
+        start(cluster, "restart")
         outcome.restarted = True
         status = read_status(cluster, names, files[0].path)
     outcome.pending = status["pending"]
@@ -256,8 +258,7 @@ def _put_back(cluster: Cluster, files: list[File]) -> str:
         return ""
     try:
         if cluster.online:
-            run(["systemctl", "reload-or-restart", cluster.unit])
-            wait_until_it_answers(cluster)
+            start(cluster, "reload-or-restart")
     except PostgresError as error:
         return f"\nThe files were put back as they were, and the server still doesn't run: {error}"
     return "\nThe files were put back as they were, and the server runs with them."

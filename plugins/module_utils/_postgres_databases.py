@@ -18,6 +18,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._postgres import (
     identifier,
     literal,
     psql,
+    run,
 )
 
 ROLE = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
@@ -179,6 +180,20 @@ def missing_extensions(wanted: Sequence[Database], available: Iterable[str], ver
     ]
 
 
+def locale_problem(wanted: str, available: str) -> str:
+    """Say that the locale WANTED is not in AVAILABLE (`locale -a`'s lines); '' when it is. C.UTF-8 is also C.utf8."""
+
+    def plain(name: str) -> str:
+        return name.lower().replace("-", "")
+
+    if plain(wanted) in map(plain, available.split()):
+        return ""
+    return (
+        f"the locale {wanted} isn't on this host, which has {', '.join(available.split())}. Make it with locale-gen "
+        "(package locales) and restart the server, or choose another one (postgres_server_locale of the role)"
+    )
+
+
 def apply(cluster: Cluster, todo: Plan) -> None:
     """Run the plan.
 
@@ -201,6 +216,8 @@ def ensure(cluster: Cluster, wanted: Sequence[Database], locale: str, *, check: 
     if problems:
         raise PostgresError("; ".join(problems))
     todo = plan(wanted, state, locale)
+    if todo.created and (problem := locale_problem(locale, run(["locale", "-a"]))):
+        raise PostgresError(problem)
     if not check:
         apply(cluster, todo)
     return todo, state["sockets"].split(",")[0].strip()

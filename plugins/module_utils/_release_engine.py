@@ -39,6 +39,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import (
     to_prune,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release_source import Git, extract
+from ansible_collections.slipway.flask.plugins.module_utils._source import without_credentials
 
 UPGRADE = ["flask", "db", "upgrade"]
 POLL_SECONDS = 0.1
@@ -78,18 +79,19 @@ class Engine:
             return self._plan()
         self._prepare_host()
         with lock(self.paths.root / ".lock", self.settings["by"]):
-            self._recover()
             key, revision = self._source()
             wanted, previous = self._fingerprint(key), self.paths.current_id()
             serving = self.paths.record(previous) if previous else None
-            if serving and serving.fingerprint == wanted and _host.is_active(self.paths.unit(previous)):
-                return Outcome(False, serving, previous=previous)
-            if not self.settings["git"] and not self._archive(key).exists():
+            same = serving and serving.fingerprint == wanted and _host.is_active(self.paths.unit(previous))
+            if not same and not self.settings["git"] and not self._archive(key).exists():
                 return Outcome(False, need_archive=True)
+            self._recover()
+            if same:
+                return Outcome(False, self.paths.record(previous), notes=self.notes, previous=previous)
             known = self.paths.release_ids() + [entry["id"] for entry in history(self.paths.history)]
             self.record = Record(
                 next_id(known, revision), self.app, revision, wanted, bool(self.settings["dirty"]),
-                self.settings["git"] or "folder", key, by=self.settings["by"], started=now(), previous=previous,
+                without_credentials(self.settings["git"]) or "folder", key, by=self.settings["by"], started=now(), previous=previous,
             )  # fmt: skip
             self._run_stages(previous)
             return Outcome(True, self.record, notes=self.notes, previous=previous)
@@ -139,7 +141,7 @@ class Engine:
             raise
         except _python_env.EnvironmentError_ as error:
             raise ReleaseError(str(error), name) from error
-        except (_host.HostError, OSError, http.client.HTTPException) as error:
+        except (_host.HostError, OSError, http.client.HTTPException, ValueError) as error:
             raise ReleaseError(str(error), name) from error
         finally:
             self.record.seconds[name] = round(time.monotonic() - started, 2)
@@ -252,8 +254,7 @@ class Engine:
         if self.settings["git"]:
             self.git.export(self.record.revision, self.settings["subfolder"], self._src)
         else:
-            with self._archive(self.record.source_key).open("rb") as archive:
-                extract(archive, self._src)
+            self._unpack(self._archive(self.record.source_key))
         (self._here / "run").symlink_to(self.paths.runtime(self.record.id))
         for folder in self.settings["shared_folders"]:
             self._share(folder)
@@ -264,6 +265,15 @@ class Engine:
         environment = self._wanted("environment").read_text().replace("{release_folder}", str(self._here))
         self._write(place / "environment", environment, 0, 0, 0o600)
         self._write(place / "gunicorn.conf.py", self._wanted("gunicorn.conf.py").read_text(), 0, self.gid, 0o640)
+
+    def _unpack(self, path: Path) -> None:
+        """Unpack the uploaded archive; one that can't be is removed, so that the next deploy sends it again."""
+        try:
+            with path.open("rb") as archive:
+                extract(archive, self._src)
+        except ReleaseError:
+            path.unlink()
+            raise
 
     def _share(self, name: str) -> None:
         """Link a folder that outlives releases into this one; at first it gets what the source has there."""
@@ -409,10 +419,13 @@ class Engine:
         self._save()
 
     def _once(self) -> dict[str, str]:
+        path = self.paths.root / "once.json"
         try:
-            found: dict[str, str] = json.loads((self.paths.root / "once.json").read_text())
+            found: dict[str, str] = json.loads(path.read_text())
         except FileNotFoundError:
             return {}
+        except ValueError as error:
+            raise ReleaseError(f"{path}, which tells the commands that have run once, can't be read: {error}") from error
         return found
 
     @staticmethod
@@ -420,7 +433,10 @@ class Engine:
         return None if heads is None else list(heads)
 
     def _start(self) -> None:
-        _host.start(self.paths.unit(self.record.id))
+        try:
+            _host.start(self.paths.unit(self.record.id))
+        except _host.HostError as error:
+            raise ReleaseError(_host.masked(str(error), self._environment_file)) from error
 
     def _gate(self) -> None:
         """Wait until the release answers on its own socket as it should. Nobody else can reach it yet."""

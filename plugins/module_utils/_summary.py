@@ -32,12 +32,11 @@ def schema_of(record: Mapping[str, Any], changed: bool = True) -> str:
 def deployed(host: str, url: str, result: Mapping[str, Any]) -> str:
     """Return the lines that tell what a deploy did."""
     record = result["record"]
+    notes = [("Note", note) for note in result.get("notes", [])]
     if not result["changed"]:
         head = f"{record['app']} on {host}: release {record['id']} serves already what is asked for; nothing changed"
-        return table(
-            head,
-            [("URL", url), ("Revision", revision_of(record)), ("Migration head", schema_of(record, changed=False))],
-        )
+        rows = [("URL", url), ("Revision", revision_of(record)), ("Migration head", schema_of(record, changed=False))]
+        return table(head, rows + notes)
     seconds = record["seconds"]
     stages = ", ".join(f"{stage} {seconds[stage]:.1f}" for stage in STAGES if stage in seconds)
     rows = [
@@ -48,7 +47,7 @@ def deployed(host: str, url: str, result: Mapping[str, Any]) -> str:
         ("Before", result.get("previous") or "nothing: this is the first release"),
     ]
     head = f"{record['app']} on {host}: release {record['id']} serves"
-    return table(head, rows + [("Note", note) for note in result.get("notes", [])])
+    return table(head, rows + notes)
 
 
 def failed(host: str, app: str, result: Mapping[str, Any]) -> str:

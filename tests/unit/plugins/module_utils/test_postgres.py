@@ -166,6 +166,11 @@ def test_what_belongs_to_somebody_else_is_refused(changes: dict[str, Any], words
     assert words in databases.conflicts([Database("a", "a")], state(**changes))[0]
 
 
+@pytest.mark.parametrize(("locale", "fits"), [("C.UTF-8", True), ("de_DE.UTF-8", True), ("fr_FR.UTF-8", False)])
+def test_locale_must_be_on_the_host(locale: str, fits: bool) -> None:
+    assert (databases.locale_problem(locale, "C\nC.utf8\nPOSIX\nde_DE.utf8\n") == "") is fits
+
+
 def test_missing_extension_names_its_package() -> None:
     found = databases.missing_extensions([Database("a", "a", ("postgis", "pg_trgm"))], ["pg_trgm"], "17")
     assert len(found) == 1

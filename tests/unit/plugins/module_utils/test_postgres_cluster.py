@@ -107,3 +107,17 @@ def test_reload_that_a_killed_run_left_out_is_made_up_for(server: Server) -> Non
     ensure()
     server.loaded = 0.0
     assert ensure().reloaded
+
+
+def test_start_that_fails_shows_the_log(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(command: list[str], stdin: str = "", user: str = "") -> str:
+        if command[1] == "restart":
+            raise PostgresError("see journalctl")
+        return server.run(command)
+
+    monkeypatch.setattr(clusters, "run", run)
+    monkeypatch.setattr(clusters, "log_tail", lambda _: "could not map anonymous shared memory")
+    server.pending = ["shared_buffers"]
+    with pytest.raises(PostgresError, match="could not map anonymous shared memory"):
+        ensure()
+    assert not (tmp_path / "conf.d/slipway.conf").exists()

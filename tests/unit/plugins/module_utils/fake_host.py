@@ -1,0 +1,221 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""A host on which the release engine can deploy without systemd, nginx or network: folders are real, the rest is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible_collections.slipway.flask.plugins.module_utils import (
+    _app_probe,
+    _host,
+    _python_env,
+    _release_engine,
+    _source,
+)
+from ansible_collections.slipway.flask.plugins.module_utils._release import Paths, history
+from ansible_collections.slipway.flask.plugins.module_utils._release_engine import Engine, Outcome
+
+SECRET = "s3cr3t-key-0123456789abcdef"
+ROOT = os.getuid() == 0
+UID = 4242 if ROOT else os.getuid()
+
+
+class Killed(BaseException):
+    """Ends a deploy as a kill does: nothing of it is caught."""
+
+
+class FakeHost:
+    """One host with the service of the app `shop` set up. Attributes say how its parts behave."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.paths = Paths("shop", folder / "srv/shop", folder / "etc/shop")
+        self.units, self.wants, self.source = folder / "units", folder / "wants", folder / "source"
+        for place in (self.paths.settings, self.units, self.source, self.paths.root.parent):
+            place.mkdir(parents=True)
+        (self.units / "shop@.service").write_text("[Service]\n")
+        (self.source / "app.py").write_text("app = 1\n")
+        self.configure(f'SECRET_KEY="{SECRET}"\n')
+        (self.paths.settings / "gunicorn.conf.py").write_text("workers = 2\n")
+        self.settings: dict[str, Any] = {
+            "app": "shop", "git": "", "git_key": None, "version": "HEAD", "subfolder": "", "wsgi": "app:app",
+            "user": "shop", "root": str(self.paths.root), "settings_folder": str(self.paths.settings), "python": "",
+            "requirements": [], "extra_packages": [], "uv": "uv", "ca_bundle": "", "index_url": None,
+            "extra_index_urls": None, "files": {}, "shared_folders": [], "writable_paths": [], "build_commands": [],
+            "release_commands": [], "command_seconds": 60, "drain_seconds": 5, "keep_releases": 3, "min_free_mb": 0,
+            "health": {"path": "/healthz", "status": 200, "host": "shop.example.com", "timeout_seconds": 1},
+            "verify": {"domain": "shop.example.com", "address": "127.0.0.1", "port": 443}, "archive": None,
+            "by": "ann@box", "dirty": False,
+        }  # fmt: skip
+        self.running: set[str] = set()
+        self.events: list[str] = []
+        self.sent = 0
+        self.fails: dict[str, Exception | BaseException] = {}  # event -> what it raises
+        self.health: list[int | Exception] = [200]  # answers on the socket, the last one for ever
+        self.site: list[int | Exception] = [200]  # answers through nginx
+        self.probes: list[dict[str, Any] | str] = [{}]  # answers of the app, the last one for ever
+        self.commands: dict[str, tuple[int, str]] = {}  # command line -> status and output
+        self.waiting: list[int] = [0]  # connections in the old socket's backlog
+        self.environment = "env1"
+        self.journal = "journal"
+
+    def configure(self, text: str) -> None:
+        (self.paths.settings / "environment").write_text(text)
+
+    def event(self, text: str) -> None:
+        """Remember that TEXT happened; raise what was ordered for it, once."""
+        self.events.append(text)
+        for start in [start for start in self.fails if text.startswith(start)]:
+            raise self.fails.pop(start)
+
+    def deploy(self, *, check: bool = False, **changes: Any) -> Outcome:
+        """Deploy the source folder as the action plugin does: the archive is sent only when it is asked for."""
+        packed = _source.pack(self.source)
+        arguments = {**self.settings, "source_key": packed.key, "revision": packed.revision, **changes}
+        outcome = Engine(arguments, check=check).deploy()
+        if outcome.need_archive:
+            self.sent += 1
+            (self.folder / "upload.tar.gz").write_bytes(packed.content)
+            outcome = Engine({**arguments, "archive": str(self.folder / "upload.tar.gz")}).deploy()
+        return outcome
+
+    def change(self, text: str = "app = 2\n") -> None:
+        """Change the app's code."""
+        (self.source / "app.py").write_text(text)
+
+    @property
+    def current(self) -> str:
+        return self.paths.current_id()
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        return history(self.paths.history)
+
+    def record(self) -> dict[str, Any]:
+        """Return the record of the release that serves."""
+        found: dict[str, Any] = json.loads((self.paths.current / "release.json").read_text())
+        return found
+
+    def serving(self) -> dict[str, Any]:
+        """Return all that decides what a visitor gets, now and after a reboot, and what a release leaves behind."""
+        names = [self.paths.release_ids(), sorted(os.listdir(self.paths.settings / "releases"))]
+        tree = {
+            str(path.relative_to(self.folder)): os.readlink(path) if path.is_symlink() else path.read_bytes()
+            for place in (self.paths.releases, self.paths.settings, self.wants)
+            for path in sorted(place.rglob("*"))
+            if path.is_symlink() or path.is_file()
+        }
+        return {"current": self.current, "running": set(self.running), "names": names, "tree": tree}
+
+    def tree(self) -> dict[str, tuple[int, bytes]]:
+        """Return mode and contents of everything that the engine could change."""
+        found = {}
+        for place in ("srv", "etc", "wants"):
+            for path in [self.folder / place, *sorted((self.folder / place).rglob("*"))]:
+                if os.path.lexists(path):
+                    status = path.lstat()
+                    text = path.read_bytes() if stat.S_ISREG(status.st_mode) else b""
+                    found[str(path)] = (status.st_mode, text)
+        return found
+
+    # ---- what stands in for the host ------------------------------------------------------------------------------
+
+    def start(self, unit: str) -> None:
+        self.event(f"start {self.instance(unit)}")
+        self.running.add(self.instance(unit))
+
+    def stop(self, unit: str) -> None:
+        if self.instance(unit) in self.running:
+            self.event(f"stop {self.instance(unit)}")
+            self.running.discard(self.instance(unit))
+
+    @staticmethod
+    def instance(unit: str) -> str:
+        return unit.removeprefix("shop@").removesuffix(".service")
+
+    def ask(self, connection: tuple[str, ...], path: str, headers: dict[str, str]) -> tuple[int, str]:
+        self.event(f"ask {connection[0]} {path} {headers['Host']} while {self.current or 'nothing'} serves")
+        answer = next_of(self.health if connection[0] == "socket" else self.site)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer, ""
+
+    def backlog(self, socket: Path) -> int:
+        self.event(f"backlog {socket}")
+        found = next_of(self.waiting)
+        assert isinstance(found, int)
+        return found
+
+    def ensure(self, spec: _python_env.EnvironmentSpec) -> SimpleNamespace:
+        self.event(f"build {spec.project}")
+        python = spec.root / self.environment / "bin/python"
+        if not python.exists():
+            python.parent.mkdir(parents=True)
+            python.symlink_to("/bin/true")
+        return SimpleNamespace(key=self.environment)
+
+    def run(self, command: _host.Command, argv: list[str], unit: str) -> subprocess.CompletedProcess[str]:
+        assert argv[0] == "/usr/bin/env"
+        if argv[2] == "-c":
+            self.event("probe")
+            answer = next_of(self.probes)
+            told = answer if isinstance(answer, str) else _app_probe.MARK + json.dumps(
+                {"error": "", "heads": None, "current": None, **answer}
+            )  # fmt: skip
+            return subprocess.CompletedProcess(argv, 0, told, "Traceback: …")
+        line = " ".join(argv[1:])
+        self.event(f"run {line}")
+        self.last_command = command
+        status, output = self.commands.get(line, (0, ""))
+        return subprocess.CompletedProcess(argv, status, output, "")
+
+
+def next_of(answers: list[Any]) -> Any:
+    """Return the first of ANSWERS and drop it; the last one stays."""
+    return answers.pop(0) if len(answers) > 1 else answers[0]
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
+    """A host with the service of the app `shop` set up, and nothing deployed."""
+    fake = FakeHost(tmp_path)
+    account = {"getpwnam": lambda _: SimpleNamespace(pw_uid=UID)}
+    monkeypatch.setattr(_release_engine, "pwd", SimpleNamespace(**account))
+    monkeypatch.setattr(_release_engine, "grp", SimpleNamespace(getgrnam=lambda _: SimpleNamespace(gr_gid=UID)))
+    monkeypatch.setattr(_release_engine, "POLL_SECONDS", 0)
+    monkeypatch.setattr(_python_env, "ensure", fake.ensure)
+    parts: dict[str, Any] = {
+        "UNITS": fake.units, "WANTS": fake.wants, "start": fake.start, "stop": fake.stop, "ask": fake.ask,
+        "is_active": lambda unit: fake.instance(unit) in fake.running, "instances": lambda app: sorted(fake.running),
+        "journal": lambda unit: fake.journal, "backlog": fake.backlog,
+        "SocketConnection": lambda path, timeout: ("socket", path),
+        "LocalTLSConnection": lambda *address: ("site", *address),
+        "replace_link": watched(fake, _host.replace_link),
+    }  # fmt: skip
+    for name, part in parts.items():
+        monkeypatch.setattr(_host, name, part)
+    monkeypatch.setattr(_host.Command, "run", lambda command, argv, unit: fake.run(command, argv, unit))
+    if not ROOT:  # only root gives files away
+        monkeypatch.setattr(os, "chown", lambda *_, **__: None)
+        monkeypatch.setattr(os, "fchown", lambda *_, **__: None)
+    return fake
+
+
+def watched(fake: FakeHost, replace_link: Callable[[Path, str], None]) -> Callable[[Path, str], None]:
+    """Return REPLACE_LINK with an event before and after it."""
+
+    def replace(link: Path, target: str) -> None:
+        fake.event(f"before switch to {Path(target).name}")
+        replace_link(link, target)
+        fake.event(f"switched to {Path(target).name}")
+
+    return replace

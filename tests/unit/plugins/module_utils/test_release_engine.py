@@ -1,0 +1,398 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Whole deploys that go well: what is on the host afterwards, in which order it got there, and what is left alone."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.slipway.flask.plugins.module_utils import _release_engine
+from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
+from fake_host import ROOT, SECRET, UID, FakeHost
+
+needs_root = pytest.mark.skipif(not ROOT, reason="only root gives files away")
+UPGRADE = {"command": "flask db upgrade", "once": False}
+SEED = {"command": "flask seed 'a b'", "once": True}
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def commands(host: FakeHost) -> list[str]:
+    return [event.removeprefix("run ") for event in host.events if event.startswith("run ")]
+
+
+# ---- a deploy ----------------------------------------------------------------------------------------------------
+
+
+def test_a_first_deploy_serves(host: FakeHost) -> None:
+    outcome = host.deploy()
+    release = host.current
+    assert release.startswith("0001-")
+    assert (outcome.changed, outcome.previous, host.running) == (True, "", {release})
+    assert os.readlink(host.paths.current) == f"releases/{release}"
+    assert (host.paths.current / "src/app.py").read_text() == "app = 1\n"
+    assert os.readlink(host.paths.current / "run") == f"/run/shop/{release}"
+    assert os.readlink(host.paths.current / "venv") == "../../venvs/env1"
+    assert os.readlink(host.wants / f"shop@{release}.service") == str(host.units / "shop@.service")
+
+
+def test_a_deploy_is_written_down_in_its_release_and_in_the_history(host: FakeHost) -> None:
+    host.probes = [{"heads": ["b2"], "current": ["b2"]}]
+    host.deploy(dirty=True)
+    record = host.record()
+    assert host.history == [record]
+    assert record["outcome"] == "deployed"
+    assert (record["app"], record["by"], record["dirty"], record["environment"]) == ("shop", "ann@box", True, "env1")
+    assert (record["heads_before"], record["heads_after"]) == (["b2"], ["b2"])
+    assert record["started"] <= record["ended"]
+    stages = ["fetch", "build", "check", "migrate", "start", "gate", "switch", "verify", "drain", "prune"]
+    assert list(record["seconds"]) == stages
+    assert SECRET not in str(record)
+
+
+def test_nobody_reaches_a_release_before_its_gate_and_the_old_one_stops_last(host: FakeHost) -> None:
+    host.deploy(release_commands=[UPGRADE])
+    old = host.current
+    host.change()
+    host.events.clear()
+    host.deploy(release_commands=[UPGRADE])
+    new = host.current
+    assert host.events == [
+        f"build {host.paths.release(new)}/src",
+        "probe",
+        "run flask db upgrade",
+        f"start {new}",
+        f"ask socket /healthz shop.example.com while {old} serves",
+        f"ask socket /healthz shop.example.com while {old} serves",
+        f"before switch to {new}",
+        f"switched to {new}",
+        f"ask site /healthz shop.example.com while {new} serves",
+        f"backlog /run/shop/{old}/gunicorn.sock",
+        f"stop {old}",
+    ]
+    assert host.running == {new}
+    assert os.listdir(host.wants) == [f"shop@{new}.service"]
+
+
+def test_the_source_travels_only_when_the_host_lacks_it(host: FakeHost) -> None:
+    host.deploy()
+    host.deploy(wsgi="app:other")
+    assert (host.sent, len(host.paths.release_ids())) == (1, 2)
+    host.change()
+    host.deploy()
+    assert host.sent == 2
+
+
+def test_what_serves_already_is_left_alone(host: FakeHost) -> None:
+    host.deploy()
+    before, host.events = host.tree(), []
+    outcome = host.deploy()
+    assert (outcome.changed, outcome.record.id if outcome.record else "") == (False, host.current)
+    assert (host.tree(), host.events) == (before, [])
+
+
+def test_what_should_serve_but_has_died_is_deployed_anew(host: FakeHost) -> None:
+    host.deploy()
+    host.running.clear()
+    assert host.deploy().changed
+    assert host.running == {host.current}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda host: host.change() or {},
+        lambda host: host.configure(f'SECRET_KEY="{SECRET}"\nMAIL="on"\n') or {},
+        lambda host: (host.paths.settings / "gunicorn.conf.py").write_text("workers = 3\n") and {},
+        lambda host: (host.units / "shop@.service").write_text("[Service]\nX=1\n") and {},
+        lambda host: {"wsgi": "app:create_app()"},
+        lambda host: {"python": "python3.12"},
+        lambda host: {"extra_packages": ["redis"]},
+        lambda host: {"files": {"local.cfg": "A = 1"}},
+        lambda host: {"shared_folders": ["uploads"]},
+        lambda host: {"build_commands": [UPGRADE]},
+        lambda host: {"release_commands": [UPGRADE]},
+    ],
+    ids=["code", "environment", "gunicorn", "unit", "wsgi", "python", "packages", "files", "shared", "build", "release"],
+)
+def test_whatever_decides_how_the_app_behaves_makes_a_new_release(
+    host: FakeHost, change: Callable[[FakeHost], dict[str, Any]]
+) -> None:
+    host.deploy()
+    changes = change(host)
+    assert host.deploy(check=True, **changes).changed
+    assert host.deploy(**changes).changed
+    assert host.current.startswith("0002-")
+
+
+@pytest.mark.parametrize("change", [{"keep_releases": 2}, {"drain_seconds": 1}, {"by": "bob@box"}, {"dirty": True}])
+def test_what_only_the_deploy_cares_for_makes_none(host: FakeHost, change: dict[str, Any]) -> None:
+    host.deploy()
+    assert not host.deploy(**change).changed
+
+
+# ---- what a release is made of -----------------------------------------------------------------------------------
+
+
+def test_each_release_keeps_settings_of_its_own(host: FakeHost) -> None:
+    host.configure(f'SECRET_KEY="{SECRET}"\nSETTINGS="{{release_folder}}/src/local.cfg"\n')
+    host.deploy()
+    first = host.current
+    host.configure(f'SECRET_KEY="{SECRET}-new"\n')
+    host.deploy()
+    place = host.paths.settings_of(first)
+    folder = host.paths.release(first)
+    assert (place / "environment").read_text() == f'SECRET_KEY="{SECRET}"\nSETTINGS="{folder}/src/local.cfg"\n'
+    assert (host.paths.settings_of(host.current) / "environment").read_text() == f'SECRET_KEY="{SECRET}-new"\n'
+    assert (mode(place / "environment"), mode(place / "gunicorn.conf.py")) == (0o600, 0o640)
+
+
+def test_files_are_written_for_the_app_alone(host: FakeHost) -> None:
+    host.deploy(files={"instance/local.cfg": "PASSWORD = 'x'\nROOT = '{release_folder}'\n"})
+    path = host.paths.current / "src/instance/local.cfg"
+    assert path.read_text() == f"PASSWORD = 'x'\nROOT = '{host.paths.release(host.current)}'\n"
+    assert mode(path) == 0o400
+
+
+def test_a_file_can_not_be_led_out_of_the_app_by_a_link_in_its_source(host: FakeHost) -> None:
+    (host.source / "out").symlink_to(host.folder)
+    with pytest.raises(ReleaseError, match="'x' in 'files' would land outside"):
+        host.deploy(files={"out/x": "owned"})
+    assert not (host.folder / "x").exists()
+
+
+def test_a_shared_folder_begins_as_the_sources_and_outlives_the_release(host: FakeHost) -> None:
+    (host.source / "uploads/deep").mkdir(parents=True)
+    (host.source / "uploads/deep/a.txt").write_text("from the source")
+    host.deploy(shared_folders=["uploads", "instance/data"])
+    shared = host.paths.shared / "uploads"
+    assert os.readlink(host.paths.current / "src/uploads") == str(shared)
+    assert (shared / "deep/a.txt").read_text() == "from the source"
+    assert (host.paths.current / "src/instance/data").is_dir()
+    (shared / "deep/a.txt").write_text("a visitor's")
+    host.change()
+    host.deploy(shared_folders=["uploads", "instance/data"])
+    assert (host.paths.current / "src/uploads/deep/a.txt").read_text() == "a visitor's"
+
+
+@needs_root
+def test_the_app_owns_what_it_may_write_and_nothing_of_its_code(host: FakeHost) -> None:
+    (host.source / "pkg").mkdir()
+    (host.source / "pkg/a.py").write_text("x")
+    (host.source / "uploads").mkdir()
+    (host.source / "uploads/a.txt").write_text("x")
+    files = {"local.cfg": "x"}
+    data = host.folder / "var/data"
+    host.deploy(shared_folders=["uploads"], files=files, writable_paths=[str(data)], build_commands=[UPGRADE])
+    src = host.paths.current / "src"
+    owners = {name: (src / name).stat().st_uid for name in (".", "app.py", "pkg", "pkg/a.py", "local.cfg", "uploads/.")}
+    assert owners == {".": 0, "app.py": 0, "pkg": 0, "pkg/a.py": 0, "local.cfg": UID, "uploads/.": UID}
+    assert {(src / name).stat().st_gid for name in owners} == {UID}
+    assert (host.paths.shared / "uploads/a.txt").stat().st_uid == UID
+    assert data.stat().st_uid == UID
+    assert host.paths.root.stat().st_uid == 0
+    assert (host.paths.settings_of(host.current) / "environment").stat().st_gid == 0
+
+
+def test_nobody_else_can_look_into_the_app_and_its_group_can_not_write(host: FakeHost) -> None:
+    (host.source / "pkg").mkdir()
+    (host.source / "pkg/run.sh").write_text("x")
+    (host.source / "pkg/run.sh").chmod(0o777)
+    host.deploy(shared_folders=["uploads"])
+    folders = [host.paths.root, host.paths.releases, host.paths.shared / "uploads", host.paths.current / "src/pkg"]
+    assert [mode(path) for path in folders] == [0o750] * 4
+    assert (mode(host.paths.sources), mode(host.paths.current / "src/pkg/run.sh")) == (0o700, 0o750)
+    releases = [path for path in host.paths.releases.rglob("*") if not path.is_symlink()]
+    assert [path for path in releases if mode(path) & 0o022] == []
+
+
+# ---- commands ----------------------------------------------------------------------------------------------------
+
+
+def test_build_commands_run_in_the_new_release_that_they_may_write(host: FakeHost) -> None:
+    owners = []
+    run = host.run
+    host.run = lambda *call: owners.append((host.paths.release(host.paths.release_ids()[-1]) / "src").stat().st_uid) or run(*call)  # type: ignore[assignment, func-returns-value, misc]  # noqa: E501
+    host.deploy(build_commands=[{"command": "npm ci", "once": False}, {"command": "npm run 'build all'", "once": False}])
+    assert commands(host) == ["npm ci", "npm run build all"]
+    src = str(host.paths.release(host.current) / "src")
+    assert host.last_command.writable[-1] == src
+    assert owners[:2] == [UID, UID]
+    assert host.events.index("run npm ci") < host.events.index("probe")
+
+
+def test_commands_run_as_the_app_with_its_settings_and_environment(host: FakeHost) -> None:
+    host.deploy(release_commands=[UPGRADE], writable_paths=[str(host.folder / "data")])
+    command, here = host.last_command, host.paths.release(host.current)
+    assert (command.user, command.folder, command.seconds) == ("shop", here / "src", 60)
+    assert command.environment_file == host.paths.settings_of(host.current) / "environment"
+    assert command.environment["PATH"].startswith(f"{here}/venv/bin:")
+    assert (command.environment["FLASK_APP"], command.environment["RELEASE_ID"]) == ("app:app", host.current)
+    assert list(command.writable) == [str(host.paths.shared), str(host.folder / "data")]
+    assert SECRET not in str(command)
+
+
+def test_a_command_that_runs_once_never_runs_again(host: FakeHost) -> None:
+    for number in range(3):
+        host.change(f"app = {number}\n")
+        host.deploy(release_commands=[SEED, UPGRADE])
+    assert commands(host) == ["flask seed a b", *["flask db upgrade"] * 3]
+
+
+def test_a_command_that_runs_once_is_not_repeated_because_a_later_stage_failed(host: FakeHost) -> None:
+    host.health = [503, 200]
+    host.fails["start"] = ReleaseError("no")
+    with pytest.raises(ReleaseError):
+        host.deploy(release_commands=[SEED])
+    host.deploy(release_commands=[SEED])
+    assert commands(host) == ["flask seed a b"]
+
+
+def test_a_command_that_failed_did_not_run_once(host: FakeHost) -> None:
+    host.commands["flask seed a b"] = (1, "no database")
+    with pytest.raises(ReleaseError, match="no database"):
+        host.deploy(release_commands=[SEED])
+    host.commands.clear()
+    host.deploy(release_commands=[SEED])
+    assert commands(host) == ["flask seed a b"] * 2
+
+
+@pytest.mark.parametrize(
+    ("heads", "current", "line", "runs"),
+    [
+        (["b"], ["b"], "flask db upgrade", False),
+        (["b"], ["a"], "flask db upgrade", True),
+        (["b"], None, "flask db upgrade", True),
+        (None, None, "flask db upgrade", True),
+        ([], [], "flask db upgrade", True),
+        (["b"], ["b"], "flask db upgrade --sql", True),
+        (["b"], ["b"], "flask seed", True),
+    ],
+)
+def test_migrations_are_skipped_only_where_the_database_is_known_to_be_at_head(
+    host: FakeHost, heads: list[str] | None, current: list[str] | None, line: str, runs: bool
+) -> None:
+    host.probes = [{"heads": heads, "current": current}, {"heads": heads, "current": heads}]
+    host.deploy(release_commands=[{"command": line, "once": False}])
+    assert commands(host) == ([line] if runs else [])
+    assert (host.record()["heads_before"], host.record()["heads_after"]) == (current, heads)
+
+
+# ---- gate, drain, prune ------------------------------------------------------------------------------------------
+
+
+def test_a_release_is_ready_after_two_good_answers_in_a_row(host: FakeHost) -> None:
+    host.health = [ConnectionRefusedError("refused"), 503, 200, 503, 200, 200, 500]
+    host.deploy()
+    assert sum(event.startswith("ask socket") for event in host.events) == 6
+
+
+def test_the_status_that_means_ready_is_the_apps_own(host: FakeHost) -> None:
+    host.health, host.site = [204], [204]
+    host.deploy(health={**host.settings["health"], "status": 204})
+    assert host.current
+
+
+def test_a_site_without_a_domain_is_not_asked(host: FakeHost) -> None:
+    host.site = [500]
+    host.deploy(verify={"domain": "", "address": "127.0.0.1", "port": 443})
+    assert host.current
+
+
+def test_the_old_release_stops_when_nobody_waits_for_it_any_more(host: FakeHost) -> None:
+    host.deploy()
+    old = host.current
+    host.change()
+    host.waiting = [3, 1, 0]
+    host.deploy()
+    assert sum(event.startswith("backlog") for event in host.events) == 3
+    assert host.events[-1] == f"stop {old}"
+
+
+def test_the_old_release_is_not_waited_for_beyond_the_time_given(host: FakeHost) -> None:
+    host.deploy()
+    old = host.current
+    host.change()
+    host.waiting = [7]
+    host.deploy(drain_seconds=0)
+    assert host.events[-1] == f"stop {old}"
+
+
+def test_releases_beyond_those_kept_go_with_their_settings_environments_and_archives(host: FakeHost) -> None:
+    for number, environment in enumerate(["old", "old", "used", "used", "new"]):
+        host.environment = environment
+        host.change(f"app = {number}\n")
+        host.deploy()
+    kept = [name for name in host.paths.release_ids()]
+    assert [name[:4] for name in kept] == ["0003", "0004", "0005"]
+    assert sorted(os.listdir(host.paths.settings / "releases")) == kept
+    assert sorted(path.name for path in host.paths.environments.iterdir()) == ["new", "used"]
+    assert len(list(host.paths.sources.iterdir())) == 3
+    assert [entry["id"][:4] for entry in host.history] == ["0001", "0002", "0003", "0004", "0005"]
+
+
+# ---- git ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_release_from_git_is_a_commit_and_travels_without_an_archive(host: FakeHost) -> None:
+    identity = ["-c", "user.name=Ann", "-c", "user.email=ann@example.com"]
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    for arguments in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message=x"]):
+        subprocess.run(["git", *identity, *arguments], cwd=host.source, check=True, env=plain)
+    outcome = host.deploy(git=str(host.source))
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=host.source, capture_output=True, text=True, env=plain)
+    assert host.current == f"0001-{head.stdout[:7]}"
+    assert (host.sent, outcome.record.source if outcome.record else "") == (0, str(host.source))
+    assert (host.paths.current / "src/app.py").read_text() == "app = 1\n"
+    assert not host.deploy(git=str(host.source)).changed
+
+
+def test_a_token_in_the_repositorys_url_is_not_written_down(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Git:
+        def __init__(self, *_: object) -> None: ...
+
+        def commit(self, _: str) -> str:
+            return "a" * 40
+
+        def export(self, *_: object) -> None: ...
+
+    monkeypatch.setattr(_release_engine, "Git", Git)
+    host.deploy(git="https://ann:t0ken@example.com/shop.git")
+    assert host.record()["source"] == "https://********@example.com/shop.git"
+    assert "t0ken" not in host.paths.history.read_text()
+
+
+# ---- check mode --------------------------------------------------------------------------------------------------
+
+
+def test_check_mode_tells_what_would_happen_and_changes_nothing(host: FakeHost) -> None:
+    bare = host.tree()
+    assert host.deploy(check=True).changed
+    assert host.tree() == bare
+    host.deploy()
+    before, host.events = host.tree(), []
+    same = host.deploy(check=True)
+    assert (same.changed, same.record.id if same.record else "") == (False, host.current)
+    host.change()
+    assert host.deploy(check=True).changed
+    assert (host.tree(), host.events, host.sent) == (before, [], 1)
+
+
+def test_check_mode_bears_a_host_that_was_only_pretended_to_be_set_up(host: FakeHost) -> None:
+    for path in (host.units / "shop@.service", host.paths.settings / "environment"):
+        path.unlink()
+    assert host.deploy(check=True).changed
+    assert host.deploy(check=True, git="https://example.com/a.git").changed
+
+
+def test_check_mode_of_a_git_source_does_not_fetch(host: FakeHost) -> None:
+    host.deploy()
+    assert not host.deploy(check=True, git="https://example.com/a.git").changed

@@ -1,0 +1,134 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Deploys that are killed: the host serves all the same, and the next run finishes or discards what it finds."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from ansible_collections.slipway.flask.plugins.module_utils import _release_engine
+from fake_host import FakeHost, Killed
+
+UPGRADE = [{"command": "flask db upgrade", "once": False}]
+BEFORE = ["build", "probe", "run flask db upgrade", "start 0002", "ask socket", "before switch"]
+AFTER = ["switched", "ask site", "backlog", "stop 0001"]
+
+
+def killed(host: FakeHost, event: str) -> str:
+    """Deploy once well; kill a second deploy at EVENT; return the id that served before it."""
+    host.deploy(release_commands=UPGRADE)
+    old = host.current
+    host.change()
+    host.fails[event] = Killed()
+    with pytest.raises(Killed):
+        host.deploy(release_commands=UPGRADE)
+    assert host.current in host.running, "what the link names runs"
+    assert f"shop@{host.current}.service" in os.listdir(host.wants), "and starts at boot"
+    return old
+
+
+def settled(host: FakeHost) -> None:
+    """Assert that nothing but what serves runs or starts, and that every release has one line and one record."""
+    assert host.running == {host.current}
+    assert os.listdir(host.wants) == [f"shop@{host.current}.service"]
+    assert [record.outcome for name in host.paths.release_ids() if (record := host.paths.record(name))] == [
+        "deployed"
+    ] * len(host.paths.release_ids())
+    assert sorted(os.listdir(host.paths.settings / "releases")) == host.paths.release_ids()
+    ids = [line["id"] for line in host.history]
+    assert sorted(set(ids)) == ids == host.paths.release_ids()
+
+
+@pytest.mark.parametrize("event", BEFORE)
+def test_a_run_killed_before_the_switch_is_discarded_and_deployed_anew(host: FakeHost, event: str) -> None:
+    old = killed(host, event)
+    assert host.current == old
+    outcome = host.deploy(release_commands=UPGRADE)
+    assert (outcome.changed, outcome.notes) == (True, [])
+    assert (host.paths.current / "src/app.py").read_text() == "app = 2\n"
+    settled(host)
+
+
+@pytest.mark.parametrize("event", AFTER)
+def test_a_run_killed_after_the_switch_is_finished_and_told(host: FakeHost, event: str) -> None:
+    old = killed(host, event)
+    new = host.current
+    assert new != old
+    host.change("app = 3\n")
+    outcome = host.deploy(release_commands=UPGRADE)
+    assert outcome.notes == [f"release {new} was switched to by a run that did not end; it is recorded now"]
+    assert [line["id"][:4] for line in host.history] == ["0001", "0002", "0003"]
+    settled(host)
+
+
+@pytest.mark.parametrize("event", AFTER)
+def test_a_run_killed_after_the_switch_needs_no_second_deploy_of_the_same(host: FakeHost, event: str) -> None:
+    killed(host, event)
+    new = host.current
+    outcome = host.deploy(release_commands=UPGRADE)
+    assert (outcome.changed, outcome.record.outcome if outcome.record else "") == (False, "deployed")
+    assert outcome.notes == [f"release {new} was switched to by a run that did not end; it is recorded now"]
+    assert host.current == new
+    settled(host)
+
+
+def test_a_run_killed_between_stopping_and_disabling_leaves_no_release_to_start_at_boot(
+    host: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.deploy()
+    old = host.current
+    host.change()
+    set_enabled = _release_engine._host.set_enabled
+    with monkeypatch.context() as patch:
+
+        def kill(app: str, release: str, enabled: bool) -> None:
+            if (release, enabled) == (old, False):
+                raise Killed
+            set_enabled(app, release, enabled)
+
+        patch.setattr(_release_engine._host, "set_enabled", kill)
+        with pytest.raises(Killed):
+            host.deploy()
+    host.deploy()
+    settled(host)
+
+
+def test_a_run_killed_while_it_prunes_leaves_no_half_release(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        host.change(f"app = {number}\n")
+        host.deploy()
+    rmtree = _release_engine.shutil.rmtree
+
+    def kill(path: Path, ignore_errors: bool = False) -> None:
+        if path.parent == host.paths.releases:
+            raise Killed
+        rmtree(path, ignore_errors)
+
+    host.change("app = 4\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(_release_engine.shutil, "rmtree", kill)
+        with pytest.raises(Killed):
+            host.deploy()
+    assert host.paths.record(host.paths.release_ids()[0]) is None
+    host.deploy()
+    assert [name[:4] for name in host.paths.release_ids()] == ["0002", "0003", "0004"]
+    assert all(host.paths.record(name) for name in host.paths.release_ids())
+
+
+def test_a_first_deploy_that_was_killed_is_deployed_anew(host: FakeHost) -> None:
+    host.fails["ask socket"] = Killed()
+    with pytest.raises(Killed):
+        host.deploy()
+    assert host.current == ""
+    host.deploy()
+    settled(host)
+
+
+def test_releases_of_another_app_are_left_alone(host: FakeHost) -> None:
+    host.deploy()
+    (host.wants / "blog@0001-a.service").symlink_to("x")
+    host.change()
+    host.deploy()
+    assert "blog@0001-a.service" in os.listdir(host.wants)
