@@ -124,7 +124,8 @@ slipway_hosts() { # "$@" of the command, which starts again from its top
   [ "$EUID" != 0 ] || exec bin/lib/cgroup2 "$slipway_command" "$@"
   command -v sudo >/dev/null || slipway_die "podman's systemd hosts need root: run this as root (there is no sudo here)."
   slipway_say "podman's systemd hosts need root: going on through sudo"
-  exec sudo -E bin/lib/cgroup2 "$slipway_command" "$@"
+  # -H: what ansible keeps in the home folder would become unreadable for the user.
+  exec sudo -E -H bin/lib/cgroup2 "$slipway_command" "$@"
 }
 
 slipway_exec() { # COMMAND [ARG ...]

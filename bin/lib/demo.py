@@ -109,7 +109,10 @@ def write_project(folder: Path, host: dict[str, Any]) -> None:
 
 def login(host: dict[str, Any]) -> list[str]:
     """Return the command that opens a shell on the host."""
-    return ["ssh", "-i", host["key"], "-o", f"UserKnownHostsFile={host['known_hosts']}", f"root@{host['address']}"]
+    known_hosts = (
+        host["known_hosts"] if " " not in host["known_hosts"] else f'"{host["known_hosts"]}"'
+    )  # a list of files
+    return ["ssh", "-i", host["key"], "-o", f"UserKnownHostsFile={known_hosts}", f"root@{host['address']}"]
 
 
 def read_release(host: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ansible.template import trust_as_template
 from ansible_collections.slipway.flask.plugins.module_utils._files import pack
 
 KEYS = {"dest", "state", "src", "content", "vars", "to", "mode", "owner", "group"}
+STATES = ("file", "directory", "link", "absent")
 ARGUMENTS = {"files", "mode", "owner", "group", "validate", "prune"}
 MANAGED = "Written by Ansible (slipway.flask): the next run overwrites what is changed here."
 
@@ -26,7 +27,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         arguments = self._task.args
-        entries = [self._entry(entry, task_vars) for entry in arguments.get("files") or []]
+        entries = [self._entry(*numbered, task_vars) for numbered in enumerate(arguments.get("files") or [], 1)]
         module_arguments = {
             "payload": pack(entries),
             "validate": arguments.get("validate") or [],
@@ -36,10 +37,10 @@ class ActionModule(ActionBase):
         result.pop("invocation", None)
         return result
 
-    def _entry(self, entry: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Return ENTRY as the module wants it: defaults filled in, template rendered, plain values only."""
+    def _entry(self, number: int, entry: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Return ENTRY, the NUMBERth, as the module wants it: defaults filled in, template rendered, plain values only."""
         if not isinstance(entry, dict) or "dest" not in entry:
-            raise AnsibleActionFail(f"files: every entry is a mapping with 'dest', this is {type(entry).__name__}")
+            raise AnsibleActionFail(f"files: every entry must be a mapping with 'dest', entry {number} is not")
         dest = str(entry["dest"])
         if unknown := set(entry) - KEYS:
             raise AnsibleActionFail(f"files: {dest}: unknown key {sorted(unknown)[0]}")
@@ -48,9 +49,14 @@ class ActionModule(ActionBase):
         if not dest.startswith("/"):
             raise AnsibleActionFail(f"files: '{dest}' must be an absolute path")
         mode = entry.get("mode") or (self._task.args.get("mode") if state == "file" else None) or ""
-        if mode and not re.fullmatch(r"[0-7]{3,4}", str(mode)):
+        # YAML reads an unquoted 0644 as the number 420, whose digits would make another mode.
+        if mode and not (isinstance(mode, str) and re.fullmatch(r"[0-7]{3,4}", mode)):
             raise AnsibleActionFail(f"files: {dest}: mode '{mode}' must be octal text such as \"0644\"")
         ready["mode"] = str(mode)
+        if state not in STATES:
+            raise AnsibleActionFail(f"files: {dest}: state '{state}' must be one of {', '.join(STATES)}")
+        if state == "link" and not ready["to"]:
+            raise AnsibleActionFail(f"files: {dest}: a link needs 'to'")
         for who in ("owner", "group"):
             ready[who] = str(entry.get(who) or self._task.args.get(who) or "root")
         if state == "file":

@@ -27,7 +27,9 @@ options:
 EXAMPLES = r"""
 - name: Refuse URLs that can't be read
   ansible.builtin.assert:
-    that: ([{'name': 'shop', 'url': 'postgresql:///shop'}] | slipway.flask.postgres_client_problems) == []
+    that:
+      - >-
+        ([{'name': 'shop', 'url': 'postgresql:///shop'}] | slipway.flask.postgres_client_problems) == []
 """
 
 RETURN = r"""

@@ -27,7 +27,9 @@ options:
 EXAMPLES = r"""
 - name: Refuse databases that PostgreSQL would not take
   ansible.builtin.assert:
-    that: ({'databases': [{'name': 'shop'}]} | slipway.flask.postgres_server_problems) == []
+    that:
+      - >-
+        ({'databases': [{'name': 'shop'}]} | slipway.flask.postgres_server_problems) == []
 """
 
 RETURN = r"""

@@ -35,7 +35,8 @@ options:
 EXAMPLES = r"""
 - name: Show the URL for SQLAlchemy with psycopg
   ansible.builtin.debug:
-    msg: "{{ 'postgres://db.example/shop' | slipway.flask.postgres_url('postgresql+psycopg', {'sslmode': 'verify-full'}) }}"
+    msg: >-
+      {{ 'postgres://db.example/shop' | slipway.flask.postgres_url('postgresql+psycopg', {'sslmode': 'verify-full'}) }}
 """
 
 RETURN = r"""

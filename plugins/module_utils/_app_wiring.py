@@ -92,7 +92,9 @@ def site(app: Mapping[str, Any]) -> dict[str, Any]:
         "name": app["name"],
         "domains": list(app["domains"]),
         "upstream": f"unix:{current}/run/gunicorn.sock",
-        "static": [{"url": url, "folder": f"{current}/src/{folder.strip('/')}/"} for url, folder in app["static"].items()],
+        "static": [
+            {"url": url, "folder": f"{current}/src/{folder.strip('/')}/"} for url, folder in app["static"].items()
+        ],
         "body_size_mb": app["body_size_mb"],
         "timeout_seconds": app["timeout_seconds"],
         "certificate": app["certificate"],

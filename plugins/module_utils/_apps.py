@@ -188,14 +188,16 @@ def out_of_range(name: str, value: Any) -> bool:
 def type_name(kind: type) -> str:
     """Return the word a user knows for a type."""
     names = {
-        str: "text",
+        bool: "true or false",
         int: "a whole number",
+        float: "a number with a point",
+        str: "text",
         list: "a list",
         dict: "a mapping",
-        bool: "true or false",
         type(None): "nothing",
     }
-    return names.get(kind, kind.__name__.lower())
+    # Ansible's own values are subclasses of these.
+    return next((name for known, name in names.items() if issubclass(kind, known)), kind.__name__)
 
 
 def name_problems(app: Mapping[str, Any]) -> list[str]:

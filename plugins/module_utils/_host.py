@@ -57,10 +57,10 @@ def start(unit: str) -> None:
         raise HostError(f"{unit} did not start. The end of its journal:\n{said}")
 
 
-def stop(unit: str) -> None:
-    """Stop UNIT, wait until its last process has ended, and forget a failure of it."""
-    systemctl("stop", unit)
-    systemctl("reset-failed", unit)
+def stop(*units: str) -> None:
+    """Stop UNITS, wait until their last process has ended, and forget a failure of them."""
+    systemctl("stop", *units)
+    systemctl("reset-failed", *units)
 
 
 def instances(app: str) -> list[str]:
@@ -117,7 +117,7 @@ class Command:
         options = [f"--property={name}={value}" for name, value in properties.items()]
         options += [f"--property=ReadWritePaths={path}" for path in self.writable]
         options += [f"--setenv={name}={value}" for name, value in self.environment.items()]
-        systemctl("reset-failed", f"{unit}.service")
+        systemctl("reset-failed", unit)
         return subprocess.run(
             ["systemd-run", "--quiet", "--pipe", "--wait", "--service-type=exec", f"--unit={unit}", *options, *argv],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,

@@ -43,6 +43,9 @@ from ansible_collections.slipway.flask.plugins.module_utils._source import witho
 
 UPGRADE = ["flask", "db", "upgrade"]
 POLL_SECONDS = 0.1
+PURPOSES = ("build", "check", "release")
+"""What an app's own commands are run for; a unit of its own each."""
+
 READY_IN_A_ROW = 2
 """Good answers in a row that make a release ready: the first one may be a worker's only one."""
 
@@ -91,7 +94,8 @@ class Engine:
             known = self.paths.release_ids() + [entry["id"] for entry in history(self.paths.history)]
             self.record = Record(
                 next_id(known, revision), self.app, revision, wanted, bool(self.settings["dirty"]),
-                without_credentials(self.settings["git"]) or "folder", key, by=self.settings["by"], started=now(), previous=previous,
+                without_credentials(self.settings["git"]) or "folder", key, by=self.settings["by"], started=now(),
+                previous=previous,
             )  # fmt: skip
             self._run_stages(previous)
             return Outcome(True, self.record, notes=self.notes, previous=previous)
@@ -372,7 +376,10 @@ class Engine:
             writable=[str(self.paths.shared), *self.settings["writable_paths"], *writable],
             seconds=self.settings["command_seconds"],
         )
-        return command.run(["/usr/bin/env", *argv], f"{self.app}-{purpose}-{self.record.id}")
+        return command.run(["/usr/bin/env", *argv], self._command_unit(purpose, self.record.id))
+
+    def _command_unit(self, purpose: str, release: str) -> str:
+        return f"{self.app}-{purpose}-{release}.service"
 
     def _probe(self) -> None:
         python = str(self._here / "venv/bin/python")
@@ -425,7 +432,9 @@ class Engine:
         except FileNotFoundError:
             return {}
         except ValueError as error:
-            raise ReleaseError(f"{path}, which tells the commands that have run once, can't be read: {error}") from error
+            raise ReleaseError(
+                f"{path}, which tells the commands that have run once, can't be read: {error}"
+            ) from error
         return found
 
     @staticmethod
@@ -507,18 +516,18 @@ class Engine:
         for release in to_prune(self.paths.release_ids(), current, self.settings["keep_releases"]):
             self._remove(release)
         kept = [record for release in self.paths.release_ids() if (record := self.paths.record(release))]
-        used = {record.environment for record in kept} | {self.record.environment}
+        used = {record.environment for record in kept}
         for folder in self.paths.environments.iterdir():
             if folder.is_dir() and not folder.name.startswith(".") and folder.name not in used:
                 shutil.rmtree(folder)
-        archives = {f"{record.source_key}.tar.gz" for record in kept} | {f"{self.record.source_key}.tar.gz"}
+        archives = {f"{record.source_key}.tar.gz" for record in kept}
         for archive in self.paths.sources.iterdir():
             if archive.name not in archives:
                 archive.unlink()
 
     def _remove(self, release: str) -> None:
-        """Remove a release that does not serve: its instance, folder and settings."""
-        _host.stop(self.paths.unit(release))
+        """Remove a release that does not serve: its instance, commands of it that still run, folder and settings."""
+        _host.stop(self.paths.unit(release), *(self._command_unit(purpose, release) for purpose in PURPOSES))
         _host.set_enabled(self.app, release, False)
         shutil.rmtree(self.paths.settings_of(release), ignore_errors=True)
         # The record goes first: a folder without one is discarded by the next run.

@@ -118,7 +118,9 @@ def names(folder: Path) -> Iterator[str]:
     tracked = git(folder, "ls-files", "--cached", "--recurse-submodules", "-z")
     others = git(folder, "ls-files", "--others", "--exclude-standard", "-z")
     if tracked or others:
-        new = {name for name in (others or "").split("\0") if not LEFT_OUT & set(name.split("/")) and name[-4:] != ".pyc"}
+        new = {
+            name for name in (others or "").split("\0") if not LEFT_OUT & set(name.split("/")) and name[-4:] != ".pyc"
+        }
         every = {*(tracked or "").split("\0"), *new}
         yield from sorted(name for name in every if name and os.path.lexists(folder / name))
         return

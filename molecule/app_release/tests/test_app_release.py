@@ -62,7 +62,9 @@ def test_both_releases_are_kept_and_share_one_environment(host):
 
 def test_history_tells_both_deploys_with_their_commits(host):
     rows = [json.loads(row) for row in host.file("/srv/clock/history.jsonl").content_string.splitlines()]
-    commits = [host.check_output("git -C /srv/git/clock.git -c safe.directory=* rev-parse %s", tag) for tag in ("v1", "v2")]
+    commits = [
+        host.check_output("git -C /srv/git/clock.git -c safe.directory=* rev-parse %s", tag) for tag in ("v1", "v2")
+    ]
     assert [row["revision"] for row in rows] == commits
     assert [row["outcome"] for row in rows] == ["deployed", "deployed"]
     assert rows[1]["previous"] == rows[0]["id"]

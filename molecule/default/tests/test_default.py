@@ -133,7 +133,11 @@ def test_service_user_cannot_read_its_environment_file_or_write_its_code(host, a
 @pytest.mark.parametrize(("app", "other"), PAIRS)
 def test_one_app_reaches_nothing_of_the_other(host, app, other):
     release = current(host, other)
-    for path in (f"/srv/{other}/current/src/wsgi.py", f"/etc/{other}/environment", f"/etc/{other}/releases/{release}/."):
+    for path in (
+        f"/srv/{other}/current/src/wsgi.py",
+        f"/etc/{other}/environment",
+        f"/etc/{other}/releases/{release}/.",
+    ):
         assert as_user(host, app, f"cat {path}").rc != 0, path
     assert as_user(host, app, f"ls /srv/{other}/ /etc/{other}/releases/").stdout == ""
     assert as_user(host, app, f"psql -qtA {other} -c 'select 1'").rc != 0
@@ -173,7 +177,9 @@ def test_release_is_recorded(host, app):
 def test_killed_master_is_back_within_seconds_and_the_other_app_never_notices(host, browser):
     pid, other = main_pid(host, "harbour"), main_pid(host, "marina")
     host.check_output(f"kill -9 {pid}")
-    ask_until(browser, "https://harbour.test/readyz", lambda page: page.status == 200 and main_pid(host, "harbour") != pid)
+    ask_until(
+        browser, "https://harbour.test/readyz", lambda page: page.status == 200 and main_pid(host, "harbour") != pid
+    )
     assert main_pid(host, "marina") == other
     assert browser.get("https://marina.test/").status == 200
 

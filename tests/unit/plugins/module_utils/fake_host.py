@@ -57,6 +57,7 @@ class FakeHost:
             "by": "ann@box", "dirty": False,
         }  # fmt: skip
         self.running: set[str] = set()
+        self.jobs: set[str] = set()  # units of the app's own commands that still run
         self.events: list[str] = []
         self.sent = 0
         self.fails: dict[str, Exception | BaseException] = {}  # event -> what it raises
@@ -133,10 +134,12 @@ class FakeHost:
         self.event(f"start {self.instance(unit)}")
         self.running.add(self.instance(unit))
 
-    def stop(self, unit: str) -> None:
-        if self.instance(unit) in self.running:
-            self.event(f"stop {self.instance(unit)}")
-            self.running.discard(self.instance(unit))
+    def stop(self, *units: str) -> None:
+        self.jobs -= set(units)
+        for instance in map(self.instance, units):
+            if instance in self.running:
+                self.event(f"stop {instance}")
+                self.running.discard(instance)
 
     @staticmethod
     def instance(unit: str) -> str:
@@ -165,7 +168,13 @@ class FakeHost:
 
     def run(self, command: _host.Command, argv: list[str], unit: str) -> subprocess.CompletedProcess[str]:
         assert argv[0] == "/usr/bin/env"
-        if argv[2] == "-c":
+        self.jobs.add(unit)
+        done = self.answer(command, argv)  # when the deploy is killed in here, the command goes on
+        self.jobs.discard(unit)
+        return done
+
+    def answer(self, command: _host.Command, argv: list[str]) -> subprocess.CompletedProcess[str]:
+        if argv[2:3] == ["-c"]:
             self.event("probe")
             answer = next_of(self.probes)
             told = answer if isinstance(answer, str) else _app_probe.MARK + json.dumps(

@@ -62,7 +62,12 @@ app.extensions["migrate"] = types.SimpleNamespace(
 
 def probed(folder: Path, files: dict[str, str], entry: str = "app:app") -> tuple[Probe, str, str, int]:
     """Run the probe over FILES; return its answer, what else was printed, standard error and exit status."""
-    for name, text in {"gunicorn/__init__.py": "", "gunicorn/util.py": IMPORT_APP, "tinyflask.py": FLASK, **files}.items():
+    for name, text in {
+        "gunicorn/__init__.py": "",
+        "gunicorn/util.py": IMPORT_APP,
+        "tinyflask.py": FLASK,
+        **files,
+    }.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
     command = [sys.executable, "-S", "-E", "-B", "-c", _app_probe.SCRIPT, entry]
@@ -149,5 +154,7 @@ def test_the_database_is_at_head_only_when_that_is_known(
 
 
 def test_the_last_answer_counts() -> None:
-    rows = [f"{_app_probe.MARK}{json.dumps({'error': text, 'heads': None, 'current': None})}" for text in ("forged", "")]
+    rows = [
+        f"{_app_probe.MARK}{json.dumps({'error': text, 'heads': None, 'current': None})}" for text in ("forged", "")
+    ]
     assert _app_probe.read("\n".join([rows[0], "text", rows[1]])) == (Probe(error=""), "text")

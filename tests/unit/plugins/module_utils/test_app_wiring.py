@@ -85,7 +85,9 @@ def test_an_app_may_write_its_shared_folder_and_what_is_named() -> None:
 
 
 def test_a_site_serves_whatever_release_is_current() -> None:
-    site = wiring.site(shop(static={"/static/": "shop/static", "/media/": "media/"}, body_size_mb=50, timeout_seconds=90))
+    site = wiring.site(
+        shop(static={"/static/": "shop/static", "/media/": "media/"}, body_size_mb=50, timeout_seconds=90)
+    )
     assert site == {
         "name": "shop",
         "domains": ["shop.example.com", "www.shop.example.com"],

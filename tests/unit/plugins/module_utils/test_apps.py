@@ -94,7 +94,10 @@ TYPOS_AND_TYPES = {
     "boolean for a number": (shop(workers=True), ["'workers' must be a whole number, not true or false"]),
     "number for text": (shop(wsgi=8), ["'wsgi' must be text, not a whole number"]),
     "number for the name": (shop(name=7), ["app '7'", "'name' must be text, not a whole number"]),
-    "worker class": (shop(worker_class="gevents"), ["'worker_class' is 'gevents'", "sync, gthread, gevent", "'gevent'?"]),
+    "worker class": (
+        shop(worker_class="gevents"),
+        ["'worker_class' is 'gevents'", "sync, gthread, gevent", "'gevent'?"],
+    ),
     "database": (shop(database="remote"), ["'database' is 'remote'", "local, url, none"]),
     "certificate": (shop(certificate="acme"), ["'certificate' is 'acme'", "self_signed, provided"]),
     "too many workers": (shop(workers=1000), ["'workers' is 1000", "from 0 to 256"]),
@@ -137,7 +140,10 @@ SOURCES = {
         ["'version' in 'source' is 1.2;", "must be text: quote it"],
     ),
     "number as path": (shop(source={"path": 5}), ["'path' in 'source' is 5;", "must be text"]),
-    "list as URL": (shop(source={"git": ["https://u:p@example.com/a"]}), ["'git' in 'source' is a list; it must be text"]),
+    "list as URL": (
+        shop(source={"git": ["https://u:p@example.com/a"]}),
+        ["'git' in 'source' is a list; it must be text"],
+    ),
 }
 PATHS = {
     "absolute subfolder": (shop(subfolder="/srv"), ["'/srv' in 'subfolder'", "inside the app"]),
@@ -156,7 +162,10 @@ PATHS = {
     "writable path inside": (shop(writable_paths=["data"]), ["'data' in 'writable_paths' must be an absolute path"]),
     "writable root": (shop(writable_paths=["/"]), ["'/' in 'writable_paths'"]),
     "writable system folder": (shop(writable_paths=["/etc/"]), ["'/etc/' in 'writable_paths'"]),
-    "writable path above": (shop(writable_paths=["/srv/shop/../../etc"]), ["'/srv/shop/../../etc' in 'writable_paths'"]),
+    "writable path above": (
+        shop(writable_paths=["/srv/shop/../../etc"]),
+        ["'/srv/shop/../../etc' in 'writable_paths'"],
+    ),
     "health path": (shop(health_path="healthz"), ["'health_path' is 'healthz'", "begin with '/'"]),
     "certificate file": (
         shop(certificate="provided", certificate_key_file="k"),
@@ -189,7 +198,10 @@ SETTINGS = {
     "empty key": (shop_secrets(SECRET_KEY=""), ["SECRET_KEY in 'secrets' is a placeholder"]),
     "key of nothing": (shop_secrets(SECRET_KEY=None), ["'SECRET_KEY' in 'secrets' must be text"]),
     "short key": (shop_secrets(SECRET_KEY="x9#Kq2!mZ"), ["SECRET_KEY in 'secrets' has 9 characters", "at least 16"]),
-    "key in sight": (shop(environment={"SECRET_KEY": KEY}, secrets={}), ["SECRET_KEY stands in 'environment'", "move it"]),
+    "key in sight": (
+        shop(environment={"SECRET_KEY": KEY}, secrets={}),
+        ["SECRET_KEY stands in 'environment'", "move it"],
+    ),
     "development": (shop_environment(FLASK_ENV="development"), ["FLASK_ENV is 'development'", "remove it"]),
     "in both": (shop(environment={"MAIL": "a"}, secrets={"SECRET_KEY": KEY, "MAIL": "b"}), ["'MAIL' stands in both"]),
     "name with a hyphen": (shop(environment={"MY-VAR": "a"}), ["'MY-VAR' in 'environment' is no variable name"]),
@@ -277,7 +289,9 @@ def test_two_apps_without_a_name_are_told_that_and_no_more() -> None:
 
 
 def test_every_mistake_is_told_at_once() -> None:
-    found = _apps.problems([shop(workes=3, wsgi="shop", domains=["x"]), shop(name="blog", threads=0, domains=["b.org"])])
+    found = _apps.problems(
+        [shop(workes=3, wsgi="shop", domains=["x"]), shop(name="blog", threads=0, domains=["b.org"])]
+    )
     assert len(found) == 4
     assert [text.split(":")[0] for text in found] == ["slipway_apps, app 'shop'"] * 3 + ["slipway_apps, app 'blog'"]
 
@@ -321,7 +335,9 @@ def test_a_deploy_key_and_a_token_in_a_url_stay_out_of_messages() -> None:
 
 def test_defaults_are_filled_in_and_shortcuts_spelled_out() -> None:
     whole = _apps.normalise(
-        shop(domains=["Shop.Example.com"], release_commands=["flask db upgrade", {"command": "flask seed", "once": True}])
+        shop(
+            domains=["Shop.Example.com"], release_commands=["flask db upgrade", {"command": "flask seed", "once": True}]
+        )
     )
     assert set(whole) == set(_apps.KEYS)
     assert whole["domains"] == ["shop.example.com"]

@@ -267,9 +267,9 @@ def served(listener: socket.socket, context: ssl.SSLContext | None = None) -> It
     def work() -> None:
         connection, _ = listener.accept()
         with context.wrap_socket(connection, server_side=True) if context else connection as wrapped:
-            Answer(wrapped, ("", 0), None)  # type: ignore[arg-type]
+            Answer(wrapped, ("", 0), None)
 
-    Answer.log_message = lambda *_: None  # type: ignore[method-assign]
+    Answer.log_message = lambda *_: None
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     yield
@@ -294,7 +294,9 @@ def test_a_socket_that_nobody_listens_on_is_an_os_error(tmp_path: Path) -> None:
         _host.ask(_host.SocketConnection(str(tmp_path / "none"), 1), "/", {})
 
 
-def test_a_server_that_hangs_up_is_an_error_that_the_gate_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_hangs_up_is_an_error_that_the_gate_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("s")

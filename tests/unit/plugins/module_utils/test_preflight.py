@@ -72,7 +72,9 @@ def test_a_user_must_be_root_or_able_to_become_root(facts: dict[str, str], passw
 @pytest.mark.parametrize(("free", "needed", "fits"), [("1024", 1024, True), ("1023", 1024, False), ("", 1024, False)])
 def test_the_disk_must_have_the_space_asked_for(free: str, needed: int, fits: bool) -> None:
     found = _preflight.problems({**HOST, "disk_mb": free}, needed, False)
-    expected = f"only {free or 0} MB of disk are free, {needed} MB are needed (slipway_disk_mb); make room or use more disk"
+    expected = (
+        f"only {free or 0} MB of disk are free, {needed} MB are needed (slipway_disk_mb); make room or use more disk"
+    )
     assert found == ([] if fits else [expected])
 
 

@@ -121,7 +121,19 @@ def test_what_should_serve_but_has_died_is_deployed_anew(host: FakeHost) -> None
         lambda host: {"build_commands": [UPGRADE]},
         lambda host: {"release_commands": [UPGRADE]},
     ],
-    ids=["code", "environment", "gunicorn", "unit", "wsgi", "python", "packages", "files", "shared", "build", "release"],
+    ids=[
+        "code",
+        "environment",
+        "gunicorn",
+        "unit",
+        "wsgi",
+        "python",
+        "packages",
+        "files",
+        "shared",
+        "build",
+        "release",
+    ],
 )
 def test_whatever_decides_how_the_app_behaves_makes_a_new_release(
     host: FakeHost, change: Callable[[FakeHost], dict[str, Any]]
@@ -218,10 +230,16 @@ def test_nobody_else_can_look_into_the_app_and_its_group_can_not_write(host: Fak
 
 
 def test_build_commands_run_in_the_new_release_that_they_may_write(host: FakeHost) -> None:
-    owners = []
-    run = host.run
-    host.run = lambda *call: owners.append((host.paths.release(host.paths.release_ids()[-1]) / "src").stat().st_uid) or run(*call)  # type: ignore[assignment, func-returns-value, misc]  # noqa: E501
-    host.deploy(build_commands=[{"command": "npm ci", "once": False}, {"command": "npm run 'build all'", "once": False}])
+    owners, run = [], host.run
+
+    def watch(*call: Any) -> Any:
+        owners.append((host.paths.release(host.paths.release_ids()[-1]) / "src").stat().st_uid)
+        return run(*call)
+
+    host.run = watch
+    host.deploy(
+        build_commands=[{"command": "npm ci", "once": False}, {"command": "npm run 'build all'", "once": False}]
+    )
     assert commands(host) == ["npm ci", "npm run build all"]
     src = str(host.paths.release(host.current) / "src")
     assert host.last_command.writable[-1] == src
@@ -331,7 +349,7 @@ def test_releases_beyond_those_kept_go_with_their_settings_environments_and_arch
         host.environment = environment
         host.change(f"app = {number}\n")
         host.deploy()
-    kept = [name for name in host.paths.release_ids()]
+    kept = host.paths.release_ids()
     assert [name[:4] for name in kept] == ["0003", "0004", "0005"]
     assert sorted(os.listdir(host.paths.settings / "releases")) == kept
     assert sorted(path.name for path in host.paths.environments.iterdir()) == ["new", "used"]

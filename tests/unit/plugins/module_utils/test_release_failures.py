@@ -58,8 +58,10 @@ FAILURES: dict[str, tuple[str, Any, str]] = {
     ),
     "build command": (
         "build",
-        lambda host: command(host, "npm run build", "line 1\nnpm ERR! missing script") or {"build_commands": [
-            {"command": "npm run build", "once": False}]},
+        lambda host: (
+            command(host, "npm run build", "line 1\nnpm ERR! missing script")
+            or {"build_commands": [{"command": "npm run build", "once": False}]}
+        ),
         r"`npm run build` failed with status 3\. Its last lines:\nline 1\nnpm ERR! missing script",
     ),
     "build command with an open quote": (
@@ -82,13 +84,17 @@ FAILURES: dict[str, tuple[str, Any, str]] = {
     "short key": ("check", lambda host: set_probe(host, {"flask": True, "secret_key": "x9#Kq2!m"}), "has 8 characters"),
     "migration": (
         "migrate",
-        lambda host: command(host, "flask db upgrade", "psycopg.errors.DuplicateColumn") or {"release_commands": UPGRADE},
+        lambda host: (
+            command(host, "flask db upgrade", "psycopg.errors.DuplicateColumn") or {"release_commands": UPGRADE}
+        ),
         "`flask db upgrade` failed with status 3(?s:.*)DuplicateColumn",
     ),
     "no import after the migration": (
         "migrate",
-        lambda host: setattr(host, "probes", [{"heads": ["b"], "current": ["a"]}, {"error": "boom"}])
-        or {"release_commands": UPGRADE},
+        lambda host: (
+            setattr(host, "probes", [{"heads": ["b"], "current": ["a"]}, {"error": "boom"}])
+            or {"release_commands": UPGRADE}
+        ),
         "can't be imported: boom",
     ),
     "start": (
@@ -103,8 +109,10 @@ FAILURES: dict[str, tuple[str, Any, str]] = {
     ),
     "no answer on the socket": (
         "gate",
-        lambda host: setattr(host, "health", [ConnectionRefusedError("Connection refused")])
-        or {"health": {**host.settings["health"], "timeout_seconds": 0.05}},
+        lambda host: (
+            setattr(host, "health", [ConnectionRefusedError("Connection refused")])
+            or {"health": {**host.settings["health"], "timeout_seconds": 0.05}}
+        ),
         r"/healthz gave no answer \(Connection refused\)",
     ),
     "switch": ("switch", lambda host: fail(host, "before switch", OSError(28, "No space left")), "No space left"),
@@ -125,7 +133,7 @@ FAILURES: dict[str, tuple[str, Any, str]] = {
 @pytest.fixture
 def broken(host: FakeHost, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     """A host that can be patched for one deploy."""
-    host.patch = monkeypatch.setattr  # type: ignore[attr-defined]
+    host.patch = monkeypatch.setattr
     fetch = _release_engine.Engine._fetch
     monkeypatch.setattr(_release_engine.Engine, "_fetch", lambda engine: (fetch(engine), host.event("fetch")))
     return host
@@ -172,7 +180,7 @@ def test_after_a_failure_the_next_deploy_serves_under_a_number_of_its_own(host: 
 def test_an_archive_that_arrived_damaged_is_sent_again(broken: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
     host = broken
     with monkeypatch.context() as patch:
-        host.patch = patch.setattr  # type: ignore[attr-defined]
+        host.patch = patch.setattr
         damage(host)
         with pytest.raises(ReleaseError, match="damaged"):
             host.deploy()
@@ -182,20 +190,21 @@ def test_an_archive_that_arrived_damaged_is_sent_again(broken: FakeHost, monkeyp
 
 def test_a_service_that_dies_is_not_waited_for(host: FakeHost) -> None:
     host.health = [ConnectionRefusedError("refused")]
-    host.start = lambda unit: None  # type: ignore[method-assign]
+    host.start = lambda unit: None
     _release_engine._host.start = host.start  # the unit starts and ends at once
     with pytest.raises(ReleaseError, match="gave no answer"):
         host.deploy(health={**host.settings["health"], "timeout_seconds": 3600})
 
 
-def test_the_environment_of_a_failed_release_is_kept_for_the_next_try(host: FakeHost) -> None:
+def test_neither_environment_nor_archive_of_a_failed_release_is_left_behind(host: FakeHost) -> None:
     host.deploy()
+    before = [sorted(os.listdir(place)) for place in (host.paths.environments, host.paths.sources)]
     host.change()
     host.environment = "env2"
     host.fails["start"] = HostError("no")
     with pytest.raises(ReleaseError):
         host.deploy()
-    assert (host.paths.environments / "env2").is_dir()
+    assert [sorted(os.listdir(place)) for place in (host.paths.environments, host.paths.sources)] == before
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def killed(host: FakeHost, event: str) -> str:
 
 def settled(host: FakeHost) -> None:
     """Assert that nothing but what serves runs or starts, and that every release has one line and one record."""
-    assert host.running == {host.current}
+    assert (host.running, host.jobs) == ({host.current}, set())
     assert os.listdir(host.wants) == [f"shop@{host.current}.service"]
     assert [record.outcome for name in host.paths.release_ids() if (record := host.paths.record(name))] == [
         "deployed"

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils import _release_source, _source
+from ansible_collections.slipway.flask.plugins.module_utils import _source
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release_source import Git, extract
 

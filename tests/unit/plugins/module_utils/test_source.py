@@ -106,7 +106,10 @@ def test_executables_and_links_stay_what_they_are(write: Write) -> None:
     (folder / "latest").symlink_to("data")
     (folder / "outside").symlink_to("/nowhere")
     found = members(_source.pack(folder))
-    assert {name: member.mode for name, member in found.items() if member.isfile()} == {"run.sh": 0o755, "data/x": 0o644}
+    assert {name: member.mode for name, member in found.items() if member.isfile()} == {
+        "run.sh": 0o755,
+        "data/x": 0o644,
+    }
     assert {name: member.linkname for name, member in found.items() if member.issym()} == {
         "latest": "data",
         "outside": "/nowhere",
@@ -114,10 +117,11 @@ def test_executables_and_links_stay_what_they_are(write: Write) -> None:
 
 
 def test_without_git_everything_travels_but_what_is_never_part_of_an_app(write: Write) -> None:
-    folder = write({name: "x" for name in (
+    names = [
         "app.py", ".env.example", "pkg/mod.py", "pkg/__pycache__/mod.pyc", "stale.pyc", ".venv/bin/python",
         "venv/x", "node_modules/a/b.js", "pkg/.mypy_cache/x", ".git/HEAD",
-    )})  # fmt: skip
+    ]  # fmt: skip
+    folder = write(dict.fromkeys(names, "x"))
     archive = _source.pack(folder)
     assert list(members(archive)) == [".env.example", "app.py", "pkg/mod.py"]
     assert (archive.revision, archive.dirty) == (archive.key, False)
@@ -234,7 +238,10 @@ def app(**changes: Any) -> dict[str, Any]:
     [
         ({}, None),
         ({"source": {"path": "nowhere"}}, "the source folder 'nowhere' does not exist (looked at {base}/nowhere)"),
-        ({"source": {"path": "app/app.py"}}, "the source folder 'app/app.py' does not exist (looked at {base}/app/app.py)"),
+        (
+            {"source": {"path": "app/app.py"}},
+            "the source folder 'app/app.py' does not exist (looked at {base}/app/app.py)",
+        ),
         ({"subfolder": "web"}, "'subfolder' is 'web', but the source has no such folder (looked at {base}/app/web)"),
         (
             {"requirements": ["requirements.txt", "prod.txt"]},

@@ -1,0 +1,122 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The controller's side of a deploy: what is sent, and what a person is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from unittest.mock import MagicMock
+
+import pytest
+from ansible_collections.slipway.flask.plugins.action import release
+from ansible_collections.slipway.flask.plugins.module_utils import _source
+
+RECORD = {"id": "0001-a", "app": "shop", "revision": "abcdef1", "seconds": {"fetch": 1.0}}
+DEPLOYED = {"changed": True, "record": RECORD, "need_archive": False, "previous": ""}
+Shown = list[str]
+
+
+class Action(release.ActionModule):
+    """Answers as the host's side would; keeps what it was called with."""
+
+    def __init__(self, check_mode: bool, answers: list[dict[str, Any]], **arguments: Any) -> None:
+        task = MagicMock(args={"app": "shop", **arguments}, async_val=0, check_mode=check_mode, diff=False)
+        super().__init__(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
+        self.answers, self.calls, self.sent = answers, [], b""
+        self.removed: list[str] = []
+        self._connection._shell.join_path = lambda *parts: "/".join(parts)
+
+    def _execute_module(self, name: str, arguments: dict[str, Any], **_: Any) -> dict[str, Any]:
+        assert name == "slipway.flask.release"
+        self.calls.append(dict(arguments))
+        return dict(self.answers.pop(0))
+
+    def _make_tmp_path(self, remote_user: str | None = None) -> str:
+        return "/remote"
+
+    def _remove_tmp_path(self, tmp_path: str, force: bool = False) -> None:
+        self.removed.append(tmp_path)
+
+    def _transfer_file(self, local_path: str, remote_path: str) -> str:
+        self.sent = Path(local_path).read_bytes()
+        return remote_path
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> Shown:
+    """What is displayed."""
+    texts: Shown = []
+    monkeypatch.setattr(release, "Display", lambda: MagicMock(display=texts.append))
+    return texts
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """An inventory's folder, beside the source folder `shop`."""
+    (tmp_path / "shop/web").mkdir(parents=True)
+    (tmp_path / "shop/web/app.py").write_text("x")
+    (tmp_path / "shop/README").write_text("x")
+    (tmp_path / "inventory").mkdir()
+    return tmp_path / "inventory"
+
+
+def run(
+    base: Path, *answers: dict[str, Any], check_mode: bool = False, **arguments: Any
+) -> tuple[Action, dict[str, Any]]:
+    action = Action(check_mode, list(answers), **arguments)
+    return action, action.run(task_vars={"inventory_dir": str(base), "inventory_hostname": "web1"})
+
+
+def test_a_host_that_has_the_source_is_called_once(base: Path, shown: Shown) -> None:
+    action, result = run(base, DEPLOYED, path="../shop", verify={"domain": "shop.example.com"})
+    packed = _source.pack(base.parent / "shop")
+    (call,) = action.calls
+    assert (call["source_key"], call["revision"], call["dirty"]) == (packed.key, packed.revision, False)
+    assert "path" not in call
+    assert "@" in call["by"]
+    assert result["changed"]
+    assert shown == ["shop on web1: release 0001-a serves\n  URL             https://shop.example.com/\n"
+                     "  Revision        abcdef1\n  Migration head  no migrations known\n"
+                     "  Seconds         1.0 (fetch 1.0)\n  Before          nothing: this is the first release"]  # fmt: skip
+
+
+def test_a_host_that_lacks_the_source_is_sent_it(base: Path, shown: Shown) -> None:
+    action, result = run(base, {"changed": False, "need_archive": True}, DEPLOYED, path="../shop", subfolder="web")
+    assert action.sent == _source.pack(base.parent / "shop/web").content
+    assert action.calls[1] == {**action.calls[0], "archive": "/remote/source.tar.gz"}
+    assert (result["changed"], action.removed) == (True, ["/remote"])
+    assert "need_archive" not in result
+
+
+def test_a_deploy_that_fails_is_told_with_its_stage_and_leaves_no_archive(base: Path, shown: Shown) -> None:
+    failed = {"failed": True, "msg": "because", "stage": "gate", "invocation": {"module_args": {"files": "secret"}}}
+    action, result = run(base, {"changed": False, "need_archive": True}, failed, path="../shop")
+    assert result["failed"]
+    told = "shop on web1: the deploy was given up at stage 'gate'. What served before still serves.\nbecause"
+    assert result["msg"] == told
+    assert (action.removed, shown) == (["/remote"], [])
+    assert "secret" not in str(result)
+
+
+def test_a_git_source_is_the_hosts_own_business(base: Path, shown: Shown) -> None:
+    action, _ = run(base, DEPLOYED, git="https://example.com/shop.git", version="v1")
+    (call,) = action.calls
+    assert (call["git"], call["version"], "source_key" in call) == ("https://example.com/shop.git", "v1", False)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"path": "../shop", "git": "https://example.com/a.git"}])
+def test_a_source_is_either_a_folder_or_a_repository(base: Path, arguments: dict[str, Any]) -> None:
+    action, result = run(base, **arguments)
+    assert (result["failed"], result["msg"], action.calls) == (True, "give either 'path' or 'git'", [])
+
+
+def test_an_empty_source_is_refused_before_the_host_is_asked(base: Path) -> None:
+    action, result = run(base, path="../none")
+    assert result["msg"] == f"the source folder {base.parent}/none holds no files"
+    assert (result["failed"], action.calls) == (True, [])
+
+
+def test_check_mode_prints_no_report_of_what_did_not_happen(base: Path, shown: Shown) -> None:
+    _, result = run(base, DEPLOYED, check_mode=True, path="../shop")
+    assert (result["changed"], shown) == (True, [])

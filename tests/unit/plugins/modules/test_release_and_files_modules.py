@@ -1,0 +1,147 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The modules files and release as Ansible calls them on a host, and whether their documentation is true."""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import pwd
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.slipway.flask.plugins.action import files as files_action
+from ansible_collections.slipway.flask.plugins.action import preflight as preflight_action
+from ansible_collections.slipway.flask.plugins.module_utils._files import pack
+from ansible_collections.slipway.flask.plugins.module_utils._release import Record
+from ansible_collections.slipway.flask.plugins.module_utils._release_engine import Engine, Outcome
+from ansible_collections.slipway.flask.plugins.modules import files, preflight, release
+
+Call = Callable[..., dict[str, Any]]
+SETTINGS = {"app": "shop", "wsgi": "app:app", "user": "no-such-user", "health": {"path": "/healthz"}}
+FROM_ACTION = {"source_key", "revision", "dirty", "archive", "by"}
+ON_CONTROLLER = {"path"}
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Call:
+    """Return a function that runs a module's main() and returns what it told Ansible."""
+
+    def run(main: Callable[[], None], **arguments: Any) -> dict[str, Any]:
+        with patch_module_args(arguments), pytest.raises(SystemExit) as ended:
+            main()
+        result: dict[str, Any] = json.loads(capsys.readouterr().out)
+        assert bool(ended.value.code) is bool(result.get("failed"))
+        return result
+
+    return run
+
+
+# ---- release -----------------------------------------------------------------------------------------------------
+
+
+def described(option: dict[str, Any]) -> dict[str, Any]:
+    """Return the facts of an option that both documentation and argument spec know, as the engine gets them."""
+    found = {key: option.get(key) for key in ("type", "elements", "default")} | {
+        "required": option.get("required", False)
+    }
+    inner = option.get("suboptions") or option.get("options")
+    if inner:
+        found["options"] = {name: described(part) for name, part in inner.items()}
+    if option.get("apply_defaults"):
+        found["default"] = {}
+    return found
+
+
+def test_the_documentation_of_release_tells_what_it_takes() -> None:
+    documented = yaml.safe_load(release.DOCUMENTATION)["options"]
+    spec = release.argument_spec()
+    assert set(documented) == set(spec) - FROM_ACTION | ON_CONTROLLER
+    for name in set(documented) - ON_CONTROLLER:
+        assert described(documented[name]) == described(spec[name]), name
+
+
+def test_whatever_may_be_secret_is_kept_out_of_logs() -> None:
+    hidden = {name for name, option in release.argument_spec().items() if option.get("no_log")}
+    assert hidden == {"git_key", "index_url", "extra_index_urls", "files"}
+
+
+def test_a_release_that_fails_tells_its_stage(call: Call, tmp_path: Path) -> None:
+    result = call(release.main, **SETTINGS, root=str(tmp_path / "srv"), settings_folder=str(tmp_path / "etc"))
+    assert result["msg"] == "there is no user 'no-such-user' on the host; run site.yml first"
+    assert result["stage"] == "preflight"
+
+
+def test_a_release_without_its_health_is_refused(call: Call) -> None:
+    arguments = {**SETTINGS, "root": "/srv/shop", "settings_folder": "/etc/shop"}
+    del arguments["health"]
+    assert "health" in call(release.main, **arguments)["msg"]
+
+
+def test_a_release_tells_its_record_and_the_engine_gets_every_default(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, Any] = {}
+
+    def deploy(engine: Engine) -> Outcome:
+        seen.update(engine.settings, check=engine.check)
+        return Outcome(True, Record("0002-a", "shop", "a" * 40, "f"), notes=["n"], previous="0001-b")
+
+    monkeypatch.setattr(Engine, "deploy", deploy)
+    places = {"root": str(tmp_path), "settings_folder": str(tmp_path)}
+    result = call(release.main, **SETTINGS, **places, _ansible_check_mode=True)
+    told = (result["changed"], result["release"], result["previous"], result["notes"], result["need_archive"])
+    assert told == (True, "0002-a", "0001-b", ["n"], False)
+    assert result["record"]["revision"] == "a" * 40
+    assert seen["check"] is True
+    assert seen["health"] == {"path": "/healthz", "status": 200, "host": "", "timeout_seconds": 60}
+    assert seen["verify"] == {"domain": "", "address": "127.0.0.1", "port": 443}
+
+
+def test_an_error_of_the_host_is_no_traceback(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def deploy(_: Engine) -> Outcome:
+        raise PermissionError(13, "Permission denied", "/srv/shop")
+
+    monkeypatch.setattr(Engine, "deploy", deploy)
+    places = {"root": str(tmp_path), "settings_folder": str(tmp_path)}
+    assert call(release.main, **SETTINGS, **places)["msg"] == "/srv/shop: Permission denied"
+
+
+# ---- files -------------------------------------------------------------------------------------------------------
+
+
+def payload(folder: Path, content: str) -> str:
+    me, mine = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
+    return pack([{"dest": str(folder / "f"), "content": content, "owner": me, "group": mine, "mode": "0600"}])
+
+
+def test_files_tells_what_it_changed_and_shows_a_diff_only_when_asked(call: Call, tmp_path: Path) -> None:
+    result = call(files.main, payload=payload(tmp_path, "hunter2"))
+    assert (result["changed"], result["changed_files"]) == (True, [str(tmp_path / "f")])
+    assert "diff" not in result
+    again = call(files.main, payload=payload(tmp_path, "hunter3"), _ansible_diff=True, _ansible_check_mode=True)
+    assert (again["changed"], len(again["diff"])) == (True, 1)
+    assert "hunter" not in json.dumps(again)
+    assert (tmp_path / "f").read_text() == "hunter2"
+
+
+def test_files_that_are_refused_are_no_change(call: Call, tmp_path: Path) -> None:
+    result = call(files.main, payload=payload(tmp_path, "x"), validate=["false"])
+    assert (result["failed"], result["changed_files"]) == (True, [])
+    assert not (tmp_path / "f").exists()
+
+
+@pytest.mark.parametrize(("module", "action"), [(files, files_action), (preflight, preflight_action)])
+def test_the_documentation_tells_what_the_action_takes(module: Any, action: Any) -> None:
+    assert set(yaml.safe_load(module.DOCUMENTATION)["options"]) == set(action.ActionModule._VALID_ARGS)
+
+
+def test_the_documentation_of_files_tells_what_an_entry_holds() -> None:
+    entry = yaml.safe_load(files.DOCUMENTATION)["options"]["files"]["suboptions"]
+    assert set(entry) == files_action.KEYS
+    assert tuple(entry["state"]["choices"]) == files_action.STATES
