@@ -215,8 +215,8 @@ def test_an_apps_command_runs_as_its_user_in_a_sandbox_and_shows_no_secret(tool:
 
 SS = """\
 u_str LISTEN 0      4096   /run/systemd/private 12345 * 0
-u_str LISTEN 17     2048   /run/shop/0001-a/gunicorn.sock 23456 * 0
 u_str LISTEN 3      2048   /run/shop/0001-a/gunicorn.sock.old 23457 * 0
+u_str LISTEN 17     2048   /run/shop/0001-a/gunicorn.sock 23456 * 0
 u_dgr UNCONN 0
 """
 

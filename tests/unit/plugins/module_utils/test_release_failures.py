@@ -188,12 +188,12 @@ def test_an_archive_that_arrived_damaged_is_sent_again(broken: FakeHost, monkeyp
     assert host.sent == 2
 
 
-def test_a_service_that_dies_is_not_waited_for(host: FakeHost) -> None:
+def test_a_service_that_dies_is_not_waited_for(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
     host.health = [ConnectionRefusedError("refused")]
-    host.start = lambda unit: None
-    _release_engine._host.start = host.start  # the unit starts and ends at once
+    monkeypatch.setattr(_release_engine._host, "start", lambda unit: None)  # it starts, and ends at once
     with pytest.raises(ReleaseError, match="gave no answer"):
-        host.deploy(health={**host.settings["health"], "timeout_seconds": 3600})
+        host.deploy(health={**host.settings["health"], "timeout_seconds": 5})
+    assert sum(event.startswith("ask socket") for event in host.events) == 1
 
 
 def test_neither_environment_nor_archive_of_a_failed_release_is_left_behind(host: FakeHost) -> None:
