@@ -99,6 +99,10 @@ class Paths:
     def sources(self) -> Path:
         return self.root / "sources"
 
+    def archive(self, key: str) -> Path:
+        """Return where the uploaded source with the name KEY is kept."""
+        return self.sources / f"{key}.tar.gz"
+
     @property
     def current(self) -> Path:
         return self.root / "current"

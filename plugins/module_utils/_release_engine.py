@@ -11,20 +11,16 @@ from __future__ import annotations
 
 import grp
 import http.client
-import json
-import os
 import pwd
-import shlex
 import shutil
-import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils import _app_probe, _apps, _host, _python_env
+from ansible_collections.slipway.flask.plugins.module_utils import _host, _python_env
 from ansible_collections.slipway.flask.plugins.module_utils._release import (
     Paths,
     Record,
@@ -38,16 +34,11 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import (
     now,
     to_prune,
 )
-from ansible_collections.slipway.flask.plugins.module_utils._release_source import Git, extract
+from ansible_collections.slipway.flask.plugins.module_utils._release_context import PURPOSES, Context, command_unit
+from ansible_collections.slipway.flask.plugins.module_utils._release_preparation import Preparation
+from ansible_collections.slipway.flask.plugins.module_utils._release_source import Git
+from ansible_collections.slipway.flask.plugins.module_utils._release_traffic import Traffic
 from ansible_collections.slipway.flask.plugins.module_utils._source import without_credentials
-
-UPGRADE = ["flask", "db", "upgrade"]
-POLL_SECONDS = 0.1
-PURPOSES = ("build", "check", "release")
-"""What an app's own commands are run for; a unit of its own each."""
-
-READY_IN_A_ROW = 2
-"""Good answers in a row that make a release ready: the first one may be a worker's only one."""
 
 
 @dataclass
@@ -69,10 +60,8 @@ class Engine:
         self.check = check
         self.app: str = settings["app"]
         self.paths = Paths(self.app, Path(settings["root"]), Path(settings["settings_folder"]))
-        self.notes: list[str] = []
-        self.record = Record("", self.app, "", "")
+        self.context = Context(settings, self.paths, Record("", self.app, "", ""))
         self.git = Git(settings["git"], self.paths.root / "repository.git", settings["git_key"] or "")
-        self.probed = _app_probe.Probe()
 
     # ---- the deploy -------------------------------------------------------------------------------------------
 
@@ -86,19 +75,19 @@ class Engine:
             wanted, previous = self._fingerprint(key), self.paths.current_id()
             serving = self.paths.record(previous) if previous else None
             same = serving and serving.fingerprint == wanted and _host.is_active(self.paths.unit(previous))
-            if not same and not self.settings["git"] and not self._archive(key).exists():
+            if not same and not self.settings["git"] and not self.paths.archive(key).exists():
                 return Outcome(False, need_archive=True)
             self._recover()
             if same:
-                return Outcome(False, self.paths.record(previous), notes=self.notes, previous=previous)
+                return Outcome(False, self.paths.record(previous), notes=self.context.notes, previous=previous)
             known = self.paths.release_ids() + [entry["id"] for entry in history(self.paths.history)]
-            self.record = Record(
+            self.context.record = Record(
                 next_id(known, revision), self.app, revision, wanted, bool(self.settings["dirty"]),
                 without_credentials(self.settings["git"]) or "folder", key, by=self.settings["by"], started=now(),
                 previous=previous,
             )  # fmt: skip
             self._run_stages(previous)
-            return Outcome(True, self.record, notes=self.notes, previous=previous)
+            return Outcome(True, self.context.record, notes=self.context.notes, previous=previous)
 
     def _plan(self) -> Outcome:
         """Tell what a deploy would do without changing anything (check mode)."""
@@ -110,29 +99,26 @@ class Engine:
         return Outcome(serving is None or serving.fingerprint != wanted, serving, previous=previous)
 
     def _run_stages(self, previous: str) -> None:
-        switched = False
+        prepare, traffic = Preparation(self.context, self.git), Traffic(self.context)
+        stages = {
+            "fetch": prepare.fetch, "build": prepare.build, "check": prepare.check, "migrate": prepare.migrate,
+            "start": traffic.start, "gate": traffic.gate, "switch": traffic.switch, "verify": traffic.verify,
+        }  # fmt: skip
         try:
-            for name in ("fetch", "build", "check", "migrate", "start", "gate"):
+            for name, run in stages.items():
                 with self._stage(name):
-                    getattr(self, f"_{name}")()
-            with self._stage("switch"):
-                _host.set_enabled(self.app, self.record.id, True)
-                switched = True
-                _host.replace_link(self.paths.current, f"releases/{self.record.id}")
-            with self._stage("verify"):
-                self._verify()
+                    run()
         except ReleaseError as error:
-            if switched:
-                self._switch_back(previous)
+            traffic.switch_back(previous)
             self._abandon(error)
             raise
         with self._stage("drain"):
-            self._drain(previous)
+            traffic.drain(previous)
         with self._stage("prune"):
             self._prune()
-        self.record.outcome, self.record.ended = "deployed", now()
-        self._save()
-        append_history(self.paths.history, self.record)
+        self.context.record.outcome, self.context.record.ended = "deployed", now()
+        self.context.save()
+        append_history(self.paths.history, self.context.record)
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
@@ -148,10 +134,7 @@ class Engine:
         except (_host.HostError, OSError, http.client.HTTPException, ValueError) as error:
             raise ReleaseError(str(error), name) from error
         finally:
-            self.record.seconds[name] = round(time.monotonic() - started, 2)
-
-    def _save(self) -> None:
-        self.record.write(self.paths.release(self.record.id) / "release.json")
+            self.context.record.seconds[name] = round(time.monotonic() - started, 2)
 
     # ---- what is there, and what is wanted --------------------------------------------------------------------
 
@@ -159,13 +142,13 @@ class Engine:
         """Make the app's folders. Raises ReleaseError when its service has not been set up."""
         unit = _host.UNITS / f"{self.app}@.service"
         try:
-            self.uid = pwd.getpwnam(self.settings["user"]).pw_uid
-            self.gid = grp.getgrnam(self.settings["user"]).gr_gid
+            self.context.uid = pwd.getpwnam(self.settings["user"]).pw_uid
+            self.context.gid = grp.getgrnam(self.settings["user"]).gr_gid
         except KeyError:
             raise ReleaseError(
                 f"there is no user '{self.settings['user']}' on the host; run site.yml first", "preflight"
             ) from None
-        for needed in (unit, self._wanted("environment"), self._wanted("gunicorn.conf.py")):
+        for needed in (unit, self.context.wanted("environment"), self.context.wanted("gunicorn.conf.py")):
             if not needed.exists():
                 raise ReleaseError(
                     f"{needed} is missing: the app's service is not set up; run site.yml first", "preflight"
@@ -178,24 +161,11 @@ class Engine:
                 "preflight",
             )
         for folder in (self.paths.root, self.paths.releases, self.paths.environments, self.paths.shared):
-            self._folder(folder, 0, 0o750)
-        self._folder(self.paths.sources, 0, 0o700)
-        self._folder(self.paths.settings / "releases", 0, 0o750)
+            self.context.folder(folder, 0, 0o750)
+        self.context.folder(self.paths.sources, 0, 0o700)
+        self.context.folder(self.paths.settings / "releases", 0, 0o750)
         for path in self.settings["writable_paths"]:
-            self._folder(Path(path), self.uid, 0o750)
-
-    def _folder(self, path: Path, uid: int, bits: int) -> None:
-        path.mkdir(parents=True, exist_ok=True)
-        found = path.stat()
-        if (found.st_uid, found.st_gid, found.st_mode & 0o7777) != (uid, self.gid, bits):
-            os.chown(path, uid, self.gid)
-            path.chmod(bits)
-
-    def _wanted(self, name: str) -> Path:
-        return self.paths.settings / name
-
-    def _archive(self, key: str) -> Path:
-        return self.paths.sources / f"{key}.tar.gz"
+            self.context.folder(Path(path), self.context.uid, 0o750)
 
     def _source(self) -> tuple[str, str]:
         """Return the name of the source's contents and its revision; takes in an archive that was just uploaded."""
@@ -206,7 +176,7 @@ class Engine:
         if self.settings["archive"]:
             incoming = self.paths.sources / ".incoming"
             shutil.copyfile(self.settings["archive"], incoming)
-            incoming.replace(self._archive(key))
+            incoming.replace(self.paths.archive(key))
         return key, self.settings["revision"]
 
     def _fingerprint(self, source_key: str) -> str:
@@ -217,7 +187,7 @@ class Engine:
         )  # fmt: skip
         parts = {key: self.settings[key] for key in keys}
         for name in ("environment", "gunicorn.conf.py"):
-            parts[name] = file_hash(self._wanted(name))
+            parts[name] = file_hash(self.context.wanted(name))
         parts["unit"] = file_hash(_host.UNITS / f"{self.app}@.service")
         return fingerprint({**parts, "source": source_key})
 
@@ -230,7 +200,9 @@ class Engine:
                 self._remove(release)
         serving = self.paths.record(current) if current else None
         if serving and serving.outcome == "unfinished":  # killed after the switch: it serves, so it counts
-            self.notes.append(f"release {current} was switched to by a run that did not end; it is recorded now")
+            self.context.notes.append(
+                f"release {current} was switched to by a run that did not end; it is recorded now"
+            )
             serving.outcome, serving.ended = "deployed", now()
             serving.write(self.paths.release(current) / "release.json")
             append_history(self.paths.history, serving)
@@ -240,275 +212,7 @@ class Engine:
                 _host.stop(self.paths.unit(release))
                 _host.set_enabled(self.app, release, False)
 
-    # ---- before the switch ------------------------------------------------------------------------------------
-
-    @property
-    def _here(self) -> Path:
-        return self.paths.release(self.record.id)
-
-    @property
-    def _src(self) -> Path:
-        return self._here / "src"
-
-    def _fetch(self) -> None:
-        """Lay out the release's folder: code, settings of its own, shared folders, files."""
-        self._folder(self._here, 0, 0o750)
-        self._save()
-        self._src.mkdir(mode=0o750)
-        if self.settings["git"]:
-            self.git.export(self.record.revision, self.settings["subfolder"], self._src)
-        else:
-            self._unpack(self._archive(self.record.source_key))
-        (self._here / "run").symlink_to(self.paths.runtime(self.record.id))
-        for folder in self.settings["shared_folders"]:
-            self._share(folder)
-        for name, content in self.settings["files"].items():
-            self._write_file(self._src / name, content)
-        place = self.paths.settings_of(self.record.id)
-        self._folder(place, 0, 0o750)
-        environment = self._wanted("environment").read_text().replace("{release_folder}", str(self._here))
-        self._write(place / "environment", environment, 0, 0, 0o600)
-        self._write(place / "gunicorn.conf.py", self._wanted("gunicorn.conf.py").read_text(), 0, self.gid, 0o640)
-
-    def _unpack(self, path: Path) -> None:
-        """Unpack the uploaded archive; one that can't be is removed, so that the next deploy sends it again."""
-        try:
-            with path.open("rb") as archive:
-                extract(archive, self._src)
-        except ReleaseError:
-            path.unlink()
-            raise
-
-    def _share(self, name: str) -> None:
-        """Link a folder that outlives releases into this one; at first it gets what the source has there."""
-        shared, here = self.paths.shared / name, self._src / name
-        if not shared.exists():
-            if here.is_dir():
-                shutil.copytree(here, shared, symlinks=True)
-            for place in (shared, *shared.rglob("*")) if shared.exists() else ():
-                os.chown(place, self.uid, self.gid, follow_symlinks=False)
-        self._folder(shared, self.uid, 0o750)
-        if here.is_symlink() or here.is_file():
-            here.unlink()
-        elif here.is_dir():
-            shutil.rmtree(here)
-        here.parent.mkdir(parents=True, exist_ok=True)
-        here.symlink_to(shared)
-
-    def _own(self, uid: int) -> None:
-        """Give the release's code to UID and its group to read; links (shared folders) are not followed."""
-        own = {str(self._src / name) for name in self.settings["files"]}
-        os.chown(self._src, uid, self.gid)
-        for place, folders, files in os.walk(self._src):
-            for name in folders + files:
-                path = os.path.join(place, name)
-                if path in own:
-                    continue
-                os.chown(path, uid, self.gid, follow_symlinks=False)
-                if name in folders and not os.path.islink(path):
-                    os.chmod(path, 0o750)
-
-    def _write_file(self, path: Path, content: str) -> None:
-        """Write one of the app's own files: only its user may read it, for it may hold secrets."""
-        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        if not path.parent.resolve().is_relative_to(self.paths.root):
-            raise ReleaseError(f"'{path.name}' in 'files' would land outside of {self.paths.root}")
-        self._write(path, content.replace("{release_folder}", str(self._here)), self.uid, self.gid, 0o400)
-
-    def _write(self, path: Path, content: str, uid: int, gid: int, bits: int) -> None:
-        handle = os.open(path.with_name(f".{path.name}.new"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(content)
-            os.fchown(file.fileno(), uid, gid)
-            os.fchmod(file.fileno(), bits)
-        path.with_name(f".{path.name}.new").replace(path)
-
-    def _build(self) -> None:
-        """Find or build the environment, run the build commands, compile the code."""
-        built = _python_env.ensure(
-            _python_env.EnvironmentSpec(
-                project=self._src, root=self.paths.environments, requirements=list(self.settings["requirements"]),
-                extra_packages=list(self.settings["extra_packages"]), python=self.settings["python"],
-                uv=self.settings["uv"], ca_bundle=self.settings["ca_bundle"],
-                index_url=self.settings["index_url"] or "", extra_index_urls=list(self.settings["extra_index_urls"] or []),
-            )
-        )  # fmt: skip
-        self.record.environment = built.key
-        (self._here / "venv").symlink_to(f"../../venvs/{built.key}")
-        if self.settings["build_commands"]:
-            self._own(self.uid)
-            for command in self.settings["build_commands"]:
-                self._command(shlex.split(command["command"]), "build", [str(self._src)])
-        compiler = [str(self._here / "venv/bin/python"), "-m", "compileall", "-q", "-j", "0", str(self._src)]
-        subprocess.run(compiler, capture_output=True, check=False)  # code that can't be compiled shows in the check
-        self._own(0)
-        self._save()
-
-    def _command(self, argv: list[str], purpose: str, writable: list[str] | None = None) -> str:
-        """Run one of the app's commands and return what it printed. Raises ReleaseError with its last lines."""
-        done = self._as_app(argv, purpose, writable or [])
-        output = _host.masked(f"{done.stdout}\n{done.stderr}", self._environment_file)
-        if done.returncode:
-            raise ReleaseError(
-                f"`{shlex.join(argv)}` failed with status {done.returncode}. Its last lines:\n{_host.tail(output)}"
-            )
-        return output
-
-    @property
-    def _environment_file(self) -> Path:
-        return self.paths.settings_of(self.record.id) / "environment"
-
-    def _as_app(self, argv: list[str], purpose: str, writable: list[str]) -> subprocess.CompletedProcess[str]:
-        venv = self._here / "venv"
-        command = _host.Command(
-            user=self.settings["user"],
-            folder=self._src,
-            environment_file=self._environment_file,
-            environment={
-                "PATH": f"{venv}/bin:/usr/local/bin:/usr/bin:/bin",
-                "VIRTUAL_ENV": str(venv),
-                "FLASK_APP": self.settings["wsgi"],
-                "RELEASE_ID": self.record.id,
-                "HOME": "/tmp",
-                "PYTHONDONTWRITEBYTECODE": "1",
-                "PYTHONUNBUFFERED": "1",
-            },
-            writable=[str(self.paths.shared), *self.settings["writable_paths"], *writable],
-            seconds=self.settings["command_seconds"],
-        )
-        return command.run(["/usr/bin/env", *argv], self._command_unit(purpose, self.record.id))
-
-    def _command_unit(self, purpose: str, release: str) -> str:
-        return f"{self.app}-{purpose}-{release}.service"
-
-    def _probe(self) -> None:
-        python = str(self._here / "venv/bin/python")
-        done = self._as_app([python, "-c", _app_probe.SCRIPT, self.settings["wsgi"]], "check", [])
-        self.probed, printed = _app_probe.read(done.stdout)
-        if self.probed.error:
-            said = _host.masked(_host.tail(f"{printed}\n{done.stderr}"), self._environment_file)
-            error = _host.masked(self.probed.error, self._environment_file)
-            raise ReleaseError(
-                f"'wsgi' is '{self.settings['wsgi']}', which can't be imported: {error}\nIts last lines:\n{said}"
-            )
-
-    def _check(self) -> None:
-        """Import the app once, alone; refuse debug mode and a SECRET_KEY that anybody can guess."""
-        self._probe()
-        if self.probed.debug:
-            raise ReleaseError(
-                "the app runs in debug mode, whose console runs anybody's code; take DEBUG out of its settings"
-            )
-        key = self.probed.secret_key
-        found = _apps.secret_key_problems("SECRET_KEY", {"SECRET_KEY": key}) if key is not None else []
-        if found:
-            raise ReleaseError(f"the app's own setting: {found[0]}")
-
-    def _migrate(self) -> None:
-        """Run the release commands; `flask db upgrade` only if the database is not known to be at the code's head."""
-        self.record.heads_before = self._known(self.probed.current)
-        done = self._once()
-        ran = False
-        for entry in self.settings["release_commands"]:
-            argv = shlex.split(entry["command"])
-            if entry["once"] and entry["command"] in done:
-                continue
-            if argv == UPGRADE and self.probed.at_head:
-                continue
-            self._command(argv, "release")
-            ran = True
-            if entry["once"]:
-                done[entry["command"]] = now()
-                self._write(self.paths.root / "once.json", json.dumps(done, indent=2) + "\n", 0, 0, 0o600)
-        if ran and self.probed.heads is not None:
-            self._probe()
-        self.record.heads_after = self._known(self.probed.current)
-        self._save()
-
-    def _once(self) -> dict[str, str]:
-        path = self.paths.root / "once.json"
-        try:
-            found: dict[str, str] = json.loads(path.read_text())
-        except FileNotFoundError:
-            return {}
-        except ValueError as error:
-            raise ReleaseError(
-                f"{path}, which tells the commands that have run once, can't be read: {error}"
-            ) from error
-        return found
-
-    @staticmethod
-    def _known(heads: tuple[str, ...] | None) -> list[str] | None:
-        return None if heads is None else list(heads)
-
-    def _start(self) -> None:
-        try:
-            _host.start(self.paths.unit(self.record.id))
-        except _host.HostError as error:
-            raise ReleaseError(_host.masked(str(error), self._environment_file)) from error
-
-    def _gate(self) -> None:
-        """Wait until the release answers on its own socket as it should. Nobody else can reach it yet."""
-        unit, health = self.paths.unit(self.record.id), self.settings["health"]
-        socket = str(self.paths.runtime(self.record.id) / "gunicorn.sock")
-        headers = {"Host": health["host"] or "localhost", "X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1"}
-        self._ready(lambda: _host.ask(_host.SocketConnection(socket, 10), health["path"], headers), unit)
-
-    def _ready(self, request: Callable[[], tuple[int, str]], unit: str) -> None:
-        """Repeat a request until it is answered well; raise ReleaseError when time is up or the unit has died."""
-        health = self.settings["health"]
-        deadline, good, said = time.monotonic() + health["timeout_seconds"], 0, "gave no answer"
-        while good < READY_IN_A_ROW:
-            try:
-                status, _ = request()
-                good = good + 1 if status == health["status"] else 0
-                said = f"answered {status}"
-            except (OSError, http.client.HTTPException) as error:
-                good, said = 0, f"gave no answer ({error or type(error).__name__})"
-            if good == 0:
-                if time.monotonic() > deadline or not _host.is_active(unit):
-                    last = _host.masked(_host.journal(unit), self._environment_file)
-                    raise ReleaseError(
-                        f"{health['path']} {said} within {health['timeout_seconds']} s; it must answer {health['status']}. "
-                        f"The end of the journal:\n{last}"
-                    )
-                time.sleep(POLL_SECONDS)
-
-    # ---- after the switch -------------------------------------------------------------------------------------
-
-    def _verify(self) -> None:
-        """Ask the site as a visitor does, through nginx and TLS."""
-        site, health = self.settings["verify"], self.settings["health"]
-        if not site["domain"]:
-            return
-        connection = _host.LocalTLSConnection(site["domain"], site["address"], site["port"], health["timeout_seconds"])
-        try:
-            status, _ = _host.ask(connection, health["path"], {"Host": health["host"] or site["domain"]})
-        except (OSError, http.client.HTTPException) as error:
-            raise ReleaseError(
-                f"https://{site['domain']}{health['path']} gave no answer through nginx: {error}"
-            ) from error
-        if status != health["status"]:
-            raise ReleaseError(
-                f"https://{site['domain']}{health['path']} answered {status} through nginx, not {health['status']}"
-            )
-
-    def _switch_back(self, previous: str) -> None:
-        if previous:
-            _host.replace_link(self.paths.current, f"releases/{previous}")
-        else:
-            self.paths.current.unlink(missing_ok=True)
-
-    def _drain(self, previous: str) -> None:
-        """Let the old release finish what it has begun, then stop it."""
-        if not previous or previous == self.record.id:
-            return
-        socket = self.paths.runtime(previous) / "gunicorn.sock"
-        deadline = time.monotonic() + self.settings["drain_seconds"]
-        while _host.backlog(socket) and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)
-        _host.stop(self.paths.unit(previous))
-        _host.set_enabled(self.app, previous, False)
+    # ---- what goes ---------------------------------------------------------------------------------------------
 
     def _prune(self) -> None:
         """Remove releases beyond those kept, and environments and archives that none of the kept ones uses."""
@@ -527,7 +231,7 @@ class Engine:
 
     def _remove(self, release: str) -> None:
         """Remove a release that does not serve: its instance, commands of it that still run, folder and settings."""
-        _host.stop(self.paths.unit(release), *(self._command_unit(purpose, release) for purpose in PURPOSES))
+        _host.stop(self.paths.unit(release), *(command_unit(self.app, purpose, release) for purpose in PURPOSES))
         _host.set_enabled(self.app, release, False)
         shutil.rmtree(self.paths.settings_of(release), ignore_errors=True)
         # The record goes first: a folder without one is discarded by the next run.
@@ -537,8 +241,8 @@ class Engine:
 
     def _abandon(self, error: ReleaseError) -> None:
         """Write down why the release failed and remove every trace of it but that line."""
-        self.record.outcome, self.record.ended = "failed", now()
-        self.record.stage, self.record.message = error.stage, str(error)
-        self._remove(self.record.id)
+        self.context.record.outcome, self.context.record.ended = "failed", now()
+        self.context.record.stage, self.context.record.message = error.stage, str(error)
+        self._remove(self.context.record.id)
         self._prune()
-        append_history(self.paths.history, self.record)
+        append_history(self.paths.history, self.context.record)

@@ -9,6 +9,7 @@ import os
 import stat
 import subprocess
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +19,9 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _app_probe,
     _host,
     _python_env,
+    _release_context,
     _release_engine,
+    _release_traffic,
     _source,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release import Paths, history
@@ -182,6 +185,8 @@ class FakeHost:
             )  # fmt: skip
             return subprocess.CompletedProcess(argv, 0, told, "Traceback: …")
         line = " ".join(argv[1:])
+        if line.startswith("python -m compileall"):
+            return subprocess.CompletedProcess(argv, 0, "", "")
         self.event(f"run {line}")
         self.last_command = command
         status, output = self.commands.get(line, (0, ""))
@@ -200,7 +205,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     account = {"getpwnam": lambda _: SimpleNamespace(pw_uid=UID)}
     monkeypatch.setattr(_release_engine, "pwd", SimpleNamespace(**account))
     monkeypatch.setattr(_release_engine, "grp", SimpleNamespace(getgrnam=lambda _: SimpleNamespace(gr_gid=UID)))
-    monkeypatch.setattr(_release_engine, "POLL_SECONDS", 0)
+    monkeypatch.setattr(_release_traffic, "POLL_SECONDS", 0)
     monkeypatch.setattr(_python_env, "ensure", fake.ensure)
     parts: dict[str, Any] = {
         "UNITS": fake.units, "WANTS": fake.wants, "start": fake.start, "stop": fake.stop, "ask": fake.ask,
@@ -213,6 +218,8 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     for name, part in parts.items():
         monkeypatch.setattr(_host, name, part)
     monkeypatch.setattr(_host.Command, "run", lambda command, argv, unit: fake.run(command, argv, unit))
+    # The app's user, who does not exist here, may not enter pytest's own folder.
+    monkeypatch.setattr(_release_context.Context, "as_app", lambda _: nullcontext())
     if not ROOT:  # only root gives files away
         monkeypatch.setattr(os, "chown", lambda *_, **__: None)
         monkeypatch.setattr(os, "fchown", lambda *_, **__: None)

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils import _release, _release_engine
+from ansible_collections.slipway.flask.plugins.module_utils import _release, _release_engine, _release_preparation
 from ansible_collections.slipway.flask.plugins.module_utils._host import HostError
 from ansible_collections.slipway.flask.plugins.module_utils._python_env import EnvironmentError_
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
@@ -134,8 +134,8 @@ FAILURES: dict[str, tuple[str, Any, str]] = {
 def broken(host: FakeHost, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     """A host that can be patched for one deploy."""
     host.patch = monkeypatch.setattr
-    fetch = _release_engine.Engine._fetch
-    monkeypatch.setattr(_release_engine.Engine, "_fetch", lambda engine: (fetch(engine), host.event("fetch")))
+    fetch = _release_preparation.Preparation.fetch
+    monkeypatch.setattr(_release_preparation.Preparation, "fetch", lambda stage: (fetch(stage), host.event("fetch")))
     return host
 
 

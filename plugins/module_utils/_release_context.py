@@ -1,0 +1,145 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What every stage of one release shares: its settings, its place on the host, and how its commands run.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils import _host
+from ansible_collections.slipway.flask.plugins.module_utils._release import Paths, Record, ReleaseError
+
+PURPOSES = ("build", "check", "release")
+"""What an app's own commands are run for; a unit of its own each."""
+
+
+@dataclass
+class Context:
+    """One release of one app under way. UID and GID are the app's; SETTINGS the parameters of slipway.flask.release."""
+
+    settings: Mapping[str, Any]
+    paths: Paths
+    record: Record
+    uid: int = 0
+    gid: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def here(self) -> Path:
+        """The release's folder."""
+        return self.paths.release(self.record.id)
+
+    @property
+    def src(self) -> Path:
+        """The release's code."""
+        return self.here / "src"
+
+    @property
+    def environment_file(self) -> Path:
+        """The release's own environment file."""
+        return self.paths.settings_of(self.record.id) / "environment"
+
+    @property
+    def unit(self) -> str:
+        """The release's service."""
+        return self.paths.unit(self.record.id)
+
+    def save(self) -> None:
+        """Write the record to its place."""
+        self.record.write(self.here / "release.json")
+
+    def wanted(self, name: str) -> Path:
+        """Return where the wanted settings' file NAME is, of which each release gets a copy."""
+        return self.paths.settings / name
+
+    def folder(self, path: Path, uid: int, bits: int) -> None:
+        """Make a folder, or give it its owner and permission bits. Raises ReleaseError for a link.
+
+        A link that the app has put in a folder of its own must not lead root to somebody else's.
+        """
+        path.mkdir(parents=True, exist_ok=True)
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:
+            raise ReleaseError(f"{path} is no folder, or a link to one: move it away") from None
+        try:
+            found = os.fstat(handle)
+            if (found.st_uid, found.st_gid) != (uid, self.gid):
+                os.fchown(handle, uid, self.gid)
+            if stat.S_IMODE(found.st_mode) != bits:
+                os.fchmod(handle, bits)
+        finally:
+            os.close(handle)
+
+    def write(self, path: Path, content: str, uid: int, gid: int, bits: int) -> None:
+        """Replace PATH by a file with CONTENT, owner and permission bits."""
+        temporary = path.with_name(f".{path.name}.new")
+        temporary.unlink(missing_ok=True)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(content)
+            if (os.geteuid(), os.getegid()) != (uid, gid):
+                os.fchown(file.fileno(), uid, gid)
+            os.fchmod(file.fileno(), bits)
+        temporary.replace(path)
+
+    @contextmanager
+    def as_app(self) -> Iterator[None]:
+        """Touch files with the app's rights, where the app could have laid a link for root to follow."""
+        if os.geteuid():
+            yield
+            return
+        os.setegid(self.gid)
+        os.seteuid(self.uid)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+            os.setegid(0)
+
+    def command(self, argv: list[str], purpose: str, writable: list[str] | None = None) -> str:
+        """Run one of the app's commands and return what it printed. Raises ReleaseError with its last lines."""
+        done = self.run(argv, purpose, writable)
+        output = _host.masked(f"{done.stdout}\n{done.stderr}", self.environment_file)
+        if done.returncode:
+            raise ReleaseError(
+                f"`{shlex.join(argv)}` failed with status {done.returncode}. Its last lines:\n{_host.tail(output)}"
+            )
+        return output
+
+    def run(self, argv: list[str], purpose: str, writable: list[str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Run ARGV as the app's user, with the release's environment, and return what it printed."""
+        venv = self.here / "venv"
+        command = _host.Command(
+            user=self.settings["user"],
+            folder=self.src,
+            environment_file=self.environment_file,
+            environment={
+                "PATH": f"{venv}/bin:/usr/local/bin:/usr/bin:/bin",
+                "VIRTUAL_ENV": str(venv),
+                "FLASK_APP": self.settings["wsgi"],
+                "RELEASE_ID": self.record.id,
+                "HOME": "/tmp",
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "PYTHONUNBUFFERED": "1",
+            },
+            writable=[str(self.paths.shared), *self.settings["writable_paths"], *(writable or [])],
+            seconds=self.settings["command_seconds"],
+        )
+        return command.run(["/usr/bin/env", *argv], command_unit(self.paths.app, purpose, self.record.id))
+
+
+def command_unit(app: str, purpose: str, release: str) -> str:
+    """Return the name of the transient unit in which a command of a release runs."""
+    return f"{app}-{purpose}-{release}.service"

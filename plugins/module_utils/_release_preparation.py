@@ -1,0 +1,185 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The stages of a release before it starts: fetch, build, check, migrate.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+from pathlib import Path
+
+from ansible_collections.slipway.flask.plugins.module_utils import _app_probe, _apps, _host, _python_env
+from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError, now
+from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
+from ansible_collections.slipway.flask.plugins.module_utils._release_source import Git, extract
+
+UPGRADE = ["flask", "db", "upgrade"]
+
+
+class Preparation:
+    """Makes a release's folder ready to start; nothing that serves is touched, but the database by `migrate`."""
+
+    def __init__(self, context: Context, git: Git) -> None:
+        self.context, self.settings, self.paths, self.git = context, context.settings, context.paths, git
+        self.probed = _app_probe.Probe()
+
+    def fetch(self) -> None:
+        """Lay out the release's folder: code, settings of its own, shared folders, files."""
+        context = self.context
+        context.folder(context.here, 0, 0o750)
+        context.save()
+        context.src.mkdir(mode=0o750)
+        if self.settings["git"]:
+            self.git.export(context.record.revision, self.settings["subfolder"], context.src)
+        else:
+            self._unpack(self.paths.archive(context.record.source_key))
+        (context.here / "run").symlink_to(self.paths.runtime(context.record.id))
+        for folder in self.settings["shared_folders"]:
+            self._share(folder)
+        for name, content in self.settings["files"].items():
+            self._write_file(context.src / name, content.replace("{release_folder}", str(context.here)))
+        context.folder(self.paths.settings_of(context.record.id), 0, 0o750)
+        environment = context.wanted("environment").read_text().replace("{release_folder}", str(context.here))
+        context.write(context.environment_file, environment, 0, 0, 0o600)
+        gunicorn = context.wanted("gunicorn.conf.py").read_text()
+        context.write(context.environment_file.with_name("gunicorn.conf.py"), gunicorn, 0, context.gid, 0o640)
+
+    def _unpack(self, path: Path) -> None:
+        """Unpack the uploaded archive; one that can't be is removed, so that the next deploy sends it again."""
+        try:
+            with path.open("rb") as archive:
+                extract(archive, self.context.src)
+        except ReleaseError:
+            path.unlink()
+            raise
+
+    def _share(self, name: str) -> None:
+        """Link a folder that outlives releases into this one; at first it gets what the source has there."""
+        shared, here = self.paths.shared / name, self.context.src / name
+        if not shared.exists():
+            if here.is_dir():
+                shutil.copytree(here, shared, symlinks=True)
+            for place in (shared, *shared.rglob("*")) if shared.exists() else ():
+                os.chown(place, self.context.uid, self.context.gid, follow_symlinks=False)
+        self.context.folder(shared, self.context.uid, 0o750)
+        if here.is_symlink() or here.is_file():
+            here.unlink()
+        elif here.is_dir():
+            shutil.rmtree(here)
+        here.parent.mkdir(parents=True, exist_ok=True)
+        here.symlink_to(shared)
+
+    def _own(self, uid: int) -> None:
+        """Give the release's code to UID and its group to read; links (shared folders) are not followed."""
+        own = {str(self.context.src / name) for name in self.settings["files"]}
+        os.chown(self.context.src, uid, self.context.gid)
+        for place, folders, files in os.walk(self.context.src):
+            for name in folders + files:
+                path = os.path.join(place, name)
+                if path in own:
+                    continue
+                os.chown(path, uid, self.context.gid, follow_symlinks=False)
+                if name in folders and not os.path.islink(path):
+                    os.chmod(path, 0o750)
+
+    def _write_file(self, path: Path, content: str) -> None:
+        """Write one of the app's own files: only its user may read it, for it may hold secrets."""
+        context, place = self.context, path.parent
+        if place.resolve().is_relative_to(
+            self.paths.shared
+        ):  # the app may write here, so root must not follow its links
+            with context.as_app():
+                place.mkdir(mode=0o750, parents=True, exist_ok=True)
+                context.write(path, content, context.uid, context.gid, 0o400)
+            return
+        place.mkdir(mode=0o750, parents=True, exist_ok=True)
+        if not place.resolve().is_relative_to(self.paths.root):
+            raise ReleaseError(f"'{path.name}' in 'files' would land outside of {self.paths.root}")
+        context.write(path, content, context.uid, context.gid, 0o400)
+
+    def build(self) -> None:
+        """Find or build the environment, run the build commands, compile the code."""
+        built = _python_env.ensure(
+            _python_env.EnvironmentSpec(
+                project=self.context.src, root=self.paths.environments, requirements=list(self.settings["requirements"]),
+                extra_packages=list(self.settings["extra_packages"]), python=self.settings["python"],
+                uv=self.settings["uv"], ca_bundle=self.settings["ca_bundle"],
+                index_url=self.settings["index_url"] or "", extra_index_urls=list(self.settings["extra_index_urls"] or []),
+            )
+        )  # fmt: skip
+        self.context.record.environment = built.key
+        (self.context.here / "venv").symlink_to(f"../../venvs/{built.key}")
+        # What is the app's own runs with the app's rights, compiling included: a package can hook into any start of Python.
+        self._own(self.context.uid)
+        for command in self.settings["build_commands"]:
+            self.context.command(shlex.split(command["command"]), "build", [str(self.context.src)])
+        # Code that can't be compiled shows in the check.
+        self.context.run(["python", "-m", "compileall", "-q", str(self.context.src)], "build", [str(self.context.src)])
+        self._own(0)
+        self.context.save()
+
+    def _probe(self) -> None:
+        python = str(self.context.here / "venv/bin/python")
+        done = self.context.run([python, "-c", _app_probe.SCRIPT, self.settings["wsgi"]], "check", [])
+        self.probed, printed = _app_probe.read(done.stdout)
+        if self.probed.error:
+            said = _host.masked(_host.tail(f"{printed}\n{done.stderr}"), self.context.environment_file)
+            error = _host.masked(self.probed.error, self.context.environment_file)
+            raise ReleaseError(
+                f"'wsgi' is '{self.settings['wsgi']}', which can't be imported: {error}\nIts last lines:\n{said}"
+            )
+
+    def check(self) -> None:
+        """Import the app once, alone; refuse debug mode and a SECRET_KEY that anybody can guess."""
+        self._probe()
+        if self.probed.debug:
+            raise ReleaseError(
+                "the app runs in debug mode, whose console runs anybody's code; take DEBUG out of its settings"
+            )
+        key = self.probed.secret_key
+        found = _apps.secret_key_problems("SECRET_KEY", {"SECRET_KEY": key}) if key is not None else []
+        if found:
+            raise ReleaseError(f"the app's own setting: {found[0]}")
+
+    def migrate(self) -> None:
+        """Run the release commands; `flask db upgrade` only if the database is not known to be at the code's head."""
+        self.context.record.heads_before = known(self.probed.current)
+        done = self._once()
+        ran = False
+        for entry in self.settings["release_commands"]:
+            argv = shlex.split(entry["command"])
+            if entry["once"] and entry["command"] in done:
+                continue
+            if argv == UPGRADE and self.probed.at_head:
+                continue
+            self.context.command(argv, "release")
+            ran = True
+            if entry["once"]:
+                done[entry["command"]] = now()
+                self.context.write(self.paths.root / "once.json", json.dumps(done, indent=2) + "\n", 0, 0, 0o600)
+        if ran and self.probed.heads is not None:
+            self._probe()
+        self.context.record.heads_after = known(self.probed.current)
+        self.context.save()
+
+    def _once(self) -> dict[str, str]:
+        path = self.paths.root / "once.json"
+        try:
+            found: dict[str, str] = json.loads(path.read_text())
+        except FileNotFoundError:
+            return {}
+        except ValueError as error:
+            raise ReleaseError(
+                f"{path}, which tells the commands that have run once, can't be read: {error}"
+            ) from error
+        return found
+
+
+def known(heads: tuple[str, ...] | None) -> list[str] | None:
+    """Return migration heads as a record holds them."""
+    return None if heads is None else list(heads)
