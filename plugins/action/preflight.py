@@ -7,19 +7,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.flask.plugins.module_utils import _apps, _preflight, _source
 
 
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"apps", "disk_mb"})
+    _VALID_ARGS = frozenset({"apps", "app", "one_app", "disk_mb"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        apps = self._task.args.get("apps")
-        found = _apps.problems(apps)
+        apps, only = self._task.args.get("apps"), str(self._task.args.get("app") or "")
+        one = boolean(self._task.args.get("one_app", False))
+        found = _apps.problems(apps) or _apps.selection_problems(apps, only, one)
         if not found:
             base = Path(str(task_vars.get("inventory_dir") or Path.cwd()))
             for app in apps:

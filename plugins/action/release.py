@@ -64,6 +64,7 @@ class ActionModule(ActionBase):
         answer.pop("need_archive", None)
         host = str(task_vars.get("inventory_hostname"))
         if answer.get("failed"):
+            answer.pop("exception", None)  # it repeats the module's message without what is added here
             answer["msg"] = _summary.failed(host, str(arguments["app"]), answer)
         elif answer.get("record") and not self._task.check_mode:
             domain = (arguments.get("verify") or {}).get("domain")

@@ -10,12 +10,15 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.slipway.flask.plugins.module_utils import _app_wiring, _apps
 
 
-def normalise_apps(apps: Any) -> list[dict[str, Any]]:
-    """Return every app of `slipway_apps` with all its keys; raises AnsibleFilterError for a wrong description."""
-    found = _apps.problems(apps)
+def normalise_apps(apps: Any, only: str = "") -> list[dict[str, Any]]:
+    """Return every app of `slipway_apps` with all its keys, or the one that is called ONLY.
+
+    Raises AnsibleFilterError for a wrong description and for a name that no app has.
+    """
+    found = _apps.problems(apps) or _apps.selection_problems(apps, only)
     if found:
         raise AnsibleFilterError("slipway.flask.normalise_apps: " + "; ".join(found))
-    return [_apps.normalise(app) for app in apps]
+    return [_apps.normalise(app) for app in apps if only in ("", app["name"])]
 
 
 class FilterModule:

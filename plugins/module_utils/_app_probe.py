@@ -18,7 +18,8 @@ SCRIPT = r'''
 import json, os, sys, traceback
 
 sys.path.insert(0, os.getcwd())
-found = {"error": "", "flask": False, "debug": False, "secret_key": None, "heads": None, "current": None, "note": ""}
+found = {"error": "", "flask": False, "debug": False, "secret_key": None, "note": ""}
+found.update(heads=None, current=None, between=None)
 
 
 def tell():
@@ -38,6 +39,10 @@ def migrations(app):
         found["heads"] = sorted(script.get_heads())
         with extension.db.engine.connect() as connection:
             found["current"] = sorted(MigrationContext.configure(connection).get_current_heads())
+        if len(sys.argv) > 2:
+            lower = tuple(json.loads(sys.argv[2])) or "base"
+            steps = script.iterate_revisions(tuple(found["current"]), lower)
+            found["between"] = [f"{step.revision} ({step.doc})" for step in steps]
 
 
 try:
@@ -68,7 +73,10 @@ tell()
 
 @dataclass(frozen=True)
 class Probe:
-    """What a release said of itself. HEADS are the code's migration heads, CURRENT the database's (None: unknown)."""
+    """What a release said of itself. HEADS are the code's migration heads, CURRENT the database's (None: unknown).
+
+    BETWEEN are the revisions from the database's heads down to those asked about, newest first (None: not asked, unknown).
+    """
 
     error: str = "it ended without an answer"
     flask: bool = False
@@ -76,6 +84,7 @@ class Probe:
     secret_key: str | None = None
     heads: tuple[str, ...] | None = None
     current: tuple[str, ...] | None = None
+    between: tuple[str, ...] | None = None
     note: str = ""
 
     @property
@@ -92,6 +101,6 @@ def read(output: str) -> tuple[Probe, str]:
     if not answers:
         return Probe(), rest
     told = json.loads(answers[-1][len(MARK) :])
-    for key in ("heads", "current"):
-        told[key] = None if told[key] is None else tuple(told[key])
+    for key in ("heads", "current", "between"):
+        told[key] = None if told.get(key) is None else tuple(told[key])
     return Probe(**told), rest

@@ -9,20 +9,13 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import grp
-import http.client
-import pwd
 import shutil
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils import _host, _python_env
+from ansible_collections.slipway.flask.plugins.module_utils import _host
 from ansible_collections.slipway.flask.plugins.module_utils._release import (
-    Paths,
     Record,
     ReleaseError,
     append_history,
@@ -34,33 +27,18 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import (
     now,
     to_prune,
 )
-from ansible_collections.slipway.flask.plugins.module_utils._release_context import PURPOSES, Context, command_unit
 from ansible_collections.slipway.flask.plugins.module_utils._release_preparation import Preparation
+from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome, Run
 from ansible_collections.slipway.flask.plugins.module_utils._release_source import Git
 from ansible_collections.slipway.flask.plugins.module_utils._release_traffic import Traffic
 from ansible_collections.slipway.flask.plugins.module_utils._source import without_credentials
 
 
-@dataclass
-class Outcome:
-    """What a deploy did. RECORD is the release that serves afterwards, or would be made (check mode)."""
-
-    changed: bool
-    record: Record | None = None
-    need_archive: bool = False
-    notes: list[str] = field(default_factory=list)
-    previous: str = ""
-
-
-class Engine:
+class Engine(Run):
     """One deploy of one app. SETTINGS are the parameters of slipway.flask.release."""
 
     def __init__(self, settings: Mapping[str, Any], check: bool = False) -> None:
-        self.settings = settings
-        self.check = check
-        self.app: str = settings["app"]
-        self.paths = Paths(self.app, Path(settings["root"]), Path(settings["settings_folder"]))
-        self.context = Context(settings, self.paths, Record("", self.app, "", ""))
+        super().__init__(settings, check)
         self.git = Git(settings["git"], self.paths.root / "repository.git", settings["git_key"] or "")
 
     # ---- the deploy -------------------------------------------------------------------------------------------
@@ -120,34 +98,12 @@ class Engine:
         self.context.save()
         append_history(self.paths.history, self.context.record)
 
-    @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
-        """Time a stage and put its name on whatever goes wrong in it."""
-        started = time.monotonic()
-        try:
-            yield
-        except ReleaseError as error:
-            error.stage = error.stage or name
-            raise
-        except _python_env.EnvironmentError_ as error:
-            raise ReleaseError(str(error), name) from error
-        except (_host.HostError, OSError, http.client.HTTPException, ValueError) as error:
-            raise ReleaseError(str(error), name) from error
-        finally:
-            self.context.record.seconds[name] = round(time.monotonic() - started, 2)
-
     # ---- what is there, and what is wanted --------------------------------------------------------------------
 
     def _prepare_host(self) -> None:
         """Make the app's folders. Raises ReleaseError when its service has not been set up."""
         unit = _host.UNITS / f"{self.app}@.service"
-        try:
-            self.context.uid = pwd.getpwnam(self.settings["user"]).pw_uid
-            self.context.gid = grp.getgrnam(self.settings["user"]).gr_gid
-        except KeyError:
-            raise ReleaseError(
-                f"there is no user '{self.settings['user']}' on the host; run site.yml first", "preflight"
-            ) from None
+        self._find_user()
         for needed in (unit, self.context.wanted("environment"), self.context.wanted("gunicorn.conf.py")):
             if not needed.exists():
                 raise ReleaseError(
@@ -191,27 +147,6 @@ class Engine:
         parts["unit"] = file_hash(_host.UNITS / f"{self.app}@.service")
         return fingerprint({**parts, "source": source_key})
 
-    def _recover(self) -> None:
-        """Finish or discard what a run that was killed left behind; afterwards only `current` runs."""
-        current = self.paths.current_id()
-        for release in self.paths.release_ids():
-            found = self.paths.record(release)
-            if release != current and (found is None or found.outcome == "unfinished"):
-                self._remove(release)
-        serving = self.paths.record(current) if current else None
-        if serving and serving.outcome == "unfinished":  # killed after the switch: it serves, so it counts
-            self.context.notes.append(
-                f"release {current} was switched to by a run that did not end; it is recorded now"
-            )
-            serving.outcome, serving.ended = "deployed", now()
-            serving.write(self.paths.release(current) / "release.json")
-            append_history(self.paths.history, serving)
-            _host.set_enabled(self.app, current, True)
-        for release in {*_host.instances(self.app), *_host.enabled(self.app)}:
-            if release != current:
-                _host.stop(self.paths.unit(release))
-                _host.set_enabled(self.app, release, False)
-
     # ---- what goes ---------------------------------------------------------------------------------------------
 
     def _prune(self) -> None:
@@ -228,16 +163,6 @@ class Engine:
         for archive in self.paths.sources.iterdir():
             if archive.name not in archives:
                 archive.unlink()
-
-    def _remove(self, release: str) -> None:
-        """Remove a release that does not serve: its instance, commands of it that still run, folder and settings."""
-        _host.stop(self.paths.unit(release), *(command_unit(self.app, purpose, release) for purpose in PURPOSES))
-        _host.set_enabled(self.app, release, False)
-        shutil.rmtree(self.paths.settings_of(release), ignore_errors=True)
-        # The record goes first: a folder without one is discarded by the next run.
-        gone = self.paths.release(release)
-        (gone / "release.json").unlink(missing_ok=True)
-        shutil.rmtree(gone, ignore_errors=True)
 
     def _abandon(self, error: ReleaseError) -> None:
         """Write down why the release failed and remove every trace of it but that line."""

@@ -38,24 +38,44 @@ def deployed(host: str, url: str, result: Mapping[str, Any]) -> str:
         rows = [("URL", url), ("Revision", revision_of(record)), ("Migration head", schema_of(record, changed=False))]
         return table(head, rows + notes)
     seconds = record["seconds"]
-    stages = ", ".join(f"{stage} {seconds[stage]:.1f}" for stage in STAGES if stage in seconds)
     rows = [
         ("URL", url),
         ("Revision", revision_of(record)),
         ("Migration head", schema_of(record)),
-        ("Seconds", f"{sum(seconds.values()):.1f} ({stages})"),
+        ("Seconds", f"{sum(seconds.values()):.1f} ({stages_of(seconds)})"),
         ("Before", result.get("previous") or "nothing: this is the first release"),
     ]
     head = f"{record['app']} on {host}: release {record['id']} serves"
     return table(head, rows + notes)
 
 
-def failed(host: str, app: str, result: Mapping[str, Any]) -> str:
-    """Return the message of a deploy that was given up."""
+def rolled_back(host: str, result: Mapping[str, Any]) -> str:
+    """Return the lines that tell what a rollback did."""
+    record = result["record"]
+    if not result["changed"]:
+        return f"{record['app']} on {host}: release {record['id']} serves already; nothing changed"
+    seconds = record["seconds"]
+    rows = [
+        ("Revision", revision_of(record)),
+        ("Migration head", schema_of(record)),
+        ("Seconds", f"{sum(seconds.values()):.1f} ({stages_of(seconds)})"),
+        ("Before", f"{result['previous']}, which is still on the host"),
+    ]
+    head = f"{record['app']} on {host}: release {record['id']} serves again, with the settings that it had"
+    return table(head, rows + [("Note", note) for note in result.get("notes", [])])
+
+
+def stages_of(seconds: Mapping[str, float]) -> str:
+    """Return the stages that ran, each with its seconds."""
+    return ", ".join(f"{stage} {seconds[stage]:.1f}" for stage in STAGES if stage in seconds)
+
+
+def failed(host: str, app: str, result: Mapping[str, Any], what: str = "deploy") -> str:
+    """Return the message of a deploy or rollback that was given up."""
     stage = f" at stage '{result['stage']}'" if result.get("stage") else ""
     after = result.get("stage") in ("drain", "prune")
     serving = "The new release serves." if after else "What served before still serves."
-    return f"{app} on {host}: the deploy was given up{stage}. {serving}\n{result.get('msg', '')}"
+    return f"{app} on {host}: the {what} was given up{stage}. {serving}\n{result.get('msg', '')}"
 
 
 def table(head: str, rows: Iterable[tuple[str, str]]) -> str:

@@ -20,6 +20,14 @@ options:
     type: list
     elements: dict
     required: true
+  app:
+    description: Name of the only app that is meant; empty means all of them.
+    type: str
+    default: ""
+  one_app:
+    description: Whether O(app) must be named when there are several.
+    type: bool
+    default: false
   disk_mb:
     description: Space that must be free on the file systems of C(/var) and C(/srv), in megabytes.
     type: int

@@ -217,6 +217,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._release_arguments import HEALTH, VERIFY
 from ansible_collections.slipway.flask.plugins.module_utils._release_engine import Engine
 
 COMMANDS: dict[str, Any] = {
@@ -253,25 +254,8 @@ def argument_spec() -> dict[str, Any]:
         "build_commands": COMMANDS,
         "release_commands": COMMANDS,
         "command_seconds": {"type": "int", "default": 3600},
-        "health": {
-            "type": "dict",
-            "required": True,
-            "options": {
-                "path": {"type": "str", "default": "/"},
-                "status": {"type": "int", "default": 200},
-                "host": {"type": "str", "default": ""},
-                "timeout_seconds": {"type": "int", "default": 60},
-            },
-        },
-        "verify": {
-            "type": "dict",
-            "apply_defaults": True,
-            "options": {
-                "domain": {"type": "str", "default": ""},
-                "address": {"type": "str", "default": "127.0.0.1"},
-                "port": {"type": "int", "default": 443},
-            },
-        },
+        "health": HEALTH,
+        "verify": VERIFY,
         "drain_seconds": {"type": "int", "default": 30},
         "keep_releases": {"type": "int", "default": 5},
         "min_free_mb": {"type": "int", "default": 256},

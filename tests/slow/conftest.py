@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from helpers import Host, Project
@@ -23,9 +23,8 @@ KEEP = os.environ.get("SLIPWAY_KEEP_HOSTS") == "1"
 def host(request: pytest.FixtureRequest) -> Iterator[Host]:
     """A host as bare as a VPS, shared by the tests of a file."""
     title = request.module.__name__.removeprefix("test_").replace("_", "-")
-    machine = Host(f"slipway-slow-{title}-{request.param}", request.param)
-    if not KEEP:
-        machine.down()
+    # Runs of several checkouts at once must not take each other's hosts: the name has this process's id in it.
+    machine = Host(f"slipway-slow-{title}-{request.param}" + ("" if KEEP else f"-{os.getpid()}"), request.param)
     machine.up()
     try:
         yield machine
@@ -43,7 +42,7 @@ def project(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the end of the host's journal to the report of a failed test."""
     report = yield
     machine = getattr(item, "funcargs", {}).get("host")

@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -123,7 +124,12 @@ class Project:
     def play(self, *arguments: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None) -> Play:
         """Run ansible-playbook to its end, whichever that is."""
         process = self.start(*arguments, cwd=cwd, environment=environment)
-        output, _ = process.communicate(timeout=PLAY_SECONDS)
+        try:
+            output, _ = process.communicate(timeout=PLAY_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, _ = process.communicate()
+            raise AssertionError(f"ansible-playbook hung for {PLAY_SECONDS} s:\n{output}") from None
         return Play(process.returncode, output)
 
     def good(self, *arguments: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None) -> Play:
@@ -191,7 +197,8 @@ class _Form(HTMLParser):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self.wanted, self.found = name, {}
+        self.wanted = name
+        self.found: dict[str, str] = {}
         self.fields: dict[str, str] = {}
         self.select = ""
 

@@ -20,12 +20,13 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _host,
     _python_env,
     _release_context,
-    _release_engine,
+    _release_run,
     _release_traffic,
     _source,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release import Paths, history
-from ansible_collections.slipway.flask.plugins.module_utils._release_engine import Engine, Outcome
+from ansible_collections.slipway.flask.plugins.module_utils._release_engine import Engine
+from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome
 
 SECRET = "s3cr3t-key-0123456789abcdef"
 ROOT = os.getuid() == 0
@@ -203,8 +204,8 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     """A host with the service of the app `shop` set up, and nothing deployed."""
     fake = FakeHost(tmp_path)
     account = {"getpwnam": lambda _: SimpleNamespace(pw_uid=UID)}
-    monkeypatch.setattr(_release_engine, "pwd", SimpleNamespace(**account))
-    monkeypatch.setattr(_release_engine, "grp", SimpleNamespace(getgrnam=lambda _: SimpleNamespace(gr_gid=UID)))
+    monkeypatch.setattr(_release_run, "pwd", SimpleNamespace(**account))
+    monkeypatch.setattr(_release_run, "grp", SimpleNamespace(getgrnam=lambda _: SimpleNamespace(gr_gid=UID)))
     monkeypatch.setattr(_release_traffic, "POLL_SECONDS", 0)
     monkeypatch.setattr(_python_env, "ensure", fake.ensure)
     parts: dict[str, Any] = {

@@ -10,7 +10,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils import _release, _release_engine, _release_preparation
+from ansible_collections.slipway.flask.plugins.module_utils import (
+    _release,
+    _release_engine,
+    _release_preparation,
+    _release_run,
+)
 from ansible_collections.slipway.flask.plugins.module_utils._host import HostError
 from ansible_collections.slipway.flask.plugins.module_utils._python_env import EnvironmentError_
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
@@ -275,7 +280,7 @@ def test_a_missing_user_is_refused(host: FakeHost, monkeypatch: pytest.MonkeyPat
     def getpwnam(_: str) -> None:
         raise KeyError
 
-    monkeypatch.setattr(_release_engine, "pwd", SimpleNamespace(getpwnam=getpwnam))
+    monkeypatch.setattr(_release_run, "pwd", SimpleNamespace(getpwnam=getpwnam))
     before = host.tree()
     with pytest.raises(ReleaseError, match=r"there is no user 'shop' on the host; run site\.yml first"):
         host.deploy()

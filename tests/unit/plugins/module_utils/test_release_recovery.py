@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils import _release_engine
+from ansible_collections.slipway.flask.plugins.module_utils import _release_run
 from fake_host import FakeHost, Killed
 
 UPGRADE = [{"command": "flask db upgrade", "once": False}]
@@ -80,7 +80,7 @@ def test_a_run_killed_between_stopping_and_disabling_leaves_no_release_to_start_
     host.deploy()
     old = host.current
     host.change()
-    set_enabled = _release_engine._host.set_enabled
+    set_enabled = _release_run._host.set_enabled
     with monkeypatch.context() as patch:
 
         def kill(app: str, release: str, enabled: bool) -> None:
@@ -88,7 +88,7 @@ def test_a_run_killed_between_stopping_and_disabling_leaves_no_release_to_start_
                 raise Killed
             set_enabled(app, release, enabled)
 
-        patch.setattr(_release_engine._host, "set_enabled", kill)
+        patch.setattr(_release_run._host, "set_enabled", kill)
         with pytest.raises(Killed):
             host.deploy()
     host.deploy()
@@ -99,7 +99,7 @@ def test_a_run_killed_while_it_prunes_leaves_no_half_release(host: FakeHost, mon
     for number in range(3):
         host.change(f"app = {number}\n")
         host.deploy()
-    rmtree = _release_engine.shutil.rmtree
+    rmtree = _release_run.shutil.rmtree
 
     def kill(path: Path, ignore_errors: bool = False) -> None:
         if path.parent == host.paths.releases:
@@ -108,7 +108,7 @@ def test_a_run_killed_while_it_prunes_leaves_no_half_release(host: FakeHost, mon
 
     host.change("app = 4\n")
     with monkeypatch.context() as patch:
-        patch.setattr(_release_engine.shutil, "rmtree", kill)
+        patch.setattr(_release_run.shutil, "rmtree", kill)
         with pytest.raises(Killed):
             host.deploy()
     assert host.paths.record(host.paths.release_ids()[0]) is None

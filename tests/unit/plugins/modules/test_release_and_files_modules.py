@@ -19,7 +19,8 @@ from ansible_collections.slipway.flask.plugins.action import files as files_acti
 from ansible_collections.slipway.flask.plugins.action import preflight as preflight_action
 from ansible_collections.slipway.flask.plugins.module_utils._files import pack
 from ansible_collections.slipway.flask.plugins.module_utils._release import Record
-from ansible_collections.slipway.flask.plugins.module_utils._release_engine import Engine, Outcome
+from ansible_collections.slipway.flask.plugins.module_utils._release_engine import Engine
+from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome
 from ansible_collections.slipway.flask.plugins.modules import files, preflight, release
 
 Call = Callable[..., dict[str, Any]]

@@ -1,0 +1,56 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Which of the described apps a playbook is about: all of them, or the one that `-e app=NAME` names.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils import _app_wiring, _apps
+
+
+class ChoiceError(ValueError):
+    """No app can be chosen; the message is for the user."""
+
+
+def choose(apps: Any, name: str, elsewhere: Iterable[str] = ()) -> list[dict[str, Any]]:
+    """Return the whole descriptions of the apps that are meant: all, or the one called NAME.
+
+    The list is empty when only other hosts, whose apps' names are ELSEWHERE, have it.
+    Raises ChoiceError for a wrong description and for a name that nobody has.
+    """
+    found = _apps.problems(apps)
+    if found:
+        raise ChoiceError("\n".join(["The description of the apps is wrong:", *(f"  - {text}" for text in found)]))
+    chosen = [_apps.normalise(app) for app in apps if name in ("", app["name"])]
+    if chosen or name in set(elsewhere):
+        return chosen
+    names = sorted({app["name"] for app in apps}.union(elsewhere))
+    raise ChoiceError(f"there is no app '{name}'{_apps.nearest(name, names)}; the apps are: {', '.join(names)}")
+
+
+def choose_one(apps: Any, name: str, elsewhere: Iterable[str] = ()) -> dict[str, Any] | None:
+    """Return the one app that is meant, None when only other hosts have it. Raises ChoiceError when that isn't clear."""
+    chosen = choose(apps, name, elsewhere)
+    if len(chosen) > 1:
+        names = ", ".join(app["name"] for app in chosen)
+        raise ChoiceError(f"say which app is meant with -e app=NAME; the apps are: {names}")
+    return chosen[0] if chosen else None
+
+
+def play_apps(task_vars: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the names of the apps of each host in the play, as far as hosts describe any."""
+    found = {}
+    for host in task_vars.get("ansible_play_hosts_all") or []:
+        apps = task_vars["hostvars"][host].get("slipway_apps") or []
+        found[str(host)] = [str(app["name"]) for app in apps if isinstance(app, Mapping) and "name" in app]
+    return found
+
+
+def places(app: Mapping[str, Any]) -> dict[str, str]:
+    """Return where an app is on its host: what Paths takes."""
+    return {"app": app["name"], "root": _app_wiring.root(app), "settings": f"/etc/{app['name']}"}

@@ -1,0 +1,108 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What every run over an app's releases does, a deploy and a rollback alike: timed stages, and clearing up after a crash.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import grp
+import http.client
+import pwd
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils import _host, _python_env
+from ansible_collections.slipway.flask.plugins.module_utils._release import (
+    Paths,
+    Record,
+    ReleaseError,
+    append_history,
+    now,
+)
+from ansible_collections.slipway.flask.plugins.module_utils._release_context import PURPOSES, Context, command_unit
+
+
+@dataclass
+class Outcome:
+    """What a run did. RECORD is the release that serves afterwards, or would be made (check mode)."""
+
+    changed: bool
+    record: Record | None = None
+    need_archive: bool = False
+    notes: list[str] = field(default_factory=list)
+    previous: str = ""
+
+
+class Run:
+    """One run over the releases of one app. SETTINGS are the module's parameters."""
+
+    def __init__(self, settings: Mapping[str, Any], check: bool = False) -> None:
+        self.settings = settings
+        self.check = check
+        self.app: str = settings["app"]
+        self.paths = Paths(self.app, Path(settings["root"]), Path(settings["settings_folder"]))
+        self.context = Context(settings, self.paths, Record("", self.app, "", ""))
+
+    def _find_user(self) -> None:
+        """Look up the app's user. Raises ReleaseError when its service has not been set up."""
+        try:
+            self.context.uid = pwd.getpwnam(self.settings["user"]).pw_uid
+            self.context.gid = grp.getgrnam(self.settings["user"]).gr_gid
+        except KeyError:
+            raise ReleaseError(
+                f"there is no user '{self.settings['user']}' on the host; run site.yml first", "preflight"
+            ) from None
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        """Time a stage and put its name on whatever goes wrong in it."""
+        started = time.monotonic()
+        try:
+            yield
+        except ReleaseError as error:
+            error.stage = error.stage or name
+            raise
+        except _python_env.EnvironmentError_ as error:
+            raise ReleaseError(str(error), name) from error
+        except (_host.HostError, OSError, http.client.HTTPException, ValueError) as error:
+            raise ReleaseError(str(error), name) from error
+        finally:
+            self.context.record.seconds[name] = round(time.monotonic() - started, 2)
+
+    def _recover(self) -> None:
+        """Finish or discard what a run that was killed left behind; afterwards only `current` runs."""
+        current = self.paths.current_id()
+        for release in self.paths.release_ids():
+            found = self.paths.record(release)
+            if release != current and (found is None or found.outcome == "unfinished"):
+                self._remove(release)
+        serving = self.paths.record(current) if current else None
+        if serving and serving.outcome == "unfinished":  # killed after the switch: it serves, so it counts
+            self.context.notes.append(
+                f"release {current} was switched to by a run that did not end; it is recorded now"
+            )
+            serving.outcome, serving.ended = "deployed", now()
+            serving.write(self.paths.release(current) / "release.json")
+            append_history(self.paths.history, serving)
+            _host.set_enabled(self.app, current, True)
+        for release in {*_host.instances(self.app), *_host.enabled(self.app)}:
+            if release != current:
+                _host.stop(self.paths.unit(release))
+                _host.set_enabled(self.app, release, False)
+
+    def _remove(self, release: str) -> None:
+        """Remove a release that does not serve: its instance, commands of it that still run, folder and settings."""
+        _host.stop(self.paths.unit(release), *(command_unit(self.app, purpose, release) for purpose in PURPOSES))
+        _host.set_enabled(self.app, release, False)
+        shutil.rmtree(self.paths.settings_of(release), ignore_errors=True)
+        # The record goes first: a folder without one is discarded by the next run.
+        gone = self.paths.release(release)
+        (gone / "release.json").unlink(missing_ok=True)
+        shutil.rmtree(gone, ignore_errors=True)

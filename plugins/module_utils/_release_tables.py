@@ -1,0 +1,122 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What a person reads of releases: their history, and how those that serve are.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+GAP = "  "
+NOTHING = "-"
+HISTORY = ("RELEASE", "REVISION", "WHEN (UTC)", "BY", "OUTCOME", "SECONDS", "HEAD", "NOW")
+
+
+def grid(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return ROWS as lines whose cells stand in columns."""
+    whole = [list(row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*whole, strict=True)]
+    return [
+        GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in whole
+    ]
+
+
+def when(time: str | None) -> str:
+    """Return a time such as 2026-10-01T06:42:17Z to the minute."""
+    return time[:16].replace("T", " ") if time else NOTHING
+
+
+def revision(found: Mapping[str, Any]) -> str:
+    """Return a short revision, with a star when files were changed since it was committed."""
+    short = str(found.get("revision") or NOTHING)[:7]
+    return f"{short}*" if found.get("dirty") else short
+
+
+def history(host: str, found: Mapping[str, Any]) -> str:
+    """Return the history of one app on one host."""
+    app, serving = f"{found['app']} on {host}", found["serving"]
+    if not found["entries"]:
+        return f"{app}: no history; " + (f"release {serving} serves" if serving else "nothing has been deployed yet")
+    back = [release for release in found["present"] if release != serving]
+    head = f"{app}: {f'release {serving} serves' if serving else 'nothing serves'}"
+    head += f"; back to {', '.join(back)} with rollback.yml" if back else "; no other release is on the host"
+    lines = grid([HISTORY, *(history_row(entry, found) for entry in found["entries"])])
+    shown, total = len(found["entries"]), found["total"]
+    if shown < total:
+        lines.append(f"The newest {shown} of {total}; -e limit={total} shows all.")
+    return "\n".join([head, *(f"{GAP}{line}" for line in lines)])
+
+
+def history_row(entry: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """Return one line of a history as cells."""
+    here = "kept" if entry["id"] in found["present"] else ""
+    outcome = str(entry.get("outcome") or NOTHING) + (f" at {entry['stage']}" if entry.get("stage") else "")
+    heads = entry.get("heads_after")
+    return [
+        str(entry["id"]),
+        revision(entry),
+        when(entry.get("ended") or entry.get("started")),
+        str(entry.get("by") or NOTHING),
+        outcome,
+        f"{entry['seconds']:.1f}",
+        NOTHING if heads is None else ", ".join(heads) or "empty",
+        "serves" if entry["id"] == found["serving"] else here,
+    ]
+
+
+def status(found: Mapping[str, Sequence[Mapping[str, Any]]], width: int) -> str:
+    """Return one table of all apps of all hosts (FOUND: by host), a column each, broken where WIDTH is used up."""
+    columns = [status_column(host, app) for host, apps in found.items() for app in apps]
+    labels = ["App", "Host", "Release", "Revision", "Since (UTC)", "Unit", "Health", "Workers", "Memory", "Restarts",
+              "Certificate", "Connections", "Disk used", "Disk free"]  # fmt: skip
+    blocks, rest = [], columns
+    while rest:
+        count, used = 0, max(map(len, labels))
+        while count < len(rest) and (count == 0 or used + len(GAP) + max(map(len, rest[count])) <= width):
+            used += len(GAP) + max(map(len, rest[count]))
+            count += 1
+        blocks.append("\n".join(grid(zip(labels, *rest[:count], strict=True))))
+        rest = rest[count:]
+    return "\n\n".join(blocks)
+
+
+def status_column(host: str, found: Mapping[str, Any]) -> list[str]:
+    """Return how one app is, as cells from top to bottom."""
+    health, shown, used = found.get("health") or {}, found["certificate"], found["connections"]
+    if health.get("status"):
+        said = f"{health['status']} in {health['milliseconds']} ms"
+    else:
+        said = "no answer" if health else NOTHING
+    return [
+        str(found["app"]),
+        host,
+        str(found["release"] or "none"),
+        revision(found),
+        when(found["since"]),
+        str(found.get("state", NOTHING)),
+        said,
+        str(found.get("workers", NOTHING)),
+        size(found.get("memory")),
+        str(found.get("restarts", NOTHING)),
+        NOTHING if shown["days"] is None else f"{shown['days']} days",
+        used["said"] or f"{used['used']} of {used['allowed']}",
+        size(found["disk_used"]),
+        size(found["disk_free"]),
+    ]
+
+
+def size(number: float | None) -> str:
+    """Return a number of bytes as a person says it."""
+    if number is None:
+        return NOTHING
+    megabytes = number / 2**20
+    return f"{megabytes:.0f} MB" if megabytes < 1000 else f"{megabytes / 1024:.1f} GB"
+
+
+def not_serving(problems: Sequence[str]) -> str:
+    """Return the message that names every app that does not serve, and why."""
+    head = "An app does not serve:" if len(problems) == 1 else f"There are {len(problems)} reasons not to be content:"
+    return "\n".join([head, *(f"  - {text}" for text in problems)])

@@ -1,0 +1,189 @@
+#!/usr/bin/python
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The host's side of slipway.flask.rollback; the action plugin of the same name tells what happened."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: rollback
+short_description: Make a release serve again that is still on the host
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+description:
+  - Starts the release with the settings that it had, gates it, switches to it, verifies the site and drains the other.
+  - Compares the database's migration head with the one that the release was made for, and refuses when they differ
+    unless O(schema) says what to do.
+attributes:
+  check_mode:
+    support: full
+    description: Tells which release would serve; the schema is not compared.
+options:
+  app:
+    description: Name of the app.
+    type: str
+    required: true
+  to:
+    description: Id of the release; empty is the one that served before.
+    type: str
+    default: ""
+  schema:
+    description:
+      - What to do when the database is not at the release's migration head.
+      - V(refuse) changes nothing and tells the revisions in between; V(keep) goes on, the code being compatible;
+        V(downgrade) has the release that serves run C(flask db downgrade) first.
+    type: str
+    choices: [refuse, keep, downgrade]
+    default: refuse
+  wsgi:
+    description: WSGI entry, C(module:app) or C(package:create_app(\)).
+    type: str
+    required: true
+  user:
+    description: The app's service user.
+    type: str
+    required: true
+  root:
+    description: Folder of the app's releases.
+    type: path
+    required: true
+  settings_folder:
+    description: Folder below which each release's settings are.
+    type: path
+    required: true
+  writable_paths:
+    description: Further folders that the app may write.
+    type: list
+    elements: path
+    default: []
+  command_seconds:
+    description: Longest time that one command may take, in seconds.
+    type: int
+    default: 3600
+  health:
+    description: The request that tells whether a release is ready.
+    type: dict
+    required: true
+    suboptions:
+      path:
+        description: Path of the request.
+        type: str
+        default: /
+      status:
+        description: Status that means ready.
+        type: int
+        default: 200
+      host:
+        description: Host header of the request.
+        type: str
+        default: ""
+      timeout_seconds:
+        description: How long the release may take to become ready.
+        type: int
+        default: 60
+  verify:
+    description: The site as a visitor reaches it, asked after the switch.
+    type: dict
+    default: {}
+    suboptions:
+      domain:
+        description: Name of the site; empty asks nothing.
+        type: str
+        default: ""
+      address:
+        description: Address that is connected to.
+        type: str
+        default: 127.0.0.1
+      port:
+        description: TLS port that is connected to.
+        type: int
+        default: 443
+  drain_seconds:
+    description: How long connections that wait for the other release are waited for.
+    type: int
+    default: 30
+"""
+
+EXAMPLES = r"""
+- name: Go back to the release before
+  slipway.flask.rollback:
+    app: shop
+    wsgi: shop:create_app()
+    user: shop
+    root: /srv/shop
+    settings_folder: /etc/shop
+    health: {path: /healthz, host: shop.example.com}
+"""
+
+RETURN = r"""
+release:
+  description: Id of the release that serves now.
+  type: str
+  returned: success
+record:
+  description: The line of the history.
+  type: dict
+  returned: success
+previous:
+  description: Id of the release that served before.
+  type: str
+  returned: success
+notes:
+  description: What else is worth knowing, one sentence each.
+  type: list
+  elements: str
+  returned: success
+stage:
+  description: Stage that failed.
+  type: str
+  returned: failure
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._release_arguments import HEALTH, VERIFY
+from ansible_collections.slipway.flask.plugins.module_utils._release_rollback import Rollback
+
+
+def argument_spec() -> dict[str, Any]:
+    """Return the module's parameters; the last one is filled in by the action plugin."""
+    return {
+        "app": {"type": "str", "required": True},
+        "to": {"type": "str", "default": ""},
+        "schema": {"type": "str", "choices": ["refuse", "keep", "downgrade"], "default": "refuse"},
+        "wsgi": {"type": "str", "required": True},
+        "user": {"type": "str", "required": True},
+        "root": {"type": "path", "required": True},
+        "settings_folder": {"type": "path", "required": True},
+        "writable_paths": {"type": "list", "elements": "path", "default": []},
+        "command_seconds": {"type": "int", "default": 3600},
+        "health": HEALTH,
+        "verify": VERIFY,
+        "drain_seconds": {"type": "int", "default": 30},
+        "by": {"type": "str", "default": "somebody"},
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    try:
+        outcome = Rollback(module.params, check=module.check_mode).roll_back()
+    except ReleaseError as error:
+        module.fail_json(msg=str(error), stage=error.stage)
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename or 'the host'}: {error.strerror}", stage="")
+    record = asdict(outcome.record) if outcome.record else {}
+    module.exit_json(
+        changed=outcome.changed,
+        release=record.get("id", ""),
+        record=record,
+        previous=outcome.previous,
+        notes=outcome.notes,
+    )
+
+
+if __name__ == "__main__":
+    main()

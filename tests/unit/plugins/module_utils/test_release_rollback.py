@@ -1,0 +1,179 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Going back: to which release, with which settings, and what the database's schema has to say about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._release_rollback import Rollback
+from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome
+from fake_host import FakeHost
+
+DOWN_SQL = "flask db downgrade --sql b2:a1"
+
+
+def roll_back(host: FakeHost, *, check: bool = False, **changes: Any) -> Outcome:
+    return Rollback({**host.settings, "to": "", "schema": "refuse", **changes}, check=check).roll_back()
+
+
+def ran(host: FakeHost) -> list[str]:
+    return [event.removeprefix("run ") for event in host.events if event.startswith("run ")]
+
+
+@pytest.fixture
+def two(host: FakeHost) -> FakeHost:
+    """A host on which a second release, with other settings and the same schema, has replaced the first."""
+    host.probes = [{"heads": ["a1"], "current": ["a1"]}]
+    host.deploy()
+    host.change()
+    host.configure("GREETING=new\n")
+    host.deploy()
+    host.events = []
+    return host
+
+
+@pytest.fixture
+def migrated(host: FakeHost) -> FakeHost:
+    """A host whose second release has brought the database from a1 to b2."""
+    host.probes = [{"heads": ["a1"], "current": ["a1"]}]
+    host.deploy()
+    host.change()
+    host.probes = [{"heads": ["b2"], "current": ["a1"]}, {"heads": ["b2"], "current": ["b2"]}]
+    host.deploy(release_commands=[{"command": "flask db upgrade", "once": False}])
+    host.probes = [{"heads": ["b2"], "current": ["b2"], "between": ["b2 (Drop the price)"]}]
+    host.commands[DOWN_SQL] = (0, "DROP TABLE price;")
+    host.events = []
+    return host
+
+
+def test_the_release_before_serves_again_with_the_settings_that_it_had(two: FakeHost) -> None:
+    old, new = two.paths.release_ids()
+    settings = (two.paths.settings_of(old) / "environment").read_text()
+    outcome = roll_back(two)
+    assert (outcome.changed, outcome.previous) == (True, new)
+    assert (two.current, two.running) == (old, {old})
+    assert "GREETING" not in settings
+    assert (two.paths.settings_of(old) / "environment").read_text() == settings
+    assert [path.name for path in two.wants.iterdir()] == [f"shop@{old}.service"]
+    assert two.paths.release_ids() == [old, new], "the newer one stays, to come back to"
+    assert two.history[-1]["outcome"] == "rolled back"
+    assert (two.history[-1]["id"], two.history[-1]["previous"]) == (old, new)
+
+
+def test_a_second_rollback_has_nowhere_to_go_and_says_what_there_is(two: FakeHost) -> None:
+    _, new = two.paths.release_ids()
+    roll_back(two)
+    with pytest.raises(ReleaseError, match=rf"no release before .* name one of those on the host: {new}"):
+        roll_back(two)
+
+
+def test_a_named_release_serves_also_a_newer_one(two: FakeHost) -> None:
+    _, new = two.paths.release_ids()
+    roll_back(two)
+    assert roll_back(two, to=new).changed
+    assert two.current == new
+
+
+def test_the_release_that_serves_is_left_alone(two: FakeHost) -> None:
+    assert not roll_back(two, to=two.current).changed
+    assert two.events == []
+
+
+def test_an_unknown_release_is_refused_with_those_that_there_are(two: FakeHost) -> None:
+    with pytest.raises(ReleaseError, match="'0009-abcdef0' is not on the host; these are: 0001-"):
+        roll_back(two, to="0009-abcdef0")
+
+
+def test_nothing_deployed_is_said(host: FakeHost) -> None:
+    host.paths.root.mkdir(parents=True)
+    with pytest.raises(ReleaseError, match="nothing has been deployed yet"):
+        roll_back(host)
+
+
+def test_check_mode_names_the_release_and_changes_nothing(two: FakeHost) -> None:
+    before = two.tree()
+    outcome = roll_back(two, check=True)
+    assert outcome.changed
+    assert outcome.record
+    assert outcome.record.id == two.paths.release_ids()[0]
+    assert two.tree() == before
+
+
+@pytest.mark.parametrize(
+    ("event", "part"),
+    [("start", "fails"), ("health", "health"), ("site", "site")],
+    ids=["it does not start", "it never gets ready", "the site is broken"],
+)
+def test_a_rollback_that_fails_leaves_the_newer_release_serving(two: FakeHost, event: str, part: str) -> None:
+    old, new = two.paths.release_ids()
+    if part == "fails":
+        two.fails[f"start {old}"] = OSError("no")
+    else:
+        setattr(two, part, [500])
+    with pytest.raises(ReleaseError):
+        roll_back(two)
+    assert (two.current, two.running) == (new, {new})
+    assert two.paths.release_ids() == [old, new]
+    assert [path.name for path in two.wants.iterdir()] == [f"shop@{new}.service"]
+    assert two.history[-1]["outcome"] == "rollback failed"
+
+
+def test_a_schema_that_is_ahead_stops_it_and_shows_what_lies_between(migrated: FakeHost) -> None:
+    serving = migrated.serving()
+    with pytest.raises(ReleaseError) as caught:
+        roll_back(migrated)
+    for text in (
+        "at b2",
+        "made for a1",
+        "b2 (Drop the price)",
+        "rollback_schema=keep",
+        "=downgrade",
+        "DROP TABLE price;",
+    ):
+        assert text in str(caught.value)
+    assert migrated.serving() == serving
+    assert "flask db downgrade a1" not in ran(migrated)
+
+
+def test_keep_leaves_the_schema_and_goes(migrated: FakeHost) -> None:
+    roll_back(migrated, schema="keep")
+    assert migrated.current == migrated.paths.release_ids()[0]
+    assert migrated.history[-1]["heads_after"] == ["b2"]
+    assert ran(migrated) == []
+
+
+def test_downgrade_is_run_by_the_newer_release_before_the_old_one_starts(migrated: FakeHost) -> None:
+    old, new = migrated.paths.release_ids()
+    roll_back(migrated, schema="downgrade")
+    assert migrated.last_command.environment["RELEASE_ID"] == new
+    done = [event for event in migrated.events if event.startswith(("run", "start"))]
+    assert done == ["run flask db downgrade a1", f"start {old}"]
+    assert (migrated.history[-1]["heads_before"], migrated.history[-1]["heads_after"]) == (["b2"], ["a1"])
+
+
+def test_a_downgrade_that_can_not_be_done_leaves_the_newer_release_serving(migrated: FakeHost) -> None:
+    _, new = migrated.paths.release_ids()
+    migrated.commands["flask db downgrade a1"] = (1, "NotImplementedError: the data is gone")
+    with pytest.raises(ReleaseError, match="the data is gone"):
+        roll_back(migrated, schema="downgrade")
+    assert (migrated.current, migrated.running) == (new, {new})
+
+
+def test_a_release_that_fails_after_the_downgrade_gets_the_schema_brought_up_again(migrated: FakeHost) -> None:
+    _, new = migrated.paths.release_ids()
+    migrated.health = [500]
+    with pytest.raises(ReleaseError):
+        roll_back(migrated, schema="downgrade")
+    assert ran(migrated) == ["flask db downgrade a1", "flask db upgrade"]
+    assert migrated.current == new
+
+
+def test_a_newer_release_that_needs_a_newer_schema_is_to_be_deployed(migrated: FakeHost) -> None:
+    _, new = migrated.paths.release_ids()
+    roll_back(migrated, schema="downgrade")
+    migrated.probes = [{"heads": ["a1"], "current": ["a1"]}]
+    with pytest.raises(ReleaseError, match=f"release {new} is a newer one, made for b2: deploy its revision again"):
+        roll_back(migrated, to=new)
