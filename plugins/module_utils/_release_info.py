@@ -39,7 +39,7 @@ def present(paths: Paths) -> list[str]:
 
 def seconds_of(entry: Mapping[str, Any]) -> float:
     """Return how long all stages of a release took together."""
-    return round(sum((entry.get("seconds") or {}).values()), 1)
+    return round(float(sum((entry.get("seconds") or {}).values())), 1)
 
 
 def since(paths: Paths) -> str:

@@ -48,7 +48,7 @@ def status_of(paths: Paths, health: Mapping[str, Any], domain: str, user: str, u
         found["problems"].append(f"{unit} is {found['state']}; see journalctl -u {unit}")
     if found["health"]["status"] != health["status"]:
         found["problems"].append(f"{health['path']} {found['health']['said']}; it must answer {health['status']}")
-    if found["certificate"]["days"] is None:
+    if not found["certificate"]["served"]:
         found["problems"].append(f"nginx does not serve {domain} over TLS: {found['certificate']['said']}")
     return found
 
@@ -116,13 +116,13 @@ def answer(socket: str, health: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def certificate(domain: str) -> dict[str, Any]:
-    """Return for how many more days the certificate that nginx shows for DOMAIN is valid; None with a reason."""
+    """Return whether nginx serves DOMAIN over TLS, and for how many more days its certificate is valid (None: unknown)."""
     connection = _host.LocalTLSConnection(domain, "127.0.0.1", 443, TLS_SECONDS)
     try:
         connection.connect()
         shown = connection.sock.getpeercert(binary_form=True)
     except OSError as error:  # TLS errors among them
-        return {"days": None, "said": str(error)}
+        return {"served": False, "days": None, "said": str(error) or type(error).__name__}
     finally:
         connection.close()
     command = ["openssl", "x509", "-inform", "DER", "-noout", "-enddate"]
@@ -130,8 +130,8 @@ def certificate(domain: str) -> dict[str, Any]:
         said = subprocess.run(command, input=shown, capture_output=True, check=True).stdout.decode()
         left = ssl.cert_time_to_seconds(said.strip().removeprefix("notAfter=")) - time.time()
     except (OSError, subprocess.CalledProcessError, ValueError) as error:
-        return {"days": None, "said": f"its certificate can't be read: {error}"}
-    return {"days": int(left // DAY), "said": ""}
+        return {"served": True, "days": None, "said": str(error)}
+    return {"served": True, "days": int(left // DAY), "said": ""}
 
 
 def connections(url: str, user: str) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def connections(url: str, user: str) -> dict[str, Any]:
     try:
         parsed, psql = parse_url(url), _postgres.find_psql()
         if not parsed.is_postgres or not psql:
-            return {**nothing, "said": f"not PostgreSQL ({parsed.dialect})" if psql else "no psql"}
+            return {**nothing, "said": "no psql" if parsed.is_postgres else parsed.dialect}
         tried = _postgres_check.attempt(psql, parsed, user, CONNECT_SECONDS)
     except (UrlError, _postgres.PostgresError, OSError):
         return {**nothing, "said": "unknown"}

@@ -19,9 +19,7 @@ def grid(rows: Iterable[Sequence[str]]) -> list[str]:
     """Return ROWS as lines whose cells stand in columns."""
     whole = [list(row) for row in rows]
     widths = [max(map(len, column)) for column in zip(*whole, strict=True)]
-    return [
-        GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in whole
-    ]
+    return [GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in whole]
 
 
 def when(time: str | None) -> str:
@@ -86,10 +84,9 @@ def status(found: Mapping[str, Sequence[Mapping[str, Any]]], width: int) -> str:
 def status_column(host: str, found: Mapping[str, Any]) -> list[str]:
     """Return how one app is, as cells from top to bottom."""
     health, shown, used = found.get("health") or {}, found["certificate"], found["connections"]
+    said = "no answer" if health else NOTHING
     if health.get("status"):
         said = f"{health['status']} in {health['milliseconds']} ms"
-    else:
-        said = "no answer" if health else NOTHING
     return [
         str(found["app"]),
         host,
@@ -118,5 +115,4 @@ def size(number: float | None) -> str:
 
 def not_serving(problems: Sequence[str]) -> str:
     """Return the message that names every app that does not serve, and why."""
-    head = "An app does not serve:" if len(problems) == 1 else f"There are {len(problems)} reasons not to be content:"
-    return "\n".join([head, *(f"  - {text}" for text in problems)])
+    return "\n".join(["Not every app serves:", *(f"  - {text}" for text in problems)])

@@ -1,0 +1,46 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The controller's side of slipway.flask.release_info: which apps are meant, and the table of their history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.slipway.flask.plugins.module_utils import _app_choice, _app_wiring, _release_tables
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+    _VALID_ARGS = frozenset({"apps", "app", "limit", "status"})
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        host, wanted = str(task_vars.get("inventory_hostname")), str(self._task.args.get("app") or "")
+        elsewhere = [name for names in _app_choice.play_apps(task_vars).values() for name in names]
+        try:
+            apps = _app_choice.choose(self._task.args.get("apps"), wanted, elsewhere)
+        except _app_choice.ChoiceError as error:
+            return {**result, "failed": True, "msg": str(error)}
+        if not apps:
+            return {**result, "skipped": True, "skip_reason": f"{host} has no app '{wanted}'"}
+        status = boolean(self._task.args.get("status") or False)
+        arguments = {"apps": [description(app) for app in apps], "limit": self._task.args.get("limit", 20)}
+        if status:
+            arguments |= {"status": True, "urls": {app["name"]: _app_wiring.database_url(app) for app in apps}}
+        answer = self._execute_module("slipway.flask.release_info", arguments, task_vars=task_vars)
+        answer.pop("invocation", None)
+        if not status and not answer.get("failed"):
+            for found in answer.get("apps", []):
+                Display().display(_release_tables.history(host, found) + "\n")
+        result.update(answer)
+        return result
+
+
+def description(app: dict[str, Any]) -> dict[str, Any]:
+    """Return what the host must know of an app to tell of its releases."""
+    health = {key: app[f"health_{key}"] for key in ("path", "status", "host")}
+    return {**_app_choice.places(app), "domain": app["domains"][0], "health": health}

@@ -1,0 +1,163 @@
+#!/usr/bin/python
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The host's side of slipway.flask.release_info; the action plugin of the same name chooses the apps and prints."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: release_info
+short_description: Tell the releases of the apps on a host, or how those that serve are
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+description:
+  - Prints each app's history as a table, newest first; it only registers what it found with O(status).
+  - Never changes anything.
+attributes:
+  check_mode:
+    support: full
+    description: Does the same.
+options:
+  apps:
+    description: The apps, as in C(slipway_apps).
+    type: list
+    elements: dict
+    required: true
+  app:
+    description: Name of the only app that is looked at; empty looks at all.
+    type: str
+    default: ""
+  limit:
+    description: Entries of the history that are told, 1 or more.
+    type: int
+    default: 20
+  status:
+    description: Whether it is told how the releases that serve are, and not what they were.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Show the newest five releases of the shop
+  slipway.flask.release_info:
+    apps: "{{ slipway_apps }}"
+    app: shop
+    limit: 5
+"""
+
+RETURN = r"""
+apps:
+  description: One entry for each app that the host has.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    app:
+      description: Name of the app.
+      type: str
+    serving:
+      description: Release that serves; not with O(status).
+      type: str
+    present:
+      description: Releases on the host that serve or can be rolled back to; not with O(status).
+      type: list
+    entries:
+      description: The history, newest first; not with O(status).
+      type: list
+    total:
+      description: Entries that the whole history has; not with O(status).
+      type: int
+    release:
+      description: Release that serves; with O(status), as all that follow.
+      type: str
+    revision:
+      description: Its revision.
+      type: str
+    since:
+      description: When it was switched to (UTC).
+      type: str
+    state:
+      description: State of its unit.
+      type: str
+    restarts:
+      description: How often systemd has started it again.
+      type: int
+    workers:
+      description: Its worker processes.
+      type: int
+    memory:
+      description: Memory of all its processes, in bytes.
+      type: int
+    health:
+      description: What it answers on its own socket (C(status), C(milliseconds), C(said)).
+      type: dict
+    certificate:
+      description: Whether nginx serves its domain over TLS, and how many days the certificate has left.
+      type: dict
+    connections:
+      description: The database server's connections in use and those that apps may use.
+      type: dict
+    disk_used:
+      description: Bytes below the app's folder.
+      type: int
+    disk_free:
+      description: Bytes that are free on its file system.
+      type: int
+    problems:
+      description: Why the app does not serve, one sentence each; empty when it does.
+      type: list
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._release import Paths
+from ansible_collections.slipway.flask.plugins.module_utils._release_info import history_of
+from ansible_collections.slipway.flask.plugins.module_utils._release_status import status_of
+
+ARGUMENTS: dict[str, Any] = {
+    "apps": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "app": {"type": "str", "required": True},
+            "root": {"type": "path", "required": True},
+            "settings": {"type": "path", "required": True},
+            "domain": {"type": "str", "required": True},
+            "health": {
+                "type": "dict",
+                "required": True,
+                "options": {"path": {"type": "str"}, "status": {"type": "int"}, "host": {"type": "str"}},
+            },
+        },
+    },
+    # Of their own, and secret as a whole: a URL may hold a password.
+    "urls": {"type": "dict", "default": {}, "no_log": True},
+    "limit": {"type": "int", "default": 20},
+    "status": {"type": "bool", "default": False},
+}
+AT_ONCE = 4
+"""Apps looked at side by side: most of it is waiting for answers."""
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    limit, urls = module.params["limit"], module.params["urls"]
+    if limit < 1:
+        module.fail_json(msg=f"limit is {limit}; it must be 1 or more: how many entries of the history are shown")
+
+    def look(app: dict[str, Any]) -> dict[str, Any]:
+        paths = Paths(app["app"], Path(app["root"]), Path(app["settings"]))
+        if module.params["status"]:
+            return status_of(paths, app["health"], app["domain"], app["app"], urls.get(app["app"], ""))
+        return history_of(paths, limit)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        module.exit_json(changed=False, apps=list(pool.map(look, module.params["apps"])))
+
+
+if __name__ == "__main__":
+    main()

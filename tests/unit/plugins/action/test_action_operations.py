@@ -1,0 +1,200 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The controller's side of releases, status and exec: which app on which host, what is printed, and when a play fails."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest.mock import MagicMock
+
+import pytest
+from ansible_collections.slipway.flask.plugins.action import release_exec, release_info, release_report
+
+SHOP: dict[str, Any] = {
+    "name": "shop",
+    "domains": ["shop.example.com", "www.shop.example.com"],
+    "source": {"path": "../shop"},
+    "wsgi": "shop:app",
+    "secrets": {"SECRET_KEY": "7c1d6f0be2a94385b1e9c07f5ad2386e"},
+    "health_path": "/healthz",
+    "database": "url",
+    "database_url": "postgresql://shop:hunter2@db.example.com/shop",
+}
+WIKI = {**SHOP, "name": "wiki", "domains": ["wiki.example.com"], "database": "none", "database_url": ""}
+HISTORY = {"app": "shop", "serving": "", "present": [], "total": 0, "entries": []}
+STATUS: dict[str, Any] = {
+    "app": "shop", "release": "0001-a", "revision": "a", "since": "", "disk_used": 1, "disk_free": 1, "problems": [],
+    "certificate": {"days": 1}, "connections": {"said": "no database"},
+}  # fmt: skip
+DONE = {"release": "0001-a", "rc": 0, "stdout": "ann\nbob\n", "stderr": "", "changed": True}
+Shown = list[tuple[str, bool]]
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> Shown:
+    """What is displayed, and whether as an error."""
+    texts: Shown = []
+    display = MagicMock(display=lambda text, stderr=False: texts.append((text, stderr)))
+    for module in (release_exec, release_info, release_report):
+        monkeypatch.setattr(module, "Display", lambda: display)
+    return texts
+
+
+class Runner:
+    """Runs an action plugin as host web1 of a play of three, and keeps what the host was asked."""
+
+    def __init__(self, module: Any, answer: dict[str, Any], check_mode: bool = False) -> None:
+        self.module, self.answer, self.check_mode = module, answer, check_mode
+        self.asked: list[dict[str, Any]] = []
+        self.results: dict[str, Any] = {}
+        self.apps: dict[str, Any] = {"web1": [SHOP, WIKI], "web2": [SHOP], "web3": [{**WIKI, "name": "blog"}]}
+
+    def run(self, host: str = "web1", **arguments: Any) -> dict[str, Any]:
+        task = MagicMock(args=arguments, async_val=0, check_mode=self.check_mode, diff=False)
+        action = self.module.ActionModule(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
+        action._execute_module = self.execute
+        hostvars = {name: {"slipway_apps": apps} for name, apps in self.apps.items()}
+        for name, found in self.results.items():
+            hostvars[name]["slipway_status"] = found
+        variables = {"inventory_hostname": host, "ansible_play_hosts_all": list(self.apps), "hostvars": hostvars}
+        result: dict[str, Any] = action.run(task_vars=variables)
+        return result
+
+    def execute(self, name: str, arguments: dict[str, Any], **_: Any) -> dict[str, Any]:
+        self.asked.append(arguments)
+        return dict(self.answer)
+
+
+# ---- release_info ------------------------------------------------------------------------------------------------
+
+
+def test_a_history_is_printed_for_each_app_and_the_host_is_asked_once(shown: Shown) -> None:
+    runner = Runner(release_info, {"changed": False, "apps": [HISTORY, {**HISTORY, "app": "wiki"}]})
+    result = runner.run(apps=[SHOP, WIKI], app="", limit=5)
+    (asked,) = runner.asked
+    assert asked["limit"] == 5
+    assert asked["apps"][0] == {
+        "app": "shop", "root": "/srv/shop", "settings": "/etc/shop", "domain": "shop.example.com",
+        "health": {"path": "/healthz", "status": 200, "host": "shop.example.com"},
+    }  # fmt: skip
+    assert "hunter2" not in str(runner.asked)
+    assert [text.split(":")[0] for text, _ in shown] == ["shop on web1", "wiki on web1"]
+    assert not result["changed"]
+
+
+def test_a_status_is_registered_and_not_printed(shown: Shown) -> None:
+    runner = Runner(release_info, {"changed": False, "apps": [STATUS]})
+    result = runner.run(apps=[SHOP, WIKI], app="shop", status=True)
+    (asked,) = runner.asked
+    assert [app["app"] for app in asked["apps"]] == ["shop"]
+    assert "db.example.com" in asked["urls"]["shop"]
+    assert (result["apps"], shown) == ([STATUS], [])
+
+
+def test_an_unknown_app_is_refused_before_a_host_is_asked(shown: Shown) -> None:
+    runner = Runner(release_info, {})
+    result = runner.run(apps=[SHOP, WIKI], app="wikki")
+    assert result["failed"]
+    assert result["msg"] == "there is no app 'wikki' (did you mean 'wiki'?); the apps are: blog, shop, wiki"
+    assert runner.asked == []
+
+
+def test_a_host_without_the_app_is_skipped(shown: Shown) -> None:
+    runner = Runner(release_info, {})
+    assert runner.run(apps=[SHOP], app="blog")["skipped"]
+    assert (runner.asked, shown) == ([], [])
+
+
+def test_a_host_that_fails_is_told_as_it_is(shown: Shown) -> None:
+    result = Runner(release_info, {"failed": True, "msg": "limit is 0"}).run(apps=[SHOP], limit=0)
+    assert (result["failed"], result["msg"], shown) == (True, "limit is 0", [])
+
+
+# ---- release_report ----------------------------------------------------------------------------------------------
+
+
+def report(shown: Shown, **results: Any) -> dict[str, Any]:
+    runner = Runner(release_report, {})
+    runner.results = results
+    return runner.run(variable="slipway_status")
+
+
+def test_one_table_tells_of_every_host(shown: Shown) -> None:
+    found = {"apps": [STATUS]}
+    result = report(shown, web1=found, web2=found, web3={"skipped": True})
+    assert not result.get("failed")
+    ((table, _),) = shown
+    assert table.splitlines()[1].split() == ["Host", "web1", "web2"]
+
+
+def test_an_app_that_does_not_serve_fails_the_play_after_the_table(shown: Shown) -> None:
+    broken = {"apps": [{**STATUS, "problems": ["/healthz answered 500; it must answer 200"]}]}
+    result = report(shown, web1={"apps": [STATUS]}, web2=broken, web3={"unreachable": True, "msg": "no route"})
+    assert result["failed"]
+    assert result["msg"].splitlines() == [
+        "Not every app serves:",
+        "  - shop on web2: /healthz answered 500; it must answer 200",
+        "  - web3: no route",
+    ]
+    assert len(shown) == 1
+
+
+def test_a_host_that_told_nothing_counts_as_one_that_does_not_serve(shown: Shown) -> None:
+    result = report(shown, web1={"apps": [STATUS]}, web2={"skipped": True})
+    assert result["msg"].endswith("  - web3: it could not be reached")
+
+
+# ---- release_exec ------------------------------------------------------------------------------------------------
+
+
+def test_a_command_runs_in_words_and_its_output_is_printed_as_it_is(shown: Shown) -> None:
+    runner = Runner(release_exec, {**DONE, "stderr": "warning\n"})
+    result = runner.run(apps=[SHOP, WIKI], app="shop", command="flask users list --role 'site admin'")
+    (asked,) = runner.asked
+    assert asked["argv"] == ["flask", "users", "list", "--role", "site admin"]
+    assert (asked["app"], asked["wsgi"], asked["root"]) == ("shop", "shop:app", "/srv/shop")
+    told = "`flask users list --role 'site admin'` in release 0001-a of shop on web1 ended with status 0"
+    assert shown == [("ann\nbob", False), ("warning", True), (told, False)]
+    assert (result["changed"], result["rc"], result["stdout"]) == (True, 0, "ann\nbob\n")
+
+
+def test_a_command_that_fails_fails_the_play(shown: Shown) -> None:
+    result = Runner(release_exec, {**DONE, "rc": 3, "stdout": "", "stderr": "no such user\n"}).run(
+        apps=[SHOP], command="flask users show eve"
+    )
+    assert (result["failed"], result["rc"]) == (True, 3)
+    assert result["msg"] == "`flask users show eve` in release 0001-a of shop on web1 ended with status 3"
+    assert shown == [("no such user", True)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"command": "id"}, "say which app is meant with -e app=NAME; the apps are: shop, wiki"),
+        ({"command": "id", "app": "shopp"}, "there is no app 'shopp' (did you mean 'shop'?); the apps are: blog, shop"),
+        ({"app": "shop"}, "say what to run with -e command='flask …'"),
+        ({"command": "flask 'x", "app": "shop"}, "the command can't be split into words"),
+    ],
+)
+def test_what_is_not_clear_is_refused_before_a_host_is_asked(
+    shown: Shown, arguments: dict[str, str], told: str
+) -> None:
+    runner = Runner(release_exec, DONE)
+    result = runner.run(apps=[SHOP, WIKI], **arguments)
+    assert result["failed"]
+    assert result["msg"].startswith(told)
+    assert (runner.asked, shown) == ([], [])
+
+
+@pytest.mark.parametrize(("host", "app"), [("web2", "shop"), ("web1", "blog")])
+def test_only_the_first_host_that_has_the_app_runs_it(shown: Shown, host: str, app: str) -> None:
+    runner = Runner(release_exec, DONE)
+    assert runner.run(host, apps=runner.apps[host], app=app, command="id")["skipped"]
+    assert runner.asked == []
+    assert not runner.run("web3", apps=runner.apps["web3"], app="blog", command="id").get("skipped")
+
+
+def test_check_mode_runs_nothing(shown: Shown) -> None:
+    runner = Runner(release_exec, DONE, check_mode=True)
+    assert runner.run(apps=[SHOP], command="id")["skipped"]
+    assert runner.asked == []

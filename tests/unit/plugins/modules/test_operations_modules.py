@@ -1,0 +1,131 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The modules release_info, release_exec and release_report as Ansible calls them, and whether their documentation is true."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.slipway.flask.plugins.action import release_exec as exec_action
+from ansible_collections.slipway.flask.plugins.action import release_info as info_action
+from ansible_collections.slipway.flask.plugins.action import release_report as report_action
+from ansible_collections.slipway.flask.plugins.module_utils import _release_status
+from ansible_collections.slipway.flask.plugins.module_utils._release import Paths, Record, append_history
+from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
+from ansible_collections.slipway.flask.plugins.modules import release_exec, release_info, release_report
+
+Call = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Call:
+    """Return a function that runs a module's main() and returns what it told Ansible."""
+
+    def run(main: Callable[[], None], **arguments: Any) -> dict[str, Any]:
+        with patch_module_args(arguments), pytest.raises(SystemExit) as ended:
+            main()
+        result: dict[str, Any] = json.loads(capsys.readouterr().out)
+        assert bool(ended.value.code) is bool(result.get("failed"))
+        return result
+
+    return run
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    """A host on which release 0001-abc of the shop serves."""
+    paths = Paths("shop", tmp_path / "srv", tmp_path / "etc")
+    paths.release("0001-abc").mkdir(parents=True)
+    record = Record("0001-abc", "shop", "abcdef", "f", outcome="deployed", seconds={"fetch": 1.0})
+    record.write(paths.release("0001-abc") / "release.json")
+    append_history(paths.history, record)
+    paths.current.symlink_to("releases/0001-abc")
+    return paths
+
+
+def described(paths: Paths) -> dict[str, Any]:
+    return {
+        "app": "shop", "root": str(paths.root), "settings": str(paths.settings), "domain": "shop.example.com",
+        "health": {"path": "/healthz", "status": 200, "host": ""},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("module", "action"),
+    [(release_info, info_action), (release_exec, exec_action), (release_report, report_action)],
+)
+def test_the_documentation_tells_what_the_action_takes(module: Any, action: Any) -> None:
+    assert set(yaml.safe_load(module.DOCUMENTATION)["options"]) == set(action.ActionModule._VALID_ARGS)
+    assert yaml.safe_load(module.EXAMPLES)
+
+
+@pytest.mark.parametrize(("module", "names"), [(release_info, ("limit", "status")), (release_exec, ("seconds",))])
+def test_documented_defaults_are_the_real_ones(module: Any, names: tuple[str, ...]) -> None:
+    options = yaml.safe_load(module.DOCUMENTATION)["options"]
+    for name in names:
+        assert (options[name]["default"], options[name]["type"]) == (
+            module.ARGUMENTS[name]["default"],
+            module.ARGUMENTS[name]["type"],
+        )
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_history_is_told_in_check_mode_too(call: Call, paths: Paths, check: bool) -> None:
+    result = call(release_info.main, apps=[described(paths)], _ansible_check_mode=check)
+    (found,) = result["apps"]
+    assert (result["changed"], found["serving"], found["total"]) == (False, "0001-abc", 1)
+
+
+def test_no_history_is_no_failure(call: Call, tmp_path: Path) -> None:
+    empty = Paths("shop", tmp_path / "srv", tmp_path / "etc")
+    assert call(release_info.main, apps=[described(empty)])["apps"][0]["entries"] == []
+
+
+def test_a_limit_that_shows_nothing_is_refused(call: Call, paths: Paths) -> None:
+    result = call(release_info.main, apps=[described(paths)], limit=0)
+    assert result["msg"] == "limit is 0; it must be 1 or more: how many entries of the history are shown"
+
+
+def test_status_asks_with_the_url_of_the_app(call: Call, paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+
+    def status_of(*arguments: Any) -> dict[str, Any]:
+        seen.append(arguments)
+        return {"app": "shop"}
+
+    monkeypatch.setattr(release_info, "status_of", status_of)
+    url = "postgresql://shop:hunter2@db/shop"
+    result = call(release_info.main, apps=[described(paths)], status=True, urls={"shop": url})
+    assert result["apps"] == [{"app": "shop"}]
+    assert seen == [(paths, described(paths)["health"], "shop.example.com", "shop", url)]
+    assert "hunter2" not in json.dumps(result)
+    assert _release_status.status_of is not status_of
+
+
+def test_a_command_runs_in_the_release_that_serves(call: Call, paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+
+    def run(context: Context, argv: list[str], purpose: str) -> subprocess.CompletedProcess[str]:
+        seen.append((context.record.id, context.settings["user"], context.settings["wsgi"], argv))
+        assert purpose.startswith("exec-")
+        return subprocess.CompletedProcess(argv, 3, "out", "err")
+
+    monkeypatch.setattr(Context, "run", run)
+    places = {"app": "shop", "root": str(paths.root), "settings": str(paths.settings)}
+    result = call(release_exec.main, **places, wsgi="shop:app", argv=["flask", "users"])
+    assert seen == [("0001-abc", "shop", "shop:app", ["flask", "users"])]
+    told = (result["changed"], result["release"], result["rc"], result["stdout"], result["stderr"])
+    assert told == (True, "0001-abc", 3, "out", "err")
+
+
+def test_without_a_release_there_is_nothing_to_run_in(call: Call, tmp_path: Path) -> None:
+    places = {"app": "shop", "root": str(tmp_path), "settings": str(tmp_path)}
+    result = call(release_exec.main, **places, wsgi="shop:app", argv=["id"])
+    assert result["msg"] == "nothing has been deployed yet, so there is nothing to run the command in"
