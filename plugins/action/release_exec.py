@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+from collections.abc import Iterable
 from typing import Any
 
+from ansible import context
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.slipway.flask.plugins.module_utils import _app_choice
@@ -23,7 +26,7 @@ class ActionModule(ActionBase):
         try:
             everywhere = [name for names in hosts.values() for name in names]
             app = _app_choice.choose_one(given.get("apps"), str(given.get("app") or ""), everywhere)
-            argv = words(str(given.get("command") or ""))
+            argv = words(whole(str(given.get("command") or ""), context.CLIARGS.get("extra_vars") or ()))
         except _app_choice.ChoiceError as error:
             return {**result, "failed": True, "msg": str(error)}
         first = next((name for name, apps in hosts.items() if app and app["name"] in apps), host)
@@ -53,6 +56,21 @@ class ActionModule(ActionBase):
                 Display().display(told)
         result.update(answer)
         return result
+
+
+def whole(command: str, extra_vars: Iterable[str]) -> str:
+    """Return COMMAND as it was given on the command line: Ansible cuts `-e command='flask users list'` at its first space.
+
+    EXTRA_VARS are the texts of all `-e`. Where what follows can only be further variables, nothing was cut.
+    """
+    for text in extra_vars:
+        name, _, rest = text.partition("=")
+        cut = rest.split()
+        if name.strip() != "command" or cut[:1] != [command]:
+            continue
+        if not all(re.fullmatch(r"[A-Za-z_]\w*=.*", word) for word in cut[1:]):
+            return rest
+    return command
 
 
 def words(command: str) -> list[str]:

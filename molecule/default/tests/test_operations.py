@@ -94,7 +94,7 @@ def test_exec_runs_a_command_with_the_environment_of_the_release(host, play):
     assert code == 0, output
     told = f"{current(host, 'harbour')} /srv/harbour/shared/uploads {host.user('harbour').uid}"
     assert told in output.splitlines()
-    code, output = play("exec", "-e", "app=harbour", "-e", "command='flask nonsense'")
+    code, output = play("exec", "-e", "app=harbour", "-e", "command=flask nonsense")
     assert code != 0
     assert "No such command 'nonsense'" in output
     assert "ended with status 2" in output

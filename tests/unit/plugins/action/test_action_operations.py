@@ -186,6 +186,22 @@ def test_what_is_not_clear_is_refused_before_a_host_is_asked(
     assert (runner.asked, shown) == ([], [])
 
 
+@pytest.mark.parametrize(
+    ("command", "extra_vars", "meant"),
+    [
+        ("flask", ["app=shop", "command=flask users list --role=x 'a b'"], "flask users list --role=x 'a b'"),
+        ("flask", ["command=flask --count=5"], "flask --count=5"),
+        ("flask users", ["command='flask users'"], "flask users"),
+        ("id", ["command=id app=shop"], "id"),
+        ("flask shell", ["@vars.yml", '{"command": "flask shell"}'], "flask shell"),
+        ("flask", ["command=id -u"], "flask"),
+        ("", ["command="], ""),
+    ],
+)
+def test_a_command_is_not_cut_at_its_first_space(command: str, extra_vars: list[str], meant: str) -> None:
+    assert release_exec.whole(command, extra_vars) == meant
+
+
 @pytest.mark.parametrize(("host", "app"), [("web2", "shop"), ("web1", "blog")])
 def test_only_the_first_host_that_has_the_app_runs_it(shown: Shown, host: str, app: str) -> None:
     runner = Runner(release_exec, DONE)
