@@ -40,17 +40,26 @@ def history(host: str, found: Mapping[str, Any]) -> str:
         return f"{app}: no history; " + (f"release {serving} serves" if serving else "nothing has been deployed yet")
     back = [release for release in found["present"] if release != serving]
     head = f"{app}: {f'release {serving} serves' if serving else 'nothing serves'}"
-    head += f"; back to {', '.join(back)} with rollback.yml" if back else "; no other release is on the host"
-    lines = grid([HISTORY, *(history_row(entry, found) for entry in found["entries"])])
-    shown, total = len(found["entries"]), found["total"]
+    head += f"; rollback.yml can go to {', '.join(back)}" if back else "; no other release is on the host"
+    rows, seen = [], set()
+    for entry in found["entries"]:
+        rows.append(history_row(entry, "" if entry["id"] in seen else now(entry["id"], found)))
+        seen.add(entry["id"])
+    lines, shown, total = grid([HISTORY, *rows]), len(rows), found["total"]
     if shown < total:
         lines.append(f"The newest {shown} of {total}; -e limit={total} shows all.")
     return "\n".join([head, *(f"{GAP}{line}" for line in lines)])
 
 
-def history_row(entry: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
-    """Return one line of a history as cells."""
-    here = "kept" if entry["id"] in found["present"] else ""
+def now(release: str, found: Mapping[str, Any]) -> str:
+    """Return what has become of a release."""
+    if release == found["serving"]:
+        return "serves"
+    return "kept" if release in found["present"] else ""
+
+
+def history_row(entry: Mapping[str, Any], now: str) -> list[str]:
+    """Return one line of a history as cells; NOW is what has become of the release."""
     outcome = str(entry.get("outcome") or NOTHING) + (f" at {entry['stage']}" if entry.get("stage") else "")
     heads = entry.get("heads_after")
     return [
@@ -61,7 +70,7 @@ def history_row(entry: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]
         outcome,
         f"{entry['seconds']:.1f}",
         NOTHING if heads is None else ", ".join(heads) or "empty",
-        "serves" if entry["id"] == found["serving"] else here,
+        now,
     ]
 
 

@@ -39,7 +39,7 @@ NEVER = {
 
 def test_a_history_is_a_table() -> None:
     assert _release_tables.history("web1", FOUND).splitlines() == [
-        "shop on web1: release 0002-abcdef1 serves; back to 0001-7654321 with rollback.yml",
+        "shop on web1: release 0002-abcdef1 serves; rollback.yml can go to 0001-7654321",
         "  RELEASE       REVISION  WHEN (UTC)        BY       OUTCOME         SECONDS  HEAD   NOW",
         "  0003-1234567  1234567   2026-01-02 03:04  ann@box  failed at gate  3.0      -",
         "  0002-abcdef1  abcdef1*  2026-01-02 03:04  ann@box  deployed        12.3     b2     serves",
@@ -51,6 +51,13 @@ def test_a_history_that_is_cut_says_so_and_names_no_way_back_where_there_is_none
     told = _release_tables.history("web1", {**FOUND, "total": 30, "present": ["0002-abcdef1"]}).splitlines()
     assert told[0] == "shop on web1: release 0002-abcdef1 serves; no other release is on the host"
     assert told[-1] == "  The newest 3 of 30; -e limit=30 shows all."
+
+
+def test_what_has_become_of_a_release_stands_in_its_newest_line_only() -> None:
+    back = {**FIRST, "outcome": "rolled back"}
+    found = {**FOUND, "serving": "0001-7654321", "entries": [back, ENTRY, FIRST]}
+    told = _release_tables.history("web1", found).splitlines()
+    assert [line.split()[-1] for line in told[2:]] == ["serves", "kept", "empty"]
 
 
 @pytest.mark.parametrize(
