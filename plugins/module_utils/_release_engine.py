@@ -56,6 +56,7 @@ class Engine(Run):
             if not same and not self.settings["git"] and not self.paths.archive(key).exists():
                 return Outcome(False, need_archive=True)
             self._recover()
+            same, previous = same and self.paths.current_id() == previous, self.paths.current_id()
             if same:
                 return Outcome(False, self.paths.record(previous), notes=self.context.notes, previous=previous)
             known = self.paths.release_ids() + [entry["id"] for entry in history(self.paths.history)]

@@ -27,6 +27,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import (
     now,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import PURPOSES, Context, command_unit
+from ansible_collections.slipway.flask.plugins.module_utils._release_traffic import Traffic
 
 
 @dataclass
@@ -84,18 +85,53 @@ class Run:
             if release != current and (found is None or found.outcome == "unfinished"):
                 self._remove(release)
         serving = self.paths.record(current) if current else None
-        if serving and serving.outcome == "unfinished":  # killed after the switch: it serves, so it counts
-            self.context.notes.append(
-                f"release {current} was switched to by a run that did not end; it is recorded now"
-            )
-            serving.outcome, serving.ended = "deployed", now()
-            serving.write(self.paths.release(current) / "release.json")
-            append_history(self.paths.history, serving)
-            _host.set_enabled(self.app, current, True)
+        if serving and serving.outcome == "unfinished":
+            current = self._settle(serving)
         for release in {*_host.instances(self.app), *_host.enabled(self.app)}:
             if release != current:
                 _host.stop(self.paths.unit(release))
                 _host.set_enabled(self.app, release, False)
+
+    def _settle(self, serving: Record) -> str:
+        """Decide on a release that a run switched to before it was killed; return the id of the one that serves now.
+
+        It stays if the site answers through it, and also if the one before it can't be brought back.
+        """
+        told = f"release {serving.id} was switched to by a run that did not end"
+        try:
+            self._traffic(serving).verify()
+        except ReleaseError as error:
+            before = self.paths.record(serving.previous)
+            if before and self._back_to(before):
+                self.context.notes.append(f"{told} and failed: {error}; {before.id} serves again")
+                serving.outcome, serving.ended, serving.stage, serving.message = "failed", now(), "verify", str(error)
+                self._remove(serving.id)
+                append_history(self.paths.history, serving)
+                return before.id
+            self.context.notes.append(f"{told} and can't be verified: {error}")
+        else:
+            self.context.notes.append(f"{told}; it is recorded now")
+        serving.outcome, serving.ended = "deployed", now()
+        serving.write(self.paths.release(serving.id) / "release.json")
+        append_history(self.paths.history, serving)
+        _host.set_enabled(self.app, serving.id, True)
+        return serving.id
+
+    def _traffic(self, record: Record) -> Traffic:
+        """Return what moves visitors to the release of RECORD."""
+        return Traffic(Context(self.settings, self.paths, record, self.context.uid, self.context.gid))
+
+    def _back_to(self, record: Record) -> bool:
+        """Make an older release serve again; tell whether it could be brought back."""
+        traffic = self._traffic(record)
+        try:
+            traffic.start()
+            traffic.gate()
+            traffic.switch()
+        except (ReleaseError, OSError):
+            _host.stop(self.paths.unit(record.id))
+            return False
+        return True
 
     def _remove(self, release: str) -> None:
         """Remove a release that does not serve: its instance, commands of it that still run, folder and settings."""

@@ -74,6 +74,32 @@ def test_a_run_killed_after_the_switch_needs_no_second_deploy_of_the_same(host: 
     settled(host)
 
 
+@pytest.mark.parametrize("event", AFTER)
+def test_a_release_that_was_switched_to_unverified_and_is_broken_gives_way_to_the_one_before(
+    host: FakeHost, event: str
+) -> None:
+    old = killed(host, event)
+    new = host.current
+    host.site = [500, 200]
+    host.change("app = 3\n")
+    outcome = host.deploy(release_commands=UPGRADE)
+    assert f"{new} was switched to by a run that did not end and failed" in outcome.notes[0]
+    assert f"{old} serves again" in outcome.notes[0]
+    assert outcome.previous == old
+    assert new not in host.paths.release_ids()
+    assert [line["outcome"] for line in host.history] == ["deployed", "failed", "deployed"]
+    assert host.running == {host.current}
+
+
+def test_an_unverified_release_stays_when_the_one_before_can_not_be_brought_back(host: FakeHost) -> None:
+    old = killed(host, "ask site")
+    new = host.current
+    host.site, host.fails = [500, 200], {f"start {old}": OSError("no")}
+    outcome = host.deploy(release_commands=UPGRADE)
+    assert "can't be verified" in outcome.notes[0]
+    assert (host.current, host.running) == (new, {new})
+
+
 def test_a_run_killed_between_stopping_and_disabling_leaves_no_release_to_start_at_boot(
     host: FakeHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
