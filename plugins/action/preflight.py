@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -23,7 +22,7 @@ class ActionModule(ActionBase):
         one = boolean(self._task.args.get("one_app", False))
         found = _apps.problems(apps) or _apps.selection_problems(apps, only, one)
         if not found:
-            base = Path(str(task_vars.get("inventory_dir") or Path.cwd()))
+            base = _source.base_of(task_vars)
             for app in apps:
                 whole = _apps.normalise(app)
                 found += [f"slipway_apps, app '{app['name']}': {text}" for text in _source.problems(whole, base)]

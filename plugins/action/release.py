@@ -7,7 +7,6 @@ from __future__ import annotations
 import getpass
 import socket
 import tempfile
-from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -41,8 +40,8 @@ class ActionModule(ActionBase):
         return self._tell(result, answer, arguments, task_vars)
 
     def _pack(self, path: str, subfolder: str, task_vars: dict[str, Any]) -> _source.Archive:
-        base = Path(str(task_vars.get("inventory_dir") or Path.cwd()))
-        return _source.pack((base / Path(path).expanduser()).resolve() / subfolder)
+        folder = _source.folder_of({"source": {"path": path}}, _source.base_of(task_vars))
+        return _source.pack(folder / subfolder)
 
     def _send(self, content: bytes, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Bring the archive to the host and deploy it."""

@@ -1,13 +1,19 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Parameters that the modules of releases share.
+"""What the modules of releases share: parameters, and how a run becomes an answer.
 
 PRIVATE to the collection. It can have breaking changes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome
 
 HEALTH: dict[str, Any] = {
     "type": "dict",
@@ -28,3 +34,22 @@ VERIFY: dict[str, Any] = {
         "port": {"type": "int", "default": 443},
     },
 }
+
+
+def answer(module: AnsibleModule, run: Callable[[], Outcome], **more: Callable[[Outcome], Any]) -> None:
+    """End MODULE with what RUN did, or with the one message of its failure; MORE are further values of the answer."""
+    try:
+        outcome = run()
+    except ReleaseError as error:
+        module.fail_json(msg=str(error), stage=error.stage)
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename or 'the host'}: {error.strerror}", stage="")
+    record = asdict(outcome.record) if outcome.record else {}
+    module.exit_json(
+        changed=outcome.changed,
+        release=record.get("id", ""),
+        record=record,
+        previous=outcome.previous,
+        notes=outcome.notes,
+        **{name: value(outcome) for name, value in more.items()},
+    )

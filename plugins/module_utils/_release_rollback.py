@@ -80,7 +80,7 @@ class Rollback(Run):
 
     def _run_stages(self, serving: Record) -> None:
         record, traffic = self.context.record, Traffic(self.context)
-        newer = Context(self.settings, self.paths, replace(serving), self.context.uid, self.context.gid)
+        newer = Context(self.settings, self.paths, serving, self.context.uid, self.context.gid)
         downgraded = False
         try:
             with self._stage("check"):

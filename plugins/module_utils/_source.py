@@ -41,12 +41,22 @@ class SourceError(RuntimeError):
 
 @dataclass(frozen=True)
 class Archive:
-    """A folder's files. KEY names its contents; REVISION is git's commit, or the start of KEY without git."""
+    """A folder's files as a PLAIN tar. KEY names its contents; REVISION is git's commit, or KEY without git."""
 
-    content: bytes
+    plain: bytes
     key: str
     revision: str
     dirty: bool
+
+    @property
+    def content(self) -> bytes:
+        """The archive as it is sent. A host that has it already needs none, so it is compressed only when asked for."""
+        return gzip.compress(self.plain, compresslevel=6, mtime=0)
+
+
+def base_of(task_vars: Mapping[str, Any]) -> Path:
+    """Return the folder that relative paths of a description count from: the inventory's."""
+    return Path(str(task_vars.get("inventory_dir") or Path.cwd()))
 
 
 def folder_of(app: Mapping[str, Any], base: Path) -> Path:
@@ -152,11 +162,10 @@ def pack(folder: Path) -> Archive:
                 info.mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
                 with path.open("rb") as content:
                     tar.addfile(info, content)
-    plain = buffer.getvalue()
-    with tarfile.open(fileobj=io.BytesIO(plain)) as tar:
         if not tar.getnames():
             raise SourceError(f"the source folder {folder} holds no files")
+    plain = buffer.getvalue()
     key = hashlib.sha256(plain).hexdigest()
     commit = (git(folder, "rev-parse", "HEAD") or "").strip()
     dirty = bool(commit and git(folder, "status", "--porcelain", "--", ".", ":(exclude).slipway"))
-    return Archive(gzip.compress(plain, compresslevel=6, mtime=0), key, commit or key, dirty)
+    return Archive(plain, key, commit or key, dirty)

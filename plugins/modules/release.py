@@ -212,12 +212,10 @@ stage:
   returned: failure
 """
 
-from dataclasses import asdict
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
-from ansible_collections.slipway.flask.plugins.module_utils._release_arguments import HEALTH, VERIFY
+from ansible_collections.slipway.flask.plugins.module_utils._release_arguments import HEALTH, VERIFY, answer
 from ansible_collections.slipway.flask.plugins.module_utils._release_engine import Engine
 
 COMMANDS: dict[str, Any] = {
@@ -269,21 +267,7 @@ def argument_spec() -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    try:
-        outcome = Engine(module.params, check=module.check_mode).deploy()
-    except ReleaseError as error:
-        module.fail_json(msg=str(error), stage=error.stage)
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename or 'the host'}: {error.strerror}", stage="")
-    record = asdict(outcome.record) if outcome.record else {}
-    module.exit_json(
-        changed=outcome.changed,
-        need_archive=outcome.need_archive,
-        release=record.get("id", ""),
-        record=record,
-        previous=outcome.previous,
-        notes=outcome.notes,
-    )
+    answer(module, Engine(module.params, check=module.check_mode).deploy, need_archive=lambda done: done.need_archive)
 
 
 if __name__ == "__main__":

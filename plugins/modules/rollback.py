@@ -139,12 +139,10 @@ stage:
   returned: failure
 """
 
-from dataclasses import asdict
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
-from ansible_collections.slipway.flask.plugins.module_utils._release_arguments import HEALTH, VERIFY
+from ansible_collections.slipway.flask.plugins.module_utils._release_arguments import HEALTH, VERIFY, answer
 from ansible_collections.slipway.flask.plugins.module_utils._release_rollback import Rollback
 
 
@@ -169,20 +167,7 @@ def argument_spec() -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    try:
-        outcome = Rollback(module.params, check=module.check_mode).roll_back()
-    except ReleaseError as error:
-        module.fail_json(msg=str(error), stage=error.stage)
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename or 'the host'}: {error.strerror}", stage="")
-    record = asdict(outcome.record) if outcome.record else {}
-    module.exit_json(
-        changed=outcome.changed,
-        release=record.get("id", ""),
-        record=record,
-        previous=outcome.previous,
-        notes=outcome.notes,
-    )
+    answer(module, Rollback(module.params, check=module.check_mode).roll_back)
 
 
 if __name__ == "__main__":
