@@ -17,11 +17,13 @@ SOCKETS = "/var/run/postgresql"
 """Folder of PostgreSQL's socket on Debian and Ubuntu (postgresql-common)."""
 
 GUNICORN = "gunicorn==27.0.1"
+PSYCOPG, PSYCOPG2 = "psycopg[binary]==3.3.9", "psycopg2-binary==2.9.13"
+# A scheme without a driver means psycopg2 to SQLAlchemy up to 2.0 and psycopg from 2.1 on: only the app knows which.
 DRIVERS = {
-    "postgresql+psycopg": "psycopg[binary]==3.3.9",
-    "postgresql+psycopg2": "psycopg2-binary==2.9.13",
-    "postgresql": "psycopg2-binary==2.9.13",
-    "postgres": "psycopg2-binary==2.9.13",
+    "postgresql+psycopg": [PSYCOPG],
+    "postgresql+psycopg2": [PSYCOPG2],
+    "postgresql": [PSYCOPG2, PSYCOPG],
+    "postgres": [PSYCOPG2, PSYCOPG],
 }
 WORKERS = {"gevent": "gevent==26.9.0"}
 
@@ -64,8 +66,8 @@ def extra_packages(app: Mapping[str, Any]) -> list[str]:
     lines = [GUNICORN]
     if app["worker_class"] in WORKERS:
         lines.append(WORKERS[app["worker_class"]])
-    if app["database"] != "none" and app["database_scheme"] in DRIVERS:
-        lines.append(DRIVERS[app["database_scheme"]])
+    if app["database"] != "none":
+        lines += DRIVERS.get(app["database_scheme"], [])
     own = {requirement_name(line) for line in app["extra_packages"]}
     return [line for line in lines if requirement_name(line) not in own] + list(app["extra_packages"])
 

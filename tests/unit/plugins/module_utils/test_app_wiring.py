@@ -63,7 +63,8 @@ def test_the_databases_url_is_one_of_the_apps_secrets() -> None:
     [
         ({}, ["gunicorn", "psycopg[binary]"]),
         ({"database": "none"}, ["gunicorn"]),
-        ({"database_scheme": "postgresql"}, ["gunicorn", "psycopg2-binary"]),
+        ({"database_scheme": "postgresql"}, ["gunicorn", "psycopg2-binary", "psycopg[binary]"]),
+        ({"database_scheme": "postgresql+psycopg2"}, ["gunicorn", "psycopg2-binary"]),
         ({"database_scheme": "postgresql+pg8000"}, ["gunicorn"]),
         ({"worker_class": "gevent", "database": "none"}, ["gunicorn", "gevent"]),
         ({"extra_packages": ["sentry-sdk==2.1"], "database": "none"}, ["gunicorn", "sentry-sdk"]),
