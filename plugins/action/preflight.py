@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible_collections.slipway.flask.plugins.module_utils import _apps, _preflight, _source
+from ansible_collections.slipway.flask.plugins.module_utils import _apps, _preflight, _release_hooks, _source
 
 
 class ActionModule(ActionBase):
@@ -25,7 +25,8 @@ class ActionModule(ActionBase):
             base = _source.base_of(task_vars)
             for app in apps:
                 whole = _apps.normalise(app)
-                found += [f"slipway_apps, app '{app['name']}': {text}" for text in _source.problems(whole, base)]
+                wrong = _source.problems(whole, base) + _release_hooks.file_problems(whole["hooks"], base)
+                found += [f"slipway_apps, app '{app['name']}': {text}" for text in wrong]
         # The description is the same for every host: a host is asked only when it is right.
         facts: dict[str, str] = {}
         if not found:

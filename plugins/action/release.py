@@ -4,40 +4,51 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 import tempfile
 from typing import Any
 
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.slipway.flask.plugins.module_utils import _source, _summary
+from ansible_collections.slipway.flask.plugins.module_utils import _release_hooks, _source, _summary
+from ansible_collections.slipway.flask.plugins.plugin_utils._release_action import ReleaseAction, process
 
 NAME = "slipway.flask.release"
 
 
-class ActionModule(ActionBase):
+class ActionModule(ReleaseAction):
     TRANSFERS_FILES = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        task_vars = task_vars or {}
-        arguments = {"by": f"{getpass.getuser()}@{socket.gethostname()}", **self._task.args}
-        path = arguments.pop("path", None)
-        if bool(path) == bool(arguments.get("git")):
-            return {**result, "failed": True, "msg": "give either 'path' or 'git'"}
+        task_vars, arguments = task_vars or {}, dict(self._task.args)
+        hooks, resumed = arguments.pop("hooks", None) or {}, arguments.pop("resume", None) or {}
+        base = _source.base_of(task_vars)
+        problems = _release_hooks.problems(hooks) or _release_hooks.file_problems(hooks, base)
+        if problems:
+            return {**result, "failed": True, "msg": "\n".join(problems)}
+        arguments |= {"process": process(), "until": _release_hooks.following(hooks, resumed.get("name", ""))}
         try:
-            packed = (
-                None if arguments.get("git") else self._pack(str(path), str(arguments.get("subfolder", "")), task_vars)
-            )
+            if resumed:
+                arguments.pop("path", None)  # the host has it
+                answer = self.call(NAME, {**arguments, "resume": resumed["release"]}, task_vars)
+            else:
+                answer = self._deploy(arguments, task_vars)
         except (_source.SourceError, OSError) as error:
             return {**result, "failed": True, "msg": str(error)}
-        if packed:
-            arguments.update(source_key=packed.key, revision=packed.revision, dirty=packed.dirty)
-        answer = self._execute_module(NAME, arguments, task_vars=task_vars)
-        if packed and answer.get("need_archive"):
-            answer = self._send(packed.content, arguments, task_vars)
+        if answer.get("hook"):
+            answer["hook"]["file"] = str(_release_hooks.file_of(hooks[answer["hook"]["name"]], base))
         return self._tell(result, answer, arguments, task_vars)
+
+    def _deploy(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Begin a release, with the source sent if it is a folder that the host lacks."""
+        path = arguments.pop("path", None)
+        if bool(path) == bool(arguments.get("git")):
+            raise _source.SourceError("give either 'path' or 'git'")
+        if not path:
+            return self.call(NAME, arguments, task_vars)
+        packed = self._pack(str(path), str(arguments.get("subfolder", "")), task_vars)
+        arguments.update(source_key=packed.key, revision=packed.revision, dirty=packed.dirty)
+        answer = self.call(NAME, arguments, task_vars)
+        return self._send(packed.content, arguments, task_vars) if answer.get("need_archive") else answer
 
     def _pack(self, path: str, subfolder: str, task_vars: dict[str, Any]) -> _source.Archive:
         folder = _source.folder_of({"source": {"path": path}}, _source.base_of(task_vars))
@@ -51,21 +62,21 @@ class ActionModule(ActionBase):
                 local.write(content)
                 local.flush()
                 remote = self._transfer_file(local.name, self._connection._shell.join_path(folder, "source.tar.gz"))
-            answer: dict[str, Any] = self._execute_module(NAME, {**arguments, "archive": remote}, task_vars=task_vars)
+            return self.call(NAME, {**arguments, "archive": remote}, task_vars)
         finally:
             self._remove_tmp_path(folder)
-        return answer
 
     def _tell(
         self, result: dict[str, Any], answer: dict[str, Any], arguments: dict[str, Any], task_vars: dict[str, Any]
     ) -> dict[str, Any]:
-        answer.pop("invocation", None)
         answer.pop("need_archive", None)
+        if not answer.get("hook"):
+            answer.pop("hook", None)
         host = str(task_vars.get("inventory_hostname"))
         if answer.get("failed"):
             answer.pop("exception", None)  # it repeats the module's message without what is added here
             answer["msg"] = _summary.failed(host, str(arguments["app"]), answer)
-        elif answer.get("record") and not self._task.check_mode:
+        elif answer.get("record") and not answer.get("hook") and not self._task.check_mode:
             domain = (arguments.get("verify") or {}).get("domain")
             Display().display(_summary.deployed(host, f"https://{domain}/" if domain else "", answer))
         result.update(answer)

@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils import _release_hooks
+
 # A host name of RFC 1123 section 2.1: labels of letters, digits and inner hyphens, 63 octets each, 253 in all.
 DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+")
 # Linux user names end at 32 characters (useradd(8)); the name is also a unit's, a folder's and a database's.
@@ -85,6 +87,7 @@ KEYS: dict[str, Key] = {
     "certificate": Key(str, "self_signed", "Where the certificate comes from.", ("self_signed", "provided")),
     "certificate_file": Key(str, "", "File here with the provided certificate and its chain (PEM)."),
     "certificate_key_file": Key(str, "", "File here with the provided certificate's key (PEM)."),
+    "hooks": Key(dict, {}, "Files of your own tasks, run before or after a stage: `{after_switch: hooks/purge.yml}`."),
     "keep_releases": Key(int, 5, "Releases kept on the host, the one that serves among them."),
 }  # fmt: skip
 
@@ -327,6 +330,7 @@ def path_problems(app: Mapping[str, Any]) -> list[str]:
             found.append(f"'{path}' in 'writable_paths' belongs to the system; name a folder such as /var/lib/<app>")
     for key in ("extra_packages", "system_packages"):
         found += [f"'{name}' in '{key}' must be text" for name in app.get(key, []) if not isinstance(name, str)]
+    found += _release_hooks.problems(app.get("hooks", {}))
     for key in ("release_commands", "build_commands"):
         for command in app.get(key, []):
             found += command_problems(key, command)

@@ -24,11 +24,14 @@ ID = re.compile(r"(\d{4,})-[0-9a-z]+")
 
 
 class ReleaseError(RuntimeError):
-    """A release can't go on; the message is for the user, STAGE is where it stopped."""
+    """A release can't go on; the message is for the user, STAGE is where it stopped.
 
-    def __init__(self, message: str, stage: str = "") -> None:
+    HOLDER is the process on a controller that stands in the way, as far as one is known.
+    """
+
+    def __init__(self, message: str, stage: str = "", holder: str = "") -> None:
         super().__init__(message)
-        self.stage = stage
+        self.stage, self.holder = stage, holder
 
 
 @dataclass

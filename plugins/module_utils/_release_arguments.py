@@ -41,7 +41,7 @@ def answer(module: AnsibleModule, run: Callable[[], Outcome], **more: Callable[[
     try:
         outcome = run()
     except ReleaseError as error:
-        module.fail_json(msg=str(error), stage=error.stage)
+        module.fail_json(msg=str(error), stage=error.stage, holder=error.holder)
     except OSError as error:
         module.fail_json(msg=f"{error.filename or 'the host'}: {error.strerror}", stage="")
     record = asdict(outcome.record) if outcome.record else {}
@@ -51,5 +51,6 @@ def answer(module: AnsibleModule, run: Callable[[], Outcome], **more: Callable[[
         record=record,
         previous=outcome.previous,
         notes=outcome.notes,
+        hook=outcome.hook,
         **{name: value(outcome) for name, value in more.items()},
     )

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils import _host
+from ansible_collections.slipway.flask.plugins.module_utils import _host, _release_lease
 from ansible_collections.slipway.flask.plugins.module_utils._release import (
     Record,
     ReleaseError,
@@ -22,16 +22,18 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import (
     file_hash,
     fingerprint,
     history,
-    lock,
     next_id,
     now,
     to_prune,
 )
+from ansible_collections.slipway.flask.plugins.module_utils._release_hooks import position
+from ansible_collections.slipway.flask.plugins.module_utils._release_lease import Lease, uptime
 from ansible_collections.slipway.flask.plugins.module_utils._release_preparation import Preparation
 from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome, Run
 from ansible_collections.slipway.flask.plugins.module_utils._release_source import Git
 from ansible_collections.slipway.flask.plugins.module_utils._release_traffic import Traffic
 from ansible_collections.slipway.flask.plugins.module_utils._source import without_credentials
+from ansible_collections.slipway.flask.plugins.module_utils._summary import AFTER
 
 
 class Engine(Run):
@@ -47,8 +49,10 @@ class Engine(Run):
         """Make the wanted release serve. Raises ReleaseError; the release that served before then still does."""
         if self.check:
             return self._plan()
+        if self.settings["resume"]:
+            return self._resume()
         self._prepare_host()
-        with lock(self.paths.root / ".lock", self.settings["by"]):
+        with self._alone():
             key, revision = self._source()
             wanted, previous = self._fingerprint(key), self.paths.current_id()
             serving = self.paths.record(previous) if previous else None
@@ -65,8 +69,22 @@ class Engine(Run):
                 without_credentials(self.settings["git"]) or "folder", key, by=self.settings["by"], started=now(),
                 previous=previous,
             )  # fmt: skip
-            self._run_stages(previous)
-            return Outcome(True, self.context.record, notes=self.context.notes, previous=previous)
+            return self._run_stages()
+
+    def _resume(self) -> Outcome:
+        """Go on with the release that stopped for a hook, or give it up when the hook failed."""
+        release = self.settings["resume"]
+        self._find_user()
+        with self._alone():
+            lease, record = Lease.read(self.app), self.paths.record(release)
+            if lease is None or record is None:
+                raise ReleaseError(
+                    f"release {release} can't go on: it was held for {self.settings['hook_seconds']} s at most, and another "
+                    "run or a restart of the host may have ended it; deploy again",
+                    "hook",
+                )
+            self.context.record = record
+            return self._run_stages(lease)
 
     def _plan(self) -> Outcome:
         """Tell what a deploy would do without changing anything (check mode)."""
@@ -77,27 +95,57 @@ class Engine(Run):
         wanted = self._fingerprint(self.settings["source_key"])
         return Outcome(serving is None or serving.fingerprint != wanted, serving, previous=previous)
 
-    def _run_stages(self, previous: str) -> None:
+    def _run_stages(self, lease: Lease | None = None) -> Outcome:
+        """Run the stages up to the next hook, or to the end; LEASE says at which hook an earlier call has stopped."""
+        record, previous, until = self.context.record, self.context.record.previous, self.settings["until"]
         prepare, traffic = Preparation(self.context, self.git), Traffic(self.context)
+        traffic.switched = self.paths.current_id() == record.id
         stages = {
             "fetch": prepare.fetch, "build": prepare.build, "check": prepare.check, "migrate": prepare.migrate,
             "start": traffic.start, "gate": traffic.gate, "switch": traffic.switch, "verify": traffic.verify,
+            "drain": lambda: traffic.drain(previous), "prune": self._prune,
         }  # fmt: skip
+        first = position(lease.hook) if lease else 0
+        last = position(until) if until else len(stages)
         try:
-            for name, run in stages.items():
+            if self.settings["gave_up"] and lease:
+                raise ReleaseError(self.settings["gave_up"], lease.hook)
+            if lease and list(stages)[first:last][:1] == ["migrate"]:
+                prepare.check()  # what it found is gone with the call that found it, and the hook may have changed it
+            for name in list(stages)[first:last]:
                 with self._stage(name):
-                    run()
+                    stages[name]()
         except ReleaseError as error:
-            traffic.switch_back(previous)
-            self._abandon(error)
+            if error.stage in AFTER:
+                self._finish()
+            else:
+                traffic.switch_back(previous)
+                self._abandon(error)
             raise
-        with self._stage("drain"):
-            traffic.drain(previous)
-        with self._stage("prune"):
-            self._prune()
+        if until:
+            return self._pause(until, lease)
+        self._finish()
+        return Outcome(True, record, notes=self.context.notes, previous=previous)
+
+    def _pause(self, hook: str, before: Lease | None) -> Outcome:
+        """Stop for the tasks of HOOK; nobody else gets the app until they are over or have taken too long."""
+        record, moment = self.context.record, uptime()
+        self.context.folder(self.context.here, 0, 0o750)
+        self.context.save()
+        since, until = before.since if before else moment, moment + self.settings["hook_seconds"]
+        Lease(record.id, self.settings["by"], self.settings["process"], hook, since, until).write(self.app)
+        facts = {
+            "name": hook, "app": self.app, "release": record.id, "folder": str(self.context.here),
+            "revision": record.revision, "previous": record.previous,
+        }  # fmt: skip
+        return Outcome(True, record, notes=self.context.notes, previous=record.previous, hook=facts)
+
+    def _finish(self) -> None:
+        """Write down that the release serves."""
         self.context.record.outcome, self.context.record.ended = "deployed", now()
         self.context.save()
         append_history(self.paths.history, self.context.record)
+        _release_lease.drop(self.app)
 
     # ---- what is there, and what is wanted --------------------------------------------------------------------
 
@@ -172,3 +220,4 @@ class Engine(Run):
         self._remove(self.context.record.id)
         self._prune()
         append_history(self.paths.history, self.context.record)
+        _release_lease.drop(self.app)

@@ -18,7 +18,6 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import (
     Record,
     ReleaseError,
     append_history,
-    lock,
     now,
     number,
 )
@@ -37,7 +36,7 @@ class Rollback(Run):
         self._find_user()
         if self.check:
             return self._plan()
-        with lock(self.paths.root / ".lock", self.settings["by"]):
+        with self._alone():
             self._recover()
             serving, target = self._serving(), self._target()
             if target.id == serving.id:

@@ -18,15 +18,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils import _host, _python_env
+from ansible_collections.slipway.flask.plugins.module_utils import _host, _python_env, _release_lease
 from ansible_collections.slipway.flask.plugins.module_utils._release import (
     Paths,
     Record,
     ReleaseError,
     append_history,
+    lock,
     now,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import PURPOSES, Context, command_unit
+from ansible_collections.slipway.flask.plugins.module_utils._release_lease import Lease
+from ansible_collections.slipway.flask.plugins.module_utils._release_progress import Progress
 from ansible_collections.slipway.flask.plugins.module_utils._release_traffic import Traffic
 
 
@@ -39,6 +42,8 @@ class Outcome:
     need_archive: bool = False
     notes: list[str] = field(default_factory=list)
     previous: str = ""
+    hook: dict[str, str] = field(default_factory=dict)
+    """Where the run stopped for the user's own tasks, and what they may want to know; empty when it went to its end."""
 
 
 class Run:
@@ -50,6 +55,7 @@ class Run:
         self.app: str = settings["app"]
         self.paths = Paths(self.app, Path(settings["root"]), Path(settings["settings_folder"]))
         self.context = Context(settings, self.paths, Record("", self.app, "", ""))
+        self.progress = Progress(self.app, settings.get("progress") or "")
 
     def _find_user(self) -> None:
         """Look up the app's user. Raises ReleaseError when its service has not been set up."""
@@ -62,9 +68,20 @@ class Run:
             ) from None
 
     @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the app. Raises ReleaseError that names who else holds it: another call, or a run that is at a hook."""
+        with lock(self.paths.root / ".lock", self.settings["by"]):
+            lease = Lease.read(self.app)
+            resumed = lease and lease.release == self.settings.get("resume")
+            if lease and not resumed and lease.process != self.settings.get("gone"):
+                raise ReleaseError(lease.said(), holder=lease.process)
+            yield
+
+    @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
         """Time a stage and put its name on whatever goes wrong in it."""
         started = time.monotonic()
+        self.progress.begin(name)
         try:
             yield
         except ReleaseError as error:
@@ -76,9 +93,11 @@ class Run:
             raise ReleaseError(str(error), name) from error
         finally:
             self.context.record.seconds[name] = round(time.monotonic() - started, 2)
+            self.progress.end(name, self.context.record.seconds[name])
 
     def _recover(self) -> None:
         """Finish or discard what a run that was killed left behind; afterwards only `current` runs."""
+        _release_lease.drop(self.app)
         current = self.paths.current_id()
         for release in self.paths.release_ids():
             found = self.paths.record(release)

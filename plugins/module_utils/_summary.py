@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 STAGES = ("fetch", "build", "check", "migrate", "start", "gate", "switch", "verify", "drain", "prune")
+AFTER = ("drain", "after_drain", "before_prune", "prune", "after_prune")
+"""Stages and hooks at which a failure finds the release before stopped already: nothing goes back."""
 
 
 def revision_of(record: Mapping[str, Any]) -> str:
@@ -72,9 +74,9 @@ def stages_of(seconds: Mapping[str, float]) -> str:
 
 def failed(host: str, app: str, result: Mapping[str, Any], what: str = "deploy") -> str:
     """Return the message of a deploy or rollback that was given up."""
-    stage = f" at stage '{result['stage']}'" if result.get("stage") else ""
-    after = result.get("stage") in ("drain", "prune")
-    serving = "The new release serves." if after else "What served before still serves."
+    name = str(result.get("stage") or "")
+    stage = f" at {'hook' if '_' in name else 'stage'} '{name}'" if name else ""
+    serving = "The new release serves." if name in AFTER else "What served before still serves."
     return f"{app} on {host}: the {what} was given up{stage}. {serving}\n{result.get('msg', '')}"
 
 

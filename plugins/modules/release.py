@@ -174,6 +174,24 @@ options:
     description: Space that must be free before a release is begun, in megabytes.
     type: int
     default: 256
+  hooks:
+    description:
+      - Files of tasks on the controller by the hook at which they are run, such as C(after_switch); the module stops there
+        and tells RV(hook). A relative path counts from the inventory's folder.
+    type: dict
+    default: {}
+  hook_seconds:
+    description: How long the tasks of one hook may take before the app is free for another run, in seconds.
+    type: int
+    default: 900
+  resume:
+    description: RV(hook) of the call that stopped; its release goes on.
+    type: dict
+    default: {}
+  gave_up:
+    description: Why the tasks of the hook of O(resume) failed; the release is given up as by a stage that fails.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -206,8 +224,20 @@ notes:
   type: list
   elements: str
   returned: success
+hook:
+  description: The hook at which the release waits for its tasks, and what these may want to know.
+  type: dict
+  returned: when it stopped at a hook
+  contains:
+    name: {description: Name of the hook., type: str}
+    file: {description: File of its tasks., type: str}
+    app: {description: Name of the app., type: str}
+    release: {description: Id of the release., type: str}
+    folder: {description: The release's folder on the host., type: str}
+    revision: {description: Its revision., type: str}
+    previous: {description: Id of the release that served before., type: str}
 stage:
-  description: Stage that failed.
+  description: Stage or hook that failed.
   type: str
   returned: failure
 """
@@ -262,6 +292,13 @@ def argument_spec() -> dict[str, Any]:
         "dirty": {"type": "bool", "default": False},
         "archive": {"type": "path"},
         "by": {"type": "str", "default": "somebody"},
+        "process": {"type": "str", "default": ""},
+        "gone": {"type": "str"},
+        "progress": {"type": "str", "default": "", "no_log": False},
+        "until": {"type": "str", "default": ""},
+        "hook_seconds": {"type": "int", "default": 900},
+        "resume": {"type": "str", "default": ""},
+        "gave_up": {"type": "str", "default": ""},
     }
 
 

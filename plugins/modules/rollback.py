@@ -147,7 +147,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release_rollback im
 
 
 def argument_spec() -> dict[str, Any]:
-    """Return the module's parameters; the last one is filled in by the action plugin."""
+    """Return the module's parameters; those at the end are filled in by the action plugin."""
     return {
         "app": {"type": "str", "required": True},
         "to": {"type": "str", "default": ""},
@@ -162,6 +162,8 @@ def argument_spec() -> dict[str, Any]:
         "verify": VERIFY,
         "drain_seconds": {"type": "int", "default": 30},
         "by": {"type": "str", "default": "somebody"},
+        "gone": {"type": "str"},
+        "progress": {"type": "str", "default": "", "no_log": False},
     }
 
 

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
@@ -11,6 +13,7 @@ from unittest.mock import MagicMock
 import pytest
 from ansible_collections.slipway.flask.plugins.action import release
 from ansible_collections.slipway.flask.plugins.module_utils import _source
+from ansible_collections.slipway.flask.plugins.plugin_utils import _release_action
 
 RECORD = {"id": "0001-a", "app": "shop", "revision": "abcdef1", "seconds": {"fetch": 1.0}}
 DEPLOYED = {"changed": True, "record": RECORD, "need_archive": False, "previous": ""}
@@ -120,3 +123,50 @@ def test_an_empty_source_is_refused_before_the_host_is_asked(base: Path) -> None
 def test_check_mode_prints_no_report_of_what_did_not_happen(base: Path, shown: Shown) -> None:
     _, result = run(base, DEPLOYED, check_mode=True, path="../shop")
     assert (result["changed"], shown) == (True, [])
+
+
+def hooked(base: Path, **hooks: str) -> dict[str, str]:
+    for path in hooks.values():
+        (base / path).write_text("[]")
+    return hooks
+
+
+WAITING = {**DEPLOYED, "hook": {"name": "after_switch", "release": "0001-a"}}
+
+
+def test_a_release_is_stopped_at_its_first_hook_and_told_the_file_of_its_tasks(base: Path, shown: Shown) -> None:
+    hooks = hooked(base, after_drain="a.yml", after_switch="b.yml")
+    action, result = run(base, WAITING, path="../shop", hooks=hooks)
+    (call,) = action.calls
+    assert (call["until"], "hooks" in call, "resume" in call) == ("after_switch", False, False)
+    assert result["hook"] == {"name": "after_switch", "release": "0001-a", "file": str(base / "b.yml")}
+    assert shown == [], "it is not over"
+
+
+def test_a_release_goes_on_after_a_hook_without_its_source(base: Path, shown: Shown) -> None:
+    hooks = hooked(base, after_drain="a.yml", after_switch="b.yml")
+    action, result = run(base, {**DEPLOYED, "hook": {}}, path="../none", hooks=hooks, resume=WAITING["hook"])
+    (call,) = action.calls
+    assert (call["until"], call["resume"], "path" in call) == ("after_drain", "0001-a", False)
+    assert ("hook" in result, len(shown)) == (False, 1)
+
+
+@pytest.mark.parametrize("hooks", [{"after_lunch": "a.yml"}, {"after_switch": "none.yml"}])
+def test_wrong_hooks_are_refused_before_the_host_is_asked(base: Path, hooks: dict[str, str]) -> None:
+    action, result = run(base, path="../shop", hooks=hooks)
+    assert (result["failed"], action.calls) == (True, [])
+    assert "in 'hooks'" in result["msg"]
+
+
+def test_a_run_of_this_machine_that_has_died_holds_nothing(base: Path, shown: Shown) -> None:
+    child = subprocess.Popen(["true"])
+    child.wait()
+    holder = f"{_release_action.machine()}/{child.pid}"
+    action, result = run(base, {"failed": True, "msg": "held", "holder": holder}, DEPLOYED, path="../shop")
+    assert (action.calls[1]["gone"], result["changed"]) == (holder, True)
+
+
+@pytest.mark.parametrize("holder", [f"{_release_action.machine()}/{os.getpid()}", "elsewhere/boot/1", "", "x"])
+def test_a_run_that_lives_or_may_live_keeps_its_hold(base: Path, holder: str) -> None:
+    action, result = run(base, {"failed": True, "msg": "held", "holder": holder}, path="../shop")
+    assert (len(action.calls), result["failed"], "holder" in result) == (1, True, False)

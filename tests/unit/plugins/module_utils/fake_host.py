@@ -20,6 +20,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _host,
     _python_env,
     _release_context,
+    _release_lease,
     _release_run,
     _release_traffic,
     _source,
@@ -58,7 +59,8 @@ class FakeHost:
             "release_commands": [], "command_seconds": 60, "drain_seconds": 5, "keep_releases": 3, "min_free_mb": 0,
             "health": {"path": "/healthz", "status": 200, "host": "shop.example.com", "timeout_seconds": 1},
             "verify": {"domain": "shop.example.com", "address": "127.0.0.1", "port": 443}, "archive": None,
-            "by": "ann@box", "dirty": False,
+            "by": "ann@box", "dirty": False, "process": "box/1", "gone": None, "until": "", "hook_seconds": 900,
+            "resume": "", "gave_up": "",
         }  # fmt: skip
         self.running: set[str] = set()
         self.jobs: set[str] = set()  # units of the app's own commands that still run
@@ -207,6 +209,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     monkeypatch.setattr(_release_run, "pwd", SimpleNamespace(**account))
     monkeypatch.setattr(_release_run, "grp", SimpleNamespace(getgrnam=lambda _: SimpleNamespace(gr_gid=UID)))
     monkeypatch.setattr(_release_traffic, "POLL_SECONDS", 0)
+    monkeypatch.setattr(_release_lease, "FOLDER", tmp_path / "run")
     monkeypatch.setattr(_python_env, "ensure", fake.ensure)
     parts: dict[str, Any] = {
         "UNITS": fake.units, "WANTS": fake.wants, "start": fake.start, "stop": fake.stop, "ask": fake.ask,

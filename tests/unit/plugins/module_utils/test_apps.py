@@ -76,6 +76,7 @@ def test_an_app_that_uses_every_key_has_no_problems() -> None:
         "certificate": "provided",
         "certificate_file": "shop.pem",
         "certificate_key_file": "shop.key",
+        "hooks": {"after_switch": "hooks/purge.yml"},
         "keep_releases": 3,
     }
     assert set(whole) == set(_apps.KEYS)

@@ -25,8 +25,8 @@ from ansible_collections.slipway.flask.plugins.modules import files, preflight, 
 
 Call = Callable[..., dict[str, Any]]
 SETTINGS = {"app": "shop", "wsgi": "app:app", "user": "no-such-user", "health": {"path": "/healthz"}}
-FROM_ACTION = {"source_key", "revision", "dirty", "archive", "by"}
-ON_CONTROLLER = {"path"}
+FROM_ACTION = {"source_key", "revision", "dirty", "archive", "by", "process", "gone", "progress", "until"}
+ON_CONTROLLER = {"path", "hooks", "resume"}
 
 
 @pytest.fixture

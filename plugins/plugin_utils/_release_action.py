@@ -1,0 +1,69 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What the controller does for a deploy and a rollback alike: who asks, how far it is, and who else holds the app.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+import socket
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.slipway.flask.plugins.plugin_utils._progress import Watch
+
+BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+
+class ReleaseAction(ActionBase):
+    """An action plugin whose module runs stages."""
+
+    @cached_property
+    def token(self) -> str:
+        """A name that this action's progress has, and no other's."""
+        return secrets.token_hex(8)
+
+    def call(self, module: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Run MODULE and show its progress; once more if what holds the app is a run of this machine that has died."""
+        arguments = {"by": f"{getpass.getuser()}@{socket.gethostname()}", **arguments, "progress": self.token}
+        with Watch(self._connection, str(task_vars.get("inventory_hostname")), str(arguments.get("app")), self.token):
+            answer: dict[str, Any] = self._execute_module(module, arguments, task_vars=task_vars)
+            if answer.get("failed") and died(str(answer.get("holder") or "")):
+                arguments["gone"] = answer["holder"]
+                answer = self._execute_module(module, arguments, task_vars=task_vars)
+        for key in ("invocation", "holder"):
+            answer.pop(key, None)
+        return answer
+
+
+def machine() -> str:
+    """Return a name of this machine since its last start, "" when it can't be told from others."""
+    try:
+        return f"{socket.gethostname()}/{BOOT.read_text().strip()}"
+    except OSError:
+        return ""
+
+
+def process() -> str:
+    """Return a name of this run of ansible-playbook, of which a task is a child, that other runs can look for."""
+    return f"{machine()}/{os.getppid()}" if machine() else ""
+
+
+def died(name: str) -> bool:
+    """Tell whether the run NAME was one of this machine and is over."""
+    where, _, number = name.rpartition("/")
+    if not where or where != machine():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
