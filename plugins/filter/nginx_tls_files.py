@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._nginx_tls import Site, complete
+from ansible_collections.slipway.flask.plugins.module_utils._nginx_tls_limits import complete as complete_limits
 
 DOCUMENTATION = r"""
 name: nginx_tls_files
@@ -49,7 +50,7 @@ _value:
 
 def nginx_tls_files(sites: list[Site], defaults: Site, folder: str) -> list[dict[str, Any]]:
     """Return the entries of slipway.flask.files for SITES in FOLDER."""
-    completed = [complete(site, defaults) for site in sites]
+    completed = [{**full, **complete_limits(full)} for full in (complete(site, defaults) for site in sites)]
     return [
         {"src": "site.conf.j2", "dest": f"{folder}/{site['name']}.conf", "vars": {"site": site}} for site in completed
     ]

@@ -95,8 +95,19 @@ def site(app: Mapping[str, Any]) -> dict[str, Any]:
         "domains": list(app["domains"]),
         "upstream": f"unix:{current}/run/gunicorn.sock",
         "static": [
-            {"url": url, "folder": f"{current}/src/{folder.strip('/')}/"} for url, folder in app["static"].items()
+            {
+                "url": url,
+                "folder": f"{current}/src/{folder.strip('/')}/",
+                "previous_folder": f"{root(app)}/previous/src/{folder.strip('/')}/",
+            }
+            for url, folder in app["static"].items()
         ],
+        "rate_limits": dict(app["rate_limits"]),
+        "streaming": list(app["streaming"]),
+        "protected_downloads": {
+            url: folder if folder.startswith("/") else f"{root(app)}/shared/{folder.strip('/')}"
+            for url, folder in app["protected_downloads"].items()
+        },
         "body_size_mb": app["body_size_mb"],
         "timeout_seconds": app["timeout_seconds"],
         "certificate": app["certificate"],

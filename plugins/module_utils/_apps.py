@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils import _release_hooks
+from ansible_collections.slipway.flask.plugins.module_utils import _nginx_tls_limits, _release_hooks
 
 # A host name of RFC 1123 section 2.1: labels of letters, digits and inner hyphens, 63 octets each, 253 in all.
 DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+")
@@ -79,6 +79,10 @@ KEYS: dict[str, Key] = {
     "health_host": Key(str, "", "Host header of the health request; empty is the main domain."),
     "health_timeout_seconds": Key(int, 60, "How long a new release may take to become ready."),
     "body_size_mb": Key(int, 10, "Largest request body, in megabytes."),
+    "rate_limits": Key(dict, {}, "Requests that one address may send, e.g. `{POST /login: 10/minute}`; more get 429."),
+    "streaming": Key(list, [], "Paths of WebSockets, server-sent events and other streamed answers, e.g. `[/events]`."),
+    "protected_downloads": Key(dict, {}, "URL to shared folder of files that only the app can hand out, by answering"
+                                         " with `X-Accel-Redirect`, e.g. `/protected/: uploads`."),
     "worker_class": Key(str, "gthread", "Gunicorn's worker class.", ("sync", "gthread", "gevent")),
     "workers": Key(int, 0, "Gunicorn's worker processes; 0 is 2 × cores + 1, capped by memory."),
     "threads": Key(int, 4, "Threads of a gthread worker."),
@@ -189,7 +193,14 @@ def app_problems(app: Mapping[str, Any]) -> list[str]:
             found.append(f"'{name}' is {value}; it must be from {RANGES[name][0]} to {RANGES[name][1]}. {key.text}")
         else:
             typed[name] = value
-    return found + name_problems(typed) + source_problems(typed) + setting_problems(typed) + path_problems(typed)
+    return (
+        found
+        + name_problems(typed)
+        + source_problems(typed)
+        + setting_problems(typed)
+        + path_problems(typed)
+        + edge_problems(typed)
+    )
 
 
 def out_of_range(name: str, value: Any) -> bool:
@@ -340,6 +351,26 @@ def path_problems(app: Mapping[str, Any]) -> list[str]:
     if not app.get("health_path", "/").startswith("/"):
         found.append(f"'health_path' is '{app['health_path']}'; it must begin with '/'")
     return found
+
+
+def edge_problems(app: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with what nginx does for the app."""
+    found = [
+        *_nginx_tls_limits.rate_problems(app.get("rate_limits", {})),
+        *_nginx_tls_limits.streaming_problems(app.get("streaming", [])),
+    ]
+    shared = {str(folder).strip("/") for folder in app.get("shared_folders", [])}
+    downloads = app.get("protected_downloads", {})
+    for url, folder in downloads.items():
+        if not str(folder).startswith("/") and str(folder).strip("/") not in shared:
+            found.append(
+                f"the folder '{folder}' of '{url}' in 'protected_downloads' must be one of 'shared_folders', or an "
+                "absolute path"
+            )
+        if url in app.get("static", {}):
+            found.append(f"'{url}' stands in both 'static' and 'protected_downloads'; keep one")
+    absolute = {url: folder if str(folder).startswith("/") else f"/{folder}" for url, folder in downloads.items()}
+    return [*found, *_nginx_tls_limits.download_problems(absolute)]
 
 
 def command_problems(key: str, command: Any) -> list[str]:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils import _nginx_tls_limits
+
 Site = dict[str, Any]
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -27,13 +29,17 @@ HEADER_VALUE = re.compile(r"[^$\x00-\x1f\x7f]*")
 SITE_DEFAULTS: Site = {
     "redirect_domains": [],
     "static": [],
+    "streaming": [],
+    "protected_downloads": {},
+    "connections_per_address": 0,
+    "rate_limits": {},
     "websockets": False,
     "certificate": "self_signed",
     "certificate_file": "",
     "key_file": "",
     "extra_config": "",
 }
-STATIC_DEFAULTS: Site = {"expires_seconds": 3600, "immutable": "auto", "fallback": "404"}
+STATIC_DEFAULTS: Site = {"expires_seconds": 3600, "immutable": "auto", "fallback": "404", "previous_folder": ""}
 RANGES = {
     "body_size_mb": (1, 102_400, "megabytes"),
     "timeout_seconds": (1, 86_400, "seconds"),
@@ -46,7 +52,7 @@ def complete(site: Site, defaults: Site) -> Site:
 
     DEFAULTS has body_size_mb, timeout_seconds, headers and hsts_seconds for sites that don't say.
     """
-    full = {**SITE_DEFAULTS, **defaults, **site}
+    full = merged(site, defaults)
     full["domains"] = [domain.lower() for domain in full["domains"]]
     full["redirect_domains"] = [domain.lower() for domain in full["redirect_domains"]]
     if full["certificate"] == "self_signed" and "hsts_seconds" not in site:
@@ -59,10 +65,24 @@ def complete(site: Site, defaults: Site) -> Site:
     full["static"] = [{**STATIC_DEFAULTS, **entry} for entry in full["static"]]
     for entry in full["static"]:
         entry["is_folder"] = entry["url"].endswith("/")
-        entry["folder"] = entry["folder"].rstrip("/") + ("/" if entry["is_folder"] else "")
+        for key in ("folder", "previous_folder"):
+            if entry[key]:
+                entry[key] = entry[key].rstrip("/") + ("/" if entry["is_folder"] else "")
+        entry["has_previous"] = bool(
+            entry["previous_folder"] and entry["is_folder"] and entry["fallback"] == "404"
+        ) and (entry["immutable"] != "never")
     # nginx's variables are global, so that each site has its own; a site's name has no underscore.
     full["prefix"] = "nginx_tls_" + full["name"].replace("-", "_")
     full["headers"] = headers_of(full, defaults["headers"], site.get("headers", {}))
+    return full
+
+
+def merged(site: Site, defaults: Site) -> Site:
+    """Return SITE with all its keys, its limits over those of DEFAULTS."""
+    full = {**SITE_DEFAULTS, **defaults, **site}
+    common, own = defaults.get("rate_limits", {}), site.get("rate_limits", {})
+    if isinstance(common, dict) and isinstance(own, dict):
+        full["rate_limits"] = {**common, **own}
     return full
 
 
@@ -104,6 +124,7 @@ def problems(sites: list[Site], defaults: Site, pem: dict[str, str], now: dateti
             found.append(f"{where}: {' and '.join(missing)} must be given")
             continue
         full = complete(site, defaults)
+        found += [f"{where}: {text}" for text in _nginx_tls_limits.problems(full)]
         checks = (*_domains(full, owners), *_numbers(full), *_upstream(full), *_static(full), *_headers(full))
         found += [f"{where}: {text}" for text in checks]
         found += [f"{where}: {text}" for text in _certificate(full, pem, now)]
@@ -168,6 +189,9 @@ def _static(site: Site) -> Iterator[str]:
             yield f"static url '{url}' must end with '/' (a folder), or name one file such as /favicon.ico"
         if not PATH.fullmatch(folder) or {"..", "."} & set(folder.split("/")):
             yield f"static folder '{folder}' of {url} must be an absolute path without spaces, '.' or '..' parts"
+        previous = entry["previous_folder"]
+        if previous and (not PATH.fullmatch(previous) or {"..", "."} & set(previous.split("/"))):
+            yield f"previous_folder '{previous}' of {url} must be an absolute path without spaces, '.' or '..' parts"
         if url in seen:
             yield f"static url '{url}' is given twice"
         seen.add(url)

@@ -107,6 +107,11 @@ class Paths:
         return self.sources / f"{key}.tar.gz"
 
     @property
+    def previous(self) -> Path:
+        """The link to the release that served before `current` did."""
+        return self.root / "previous"
+
+    @property
     def current(self) -> Path:
         return self.root / "current"
 

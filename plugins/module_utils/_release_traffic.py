@@ -61,8 +61,14 @@ class Traffic:
                 time.sleep(POLL_SECONDS)
 
     def switch(self) -> None:
-        """Point `current` at the release, in one step; it also starts at boot from here on."""
+        """Point `current` at the release, in one step; it also starts at boot from here on.
+
+        `previous` comes first: pages that the old release has sent must find its static files at every instant.
+        """
         _host.set_enabled(self.paths.app, self.context.record.id, True)
+        old = self.paths.current_id()
+        if old and old != self.context.record.id:
+            _host.replace_link(self.paths.previous, f"releases/{old}")
         self.switched = True
         _host.replace_link(self.paths.current, f"releases/{self.context.record.id}")
 

@@ -180,7 +180,11 @@ def test_security_headers_stand_once_everywhere(host: Host) -> None:
     for path, answer in fetch_paths(host, paths):
         assert answer.one("x-content-type-options") == "nosniff", path
         assert answer.one("x-frame-options") == "SAMEORIGIN", path
-        assert answer.one("content-security-policy") == "default-src 'self'; style-src \"unsafe\"", path
+        policy = answer.one("content-security-policy")
+        if answer.status < 400:
+            assert policy == "default-src 'self'; style-src \"unsafe\"", path
+        else:  # nginx's own pages have a style inside, which the site's policy may forbid
+            assert "style-src 'unsafe-inline'" in policy, path
         assert answer.all("referrer-policy") == [], path  # dropped by the site
         assert answer.all("strict-transport-security") == [], path  # self-signed
         assert answer.one("server") == "nginx", path
@@ -238,7 +242,8 @@ def test_nothing_else_is_served_from_disk(host: Host) -> None:
         "/static/",
         "/static/.git/",
         "/later/file",
-        "/.nginx_tls/unavailable.html",
+        "/.nginx_tls/502.html",
+        "/.nginx_tls_previous/1/static/app.css",
     ]
     for path, answer in fetch_paths(host, paths):
         assert answer.status in (400, 404) or json.loads(answer.body)["upstream"], path

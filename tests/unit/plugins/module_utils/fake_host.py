@@ -231,11 +231,14 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
 
 
 def watched(fake: FakeHost, replace_link: Callable[[Path, str], None]) -> Callable[[Path, str], None]:
-    """Return REPLACE_LINK with an event before and after it."""
+    """Return REPLACE_LINK with an event before and after `current` is replaced."""
 
     def replace(link: Path, target: str) -> None:
+        if link != fake.paths.current:
+            return replace_link(link, target)
         fake.event(f"before switch to {Path(target).name}")
         replace_link(link, target)
         fake.event(f"switched to {Path(target).name}")
+        return None
 
     return replace

@@ -81,6 +81,12 @@ def test_the_apps_own_choice_of_a_version_goes_before_ours() -> None:
     assert wiring.extra_packages(app) == ["Gunicorn>=23", "psycopg==3.2"]
 
 
+def test_protected_downloads_are_shared_folders_or_absolute_paths() -> None:
+    app = shop(shared_folders=["uploads"], protected_downloads={"/files/": "uploads", "/lib/": "/var/lib/shop"})
+    found = wiring.site(app)["protected_downloads"]
+    assert found == {"/files/": "/srv/shop/shared/uploads", "/lib/": "/var/lib/shop"}
+
+
 def test_an_app_may_write_its_shared_folder_and_what_is_named() -> None:
     assert wiring.writable_paths(shop(writable_paths=["/var/lib/shop"])) == ["/srv/shop/shared", "/var/lib/shop"]
 
@@ -94,9 +100,20 @@ def test_a_site_serves_whatever_release_is_current() -> None:
         "domains": ["shop.example.com", "www.shop.example.com"],
         "upstream": "unix:/srv/shop/current/run/gunicorn.sock",
         "static": [
-            {"url": "/static/", "folder": "/srv/shop/current/src/shop/static/"},
-            {"url": "/media/", "folder": "/srv/shop/current/src/media/"},
+            {
+                "url": "/static/",
+                "folder": "/srv/shop/current/src/shop/static/",
+                "previous_folder": "/srv/shop/previous/src/shop/static/",
+            },
+            {
+                "url": "/media/",
+                "folder": "/srv/shop/current/src/media/",
+                "previous_folder": "/srv/shop/previous/src/media/",
+            },
         ],
+        "rate_limits": {},
+        "streaming": [],
+        "protected_downloads": {},
         "body_size_mb": 50,
         "timeout_seconds": 90,
         "certificate": "self_signed",

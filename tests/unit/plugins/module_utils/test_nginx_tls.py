@@ -85,6 +85,11 @@ def test_good_sites_have_no_problems(good: dict[str, Any]) -> None:
         ({"static": [{**STATIC, "expires_seconds": -1}]}, "expires_seconds"),
         ({"static": [{**STATIC, "immutable": "yes"}]}, "one of auto, always, never"),
         ({"static": [{**STATIC, "fallback": "403"}]}, "one of 404, app"),
+        (
+            {"static": [{**STATIC, "previous_folder": "../old"}]},
+            "previous_folder '../old/' of /static/ must be an absolute",
+        ),
+        ({"rate_limits": {"/login": "often"}}, "rate_limits of '/login' is 'often'"),
         ({"body_size_mb": 0}, "body_size_mb is 0"),
         ({"body_size_mb": "16m"}, "body_size_mb is '16m'"),
         ({"timeout_seconds": True}, "timeout_seconds is True"),

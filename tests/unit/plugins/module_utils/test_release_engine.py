@@ -80,6 +80,7 @@ def test_nobody_reaches_a_release_before_its_gate_and_the_old_one_stops_last(hos
     ]
     assert host.running == {new}
     assert os.listdir(host.wants) == [f"shop@{new}.service"]
+    assert os.readlink(host.paths.previous) == f"releases/{old}"
 
 
 def test_the_source_travels_only_when_the_host_lacks_it(host: FakeHost) -> None:
