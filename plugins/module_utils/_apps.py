@@ -78,6 +78,7 @@ KEYS: dict[str, Key] = {
     "health_status": Key(int, 200, "Status that the health path answers with."),
     "health_host": Key(str, "", "Host header of the health request; empty is the main domain."),
     "health_timeout_seconds": Key(int, 60, "How long a new release may take to become ready."),
+    "watch_seconds": Key(int, 5, "How long visitors' answers are watched after the switch: worse than before, it goes back."),
     "body_size_mb": Key(int, 10, "Largest request body, in megabytes."),
     "rate_limits": Key(dict, {}, "Requests that one address may send, e.g. `{POST /login: 10/minute}`; more get 429."),
     "streaming": Key(list, [], "Paths of WebSockets, server-sent events and other streamed answers, e.g. `[/events]`."),
@@ -98,6 +99,7 @@ KEYS: dict[str, Key] = {
 RANGES = {
     "health_status": (100, 599),
     "health_timeout_seconds": (1, 3600),
+    "watch_seconds": (0, 600),
     "body_size_mb": (1, 10240),
     "workers": (0, 256),
     "threads": (1, 256),

@@ -38,15 +38,26 @@ def systemctl(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def journal(unit: str, lines: int = TAIL_LINES) -> str:
     """Return the end of what UNIT's newest run wrote to the journal."""
+    command = [*newest_run(unit), "--output=cat", f"--lines={lines}"]
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False).stdout.strip()
+
+
+def newest_run(unit: str) -> list[str]:
+    """Return the journalctl command that shows what UNIT's newest run wrote."""
     run = systemctl("show", "--property=InvocationID", "--value", unit).stdout.strip()
     match = [f"_SYSTEMD_INVOCATION_ID={run}"] if run else ["--unit", unit]
-    command = ["journalctl", "--no-pager", "--quiet", "--output=cat", f"--lines={lines}", *match]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    return ["journalctl", "--no-pager", "--quiet", *match]
 
 
 def is_active(unit: str) -> bool:
     """Tell whether UNIT runs."""
     return systemctl("is-active", "--quiet", unit).returncode == 0
+
+
+def properties(unit: str, *names: str) -> dict[str, str]:
+    """Return what systemd says of UNIT."""
+    shown = systemctl("show", f"--property={','.join(names)}", unit).stdout
+    return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
 
 
 def start(unit: str) -> None:
@@ -75,6 +86,11 @@ def enabled(app: str) -> list[str]:
     return sorted(link.name.split("@", 1)[1].removesuffix(".service") for link in WANTS.glob(f"{app}@*.service"))
 
 
+def unit_file(app: str, instance: str = "") -> Path:
+    """Return the file of an app's template unit, or of the copy that is one release's own."""
+    return UNITS / f"{app}@{instance}.service"
+
+
 def set_enabled(app: str, instance: str, enabled: bool) -> None:
     """Make an instance start at boot, or not: what `systemctl enable` does, without its reload of all units."""
     link = WANTS / f"{app}@{instance}.service"
@@ -82,7 +98,8 @@ def set_enabled(app: str, instance: str, enabled: bool) -> None:
         link.unlink(missing_ok=True)
     elif not link.is_symlink():
         WANTS.mkdir(exist_ok=True)
-        link.symlink_to(UNITS / f"{app}@.service")
+        own = unit_file(app, instance)
+        link.symlink_to(own if own.exists() else unit_file(app))
 
 
 @dataclass

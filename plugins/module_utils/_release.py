@@ -19,6 +19,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._release_lease import uptime
+
 ID = re.compile(r"(\d{4,})-[0-9a-z]+")
 """A release's id: a number that only grows (a clock may jump backwards), and the start of the revision."""
 
@@ -114,6 +116,11 @@ class Paths:
     @property
     def current(self) -> Path:
         return self.root / "current"
+
+    @property
+    def under_way(self) -> Path:
+        """Where a run writes its stage, for those who meet it and for the run after one that was killed."""
+        return self.root / ".run.json"
 
     @property
     def history(self) -> Path:
@@ -216,13 +223,18 @@ def lock(path: Path, who: str) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            held = os.pread(handle, 1000, 0).decode(errors="replace").split("\n")
-            since = int(time.time() - float(held[1])) if len(held) > 1 and held[1] else 0
-            raise ReleaseError(
-                f"{held[0] or 'somebody'} has been deploying this app for {since} s; wait for its end"
-            ) from None
+            raise ReleaseError(_refusal(os.pread(handle, 1000, 0).decode(errors="replace"), path)) from None
         os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{who}\n{time.time():.0f}\n".encode(), 0)
+        os.pwrite(handle, f"{who}\n{uptime():.0f}\n".encode(), 0)
         yield
     finally:
         os.close(handle)
+
+
+def _refusal(held: str, path: Path) -> str:
+    """Return who holds the lock at PATH, for how long and what for. HELD is what the holder wrote into it."""
+    who, _, since = held.strip().partition("\n")
+    age = f"{max(0, int(uptime() - float(since)))} s" if since else "a moment"
+    run = Record.read(path.with_name(".run.json"))
+    at = f" (release {run.id}, stage '{run.stage}')" if run else ""
+    return f"{who or 'somebody'} has been deploying this app for {age}{at}; wait for its end"

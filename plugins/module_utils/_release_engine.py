@@ -2,7 +2,7 @@
 # MIT License (see LICENSE)
 """The stages of a release, from fetch to record.
 
-Whatever fails before *switch* leaves the old release serving and untouched; a failed *verify* switches back by itself.
+Whatever fails before *switch* leaves the old release serving and untouched; a failed *verify* or *watch* switches back by itself.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -10,15 +10,15 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils import _host, _release_lease
+from ansible_collections.slipway.flask.plugins.module_utils import _host
 from ansible_collections.slipway.flask.plugins.module_utils._release import (
     Record,
     ReleaseError,
-    append_history,
     file_hash,
     fingerprint,
     history,
@@ -100,10 +100,10 @@ class Engine(Run):
         record, previous, until = self.context.record, self.context.record.previous, self.settings["until"]
         prepare, traffic = Preparation(self.context, self.git), Traffic(self.context)
         traffic.switched = self.paths.current_id() == record.id
-        stages = {
+        stages: dict[str, Callable[[], None]] = {
             "fetch": prepare.fetch, "build": prepare.build, "check": prepare.check, "migrate": prepare.migrate,
             "start": traffic.start, "gate": traffic.gate, "switch": traffic.switch, "verify": traffic.verify,
-            "drain": lambda: traffic.drain(previous), "prune": self._prune,
+            "watch": partial(traffic.watch, previous), "drain": partial(traffic.drain, previous), "prune": self._prune,
         }  # fmt: skip
         first = position(lease.hook) if lease else 0
         last = position(until) if until else len(stages)
@@ -144,14 +144,13 @@ class Engine(Run):
         """Write down that the release serves."""
         self.context.record.outcome, self.context.record.ended = "deployed", now()
         self.context.save()
-        append_history(self.paths.history, self.context.record)
-        _release_lease.drop(self.app)
+        self._enter(self.context.record)
 
     # ---- what is there, and what is wanted --------------------------------------------------------------------
 
     def _prepare_host(self) -> None:
         """Make the app's folders. Raises ReleaseError when its service has not been set up."""
-        unit = _host.UNITS / f"{self.app}@.service"
+        unit = _host.unit_file(self.app)
         self._find_user()
         for needed in (unit, self.context.wanted("environment"), self.context.wanted("gunicorn.conf.py")):
             if not needed.exists():
@@ -193,7 +192,7 @@ class Engine(Run):
         parts = {key: self.settings[key] for key in keys}
         for name in ("environment", "gunicorn.conf.py"):
             parts[name] = file_hash(self.context.wanted(name))
-        parts["unit"] = file_hash(_host.UNITS / f"{self.app}@.service")
+        parts["unit"] = file_hash(_host.unit_file(self.app))
         return fingerprint({**parts, "source": source_key})
 
     # ---- what goes ---------------------------------------------------------------------------------------------
@@ -219,5 +218,4 @@ class Engine(Run):
         self.context.record.stage, self.context.record.message = error.stage, str(error)
         self._remove(self.context.record.id)
         self._prune()
-        append_history(self.paths.history, self.context.record)
-        _release_lease.drop(self.app)
+        self._enter(self.context.record)

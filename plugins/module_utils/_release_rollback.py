@@ -17,7 +17,6 @@ from ansible_collections.slipway.flask.plugins.module_utils import _app_probe, _
 from ansible_collections.slipway.flask.plugins.module_utils._release import (
     Record,
     ReleaseError,
-    append_history,
     now,
     number,
 )
@@ -40,7 +39,7 @@ class Rollback(Run):
             self._recover()
             serving, target = self._serving(), self._target()
             if target.id == serving.id:
-                return Outcome(False, serving, previous=serving.id)
+                return Outcome(False, serving, notes=self.context.notes, previous=serving.id)
             self.context.record = replace(
                 target, by=self.settings["by"], started=now(), previous=serving.id, seconds={}, outcome="unfinished"
             )
@@ -92,6 +91,8 @@ class Rollback(Run):
             for name in ("start", "gate", "switch", "verify"):
                 with self._stage(name):
                     getattr(traffic, name)()
+            with self._stage("watch"):
+                traffic.watch(serving.id)
         except ReleaseError as error:
             traffic.switch_back(serving.id)
             self._give_up(error, newer if downgraded else None)
@@ -99,7 +100,7 @@ class Rollback(Run):
         with self._stage("drain"):
             traffic.drain(serving.id)
         record.outcome, record.ended = "rolled back", now()
-        append_history(self.paths.history, record)
+        self._enter(record)
 
     def _compare_schema(self, newer: Context) -> str:
         """Return the revision to downgrade to, "" for none. Raises ReleaseError when the schema stands in the way.
@@ -145,4 +146,4 @@ class Rollback(Run):
             error.args = (f"{error}\nAnd the schema could not be brought up again: run `flask db upgrade` by hand.",)
         record.outcome, record.ended = "rollback failed", now()
         record.stage, record.message = error.stage, str(error)
-        append_history(self.paths.history, record)
+        self._enter(record)

@@ -13,8 +13,8 @@ import pwd
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import (
     Record,
     ReleaseError,
     append_history,
+    history,
     lock,
     now,
 )
@@ -82,6 +83,8 @@ class Run:
         """Time a stage and put its name on whatever goes wrong in it."""
         started = time.monotonic()
         self.progress.begin(name)
+        with suppress(OSError):  # where no byte is left the stage itself will say so
+            replace(self.context.record, stage=name).write(self.paths.under_way)
         try:
             yield
         except ReleaseError as error:
@@ -98,11 +101,13 @@ class Run:
     def _recover(self) -> None:
         """Finish or discard what a run that was killed left behind; afterwards only `current` runs."""
         _release_lease.drop(self.app)
-        current = self.paths.current_id()
+        current, killed = self.paths.current_id(), Record.read(self.paths.under_way)
         for release in self.paths.release_ids():
             found = self.paths.record(release)
             if release != current and (found is None or found.outcome == "unfinished"):
                 self._remove(release)
+        if killed:
+            self._tell_of(killed, current)
         serving = self.paths.record(current) if current else None
         if serving and serving.outcome == "unfinished":
             current = self._settle(serving)
@@ -110,6 +115,33 @@ class Run:
             if release != current:
                 _host.stop(self.paths.unit(release))
                 _host.set_enabled(self.app, release, False)
+
+    def _tell_of(self, killed: Record, current: str) -> None:
+        """Enter a run that was KILLED into the history, unless it was a deploy that had switched: that one is settled."""
+        found = self.paths.record(killed.id)
+        if killed.id == current and found and found.outcome == "unfinished":
+            return
+        last = history(self.paths.history)[-1:]
+        if last and (last[0].get("id"), last[0].get("started")) == (killed.id, killed.started):
+            self.paths.under_way.unlink()  # it was killed when all was done
+            return
+        killed.ended = now()
+        if killed.id == current:  # a rollback: the release had been deployed long before
+            killed.outcome, killed.stage = "rolled back", ""
+            self.context.notes.append(
+                f"the rollback to {killed.id} was killed after it had switched; it is recorded now"
+            )
+        else:
+            killed.outcome = "killed"
+            what = f"a run that did not end, at stage '{killed.stage}' of release {killed.id}"
+            self.context.notes.append(f"{what}, was cleared away")
+        self._enter(killed)
+
+    def _enter(self, record: Record) -> None:
+        """Add a run that has ended to the history."""
+        append_history(self.paths.history, record)
+        self.paths.under_way.unlink(missing_ok=True)
+        _release_lease.drop(self.app)
 
     def _settle(self, serving: Record) -> str:
         """Decide on a release that a run switched to before it was killed; return the id of the one that serves now.
@@ -119,20 +151,21 @@ class Run:
         told = f"release {serving.id} was switched to by a run that did not end"
         try:
             self._traffic(serving).verify()
+            self._traffic(serving).look_back(serving.previous)
         except ReleaseError as error:
             before = self.paths.record(serving.previous)
             if before and self._back_to(before):
                 self.context.notes.append(f"{told} and failed: {error}; {before.id} serves again")
                 serving.outcome, serving.ended, serving.stage, serving.message = "failed", now(), "verify", str(error)
                 self._remove(serving.id)
-                append_history(self.paths.history, serving)
+                self._enter(serving)
                 return before.id
             self.context.notes.append(f"{told} and can't be verified: {error}")
         else:
             self.context.notes.append(f"{told}; it is recorded now")
         serving.outcome, serving.ended = "deployed", now()
         serving.write(self.paths.release(serving.id) / "release.json")
-        append_history(self.paths.history, serving)
+        self._enter(serving)
         _host.set_enabled(self.app, serving.id, True)
         return serving.id
 
@@ -156,6 +189,7 @@ class Run:
         """Remove a release that does not serve: its instance, commands of it that still run, folder and settings."""
         _host.stop(self.paths.unit(release), *(command_unit(self.app, purpose, release) for purpose in PURPOSES))
         _host.set_enabled(self.app, release, False)
+        _host.unit_file(self.app, release).unlink(missing_ok=True)
         shutil.rmtree(self.paths.settings_of(release), ignore_errors=True)
         # The record goes first: a folder without one is discarded by the next run.
         gone = self.paths.release(release)

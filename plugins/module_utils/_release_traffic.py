@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""The stages of a release that move traffic: start, gate, switch, verify, drain. A rollback is made of the same.
+"""The stages of a release that move traffic: start, gate, switch, verify, watch, drain. A rollback is made of the same.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -14,10 +14,13 @@ from collections.abc import Callable
 from ansible_collections.slipway.flask.plugins.module_utils import _host
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
+from ansible_collections.slipway.flask.plugins.module_utils._release_watch import Watch, ask_health
 
 POLL_SECONDS = 0.1
-READY_IN_A_ROW = 2
-"""Good answers in a row that make a release ready: the first one may be a worker's only one."""
+READY_IN_A_ROW = 8
+"""Good answers in a row that make a release ready: one worker may be ready and the next not."""
+FALLS = 2
+"""How often a release may fall back from ready to not ready; one that goes on so is never ready."""
 
 
 class Traffic:
@@ -28,6 +31,14 @@ class Traffic:
         self.switched = False
 
     def start(self) -> None:
+        """Start the release with a unit of its own, which no later change of the template touches.
+
+        systemd reads the new file by itself, for it has not met that name yet: no reload of all units is needed.
+        """
+        own = _host.unit_file(self.paths.app, self.context.record.id)
+        if not own.exists():
+            text = _host.unit_file(self.paths.app).read_text()
+            self.context.write(own, text, 0, 0, 0o644)
         try:
             _host.start(self.context.unit)
         except _host.HostError as error:
@@ -35,16 +46,14 @@ class Traffic:
 
     def gate(self) -> None:
         """Wait until the release answers on its own socket as it should. Nobody else can reach it yet."""
-        unit, health = self.context.unit, self.settings["health"]
-        socket = str(self.paths.runtime(self.context.record.id) / "gunicorn.sock")
-        headers = {"Host": health["host"] or "localhost", "X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1"}
-        self._ready(lambda: _host.ask(_host.SocketConnection(socket, 10), health["path"], headers), unit)
+        self._ready(lambda: ask_health(self.context), self.context.unit)
 
     def _ready(self, request: Callable[[], tuple[int, str]], unit: str) -> None:
         """Repeat a request until it is answered well; raise ReleaseError when time is up or the unit has died."""
         health = self.settings["health"]
-        deadline, good, said = time.monotonic() + health["timeout_seconds"], 0, "gave no answer"
+        deadline, good, falls, said = time.monotonic() + health["timeout_seconds"], 0, 0, "gave no answer"
         while good < READY_IN_A_ROW:
+            before = good
             try:
                 status, _ = request()
                 good = good + 1 if status == health["status"] else 0
@@ -52,10 +61,16 @@ class Traffic:
             except (OSError, http.client.HTTPException) as error:
                 good, said = 0, f"gave no answer ({error or type(error).__name__})"
             if good == 0:
-                if time.monotonic() > deadline or not _host.is_active(unit):
+                falls += before > 0
+                when = (
+                    f"within {health['timeout_seconds']} s"
+                    if falls <= FALLS
+                    else f"after {health['status']}, again and again"
+                )
+                if falls > FALLS or time.monotonic() > deadline or not _host.is_active(unit):
                     last = _host.masked(_host.journal(unit), self.context.environment_file)
                     raise ReleaseError(
-                        f"{health['path']} {said} within {health['timeout_seconds']} s; it must answer {health['status']}. "
+                        f"{health['path']} {said} {when}; it must answer {health['status']}. "
                         f"The end of the journal:\n{last}"
                     )
                 time.sleep(POLL_SECONDS)
@@ -89,12 +104,23 @@ class Traffic:
                 f"https://{site['domain']}{health['path']} answered {status} through nginx, not {health['status']}"
             )
 
+    def watch(self, previous: str) -> None:
+        """Look at what visitors get from the release while the one before could still take over."""
+        if self.settings["watch_seconds"] and previous and previous != self.context.record.id:
+            Watch(self.context, previous).run(self.settings["watch_seconds"])
+
+    def look_back(self, previous: str) -> None:
+        """Judge a release that has been serving without a watch by its log."""
+        if self.settings["watch_seconds"] and previous:
+            Watch(self.context, previous).look_back()
+
     def switch_back(self, previous: str) -> None:
         """Point `current` at the release PREVIOUS again, if it was pointed away; "" stands for none."""
         if not self.switched:
             return
         if previous:
             _host.replace_link(self.paths.current, f"releases/{previous}")
+            self._let_finish(self.context.record.id)
         else:
             self.paths.current.unlink(missing_ok=True)
 
@@ -102,9 +128,13 @@ class Traffic:
         """Let the old release finish what it has begun, then stop it."""
         if not previous or previous == self.context.record.id:
             return
-        socket = self.paths.runtime(previous) / "gunicorn.sock"
+        self._let_finish(previous)
+        _host.stop(self.paths.unit(previous))
+        _host.set_enabled(self.paths.app, previous, False)
+
+    def _let_finish(self, release: str) -> None:
+        """Wait until RELEASE, to which nobody is led any more, has taken in all who wait at its socket."""
+        socket = self.paths.runtime(release) / "gunicorn.sock"
         deadline = time.monotonic() + self.settings["drain_seconds"]
         while _host.backlog(socket) and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
-        _host.stop(self.paths.unit(previous))
-        _host.set_enabled(self.paths.app, previous, False)

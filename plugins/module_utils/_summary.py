@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-STAGES = ("fetch", "build", "check", "migrate", "start", "gate", "switch", "verify", "drain", "prune")
+STAGES = ("fetch", "build", "check", "migrate", "start", "gate", "switch", "verify", "watch", "drain", "prune")
 AFTER = ("drain", "after_drain", "before_prune", "prune", "after_prune")
 """Stages and hooks at which a failure finds the release before stopped already: nothing goes back."""
 

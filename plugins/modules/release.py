@@ -162,6 +162,12 @@ options:
         description: TLS port that is connected to.
         type: int
         default: 443
+  watch_seconds:
+    description:
+      - How long visitors' answers from the switched release are watched; it switches back when they are worse than before.
+        0 is not at all.
+    type: int
+    default: 5
   drain_seconds:
     description: How long connections that wait for the old release are waited for.
     type: int
@@ -284,6 +290,7 @@ def argument_spec() -> dict[str, Any]:
         "command_seconds": {"type": "int", "default": 3600},
         "health": HEALTH,
         "verify": VERIFY,
+        "watch_seconds": {"type": "int", "default": 5},
         "drain_seconds": {"type": "int", "default": 30},
         "keep_releases": {"type": "int", "default": 5},
         "min_free_mb": {"type": "int", "default": 256},

@@ -25,7 +25,8 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _release_traffic,
     _source,
 )
-from ansible_collections.slipway.flask.plugins.module_utils._release import Paths, history
+from ansible_collections.slipway.flask.plugins.module_utils._release import Paths, ReleaseError, history
+from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release_engine import Engine
 from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome
 
@@ -56,7 +57,8 @@ class FakeHost:
             "user": "shop", "root": str(self.paths.root), "settings_folder": str(self.paths.settings), "python": "",
             "requirements": [], "extra_packages": [], "uv": "uv", "ca_bundle": "", "index_url": None,
             "extra_index_urls": None, "files": {}, "shared_folders": [], "writable_paths": [], "build_commands": [],
-            "release_commands": [], "command_seconds": 60, "drain_seconds": 5, "keep_releases": 3, "min_free_mb": 0,
+            "release_commands": [], "command_seconds": 60,
+            "drain_seconds": 5, "watch_seconds": 5, "keep_releases": 3, "min_free_mb": 0,
             "health": {"path": "/healthz", "status": 200, "host": "shop.example.com", "timeout_seconds": 1},
             "verify": {"domain": "shop.example.com", "address": "127.0.0.1", "port": 443}, "archive": None,
             "by": "ann@box", "dirty": False, "process": "box/1", "gone": None, "until": "", "hook_seconds": 900,
@@ -71,6 +73,7 @@ class FakeHost:
         self.site: list[int | Exception] = [200]  # answers through nginx
         self.probes: list[dict[str, Any] | str] = [{}]  # answers of the app, the last one for ever
         self.commands: dict[str, tuple[int, str]] = {}  # command line -> status and output
+        self.watched: list[str] = [""]  # what the watch finds wrong, the last one for ever
         self.waiting: list[int] = [0]  # connections in the old socket's backlog
         self.environment = "env1"
         self.journal = "journal"
@@ -117,7 +120,7 @@ class FakeHost:
         names = [self.paths.release_ids(), sorted(os.listdir(self.paths.settings / "releases"))]
         tree = {
             str(path.relative_to(self.folder)): os.readlink(path) if path.is_symlink() else path.read_bytes()
-            for place in (self.paths.releases, self.paths.settings, self.wants)
+            for place in (self.paths.releases, self.paths.settings, self.wants, self.units)
             for path in sorted(place.rglob("*"))
             if path.is_symlink() or path.is_file()
         }
@@ -157,6 +160,14 @@ class FakeHost:
         if isinstance(answer, Exception):
             raise answer
         return answer, ""
+
+    def watch(self, context: Context, previous: str) -> SimpleNamespace:
+        def look(seconds: float = 0) -> None:
+            self.event(f"watch {context.record.id} after {previous} for {seconds} s")
+            if wrong := next_of(self.watched):
+                raise ReleaseError(wrong)
+
+        return SimpleNamespace(run=look, look_back=look)
 
     def backlog(self, socket: Path) -> int:
         self.event(f"backlog {socket}")
@@ -210,6 +221,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     monkeypatch.setattr(_release_run, "grp", SimpleNamespace(getgrnam=lambda _: SimpleNamespace(gr_gid=UID)))
     monkeypatch.setattr(_release_traffic, "POLL_SECONDS", 0)
     monkeypatch.setattr(_release_lease, "FOLDER", tmp_path / "run")
+    monkeypatch.setattr(_release_traffic, "Watch", fake.watch)
     monkeypatch.setattr(_python_env, "ensure", fake.ensure)
     parts: dict[str, Any] = {
         "UNITS": fake.units, "WANTS": fake.wants, "start": fake.start, "stop": fake.stop, "ask": fake.ask,

@@ -67,6 +67,7 @@ def test_an_app_that_uses_every_key_has_no_problems() -> None:
         "health_status": 204,
         "health_host": "internal",
         "health_timeout_seconds": 5,
+        "watch_seconds": 0,
         "body_size_mb": 50,
         "rate_limits": {"POST /login": "10/minute"},
         "streaming": ["/events"],

@@ -135,11 +135,23 @@ with _release.lock(Path(sys.argv[1]), "ann@box"):
 
 def test_a_second_deploy_is_told_who_deploys_and_since_when(tmp_path: Path) -> None:
     with _release.lock(tmp_path / ".lock", "ann@box"):
-        (tmp_path / ".lock").write_text(f"ann@box\n{time.time() - 90:.0f}\n")
-        message = r"^ann@box has been deploying this app for (89|9[01]) s; wait for its end$"
+        (tmp_path / ".lock").write_text(f"ann@box\n{time.clock_gettime(time.CLOCK_BOOTTIME) - 90:.0f}\n")
+        _release.Record("0007-3f9c2ab", "shop", "3f9c2ab", "f", stage="build").write(tmp_path / ".run.json")
+        message = r"^ann@box has been deploying this app for (89|9[01]) s \(release 0007-3f9c2ab, stage 'build'\); wait"
         with pytest.raises(ReleaseError, match=message), _release.lock(tmp_path / ".lock", "bob"):
             pytest.fail("two hold the lock")
     assert "ann@box" in (tmp_path / ".lock").read_text()
+
+
+def test_a_clock_that_was_set_back_makes_no_lock_younger_than_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _release.lock(tmp_path / ".lock", "ann@box"):
+        clock = time.clock_gettime(time.CLOCK_BOOTTIME)
+        monkeypatch.setattr(time, "time", lambda: 0.0)
+        monkeypatch.setattr(time, "clock_gettime", lambda _: clock + 30)
+        with pytest.raises(ReleaseError, match=r"for (29|30|31) s; wait"), _release.lock(tmp_path / ".lock", "bob"):
+            pytest.fail("two hold the lock")
 
 
 def test_a_lock_is_free_again_after_its_end_and_after_a_failure(tmp_path: Path) -> None:

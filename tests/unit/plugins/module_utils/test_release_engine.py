@@ -41,7 +41,7 @@ def test_a_first_deploy_serves(host: FakeHost) -> None:
     assert (host.paths.current / "src/app.py").read_text() == "app = 1\n"
     assert os.readlink(host.paths.current / "run") == f"/run/shop/{release}"
     assert os.readlink(host.paths.current / "venv") == "../../venvs/env1"
-    assert os.readlink(host.wants / f"shop@{release}.service") == str(host.units / "shop@.service")
+    assert os.readlink(host.wants / f"shop@{release}.service") == str(host.units / f"shop@{release}.service")
 
 
 def test_a_deploy_is_written_down_in_its_release_and_in_the_history(host: FakeHost) -> None:
@@ -53,7 +53,7 @@ def test_a_deploy_is_written_down_in_its_release_and_in_the_history(host: FakeHo
     assert (record["app"], record["by"], record["dirty"], record["environment"]) == ("shop", "ann@box", True, "env1")
     assert (record["heads_before"], record["heads_after"]) == (["b2"], ["b2"])
     assert record["started"] <= record["ended"]
-    stages = ["fetch", "build", "check", "migrate", "start", "gate", "switch", "verify", "drain", "prune"]
+    stages = ["fetch", "build", "check", "migrate", "start", "gate", "switch", "verify", "watch", "drain", "prune"]
     assert list(record["seconds"]) == stages
     assert SECRET not in str(record)
 
@@ -70,11 +70,11 @@ def test_nobody_reaches_a_release_before_its_gate_and_the_old_one_stops_last(hos
         "probe",
         "run flask db upgrade",
         f"start {new}",
-        f"ask socket /healthz shop.example.com while {old} serves",
-        f"ask socket /healthz shop.example.com while {old} serves",
+        *[f"ask socket /healthz shop.example.com while {old} serves"] * 8,
         f"before switch to {new}",
         f"switched to {new}",
         f"ask site /healthz shop.example.com while {new} serves",
+        f"watch {new} after {old} for 5 s",
         f"backlog /run/shop/{old}/gunicorn.sock",
         f"stop {old}",
     ]
@@ -309,10 +309,26 @@ def test_migrations_are_skipped_only_where_the_database_is_known_to_be_at_head(
 # ---- gate, drain, prune ------------------------------------------------------------------------------------------
 
 
-def test_a_release_is_ready_after_two_good_answers_in_a_row(host: FakeHost) -> None:
-    host.health = [ConnectionRefusedError("refused"), 503, 200, 503, 200, 200, 500]
+def test_a_release_is_ready_after_eight_good_answers_in_a_row(host: FakeHost) -> None:
+    host.health = [ConnectionRefusedError("refused"), 503, 200, 503, *[200] * 8, 500]
     host.deploy()
-    assert sum(event.startswith("ask socket") for event in host.events) == 6
+    assert sum(event.startswith("ask socket") for event in host.events) == 12
+
+
+def test_a_release_has_a_unit_of_its_own_that_no_change_of_the_template_touches(host: FakeHost) -> None:
+    host.deploy()
+    old, template = host.current, host.units / "shop@.service"
+    template.write_text("[Service]\nNice=5\n")
+    host.deploy()
+    assert (host.units / f"shop@{old}.service").read_text() == "[Service]\n"
+    assert (host.units / f"shop@{host.current}.service").read_text() == "[Service]\nNice=5\n"
+
+
+def test_a_first_release_and_one_without_a_watch_are_not_watched(host: FakeHost) -> None:
+    host.deploy()
+    host.change()
+    host.deploy(watch_seconds=0)
+    assert [event for event in host.events if event.startswith("watch")] == []
 
 
 def test_the_status_that_means_ready_is_the_apps_own(host: FakeHost) -> None:

@@ -127,6 +127,11 @@ FAILURES: dict[str, tuple[str, Any, str]] = {
         lambda host: setattr(host, "site", [502, 200]) or {},
         "https://shop.example.com/healthz answered 502 through nginx, not 200",
     ),
+    "readiness that comes and goes": (
+        "gate",
+        lambda host: setattr(host, "health", [200, 503] * 99) or {},
+        "/healthz answered 503 after 200, again and again; it must answer 200",
+    ),
     "no answer from outside": (
         "verify",
         lambda host: setattr(host, "site", [ConnectionRefusedError("Connection refused"), 200]) or {},
@@ -236,6 +241,21 @@ def test_no_secret_that_an_app_prints_is_told_or_written_down(host: FakeHost, st
     told = str(raised.value) + host.paths.history.read_text()
     assert (SECRET in told, "p4ssw0rd" in told) == (False, False)
     assert "config is ********, cannot reach postgresql://shop:********@db/y" in str(raised.value)
+
+
+def test_a_release_that_visitors_fare_worse_with_gives_way_and_those_who_wait_there_are_served(host: FakeHost) -> None:
+    host.deploy()
+    before, old, lines = host.serving(), host.current, host.history
+    host.change()
+    host.watched = ["after the switch, 9 of 9 requests got a server error"]
+    host.waiting, host.events = [1, 0], []
+    with pytest.raises(ReleaseError, match="9 of 9 requests") as raised:
+        host.deploy()
+    assert (raised.value.stage, host.serving()) == ("watch", before)
+    (line,) = host.history[len(lines) :]
+    assert (line["outcome"], line["stage"]) == ("failed", "watch")
+    new, back = line["id"], host.events.index(f"switched to {old}")
+    assert host.events[back:] == [f"switched to {old}", *[f"backlog /run/shop/{new}/gunicorn.sock"] * 2, f"stop {new}"]
 
 
 # ---- after the switch ----------------------------------------------------------------------------------------------

@@ -12,8 +12,15 @@ from ansible_collections.slipway.flask.plugins.module_utils import _release_run
 from fake_host import FakeHost, Killed
 
 UPGRADE = [{"command": "flask db upgrade", "once": False}]
-BEFORE = ["build", "probe", "run flask db upgrade", "start 0002", "ask socket", "before switch"]
-AFTER = ["switched", "ask site", "backlog", "stop 0001"]
+BEFORE = {
+    "build": "build",
+    "probe": "check",
+    "run flask db upgrade": "migrate",
+    "start 0002": "start",
+    "ask socket": "gate",
+    "before switch": "switch",
+}
+AFTER = ["switched", "ask site", "watch", "backlog", "stop 0001"]
 
 
 def killed(host: FakeHost, event: str) -> str:
@@ -30,23 +37,35 @@ def killed(host: FakeHost, event: str) -> str:
 
 
 def settled(host: FakeHost) -> None:
-    """Assert that nothing but what serves runs or starts, and that every release has one line and one record."""
+    """Assert that nothing but what serves runs or starts, and that every release has one line and one record.
+
+    A run that was killed before it switched has a line too, and nothing else.
+    """
     assert (host.running, host.jobs) == ({host.current}, set())
     assert os.listdir(host.wants) == [f"shop@{host.current}.service"]
     assert [record.outcome for name in host.paths.release_ids() if (record := host.paths.record(name))] == [
         "deployed"
     ] * len(host.paths.release_ids())
     assert sorted(os.listdir(host.paths.settings / "releases")) == host.paths.release_ids()
+    assert sorted(os.listdir(host.units)) == [
+        "shop@.service",
+        *(f"shop@{name}.service" for name in host.paths.release_ids()),
+    ]
     ids = [line["id"] for line in host.history]
-    assert sorted(set(ids)) == ids == host.paths.release_ids()
+    assert sorted(set(ids)) == ids
+    assert [line["id"] for line in host.history if line["outcome"] != "killed"] == host.paths.release_ids()
+    assert not host.paths.under_way.exists()
 
 
-@pytest.mark.parametrize("event", BEFORE)
-def test_a_run_killed_before_the_switch_is_discarded_and_deployed_anew(host: FakeHost, event: str) -> None:
+@pytest.mark.parametrize(("event", "stage"), BEFORE.items())
+def test_a_run_killed_before_the_switch_is_discarded_and_deployed_anew(host: FakeHost, event: str, stage: str) -> None:
     old = killed(host, event)
     assert host.current == old
     outcome = host.deploy(release_commands=UPGRADE)
-    assert (outcome.changed, outcome.notes) == (True, [])
+    gone = host.history[1]
+    assert (gone["outcome"], gone["stage"], gone["by"]) == ("killed", stage, "ann@box")
+    note = f"a run that did not end, at stage '{stage}' of release {gone['id']}, was cleared away"
+    assert (outcome.changed, outcome.notes) == (True, [note])
     assert (host.paths.current / "src/app.py").read_text() == "app = 2\n"
     settled(host)
 
@@ -158,3 +177,19 @@ def test_releases_of_another_app_are_left_alone(host: FakeHost) -> None:
     host.change()
     host.deploy()
     assert "blog@0001-a.service" in os.listdir(host.wants)
+
+
+def test_a_release_that_visitors_fared_worse_with_while_nobody_watched_gives_way(host: FakeHost) -> None:
+    old = killed(host, "ask site")
+    host.watched = ["after the switch, 9 of 9 requests got a server error", ""]
+    outcome = host.deploy(release_commands=UPGRADE)
+    assert f"9 of 9 requests got a server error; {old} serves again" in outcome.notes[0]
+    assert host.running == {host.current}
+
+
+def test_a_run_killed_when_all_was_written_down_is_not_told_of(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.deploy()
+    run, lines = host.paths.under_way, host.history
+    run.write_text((host.paths.current / "release.json").read_text())
+    outcome = host.deploy()
+    assert (outcome.changed, outcome.notes, host.history, run.exists()) == (False, [], lines, False)

@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release_rollback import Rollback
 from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome
-from fake_host import FakeHost
+from fake_host import FakeHost, Killed
 
 DOWN_SQL = "flask db downgrade --sql b2:a1"
 
@@ -177,3 +177,40 @@ def test_a_newer_release_that_needs_a_newer_schema_is_to_be_deployed(migrated: F
     migrated.probes = [{"heads": ["a1"], "current": ["a1"]}]
     with pytest.raises(ReleaseError, match=f"release {new} is a newer one, made for b2: deploy its revision again"):
         roll_back(migrated, to=new)
+
+
+@pytest.mark.parametrize(
+    ("event", "outcome", "stage"),
+    [("start 0001", "killed", "start"), ("before switch", "killed", "switch"), ("ask site", "rolled back", "")],
+)
+def test_a_rollback_that_was_killed_is_in_the_history_as_what_it_came_to(
+    two: FakeHost, event: str, outcome: str, stage: str
+) -> None:
+    old, new = two.paths.release_ids()
+    two.fails[event] = Killed()
+    with pytest.raises(Killed):
+        roll_back(two)
+    assert two.current == (old if outcome == "rolled back" else new)
+    assert two.current in two.running
+    done = roll_back(two, to=old)
+    assert len(done.notes) == 1
+    last = two.history[2]
+    assert (last["id"], last["outcome"], last["stage"], last["by"]) == (old, outcome, stage, "ann@box")
+    assert (two.current, two.running, len(two.history)) == (old, {old}, 3 if outcome == "rolled back" else 4)
+    assert [path.name for path in two.wants.iterdir()] == [f"shop@{old}.service"]
+
+
+def test_a_rollback_that_visitors_fare_worse_with_gives_way(two: FakeHost) -> None:
+    _, new = two.paths.release_ids()
+    two.watched = ["after the switch, 9 of 9 requests got a server error"]
+    with pytest.raises(ReleaseError, match="9 of 9") as raised:
+        roll_back(two)
+    assert (raised.value.stage, two.current, two.running) == ("watch", new, {new})
+    assert two.history[-1]["outcome"] == "rollback failed"
+
+
+def test_a_release_goes_back_to_the_unit_that_it_had(two: FakeHost) -> None:
+    old, _ = two.paths.release_ids()
+    (two.units / "shop@.service").write_text("[Service]\nNice=5\n")
+    roll_back(two)
+    assert (two.units / f"shop@{old}.service").read_text() == "[Service]\n"
