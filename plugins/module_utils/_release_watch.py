@@ -41,6 +41,8 @@ SILENT_MIN = 20
 """Requests to expect, by the rate before, for none at all to matter."""
 DEATHS_MIN, UNREADY_MIN = 2, 2
 """Workers that die and bad answers to the health request, in a row, that matter. One may be bad luck."""
+SAID_LINES, SAID_CHARACTERS = 8, 800
+"""How much of what the app said is shown; the end of a line that holds a whole traceback says most."""
 # gunicorn/arbiter.py (27.0): murder_workers, reap_workers; SIGTERM is how a worker is told to end.
 TIMEOUT = re.compile(r"WORKER TIMEOUT \(pid:")
 DEATH = re.compile(r"Worker \(pid:\d+\) (was sent (?!SIGTERM)\w+!|exited with code [1-9])")
@@ -57,7 +59,7 @@ class Seen:
     deaths: int = 0
     timeouts: int = 0
     seconds: float = 0.0
-    said: deque[str] = field(default_factory=lambda: deque(maxlen=_host.TAIL_LINES))
+    said: deque[str] = field(default_factory=lambda: deque(maxlen=SAID_LINES))
 
     @property
     def failed(self) -> int:
@@ -70,7 +72,7 @@ class Seen:
             self.timeouts += bool(TIMEOUT.match(line))
             self.deaths += bool(DEATH.match(line))
             if line.strip():
-                self.said.append(line.rstrip())
+                self.said.append(line.rstrip()[-SAID_CHARACTERS:])
         elif entry["user_agent"] != "slipway":
             self.answers += 1
             self.milliseconds.append(float(entry["duration_ms"]))
