@@ -1,0 +1,103 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What a person reads of a playbook: what changed, what failed (once), and what the tasks themselves tell.
+
+Ansible's own `display_ok_hosts = False` comes near, but swallows the warnings of what it hides and what `debug` tells, and
+leaves a line for each include (up to ansible-core 2.20) and two reports of each failure (from 2.19 on).
+"""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: brief
+type: stdout
+short_description: Ansible's own output without the tasks that changed nothing
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+description:
+  - The output of the C(default) callback, without tasks that changed nothing and without includes; C(-v) brings all of it back.
+  - A failure that its task explains is told once, with the line breaks that it has. Everything else that fails, cannot be
+    reached, is warned of or told by C(debug) is shown as C(default) shows it.
+extends_documentation_fragment:
+  - default_callback
+  - result_format_callback
+requirements:
+  - set as stdout in configuration
+"""
+
+import textwrap
+from typing import Any
+
+from ansible import constants as C
+from ansible.plugins.callback.default import CallbackModule as Default
+
+OWN = "slipway.flask."
+EXPLAINED = {"msg", "changed", "failed"}
+"""What a result has that says all in its message, beside keys that begin with an underscore."""
+
+CRASHED = "Task failed: "
+"""How ansible-core's own words begin for what no task explains, such as an error in a template or in a module's code."""
+TELLERS = {"slipway.flask.release", "slipway.flask.rollback"}
+"""Actions that print themselves what they did."""
+
+
+class CallbackModule(Default):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "slipway.flask.brief"
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        if self._tells_nothing(result):
+            self._handle_warnings_and_exception(result)
+        else:
+            super().v2_runner_on_ok(result)
+
+    def v2_runner_item_on_ok(self, result: Any) -> None:
+        if self._tells_nothing(result):
+            self._handle_warnings_and_exception(result)
+        else:
+            super().v2_runner_item_on_ok(result)
+
+    def v2_playbook_on_include(self, included_file: Any) -> None:
+        if self._display.verbosity:
+            super().v2_playbook_on_include(included_file)
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        if self._display.verbosity or not explained(result.task.action, result.result):
+            super().v2_runner_on_failed(result, ignore_errors=ignore_errors)
+            return
+        result.result.pop("exception", None)  # it says the same once more
+        self._handle_warnings(result.result)
+        if self._last_task_banner != result.task._uuid:
+            self._print_task_banner(result.task)
+        told = textwrap.indent(str(result.result["msg"]), "  ")
+        self._display.display(
+            f"fatal: [{self.host_label(result)}]: FAILED!\n{told}",
+            color=C.COLOR_ERROR,
+            stderr=self.get_option("display_failed_stderr"),
+        )
+        if ignore_errors:
+            self._display.display("...ignoring", color=C.COLOR_SKIP)
+
+    def _tells_nothing(self, result: Any) -> bool:
+        """Tell whether a good result is neither a change nor something that a task wants to be read."""
+        told = result.task.action in TELLERS and not result.task.check_mode
+        return (told or not result.result.get("changed")) and not self._run_is_verbose(result)
+
+    def _print_task_banner(self, task: Any) -> None:
+        if self._display.verbosity:
+            super()._print_task_banner(task)
+            return
+        name = self._last_task_name or task.get_name().strip()
+        mark = " [CHECK MODE]" if task.check_mode and self.get_option("check_mode_markers") else ""
+        self._display.display(f"\n{self._task_type_cache.get(task._uuid, 'TASK')} [{name}]{mark}")
+        self._last_task_banner = task._uuid
+
+
+def explained(action: str, result: dict[str, Any]) -> bool:
+    """Tell whether the message of a failed RESULT is all that there is to read."""
+    keys = {key for key in result if not key.startswith("_")} - {"exception", "warnings", "deprecations"}
+    message = result.get("msg")
+    if not isinstance(message, str) or message.startswith(CRASHED) or "results" in result:
+        return False
+    return keys <= EXPLAINED or (action.startswith(OWN) and not keys & {"module_stdout", "module_stderr"})

@@ -1,0 +1,103 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What a person reads of a playbook: short where nothing happened, and nothing that went wrong is lost."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[4]
+PLAY = """
+- name: A play
+  hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - name: Stay as it is
+      ansible.builtin.command: "true"
+      changed_when: false
+    - name: Change
+      ansible.builtin.command: "true"
+      changed_when: true
+    - name: Include
+      ansible.builtin.include_tasks: more.yml
+    - name: Warn
+      warn:
+    - name: Explain
+      ansible.builtin.fail: {msg: "first line\\nsecond: line"}
+      ignore_errors: true
+    - name: Crash
+      crash:
+      ignore_errors: true
+    - name: Fail in a loop
+      ansible.builtin.command: "false {{ item }}"
+      loop: [one, two]
+      ignore_errors: true
+    - name: Fail at the end
+      ansible.builtin.command: ls /nowhere
+"""
+WARN = """#!/usr/bin/python
+from ansible.module_utils.basic import AnsibleModule
+module = AnsibleModule({})
+module.warn("mind the gap")
+module.exit_json(changed=False)
+"""
+CRASH = WARN.replace('module.warn("mind the gap")', 'raise ValueError("boom")')
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("play")
+    (made / "library").mkdir()
+    (made / "play.yml").write_text(PLAY)
+    (made / "more.yml").write_text("- name: Tell\n  ansible.builtin.debug: {msg: hello}\n")
+    (made / "library/warn.py").write_text(WARN)
+    (made / "library/crash.py").write_text(CRASH)
+    return made
+
+
+def output(folder: Path, *arguments: str) -> str:
+    settings = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "play.yml", "-i", "localhost,", *arguments]
+    command += ["-e", f"ansible_python_interpreter={sys.executable}"]
+    done = subprocess.run(command, cwd=folder, env=settings, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def brief(folder: Path) -> str:
+    return output(folder)
+
+
+def test_what_changed_nothing_takes_no_line(brief: str) -> None:
+    assert "Stay as it is" not in brief
+    assert "included:" not in brief
+    assert "\nTASK [Change]\nchanged: [localhost]\n" in brief
+
+
+def test_what_a_task_wants_to_be_read_is_read(brief: str) -> None:
+    assert "TASK [Tell]\nok: [localhost] => \n    msg: hello\n" in brief
+    assert brief.count("mind the gap") == 1
+
+
+def test_a_failure_that_its_task_explains_is_told_once_and_readably(brief: str) -> None:
+    assert "TASK [Explain]\nfatal: [localhost]: FAILED!\n  first line\n  second: line\n...ignoring\n" in brief
+    assert "[ERROR]" not in brief.partition("TASK [Crash]")[0]
+
+
+@pytest.mark.parametrize("said", ["Module failed: boom", "(item=one)", "(item=two)", "TASK [Fail at the end]", "rc: 2"])
+def test_every_other_failure_is_told_as_ansible_tells_it(brief: str, said: str) -> None:
+    assert said in brief
+    assert "failed=1" in brief.rpartition("PLAY RECAP")[2]
+
+
+def test_more_words_are_asked_for_with_v(folder: Path) -> None:
+    said = output(folder, "-v")
+    assert "TASK [Stay as it is] ***" in said
+    assert "included:" in said
