@@ -33,6 +33,20 @@ RELOAD_SECONDS = 10
 START_SECONDS = 60
 """How long a start may take before it counts as failed; crash recovery of a small database takes seconds."""
 
+SUPERVISION = Path("/etc/systemd/system/postgresql@.service.d/slipway.conf")
+SUPERVISED = """\
+# Managed by Ansible.
+# Debian's unit leaves a server down that was killed, by the kernel for want of memory for example. With this one,
+# `systemctl stop` stops it; `pg_ctlcluster stop` does for root, who is led to systemctl, not for the user postgres.
+[Unit]
+StartLimitIntervalSec=60
+StartLimitBurst=10
+
+[Service]
+Restart=on-failure
+RestartSec=1
+"""
+
 STATUS = """
 SELECT json_build_object(
   'settings', (SELECT coalesce(json_object_agg(name, current_setting(name)), '{{}}')
@@ -202,10 +216,12 @@ def ensure(
         if cluster is None:
             raise PostgresError("no PostgreSQL server is installed on this host: install the package postgresql")
     files = files_of(cluster, conf, hba)
-    outcome.changed_files = [str(file.path) for file in files if file.differs]
+    supervision = File(SUPERVISION, SUPERVISED, "root", 0o644)
+    supervision.look()
+    outcome.changed_files = [str(file.path) for file in [*files, supervision] if file.differs]
     outcome.diff = [
         {"before_header": str(f.path), "after_header": str(f.path), "before": f.before or "", "after": f.text}
-        for f in files
+        for f in [*files, supervision]
         if f.differs
     ]
     outcome.started = not cluster.online
@@ -215,6 +231,9 @@ def ensure(
         if cluster.online:
             outcome.status = read_status(cluster, sorted(settings), files[0].path)
         return outcome
+    if supervision.differs:
+        supervision.put(SUPERVISED)
+        run(["systemctl", "daemon-reload"])
     try:
         _bring(outcome, cluster, files, sorted(settings), restart)
     except PostgresError as error:
@@ -228,12 +247,12 @@ def _bring(outcome: Outcome, cluster: Cluster, files: list[File], names: list[st
     for file in files:
         if file.differs:
             file.put(file.text)
-    if outcome.changed_files:
+    if any(file.differs for file in files):
         check_conf(cluster)
     if outcome.started:
         start(cluster, "start")
     status = read_status(cluster, names, files[0].path)
-    if outcome.changed_files and status["hba"]:
+    if any(file.differs for file in files) and status["hba"]:
         raise PostgresError(f"PostgreSQL refuses {cluster.folder}/pg_hba.conf: {'; '.join(status['hba'])}")
     # The files' own time, not only this run's changes: a run that was killed after writing left the reload to the next.
     newest = max(file.path.stat().st_mtime for file in files)

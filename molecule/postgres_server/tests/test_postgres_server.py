@@ -146,6 +146,17 @@ def test_apps_cannot_read_or_change_the_server_files(host: Host) -> None:
     assert host.run("setpriv --reuid=alpha --regid=alpha --clear-groups sh -c 'ls /var/lib/postgresql/*/main'").rc != 0
 
 
+def test_a_killed_server_is_back_by_itself(host: Host) -> None:
+    """Nobody asks systemd to: what the kernel kills for want of memory must not stay down."""
+    killed = host.check_output("cat /run/postgresql/*-main.pid")
+    host.check_output(f"kill -9 {killed}")
+    deadline = time.monotonic() + 60
+    while query(host, ALPHA, "alpha", "SELECT 1").rc != 0:
+        assert time.monotonic() < deadline, host.check_output("journalctl -u 'postgresql@*' -n 30")
+        time.sleep(0.2)
+    assert host.check_output("cat /run/postgresql/*-main.pid") != killed
+
+
 def test_it_comes_back_after_a_restart(host: Host) -> None:
     assert host.service("postgresql").is_enabled
     host.check_output("systemctl stop 'postgresql@*'")

@@ -52,6 +52,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
     """A running cluster whose files are in a temporary folder."""
     made = Server(tmp_path)
     (tmp_path / "pg_hba.conf").write_text("local all all peer\n")
+    monkeypatch.setattr(clusters, "SUPERVISION", tmp_path / "unit.d/slipway.conf")
     monkeypatch.setattr(clusters, "find_cluster", lambda _: made.cluster)
     monkeypatch.setattr(clusters, "run", made.run)
     monkeypatch.setattr(clusters, "psql", made.psql)
@@ -79,7 +80,7 @@ def test_files_are_written_checked_and_loaded(server: Server, tmp_path: Path) ->
 def test_check_mode_changes_nothing(server: Server, tmp_path: Path) -> None:
     outcome = ensure(check=True)
     assert outcome.changed
-    assert len(outcome.diff) == 2
+    assert len(outcome.diff) == 3
     assert not (tmp_path / "conf.d").exists()
     assert "reload" not in server.commands
 
