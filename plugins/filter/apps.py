@@ -28,6 +28,7 @@ class FilterModule:
             "app_connection": _app_wiring.connection,
             "app_database": _app_wiring.database,
             "app_extra_packages": _app_wiring.extra_packages,
+            "app_owner_url": _app_wiring.owner_url,
             "app_packages": _app_wiring.packages,
             "app_secrets": _app_wiring.secrets,
             "app_site": _app_wiring.site,

@@ -44,7 +44,17 @@ def database_url(app: Mapping[str, Any]) -> str:
         return ""
     if app["database"] == "local":
         return f"{app['database_scheme']}:///{app['name']}?host={quote(SOCKETS, safe='/')}"
-    rest = str(app["database_url"]).split("://", 1)[-1]
+    return whole_url(app, str(app["database_url"]))
+
+
+def owner_url(app: Mapping[str, Any]) -> str:
+    """Return the URL with which the app's migrations run, "" for the app's own."""
+    return whole_url(app, str(app["database_owner_url"])) if app["database_owner_url"] else ""
+
+
+def whole_url(app: Mapping[str, Any], url: str) -> str:
+    """Return a database's URL with the scheme that the app wants, and with the CA that it is to trust."""
+    rest = url.split("://", 1)[-1]
     url = f"{app['database_scheme']}://{rest}"
     if authority(app) and "sslrootcert=" not in url:
         mode = "" if "sslmode=" in url else "sslmode=verify-full&"

@@ -68,9 +68,17 @@ KEYS: dict[str, Key] = {
     "database_ca": Key(str, "", "Certificate authority (PEM) that the database server's certificate must come from."),
     "database_variable": Key(str, "DATABASE_URL", "Name of the environment variable that gets the database's URL."),
     "database_scheme": Key(str, "postgresql+psycopg", "Scheme of that URL, e.g. `postgresql`."),
+    "database_owner_url": Key(str, "", "URL with which migrations run, of a role that owns the schema; empty is the app's "
+                                       "own (secret)."),
     "build_commands": Key(list, [], "Commands run in the new release before it is checked, e.g. to build assets."),
     "release_commands": Key(list, ["flask db upgrade"],
                             "Commands run before the new release starts; `{command: …, once: true}` runs but once."),
+    "migrations": Key(str, "guarded", "What a dangerous statement in a pending migration does: `guarded` stops the deploy, "
+                                      "`report` tells of it, `off` does not look.", ("guarded", "report", "off")),
+    "migrations_allow": Key(list, [], "Revisions that may do what they do, each `revision` or `revision:rule`."),
+    "migrations_lock_timeout_seconds": Key(int, 5, "How long a migration waits for a lock in PostgreSQL; 0 is for ever."),
+    "migrations_statement_timeout_seconds": Key(int, 0, "How long one statement of a migration may take; 0 is for ever."),
+    "migrations_dump": Key(bool, True, "Whether the database is dumped before a migration that destroys something."),
     "static": Key(dict, {}, "URL to folder of static files that nginx serves, e.g. `/static/: app/static`."),
     "shared_folders": Key(list, [], "Folders that outlive a release and that the app may write."),
     "writable_paths": Key(list, [], "Further folders on the host that the app may write."),
@@ -106,6 +114,8 @@ RANGES = {
     "timeout_seconds": (1, 3600),
     "memory_max_mb": (0, 1048576),
     "keep_releases": (2, 100),
+    "migrations_lock_timeout_seconds": (0, 3600),
+    "migrations_statement_timeout_seconds": (0, 86400),
 }
 SOURCE_KEYS = {"path": "", "git": "", "version": "HEAD", "key": ""}
 # Words that leave debugging off: Flask's own (flask.helpers.get_debug_flag), and what apps take for DEBUG.
@@ -185,6 +195,8 @@ def app_problems(app: Mapping[str, Any]) -> list[str]:
         key = KEYS.get(name)
         if key is None:
             continue
+        if name == "migrations" and value is False:  # YAML reads a bare `off` so
+            value = "off"
         if not isinstance(value, key.kind) or (key.kind is int and isinstance(value, bool)):
             found.append(f"'{name}' must be {type_name(key.kind)}, not {type_name(type(value))}. {key.text}")
         elif key.choices and value not in key.choices:
@@ -294,6 +306,11 @@ def setting_problems(app: Mapping[str, Any]) -> list[str]:
         found.append("'database' is 'url' but 'database_url' is empty; give the URL of the database")
     if app.get("database_url") and app.get("database", "local") != "url":
         found.append("'database_url' is given but 'database' is not 'url'; set `database: url`")
+    if app.get("database_owner_url") and app.get("database") == "none":
+        found.append("'database_owner_url' is given but 'database' is 'none'; remove one of them")
+    for name in app.get("migrations_allow", []):
+        if not isinstance(name, str):
+            found.append(f"'migrations_allow' holds {name}, which YAML has read as a number; quote it, as in \"0005\"")
     variable = app.get("database_variable", "DATABASE_URL")
     if app.get("database", "local") != "none" and variable in values:
         found.append(
@@ -393,6 +410,7 @@ def command_problems(key: str, command: Any) -> list[str]:
 def normalise(app: Mapping[str, Any]) -> dict[str, Any]:
     """Return a valid description with every default filled in and every command as {command, once}."""
     whole = {name: app.get(name, key.default) for name, key in KEYS.items()}
+    whole["migrations"] = whole["migrations"] or "off"  # YAML reads a bare `off` as false
     whole["domains"] = [domain.lower() for domain in whole["domains"]]
     whole["source"] = SOURCE_KEYS | dict(whole["source"])
     whole["health_host"] = whole["health_host"] or whole["domains"][0]

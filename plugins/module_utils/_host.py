@@ -112,6 +112,8 @@ class Command:
     environment: Mapping[str, str] = field(default_factory=dict)
     writable: Sequence[str] = ()
     seconds: int = 3600
+    more_files: Sequence[Path] = ()
+    """Further environment files; what they say goes before the first one's."""
 
     def run(self, argv: Sequence[str], unit: str) -> subprocess.CompletedProcess[str]:
         """Run ARGV as the transient UNIT and return what it printed; systemd ends it after SECONDS.
@@ -132,6 +134,7 @@ class Command:
             "CollectMode": "inactive-or-failed",
         }
         options = [f"--property={name}={value}" for name, value in properties.items()]
+        options += [f"--property=EnvironmentFile={path}" for path in self.more_files]
         options += [f"--property=ReadWritePaths={path}" for path in self.writable]
         options += [f"--setenv={name}={value}" for name, value in self.environment.items()]
         systemctl("reset-failed", unit)
@@ -213,13 +216,19 @@ def masked(text: str, environment_file: Path) -> str:
     return re.sub(r"(://[^:/@\s]*:)[^@\s]+@", r"\1********@", text)
 
 
+def environment_of(text: str) -> dict[str, str]:
+    """Return the variables in an EnvironmentFile= (systemd.exec(5))."""
+    found = {}
+    rows = re.findall(r'^(\w+)=(?:"((?:\\.|[^"\\])*)"|([^\n]*))$', text, re.DOTALL | re.MULTILINE)
+    for name, quoted, plain in rows:
+        found[name] = re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL) if quoted else plain.strip().strip("'")
+    return found
+
+
 def environment_values(text: str) -> set[str]:
     """Return the values in an EnvironmentFile= (systemd.exec(5)) and the single lines of those that have several."""
-    found = set()
-    for quoted, plain in re.findall(r'^\w+=(?:"((?:\\.|[^"\\])*)"|([^\n]*))$', text, re.DOTALL | re.MULTILINE):
-        value = re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL) if quoted else plain.strip().strip("'")
-        found |= {value, *value.splitlines()}
-    return found
+    values = environment_of(text).values()
+    return {*values, *(line for value in values for line in value.splitlines())}
 
 
 def is_path(value: str) -> bool:

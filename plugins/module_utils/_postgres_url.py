@@ -217,3 +217,8 @@ def rewrite_url(text: str, scheme: str = "", parameters: Mapping[str, str] | Non
         joint = "&" if "?" in rest else "?"
         rest += joint + "&".join(f"{name}={quote(str(value), safe='/')}" for name, value in wanted.items())
     return f"{scheme or url.scheme}://{rest}"
+
+
+def add_options(text: str, options: str) -> str:
+    """Add command-line OPTIONS for the server (`-c lock_timeout=5s`) to those that a URL has in `options=`."""
+    return re.sub(r"([?&]options=[^&]*)", lambda found: found[1] + quote(f" {options}", safe=""), text, count=1)

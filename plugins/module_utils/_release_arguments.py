@@ -34,6 +34,25 @@ VERIFY: dict[str, Any] = {
         "port": {"type": "int", "default": 443},
     },
 }
+MIGRATING: dict[str, Any] = {
+    "type": "dict",
+    "apply_defaults": True,
+    "options": {
+        "lock_timeout_seconds": {"type": "int", "default": 5},
+        "statement_timeout_seconds": {"type": "int", "default": 0},
+        "variable": {"type": "str", "default": "DATABASE_URL"},
+        "owner_url": {"type": "str", "default": "", "no_log": True},
+    },
+}
+MIGRATIONS: dict[str, Any] = {
+    **MIGRATING,
+    "options": {
+        **MIGRATING["options"],
+        "mode": {"type": "str", "choices": ["guarded", "report", "off"], "default": "guarded"},
+        "allow": {"type": "list", "elements": "str", "default": []},
+        "dump": {"type": "bool", "default": True},
+    },
+}
 
 
 def answer(module: AnsibleModule, run: Callable[[], Outcome], **more: Callable[[Outcome], Any]) -> None:

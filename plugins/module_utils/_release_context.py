@@ -11,7 +11,7 @@ import os
 import shlex
 import stat
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,8 +118,10 @@ class Context:
             )
         return output
 
-    def run(self, argv: list[str], purpose: str, writable: list[str] | None = None) -> subprocess.CompletedProcess[str]:
-        """Run ARGV as the app's user, with the release's environment, and return what it printed."""
+    def run(
+        self, argv: list[str], purpose: str, writable: list[str] | None = None, more_files: Sequence[Path] = ()
+    ) -> subprocess.CompletedProcess[str]:
+        """Run ARGV as the app's user, with the release's environment and that in MORE_FILES; return what it printed."""
         venv = self.here / "venv"
         command = _host.Command(
             user=self.settings["user"],
@@ -136,6 +138,7 @@ class Context:
             },
             writable=[str(self.paths.shared), *self.settings["writable_paths"], *(writable or [])],
             seconds=self.settings["command_seconds"],
+            more_files=more_files,
         )
         return command.run(["/usr/bin/env", *argv], command_unit(self.paths.app, purpose, self.record.id))
 

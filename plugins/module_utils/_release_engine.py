@@ -28,6 +28,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import (
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release_hooks import position
 from ansible_collections.slipway.flask.plugins.module_utils._release_lease import Lease, uptime
+from ansible_collections.slipway.flask.plugins.module_utils._release_migrations import newer_schema
 from ansible_collections.slipway.flask.plugins.module_utils._release_preparation import Preparation
 from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome, Run
 from ansible_collections.slipway.flask.plugins.module_utils._release_source import Git
@@ -120,6 +121,8 @@ class Engine(Run):
                 self._finish()
             else:
                 traffic.switch_back(previous)
+                if error.stage != "migrate":
+                    error.args = (f"{error}{newer_schema(record.heads_before, record.heads_after)}",)
                 self._abandon(error)
             raise
         if until:

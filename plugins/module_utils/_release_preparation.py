@@ -16,9 +16,8 @@ from pathlib import Path
 from ansible_collections.slipway.flask.plugins.module_utils import _app_probe, _apps, _host, _python_env
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError, now
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
+from ansible_collections.slipway.flask.plugins.module_utils._release_migrations import UPGRADE, Migrations, migrates
 from ansible_collections.slipway.flask.plugins.module_utils._release_source import Git, extract
-
-UPGRADE = ["flask", "db", "upgrade"]
 
 
 class Preparation:
@@ -27,6 +26,7 @@ class Preparation:
     def __init__(self, context: Context, git: Git) -> None:
         self.context, self.settings, self.paths, self.git = context, context.settings, context.paths, git
         self.probed = _app_probe.Probe()
+        self.migrations = Migrations(context)
 
     def fetch(self) -> None:
         """Lay out the release's folder: code, settings of its own, shared folders, files."""
@@ -123,9 +123,9 @@ class Preparation:
         self._own(0)
         self.context.save()
 
-    def _probe(self) -> None:
+    def _probe(self, ask: dict[str, bool]) -> None:
         python = str(self.context.here / "venv/bin/python")
-        done = self.context.run([python, "-c", _app_probe.SCRIPT, self.settings["wsgi"]], "check", [])
+        done = self.context.run([python, "-c", _app_probe.SCRIPT, self.settings["wsgi"], json.dumps(ask)], "check", [])
         self.probed, printed = _app_probe.read(done.stdout)
         if self.probed.error:
             said = _host.masked(_host.tail(f"{printed}\n{done.stderr}"), self.context.environment_file)
@@ -135,8 +135,8 @@ class Preparation:
             )
 
     def check(self) -> None:
-        """Import the app once, alone; refuse debug mode and a SECRET_KEY that anybody can guess."""
-        self._probe()
+        """Import the app once, alone; refuse debug mode, a SECRET_KEY that anybody can guess, and dangerous migrations."""
+        self._probe({"sql": self.settings["migrations"]["mode"] != "off"})
         if self.probed.debug:
             raise ReleaseError(
                 "the app runs in debug mode, whose console runs anybody's code; take DEBUG out of its settings"
@@ -145,25 +145,29 @@ class Preparation:
         found = _apps.secret_key_problems("SECRET_KEY", {"SECRET_KEY": key}) if key is not None else []
         if found:
             raise ReleaseError(f"the app's own setting: {found[0]}")
+        self.migrations.judge(self.probed, [shlex.split(one["command"]) for one in self.settings["release_commands"]])
 
     def migrate(self) -> None:
         """Run the release commands; `flask db upgrade` only if the database is not known to be at the code's head."""
         self.context.record.heads_before = known(self.probed.current)
         done = self._once()
-        ran = False
+        ask_again = False
         for entry in self.settings["release_commands"]:
             argv = shlex.split(entry["command"])
             if entry["once"] and entry["command"] in done:
                 continue
             if argv == UPGRADE and self.probed.at_head:
                 continue
-            self.context.command(argv, "release")
-            ran = True
+            if self.probed.heads is not None and migrates(argv):
+                self.probed = self.migrations.run(argv, self.probed)
+            else:
+                self.context.command(argv, "release")
+                ask_again = True
             if entry["once"]:
                 done[entry["command"]] = now()
                 self.context.write(self.paths.root / "once.json", json.dumps(done, indent=2) + "\n", 0, 0, 0o600)
-        if ran and self.probed.heads is not None:
-            self._probe()
+        if ask_again and self.probed.heads is not None:
+            self._probe({})
         self.context.record.heads_after = known(self.probed.current)
         self.context.save()
 

@@ -21,6 +21,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import (
     number,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
+from ansible_collections.slipway.flask.plugins.module_utils._release_migrations import UPGRADE, Migrations
 from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome, Run
 from ansible_collections.slipway.flask.plugins.module_utils._release_traffic import Traffic
 
@@ -29,6 +30,8 @@ SQL_LINES = 40
 
 class Rollback(Run):
     """One rollback of one app. SETTINGS are the parameters of slipway.flask.rollback."""
+
+    probed = _app_probe.Probe()
 
     def roll_back(self) -> Outcome:
         """Make an older release serve. Raises ReleaseError; the release that served before then still does."""
@@ -79,14 +82,14 @@ class Rollback(Run):
     def _run_stages(self, serving: Record) -> None:
         record, traffic = self.context.record, Traffic(self.context)
         newer = Context(self.settings, self.paths, serving, self.context.uid, self.context.gid)
-        downgraded = False
+        migrations, downgraded = Migrations(newer), False
         try:
             with self._stage("check"):
                 downgrade = self._compare_schema(newer)
             with self._stage("migrate"):
                 if downgrade:
                     downgraded = True
-                    newer.command(["flask", "db", "downgrade", downgrade], "release")
+                    migrations.run(["flask", "db", "downgrade", downgrade], self.probed)
                     record.heads_after = [] if downgrade == "base" else [downgrade]
             for name in ("start", "gate", "switch", "verify"):
                 with self._stage(name):
@@ -95,7 +98,7 @@ class Rollback(Run):
                 traffic.watch(serving.id)
         except ReleaseError as error:
             traffic.switch_back(serving.id)
-            self._give_up(error, newer if downgraded else None)
+            self._give_up(error, migrations if downgraded else None)
             raise
         with self._stage("drain"):
             traffic.drain(serving.id)
@@ -110,8 +113,8 @@ class Rollback(Run):
         target = self.context.record
         wanted = target.heads_after
         argv = ["python", "-c", _app_probe.SCRIPT, self.settings["wsgi"]]
-        probed, _ = _app_probe.read(newer.run([*argv, json.dumps(wanted or [])], "check").stdout)
-        current = newer.record.heads_after if probed.current is None else list(probed.current)
+        self.probed, _ = _app_probe.read(newer.run([*argv, json.dumps({"lower": wanted or []})], "check").stdout)
+        current = newer.record.heads_after if self.probed.current is None else list(self.probed.current)
         target.heads_before = target.heads_after = current
         if wanted is None or current is None or current == wanted or self.settings["schema"] == "keep":
             return ""
@@ -122,11 +125,13 @@ class Rollback(Run):
             )
         if self.settings["schema"] == "downgrade" and len(wanted) < 2:
             return wanted[0] if wanted else "base"
-        raise ReleaseError(self._explain(newer, current, wanted, probed))
+        raise ReleaseError(self._explain(newer, current, wanted))
 
-    def _explain(self, newer: Context, current: list[str], wanted: list[str], probed: _app_probe.Probe) -> str:
+    def _explain(self, newer: Context, current: list[str], wanted: list[str]) -> str:
         """Return what stands between the two releases, and the two ways on."""
-        between = "\n".join(f"  - {step}" for step in probed.between or ()) or "  (unknown to the code that serves)"
+        between = (
+            "\n".join(f"  - {step}" for step in self.probed.between or ()) or "  (unknown to the code that serves)"
+        )
         way = f"{','.join(current) or 'base'}:{','.join(wanted) or 'base'}"
         sql = newer.run(["flask", "db", "downgrade", "--sql", way], "check")
         shown = _host.tail(sql.stdout, SQL_LINES) if sql.returncode == 0 else "the downgrade can't be written as SQL"
@@ -137,13 +142,16 @@ class Rollback(Run):
             f"undo these revisions first (rollback_schema=downgrade), which would run:\n{shown}"
         )
 
-    def _give_up(self, error: ReleaseError, newer: Context | None) -> None:
+    def _give_up(self, error: ReleaseError, migrations: Migrations | None) -> None:
         """Stop what was started, bring the schema back up for the release that serves on, and write down why."""
         record = self.context.record
         _host.stop(self.context.unit)
         _host.set_enabled(self.app, record.id, False)
-        if newer and newer.run(["flask", "db", "upgrade"], "release").returncode:
-            error.args = (f"{error}\nAnd the schema could not be brought up again: run `flask db upgrade` by hand.",)
+        if migrations:
+            try:
+                migrations.run(UPGRADE, self.probed)
+            except ReleaseError as second:
+                error.args = (f"{error}\nAnd the schema could not be brought up again: {second}",)
         record.outcome, record.ended = "rollback failed", now()
         record.stage, record.message = error.stage, str(error)
         self._enter(record)

@@ -120,6 +120,43 @@ options:
     elements: dict
     default: []
     suboptions: *command
+  migrations:
+    description: How the database's schema may be changed.
+    type: dict
+    default: {}
+    suboptions:
+      mode:
+        description:
+          - What a dangerous statement in the pending migrations does, as squawk finds it in their SQL.
+          - V(guarded) stops the deploy before anything has run, V(report) tells of it, V(off) does not look.
+        type: str
+        choices: [guarded, report, off]
+        default: guarded
+      allow:
+        description: Revisions that may do what they do, each C(revision) or C(revision:rule).
+        type: list
+        elements: str
+        default: []
+      lock_timeout_seconds:
+        description: How long a migration waits for a lock in PostgreSQL; 0 is for ever.
+        type: int
+        default: 5
+      statement_timeout_seconds:
+        description: How long one statement of a migration may take in PostgreSQL; 0 is for ever.
+        type: int
+        default: 0
+      dump:
+        description: Whether the database is dumped before a migration that destroys something.
+        type: bool
+        default: true
+      variable:
+        description: Environment variable with the database's URL.
+        type: str
+        default: DATABASE_URL
+      owner_url:
+        description: URL with which migrations run, of a role that owns the schema; empty is the service's own.
+        type: str
+        default: ""
   command_seconds:
     description: Longest time that one command may take, in seconds.
     type: int
@@ -251,7 +288,7 @@ stage:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._release_arguments import HEALTH, VERIFY, answer
+from ansible_collections.slipway.flask.plugins.module_utils._release_arguments import HEALTH, MIGRATIONS, VERIFY, answer
 from ansible_collections.slipway.flask.plugins.module_utils._release_engine import Engine
 
 COMMANDS: dict[str, Any] = {
@@ -287,6 +324,7 @@ def argument_spec() -> dict[str, Any]:
         "writable_paths": {"type": "list", "elements": "path", "default": []},
         "build_commands": COMMANDS,
         "release_commands": COMMANDS,
+        "migrations": MIGRATIONS,
         "command_seconds": {"type": "int", "default": 3600},
         "health": HEALTH,
         "verify": VERIFY,

@@ -56,6 +56,27 @@ options:
     type: list
     elements: path
     default: []
+  migrations:
+    description: How the database's schema may be changed.
+    type: dict
+    default: {}
+    suboptions:
+      lock_timeout_seconds:
+        description: How long a migration waits for a lock in PostgreSQL; 0 is for ever.
+        type: int
+        default: 5
+      statement_timeout_seconds:
+        description: How long one statement of a migration may take in PostgreSQL; 0 is for ever.
+        type: int
+        default: 0
+      variable:
+        description: Environment variable with the database's URL.
+        type: str
+        default: DATABASE_URL
+      owner_url:
+        description: URL with which migrations run, of a role that owns the schema; empty is the service's own.
+        type: str
+        default: ""
   command_seconds:
     description: Longest time that one command may take, in seconds.
     type: int
@@ -148,7 +169,7 @@ stage:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._release_arguments import HEALTH, VERIFY, answer
+from ansible_collections.slipway.flask.plugins.module_utils._release_arguments import HEALTH, MIGRATING, VERIFY, answer
 from ansible_collections.slipway.flask.plugins.module_utils._release_rollback import Rollback
 
 
@@ -163,6 +184,7 @@ def argument_spec() -> dict[str, Any]:
         "root": {"type": "path", "required": True},
         "settings_folder": {"type": "path", "required": True},
         "writable_paths": {"type": "list", "elements": "path", "default": []},
+        "migrations": MIGRATING,
         "command_seconds": {"type": "int", "default": 3600},
         "health": HEALTH,
         "verify": VERIFY,

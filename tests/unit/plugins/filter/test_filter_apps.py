@@ -24,7 +24,8 @@ def test_every_filter_takes_what_normalise_apps_returns() -> None:
     apps = FILTERS["normalise_apps"]([APP])
     assert FILTERS["app_packages"](apps) == []
     assert set(FILTERS["app_secrets"](apps[0])) == {"SECRET_KEY", "DATABASE_URL"}
-    for name in set(FILTERS) - {"normalise_apps", "app_packages", "app_secrets"}:
+    assert FILTERS["app_owner_url"](apps[0]) == ""
+    for name in set(FILTERS) - {"normalise_apps", "app_packages", "app_secrets", "app_owner_url"}:
         assert FILTERS[name](apps[0]), name
 
 

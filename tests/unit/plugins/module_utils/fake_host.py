@@ -18,6 +18,7 @@ import pytest
 from ansible_collections.slipway.flask.plugins.module_utils import (
     _app_probe,
     _host,
+    _migration_run,
     _python_env,
     _release_context,
     _release_lease,
@@ -63,6 +64,10 @@ class FakeHost:
             "verify": {"domain": "shop.example.com", "address": "127.0.0.1", "port": 443}, "archive": None,
             "by": "ann@box", "dirty": False, "process": "box/1", "gone": None, "until": "", "hook_seconds": 900,
             "resume": "", "gave_up": "",
+            "migrations": {
+                "mode": "guarded", "allow": [], "lock_timeout_seconds": 5, "statement_timeout_seconds": 0, "dump": True,
+                "variable": "DATABASE_URL", "owner_url": "",
+            },
         }  # fmt: skip
         self.running: set[str] = set()
         self.jobs: set[str] = set()  # units of the app's own commands that still run
@@ -74,6 +79,8 @@ class FakeHost:
         self.probes: list[dict[str, Any] | str] = [{}]  # answers of the app, the last one for ever
         self.commands: dict[str, tuple[int, str]] = {}  # command line -> status and output
         self.watched: list[str] = [""]  # what the watch finds wrong, the last one for ever
+        self.ran: dict[str, Any] = {}  # what a migration tells otherwise than it would
+        self.migration: dict[str, Any] = {}  # what the last one was given
         self.waiting: list[int] = [0]  # connections in the old socket's backlog
         self.environment = "env1"
         self.journal = "journal"
@@ -192,6 +199,8 @@ class FakeHost:
 
     def answer(self, command: _host.Command, argv: list[str]) -> subprocess.CompletedProcess[str]:
         if argv[2:3] == ["-c"]:
+            if argv[3] == _migration_run.SCRIPT:
+                return self.migrate(command, argv, json.loads(argv[5]))
             self.event("probe")
             answer = next_of(self.probes)
             told = answer if isinstance(answer, str) else _app_probe.MARK + json.dumps(
@@ -205,6 +214,22 @@ class FakeHost:
         self.last_command = command
         status, output = self.commands.get(line, (0, ""))
         return subprocess.CompletedProcess(argv, status, output, "")
+
+    def migrate(self, command: _host.Command, argv: list[str], ask: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+        """Run a migration as `_migration_run.SCRIPT` does; the next probe tells where the database is afterwards."""
+        self.migration = {"ask": ask, "environment": "".join(file.read_text() for file in command.more_files)}
+        line = " ".join(ask["argv"])
+        self.event(f"run {line}")
+        self.last_command = command
+        status, output = self.commands.get(line, (0, ""))
+        after = next_of(self.probes)
+        assert isinstance(after, dict)
+        told = {
+            "ran": True, "status": status, "failed": "command" if status else "", "before": ask["expected"],
+            "after": after.get("current"), "waited": 0, "holders": [], **self.ran,
+        }  # fmt: skip
+        answer = f"{output}\n{_migration_run.MARK}{json.dumps(told)}\n"
+        return subprocess.CompletedProcess(argv, told["status"], answer, "")
 
 
 def next_of(answers: list[Any]) -> Any:

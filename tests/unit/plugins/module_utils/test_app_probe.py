@@ -32,13 +32,19 @@ ALEMBIC = {
     "alembic/__init__.py": "",
     "alembic/migration.py": """
 class MigrationContext:
-    configure = classmethod(lambda cls, connection: cls())
+    configure = classmethod(lambda cls, connection, opts: cls())
     get_current_heads = lambda self: ("b2", "a1")
 """,
     "alembic/script.py": """
+import types
+
+STEPS = [types.SimpleNamespace(revision=name, doc=f"Step {name}", path=f"/x/{name}_step.py") for name in ("c3", "b2", "a1")]
+
 class ScriptDirectory:
     from_config = classmethod(lambda cls, config: cls())
     get_heads = lambda self: ["c3"]
+    walk_revisions = lambda self: STEPS
+    iterate_revisions = lambda self, upper, lower, implicit_base=False: [one for one in STEPS if one.revision not in lower]
 """,
     "migrated.py": """
 import contextlib, types
@@ -47,7 +53,7 @@ from tinyflask import Flask
 def connect():
     if fails:
         raise OSError("could not connect to server\\nis it up?")
-    return contextlib.nullcontext()
+    return contextlib.nullcontext(types.SimpleNamespace(dialect=types.SimpleNamespace(name="sqlite")))
 
 fails = False
 app = Flask()
@@ -55,7 +61,7 @@ app.app_context = contextlib.nullcontext
 config = types.SimpleNamespace(get_config=lambda directory: None)
 engine = types.SimpleNamespace(connect=connect)
 app.extensions["migrate"] = types.SimpleNamespace(
-    migrate=config, directory="migrations", db=types.SimpleNamespace(engine=engine))
+    migrate=config, directory="migrations", configure_args={}, db=types.SimpleNamespace(engine=engine))
 """,
 }
 
@@ -133,6 +139,16 @@ def test_migration_heads_are_told_where_flask_migrate_is_in_use(tmp_path: Path) 
     found, _, _, _ = probed(tmp_path, ALEMBIC, "migrated:app")
     assert (found.heads, found.current, found.note) == (("c3",), ("a1", "b2"), "")
     assert not found.at_head
+    assert [(one.revision, one.title, one.file, one.sql) for one in found.pending] == [
+        ("c3", "c3 (Step c3)", "c3_step.py", "")
+    ]
+    assert found.unknown == ()
+
+
+def test_a_revision_that_the_code_does_not_have_is_told(tmp_path: Path) -> None:
+    files = {**ALEMBIC, "alembic/migration.py": ALEMBIC["alembic/migration.py"].replace('("b2", "a1")', '("d4",)')}
+    found, _, _, _ = probed(tmp_path, files, "migrated:app")
+    assert (found.current, found.unknown, found.pending) == (("d4",), ("d4",), ())
 
 
 def test_a_database_that_can_not_be_reached_leaves_its_head_unknown(tmp_path: Path) -> None:

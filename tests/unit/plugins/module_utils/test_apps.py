@@ -58,6 +58,12 @@ def test_an_app_that_uses_every_key_has_no_problems() -> None:
         "database_ca": "-----BEGIN CERTIFICATE-----",
         "database_variable": "DB",
         "database_scheme": "postgresql",
+        "database_owner_url": "postgresql://landlord:pw@db.example.com/shop",
+        "migrations": "report",
+        "migrations_allow": ["0005", "0006:ban-drop-column"],
+        "migrations_lock_timeout_seconds": 10,
+        "migrations_statement_timeout_seconds": 600,
+        "migrations_dump": False,
         "build_commands": ["npm run build"],
         "release_commands": ["flask db upgrade", {"command": "flask seed 'a b'", "once": True}],
         "static": {"/static/": "shop/static", "/media/img/": "shop/img"},
@@ -108,6 +114,12 @@ TYPOS_AND_TYPES = {
     "too many workers": (shop(workers=1000), ["'workers' is 1000", "from 0 to 256"]),
     "no thread": (shop(threads=0), ["'threads' is 0", "from 1 to 256"]),
     "status": (shop(health_status=99), ["'health_status' is 99", "from 100 to 599"]),
+    "migrations": (shop(migrations="guard"), ["'migrations' is 'guard'", "guarded, report, off", "'guarded'?"]),
+    "revision read as a number": (shop(migrations_allow=[5]), ["'migrations_allow' holds 5", 'quote it, as in "0005"']),
+    "owner without a database": (
+        shop(database="none", release_commands=[], database_owner_url="postgresql://o@h/d"),
+        ["'database_owner_url' is given but 'database' is 'none'"],
+    ),
     "one release": (shop(keep_releases=1), ["'keep_releases' is 1", "from 2 to 100"]),
     "body of nothing": (shop(body_size_mb=0), ["'body_size_mb' is 0", "from 1 to 10240"]),
     "package that is a number": (shop(system_packages=[5]), ["'5' in 'system_packages' must be text"]),
@@ -388,3 +400,11 @@ def test_every_default_is_itself_a_right_value(key: str) -> None:
     if key == "secrets":
         return
     assert _apps.problems([shop(**{key: default})]) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "mode"), [({}, "guarded"), ({"migrations": False}, "off"), ({"migrations": "off"}, "off")]
+)
+def test_a_bare_off_of_yaml_is_taken_for_the_word(given: dict[str, Any], mode: str) -> None:
+    assert _apps.problems([shop(**given)]) == []
+    assert _apps.normalise(shop(**given))["migrations"] == mode

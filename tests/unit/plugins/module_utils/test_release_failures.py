@@ -97,8 +97,8 @@ FAILURES: dict[str, tuple[str, Any, str]] = {
     "no import after the migration": (
         "migrate",
         lambda host: (
-            setattr(host, "probes", [{"heads": ["b"], "current": ["a"]}, {"error": "boom"}])
-            or {"release_commands": UPGRADE}
+            setattr(host, "probes", [{"heads": ["b"], "current": ["a"]}, {"current": ["b"]}, {"error": "boom"}])
+            or {"release_commands": [*UPGRADE, {"command": "flask seed", "once": False}]}
         ),
         "can't be imported: boom",
     ),

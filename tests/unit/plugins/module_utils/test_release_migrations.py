@@ -1,0 +1,288 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What a deploy makes of pending migrations: refused, allowed, dumped before, run as another role."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible_collections.slipway.flask.plugins.module_utils import _migration_dump, _python_uv, _squawk
+from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome
+from fake_host import FakeHost
+
+UPGRADE = [{"command": "flask db upgrade", "once": False}]
+URL = "postgresql+psycopg:///shop?host=/var/run/postgresql"
+DROP = {"revision": "0005", "doc": "Drop the price", "sql": "ALTER TABLE a DROP COLUMN price;\n"}
+ADD = {"revision": "0005", "doc": "Add a price", "sql": "ALTER TABLE a ADD COLUMN price INTEGER;\n"}
+RULES = {DROP["sql"]: "ban-drop-column", ADD["sql"]: "prefer-bigint-over-int"}
+
+
+def pending(*steps: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    server = {"version": 150018, "bytes": 2**20, "max": 100, "reserved": 3, "used": 5}
+    found = {"heads": ["0005"], "current": ["0004"], "dialect": "postgresql", "server": server, "pending": list(steps)}
+    return {**found, **more}
+
+
+@pytest.fixture
+def squawk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_squawk, "ensure", lambda uv: Path("/opt/slipway/squawk"))
+
+
+@pytest.fixture
+def site(host: FakeHost, squawk: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
+    """A host that serves a release whose schema is at 0004; squawk and pg_dump are told what they answer."""
+    monkeypatch.setattr(_migration_dump, "FOLDER", tmp_path / "backups")
+    monkeypatch.setattr(_migration_dump, "client_version", lambda: 15)
+    host.configure(f'DATABASE_URL="{URL}"\nSECRET_KEY="s3cr3t-key-0123456789abcdef"\n')
+    host.probes = [{"heads": ["0004"], "current": ["0004"]}]
+    host.deploy(release_commands=UPGRADE)
+    host.change()
+    host.events = []
+    answer = host.answer
+
+    def with_squawk(command: Any, argv: list[str]) -> subprocess.CompletedProcess[str]:
+        if argv[1:2] != ["/opt/slipway/squawk"]:
+            return answer(command, argv)
+        host.event(f"squawk {' '.join(argv[2:-1])}")
+        rows = [
+            {"line": line, "line_end": line, "rule_name": RULES[f"{text}\n"]}
+            for line, text in enumerate(Path(argv[-1]).read_text().splitlines())
+            if f"{text}\n" in RULES
+        ]
+        return subprocess.CompletedProcess(argv, bool(rows), json.dumps(rows), "")
+
+    monkeypatch.setattr(host, "answer", with_squawk)
+    return host
+
+
+def deploy(host: FakeHost, *probes: dict[str, Any], **migrations: Any) -> Outcome:
+    host.probes = [*probes, {"heads": ["0005"], "current": ["0005"]}]
+    settings = {**host.settings["migrations"], **migrations}
+    return host.deploy(release_commands=UPGRADE, migrations=settings)
+
+
+def test_a_dangerous_statement_stops_the_deploy_before_anything_runs(site: FakeHost) -> None:
+    before = site.serving()
+    with pytest.raises(ReleaseError) as refused:
+        deploy(site, pending(DROP))
+    said = str(refused.value)
+    assert refused.value.stage == "check"
+    for text in ("revision 0005, line 1 of its SQL: ALTER TABLE a DROP COLUMN price;", "ban-drop-column: it destroys",
+                 "Nothing was run", '-e allow_migrations=0005 for this deploy, or `migrations_allow: ["0005"]`'):  # fmt: skip
+        assert text in said
+    assert site.serving() == before
+    assert "squawk --reporter json --pg-version 15.18" in site.events
+    assert "run flask db upgrade" not in site.events
+    assert not (site.folder / "backups").exists()
+
+
+def test_a_harmless_migration_runs_without_a_word_and_without_a_dump(site: FakeHost) -> None:
+    outcome = deploy(site, pending(ADD))
+    assert (outcome.changed, outcome.notes) == (True, [])
+    assert site.record()["heads_before"] == ["0004"]
+    assert site.record()["heads_after"] == ["0005"]
+    assert not (site.folder / "backups").exists()
+
+
+@pytest.mark.parametrize(
+    ("mode", "allow", "head"),
+    [("guarded", ["0005"], "allowed"), ("guarded", ["0005:ban-drop-column"], "allowed"), ("report", [], "reported")],
+)
+def test_a_destructive_migration_that_may_run_leaves_a_dump(
+    site: FakeHost, mode: str, allow: list[str], head: str
+) -> None:
+    told, dump = deploy(site, pending(DROP), mode=mode, allow=allow).notes
+    assert told.startswith(f"{head}: revision 0005, line 1")
+    assert site.migration["ask"]["dump"][0] == "pg_dump"
+    (kept,) = (site.folder / "backups/shop").iterdir()
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert str(kept) in dump
+    assert "runuser -u shop -- pg_restore --clean --if-exists" in dump
+    assert 'SLIPWAY_DUMP_PGHOST="/var/run/postgresql"' in site.migration["environment"]
+
+
+def test_three_dumps_are_kept(site: FakeHost) -> None:
+    folder = site.folder / "backups/shop"
+    folder.mkdir(parents=True)
+    for number in range(4):
+        (folder / f"000{number}-x.dump").write_text("")
+        os.utime(folder / f"000{number}-x.dump", (number, number))
+    deploy(site, pending(DROP), allow=["0005"])
+    assert len(list(folder.iterdir())) == 3
+    assert not (folder / "0001-x.dump").exists()
+
+
+def test_a_migration_that_another_deploy_has_run_leaves_no_dump(site: FakeHost) -> None:
+    site.ran = {"ran": False, "waited": 3.2}
+    notes = deploy(site, pending(DROP), allow=["0005"]).notes
+    assert "waited 3 s for another migration of this database" in notes
+    assert "another deploy has migrated the database meanwhile: there was nothing left to do" in notes
+    assert list((site.folder / "backups/shop").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("client", "size", "message"),
+    [
+        (0, 1, "there is no pg_dump, the server of 15: install postgresql-client-15"),
+        (14, 1, "pg_dump is of version 14, the server of 15"),
+        (15, 2**60, "MB are free below"),
+    ],
+)
+def test_a_dump_that_can_not_be_made_is_refused_at_the_check(
+    site: FakeHost, monkeypatch: pytest.MonkeyPatch, client: int, size: int, message: str
+) -> None:
+    monkeypatch.setattr(_migration_dump, "client_version", lambda: client)
+    with pytest.raises(ReleaseError, match=message) as refused:
+        deploy(site, pending(DROP, server={"version": 150018, "bytes": size}), allow=["0005"])
+    assert refused.value.stage == "check"
+    assert "migrations_dump: false" in str(refused.value)
+    deploy(site, pending(DROP, server={"version": 150018, "bytes": size}), allow=["0005"], dump=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked"),
+    [
+        ({"current": []}, "a database without a revision"),
+        ({"dialect": "sqlite"}, "SQLite"),
+        ({"current": ["0005"], "pending": []}, "a database at its head"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_has_nothing_to_lose_is_not_judged(site: FakeHost, changes: dict[str, Any], asked: str) -> None:
+    deploy(site, pending(DROP, **changes))
+    assert not [event for event in site.events if event.startswith("squawk")], asked
+
+
+def test_off_does_not_look(site: FakeHost) -> None:
+    deploy(site, pending(DROP), mode="off")
+    assert not [event for event in site.events if event.startswith("squawk")]
+
+
+def test_a_revision_whose_sql_can_not_be_written_is_told_and_goes_on_when_nothing_is_seen_in_it(site: FakeHost) -> None:
+    unread = {**ADD, "sql": "", "problem": "NoInspectionAvailable: no", "calls": ["get_bind", "add_column"]}
+    (note,) = deploy(site, pending(unread)).notes
+    assert "revision 0005 (Add a price) looks at the database" in note
+
+
+def test_migrations_that_can_not_be_judged_are_refused_or_allowed_by_name(
+    site: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_network(uv: object) -> Path:
+        raise _python_uv.EnvironmentError_("installing squawk failed: no route to host")
+
+    monkeypatch.setattr(_squawk, "ensure", no_network)
+    with pytest.raises(ReleaseError, match="squawk can't be used: installing squawk failed"):
+        deploy(site, pending(ADD))
+    (note,) = deploy(site, pending(ADD), allow=["0005"]).notes
+    assert note.startswith("the pending migrations were not judged")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"heads": ["0005", "0005b"]}, r"2 heads \(0005, 0005b\)(?s:.*)flask db merge -m 'Merge heads' 0005 0005b"),
+        ({"current": ["0009"], "unknown": ["0009"], "pending": []}, "ahead of this code: it is at 0009"),
+    ],
+)
+def test_a_schema_that_the_code_can_not_reach_is_refused_at_the_check(
+    site: FakeHost, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ReleaseError, match=message) as refused:
+        deploy(site, pending(**changes))
+    assert refused.value.stage == "check"
+
+
+def test_an_app_that_does_not_migrate_here_is_left_alone(site: FakeHost) -> None:
+    site.probes = [pending(heads=["a", "b"], unknown=["0009"])]
+    assert site.deploy(release_commands=[]).changed
+
+
+def test_the_timeouts_reach_the_server_by_libpq_s_options(site: FakeHost) -> None:
+    site.configure(f'DATABASE_URL="{URL}"\nPGOPTIONS="-c search_path=x"\n')
+    deploy(site, pending(ADD), lock_timeout_seconds=7, statement_timeout_seconds=90)
+    text = site.migration["environment"]
+    assert 'PGOPTIONS="-c search_path=x -c lock_timeout=7s -c statement_timeout=90s"' in text
+    assert "DATABASE_URL" not in text
+
+
+def test_options_in_the_url_itself_are_added_to(site: FakeHost) -> None:
+    site.configure(f'DATABASE_URL="{URL}&options=-c%20search_path%3Dx&sslmode=prefer"\n')
+    deploy(site, pending(ADD))
+    wanted = f'DATABASE_URL="{URL}&options=-c%20search_path%3Dx%20-c%20lock_timeout%3D5s&sslmode=prefer"'
+    assert wanted in site.migration["environment"]
+
+
+def test_no_timeout_sets_no_options(site: FakeHost) -> None:
+    deploy(site, pending(ADD), lock_timeout_seconds=0)
+    assert "PGOPTIONS" not in site.migration["environment"]
+
+
+def test_the_owner_s_url_is_for_the_migration_alone_and_gone_afterwards(site: FakeHost) -> None:
+    owner = "postgresql+psycopg://landlord:l4nd-l0rd@db/shop"
+    site.commands["flask db upgrade"] = (1, f"could not connect to {owner} with l4nd-l0rd")
+    with pytest.raises(ReleaseError) as failed:
+        deploy(site, pending(ADD), owner_url=owner)
+    assert f'DATABASE_URL="{owner}"' in site.migration["environment"]
+    assert "l4nd-l0rd" not in str(failed.value)
+    del site.commands["flask db upgrade"]
+    deploy(site, pending(ADD), owner_url=owner)
+    assert not [path for path in site.folder.rglob("*") if path.is_file() and b"l4nd-l0rd" in path.read_bytes()]
+
+
+def test_a_release_that_fails_after_its_migration_says_where_the_schema_is(site: FakeHost) -> None:
+    site.health = [500]
+    with pytest.raises(ReleaseError) as failed:
+        deploy(site, pending(ADD))
+    assert failed.value.stage == "gate"
+    assert "The database was migrated before that, from 0004 to 0005, and stays so" in str(failed.value)
+    assert "stays so" in site.history[-1]["message"]
+
+
+def test_a_failed_migration_tells_revision_error_and_state(site: FakeHost) -> None:
+    output = "Running upgrade 0004 -> 0005, Add a price\nsqlalchemy.exc.ProgrammingError: (psycopg.errors.X) no\n"
+    site.commands["flask db upgrade"] = (1, output)
+    site.ran = {"after": ["0004"]}
+    with pytest.raises(ReleaseError) as failed:
+        deploy(site, pending(ADD))
+    for text in ("failed with status 1 at revision 0005 (Add a price)", "ProgrammingError", "at 0004, as before"):
+        assert text in str(failed.value)
+
+
+def test_squawk_is_installed_once_by_hash_and_older_ones_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[list[str]] = []
+
+    def run(command: list[str], doing: str, *, cwd: Path, variables: Mapping[str, str]) -> str:
+        calls.append(command)
+        assert "--require-hashes" in command
+        assert (cwd / "requirements.txt").read_text().count("sha256:") == len(_squawk.HASHES)
+        (cwd / "files/bin").mkdir(parents=True)
+        (cwd / "files/bin/squawk").touch(0o755)
+        return ""
+
+    monkeypatch.setattr(_python_uv, "run", run)
+    (tmp_path / "squawk-1.0.0").mkdir()
+    uv = _python_uv.Uv("uv", _python_uv.Index(), tmp_path / "cache")
+    assert _squawk.ensure(uv, tmp_path) == _squawk.ensure(uv, tmp_path) == _squawk.path(tmp_path)
+    assert len(calls) == 1
+    assert sorted(path.name for path in tmp_path.glob("squawk*")) == [f"squawk-{_squawk.VERSION}"]
+
+
+def test_the_command_that_restores_names_a_remote_database_without_its_password() -> None:
+    context: Any = SimpleNamespace(
+        paths=SimpleNamespace(app="shop"), record=SimpleNamespace(id="0002-x"), settings={"user": "shop"}
+    )
+    url = _migration_dump.DatabaseUrl(
+        "postgresql", "postgresql", {"host": "db", "user": "o", "password": "pw12", "dbname": "shop"}
+    )
+    told = _migration_dump.Dump(context, url, {}).restore()
+    assert "--dbname='host=db dbname=shop user=o' /var/backups/slipway/shop/0002-x-" in told
+    assert "pw12" not in told
+    assert told.endswith("(it asks for the password)")
