@@ -7,7 +7,6 @@ from __future__ import annotations
 import tempfile
 from typing import Any
 
-from ansible.utils.display import Display
 from ansible_collections.slipway.flask.plugins.module_utils import _release_hooks, _source, _summary
 from ansible_collections.slipway.flask.plugins.plugin_utils._release_action import ReleaseAction, process
 
@@ -21,6 +20,7 @@ class ActionModule(ReleaseAction):
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars, arguments = task_vars or {}, dict(self._task.args)
         hooks, resumed = arguments.pop("hooks", None) or {}, arguments.pop("resume", None) or {}
+        webhooks = arguments.pop("notifications", None)
         base = _source.base_of(task_vars)
         problems = _release_hooks.problems(hooks) or _release_hooks.file_problems(hooks, base)
         if problems:
@@ -34,9 +34,13 @@ class ActionModule(ReleaseAction):
                 answer = self._deploy(arguments, task_vars)
         except (_source.SourceError, OSError) as error:
             return {**result, "failed": True, "msg": str(error)}
+        answer.pop("need_archive", None)
         if answer.get("hook"):
             answer["hook"]["file"] = str(_release_hooks.file_of(hooks[answer["hook"]["name"]], base))
-        return self._tell(result, answer, arguments, task_vars)
+        else:
+            answer.pop("hook", None)
+            self._tell(answer, webhooks, str(task_vars.get("inventory_hostname")))
+        return {**result, **answer}
 
     def _deploy(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Begin a release, with the source sent if it is a folder that the host lacks."""
@@ -66,18 +70,13 @@ class ActionModule(ReleaseAction):
         finally:
             self._remove_tmp_path(folder)
 
-    def _tell(
-        self, result: dict[str, Any], answer: dict[str, Any], arguments: dict[str, Any], task_vars: dict[str, Any]
-    ) -> dict[str, Any]:
-        answer.pop("need_archive", None)
-        if not answer.get("hook"):
-            answer.pop("hook", None)
-        host = str(task_vars.get("inventory_hostname"))
+    def _tell(self, answer: dict[str, Any], webhooks: Any, host: str) -> None:
+        domain = (self._task.args.get("verify") or {}).get("domain")
+        url = f"https://{domain}/" if domain else ""
         if answer.get("failed"):
-            answer.pop("exception", None)  # it repeats the module's message without what is added here
-            answer["msg"] = _summary.failed(host, str(arguments["app"]), answer)
-        elif answer.get("record") and not answer.get("hook") and not self._task.check_mode:
-            domain = (arguments.get("verify") or {}).get("domain")
-            Display().display(_summary.deployed(host, f"https://{domain}/" if domain else "", answer))
-        result.update(answer)
-        return result
+            text = _summary.failed(host, str(self._task.args["app"]), answer)
+        elif self._task.check_mode or not answer.get("record"):
+            return
+        else:
+            text = _summary.deployed(host, url, answer)
+        self.tell("deploy", answer, text, url, webhooks, host)

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.utils.display import Display
 from ansible_collections.slipway.flask.plugins.module_utils import _summary
 from ansible_collections.slipway.flask.plugins.plugin_utils._release_action import ReleaseAction
 
@@ -17,12 +16,15 @@ class ActionModule(ReleaseAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        answer = self.call("slipway.flask.rollback", dict(self._task.args), task_vars)
+        arguments = dict(self._task.args)
+        webhooks = arguments.pop("notifications", None)
+        answer = self.call("slipway.flask.rollback", arguments, task_vars)
         host = str(task_vars.get("inventory_hostname"))
+        domain = (arguments.get("verify") or {}).get("domain")
+        url = f"https://{domain}/" if domain else ""
         if answer.get("failed"):
-            answer.pop("exception", None)  # it repeats the module's message without what is added here
-            answer["msg"] = _summary.failed(host, str(self._task.args.get("app")), answer, "rollback")
-        elif answer.get("record") and not self._task.check_mode:
-            Display().display(_summary.rolled_back(host, answer))
-        result.update(answer)
-        return result
+            text = _summary.failed(host, str(arguments.get("app")), answer, "rollback")
+            self.tell("rollback", answer, text, url, webhooks, host)
+        elif not self._task.check_mode:
+            self.tell("rollback", answer, _summary.rolled_back(host, answer), url, webhooks, host)
+        return {**result, **answer}

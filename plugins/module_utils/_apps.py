@@ -14,7 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils import _nginx_tls_limits, _release_hooks
+from ansible_collections.slipway.flask.plugins.module_utils import (
+    _nginx_tls_limits,
+    _notifications,
+    _release_hooks,
+)
 
 # A host name of RFC 1123 section 2.1: labels of letters, digits and inner hyphens, 63 octets each, 253 in all.
 DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+")
@@ -101,6 +105,8 @@ KEYS: dict[str, Key] = {
     "certificate_file": Key(str, "", "File here with the provided certificate and its chain (PEM)."),
     "certificate_key_file": Key(str, "", "File here with the provided certificate's key (PEM)."),
     "hooks": Key(dict, {}, "Files of your own tasks, run before or after a stage: `{after_switch: hooks/purge.yml}`."),
+    "notifications": Key(list, [], "Webhooks told how each deploy and rollback ended (secret): "
+                         "`[{url: …, format: slack}]`; `format` is `slipway` (all as JSON), `slack` or `discord`."),
     "keep_releases": Key(int, 5, "Releases kept on the host, the one that serves among them."),
 }  # fmt: skip
 
@@ -360,6 +366,7 @@ def path_problems(app: Mapping[str, Any]) -> list[str]:
             found.append(f"'{path}' in 'writable_paths' belongs to the system; name a folder such as /var/lib/<app>")
     for key in ("extra_packages", "system_packages"):
         found += [f"'{name}' in '{key}' must be text" for name in app.get(key, []) if not isinstance(name, str)]
+    found += _notifications.problems(app.get("notifications", []))
     found += _release_hooks.problems(app.get("hooks", {}))
     for key in ("release_commands", "build_commands"):
         for command in app.get(key, []):

@@ -18,7 +18,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils import _host, _python_env, _release_lease
+from ansible_collections.slipway.flask.plugins.module_utils import (
+    _host,
+    _python_env,
+    _release_audit,
+    _release_lease,
+)
 from ansible_collections.slipway.flask.plugins.module_utils._release import (
     Paths,
     Record,
@@ -138,8 +143,9 @@ class Run:
         self._enter(killed)
 
     def _enter(self, record: Record) -> None:
-        """Add a run that has ended to the history."""
+        """Add a run that has ended to the app's history and to the host's journal."""
         append_history(self.paths.history, record)
+        _release_audit.tell(record)
         self.paths.under_way.unlink(missing_ok=True)
         _release_lease.drop(self.app)
 

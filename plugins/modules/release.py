@@ -205,6 +205,21 @@ options:
         0 is not at all.
     type: int
     default: 5
+  notifications:
+    description: Webhooks that the controller tells how it ended.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      url:
+        description: Address of the webhook (secret).
+        type: str
+        required: true
+      format:
+        description: The summary as JSON, or a text as Slack or Discord take it.
+        type: str
+        choices: [slipway, slack, discord]
+        default: slipway
   drain_seconds:
     description: How long connections that wait for the old release are waited for.
     type: int

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.slipway.flask.plugins.module_utils import _notifications
 from ansible_collections.slipway.flask.plugins.plugin_utils._progress import Watch
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -40,6 +42,26 @@ class ReleaseAction(ActionBase):
         for key in ("invocation", "holder"):
             answer.pop(key, None)
         return answer
+
+    def tell(self, what: str, answer: dict[str, Any], text: str, url: str, webhooks: Any, host: str) -> None:
+        """Display how a deploy or rollback (WHAT) ended, and tell it to WEBHOOKS unless nothing changed.
+
+        A failure's TEXT becomes the result's message. A webhook that can't be told is warned of and decides nothing.
+        """
+        if answer.get("failed"):
+            answer.pop("exception", None)  # it repeats the module's message without what is added here
+            answer["msg"] = text
+        else:
+            Display().display(text)
+        if self._task.check_mode or not (answer.get("failed") or answer.get("changed")):
+            return
+        app = str(self._task.args.get("app"))
+        told = _notifications.facts(what, host, app, url, answer, text)
+        for number, webhook in enumerate(webhooks or [], 1):
+            style = str(webhook.get("format") or _notifications.FORMATS[0])
+            reason = _notifications.send(str(webhook["url"]), _notifications.body(style, told))
+            if reason:
+                Display().warning(f"notification {number} ({style}) of {app} on {host} could not be sent: {reason}")
 
 
 def machine() -> str:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -50,7 +51,8 @@ class Action(release.ActionModule):
 def shown(monkeypatch: pytest.MonkeyPatch) -> Shown:
     """What is displayed."""
     texts: Shown = []
-    monkeypatch.setattr(release, "Display", lambda: MagicMock(display=texts.append))
+    display = MagicMock(display=texts.append, warning=lambda text: texts.append(f"warning: {text}"))
+    monkeypatch.setattr(_release_action, "Display", lambda: display)
     return texts
 
 
@@ -170,3 +172,58 @@ def test_a_run_of_this_machine_that_has_died_holds_nothing(base: Path, shown: Sh
 def test_a_run_that_lives_or_may_live_keeps_its_hold(base: Path, holder: str) -> None:
     action, result = run(base, {"failed": True, "msg": "held", "holder": holder}, path="../shop")
     assert (len(action.calls), result["failed"], "holder" in result) == (1, True, False)
+
+
+WEBHOOKS = [{"url": "https://hooks.example.com/t0ken"}, {"url": "https://hooks.example.com/t0ken", "format": "slack"}]
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
+    """What is posted, by address; the webhook answers well."""
+    posts: list[tuple[str, dict[str, Any]]] = []
+
+    def send(url: str, content: bytes) -> str:
+        posts.append((url, json.loads(content)))
+        return ""
+
+    monkeypatch.setattr(_release_action._notifications, "send", send)
+    return posts
+
+
+Sent = list[tuple[str, dict[str, Any]]]
+
+
+def test_a_deploy_is_told_to_its_webhooks_and_not_to_the_host(base: Path, shown: Shown, sent: Sent) -> None:
+    action, result = run(base, DEPLOYED, path="../shop", notifications=WEBHOOKS)
+    assert [url for url, _ in sent] == [webhook["url"] for webhook in WEBHOOKS]
+    told, slack = (content for _, content in sent)
+    assert (told["what"], told["app"], told["host"], told["outcome"]) == ("deploy", "shop", "web1", "succeeded")
+    assert (told["release"], told["seconds"]) == ("0001-a", {"fetch": 1.0})
+    assert slack == {"text": shown[0]}
+    assert "t0ken" not in str(action.calls) + str(result) + str(shown)
+
+
+def test_of_a_failure_webhooks_get_the_stage_and_the_first_line(base: Path, shown: Shown, sent: Sent) -> None:
+    failed = {"failed": True, "msg": "/ answered 500. Its journal:\nann@example.com was here", "stage": "gate"}
+    run(base, failed, path="../shop", notifications=WEBHOOKS)
+    assert [content.get("outcome", "") for _, content in sent] == ["failed", ""]
+    assert "at stage 'gate'" in sent[1][1]["text"] and "answered 500" in sent[1][1]["text"]
+    assert "ann@example.com" not in str(sent)
+
+
+@pytest.mark.parametrize(
+    ("answer", "check"), [({**DEPLOYED, "changed": False}, False), (DEPLOYED, True), (WAITING, False)]
+)
+def test_webhooks_are_left_alone_when_nothing_has_happened_yet(
+    base: Path, shown: Shown, sent: Sent, answer: dict[str, Any], check: bool
+) -> None:
+    hooks = hooked(base, after_switch="b.yml")
+    run(base, answer, check_mode=check, path="../shop", hooks=hooks, notifications=WEBHOOKS)
+    assert sent == []
+
+
+def test_a_webhook_that_fails_is_one_warning(base: Path, shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_release_action._notifications, "send", lambda url, content: "it answered 404")
+    _, result = run(base, DEPLOYED, path="../shop", notifications=WEBHOOKS[:1])
+    assert shown[1:] == ["warning: notification 1 (slipway) of shop on web1 could not be sent: it answered 404"]
+    assert not result.get("failed")

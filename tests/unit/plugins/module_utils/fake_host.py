@@ -20,6 +20,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _host,
     _migration_run,
     _python_env,
+    _release_audit,
     _release_context,
     _release_lease,
     _release_run,
@@ -245,6 +246,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     monkeypatch.setattr(_release_run, "pwd", SimpleNamespace(**account))
     monkeypatch.setattr(_release_run, "grp", SimpleNamespace(getgrnam=lambda _: SimpleNamespace(gr_gid=UID)))
     monkeypatch.setattr(_release_traffic, "POLL_SECONDS", 0)
+    monkeypatch.setattr(_release_audit, "SOCKET", tmp_path / "no journal")
     monkeypatch.setattr(_release_lease, "FOLDER", tmp_path / "run")
     monkeypatch.setattr(_release_traffic, "Watch", fake.watch)
     monkeypatch.setattr(_python_env, "ensure", fake.ensure)

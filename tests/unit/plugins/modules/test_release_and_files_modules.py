@@ -26,7 +26,7 @@ from ansible_collections.slipway.flask.plugins.modules import files, preflight, 
 Call = Callable[..., dict[str, Any]]
 SETTINGS = {"app": "shop", "wsgi": "app:app", "user": "no-such-user", "health": {"path": "/healthz"}}
 FROM_ACTION = {"source_key", "revision", "dirty", "archive", "by", "process", "gone", "progress", "until"}
-ON_CONTROLLER = {"path", "hooks", "resume"}
+ON_CONTROLLER = {"path", "hooks", "resume", "notifications"}
 
 
 @pytest.fixture

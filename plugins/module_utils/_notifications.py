@@ -1,0 +1,97 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Messages to webhooks about how a deploy or a rollback ended.
+
+The address of a webhook is a secret: whoever has it can write to the channel. It is in no message of ours.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+
+FORMATS = ("slipway", "slack", "discord")
+SECONDS = 5
+"""How long a webhook may take to connect, and to answer."""
+DISCORD_LENGTH = 2000
+"""Most characters of a Discord message (its API's reference, "Create Message")."""
+
+
+def problems(found: Any) -> list[str]:
+    """Return what is wrong with a list of notifications, one sentence each and none with an address in it."""
+    if not isinstance(found, list):
+        return ["'notifications' must be a list such as [{url: …, format: slack}]"]
+    wrong = []
+    for number, entry in enumerate(found, 1):
+        label = f"entry {number} of 'notifications'"
+        if not isinstance(entry, Mapping):
+            wrong.append(f"{label} must be a mapping with 'url' and 'format'")
+            continue
+        wrong += [
+            f"unknown key '{key}' in {label}; it takes url, format" for key in sorted(set(entry) - {"url", "format"})
+        ]
+        if not str(entry.get("url") or "").startswith(("http://", "https://")):
+            wrong.append(f"{label} has no 'url' that begins with https:// (or http://)")
+        if entry.get("format", FORMATS[0]) not in FORMATS:
+            wrong.append(f"'format' in {label} is '{entry['format']}'; it must be one of {', '.join(FORMATS)}")
+    return wrong
+
+
+def facts(what: str, host: str, app: str, url: str, answer: Mapping[str, Any], text: str) -> dict[str, Any]:
+    """Return what is told of a deploy or rollback (WHAT): its summary (TEXT) and the same as data.
+
+    Of a failure it is how it was given up and the first line of why: what follows there may be an app's own output.
+    """
+    record, failed = answer.get("record") or {}, bool(answer.get("failed"))
+    return {
+        "what": what,
+        "app": app,
+        "host": host,
+        "outcome": "failed" if failed else "succeeded",
+        "url": url,
+        "release": record.get("id"),
+        "revision": record.get("revision"),
+        "previous": answer.get("previous"),
+        "by": record.get("by"),
+        "seconds": record.get("seconds"),
+        "stage": answer.get("stage"),
+        "notes": answer.get("notes") or [],
+        "text": "\n".join(text.splitlines()[:2]) if failed else text,
+    }
+
+
+def body(style: str, told: Mapping[str, Any]) -> bytes:
+    """Return what is sent: all that is TOLD, or its text in the form of a chat."""
+    text = str(told["text"])
+    if style == "slack":  # https://docs.slack.dev/messaging/formatting-message-text, "Escaping text"
+        escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        content: Mapping[str, Any] = {"text": escaped}
+    elif style == "discord":
+        cut = text if len(text) <= DISCORD_LENGTH else f"{text[: DISCORD_LENGTH - 1]}…"
+        content = {"content": cut, "allowed_mentions": {"parse": []}}
+    else:
+        content = told
+    return json.dumps(content, default=str).encode()
+
+
+def send(url: str, content: bytes) -> str:
+    """Post CONTENT to URL; return why that failed, "" when it did not."""
+    headers = {"Content-Type": "application/json", "User-Agent": "slipway"}
+    try:
+        request = urllib.request.Request(url, content, headers, method="POST")
+        with urllib.request.urlopen(request, timeout=SECONDS):
+            return ""
+    except urllib.error.HTTPError as error:
+        return f"it answered {error.code}"
+    except urllib.error.URLError as error:
+        return str(error.reason)
+    except OSError as error:
+        return str(error) or type(error).__name__
+    except (http.client.HTTPException, ValueError) as error:
+        return type(error).__name__  # their texts may hold the address
