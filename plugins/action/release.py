@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils import _release_hooks, _source, _summary
+from ansible_collections.slipway.flask.plugins.plugin_utils import _sources
 from ansible_collections.slipway.flask.plugins.plugin_utils._release_action import ReleaseAction, process
 
 NAME = "slipway.flask.release"
@@ -27,11 +27,11 @@ class ActionModule(ReleaseAction):
             return {**result, "failed": True, "msg": "\n".join(problems)}
         arguments |= {"process": process(), "until": _release_hooks.following(hooks, resumed.get("name", ""))}
         try:
+            source = _sources.prepare(arguments, base, str(task_vars.get("inventory_hostname")), bool(resumed))
             if resumed:
-                arguments.pop("path", None)  # the host has it
-                answer = self.call(NAME, {**arguments, "resume": resumed["release"]}, task_vars)
+                answer = self.call(NAME, {**source.arguments, "resume": resumed["release"]}, task_vars)
             else:
-                answer = self._deploy(arguments, task_vars)
+                answer = self._deploy(source, task_vars)
         except (_source.SourceError, OSError) as error:
             return {**result, "failed": True, "msg": str(error)}
         answer.pop("need_archive", None)
@@ -42,31 +42,16 @@ class ActionModule(ReleaseAction):
             self._tell(answer, webhooks, str(task_vars.get("inventory_hostname")))
         return {**result, **answer}
 
-    def _deploy(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Begin a release, with the source sent if it is a folder that the host lacks."""
-        path = arguments.pop("path", None)
-        if bool(path) == bool(arguments.get("git")):
-            raise _source.SourceError("give either 'path' or 'git'")
-        if not path:
-            return self.call(NAME, arguments, task_vars)
-        packed = self._pack(str(path), str(arguments.get("subfolder", "")), task_vars)
-        arguments.update(source_key=packed.key, revision=packed.revision, dirty=packed.dirty)
-        answer = self.call(NAME, arguments, task_vars)
-        return self._send(packed.content, arguments, task_vars) if answer.get("need_archive") else answer
-
-    def _pack(self, path: str, subfolder: str, task_vars: dict[str, Any]) -> _source.Archive:
-        folder = _source.folder_of({"source": {"path": path}}, _source.base_of(task_vars))
-        return _source.pack(folder / subfolder)
-
-    def _send(self, content: bytes, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Bring the archive to the host and deploy it."""
+    def _deploy(self, source: _sources.Prepared, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Begin a release, with the source sent if the host lacks it."""
+        answer = self.call(NAME, source.arguments, task_vars)
+        if not source.file or not answer.get("need_archive"):
+            return answer
         folder = self._make_tmp_path()
         try:
-            with tempfile.NamedTemporaryFile(suffix=".tar.gz") as local:
-                local.write(content)
-                local.flush()
-                remote = self._transfer_file(local.name, self._connection._shell.join_path(folder, "source.tar.gz"))
-            return self.call(NAME, {**arguments, "archive": remote}, task_vars)
+            place = self._connection._shell.join_path(folder, "source")
+            remote = self._transfer_file(str(source.file()), place)
+            return self.call(NAME, {**source.arguments, "upload": remote}, task_vars)
         finally:
             self._remove_tmp_path(folder)
 

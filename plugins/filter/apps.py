@@ -7,18 +7,20 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.slipway.flask.plugins.module_utils import _app_wiring, _apps
+from ansible_collections.slipway.flask.plugins.module_utils import _app_version, _app_wiring, _apps
 
 
-def normalise_apps(apps: Any, only: str = "") -> list[dict[str, Any]]:
-    """Return every app of `slipway_apps` with all its keys, or the one that is called ONLY.
+def normalise_apps(apps: Any, only: str = "", version: Any = "") -> list[dict[str, Any]]:
+    """Return every app of `slipway_apps` with all its keys, or the one that is called ONLY, in VERSION if it is given.
 
     Raises AnsibleFilterError for a wrong description and for a name that no app has.
     """
-    found = _apps.problems(apps) or _apps.selection_problems(apps, only)
+    found = (
+        _apps.problems(apps) or _apps.selection_problems(apps, only) or _app_version.problems(apps, only, str(version))
+    )
     if found:
         raise AnsibleFilterError("slipway.flask.normalise_apps: " + "; ".join(found))
-    return [_apps.normalise(app) for app in apps if only in ("", app["name"])]
+    return [_app_version.wanted(_apps.normalise(app), str(version)) for app in apps if only in ("", app["name"])]
 
 
 class FilterModule:

@@ -18,6 +18,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _nginx_tls_limits,
     _notifications,
     _release_hooks,
+    _source,
 )
 
 # A host name of RFC 1123 section 2.1: labels of letters, digits and inner hyphens, 63 octets each, 253 in all.
@@ -54,7 +55,7 @@ REQUIRED = object()
 KEYS: dict[str, Key] = {
     "name": Key(str, REQUIRED, "Name of the app: its user, unit, folder and database are called so."),
     "domains": Key(list, REQUIRED, "Domains that the app answers, the main one first."),
-    "source": Key(dict, REQUIRED, "Where the code is: `path` (a folder here) or `git` (a URL) with `version`."),
+    "source": Key(dict, REQUIRED, "Where the code is: `path`, `git` with `version`, `archive` or `package`; see docs/sources.md."),
     "wsgi": Key(str, REQUIRED, "WSGI entry: `module:app` or `package:create_app()`."),
     "subfolder": Key(str, "", "Folder inside the source that holds the app."),
     "python": Key(str, "", "Interpreter such as `python3.12`; empty is the distribution's `python3`."),
@@ -123,7 +124,6 @@ RANGES = {
     "migrations_lock_timeout_seconds": (0, 3600),
     "migrations_statement_timeout_seconds": (0, 86400),
 }
-SOURCE_KEYS = {"path": "", "git": "", "version": "HEAD", "key": ""}
 # Words that leave debugging off: Flask's own (flask.helpers.get_debug_flag), and what apps take for DEBUG.
 OFF = {"FLASK_DEBUG": {"", "0", "false", "no"}, "DEBUG": {"", "0", "false", "no", "off", "n", "f", "none"}}
 # Making one of these the app's own would break the host; the service can't see the homes at all.
@@ -273,17 +273,15 @@ def source_problems(app: Mapping[str, Any]) -> list[str]:
     source = app.get("source")
     if source is None:
         return []
-    found = [f"unknown key '{key}' in 'source'{nearest(key, SOURCE_KEYS)}" for key in source if key not in SOURCE_KEYS]
-    if bool(source.get("path")) == bool(source.get("git")):
-        found.append("'source' needs either 'path' (a folder here) or 'git' (a URL)")
-    found += [
-        f"'{key}' in 'source' is {value if isinstance(value, (int, float)) else type_name(type(value))}; "
-        "it must be text: quote it"
-        for key, value in source.items()
-        if key in ("path", "git", "version") and value is not None and not isinstance(value, str)
+    found = [
+        f"unknown key '{key}' in 'source'{nearest(key, _source.KEYS)}" for key in source if key not in _source.KEYS
     ]
-    if source.get("path") and {"version", "key"} & set(source):
-        found.append("'source' with 'path' takes no 'version' and no 'key': what the folder holds is deployed")
+    found += _source.description_problems(source)
+    if source.get("package"):
+        found += [
+            f"'{key}' is given, but a package has none: it is installed with what it requires"
+            for key in ("subfolder", "requirements") if app.get(key)
+        ]  # fmt: skip
     return found
 
 
@@ -419,7 +417,7 @@ def normalise(app: Mapping[str, Any]) -> dict[str, Any]:
     whole = {name: app.get(name, key.default) for name, key in KEYS.items()}
     whole["migrations"] = whole["migrations"] or "off"  # YAML reads a bare `off` as false
     whole["domains"] = [domain.lower() for domain in whole["domains"]]
-    whole["source"] = SOURCE_KEYS | dict(whole["source"])
+    whole["source"] = _source.KEYS | dict(whole["source"])
     whole["health_host"] = whole["health_host"] or whole["domains"][0]
     for key in ("release_commands", "build_commands"):
         whole[key] = [{"command": c, "once": False} if isinstance(c, str) else {"once": False, **c} for c in whole[key]]

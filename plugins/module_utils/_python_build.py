@@ -29,6 +29,7 @@ class Plan:
     work: Path
     uv: tools.Uv
     lock: int
+    package: str = ""
     extra_packages: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
@@ -102,6 +103,17 @@ def installed(environment: Path) -> dict[str, str]:
     return found
 
 
+def folders_of(environment: Path, package: str) -> list[Path]:
+    """Return the folders at the top of PACKAGE (normalised name) in an environment, as its RECORD lists their files."""
+    found: set[Path] = set()
+    for record in environment.glob("lib/python3*/site-packages/*.dist-info/RECORD"):
+        if projects.normalised(record.parent.name.partition("-")[0]) == package:
+            rows = record.read_text(encoding="utf-8", errors="replace").splitlines()
+            names = {row.split("/")[0] for row in rows if re.match(r"[A-Za-z_]\w*/__init__\.py,", row)}
+            found |= {record.parent.parent / name for name in names}
+    return sorted(found)
+
+
 def from_requirements(plan: Plan) -> None:
     """Install requirement files; one hash in them makes hashes compulsory for all, as with pip."""
     named = ", ".join(path.name for path in plan.source.main)
@@ -114,6 +126,13 @@ def from_project(plan: Plan) -> None:
     """Install what pyproject.toml, setup.py or setup.cfg declares, without the project itself."""
     main = plan.source.main[0]
     plan.pip_install("-r", str(main), *plan.flags("--extra", "--group"), doing=f"installing what {main.name} declares")
+
+
+def from_package(plan: Plan) -> None:
+    """Install one package with what it requires."""
+    wanted = plan.work / "package.txt"
+    wanted.write_text(f"{plan.package}\n", encoding="utf-8")
+    plan.pip_install("-r", str(wanted), doing=f"installing {plan.package}")
 
 
 def from_uv(plan: Plan) -> None:
@@ -181,6 +200,7 @@ def _install_exported(plan: Plan, exported: Path) -> None:
 KINDS = {
     "requirements": from_requirements,
     "project": from_project,
+    "package": from_package,
     "uv": from_uv,
     "poetry": from_poetry,
     "pdm": from_pdm,

@@ -38,7 +38,8 @@ class EnvironmentSpec:
     """What an environment is made from.
 
     project: folder with the application's Python files; root: folder that holds the environments;
-    requirements: files relative to `project`, empty = detect; extra_packages: requirement lines that are added when
+    requirements: files relative to `project`, empty = detect; package: a requirement line that is installed in place of
+    what `project` asks for; extra_packages: requirement lines that are added when
     the project's own list lacks the package; groups, extras: of pyproject.toml; python: "" = the distribution's;
     install_project: install the project itself too (None = only if it keeps its packages in src/);
     log: called with one line when a step that takes time starts.
@@ -47,6 +48,7 @@ class EnvironmentSpec:
     project: Path
     root: Path
     requirements: list[str] = field(default_factory=list)
+    package: str = ""
     extra_packages: list[str] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
     extras: list[str] = field(default_factory=list)
@@ -67,6 +69,8 @@ class EnvironmentSpec:
     @property
     def installs_project(self) -> bool:
         """Whether the project itself becomes a package of the environment."""
+        if self.package:
+            return False
         if self.install_project is None:
             return projects.source_layout(self.project)
         return self.install_project
@@ -106,7 +110,7 @@ def ensure(spec: EnvironmentSpec, *, check: bool = False) -> Environment:
     source = _source(spec)
     key = _key(spec, source, interpreter)
     path = spec.root / key
-    name = ", ".join(str(main.relative_to(spec.project)) for main in source.main)
+    name = spec.package or ", ".join(str(main.relative_to(spec.project)) for main in source.main)
 
     def result(created: bool, record: dict[str, object]) -> Environment:
         return Environment(
@@ -133,7 +137,7 @@ def ensure(spec: EnvironmentSpec, *, check: bool = False) -> Environment:
 def _source(spec: EnvironmentSpec) -> projects.Source:
     """Return what the project's dependencies are read from; raise EnvironmentError_."""
     try:
-        source = projects.detect(spec.project, spec.requirements)
+        source = projects.Source("package", ()) if spec.package else projects.detect(spec.project, spec.requirements)
     except (projects.ProjectError, OSError) as error:
         raise EnvironmentError_(str(error)) from error
     if source.kind == "requirements" and (spec.extras or spec.groups):
@@ -164,6 +168,8 @@ def _key(spec: EnvironmentSpec, source: projects.Source, interpreter: tools.Inte
     folders = [*source.folders]
     if spec.installs_project and base not in folders:
         folders.append(base)
+    if spec.package:
+        add(spec.package)
     add("installed" if spec.installs_project else "source")
     for path in (*source.files, *(file for folder in folders for file in projects.tree_files(folder, root))):
         add(os.path.relpath(path.parent.resolve() / path.name, base))
@@ -228,7 +234,7 @@ def _build(
         plan = building.Plan(
             project=project, source=source, interpreter=interpreter, new=new, work=work,
             uv=tools.Uv(spec.uv, index, spec.cache, spec.log), lock=lock, extra_packages=tuple(spec.extra_packages),
-            groups=tuple(spec.groups), extras=tuple(spec.extras), install_project=spec.installs_project,
+            package=spec.package, groups=tuple(spec.groups), extras=tuple(spec.extras), install_project=spec.installs_project,
         )  # fmt: skip
         added = building.install(plan)
         record: dict[str, object] = {

@@ -49,8 +49,9 @@ class ProjectError(RuntimeError):
 class Source:
     """What a project's dependencies are read from.
 
-    kind: "uv", "poetry", "pdm", "requirements" or "project"; main: the files that the tool is given;
-    files: every file whose content matters; folders: every local folder whose content matters;
+    kind: "uv", "poetry", "pdm", "requirements", "project" or "package", which has no files;
+    main: the files that the tool is given; files: every file whose content matters;
+    folders: every local folder whose content matters;
     hashed: a requirement carries `--hash`, so all of them must; ignored: candidates that were passed over.
     """
 

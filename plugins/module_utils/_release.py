@@ -21,8 +21,10 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._release_lease import uptime
 
-ID = re.compile(r"(\d{4,})-[0-9a-z]+")
-"""A release's id: a number that only grows (a clock may jump backwards), and the start of the revision."""
+ID = re.compile(r"(\d{4,})-[0-9a-z]+(\.[0-9a-z]+)*")
+"""A release's id: a number that only grows (a clock may jump backwards), and the short revision."""
+COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+"""A whole name of a commit, SHA-1 or SHA-256 (gitformat-hash), or of a file's contents."""
 
 
 class ReleaseError(RuntimeError):
@@ -105,8 +107,8 @@ class Paths:
         return self.root / "sources"
 
     def archive(self, key: str) -> Path:
-        """Return where the uploaded source with the name KEY is kept."""
-        return self.sources / f"{key}.tar.gz"
+        """Return where the archive of the source with the name KEY is kept."""
+        return self.sources / f"{key}.archive"
 
     @property
     def previous(self) -> Path:
@@ -163,7 +165,14 @@ def number(release: str) -> int:
 
 def next_id(known: Iterable[str], revision: str) -> str:
     """Return the id of the release after all that are KNOWN."""
-    return f"{max(map(number, known), default=0) + 1:04d}-{revision[:7]}"
+    # It stands in the path of a socket, which has at most 107 characters (unix(7)).
+    name = re.sub(r"[^0-9a-z]+", ".", short(revision).lower())[:16].strip(".")
+    return f"{max(map(number, known), default=0) + 1:04d}-{name}"
+
+
+def short(revision: str) -> str:
+    """Return a REVISION as people write it: the start of a commit or of a checksum, the whole of a version."""
+    return revision[:7] if COMMIT.fullmatch(revision) else revision
 
 
 def fingerprint(parts: Mapping[str, Any]) -> str:

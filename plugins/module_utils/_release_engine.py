@@ -31,9 +31,8 @@ from ansible_collections.slipway.flask.plugins.module_utils._release_lease impor
 from ansible_collections.slipway.flask.plugins.module_utils._release_migrations import newer_schema
 from ansible_collections.slipway.flask.plugins.module_utils._release_preparation import Preparation
 from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome, Run
-from ansible_collections.slipway.flask.plugins.module_utils._release_source import Git
+from ansible_collections.slipway.flask.plugins.module_utils._release_source import source_of
 from ansible_collections.slipway.flask.plugins.module_utils._release_traffic import Traffic
-from ansible_collections.slipway.flask.plugins.module_utils._source import without_credentials
 from ansible_collections.slipway.flask.plugins.module_utils._summary import AFTER
 
 
@@ -42,7 +41,7 @@ class Engine(Run):
 
     def __init__(self, settings: Mapping[str, Any], check: bool = False) -> None:
         super().__init__(settings, check)
-        self.git = Git(settings["git"], self.paths.root / "repository.git", settings["git_key"] or "")
+        self.source = source_of(settings, self.paths)
 
     # ---- the deploy -------------------------------------------------------------------------------------------
 
@@ -54,11 +53,11 @@ class Engine(Run):
             return self._resume()
         self._prepare_host()
         with self._alone():
-            key, revision = self._source()
+            key, revision = self.source.find()
             wanted, previous = self._fingerprint(key), self.paths.current_id()
             serving = self.paths.record(previous) if previous else None
             same = serving and serving.fingerprint == wanted and _host.is_active(self.paths.unit(previous))
-            if not same and not self.settings["git"] and not self.paths.archive(key).exists():
+            if not same and self.source.lacks(key):
                 return Outcome(False, need_archive=True)
             self._recover()
             same, previous = same and self.paths.current_id() == previous, self.paths.current_id()
@@ -67,7 +66,7 @@ class Engine(Run):
             known = self.paths.release_ids() + [entry["id"] for entry in history(self.paths.history)]
             self.context.record = Record(
                 next_id(known, revision), self.app, revision, wanted, bool(self.settings["dirty"]),
-                without_credentials(self.settings["git"]) or "folder", key, by=self.settings["by"], started=now(),
+                self.source.name, key, by=self.settings["by"], started=now(),
                 previous=previous,
             )  # fmt: skip
             return self._run_stages()
@@ -91,15 +90,16 @@ class Engine(Run):
         """Tell what a deploy would do without changing anything (check mode)."""
         previous = self.paths.current_id()
         serving = self.paths.record(previous) if previous else None
-        if self.settings["git"]:  # what the remote branch holds is not known without fetching
+        key = self.source.planned()
+        if not key:
             return Outcome(serving is None, serving, previous=previous)
-        wanted = self._fingerprint(self.settings["source_key"])
+        wanted = self._fingerprint(key)
         return Outcome(serving is None or serving.fingerprint != wanted, serving, previous=previous)
 
     def _run_stages(self, lease: Lease | None = None) -> Outcome:
         """Run the stages up to the next hook, or to the end; LEASE says at which hook an earlier call has stopped."""
         record, previous, until = self.context.record, self.context.record.previous, self.settings["until"]
-        prepare, traffic = Preparation(self.context, self.git), Traffic(self.context)
+        prepare, traffic = Preparation(self.context, self.source), Traffic(self.context)
         traffic.switched = self.paths.current_id() == record.id
         stages: dict[str, Callable[[], None]] = {
             "fetch": prepare.fetch, "build": prepare.build, "check": prepare.check, "migrate": prepare.migrate,
@@ -174,18 +174,6 @@ class Engine(Run):
         for path in self.settings["writable_paths"]:
             self.context.folder(Path(path), self.context.uid, 0o750)
 
-    def _source(self) -> tuple[str, str]:
-        """Return the name of the source's contents and its revision; takes in an archive that was just uploaded."""
-        if self.settings["git"]:
-            commit = self.git.commit(self.settings["version"])
-            return commit, commit
-        key = self.settings["source_key"]
-        if self.settings["archive"]:
-            incoming = self.paths.sources / ".incoming"
-            shutil.copyfile(self.settings["archive"], incoming)
-            incoming.replace(self.paths.archive(key))
-        return key, self.settings["revision"]
-
     def _fingerprint(self, source_key: str) -> str:
         """Return the name of everything that decides how the release behaves."""
         keys = (
@@ -210,7 +198,7 @@ class Engine(Run):
         for folder in self.paths.environments.iterdir():
             if folder.is_dir() and not folder.name.startswith(".") and folder.name not in used:
                 shutil.rmtree(folder)
-        archives = {f"{record.source_key}.tar.gz" for record in kept}
+        archives = {self.paths.archive(record.source_key).name for record in kept}
         for archive in self.paths.sources.iterdir():
             if archive.name not in archives:
                 archive.unlink()

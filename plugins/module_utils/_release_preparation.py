@@ -13,18 +13,25 @@ import shlex
 import shutil
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils import _app_probe, _apps, _host, _python_env
+from ansible_collections.slipway.flask.plugins.module_utils import (
+    _app_probe,
+    _apps,
+    _host,
+    _python_build,
+    _python_env,
+    _requirement,
+)
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError, now
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release_migrations import UPGRADE, Migrations, migrates
-from ansible_collections.slipway.flask.plugins.module_utils._release_source import Git, extract
+from ansible_collections.slipway.flask.plugins.module_utils._release_source import Source
 
 
 class Preparation:
     """Makes a release's folder ready to start; nothing that serves is touched, but the database by `migrate`."""
 
-    def __init__(self, context: Context, git: Git) -> None:
-        self.context, self.settings, self.paths, self.git = context, context.settings, context.paths, git
+    def __init__(self, context: Context, source: Source) -> None:
+        self.context, self.settings, self.paths, self.source = context, context.settings, context.paths, source
         self.probed = _app_probe.Probe()
         self.migrations = Migrations(context)
 
@@ -34,10 +41,7 @@ class Preparation:
         context.folder(context.here, 0, 0o750)
         context.save()
         context.src.mkdir(mode=0o750)
-        if self.settings["git"]:
-            self.git.export(context.record.revision, self.settings["subfolder"], context.src)
-        else:
-            self._unpack(self.paths.archive(context.record.source_key))
+        self.source.write(context.record.source_key, context.src)
         (context.here / "run").symlink_to(self.paths.runtime(context.record.id))
         for folder in self.settings["shared_folders"]:
             self._share(folder)
@@ -48,15 +52,6 @@ class Preparation:
         context.write(context.environment_file, environment, 0, 0, 0o600)
         gunicorn = context.wanted("gunicorn.conf.py").read_text()
         context.write(context.environment_file.with_name("gunicorn.conf.py"), gunicorn, 0, context.gid, 0o640)
-
-    def _unpack(self, path: Path) -> None:
-        """Unpack the uploaded archive; one that can't be is removed, so that the next deploy sends it again."""
-        try:
-            with path.open("rb") as archive:
-                extract(archive, self.context.src)
-        except ReleaseError:
-            path.unlink()
-            raise
 
     def _share(self, name: str) -> None:
         """Link a folder that outlives releases into this one; at first it gets what the source has there."""
@@ -107,6 +102,7 @@ class Preparation:
         built = _python_env.ensure(
             _python_env.EnvironmentSpec(
                 project=self.context.src, root=self.paths.environments, requirements=list(self.settings["requirements"]),
+                package=self.settings["package"],
                 extra_packages=list(self.settings["extra_packages"]), python=self.settings["python"],
                 uv=self.settings["uv"], ca_bundle=self.settings["ca_bundle"],
                 index_url=self.settings["index_url"] or "", extra_index_urls=list(self.settings["extra_index_urls"] or []),
@@ -114,6 +110,8 @@ class Preparation:
         )  # fmt: skip
         self.context.record.environment = built.key
         (self.context.here / "venv").symlink_to(f"../../venvs/{built.key}")
+        if self.settings["package"]:
+            self._link_package()
         # What is the app's own runs with the app's rights, compiling included: a package can hook into any start of Python.
         self._own(self.context.uid)
         for command in self.settings["build_commands"]:
@@ -122,6 +120,17 @@ class Preparation:
         self.context.run(["python", "-m", "compileall", "-q", str(self.context.src)], "build", [str(self.context.src)])
         self._own(0)
         self.context.save()
+
+    def _link_package(self) -> None:
+        """Show the package's own folders where an app's code is: its static files and migrations are named from there."""
+        environment = self.context.here / "venv"
+        for folder in _python_build.folders_of(environment, _requirement.name(self.settings["package"])):
+            link = self.context.src / folder.name
+            if os.path.lexists(link):
+                raise ReleaseError(
+                    f"'{folder.name}' in 'files' or 'shared_folders' is a folder of the package; choose another"
+                )
+            link.symlink_to(f"../venv/{folder.relative_to(environment)}")
 
     def _probe(self, ask: dict[str, bool]) -> None:
         python = str(self.context.here / "venv/bin/python")

@@ -1,103 +1,142 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""The host's side of a release's source: an uploaded archive or a git repository becomes a folder.
+"""Where a release's code comes from, as its host sees it: what is sent to it, a repository, an archive, a package.
 
 PRIVATE to the collection. It can have breaking changes.
 """
 
 from __future__ import annotations
 
-import io
-import os
 import shutil
-import subprocess
-import tarfile
-import tempfile
-import time
-import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
-from ansible_collections.slipway.flask.plugins.module_utils._source import without_credentials
-
-
-def extract(archive: io.BufferedIOBase, folder: Path) -> None:
-    """Unpack a tar archive into FOLDER.
-
-    Raises ReleaseError for a damaged archive and for a member that would land outside of the folder.
-    """
-    try:
-        _extract(archive, folder)
-    except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise ReleaseError(f"the source's archive is damaged ({error}); deploy again") from error
+from ansible_collections.slipway.flask.plugins.module_utils import _requirement, _urls
+from ansible_collections.slipway.flask.plugins.module_utils._release import Paths, ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._release_archive import download, unpack
+from ansible_collections.slipway.flask.plugins.module_utils._release_git import Git
 
 
-def _extract(archive: io.BufferedIOBase, folder: Path) -> None:
-    with tarfile.open(fileobj=archive) as tar:
-        members = tar.getmembers()
-        for member in members:
-            if member.name.startswith("/") or ".." in member.name.split("/"):
-                raise ReleaseError(f"the source holds '{member.name}', which would land outside of the release")
-            member.mtime = time.time()  # nginx makes ETags of time and size: an old time would hide a change
-            member.mode = 0o750 if member.isdir() or member.mode & 0o100 else 0o640
-        # The names are checked above; 'data' of newer Pythons would also refuse links that apps do use.
-        options = {"filter": "fully_trusted"} if hasattr(tarfile, "fully_trusted_filter") else {}
-        tar.extractall(folder, members, **options)  # type: ignore[arg-type]
+class Source:
+    """One source of one app. SETTINGS are the parameters of slipway.flask.release; NAME is what records call it."""
+
+    def __init__(self, settings: Mapping[str, Any], paths: Paths) -> None:
+        self.settings, self.paths = settings, paths
+        self.name = "folder"
+
+    def planned(self) -> str:
+        """Return the name of the contents as far as it is known without changing the host, "" when it is not."""
+        return str(self.settings["source_key"])
+
+    def find(self) -> tuple[str, str]:
+        """Return the name of the source's contents, and its revision. Raises ReleaseError."""
+        return self.settings["source_key"], self.settings["revision"]
+
+    def lacks(self, key: str) -> bool:
+        """Tell whether the controller has to send the contents called KEY."""
+        return False
+
+    def write(self, key: str, folder: Path) -> None:
+        """Write the contents called KEY into the empty FOLDER. Raises ReleaseError."""
+        raise NotImplementedError
 
 
-class Git:
-    """A bare mirror on the host, so that only what is new travels. KEY is a private deploy key's text."""
+class Sent(Source):
+    """A folder or an archive on the controller: it is sent if the host lacks it."""
 
-    def __init__(self, url: str, mirror: Path, key: str = "") -> None:
-        self.url, self.mirror, self.key = url, mirror, key
+    def __init__(self, settings: Mapping[str, Any], paths: Paths) -> None:
+        super().__init__(settings, paths)
+        self.name = settings["archive"] or self.name
 
-    def _run(self, *arguments: str, binary: bool = False) -> bytes:
-        environment = {
-            **os.environ,
-            "GIT_TERMINAL_PROMPT": "0",
-            "GIT_CONFIG_GLOBAL": "/dev/null",
-            "HOME": "/nonexistent",
-        }
-        ssh = "ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new -o UserKnownHostsFile=/etc/ssh/ssh_known_hosts"
-        with tempfile.NamedTemporaryFile("w", dir="/dev/shm") as key:  # mode 0600, in memory, gone afterwards
-            if self.key:
-                key.write(self.key.rstrip("\n") + "\n")
-                key.flush()
-                ssh += f" -o IdentitiesOnly=yes -i {key.name}"
-            environment["GIT_SSH_COMMAND"] = ssh
-            command = ["git", "-c", "safe.directory=*", "-c", "core.hooksPath=/dev/null", *arguments]
-            done = subprocess.run(command, capture_output=True, env=environment, check=False)
-        if done.returncode:
-            said = done.stderr.decode(errors="replace").strip()
-            raise ReleaseError(without_credentials(f"git could not read {self.url}:\n{said[-1500:]}"))
-        return done.stdout
+    def find(self) -> tuple[str, str]:
+        key, revision = super().find()
+        if self.settings["upload"]:
+            incoming = self.paths.sources / ".incoming"
+            shutil.copyfile(self.settings["upload"], incoming)
+            incoming.replace(self.paths.archive(key))
+        return key, revision
 
-    def commit(self, version: str) -> str:
-        """Bring the mirror up to date and return the commit that VERSION (branch, tag or commit) stands for."""
-        if not shutil.which("git"):
-            raise ReleaseError("git is not installed on the host; run site.yml first, which installs it")
-        if (self.mirror / "HEAD").exists():
-            self._run("--git-dir", str(self.mirror), "remote", "set-url", "origin", self.url)
-            self._run("--git-dir", str(self.mirror), "fetch", "--quiet", "--prune", "--force", "origin")
-        else:
-            fresh = self.mirror.with_name(f".{self.mirror.name}.new")
-            shutil.rmtree(fresh, ignore_errors=True)
-            self._run("clone", "--quiet", "--mirror", "--", self.url, str(fresh))
-            fresh.rename(self.mirror)
+    def lacks(self, key: str) -> bool:
+        return not self.paths.archive(key).exists()
+
+    def write(self, key: str, folder: Path) -> None:
+        """One that can't be unpacked is removed, so that the next deploy has it sent again."""
+        kept = self.paths.archive(key)
+        foreign = bool(self.settings["archive"])
         try:
-            found = self._run(
-                "--git-dir", str(self.mirror), "rev-parse", "--verify", "--quiet", f"{version}^{{commit}}"
-            )
+            with kept.open("rb") as archive:  # of a folder only what is below the subfolder was packed
+                unpack(archive, folder, self.settings["subfolder"] if foreign else "", foreign)
         except ReleaseError:
-            url = without_credentials(self.url)
-            raise ReleaseError(f"the repository {url} has no branch, tag or commit '{version}'") from None
-        return found.decode().strip()
+            kept.unlink()
+            raise
 
-    def export(self, commit: str, subfolder: str, folder: Path) -> None:
-        """Write the files of COMMIT below SUBFOLDER into FOLDER."""
-        tree = f"{commit}:{subfolder}" if subfolder else commit
-        try:
-            content = self._run("--git-dir", str(self.mirror), "archive", "--format=tar", tree)
-        except ReleaseError:
-            raise ReleaseError(f"'subfolder' is '{subfolder}', but commit {commit[:7]} has no such folder") from None
-        extract(io.BytesIO(content), folder)
+
+class Download(Sent):
+    """An archive that the host fetches itself; its checksum is its name."""
+
+    def __init__(self, settings: Mapping[str, Any], paths: Paths) -> None:
+        super().__init__(settings, paths)
+        self.name = _urls.shown(settings["archive"])
+
+    def planned(self) -> str:
+        return str(self.settings["sha256"])
+
+    def find(self) -> tuple[str, str]:
+        return self.settings["sha256"], self.settings["sha256"]
+
+    def lacks(self, key: str) -> bool:
+        return False
+
+    def write(self, key: str, folder: Path) -> None:
+        kept = self.paths.archive(key)
+        if not kept.exists():
+            address = self.settings["secret_url"] or self.settings["archive"]
+            download(address, self.settings["sha256"], kept, self.settings["ca_bundle"])
+        super().write(key, folder)
+
+
+class Repository(Source):
+    """A git repository that the host reads."""
+
+    def __init__(self, settings: Mapping[str, Any], paths: Paths) -> None:
+        super().__init__(settings, paths)
+        self.name = _urls.shown(settings["git"])
+        address = settings["secret_url"] or settings["git"]
+        self.git = Git(address, paths.root / "repository.git", settings["git_key"] or "")
+
+    def planned(self) -> str:
+        return ""  # what the remote branch holds is not known without fetching
+
+    def find(self) -> tuple[str, str]:
+        commit = self.git.commit(self.settings["version"])
+        return commit, commit
+
+    def write(self, key: str, folder: Path) -> None:
+        self.git.export(key, self.settings["subfolder"], folder)
+
+
+class Package(Source):
+    """A package on an index. It is installed with the environment, and the release's own folder begins empty."""
+
+    def __init__(self, settings: Mapping[str, Any], paths: Paths) -> None:
+        super().__init__(settings, paths)
+        self.name = settings["package"]
+
+    def planned(self) -> str:
+        return self.name
+
+    def find(self) -> tuple[str, str]:
+        return self.name, _requirement.version(self.name)
+
+    def write(self, key: str, folder: Path) -> None:
+        """Nothing is fetched: the environment's builder does that."""
+
+
+def source_of(settings: Mapping[str, Any], paths: Paths) -> Source:
+    """Return the source that SETTINGS describe."""
+    if settings["git"]:
+        return Repository(settings, paths)
+    if settings["package"]:
+        return Package(settings, paths)
+    return (Download if _urls.is_http(settings["archive"]) else Sent)(settings, paths)

@@ -1,57 +1,41 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""An app's source on the controller: is it there, which revision is it, and its files as one archive.
+"""An app's source as it is described, and what the controller can tell about it before a host is asked.
 
 PRIVATE to the collection. It can have breaking changes.
 """
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import io
-import os
 import re
+import shutil
 import subprocess
-import tarfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-# Never part of an app, unless somebody committed it.
-LEFT_OUT = {
-    ".git",
-    ".hg",
-    ".svn",
-    ".venv",
-    "venv",
-    "__pycache__",
-    "node_modules",
-    ".tox",
-    ".pytest_cache",
-    ".mypy_cache",
-}
+from ansible_collections.slipway.flask.plugins.module_utils import _git, _requirement, _urls
+
+KINDS = ("path", "git", "archive", "package")
+"""Exactly one of these says where the code is."""
+
+KEYS: dict[str, Any] = {
+    "path": "", "everything": False, "git": "", "version": "HEAD", "key": "", "archive": "", "sha256": "", "package": "",
+}  # fmt: skip
+"""The keys of an app's `source`, and what they are when they are not given."""
+
+BELONGS = {"everything": "path", "version": "git", "key": "git", "sha256": "archive"}
+IGNORE = ".slipwayignore"
 GIT_SECONDS = 20
+# What git takes for a name (git-check-ref-format(1)); `main~1` and the like are not looked up.
+REF = re.compile(r"(?![-/.])(?!.*(\.\.|@\{|//))[^\s~^:?*\[\\\x00-\x1f\x7f]+(?<![/.])")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+Refs = Callable[[str], "set[str] | None"]
 
 
 class SourceError(RuntimeError):
     """The source can't be had; the message is for the user."""
-
-
-@dataclass(frozen=True)
-class Archive:
-    """A folder's files as a PLAIN tar. KEY names its contents; REVISION is git's commit, or KEY without git."""
-
-    plain: bytes
-    key: str
-    revision: str
-    dirty: bool
-
-    @property
-    def content(self) -> bytes:
-        """The archive as it is sent. A host that has it already needs none, so it is compressed only when asked for."""
-        return gzip.compress(self.plain, compresslevel=6, mtime=0)
 
 
 def base_of(task_vars: Mapping[str, Any]) -> Path:
@@ -59,14 +43,96 @@ def base_of(task_vars: Mapping[str, Any]) -> Path:
     return Path(str(task_vars.get("inventory_dir") or Path.cwd()))
 
 
-def folder_of(app: Mapping[str, Any], base: Path) -> Path:
-    """Return the local folder of an app's source; a relative path counts from BASE, the inventory's folder."""
-    return (base / Path(app["source"]["path"]).expanduser()).resolve()
+def place_of(path: str, base: Path) -> Path:
+    """Return a file or folder here; a relative path counts from BASE, the inventory's folder."""
+    return (base / Path(path).expanduser()).resolve()
 
 
-def problems(app: Mapping[str, Any], base: Path) -> list[str]:
-    """Return what is wrong with a normalised app's source, as far as the controller can tell."""
-    found = git_problems(app["source"]) if app["source"]["git"] else folder_problems(app, base)
+def description_problems(source: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with a description of a source, whatever is there; an unknown key is not its business."""
+    given = [kind for kind in KINDS if source.get(kind)]
+    if len(given) != 1:
+        which = f"; it has {' and '.join(given)}" if given else ""
+        return [
+            "'source' needs one of 'path' (a folder here), 'git' (a URL), 'archive' (a file here or a URL) and "
+            f"'package' (name==version){which}"
+        ]
+    (kind,) = given
+    found = []
+    for key in [key for key in KEYS if source.get(key) is not None]:
+        value, wanted = source[key], type(KEYS[key])
+        if not isinstance(value, wanted):
+            kinds = ((str, "text"), (list, "a list"), (Mapping, "a mapping"))
+            shown = next((name for kind, name in kinds if isinstance(value, kind)), value)
+            must = "true or false" if wanted is bool else "text: quote it"
+            found.append(f"'{key}' in 'source' is {shown}; it must be {must}")
+    # A value that says nothing, as a role's variable that is not set has, is as good as none.
+    stray = [key for key, owner in BELONGS.items() if owner != kind and source.get(key) not in (None, KEYS[key], "")]
+    for key in stray:
+        reason = ": what the folder holds is deployed" if (kind, key) == ("path", "version") else ""
+        found.append(f"'{key}' in 'source' belongs to '{BELONGS[key]}'; '{kind}' takes none{reason}")
+    return found or KIND_PROBLEMS[kind](source)
+
+
+def _git_words(source: Mapping[str, Any]) -> list[str]:
+    version = source.get("version", "HEAD")
+    if version and not REF.fullmatch(version):
+        return [f"'version' in 'source' is '{version}'; it must be the name of a branch or tag, or a commit"]
+    return []
+
+
+def _archive_words(source: Mapping[str, Any]) -> list[str]:
+    checksum, address = source.get("sha256") or "", str(source["archive"])
+    if checksum and not SHA256.fullmatch(checksum):
+        return [f"'sha256' in 'source' is '{checksum}'; it must be 64 hexadecimal digits, as sha256sum prints them"]
+    if not checksum and _urls.is_http(address):
+        return [
+            f"'archive' in 'source' is a URL, so 'sha256' must say what it holds: `curl -L {_urls.shown(address)} | sha256sum`"
+        ]
+    return []
+
+
+def _package_words(source: Mapping[str, Any]) -> list[str]:
+    if _requirement.is_pinned(source["package"]):
+        return []
+    return [f"'package' in 'source' is '{source['package']}'; it must name one version, as in shop==1.2"]
+
+
+KIND_PROBLEMS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
+    "path": lambda source: [], "git": _git_words, "archive": _archive_words, "package": _package_words,
+}  # fmt: skip
+
+
+def git_refs(address: str) -> set[str] | None:
+    """Return the names that the repository at ADDRESS has, None where this machine may not or can't ask it."""
+    environment = {**_git.environment(address), "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
+    command = ["git", "ls-remote", "--", _urls.split(address)[0]]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=environment, timeout=GIT_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    if done.returncode:
+        return None
+    return {row.split("\t")[1].removesuffix("^{}") for row in done.stdout.splitlines() if "\t" in row}
+
+
+def problems(app: Mapping[str, Any], base: Path, refs: Refs = git_refs) -> list[str]:
+    """Return what is wrong with a normalised app's source, as far as the controller can tell.
+
+    REFS asks a repository for its names.
+    """
+    source = app["source"]
+    found = []
+    if source["path"]:
+        found = folder_problems(app, base)
+    elif source["git"]:
+        found = git_problems(source, refs)
+    elif source["archive"] and not _urls.is_http(source["archive"]):
+        place = place_of(source["archive"], base)
+        if not place.is_file():
+            found = [f"the archive '{source['archive']}' does not exist (looked at {place})"]
     for name in ("certificate_file", "certificate_key_file"):
         place = base / Path(app[name]).expanduser()
         if app[name] and not place.is_file():
@@ -76,7 +142,7 @@ def problems(app: Mapping[str, Any], base: Path) -> list[str]:
 
 def folder_problems(app: Mapping[str, Any], base: Path) -> list[str]:
     """Return what is wrong with the local folder of an app's source."""
-    source, folder = app["source"], folder_of(app, base)
+    source, folder = app["source"], place_of(app["source"]["path"], base)
     if not folder.is_dir():
         return [f"the source folder '{source['path']}' does not exist (looked at {folder})"]
     root = folder / app["subfolder"]
@@ -87,85 +153,17 @@ def folder_problems(app: Mapping[str, Any], base: Path) -> list[str]:
     known = ("requirements.txt", "pyproject.toml", "setup.py")
     if not app["requirements"] and not any((root / name).is_file() for name in known):
         found.append(f"the source has none of {', '.join(known)} (looked in {root}); name its list in 'requirements'")
+    if (root / IGNORE).is_file() and not shutil.which("git"):
+        found.append(f"{root / IGNORE} is read by git, which is not installed here; install git or remove the file")
     return found
 
 
-def without_credentials(text: str) -> str:
-    """Return TEXT with the user and password of the HTTP URLs in it hidden: a token may stand for either."""
-    return re.sub(r"(https?://)[^/@\s]+@", r"\1********@", text)
-
-
-def git_problems(source: Mapping[str, Any]) -> list[str]:
+def git_problems(source: Mapping[str, Any], refs: Refs = git_refs) -> list[str]:
     """Ask the repository for the wanted version, if this machine may: a host with a deploy key may see more."""
-    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
-    try:
-        command = ["git", "ls-remote", "--", source["git"]]
-        done = subprocess.run(
-            command, capture_output=True, text=True, env=environment, timeout=GIT_SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return []
     version = source["version"]
-    if done.returncode or (len(version) >= 7 and all(letter in "0123456789abcdef" for letter in version)):
+    if len(version) >= 7 and all(letter in "0123456789abcdef" for letter in version):
+        return []  # a commit: only a fetch tells
+    whole = refs(source["git"])
+    if whole is None or version in whole | {name.split("/", 2)[-1] for name in whole}:
         return []
-    whole = {row.split("\t")[1].removesuffix("^{}") for row in done.stdout.splitlines()}
-    if version in whole | {name.split("/", 2)[-1] for name in whole}:
-        return []
-    return [f"the repository {without_credentials(source['git'])} has no branch or tag '{version}'"]
-
-
-def git(folder: Path, *arguments: str) -> str | None:
-    """Return what `git ARGUMENTS` prints in FOLDER, or None where git or the repository is missing."""
-    try:
-        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, check=False)
-    except OSError:
-        return None
-    return done.stdout.decode("utf-8", "surrogateescape") if done.returncode == 0 else None
-
-
-def names(folder: Path) -> Iterator[str]:
-    """Yield the files of FOLDER, sorted: what git tracks and what it does not ignore, or all without git."""
-    tracked = git(folder, "ls-files", "--cached", "--recurse-submodules", "-z")
-    others = git(folder, "ls-files", "--others", "--exclude-standard", "-z")
-    if tracked or others:
-        new = {
-            name for name in (others or "").split("\0") if not LEFT_OUT & set(name.split("/")) and name[-4:] != ".pyc"
-        }
-        every = {*(tracked or "").split("\0"), *new}
-        yield from sorted(name for name in every if name and os.path.lexists(folder / name))
-        return
-    found = []
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if name not in LEFT_OUT and not (Path(place) / name).is_symlink()]
-        links = [name for name in os.listdir(place) if (Path(place) / name).is_symlink()]
-        found += [
-            os.path.relpath(os.path.join(place, name), folder) for name in {*files, *links} if not name.endswith(".pyc")
-        ]
-    yield from sorted(found)
-
-
-def pack(folder: Path) -> Archive:
-    """Return FOLDER as a gzipped tar that is the same to the byte whenever the files are the same.
-
-    Owners and times are left out of it. Raises SourceError for a folder without files.
-    """
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for name in names(folder):
-            path = folder / name
-            info = tarfile.TarInfo(name)
-            if path.is_symlink():
-                info.type, info.linkname = tarfile.SYMTYPE, os.readlink(path)
-                tar.addfile(info)
-            elif path.is_file():
-                info.size = path.stat().st_size
-                info.mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
-                with path.open("rb") as content:
-                    tar.addfile(info, content)
-        if not tar.getnames():
-            raise SourceError(f"the source folder {folder} holds no files")
-    plain = buffer.getvalue()
-    key = hashlib.sha256(plain).hexdigest()
-    commit = (git(folder, "rev-parse", "HEAD") or "").strip()
-    dirty = bool(commit and git(folder, "status", "--porcelain", "--", ".", ":(exclude).slipway"))
-    return Archive(plain, key, commit or key, dirty)
+    return [f"the repository {_urls.shown(source['git'])} has no branch or tag '{version}'"]

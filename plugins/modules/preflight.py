@@ -24,6 +24,10 @@ options:
     description: Name of the only app that is meant; empty means all of them.
     type: str
     default: ""
+  version:
+    description: The version of that app which is meant, where its source has versions; empty means the described one.
+    type: str
+    default: ""
   one_app:
     description: Whether O(app) must be named when there are several.
     type: bool

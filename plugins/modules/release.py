@@ -24,8 +24,14 @@ options:
     type: str
     required: true
   path:
-    description: Folder on the controller with the source; either this or O(git).
+    description:
+      - Folder on the controller with the source. What git tracks there is sent, with what it neither tracks nor ignores.
+      - One of this, O(git), O(archive) and O(package) says where the source is.
     type: path
+  everything:
+    description: Send what git ignores in O(path), too.
+    type: bool
+    default: false
   git:
     description: URL of a git repository that the host can read.
     type: str
@@ -37,6 +43,18 @@ options:
   git_key:
     description: Private deploy key for O(git).
     type: str
+  archive:
+    description: A tar, compressed or not, or a zip - a file on the controller, or a URL that the host fetches.
+    type: str
+    default: ""
+  sha256:
+    description: Checksum of O(archive), which a URL must have.
+    type: str
+    default: ""
+  package:
+    description: A package on the index in one version, as C(name==1.2), for an app that is installed like any other.
+    type: str
+    default: ""
   subfolder:
     description: Folder of the source that holds the app.
     type: str
@@ -320,6 +338,9 @@ def argument_spec() -> dict[str, Any]:
     return {
         "app": {"type": "str", "required": True},
         "git": {"type": "str", "default": ""},
+        "archive": {"type": "str", "default": ""},
+        "sha256": {"type": "str", "default": ""},
+        "package": {"type": "str", "default": ""},
         "version": {"type": "str", "default": "HEAD"},
         "git_key": {"type": "str", "no_log": True},
         "subfolder": {"type": "str", "default": ""},
@@ -350,7 +371,8 @@ def argument_spec() -> dict[str, Any]:
         "source_key": {"type": "str", "default": "", "no_log": False},
         "revision": {"type": "str", "default": ""},
         "dirty": {"type": "bool", "default": False},
-        "archive": {"type": "path"},
+        "upload": {"type": "path"},
+        "secret_url": {"type": "str", "no_log": True},
         "by": {"type": "str", "default": "somebody"},
         "process": {"type": "str", "default": ""},
         "gone": {"type": "str"},

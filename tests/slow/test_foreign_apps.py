@@ -4,12 +4,13 @@
 
 - flaskr, the application of Flask's tutorial, from Flask's source archive: pyproject.toml, a factory, SQLite in its
   instance folder, and a command that must make the tables once and never again.
-- ihatemoney, a package on the index: a settings file named by an environment variable, PostgreSQL, and migrations that
+- ihatemoney, deployed as the package on the index that it is: a settings file named by an environment variable, PostgreSQL, and migrations that
   run when it is imported.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -22,11 +23,13 @@ from helpers import TOOLS, Host, Project, Visitor, form
 
 BLOG, MONEY = "blog.example.org", "money.example.org"
 FLASK = "Flask==3.1.3"
+MONEY_PACKAGE = "ihatemoney==7.2"
 DOWNLOADER = "pip==26.1.2"
 """uv downloads no source archives; `uv tool run` fetches pip for it."""
 
 BLOG_SETTINGS = 'SECRET_KEY = "b2c4e1f0a9d84f6c8e7a5b3d1c0f9e8d"\nSESSION_COOKIE_NAME = "{cookie}"\n'
 MONEY_SETTINGS = """
+import json
 import os
 SQLALCHEMY_DATABASE_URI = os.environ["DATABASE_URL"]
 SECRET_KEY = "77c1a0e5d3b94f28b6f0e9d8c7a6b5f4"
@@ -37,7 +40,7 @@ ENABLE_CAPTCHA = False
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with flaskr's source as its authors publish it, and the list of requirements that is ihatemoney."""
+    """A folder with flaskr's source as its authors publish it."""
     folder = tmp_path_factory.mktemp("sources")
     download = ["uv", "tool", "run", "--quiet", DOWNLOADER, "download", "--quiet", "--no-deps"]
     environment = {**os.environ, "PATH": f"{TOOLS}:{os.environ['PATH']}"}
@@ -48,8 +51,6 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with tarfile.open(archive) as tar:
         tar.extractall(folder, filter="data")
     (folder / archive.name.removesuffix(".tar.gz") / "examples/tutorial").rename(folder / "flaskr")
-    (folder / "ihatemoney").mkdir()
-    (folder / "ihatemoney/requirements.txt").write_text("ihatemoney==7.2\n")
     return folder
 
 
@@ -71,12 +72,13 @@ def apps(sources: Path, cookie: str = "session") -> dict[str, Any]:
     money = {
         "name": "ihatemoney",
         "domains": [MONEY],
-        "source": {"path": str(sources / "ihatemoney")},
+        "source": {"package": MONEY_PACKAGE},
         "wsgi": "ihatemoney.wsgi:application",
         "secret_key_variable": "",
         "files": {"ihatemoney.cfg": MONEY_SETTINGS},
         "environment": {"IHATEMONEY_SETTINGS_FILE_PATH": "{release_folder}/src/ihatemoney.cfg"},
         "release_commands": [],  # it brings its database up to date whenever it is imported
+        "static": {"/static/": "ihatemoney/static"},
         "workers": 2,
     }
     return {"slipway_apps": [blog, money]}
@@ -121,6 +123,13 @@ def test_static_files_of_the_blog(site: Project) -> None:
     assert answer.headers["Content-Type"].startswith("text/css")
 
 
+def test_static_files_and_revision_of_a_package(site: Project) -> None:
+    answer = Visitor(site.host, MONEY).get("/static/css/main.css")
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/css")
+    record = json.loads(site.host.run("cat /srv/ihatemoney/current/release.json"))
+    assert (record["revision"], record["source"], record["id"]) == ("7.2", MONEY_PACKAGE, "0001-7.2")
+
+
 def test_project_that_a_form_makes_is_in_postgresql(site: Project) -> None:
     visitor = Visitor(site.host, MONEY)
     assert visitor.get("/").status == 200
@@ -137,7 +146,6 @@ def test_project_that_a_form_makes_is_in_postgresql(site: Project) -> None:
 
 OTHERS = [
     ("flaskr", "/srv/ihatemoney/current/src/ihatemoney.cfg"),
-    ("flaskr", "/srv/ihatemoney/current/src/requirements.txt"),
     ("flaskr", "/etc/ihatemoney/environment"),
     ("flaskr", "$(ls -d /etc/ihatemoney/releases/*/environment)"),
     ("flaskr", "/proc/$(systemctl show -p MainPID --value 'ihatemoney@*')/environ"),

@@ -210,7 +210,7 @@ def test_preflight_calls_types_by_the_names_a_user_knows(played: tuple[Path, dic
         "'wsgi' must be text, not a whole number",
         "'secrets' must be a mapping, not a list",
         "'version' in 'source' is 1",
-        "'source' with 'path' takes no 'version' and no 'key': what the folder holds is deployed",
+        "'version' in 'source' belongs to 'git'; 'path' takes none: what the folder holds is deployed",
         "'PORT' in 'environment' must be text, a number or true/false; quote it or remove it",
     ]
     assert me not in str(found)

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 import os
 import subprocess
@@ -13,7 +15,7 @@ from unittest.mock import MagicMock
 
 import pytest
 from ansible_collections.slipway.flask.plugins.action import release
-from ansible_collections.slipway.flask.plugins.module_utils import _source
+from ansible_collections.slipway.flask.plugins.module_utils import _source_folder
 from ansible_collections.slipway.flask.plugins.plugin_utils import _release_action
 
 RECORD = {"id": "0001-a", "app": "shop", "revision": "abcdef1", "seconds": {"fetch": 1.0}}
@@ -75,7 +77,7 @@ def run(
 
 def test_a_host_that_has_the_source_is_called_once(base: Path, shown: Shown) -> None:
     action, result = run(base, DEPLOYED, path="../shop", verify={"domain": "shop.example.com"})
-    packed = _source.pack(base.parent / "shop")
+    packed = _source_folder.pack(base.parent / "shop", base / "tar")
     (call,) = action.calls
     assert (call["source_key"], call["revision"], call["dirty"]) == (packed.key, packed.revision, False)
     assert "path" not in call
@@ -88,8 +90,9 @@ def test_a_host_that_has_the_source_is_called_once(base: Path, shown: Shown) -> 
 
 def test_a_host_that_lacks_the_source_is_sent_it(base: Path, shown: Shown) -> None:
     action, result = run(base, {"changed": False, "need_archive": True}, DEPLOYED, path="../shop", subfolder="web")
-    assert action.sent == _source.pack(base.parent / "shop/web").content
-    assert action.calls[1] == {**action.calls[0], "archive": "/remote/source.tar.gz"}
+    _source_folder.pack(base.parent / "shop/web", base / "tar")
+    assert gzip.decompress(action.sent) == (base / "tar").read_bytes()
+    assert action.calls[1] == {**action.calls[0], "upload": "/remote/source"}
     assert (result["changed"], action.removed) == (True, ["/remote"])
     assert "need_archive" not in result
 
@@ -113,7 +116,8 @@ def test_a_git_source_is_the_hosts_own_business(base: Path, shown: Shown) -> Non
 @pytest.mark.parametrize("arguments", [{}, {"path": "../shop", "git": "https://example.com/a.git"}])
 def test_a_source_is_either_a_folder_or_a_repository(base: Path, arguments: dict[str, Any]) -> None:
     action, result = run(base, **arguments)
-    assert (result["failed"], result["msg"], action.calls) == (True, "give either 'path' or 'git'", [])
+    assert (result["failed"], action.calls) == (True, [])
+    assert result["msg"].startswith("'source' needs one of 'path'")
 
 
 def test_an_empty_source_is_refused_before_the_host_is_asked(base: Path) -> None:
@@ -227,3 +231,47 @@ def test_a_webhook_that_fails_is_one_warning(base: Path, shown: Shown, monkeypat
     _, result = run(base, DEPLOYED, path="../shop", notifications=WEBHOOKS[:1])
     assert shown[1:] == ["warning: notification 1 (slipway) of shop on web1 could not be sent: it answered 404"]
     assert not result.get("failed")
+
+
+def test_credentials_in_an_address_are_kept_apart_from_what_a_host_writes_into_its_log(
+    base: Path, shown: Shown
+) -> None:
+    action, _ = run(base, DEPLOYED, git="https://ann:t0ken@example.com/shop.git")
+    (call,) = action.calls
+    assert call["git"] == "https://example.com/shop.git"
+    assert call["secret_url"] == "https://ann:t0ken@example.com/shop.git"
+    action, _ = run(base, DEPLOYED, archive="https://example.com/a.tgz?X-Signature=t0ken", sha256="a" * 64)
+    assert [action.calls[0][name] for name in ("archive", "secret_url")] == [
+        "https://example.com/a.tgz",
+        "https://example.com/a.tgz?X-Signature=t0ken",
+    ]
+
+
+def test_an_archive_here_is_sent_as_it_is_and_named_by_its_checksum(base: Path, shown: Shown) -> None:
+    (base / "shop.zip").write_bytes(b"zip")
+    key = hashlib.sha256(b"zip").hexdigest()
+    action, _ = run(base, {"changed": False, "need_archive": True}, DEPLOYED, archive="shop.zip", sha256=key)
+    first, second = action.calls
+    assert (first["archive"], first["source_key"], first["revision"]) == ("shop.zip", key, key)
+    assert (second["upload"], action.sent) == ("/remote/source", b"zip")
+
+
+def test_an_archive_here_with_another_checksum_is_refused(base: Path) -> None:
+    (base / "shop.zip").write_bytes(b"zip")
+    action, result = run(base, archive="shop.zip", sha256="a" * 64)
+    assert f"not {'a' * 64} as its `sha256` says" in result["msg"]
+    assert (result["failed"], action.calls) == (True, [])
+
+
+def test_a_folder_is_packed_once_for_all_hosts_and_again_for_a_later_deploy(base: Path, shown: Shown) -> None:
+    def key(host: str) -> str:
+        action = Action(False, [dict(DEPLOYED)], path="../shop")
+        action.run(task_vars={"inventory_dir": str(base), "inventory_hostname": host})
+        return str(action.calls[0]["source_key"])
+
+    first = key("web1")
+    (base.parent / "shop/README").write_text("changed in between")
+    assert key("web2") == first, "all hosts get the same"
+    second = key("web1")
+    assert second != first, "what a play changed between two deploys counts"
+    assert key("web2") == second

@@ -3,5 +3,6 @@
 """Fixtures of the tests in this folder."""
 
 from fake_host import host
+from source_folders import plain_git, write
 
-__all__ = ["host"]
+__all__ = ["host", "plain_git", "write"]

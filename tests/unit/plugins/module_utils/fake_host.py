@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import stat
@@ -25,7 +26,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _release_lease,
     _release_run,
     _release_traffic,
-    _source,
+    _source_folder,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release import Paths, ReleaseError, history
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
@@ -62,9 +63,10 @@ class FakeHost:
             "release_commands": [], "command_seconds": 60,
             "drain_seconds": 5, "watch_seconds": 5, "keep_releases": 3, "min_free_mb": 0,
             "health": {"path": "/healthz", "status": 200, "host": "shop.example.com", "timeout_seconds": 1},
-            "verify": {"domain": "shop.example.com", "address": "127.0.0.1", "port": 443}, "archive": None,
+            "verify": {"domain": "shop.example.com", "address": "127.0.0.1", "port": 443}, "archive": "",
             "by": "ann@box", "dirty": False, "process": "box/1", "gone": None, "until": "", "hook_seconds": 900,
-            "resume": "", "gave_up": "",
+            "resume": "", "gave_up": "", "sha256": "", "package": "", "upload": None,
+            "secret_url": None,
             "migrations": {
                 "mode": "guarded", "allow": [], "lock_timeout_seconds": 5, "statement_timeout_seconds": 0, "dump": True,
                 "variable": "DATABASE_URL", "owner_url": "",
@@ -97,13 +99,14 @@ class FakeHost:
 
     def deploy(self, *, check: bool = False, **changes: Any) -> Outcome:
         """Deploy the source folder as the action plugin does: the archive is sent only when it is asked for."""
-        packed = _source.pack(self.source)
+        tar = self.folder / "source.tar"
+        packed = _source_folder.pack(self.source, tar)
         arguments = {**self.settings, "source_key": packed.key, "revision": packed.revision, **changes}
         outcome = Engine(arguments, check=check).deploy()
         if outcome.need_archive:
             self.sent += 1
-            (self.folder / "upload.tar.gz").write_bytes(packed.content)
-            outcome = Engine({**arguments, "archive": str(self.folder / "upload.tar.gz")}).deploy()
+            (self.folder / "upload.tar.gz").write_bytes(gzip.compress(tar.read_bytes()))
+            outcome = Engine({**arguments, "upload": str(self.folder / "upload.tar.gz")}).deploy()
         return outcome
 
     def change(self, text: str = "app = 2\n") -> None:

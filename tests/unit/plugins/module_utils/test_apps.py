@@ -8,7 +8,7 @@ import secrets
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils import _apps
+from ansible_collections.slipway.flask.plugins.module_utils import _apps, _source
 
 KEY = "7c1d6f0be2a94385b1e9c07f5ad2386e"
 APP: dict[str, Any] = {
@@ -149,10 +149,13 @@ NAMES = {
     "wsgi without app": (shop(wsgi="shop:"), ["'wsgi' is 'shop:'", "it must be `module:app`"]),
 }
 SOURCES = {
-    "neither": (shop(source={}), ["'source' needs either 'path'", "or 'git'"]),
-    "both": (shop(source={"path": "a", "git": "b"}), ["'source' needs either 'path'", "or 'git'"]),
+    "neither": (shop(source={}), ["'source' needs one of 'path'", "'package' (name==version)"]),
+    "both": (shop(source={"path": "a", "git": "b"}), ["'source' needs one of", "it has path and git"]),
     "typo": (shop(source={"path": "a", "verison": "x"}), ["unknown key 'verison' in 'source'", "'version'?"]),
-    "path with version": (shop(source={"path": "a", "version": "v1"}), ["'source' with 'path' takes no 'version'"]),
+    "path with version": (
+        shop(source={"path": "a", "version": "v1"}),
+        ["belongs to 'git'; 'path' takes none"],
+    ),
     "number as version": (
         shop(source={"git": "https://example.com/a.git", "version": 1.2}),
         ["'version' in 'source' is 1.2;", "must be text: quote it"],
@@ -161,6 +164,41 @@ SOURCES = {
     "list as URL": (
         shop(source={"git": ["https://u:p@example.com/a"]}),
         ["'git' in 'source' is a list; it must be text"],
+    ),
+    "text as switch": (
+        shop(source={"path": "a", "everything": "yes"}),
+        ["'everything' in 'source' is text; it must be true or false"],
+    ),
+    "everything of a repository": (
+        shop(source={"git": "https://example.com/a.git", "everything": True}),
+        ["'everything' in 'source' belongs to 'path'; 'git' takes none"],
+    ),
+    "older than": (
+        shop(source={"git": "https://example.com/a.git", "version": "main~1"}),
+        ["'version' in 'source' is 'main~1'; it must be the name of a branch or tag, or a commit"],
+    ),
+    "option as version": (shop(source={"git": "a", "version": "--help"}), ["'version' in 'source' is '--help'"]),
+    "archive without checksum": (
+        shop(source={"archive": "https://u:p@example.com/a.tar.gz?token=t"}),
+        ["'sha256' must say what it holds: `curl -L https://example.com/a.tar.gz | sha256sum`"],
+    ),
+    "checksum that is none": (
+        shop(source={"archive": "a.zip", "sha256": "abc"}),
+        ["'sha256' in 'source' is 'abc'; it must be 64 hexadecimal digits"],
+    ),
+    "package of any version": (
+        shop(source={"package": "wiki"}),
+        ["'package' in 'source' is 'wiki'", "wiki", "as in shop==1.2"],
+    ),
+    "package of some version": (shop(source={"package": "wiki>=1"}), ["it must name one version"]),
+    "package by pattern": (shop(source={"package": "wiki==1.*"}), ["it must name one version"]),
+    "package with a list": (
+        shop(source={"package": "wiki==1.0"}, requirements=["a"]),
+        ["'requirements' is given, but a package"],
+    ),
+    "package in a folder": (
+        shop(source={"package": "wiki==1.0"}, subfolder="b"),
+        ["'subfolder' is given, but a package"],
     ),
 }
 PATHS = {
@@ -374,7 +412,7 @@ def test_defaults_are_filled_in_and_shortcuts_spelled_out() -> None:
     assert set(whole) == set(_apps.KEYS)
     assert whole["domains"] == ["shop.example.com"]
     assert whole["health_host"] == "shop.example.com"
-    assert whole["source"] == {"path": "../shop", "git": "", "version": "HEAD", "key": ""}
+    assert whole["source"] == _source.KEYS | {"path": "../shop"}
     assert whole["release_commands"] == [
         {"command": "flask db upgrade", "once": False},
         {"command": "flask seed", "once": True},

@@ -27,7 +27,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import Path
     ],
 )
 def test_a_release_is_numbered_after_all_before_it(known: list[str], expected: str) -> None:
-    assert _release.next_id(known, "abcdef1234567890") == expected
+    assert _release.next_id(known, "abcdef1234567890" * 4) == expected
 
 
 @pytest.fixture

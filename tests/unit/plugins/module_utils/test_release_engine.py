@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils import _release_engine
+from ansible_collections.slipway.flask.plugins.module_utils import _release_source
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
 from fake_host import ROOT, SECRET, UID, FakeHost
 
@@ -400,9 +400,9 @@ def test_a_token_in_the_repositorys_url_is_not_written_down(host: FakeHost, monk
 
         def export(self, *_: object) -> None: ...
 
-    monkeypatch.setattr(_release_engine, "Git", Git)
-    host.deploy(git="https://ann:t0ken@example.com/shop.git")
-    assert host.record()["source"] == "https://********@example.com/shop.git"
+    monkeypatch.setattr(_release_source, "Git", Git)
+    host.deploy(git="https://example.com/shop.git", secret_url="https://ann:t0ken@example.com/shop.git")
+    assert host.record()["source"] == "https://example.com/shop.git"
     assert "t0ken" not in host.paths.history.read_text()
 
 

@@ -27,13 +27,13 @@ TLS = {"site": "https://shop.example.com/healthz"}
 
 def damage(host: FakeHost) -> dict[str, Any]:
     """Let the archive arrive cut short."""
-    copy = _release_engine.shutil.copyfile
+    copy = _release_source.shutil.copyfile
 
     def half(source: str, target: Any) -> None:
         copy(source, target)
         os.truncate(target, 50)
 
-    host.patch(_release_engine, "shutil", SimpleNamespace(**{**vars(_release_engine.shutil), "copyfile": half}))
+    host.patch(_release_source, "shutil", SimpleNamespace(**{**vars(_release_source.shutil), "copyfile": half}))
     return {}
 
 
