@@ -4,8 +4,8 @@
 
 - flaskr, the application of Flask's tutorial, from Flask's source archive: pyproject.toml, a factory, SQLite in its
   instance folder, and a command that must make the tables once and never again.
-- ihatemoney, deployed as the package on the index that it is: a settings file named by an environment variable, PostgreSQL, and migrations that
-  run when it is imported.
+- ihatemoney, deployed as the package on the index that it is: a settings file named by an environment variable,
+  PostgreSQL, and migrations that run when it is imported.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _release_engine,
     _release_preparation,
     _release_run,
+    _release_source,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._host import HostError
 from ansible_collections.slipway.flask.plugins.module_utils._python_env import EnvironmentError_

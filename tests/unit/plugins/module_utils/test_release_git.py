@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import subprocess
 from pathlib import Path
@@ -104,15 +105,106 @@ def test_a_host_without_git_is_told_what_to_do(tmp_path: Path, monkeypatch: pyte
         Git("https://example.com/a.git", tmp_path / "mirror.git").commit("main")
 
 
+def test_a_commit_that_the_mirror_has_needs_no_network(repository: Path, tmp_path: Path) -> None:
+    first = Git(str(repository), tmp_path / "mirror.git").commit("main")
+    repository.rename(tmp_path / "gone")
+    assert Git(str(repository), tmp_path / "mirror.git").commit(first) == first
+
+
+def test_only_what_is_new_travels(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mirror = Git(str(repository), tmp_path / "mirror.git")
+    (repository / "big").write_bytes(os.urandom(2_000_000))
+    commit(repository, "with a big file")
+    mirror.commit("main")
+    commit(repository, "one small change")
+    monkeypatch.setenv("GIT_TRACE_PACKFILE", str(tmp_path / "travelled"))
+    Git(str(repository), tmp_path / "mirror.git").commit("main")
+    assert 0 < (tmp_path / "travelled").stat().st_size < 5000
+
+
+def test_the_default_branch_is_the_servers_also_after_it_has_changed(repository: Path, tmp_path: Path) -> None:
+    mirror = Git(str(repository), tmp_path / "mirror.git")
+    first = mirror.commit("HEAD")
+    git(repository, "switch", "--quiet", "--create", "trunk")
+    second = commit(repository, "two")
+    assert (mirror.commit("HEAD"), mirror.commit("main")) == (second, first)
+
+
+def test_a_server_without_a_default_branch_is_no_obstacle(repository: Path, tmp_path: Path) -> None:
+    git(repository, "symbolic-ref", "HEAD", "refs/heads/none")
+    assert Git(str(repository), tmp_path / "mirror.git").commit("main")
+
+
+def test_a_commit_on_no_branch_any_more_is_had_by_its_whole_name(repository: Path, tmp_path: Path) -> None:
+    lost = commit(repository, "two")
+    git(repository, "reset", "--quiet", "--hard", "HEAD~1")
+    git(repository, "config", "uploadpack.allowAnySHA1InWant", "true")
+    mirror = Git(str(repository), tmp_path / "mirror.git")
+    assert mirror.commit(lost) == lost
+    with pytest.raises(ReleaseError, match=f"has no branch, tag or commit '{'f' * 40}'"):
+        mirror.commit("f" * 40)
+
+
+def test_a_pull_request_is_fetched_only_by_its_name(repository: Path, tmp_path: Path) -> None:
+    head = git(repository, "rev-parse", "HEAD")
+    git(repository, "update-ref", "refs/pull/7/head", head)
+    git(repository, "update-ref", "refs/pull/8/head", head)
+    mirror = Git(str(repository), tmp_path / "mirror.git")
+    assert mirror.commit("refs/pull/7/head") == head
+    assert "pull/8" not in git(tmp_path / "mirror.git", "for-each-ref")
+
+
+def test_a_fetch_that_was_killed_stands_in_nobodys_way(repository: Path, tmp_path: Path) -> None:
+    mirror = Git(str(repository), tmp_path / "mirror.git")
+    mirror.commit("main")
+    for lock in ("refs/heads/main.lock", "packed-refs.lock", "HEAD.lock", "shallow.lock"):
+        (tmp_path / "mirror.git" / lock).write_text("")
+    second = commit(repository, "two")
+    assert mirror.commit("main") == second
+
+
+def test_a_damaged_mirror_is_made_anew(repository: Path, tmp_path: Path) -> None:
+    mirror = Git(str(repository), tmp_path / "mirror.git")
+    mirror.commit("main")
+    for file in [*tmp_path.glob("mirror.git/objects/??/*"), *tmp_path.glob("mirror.git/objects/pack/*.pack")]:
+        file.chmod(0o600)
+        file.write_bytes(b"")
+    second = commit(repository, "two")
+    assert mirror.commit("main") == second
+
+
+def test_a_server_that_is_gone_does_not_cost_the_mirror(repository: Path, tmp_path: Path) -> None:
+    mirror = Git(str(repository), tmp_path / "mirror.git")
+    first = mirror.commit("main")
+    repository.rename(tmp_path / "gone")
+    with pytest.raises(ReleaseError, match="git could not read"):
+        mirror.commit("main")
+    assert mirror.commit(first) == first
+
+
+def test_submodules_are_refused_with_a_way_on(repository: Path, tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    library.mkdir()
+    git(library, "init", "--quiet", "--initial-branch=main")
+    commit(library, "lib")
+    git(repository, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(library), "shop/vendor/lib")
+    git(repository, "commit", "--quiet", "--message=x")
+    mirror = Git(str(repository), tmp_path / "mirror.git")
+    found = mirror.commit("main")
+    with pytest.raises(ReleaseError, match=r"has submodules \(shop/vendor/lib\), .* `git clone --recurse-submodules`"):
+        mirror.export(found, "", tmp_path / "out")
+
+
 @pytest.fixture
 def fake_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A git that writes its SSH command and the key it would use to a file, then fails as git does."""
+    """A git that writes all it is told to a file, the key that it would use among it, then fails as git does."""
     (tmp_path / "bin").mkdir()
     script = tmp_path / "bin/git"
     script.write_text(
         f"""#!/bin/sh
 for key in $GIT_SSH_COMMAND; do :; done
-{{ echo "$*"; echo "$GIT_SSH_COMMAND"; [ -f "$key" ] && ls -l "$key" && cat "$key"; }} >{tmp_path}/seen
+{{ echo "$*"; echo "$GIT_SSH_COMMAND"; env | grep GIT_CONFIG; [ -f "$key" ] && ls -l "$key" && cat "$key"; }} >>{tmp_path}/seen
+[ "$1" = init ] && exec mkdir -p "$4"
 echo "fatal: Authentication failed for 'https://ann:t0ken@example.com/a.git/'" >&2
 exit 128
 """
@@ -125,17 +217,24 @@ exit 128
 def test_a_deploy_key_is_in_memory_for_the_one_call_and_nowhere_else(fake_git: Path, tmp_path: Path) -> None:
     with pytest.raises(ReleaseError) as raised:
         Git("git@example.com:a.git", tmp_path / "mirror.git", "-----KEY-----\nline\n\n").commit("main")
-    arguments, ssh, listed, *key = fake_git.read_text().splitlines()
-    assert key == ["-----KEY-----", "line"]
-    assert "KEY" not in arguments + str(raised.value)
-    assert listed.startswith("-rw------- ")
-    used = Path(ssh.split()[-1])
+    seen = fake_git.read_text().splitlines()
+    arguments, ssh = [row for row in seen if "git@example.com" in row], [row for row in seen if "IdentitiesOnly" in row]
+    assert len(arguments) == 1
+    assert seen[-2:] == ["-----KEY-----", "line"]
+    assert "KEY" not in arguments[0] + str(raised.value)
+    assert seen[-3].startswith("-rw------- ")
+    used = Path(ssh[-1].split()[-1])
     assert used.parent == Path("/dev/shm")
     assert not used.exists()
 
 
-def test_a_token_in_the_url_is_not_shown_when_git_fails(fake_git: Path, tmp_path: Path) -> None:
+def test_a_token_in_the_url_is_in_no_argument_and_not_shown_when_git_fails(fake_git: Path, tmp_path: Path) -> None:
     with pytest.raises(ReleaseError) as raised:
-        Git("https://ann:t0ken@example.com/a.git", tmp_path / "mirror.git").commit("main")
+        Git("https://ann:t0%40ken@example.com/a.git", tmp_path / "mirror.git").commit("main")
     assert "git could not read https://example.com/a.git:\nfatal: Authentication failed" in str(raised.value)
     assert "t0ken" not in str(raised.value)
+    seen = fake_git.read_text()
+    assert "t0" not in seen
+    header = f"Authorization: Basic {base64.b64encode(b'ann:t0@ken').decode()}"
+    assert f"={header}\n" in seen
+    assert "=http.https://example.com/.extraHeader\n" in seen

@@ -192,3 +192,82 @@ def test_a_folder_without_files_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(SourceError, match="holds no files"):
         pack(tmp_path / name)
+
+
+# ---- what a person decides ---------------------------------------------------------------------------------------
+
+
+def test_everything_is_what_git_ignores_too_but_never_an_environment(write: Write) -> None:
+    folder = write({".gitignore": "/static/\n", "app.py": "x", "static/app.css": "built", ".venv/x": "x"})
+    head = commit(folder)
+    assert list(members(pack(folder))) == [".gitignore", "app.py"]
+    archive = pack(folder, everything=True)
+    assert list(members(archive)) == [".gitignore", "app.py", "static/app.css"]
+    assert (archive.revision, archive.dirty) == (head, True), "more travels than the commit has"
+
+
+@pytest.mark.parametrize("kind", ["committed", "new", "everything", "no git"])
+@pytest.mark.parametrize(
+    ("rules", "left"),
+    [
+        ("*.md\n", {"app.py", "docs/logo.png", "docs/api/x.txt", "é.txt"}),
+        ("/docs/\n", {"app.py", "a.md", "é.txt"}),
+        ("docs/**\n!docs/logo.png\n", {"app.py", "a.md", "docs/logo.png", "é.txt"}),
+        ("# nothing\n\n", {"app.py", "a.md", "docs/b.md", "docs/logo.png", "docs/api/x.txt", "é.txt"}),
+        ("x.txt\né*\n", {"app.py", "a.md", "docs/b.md", "docs/logo.png"}),
+    ],
+)
+def test_slipwayignore_leaves_out_what_gitignore_would(write: Write, kind: str, rules: str, left: set[str]) -> None:
+    names = ["app.py", "a.md", "docs/b.md", "docs/logo.png", "docs/api/x.txt", "é.txt"]
+    folder = write({**dict.fromkeys(names, "x"), ".slipwayignore": rules})
+    if kind == "committed":
+        commit(folder)
+    elif kind != "no git":
+        git(folder, "init", "--quiet")
+    assert set(members(pack(folder, kind == "everything"))) == left | {".slipwayignore"}
+
+
+def test_slipwayignore_does_not_bring_back_or_take_what_gitignore_says(write: Write) -> None:
+    folder = write({".slipwayignore": "!secret.env\n", ".gitignore": "*.env\n", "secret.env": "x", "kept.env": "x"})
+    git(folder, "init", "--quiet")
+    git(folder, "add", "--force", "kept.env")
+    assert set(members(pack(folder))) == {".slipwayignore", ".gitignore", "kept.env"}
+
+
+def test_what_slipwayignore_leaves_out_makes_no_tree_dirty(write: Write) -> None:
+    folder = write({".slipwayignore": "*.md\n", "app.py": "x", "a.md": "x"})
+    commit(folder)
+    (folder / "a.md").write_text("changed")
+    (folder / "new.md").write_text("new")
+    (folder / ".venv").mkdir()
+    (folder / ".venv/x").write_text("never part of an app")
+    assert not pack(folder).dirty
+    (folder / "app.py").write_text("changed")
+    assert pack(folder).dirty
+
+
+def test_slipwayignore_without_git_is_refused(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write({".slipwayignore": "*.md\n", "app.py": "x"})
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(SourceError, match="slipwayignore is read by git, which is not installed here"):
+        pack(folder)
+
+
+def test_a_repository_that_git_refuses_is_not_taken_for_a_plain_folder(write: Write) -> None:
+    """What git ignores would travel: a clone of another user's, say, where it fears dubious ownership."""
+    folder = write({"app.py": "x", ".gitignore": "secret.env\n", "secret.env": "x"})
+    commit(folder)
+    (folder / ".git/HEAD").write_text("broken")
+    with pytest.raises(SourceError, match="git can't read the repository of .*app; see what `git -C .* status` says"):
+        pack(folder)
+
+
+def test_a_hook_of_another_repository_does_not_lead_git_there(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = write({"other.py": "x"}, "other")
+    commit(other)
+    folder = write()
+    head = commit(folder)
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(other / ".git/index"))
+    archive = pack(folder)
+    assert (list(members(archive)), archive.revision) == (["app.py", "requirements.txt"], head)
