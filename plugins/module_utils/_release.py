@@ -20,11 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._release_lease import uptime
+from ansible_collections.slipway.flask.plugins.module_utils._revision import short
 
 ID = re.compile(r"(\d{4,})-[0-9a-z]+(\.[0-9a-z]+)*")
 """A release's id: a number that only grows (a clock may jump backwards), and the short revision."""
-COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-"""A whole name of a commit, SHA-1 or SHA-256 (gitformat-hash), or of a file's contents."""
 
 
 class ReleaseError(RuntimeError):
@@ -168,11 +167,6 @@ def next_id(known: Iterable[str], revision: str) -> str:
     # It stands in the path of a socket, which has at most 107 characters (unix(7)).
     name = re.sub(r"[^0-9a-z]+", ".", short(revision).lower())[:16].strip(".")
     return f"{max(map(number, known), default=0) + 1:04d}-{name}"
-
-
-def short(revision: str) -> str:
-    """Return a REVISION as people write it: the start of a commit or of a checksum, the whole of a version."""
-    return revision[:7] if COMMIT.fullmatch(revision) else revision
 
 
 def fingerprint(parts: Mapping[str, Any]) -> str:

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import IO
 
 from ansible_collections.slipway.flask.plugins.module_utils import _git, _urls
-from ansible_collections.slipway.flask.plugins.module_utils._release import COMMIT, ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release_archive import unpack
+from ansible_collections.slipway.flask.plugins.module_utils._revision import WHOLE
 
 HEAD = "refs/slipway/HEAD"
 SETTINGS = {
@@ -66,7 +67,7 @@ class Git:
         """Bring the mirror up to date and return the commit that VERSION (branch, tag or commit) stands for."""
         if not shutil.which("git"):
             raise ReleaseError("git is not installed on the host; run site.yml first, which installs it")
-        whole = COMMIT.fullmatch(version)
+        whole = WHOLE.fullmatch(version)
         if whole and (found := self._found(version)):
             return found  # what a commit holds never changes
         self._update([f"+HEAD:{HEAD}"] if version == "HEAD" else [f"+{version}:{version}"] if is_ref(version) else [])

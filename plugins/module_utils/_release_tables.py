@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._revision import short
+
 GAP = "  "
 NOTHING = "-"
 HISTORY = ("RELEASE", "REVISION", "WHEN (UTC)", "BY", "OUTCOME", "SECONDS", "HEAD", "NOW")
@@ -29,8 +31,8 @@ def when(time: str | None) -> str:
 
 def revision(found: Mapping[str, Any]) -> str:
     """Return a short revision, with a star when files were changed since it was committed."""
-    short = str(found.get("revision") or NOTHING)[:7]
-    return f"{short}*" if found.get("dirty") else short
+    name = short(str(found.get("revision") or NOTHING))
+    return f"{name}*" if found.get("dirty") else name
 
 
 def history(host: str, found: Mapping[str, Any]) -> str:

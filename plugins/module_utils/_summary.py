@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._revision import short
+
 STAGES = ("fetch", "build", "check", "migrate", "start", "gate", "switch", "verify", "watch", "drain", "prune")
 AFTER = ("drain", "after_drain", "before_prune", "prune", "after_prune")
 """Stages and hooks at which a failure finds the release before stopped already: nothing goes back."""
@@ -17,7 +19,7 @@ AFTER = ("drain", "after_drain", "before_prune", "prune", "after_prune")
 
 def revision_of(record: Mapping[str, Any]) -> str:
     """Return the short revision of a release, and whether files were changed since it was committed."""
-    return f"{record['revision'][:7]}{' (with uncommitted changes)' if record.get('dirty') else ''}"
+    return f"{short(record['revision'])}{' (with uncommitted changes)' if record.get('dirty') else ''}"
 
 
 def schema_of(record: Mapping[str, Any], changed: bool = True) -> str:

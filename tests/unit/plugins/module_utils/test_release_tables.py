@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.slipway.flask.plugins.module_utils import _release_tables
 
 ENTRY: dict[str, Any] = {
-    "id": "0002-abcdef1", "revision": "abcdef1234", "dirty": True, "by": "ann@box", "started": "2026-01-02T03:03:00Z",
+    "id": "0002-abcdef1", "revision": "abcdef12" * 5, "dirty": True, "by": "ann@box", "started": "2026-01-02T03:03:00Z",
     "ended": "2026-01-02T03:04:05Z", "outcome": "deployed", "stage": "", "heads_after": ["b2"], "seconds": 12.34,
 }  # fmt: skip
 FAILED = {
@@ -23,7 +23,7 @@ FOUND = {
     "entries": [FAILED, ENTRY, FIRST],
 }  # fmt: skip
 STATUS: dict[str, Any] = {
-    "app": "shop", "release": "0002-abcdef1", "revision": "abcdef1234", "dirty": True, "since": "2026-01-02T03:04:05Z",
+    "app": "shop", "release": "0002-abcdef1", "revision": "abcdef12" * 5, "dirty": True, "since": "2026-01-02T03:04:05Z",
     "state": "active", "restarts": 0, "workers": 3, "memory": 120 * 2**20, "problems": [],
     "health": {"status": 200, "milliseconds": 4, "said": "answered 200"},
     "certificate": {"served": True, "days": 80, "said": ""},

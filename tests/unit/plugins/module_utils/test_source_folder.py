@@ -198,8 +198,9 @@ def test_a_folder_without_files_is_refused(tmp_path: Path, name: str) -> None:
 
 
 def test_everything_is_what_git_ignores_too_but_never_an_environment(write: Write) -> None:
-    folder = write({".gitignore": "/static/\n", "app.py": "x", "static/app.css": "built", ".venv/x": "x"})
+    folder = write({".gitignore": "/static/\n", "app.py": "x", "static/app.css": "built"})
     head = commit(folder)
+    write({".venv/x": "x"})
     assert list(members(pack(folder))) == [".gitignore", "app.py"]
     archive = pack(folder, everything=True)
     assert list(members(archive)) == [".gitignore", "app.py", "static/app.css"]

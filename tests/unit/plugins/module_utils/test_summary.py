@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.slipway.flask.plugins.module_utils import _summary
 
 RECORD: dict[str, Any] = {
-    "id": "0002-abcdef1", "app": "shop", "revision": "abcdef1234567890", "dirty": False, "heads_before": ["a1"],
+    "id": "0002-abcdef1", "app": "shop", "revision": "abcdef12" * 5, "dirty": False, "heads_before": ["a1"],
     "heads_after": ["b2"], "seconds": {"fetch": 0.21, "build": 3.0, "switch": 0.04, "drain": 1.5},
 }  # fmt: skip
 
