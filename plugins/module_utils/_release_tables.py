@@ -80,7 +80,7 @@ def status(found: Mapping[str, Sequence[Mapping[str, Any]]], width: int) -> str:
     """Return one table of all apps of all hosts (FOUND: by host), a column each, broken where WIDTH is used up."""
     columns = [status_column(host, app) for host, apps in found.items() for app in apps]
     labels = ["App", "Host", "Release", "Revision", "Since (UTC)", "Unit", "Health", "Workers", "Memory", "Restarts",
-              "Certificate", "Connections", "Disk used", "Disk free"]  # fmt: skip
+              "Certificate", "Connections", "Disk used", "Disk free", "Site"]  # fmt: skip
     blocks, rest = [], columns
     while rest:
         count, used = 0, max(map(len, labels))
@@ -113,6 +113,7 @@ def status_column(host: str, found: Mapping[str, Any]) -> list[str]:
         used["said"] or f"{used['used']} of {used['allowed']}",
         size(found["disk_used"]),
         size(found["disk_free"]),
+        "closed" if found.get("closed_since") else "open",
     ]
 
 

@@ -103,6 +103,9 @@ apps:
     disk_free:
       description: Bytes that are free on its file system.
       type: int
+    closed_since:
+      description: When its site was closed for maintenance (UTC); empty when it is open.
+      type: str
     problems:
       description: Why the app does not serve, one sentence each; empty when it does.
       type: list

@@ -8,7 +8,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
-from ansible_collections.slipway.flask.plugins.action import release_exec, release_info, release_report
+from ansible_collections.slipway.flask.plugins.action import maintenance, release_exec, release_info, release_report
 
 SHOP: dict[str, Any] = {
     "name": "shop",
@@ -35,7 +35,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Shown:
     """What is displayed, and whether as an error."""
     texts: Shown = []
     display = MagicMock(display=lambda text, stderr=False: texts.append((text, stderr)))
-    for module in (release_exec, release_info, release_report):
+    for module in (maintenance, release_exec, release_info, release_report):
         monkeypatch.setattr(module, "Display", lambda: display)
     return texts
 
@@ -214,3 +214,37 @@ def test_check_mode_runs_nothing(shown: Shown) -> None:
     runner = Runner(release_exec, DONE, check_mode=True)
     assert runner.run(apps=[SHOP], command="id")["skipped"]
     assert runner.asked == []
+
+
+# ---- maintenance -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "changed", "line"),
+    [
+        ("on", ["shop"], "shop on web1: closed for maintenance, visitors get 503; -e state=off opens it"),
+        (True, [], "shop on web1: already closed for maintenance, visitors get 503; -e state=off opens it"),
+        ("off", ["shop"], "shop on web1: open"),
+        ("False", [], "shop on web1: already open"),
+    ],
+)
+def test_closing_and_opening_is_told(shown: Shown, state: Any, changed: list[str], line: str) -> None:
+    runner = Runner(maintenance, {"changed": bool(changed), "sites": changed})
+    result = runner.run(apps=[SHOP, WIKI], app="shop", state=state)
+    assert (result["changed"], shown) == (bool(changed), [(line, False)])
+    assert (runner.asked[0]["sites"], runner.asked[0]["closed"]) == (["shop"], state in ("on", True))
+
+
+@pytest.mark.parametrize("state", ["", "closed", None])
+def test_a_state_that_is_neither_on_nor_off_is_refused(shown: Shown, state: Any) -> None:
+    runner = Runner(maintenance, {})
+    result = runner.run(apps=[SHOP], state=state)
+    assert (result["failed"], result["msg"]) == (True, f"state is '{state}'; say -e state=on or -e state=off")
+    assert runner.asked == []
+
+
+def test_a_host_without_the_app_is_left_alone_and_an_unknown_app_refused(shown: Shown) -> None:
+    runner = Runner(maintenance, {})
+    assert runner.run(apps=[SHOP], app="blog", state="on")["skipped"]
+    assert "there is no app 'shpo' (did you mean 'shop'?)" in runner.run(apps=[SHOP], app="shpo", state="on")["msg"]
+    assert runner.asked == [] and shown == []

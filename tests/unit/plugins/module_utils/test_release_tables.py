@@ -28,6 +28,7 @@ STATUS: dict[str, Any] = {
     "health": {"status": 200, "milliseconds": 4, "said": "answered 200"},
     "certificate": {"served": True, "days": 80, "said": ""},
     "connections": {"used": 5, "allowed": 97, "said": ""}, "disk_used": 5 * 2**20, "disk_free": 12 * 2**30,
+    "closed_since": "2026-01-03T05:06:07Z",
 }  # fmt: skip
 NEVER = {
     "app": "wiki", "release": "", "revision": "", "dirty": False, "since": "",
@@ -87,6 +88,7 @@ def test_status_is_one_table_of_all_apps_and_hosts() -> None:
         "Connections  5 of 97           no database",
         "Disk used    5 MB              0 MB",
         "Disk free    12.0 GB           -",
+        "Site         closed            open",
     ]
 
 

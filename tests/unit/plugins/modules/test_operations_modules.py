@@ -5,21 +5,24 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.slipway.flask.plugins.action import maintenance as maintenance_action
 from ansible_collections.slipway.flask.plugins.action import release_exec as exec_action
 from ansible_collections.slipway.flask.plugins.action import release_info as info_action
 from ansible_collections.slipway.flask.plugins.action import release_report as report_action
-from ansible_collections.slipway.flask.plugins.module_utils import _release_status
+from ansible_collections.slipway.flask.plugins.module_utils import _nginx_maintenance, _release_status
 from ansible_collections.slipway.flask.plugins.module_utils._release import Paths, Record, append_history
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
-from ansible_collections.slipway.flask.plugins.modules import release_exec, release_info, release_report
+from ansible_collections.slipway.flask.plugins.modules import maintenance, release_exec, release_info, release_report
 
 Call = Callable[..., dict[str, Any]]
 
@@ -59,7 +62,12 @@ def described(paths: Paths) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("module", "action"),
-    [(release_info, info_action), (release_exec, exec_action), (release_report, report_action)],
+    [
+        (release_info, info_action),
+        (release_exec, exec_action),
+        (release_report, report_action),
+        (maintenance, maintenance_action),
+    ],
 )
 def test_the_documentation_tells_what_the_action_takes(module: Any, action: Any) -> None:
     assert set(yaml.safe_load(module.DOCUMENTATION)["options"]) == set(action.ActionModule._VALID_ARGS)
@@ -129,3 +137,29 @@ def test_without_a_release_there_is_nothing_to_run_in(call: Call, tmp_path: Path
     places = {"app": "shop", "root": str(tmp_path), "settings": str(tmp_path)}
     result = call(release_exec.main, **places, wsgi="shop:app", argv=["id"])
     assert result["msg"] == "nothing has been deployed yet, so there is nothing to run the command in"
+
+
+def test_sites_are_closed_and_opened(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maintenance, "switch", partial(_nginx_maintenance.switch, folder=tmp_path))
+    asked = {"sites": ["shop"], "by": "ann@laptop"}
+    refused = call(maintenance.main, **asked, closed=True)
+    assert "nginx has no site 'shop' on this host" in refused["msg"] and "provision.yml" in refused["msg"]
+    for folder in ("sites", "maintenance"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "sites/shop.conf").touch()
+    flag = tmp_path / "maintenance/shop"
+    for closed, check, changed in [
+        (True, True, True),
+        (True, False, True),
+        (True, False, False),
+        (False, True, True),
+        (False, False, True),
+        (False, False, False),
+    ]:
+        before = flag.exists()
+        result = call(maintenance.main, **asked, closed=closed, _ansible_check_mode=check)
+        assert (result["changed"], result["sites"]) == (changed, ["shop"] if changed else [])
+        assert flag.exists() is (before if check else closed)
+    assert _nginx_maintenance.closed_since("shop", tmp_path) == ""
+    flag.touch()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", _nginx_maintenance.closed_since("shop", tmp_path))

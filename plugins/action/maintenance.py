@@ -1,0 +1,54 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The controller's side of slipway.flask.maintenance: which apps are meant, and what a person is told."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.slipway.flask.plugins.module_utils import _app_choice
+
+# YAML reads a bare `on` as true.
+STATES = {"on": True, "true": True, "off": False, "false": False}
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+    _VALID_ARGS = frozenset({"apps", "app", "state"})
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        host, wanted = str(task_vars.get("inventory_hostname")), str(self._task.args.get("app") or "")
+        said = self._task.args.get("state", "")
+        closed = STATES.get(str(said).lower())
+        if closed is None:
+            return {**result, "failed": True, "msg": f"state is '{said}'; say -e state=on or -e state=off"}
+        elsewhere = [name for names in _app_choice.play_apps(task_vars).values() for name in names]
+        try:
+            apps = _app_choice.choose(self._task.args.get("apps"), wanted, elsewhere)
+        except _app_choice.ChoiceError as error:
+            return {**result, "failed": True, "msg": str(error)}
+        if not apps:
+            return {**result, "skipped": True, "skip_reason": f"{host} has no app '{wanted}'"}
+        by = f"{getpass.getuser()}@{socket.gethostname()}"
+        arguments = {"sites": [app["name"] for app in apps], "closed": closed, "by": by}
+        answer = self._execute_module("slipway.flask.maintenance", arguments, task_vars=task_vars)
+        answer.pop("invocation", None)
+        if not answer.get("failed"):
+            for app in apps:
+                before = "" if app["name"] in answer["sites"] else "already "
+                Display().display(told(app["name"], host, before, closed))
+        result.update(answer)
+        return result
+
+
+def told(app: str, host: str, before: str, closed: bool) -> str:
+    """Return the line that a person reads of one app; BEFORE is empty or `already `."""
+    if not closed:
+        return f"{app} on {host}: {before}open"
+    return f"{app} on {host}: {before}closed for maintenance, visitors get 503; -e state=off opens it"
