@@ -14,7 +14,7 @@ NAME = "slipway.flask.release"
 
 
 class ActionModule(ReleaseAction):
-    TRANSFERS_FILES = True
+    TRANSFERS_FILES = False  # a folder on the host is made when there is something to send
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
