@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 LISTS = Path("/var/lib/apt/lists")
@@ -70,6 +70,19 @@ def apt_get(lock_seconds: int, *arguments: str) -> None:
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         errors = [line for line in said if line.startswith(("E:", "W:"))] or said
         raise PackagesError(f"`apt-get {arguments[0]}` failed:\n" + "\n".join(errors[-TAIL_LINES:]))
+
+
+def write_first(files: Mapping[str, str]) -> None:
+    """Write FILES (path to text) that an installation reads, where there are none: what is there is somebody's choice."""
+    for name, text in files.items():
+        path = Path(name)
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        try:
+            with path.open("x") as file:
+                file.write(text)
+        except FileExistsError:
+            continue
+        path.chmod(0o644)
 
 
 def install(names: Sequence[str], cache_seconds: int, lock_seconds: int) -> None:

@@ -135,10 +135,10 @@ def choose_cluster(clusters: Sequence[Cluster], wanted: str = "") -> Cluster | N
 
     Port 5432 is what libpq uses when nothing else is said, so apps end up there.
 
-    :raises PostgresError: when the choice is not clear or WANTED does not exist.
+    :raises PostgresError: when the choice is not clear, or there are some and WANTED is not among them.
     """
     names = ", ".join(f"{c.version}/{c.name} (port {c.port})" for c in clusters) or "none"
-    if wanted:
+    if wanted and clusters:
         for cluster in clusters:
             if f"{cluster.version}/{cluster.name}" == wanted:
                 return cluster

@@ -186,13 +186,21 @@ def reload(cluster: Cluster, loaded: float) -> None:
         time.sleep(0.05)
 
 
-def create(locale: str) -> Cluster | None:
-    """Make the cluster `main` of the newest installed version, as the packages do unless told otherwise."""
+def create(wanted: str, locale: str) -> Cluster | None:
+    """Make the host's first cluster: WANTED, or `main` of the newest installed version. It is not started yet.
+
+    :raises PostgresError: when that version is not installed.
+    """
     versions = versions_installed()
     if not versions:
         return None
-    run(["pg_createcluster", versions[-1], "main", f"--locale={locale}", "--encoding=UTF8"])
-    return find_cluster(f"{versions[-1]}/main")
+    version, _, name = (wanted or f"{versions[-1]}/main").partition("/")
+    if version not in versions:
+        raise PostgresError(
+            f"there is no PostgreSQL cluster {wanted} on this host and none can be made: installed is {', '.join(versions)}"
+        )
+    run(["pg_createcluster", version, name or "main", f"--locale={locale}", "--encoding=UTF8"])
+    return find_cluster(f"{version}/{name or 'main'}")
 
 
 def ensure(
@@ -212,7 +220,7 @@ def ensure(
         outcome.created = True
         if check:
             return outcome
-        outcome.cluster = cluster = create(locale)
+        outcome.cluster = cluster = create(wanted, locale)
         if cluster is None:
             raise PostgresError("no PostgreSQL server is installed on this host: install the package postgresql")
     files = files_of(cluster, conf, hba)

@@ -23,6 +23,12 @@ options:
     type: list
     elements: str
     required: true
+  files:
+    description:
+      - Files that the installation of the packages reads, path to text. They are written when a package is missing, and never
+        over one that is there.
+    type: dict
+    default: {}
   cache_seconds:
     description: Age at which APT's package lists are fetched again, in seconds.
     type: int
@@ -55,6 +61,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "list", "elements": "str", "required": True},
+            "files": {"type": "dict", "default": {}},
             "cache_seconds": {"type": "int", "default": 86400},
             "lock_seconds": {"type": "int", "default": 300},
         },
@@ -63,6 +70,7 @@ def main() -> None:
     wanted = _packages.missing(module.params["name"]) if module.params["name"] else []
     if wanted and not module.check_mode:
         try:
+            _packages.write_first(module.params["files"])
             _packages.install(wanted, module.params["cache_seconds"], module.params["lock_seconds"])
         except _packages.PackagesError as error:
             module.fail_json(msg=str(error))
