@@ -25,7 +25,9 @@ options:
     elements: dict
     required: true
   defaults:
-    description: Values for sites that don't say - C(body_size_mb), C(timeout_seconds), C(hsts_seconds), C(headers).
+    description:
+      - Values for sites that don't say - C(body_size_mb), C(timeout_seconds), C(headers), C(hsts_seconds),
+        C(hsts_preload) - and C(http3).
     type: dict
     required: true
   folder:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.slipway.flask.plugins.module_utils._nginx_tls import Site, problems
+from ansible_collections.slipway.flask.plugins.module_utils._nginx_tls_settings import problems as settings_problems
 
 DOCUMENTATION = r"""
 name: nginx_tls_problems
@@ -24,11 +25,17 @@ options:
     elements: dict
     required: true
   defaults:
-    description: Values for sites that don't say - C(body_size_mb), C(timeout_seconds), C(hsts_seconds), C(headers).
+    description:
+      - Values for sites that don't say - C(body_size_mb), C(timeout_seconds), C(headers), C(hsts_seconds),
+        C(hsts_preload) - and C(http3).
     type: dict
     required: true
   pem:
     description: Contents of the provided certificates and keys by file name.
+    type: dict
+    default: {}
+  settings:
+    description: Values of the variables that hold for all sites; checked when given.
     type: dict
     default: {}
 """
@@ -50,14 +57,17 @@ _value:
 """
 
 
-def nginx_tls_problems(sites: list[Site], defaults: Site, pem: dict[str, str] | None = None) -> list[str]:
-    """Return one sentence a mistake in SITES.
+def nginx_tls_problems(
+    sites: list[Site], defaults: Site, pem: dict[str, str] | None = None, settings: Site | None = None
+) -> list[str]:
+    """Return one sentence a mistake in SITES, after those of SETTINGS.
 
     :raises AnsibleFilterError: when SITES is not a list of mappings.
     """
     if not isinstance(sites, list) or not all(isinstance(site, dict) for site in sites):
         raise AnsibleFilterError("slipway.flask.nginx_tls_problems: expects a list of mappings")
-    return problems(sites, defaults, pem or {}, datetime.now(timezone.utc))
+    found = settings_problems(settings) if settings else []
+    return found + problems(sites, defaults, pem or {}, datetime.now(timezone.utc))
 
 
 class FilterModule:

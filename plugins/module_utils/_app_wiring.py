@@ -103,6 +103,7 @@ def site(app: Mapping[str, Any]) -> dict[str, Any]:
     found = {
         "name": app["name"],
         "domains": list(app["domains"]),
+        "redirect_domains": list(app["redirect_domains"]),
         "upstream": f"unix:{current}/run/gunicorn.sock",
         "static": [
             {
@@ -120,8 +121,11 @@ def site(app: Mapping[str, Any]) -> dict[str, Any]:
         },
         "body_size_mb": app["body_size_mb"],
         "timeout_seconds": app["timeout_seconds"],
+        "headers": app["headers"],
         "certificate": app["certificate"],
     }
+    if app["hsts_preload"]:
+        found["hsts_preload"] = True
     if app["certificate"] == "provided":
         found |= {"certificate_file": app["certificate_file"], "key_file": app["certificate_key_file"]}
     return found

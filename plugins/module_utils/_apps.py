@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils import (
+    _nginx_tls,
     _nginx_tls_limits,
     _notifications,
     _release_hooks,
@@ -55,6 +56,7 @@ REQUIRED = object()
 KEYS: dict[str, Key] = {
     "name": Key(str, REQUIRED, "Name of the app: its user, unit, folder and database are called so."),
     "domains": Key(list, REQUIRED, "Domains that the app answers, the main one first."),
+    "redirect_domains": Key(list, [], "Domains that lead visitors to the main one, e.g. `www.example.com`."),
     "source": Key(dict, REQUIRED, "Where the code is: `path`, `git` with `version`, `archive` or `package`; see docs/sources.md."),
     "wsgi": Key(str, REQUIRED, "WSGI entry: `module:app` or `package:create_app()`."),
     "subfolder": Key(str, "", "Folder inside the source that holds the app."),
@@ -102,6 +104,8 @@ KEYS: dict[str, Key] = {
     "threads": Key(int, 4, "Threads of a gthread worker."),
     "timeout_seconds": Key(int, 30, "Longest time that a request may take."),
     "memory_max_mb": Key(int, 0, "Memory that all of the app's processes may use together; 0 is no limit."),
+    "headers": Key(dict, {}, "Security headers where the app sends none, e.g. `Content-Security-Policy`; `\"\"` drops one."),
+    "hsts_preload": Key(bool, False, "HSTS for all subdomains and for browsers' preload lists; needs a trusted certificate."),
     "certificate": Key(str, "self_signed", "Where the certificate comes from.", ("self_signed", "provided")),
     "certificate_file": Key(str, "", "File here with the provided certificate and its chain (PEM)."),
     "certificate_key_file": Key(str, "", "File here with the provided certificate's key (PEM)."),
@@ -165,7 +169,8 @@ def problems(apps: Any) -> list[str]:
         found += [f"{label}: {problem}" for problem in app_problems(app)]
     whole = [app for app in apps if isinstance(app, Mapping)]
     found += duplicates("name", [str(app["name"]) for app in whole if "name" in app])
-    lists = [app["domains"] for app in whole if isinstance(app.get("domains"), list)]
+    keys = ("domains", "redirect_domains")
+    lists = [app[key] for app in whole for key in keys if isinstance(app.get(key), list)]
     named = [domain.lower() for domains in lists for domain in domains if isinstance(domain, str)]
     return found + duplicates("domain", named)
 
@@ -253,14 +258,14 @@ def name_problems(app: Mapping[str, Any]) -> list[str]:
         found.append(f"'name' is '{name}'; it must be 1 to 31 lower-case letters, digits and hyphens, a letter first")
     elif name in RESERVED:
         found.append(f"'name' is '{name}', which is taken by the system; choose another")
-    domains = app.get("domains")
-    if domains is not None and not domains:
+    if app.get("domains") == []:
         found.append("'domains' is empty; give at least one domain")
-    for domain in domains or []:
-        if not isinstance(domain, str) or not DOMAIN.fullmatch(domain.lower()):
-            found.append(
-                f"'{domain}' in 'domains' is no domain: letters, digits, hyphens and dots, as in www.example.com"
-            )
+    found += [
+        f"'{domain}' in '{key}' is no domain: letters, digits, hyphens and dots, as in www.example.com"
+        for key in ("domains", "redirect_domains")
+        for domain in app.get(key, [])
+        if not isinstance(domain, str) or not DOMAIN.fullmatch(domain.lower())
+    ]
     entry = app.get("wsgi")
     if entry is not None and ":" not in entry:
         found.append(f"'wsgi' is '{entry}', which has no colon; it must be `module:app` or `package:create_app()`")
@@ -380,9 +385,14 @@ def path_problems(app: Mapping[str, Any]) -> list[str]:
 def edge_problems(app: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with what nginx does for the app."""
     found = [
+        *(f"'headers': {problem}" for problem in _nginx_tls.header_problems(app.get("headers", {}))),
         *_nginx_tls_limits.rate_problems(app.get("rate_limits", {})),
         *_nginx_tls_limits.streaming_problems(app.get("streaming", [])),
     ]
+    if app.get("hsts_preload") and app.get("certificate", "self_signed") == "self_signed":
+        found.append(
+            "'hsts_preload' is on with a self-signed certificate, which would lock every visitor out; turn it off"
+        )
     shared = {str(folder).strip("/") for folder in app.get("shared_folders", [])}
     downloads = app.get("protected_downloads", {})
     for url, folder in downloads.items():
@@ -416,7 +426,8 @@ def normalise(app: Mapping[str, Any]) -> dict[str, Any]:
     """Return a valid description with every default filled in and every command as {command, once}."""
     whole = {name: app.get(name, key.default) for name, key in KEYS.items()}
     whole["migrations"] = whole["migrations"] or "off"  # YAML reads a bare `off` as false
-    whole["domains"] = [domain.lower() for domain in whole["domains"]]
+    for key in ("domains", "redirect_domains"):
+        whole[key] = [domain.lower() for domain in whole[key]]
     whole["source"] = _source.KEYS | dict(whole["source"])
     whole["health_host"] = whole["health_host"] or whole["domains"][0]
     for key in ("release_commands", "build_commands"):

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils import _nginx_tls_limits
+from ansible_collections.slipway.flask.plugins.module_utils import _nginx_tls_limits, _nginx_tls_settings
 
 Site = dict[str, Any]
 
@@ -24,6 +24,8 @@ ADDRESS = re.compile(r"(\[[0-9a-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})")
 URL_FOLDER = re.compile(r"/([A-Za-z0-9_~-][A-Za-z0-9._~-]*/)+")
 URL_FILE = re.compile(r"/(\.well-known/)?([A-Za-z0-9_~-][A-Za-z0-9._~-]*/)*[A-Za-z0-9_~-]+(\.[A-Za-z0-9_~-]+)+")
 HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
+ALT_SVC_SECONDS = 86_400
+"""How long a browser tries HTTP/3 first, after having been told of it: a day, as nginx's own documentation has it."""
 HEADER_VALUE = re.compile(r"[^$\x00-\x1f\x7f]*")
 
 SITE_DEFAULTS: Site = {
@@ -50,7 +52,8 @@ RANGES = {
 def complete(site: Site, defaults: Site) -> Site:
     """Return SITE as the templates read it: defaults filled in, headers merged, names made.
 
-    DEFAULTS has body_size_mb, timeout_seconds, headers and hsts_seconds for sites that don't say.
+    DEFAULTS has body_size_mb, timeout_seconds, headers, hsts_seconds and hsts_preload for sites that don't say, and
+    http3 for all.
     """
     full = merged(site, defaults)
     full["domains"] = [domain.lower() for domain in full["domains"]]
@@ -61,6 +64,9 @@ def complete(site: Site, defaults: Site) -> Site:
     upstream = full["upstream"]
     is_socket = isinstance(upstream, str) and upstream.startswith("unix:")
     full["socket"] = upstream if is_socket else ""
+    # A release's folder is told by the link that leads to its socket: /srv/shop/current of /srv/shop/current/run/x.sock.
+    before, link, _ = full["socket"].removeprefix("unix:").partition("/current/")
+    full["release_link"] = before + link.rstrip("/") if link else ""
     full["addresses"] = [] if is_socket else [upstream] if isinstance(upstream, str) else list(upstream)
     full["static"] = [{**STATIC_DEFAULTS, **entry} for entry in full["static"]]
     for entry in full["static"]:
@@ -93,8 +99,13 @@ def as_file(text: str) -> str:
 
 def headers_of(full: Site, common: dict[str, str], own: dict[str, str]) -> list[dict[str, str]]:
     """Return name, value and the nginx variables of each security header; '' as a value drops the header."""
-    wanted = {"Strict-Transport-Security": f"max-age={full['hsts_seconds']}" if full["hsts_seconds"] else ""}
-    by_key = {name.lower(): (name, value) for name, value in [*wanted.items(), *common.items(), *own.items()]}
+    preload = "; includeSubDomains; preload" if full["hsts_preload"] else ""
+    wanted = {
+        "Strict-Transport-Security": f"max-age={full['hsts_seconds']}{preload}" if full["hsts_seconds"] else "",
+        "Alt-Svc": f'h3=":443"; ma={ALT_SVC_SECONDS}' if full["http3"] else "",
+    }
+    pairs = [*wanted.items(), *common.items(), *own.items()]
+    by_key = {name.lower(): (name, str(value)) for name, value in pairs}
     return [
         {
             "name": name,
@@ -155,6 +166,11 @@ def _numbers(site: Site) -> Iterator[str]:
         value = site[key]
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             yield f"{key} is {value!r}; it must be a whole number of {unit}, {low} to {high} (default: nginx_tls_{key})"
+            return
+    least = _nginx_tls_settings.PRELOAD_SECONDS
+    if site["hsts_preload"] and site["hsts_seconds"] < least:
+        why = ", as with a self-signed certificate" if site["certificate"] == "self_signed" else ""
+        yield f"hsts_preload needs hsts_seconds of {least} (a year) or more; it is {site['hsts_seconds']}{why}"
 
 
 def _upstream(site: Site) -> Iterator[str]:
@@ -204,11 +220,16 @@ def _static(site: Site) -> Iterator[str]:
 
 
 def _headers(site: Site) -> Iterator[str]:
-    for header in site["headers"]:
-        if not HEADER.fullmatch(header["name"]):
-            yield f"header '{header['name']}' must be a header's name: letters, digits and '-'"
-        if not HEADER_VALUE.fullmatch(header["value"]):
-            yield f"the value of header '{header['name']}' must be one line without '$'"
+    yield from header_problems({header["name"]: header["value"] for header in site["headers"]})
+
+
+def header_problems(headers: Mapping[Any, Any]) -> Iterator[str]:
+    """Yield one sentence a mistake in HEADERS, values by name."""
+    for name, value in headers.items():
+        if not HEADER.fullmatch(str(name)):
+            yield f"header '{name}' must be a header's name: letters, digits and '-'"
+        if not isinstance(value, (str, int)) or not HEADER_VALUE.fullmatch(str(value)):
+            yield f"the value of header '{name}' must be one line without '$'"
 
 
 def _certificate(site: Site, pem: dict[str, str], now: datetime) -> Iterator[str]:

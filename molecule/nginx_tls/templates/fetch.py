@@ -12,7 +12,9 @@ import sys
 def fetch(ask):
     """Return status, headers and body of one request, or the error that it met."""
     plain = ask.get("plain", False)
-    wire = socket.create_connection((ask.get("address", "127.0.0.1"), 80 if plain else 443), timeout=10)
+    wire = socket.create_connection(
+        (ask.get("address", "127.0.0.1"), 80 if plain else 443), 10, (ask.get("source", ""), 0)
+    )
     answer = {}
     if not plain:
         context = ssl._create_unverified_context()
@@ -21,6 +23,8 @@ def fetch(ask):
         if "tls" in ask:
             context.set_ciphers("ALL:@SECLEVEL=0")
             context.minimum_version = context.maximum_version = ssl.TLSVersion[ask["tls"]]
+        if "certificate" in ask:
+            context.load_cert_chain(*ask["certificate"])
         context.set_alpn_protocols(ask.get("alpn", ["http/1.1"]))
         wire = context.wrap_socket(wire, server_hostname=ask.get("sni", ask["host"]))
         answer = {"alpn": wire.selected_alpn_protocol(), "tls": wire.version(), "cipher": wire.cipher()[0]}

@@ -19,7 +19,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path == "/slow":
             time.sleep(3)
         headers = [[name.lower(), value] for name, value in self.headers.items()]
-        answer = json.dumps({"upstream": PLACE, "path": self.path, "headers": headers, "length": len(body)}).encode()
+        answer = {"upstream": PLACE, "path": self.path, "headers": headers, "length": len(body)}
+        answer = json.dumps({**answer, "padding": "." * 2000}).encode()  # large enough to be compressed
         self.send_response(503 if self.path == "/own-503" else 200)
         if self.path == "/own-header":
             self.send_header("X-Frame-Options", "DENY")

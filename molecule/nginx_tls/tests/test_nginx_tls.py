@@ -5,53 +5,13 @@
 from __future__ import annotations
 
 import json
-import shlex
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
+from asking import HARBOUR, SHOP, fetch, fetch_paths
 from testinfra.host import Host
 
-HARBOUR, SHOP = "harbour.example", "shop.example"
 CURRENT = "/srv/harbour/current"
-
-
-class Answer:
-    """One response: `status`, `body`, every header's values, and what the app says it received."""
-
-    def __init__(self, raw: dict[str, Any]) -> None:
-        self.raw = raw
-        self.status: int = raw.get("status", 0)
-        self.body: str = raw.get("body", "")
-        self.error: str = raw.get("error", "")
-
-    def all(self, name: str) -> list[str]:
-        return [value for key, value in self.raw["headers"] if key == name]
-
-    def one(self, name: str) -> str:
-        values = self.all(name)
-        assert len(values) == 1, f"{name}: {values}"
-        return values[0]
-
-    def received(self, name: str) -> list[str]:
-        return [value for key, value in json.loads(self.body)["headers"] if key == name]
-
-
-def fetch(host: Host, name: str = HARBOUR, path: str = "/", **more: Any) -> Answer:
-    """Ask from the host itself, over TLS unless `plain=True`."""
-    return fetch_all(host, [{"host": name, "path": path, **more}])[0]
-
-
-def fetch_all(host: Host, requests: list[dict[str, Any]]) -> list[Answer]:
-    """Send many requests, one after the other, in one round trip to the host."""
-    answers = json.loads(host.check_output(f"fetch {shlex.quote(json.dumps(requests))}"))
-    return [Answer(answer) for answer in answers]
-
-
-def fetch_paths(host: Host, paths: Iterable[str]) -> Iterator[tuple[str, Answer]]:
-    """Yield (path, answer) of harbour's PATHS."""
-    paths = list(paths)
-    yield from zip(paths, fetch_all(host, [{"host": HARBOUR, "path": path} for path in paths]), strict=True)
 
 
 @pytest.fixture
@@ -79,7 +39,8 @@ def test_configuration_is_clean(host: Host) -> None:
 def test_only_web_ports_listen(host: Host) -> None:
     rows = host.check_output("ss -Hlntp").splitlines()
     ports = {row.split()[3].rpartition(":")[2] for row in rows if '"nginx"' in row}
-    assert ports == {"80", "443"}
+    assert ports == {"80", "443", "8081"}
+    assert [row.split()[3] for row in rows if ":8081 " in row] == ["127.0.0.1:8081"]
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
@@ -196,7 +157,7 @@ def test_own_header_of_the_app_wins(host: Host) -> None:
 
 
 def test_hsts_with_a_provided_certificate(host: Host) -> None:
-    assert fetch(host, SHOP).one("strict-transport-security") == "max-age=63072000"
+    assert fetch(host, SHOP).one("strict-transport-security") == "max-age=63072000; includeSubDomains; preload"
     assert fetch(host, SHOP).one("referrer-policy") == "strict-origin-when-cross-origin"
 
 
@@ -286,6 +247,7 @@ def test_access_log_is_json(host: Host) -> None:
     lines = map(json.loads, host.check_output("tail -n 5 /var/log/nginx/harbour.access.log").splitlines())
     line = next(line for line in lines if line["request_id"] == request_id)
     assert (line["status"], line["client"], line["user_agent"]) == (200, "127.0.0.1", 'x"y')
+    assert (line["tls"], line["release"]) == ("TLSv1.3", "a")
     assert float(line["upstream_seconds"]) >= 0
 
 

@@ -93,11 +93,18 @@ def test_an_app_may_write_its_shared_folder_and_what_is_named() -> None:
 
 def test_a_site_serves_whatever_release_is_current() -> None:
     site = wiring.site(
-        shop(static={"/static/": "shop/static", "/media/": "media/"}, body_size_mb=50, timeout_seconds=90)
+        shop(
+            redirect_domains=["shop.example.org"],
+            static={"/static/": "shop/static", "/media/": "media/"},
+            body_size_mb=50,
+            timeout_seconds=90,
+            headers={"X-Frame-Options": "DENY"},
+        )
     )
     assert site == {
         "name": "shop",
         "domains": ["shop.example.com", "www.shop.example.com"],
+        "redirect_domains": ["shop.example.org"],
         "upstream": "unix:/srv/shop/current/run/gunicorn.sock",
         "static": [
             {
@@ -116,8 +123,10 @@ def test_a_site_serves_whatever_release_is_current() -> None:
         "protected_downloads": {},
         "body_size_mb": 50,
         "timeout_seconds": 90,
+        "headers": {"X-Frame-Options": "DENY"},
         "certificate": "self_signed",
     }
+    assert wiring.site(shop(hsts_preload=True, certificate="provided"))["hsts_preload"] is True
 
 
 def test_a_site_with_its_own_certificate_names_both_files() -> None:

@@ -15,6 +15,8 @@ DEFAULTS = {
     "body_size_mb": 16,
     "timeout_seconds": 60,
     "hsts_seconds": 1000,
+    "hsts_preload": False,
+    "http3": False,
     "headers": {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "SAMEORIGIN"},
 }
 STATIC = {"url": "/static/", "folder": "/srv/shop/current/static"}
@@ -97,6 +99,8 @@ def test_good_sites_have_no_problems(good: dict[str, Any]) -> None:
         ({"headers": {"X Y": "a"}}, "must be a header's name"),
         ({"headers": {"X-Y": "a\nb"}}, "one line without '$'"),
         ({"headers": {"X-Y": "$host"}}, "one line without '$'"),
+        ({"hsts_preload": True}, "31536000 (a year) or more; it is 0, as with a self-signed certificate"),
+        ({"hsts_preload": True, "hsts_seconds": 300}, "31536000 (a year) or more; it is 300"),
         ({"certificate": "acme"}, "self_signed or provided"),
         ({"certificate_file": "/a.pem"}, "only with 'certificate: provided'"),
         ({"certificate": "provided"}, "needs certificate_file and key_file"),
@@ -130,6 +134,8 @@ def test_completed_site() -> None:
     assert (full["socket"], full["addresses"]) == ("unix:/srv/shop/current/run/app.sock", [])
     assert full["static"][0]["folder"] == "/srv/shop/current/static/"
     assert full["prefix"] == "nginx_tls_my_shop"
+    assert full["release_link"] == "/srv/shop/current"
+    assert complete(site(upstream="unix:/run/app.sock"), DEFAULTS)["release_link"] == ""
     assert complete(site(upstream="a:1"), DEFAULTS)["addresses"] == ["a:1"]
 
 
@@ -141,6 +147,7 @@ def test_completed_site() -> None:
         ({"certificate": "provided"}, "max-age=1000"),
         ({"certificate": "provided", "hsts_seconds": 0}, None),
         ({"headers": {"strict-transport-security": "max-age=1; preload"}}, "max-age=1; preload"),
+        ({"hsts_preload": True, "hsts_seconds": 5}, "max-age=5; includeSubDomains; preload"),
     ],
 )
 def test_hsts_only_with_a_certificate_that_browsers_trust(changes: dict[str, Any], expected: str | None) -> None:
@@ -154,3 +161,8 @@ def test_headers_of_a_site_replace_and_drop_common_ones() -> None:
     assert [(entry["name"], entry["value"]) for entry in headers] == [("X-Content-Type-Options", 'a\\"b\\\\c')]
     assert headers[0]["variable"] == "nginx_tls_shop_x_content_type_options"
     assert headers[0]["upstream"] == "upstream_http_x_content_type_options"
+
+
+def test_http3_is_announced() -> None:
+    headers = complete(site(), {**DEFAULTS, "http3": True})["headers"]
+    assert [entry["value"] for entry in headers if entry["name"] == "Alt-Svc"] == ['h3=\\":443\\"; ma=86400']

@@ -1,0 +1,52 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""A client on the test host that says exactly what it is told, and what it was answered."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from testinfra.host import Host
+
+HARBOUR, SHOP = "harbour.example", "shop.example"
+
+
+class Answer:
+    """One response: `status`, `body`, every header's values, and what the app says it received."""
+
+    def __init__(self, raw: dict[str, Any]) -> None:
+        self.raw = raw
+        self.status: int = raw.get("status", 0)
+        self.body: str = raw.get("body", "")
+        self.error: str = raw.get("error", "")
+
+    def all(self, name: str) -> list[str]:
+        return [value for key, value in self.raw["headers"] if key == name]
+
+    def one(self, name: str) -> str:
+        values = self.all(name)
+        assert len(values) == 1, f"{name}: {values}"
+        return values[0]
+
+    def received(self, name: str) -> list[str]:
+        return [value for key, value in json.loads(self.body)["headers"] if key == name]
+
+
+def fetch(host: Host, name: str = HARBOUR, path: str = "/", **more: Any) -> Answer:
+    """Ask from the host itself, over TLS unless `plain=True`."""
+    return fetch_all(host, [{"host": name, "path": path, **more}])[0]
+
+
+def fetch_all(host: Host, requests: list[dict[str, Any]]) -> list[Answer]:
+    """Send many requests, one after the other, in one round trip to the host."""
+    answers = json.loads(host.check_output(f"fetch {shlex.quote(json.dumps(requests))}"))
+    return [Answer(answer) for answer in answers]
+
+
+def fetch_paths(host: Host, paths: Iterable[str]) -> Iterator[tuple[str, Answer]]:
+    """Yield (path, answer) of harbour's PATHS."""
+    paths = list(paths)
+    yield from zip(paths, fetch_all(host, [{"host": HARBOUR, "path": path} for path in paths]), strict=True)
