@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils import _release_hooks, _source, _summary
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.utils.display import Display
+from ansible_collections.slipway.flask.plugins.module_utils import _plan_text, _release_hooks, _source, _summary
 from ansible_collections.slipway.flask.plugins.plugin_utils import _sources
 from ansible_collections.slipway.flask.plugins.plugin_utils._release_action import ReleaseAction, process
 
@@ -37,8 +39,11 @@ class ActionModule(ReleaseAction):
         answer.pop("need_archive", None)
         if answer.get("hook"):
             answer["hook"]["file"] = str(_release_hooks.file_of(hooks[answer["hook"]["name"]], base))
+            return {**result, **answer}
+        answer.pop("hook", None)
+        if boolean(arguments.get("plan", False)):
+            self._plan(answer, str(task_vars.get("inventory_hostname")))
         else:
-            answer.pop("hook", None)
             self._tell(answer, webhooks, str(task_vars.get("inventory_hostname")))
         return {**result, **answer}
 
@@ -65,3 +70,14 @@ class ActionModule(ReleaseAction):
         else:
             text = _summary.deployed(host, url, answer)
         self.tell("deploy", answer, text, url, webhooks, host)
+
+    def _plan(self, answer: dict[str, Any], host: str) -> None:
+        """Display a plan; it fails when its deploy would be refused."""
+        app, plan = str(self._task.args["app"]), answer.get("plan")
+        if answer.get("failed"):
+            answer.pop("exception", None)  # it repeats the module's message without what is added here
+            answer["msg"] = _summary.failed(host, app, answer, "plan")
+        elif plan:
+            Display().display(_plan_text.planned(host, app, plan, answer["notes"]) + "\n")
+            if plan["refused"]:
+                answer.update(failed=True, msg=_plan_text.refused(host, app, plan))

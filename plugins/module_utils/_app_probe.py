@@ -72,6 +72,8 @@ def migrations(app):
             found["current"] = heads_of(connection, extension)
             if found["dialect"] == "postgresql" and (ask.get("server") or found["heads"] != found["current"]):
                 server(connection, extension.db.engine.pool)
+                if ask.get("gunicorn"):
+                    workers(ask["gunicorn"])
         if found["heads"] == found["current"] and "lower" not in ask:
             return
         known = {step.revision for step in script.walk_revisions()}
@@ -100,10 +102,19 @@ def server(connection, pool):
         found["server"]["pool"] = pool.size() + overflow
 
 
+def workers(path):
+    """Fill in how many processes gunicorn would start from the settings in PATH, and how many requests each serves."""
+    import runpy
+
+    told = runpy.run_path(path)
+    many = "worker_connections" if told.get("worker_class") == "gevent" else "threads"
+    found["server"].update(workers=int(told.get("workers", 1)), threads=int(told.get(many, 1)))
+
+
 def pending(config, script, step):
     """Return a revision that is to be run, with its SQL for PostgreSQL as far as it can be written without running it."""
     one = {"revision": step.revision, "doc": step.doc, "file": os.path.basename(step.path), "sql": "", "problem": ""}
-    if not ask.get("sql") or found["dialect"] != "postgresql" or not found["current"]:
+    if not ask.get("sql") or found["dialect"] != "postgresql" or not (found["current"] or ask.get("empty")):
         return one
     from alembic.runtime.environment import EnvironmentContext
 
@@ -183,8 +194,8 @@ class Probe:
     BETWEEN are the revisions from the database's heads down to those asked about, newest first (None: not asked, unknown).
     UNKNOWN are the database's heads that the code does not have; PENDING, in the order in which they would be run, the
     revisions that the database does not have. DIALECT is SQLAlchemy's. SERVER has numbers of a PostgreSQL server:
-    version (server_version_num), bytes (of the database), max, reserved and used connections, and pool (the most
-    connections that one process of the app opens; missing: no limit).
+    version (server_version_num), bytes (of the database), max, reserved and used connections, pool (the most connections
+    that one process of the app opens; missing: no limit), and for a plan gunicorn's workers and the threads of each.
     """
 
     error: str = "it ended without an answer"

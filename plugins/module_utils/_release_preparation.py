@@ -12,6 +12,7 @@ import os
 import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils import (
     _app_probe,
@@ -132,7 +133,7 @@ class Preparation:
                 )
             link.symlink_to(f"../venv/{folder.relative_to(environment)}")
 
-    def _probe(self, ask: dict[str, bool]) -> None:
+    def _probe(self, ask: dict[str, Any]) -> None:
         python = str(self.context.here / "venv/bin/python")
         done = self.context.run([python, "-c", _app_probe.SCRIPT, self.settings["wsgi"], json.dumps(ask)], "check", [])
         self.probed, printed = _app_probe.read(done.stdout)
@@ -145,7 +146,11 @@ class Preparation:
 
     def check(self) -> None:
         """Import the app once, alone; refuse debug mode, a SECRET_KEY that anybody can guess, and dangerous migrations."""
-        self._probe({"sql": self.settings["migrations"]["mode"] != "off"})
+        ask: dict[str, Any] = {"sql": self.settings["migrations"]["mode"] != "off"}
+        if self.settings["plan"]:
+            gunicorn = str(self.context.environment_file.with_name("gunicorn.conf.py"))
+            ask = {"sql": True, "empty": True, "server": True, "gunicorn": gunicorn}
+        self._probe(ask)
         if self.probed.debug:
             raise ReleaseError(
                 "the app runs in debug mode, whose console runs anybody's code; take DEBUG out of its settings"

@@ -48,6 +48,7 @@ class Outcome:
     need_archive: bool = False
     notes: list[str] = field(default_factory=list)
     previous: str = ""
+    plan: dict[str, Any] = field(default_factory=dict)
     hook: dict[str, str] = field(default_factory=dict)
     """Where the run stopped for the user's own tasks, and what they may want to know; empty when it went to its end."""
 

@@ -175,6 +175,11 @@ options:
         description: URL with which migrations run, of a role that owns the schema; empty is the service's own.
         type: str
         default: ""
+  plan:
+    description:
+      - Prepares a release, tells what a deploy would do, and removes it again; fails when the deploy would be refused.
+    type: bool
+    default: false
   command_seconds:
     description: Longest time that one command may take, in seconds.
     type: int
@@ -312,6 +317,10 @@ hook:
     folder: {description: The release's folder on the host., type: str}
     revision: {description: Its revision., type: str}
     previous: {description: Id of the release that served before., type: str}
+plan:
+  description: What a deploy would do, if O(plan) asks for it.
+  type: dict
+  returned: success
 stage:
   description: Stage or hook that failed.
   type: str
@@ -323,6 +332,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._release_arguments import HEALTH, MIGRATIONS, VERIFY, answer
 from ansible_collections.slipway.flask.plugins.module_utils._release_engine import Engine
+from ansible_collections.slipway.flask.plugins.module_utils._release_plan import Plan
 
 COMMANDS: dict[str, Any] = {
     "type": "list",
@@ -361,6 +371,7 @@ def argument_spec() -> dict[str, Any]:
         "build_commands": COMMANDS,
         "release_commands": COMMANDS,
         "migrations": MIGRATIONS,
+        "plan": {"type": "bool", "default": False},
         "command_seconds": {"type": "int", "default": 3600},
         "health": HEALTH,
         "verify": VERIFY,
@@ -386,7 +397,8 @@ def argument_spec() -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    answer(module, Engine(module.params, check=module.check_mode).deploy, need_archive=lambda done: done.need_archive)
+    run = Plan(module.params).plan if module.params["plan"] else Engine(module.params, check=module.check_mode).deploy
+    answer(module, run, need_archive=lambda done: done.need_archive, plan=lambda done: done.plan)
 
 
 if __name__ == "__main__":

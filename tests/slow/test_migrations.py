@@ -7,6 +7,7 @@ The tests run in the file's order on one host, on which the first release has co
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -113,22 +114,41 @@ def schema(host: Host) -> str:
 def everything(host: Host) -> str:
     """Return every trace that a release, or a plan of one, can leave."""
     return host.run(
-        "cd /srv/harbour; readlink current; wc -l < history.jsonl;"
+        "cd /srv/harbour; readlink current;"
         "ls -A releases venvs sources shared /etc/harbour/releases /run/harbour;"
         "systemctl list-units --all --plain --no-legend 'harbour*' | awk '{print $1, $3}'"
     )
 
 
+def test_plan_tells_of_a_dropped_column_and_changes_nothing(site: App) -> None:
+    host = site.project.host
+    before = schema(host), everything(host), host.run("ls -lR --time-style=full-iso /srv/harbour/releases /etc/harbour")
+    site.migration("0005", "0004", 'op.drop_column("port_calls", "berth")')
+    site.describe(environment={**DESCRIPTION["environment"], "LOG_LEVEL": "WARNING"})
+    refused = site.deploy("--tags", "plan")
+    allowed = site.deploy("--tags", "plan", "-e", "allow_migrations=0005")
+    assert (refused.code != 0, allowed.code) == (True, 0), refused.output + allowed.output
+    for output in (refused.output, allowed.output):
+        for text in ("1 pending, 0004 → 0005", "0005 (Change 0005.), 0005_change.py: destroys",
+                     "ALTER TABLE port_calls DROP COLUMN berth;", "Connections", "which is there already"):  # fmt: skip
+            assert text in output, output
+    assert "the deploy would be refused at stage 'check'" in refused.output
+    assert "-e allow_migrations=0005" in refused.output
+    after = schema(host), everything(host), host.run("ls -lR --time-style=full-iso /srv/harbour/releases /etc/harbour")
+    assert after == before
+
+
 def test_dropped_column_stops_the_deploy_before_anything_runs(site: App) -> None:
     host = site.project.host
-    before = schema(host), everything(host)
+    before, lines = (schema(host), everything(host)), int(host.run("wc -l < /srv/harbour/history.jsonl"))
     site.migration("0005", "0004", 'op.drop_column("port_calls", "berth")')
     refused = site.deploy()
     assert refused.code != 0
     said = ("given up at stage 'check'", "revision 0005, line", "ALTER TABLE port_calls DROP COLUMN berth",
             "ban-drop-column: it destroys", "-e allow_migrations=0005")  # fmt: skip
     assert [text for text in said if text not in refused.output] == [], refused.output
-    assert (schema(host), everything(host).replace("\n2\n", "\n1\n", 1)) == before, "but for a line in the history"
+    assert (schema(host), everything(host)) == before
+    assert int(host.run("wc -l < /srv/harbour/history.jsonl")) == lines + 1
 
 
 def test_database_ahead_of_the_code_is_refused_at_the_check(site: App) -> None:
@@ -170,3 +190,77 @@ def test_lock_held_by_another_session_ends_the_migration_and_names_the_session(s
     assert failed.code != 0
     assert [text for text in said if text not in failed.output] == [], failed.output
     assert watch.failures == []
+
+
+def test_allowed_drop_leaves_a_dump_that_its_printed_command_restores(site: App) -> None:
+    host = site.project.host
+    site.sql("insert into ships (name, flag, created_at) values ('Restored', 'NO', now())")
+    before = schema(host)
+    site.migration("0005", "0004", 'op.drop_column("documents", "media_type"); op.execute("DELETE FROM ships")')
+    done = site.deploy("-e", "allow_migrations=0005")
+    assert done.code == 0, done.output
+    found = re.search(r"as it was before is in (\S+\.dump); to bring it back: (.+)", done.output)
+    assert found, done.output
+    assert host.run(f"stat -c '%a %U' {found[1]}") == "600 root"
+    assert site.sql("select count(*) from ships") == "0"
+    host.run(found[2])
+    assert site.sql("select count(*) from ships where name = 'Restored'") == "1"
+    assert schema(host) == before
+
+
+FLEET = ("east", "west")
+ROLES = f"""
+create role keeper login password '{OWNER_PASSWORD}';
+create role clerk login password 'cl3rk-0123456789';
+create database fleet owner keeper;
+"""
+GRANTS = """
+alter default privileges for role keeper grant select, insert, update, delete on tables to clerk;
+alter default privileges for role keeper grant usage on sequences to clerk;
+"""
+
+
+@pytest.fixture
+def fleet(site: App) -> App:
+    """Two apps with one database that is neither's own: what two hosts are to it."""
+    host = site.project.host
+    if not host.ok("runuser -u postgres -- psql -d fleet -c ''"):
+        host.run(f'runuser -u postgres -- psql -v ON_ERROR_STOP=1 <<"EOF"\n{ROLES}\nEOF')
+        host.run(f'runuser -u postgres -- psql -v ON_ERROR_STOP=1 -d fleet <<"EOF"\n{GRANTS}\nEOF')
+    apps = [
+        {
+            **DESCRIPTION, "name": name, "domains": [f"{name}.example.org"], "source": {"path": str(site.folder)},
+            "environment": {"PROXY_HOPS": 1, "UPLOAD_FOLDER": f"/srv/{name}/shared/uploads"}, "database": "url",
+            "database_url": "postgresql://clerk:cl3rk-0123456789@127.0.0.1/fleet",
+            "database_owner_url": f"postgresql://keeper:{OWNER_PASSWORD}@127.0.0.1/fleet",
+            "migrations_lock_timeout_seconds": 120,
+        }
+        for name in FLEET
+    ]  # fmt: skip
+    site.project.write({"slipway_apps": apps})
+    site.project.good("site.yml")
+    return site
+
+
+def test_two_hosts_migrate_their_database_once_as_its_owner(fleet: App) -> None:
+    host = fleet.project.host
+    fleet.migration("0005", "0004", 'op.create_table("marks", sa.Column("id", sa.Integer(), primary_key=True)); '
+                                    'op.add_column("ships", sa.Column("tonnage", sa.Integer()))')  # fmt: skip
+    with session(host, "lock table ships in access share mode", "busy", database="fleet"):
+        runs = [fleet.project.start("playbooks/deploy.yml", "-e", f"app={name}") for name in FLEET]
+        at_it = "systemctl is-active --quiet 'east-release-*' && systemctl is-active --quiet 'west-release-*'"
+        wait_for(lambda: host.ok(at_it), seconds=100)
+    outputs = [run.communicate(timeout=300)[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], "\n".join(outputs)
+    assert sum("another deploy has migrated the database meanwhile" in output for output in outputs) == 1, outputs
+    owners = "select distinct tableowner from pg_tables where schemaname = 'public'"
+    assert host.run(f'runuser -u postgres -- psql -d fleet -Atc "{owners}"') == "keeper"
+    for name in FLEET:
+        serving = host.run(f"systemctl show -p MainPID --value {name}@$(basename $(readlink /srv/{name}/current))")
+        environment = host.run(f"tr '\\0' '\\n' < /proc/{serving}/environ")
+        assert "clerk" in environment
+        assert OWNER_PASSWORD not in environment
+        assert Visitor(host, f"{name}.example.org").get("/").status == 200
+    places = "/srv/east /srv/west /etc/east /etc/west /etc/systemd /run/systemd"
+    assert not host.ok(f"grep -rlq --binary-files=text {OWNER_PASSWORD} {places}")
+    assert OWNER_PASSWORD not in "".join(outputs)

@@ -1,0 +1,201 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What a deploy would do, found out by preparing a release that never starts and is removed again.
+
+Nothing of it lasts: neither a release, an environment nor an archive that was not there before, nor a line in the history;
+the database is only read. A mirror of a git repository is brought up to date.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils import _host
+from ansible_collections.slipway.flask.plugins.module_utils._app_probe import Probe
+from ansible_collections.slipway.flask.plugins.module_utils._release import (
+    Record,
+    ReleaseError,
+    history,
+    next_id,
+    now,
+)
+from ansible_collections.slipway.flask.plugins.module_utils._release_engine import Engine
+from ansible_collections.slipway.flask.plugins.module_utils._release_preparation import Preparation
+from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome
+
+
+class Plan(Engine):
+    """The plan of one deploy of one app. SETTINGS are the parameters of slipway.flask.release."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        shared = Path(settings["root"]) / "shared"
+        links = [folder for folder in settings["shared_folders"] if (shared / folder).exists()]
+        # What would be made for good outside of the release's folder is left out.
+        files = {path: text for path, text in settings["files"].items() if not within(path, settings["shared_folders"])}
+        super().__init__({**settings, "shared_folders": links, "files": files, "writable_paths": []})
+        self.given = settings
+
+    def plan(self) -> Outcome:
+        """Return what a deploy would do, with what stands in its way. Raises ReleaseError when that can't be found out."""
+        fresh = not self.paths.root.exists()
+        self._prepare_host()
+        try:
+            with self._alone():
+                key, revision = self.source.find()
+                return self._look(key, revision)
+        finally:
+            if fresh:
+                shutil.rmtree(self.paths.root)
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        """Run a stage without a note of it: a plan that is killed has left nothing to tell of."""
+        with super()._stage(name):
+            self.paths.under_way.unlink(missing_ok=True)
+            yield
+
+    def _look(self, key: str, revision: str) -> Outcome:
+        previous = self.paths.current_id()
+        serving = self.paths.record(previous) if previous else None
+        found: dict[str, Any] = {
+            "revision": revision, "dirty": bool(self.settings["dirty"]), "serves": previous,
+            "serves_revision": serving.revision if serving else "", "same": False, "refused": "", "stage": "",
+        }  # fmt: skip
+        wanted = Engine(self.given)._fingerprint(key)
+        if serving and serving.fingerprint == wanted and _host.is_active(self.paths.unit(previous)):
+            return Outcome(False, serving, plan={**found, "same": True}, previous=previous)
+        if self.source.lacks(key):
+            return Outcome(False, need_archive=True)
+        known = self.paths.release_ids() + [entry["id"] for entry in history(self.paths.history)]
+        record = Record(
+            next_id(known, revision), self.app, revision, wanted, source_key=key, by=self.settings["by"], started=now(),
+            previous=previous,
+        )  # fmt: skip
+        self.context.record = record
+        before = set(os.listdir(self.paths.environments))
+        try:
+            found |= self._prepare(previous, before)
+        finally:
+            self._remove(record.id)
+            for folder in set(os.listdir(self.paths.environments)) - before:
+                shutil.rmtree(self.paths.environments / folder, ignore_errors=True)
+            used = {one.source_key for release in self.paths.release_ids() if (one := self.paths.record(release))}
+            if key not in used:
+                self.paths.archive(key).unlink(missing_ok=True)
+        return Outcome(False, record, notes=self.context.notes, plan=found, previous=previous)
+
+    def _prepare(self, previous: str, environments: set[str]) -> dict[str, Any]:
+        """Prepare a release up to its check, and return what came out."""
+        prepare, found = Preparation(self.context, self.source), dict[str, Any]()
+        try:
+            for name in ("fetch", "build", "check"):
+                with self._stage(name):
+                    getattr(prepare, name)()
+        except ReleaseError as error:
+            found |= {"refused": str(error), "stage": error.stage}
+        key, probe = self.context.record.environment, prepare.probed
+        allowed = {name.strip() for name in self.settings["migrations"]["allow"]}
+        return found | {
+            "environment": key,
+            "environment_reused": key in environments,
+            "heads": None if probe.heads is None else list(probe.heads),
+            "current": None if probe.current is None else list(probe.current),
+            "pending": [
+                {"title": one.title, "file": one.file, "sql": one.sql, "problem": one.problem} for one in probe.pending
+            ],
+            "findings": [
+                {"told": str(one), "allowed": one.allowed(allowed), "effect": one.effect, "revision": one.revision}
+                for one in prepare.migrations.findings
+            ],
+            "judged": self.settings["migrations"]["mode"] != "off",
+            "settings": self._changes(previous),
+            "connections": connections(probe),
+            "disk": {
+                "free_mb": shutil.disk_usage(self.paths.root).free // 2**20,
+                "release_mb": megabytes(self.context.src),
+                "environment_mb": 0 if not key or key in environments else megabytes(self.paths.environments / key),
+                "needed_mb": self.settings["min_free_mb"],
+            },
+        }
+
+    def _changes(self, previous: str) -> dict[str, dict[str, list[str]]]:
+        """Return the names of the settings that are other ones than those of the release PREVIOUS."""
+        if not previous:
+            return {}
+        pairs = {
+            "environment": (self.context.wanted("environment"), self.paths.settings_of(previous) / "environment"),
+            "gunicorn": (
+                self.context.wanted("gunicorn.conf.py"),
+                self.paths.settings_of(previous) / "gunicorn.conf.py",
+            ),
+            "unit": (_host.unit_file(self.app), _host.unit_file(self.app, previous)),
+        }
+        readers = {"environment": _host.environment_of, "gunicorn": assignments, "unit": directives}
+        found = {}
+        for name, (wanted, there) in pairs.items():
+            if not there.exists():
+                continue
+            old = there.read_text().replace(str(self.paths.release(previous)), "{release_folder}")
+            if changed := differences(readers[name](old), readers[name](wanted.read_text())):
+                found[name] = changed
+        return found
+
+
+def within(path: str, folders: list[str]) -> bool:
+    """Tell whether a relative PATH lies in one of the FOLDERS."""
+    return any(Path(path) == Path(folder) or Path(folder) in Path(path).parents for folder in folders)
+
+
+def differences(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the names that were added, removed or have another value; never a value."""
+    found = {
+        "added": sorted(set(new) - set(old)),
+        "removed": sorted(set(old) - set(new)),
+        "changed": sorted(name for name in set(old) & set(new) if old[name] != new[name]),
+    }
+    return {kind: names for kind, names in found.items() if names}
+
+
+def assignments(text: str) -> dict[str, str]:
+    """Return what a Python file's top level says under each name: settings, functions and classes."""
+    found: dict[str, str] = {}
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign):
+            found |= {ast.unparse(target): ast.unparse(node.value) for target in node.targets}
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found[f"{node.name}()"] = ast.unparse(node)
+    return found
+
+
+def directives(text: str) -> dict[str, str]:
+    """Return the values of each directive of a unit file; one that stands several times has them all."""
+    found: dict[str, str] = {}
+    for name, value in re.findall(r"^(\w+)\s*=(.*)$", text, re.MULTILINE):
+        found[name] = f"{found.get(name, '')}{value.strip()}\n"
+    return found
+
+
+def connections(probe: Probe) -> dict[str, int]:
+    """Return how many connections a release may open, twice of which are open during the switch, and how many there are."""
+    server = probe.server
+    if not server or not server.get("workers"):
+        return {}
+    each = min([server[name] for name in ("threads", "pool") if server.get(name)] or [1])
+    release = server["workers"] * each
+    usable = server["max"] - server["reserved"]
+    return {"release": release, "switch": 2 * release, "usable": usable, "used": server["used"]}
+
+
+def megabytes(folder: Path) -> int:
+    """Return the size of all files below FOLDER."""
+    sizes = (os.lstat(os.path.join(place, name)).st_size for place, _, names in os.walk(folder) for name in names)
+    return sum(sizes) // 2**20
