@@ -123,9 +123,11 @@ def migrate(app):
         if not found["status"]:
             found["ran"] = True
             run("command", ask["argv"], "", engine)
-        found["after"] = look(engine, held, extension)
-        if held is not None:
-            held.close()
+        try:
+            found["after"] = look(engine, held, extension)
+        except Exception as error:
+            found["after"] = None
+            print(f"where the database is now can't be asked: {type(error).__name__}", file=sys.stderr)
 
 
 from gunicorn.util import import_app
@@ -236,4 +238,6 @@ def failure(
             "as before" if ran.before == ran.after else f"it was at {state(ran.before)}: a part has been done and stays"
         )
         rows.append(f"The database is at {state(ran.after)}, {moved}")
+    elif ran.ran:
+        rows.append(f"Where the database is now can't be asked; it was at {state(ran.before)}")
     return "\n".join(rows)

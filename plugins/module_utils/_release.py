@@ -59,6 +59,7 @@ class Record:
     stage: str = ""
     message: str = ""
     previous: str = ""
+    notes: list[str] = field(default_factory=list)
 
     @classmethod
     def read(cls, path: Path) -> Record | None:

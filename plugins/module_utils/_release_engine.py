@@ -83,7 +83,7 @@ class Engine(Run):
                     "run or a restart of the host may have ended it; deploy again",
                     "hook",
                 )
-            self.context.record = record
+            self.context.record, self.context.notes = record, record.notes
             return self._run_stages(lease)
 
     def _plan(self) -> Outcome:
@@ -128,12 +128,13 @@ class Engine(Run):
         if until:
             return self._pause(until, lease)
         self._finish()
-        return Outcome(True, record, notes=self.context.notes, previous=previous)
+        return Outcome(True, record, notes=list(dict.fromkeys(self.context.notes)), previous=previous)
 
     def _pause(self, hook: str, before: Lease | None) -> Outcome:
         """Stop for the tasks of HOOK; nobody else gets the app until they are over or have taken too long."""
         record, moment = self.context.record, uptime()
         self.context.folder(self.context.here, 0, 0o750)
+        record.notes = list(dict.fromkeys(self.context.notes))
         self.context.save()
         since, until = before.since if before else moment, moment + self.settings["hook_seconds"]
         Lease(record.id, self.settings["by"], self.settings["process"], hook, since, until).write(self.app)

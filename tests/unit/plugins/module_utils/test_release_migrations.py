@@ -286,3 +286,13 @@ def test_the_command_that_restores_names_a_remote_database_without_its_password(
     assert "--dbname='host=db dbname=shop user=o' /var/backups/slipway/shop/0002-x-" in told
     assert "pw12" not in told
     assert told.endswith("(it asks for the password)")
+
+
+def test_what_was_noted_before_a_hook_is_told_at_the_end(site: FakeHost) -> None:
+    settings = {**site.settings["migrations"], "allow": ["0005"]}
+    site.probes = [pending(DROP), {"heads": ["0005"], "current": ["0005"]}]
+    arguments: dict[str, Any] = {"release_commands": UPGRADE, "migrations": settings}
+    release = site.deploy(until="before_start", **arguments).hook["release"]
+    told, dump = site.deploy(resume=release, **arguments).notes
+    assert told.startswith("allowed: revision 0005")
+    assert "to bring it back" in dump
