@@ -177,7 +177,7 @@ def test_a_unit_is_compared_by_directive() -> None:
 
 def test_the_text_has_all_that_a_person_decides_by() -> None:
     found = {
-        "revision": "178bf60a", "dirty": True, "serves": "0003-fd5b0a0", "serves_revision": "fd5b0a05", "same": False,
+        "revision": "178bf60a" * 5, "dirty": True, "serves": "0003-fd5b0a0", "serves_revision": "fd5b0a05" * 5, "same": False,
         "refused": "", "stage": "", "environment": "abc", "environment_reused": True, "heads": ["0005"], "current": ["0004"],
         "pending": [{"title": "0005 (Drop it)", "file": "0005_x.py", "problem": "",
                      "sql": "BEGIN;\n\n-- Running\n\nALTER TABLE a DROP COLUMN b;\n\nUPDATE alembic_version SET …\n\nCOMMIT;\n"}],
