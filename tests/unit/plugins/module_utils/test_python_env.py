@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ansible_collections.slipway.flask.plugins.module_utils import _python_build as building
 from ansible_collections.slipway.flask.plugins.module_utils import _python_env as environments
 from ansible_collections.slipway.flask.plugins.module_utils._python_env import EnvironmentError_, EnvironmentSpec
 
@@ -98,6 +99,27 @@ def test_check_mode_builds_nothing(make: Make) -> None:
     assert not environments.ensure(spec, check=True).created
 
 
+def test_a_package_is_installed_in_place_of_what_the_folder_asks_for(make: Make) -> None:
+    spec = make("broken\n", package="wiki==1.0")
+    built = environments.ensure(spec)
+    assert (built.packages, built.source) == ({"wiki": "1.0"}, "wiki==1.0")
+    assert environments.key_of(spec) != environments.key_of(make("broken\n", package="wiki==1.1"))
+    (spec.project / "requirements.txt").unlink()
+    assert not environments.ensure(spec).created, "what lies in the folder does not matter"
+
+
+def test_the_folders_of_a_package_are_those_that_its_record_lists(tmp_path: Path) -> None:
+    site = tmp_path / "lib/python3.11/site-packages"
+    for name, record in {
+        "Otter_Wiki-1.0": "otterwiki/__init__.py,sha256=x,5\notterwiki/static/a.css,,\n../../bin/wiki,,\nwiki_cli.py,,\n",
+        "flask-3.0": "flask/__init__.py,,\n",
+    }.items():
+        (site / f"{name}.dist-info").mkdir(parents=True)
+        (site / f"{name}.dist-info/RECORD").write_text(record)
+    assert building.folders_of(tmp_path, "otter-wiki") == [site / "otterwiki"]
+    assert building.folders_of(tmp_path, "nothing") == []
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -106,6 +128,7 @@ def test_check_mode_builds_nothing(make: Make) -> None:
         {"index_url": "https://index/simple"},
         {"extra_index_urls": ["https://index/simple"]},
         {"install_project": True},
+        {"package": "wiki==1.0"},
         {"python": "/usr/bin/python3"},
     ],
 )
