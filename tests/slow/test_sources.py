@@ -167,7 +167,6 @@ def test_another_version_for_one_run(shop: Shop) -> None:
     assert shop.deploy(source, "-e", "version=v1") == "one"
     assert shop.record()["revision"] == git(shop.folder, "rev-parse", "v1")
     assert "has no branch, tag or commit 'v9'" in shop.refused(source, "-e", "version=v9")
-    assert "'version' in 'source' is 'main~1'; it must be" in shop.refused(source, "-e", "version=main~1")
 
 
 @pytest.fixture
@@ -213,7 +212,6 @@ def test_archive_from_the_web(shop: Shop) -> None:
         "http://127.0.0.1:8099/shop-3.tar.gz",
     )
     assert shop.host.run("ls -A /srv/shop/sources") == f"{source['sha256']}.archive"
-    assert "comes from an archive" in shop.refused(source, "-e", "version=v1")
 
 
 def test_archive_from_here(shop: Shop, tmp_path: Path) -> None:
@@ -232,4 +230,3 @@ def test_folder_with_what_git_ignores_but_without_what_slipwayignore_names(shop:
     assert shop.deploy(source) == "five"
     assert shop.record()["dirty"]
     assert shop.deploy({**source, "everything": True}) == "five extra/app.css"
-    assert "comes from a folder: check out what you want" in shop.refused(source, "-e", "version=v1")
