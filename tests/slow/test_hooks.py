@@ -1,0 +1,190 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""A user's own tasks between the stages, and what a person and their tools are told while a deploy runs and when it is over.
+
+The app is one file without a database, so that the host is ready soon. The tests run in the file's order.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import Host, Play, Project, Visitor, Watch, wait_for
+
+# What is tested is the controller's; one Debian release is enough.
+pytestmark = pytest.mark.parametrize(
+    "host", os.environ.get("SLIPWAY_DEBIAN", "12").split()[-1:], indirect=True, scope="module"
+)
+DOMAIN = "tiny.example.org"
+APP = """from flask import Flask
+
+app = Flask(__name__)
+
+
+@app.get("/")
+def index() -> str:
+    return "WORD"
+"""
+LOG = "/var/tmp/hooks"
+NOTE = """- name: Note what is seen from here
+  ansible.builtin.shell: >-
+    echo {{ app_release_hook.name }} {{ app_release_hook.release }}
+    $(test -d {{ app_release_hook.folder }}/src && echo there) $(basename $(readlink /srv/tiny/current)) >> LOG
+  changed_when: true
+""".replace("LOG", LOG)
+BAD = """- name: Purge the cache
+  ansible.builtin.fail: {msg: the content network is away}
+"""
+LONG = """- name: Wait for somebody
+  ansible.builtin.pause: {minutes: 10}
+"""
+
+
+class Sink(BaseHTTPRequestHandler):
+    got: list[tuple[str, dict[str, Any]]] = []
+
+    def do_POST(self) -> None:
+        self.got.append((self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def sink() -> Iterator[str]:
+    """The address of a webhook on the controller."""
+    Sink.got = []
+    with HTTPServer(("127.0.0.1", 0), Sink) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class Tiny:
+    """The app's folder and description."""
+
+    def __init__(self, folder: Path, project: Project) -> None:
+        self.folder, self.project = folder, project
+        folder.mkdir()
+        (folder / "requirements.txt").write_text("flask==3.1.2\n")
+        for name, text in (("note", NOTE), ("bad", BAD), ("long", LONG)):
+            (project.folder / f"{name}.yml").write_text(text)
+
+    def say(self, word: str, **description: Any) -> None:
+        """Make the app answer WORD when it is deployed next."""
+        (self.folder / "app.py").write_text(APP.replace("WORD", word))
+        app = {
+            "name": "tiny", "domains": [DOMAIN], "source": {"path": str(self.folder)}, "wsgi": "app:app", "workers": 2,
+            "database": "none", "watch_seconds": 0, "secrets": {"SECRET_KEY": "5d1f7a5be02d4c6f8a3e5d7b1c9f0e2a"}, **description,
+        }  # fmt: skip
+        self.project.write({"slipway_apps": [app]})
+
+    def deploy(self, *arguments: str) -> Play:
+        return self.project.play("playbooks/deploy.yml", *arguments)
+
+
+@pytest.fixture(scope="module")
+def tiny(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    made = Tiny(tmp_path_factory.mktemp("app") / "tiny", project)
+    made.say("first")
+    project.good("site.yml")
+    return made
+
+
+def serving(host: Host) -> str:
+    return host.run("basename $(readlink /srv/tiny/current)")
+
+
+def word(host: Host) -> str:
+    return Visitor(host, DOMAIN).get("/").text
+
+
+def test_hooks_progress_webhooks_and_journal_of_a_deploy(tiny: Tiny, host: Host, sink: str) -> None:
+    old = serving(host)
+    tiny.say(
+        "second",
+        build_commands=["sleep 4"],
+        hooks={"after_switch": "note.yml", "before_build": "note.yml", "after_verify": "note.yml"},
+        notifications=[{"url": f"{sink}/t0ken"}, {"url": f"{sink}/t0ken", "format": "slack"}],
+    )
+    host.run(f"rm -f {LOG}")
+    with Watch(Visitor(host, DOMAIN)) as watch:
+        done = tiny.deploy()
+    assert done.code == 0, done.output
+    new = serving(host)
+    assert watch.failures == []
+    assert (new != old, word(host)) == (True, "second")
+    assert host.run(f"cat {LOG}").splitlines() == [
+        f"before_build {new} there {old}", f"after_switch {new} there {new}", f"after_verify {new} there {new}"
+    ]  # fmt: skip
+    progress = re.findall(rf"^tiny on {host.name}: .*(?:\d s|…)$", done.output, re.MULTILINE)
+    assert any(line.endswith("build …") for line in progress), done.output
+    (path, told), (_, slack) = Sink.got
+    assert (path, told["outcome"], told["release"], told["previous"]) == ("/t0ken", "succeeded", new, old)
+    assert slack["text"].startswith(f"tiny on {host.name}: release {new} serves\n")
+    assert "t0ken" not in done.output
+    journal = host.run(f"journalctl --no-pager -o cat SLIPWAY_RELEASE={new}")
+    assert re.fullmatch(rf"tiny: {old} → {new} deployed, by \S+@\S+, \d+\.\d s", journal)
+    again = tiny.deploy()
+    assert (again.code, again.count("changed"), len(Sink.got)) == (0, 0, 2), again.output
+    assert len(host.run(f"cat {LOG}").splitlines()) == 3
+
+
+@pytest.mark.parametrize("hook", ["before_start", "after_switch"])
+def test_a_hook_that_fails_gives_the_release_up(tiny: Tiny, host: Host, sink: str, hook: str) -> None:
+    old = serving(host)
+    tiny.say("third", hooks={hook: "bad.yml"}, notifications=[{"url": f"{sink}/t0ken", "format": "discord"}])
+    with Watch(Visitor(host, DOMAIN)) as watch:
+        done = tiny.deploy()
+    assert done.code != 0, done.output
+    told = f"tiny on {host.name}: the deploy was given up at hook '{hook}'. What served before still serves."
+    assert done.output.count(told) == 1
+    assert "Purge the cache: the content network is away" in done.output
+    assert [content["content"].splitlines()[0] for _, content in Sink.got] == [told]
+    assert (serving(host), word(host), watch.failures) == (old, "second", [])
+    assert host.run("ls /srv/tiny/releases | wc -l") == "2"
+
+
+def test_a_run_at_a_hook_keeps_others_out_until_it_dies(tiny: Tiny, host: Host) -> None:
+    old = serving(host)
+    tiny.say("fourth", hooks={"before_migrate": "long.yml"})
+    first = tiny.project.start("playbooks/deploy.yml")
+    wait_for(lambda: host.ok("test -e /run/slipway/tiny.lease"), seconds=120)
+    second = tiny.deploy()
+    assert second.code != 0
+    assert re.search(
+        r"\S+@\S+ has been deploying this app for \d+ s and is at the hook 'before_migrate'", second.output
+    )
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    tiny.say("fourth")
+    third = tiny.deploy()
+    assert third.code == 0, third.output
+    assert (serving(host) != old, word(host)) == (True, "fourth")
+    assert not host.ok("test -e /run/slipway/tiny.lease")
+    assert [line["outcome"] for line in map(json.loads, host.run("tail -n 2 /srv/tiny/history.jsonl").splitlines())] == [
+        "killed", "deployed"
+    ]  # fmt: skip
+
+
+def test_a_hook_without_a_file_is_refused_before_anything_is_done(tiny: Tiny, host: Host) -> None:
+    before = host.run("find /srv/tiny /etc/tiny -printf '%p %T@\\n' | sort | sha256sum")
+    tiny.say("fifth", hooks={"after_swich": "note.yml", "before_build": "none.yml"})
+    wrong = tiny.deploy()
+    assert "unknown hook 'after_swich' in 'hooks' (did you mean 'after_switch'?)" in wrong.output
+    tiny.say("fifth", hooks={"before_build": "none.yml"})
+    missing = tiny.deploy()
+    assert "'before_build' in 'hooks' is 'none.yml', but there is no such file" in missing.output
+    assert (wrong.code != 0, missing.code != 0) == (True, True)
+    assert host.run("find /srv/tiny /etc/tiny -printf '%p %T@\\n' | sort | sha256sum") == before
