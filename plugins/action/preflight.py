@@ -11,6 +11,7 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.flask.plugins.module_utils import (
+    _app_choice,
     _app_version,
     _apps,
     _preflight,
@@ -41,9 +42,10 @@ class ActionModule(ActionBase):
         apps, only = self._task.args.get("apps"), str(self._task.args.get("app") or "")
         version = str(self._task.args.get("version") or "")
         one = boolean(self._task.args.get("one_app", False))
+        elsewhere = [name for names in _app_choice.play_apps(task_vars).values() for name in names]
         found = (
             _apps.problems(apps)
-            or _apps.selection_problems(apps, only, one)
+            or _app_choice.problems(apps, only, elsewhere, one)
             or _app_version.problems(apps, only, version)
         )
         if not found:

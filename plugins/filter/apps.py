@@ -13,11 +13,10 @@ from ansible_collections.slipway.flask.plugins.module_utils import _app_version,
 def normalise_apps(apps: Any, only: str = "", version: Any = "") -> list[dict[str, Any]]:
     """Return every app of `slipway_apps` with all its keys, or the one that is called ONLY, in VERSION if it is given.
 
-    Raises AnsibleFilterError for a wrong description and for a name that no app has.
+    A host that has no such app gets an empty list: whether any host has it is what preflight knows.
+    Raises AnsibleFilterError for a wrong description.
     """
-    found = (
-        _apps.problems(apps) or _apps.selection_problems(apps, only) or _app_version.problems(apps, only, str(version))
-    )
+    found = _apps.problems(apps) or _app_version.problems(apps, only, str(version))
     if found:
         raise AnsibleFilterError("slipway.flask.normalise_apps: " + "; ".join(found))
     return [_app_version.wanted(_apps.normalise(app), str(version)) for app in apps if only in ("", app["name"])]

@@ -17,6 +17,19 @@ class ChoiceError(ValueError):
     """No app can be chosen; the message is for the user."""
 
 
+def problems(
+    apps: Iterable[Mapping[str, Any]], name: str, elsewhere: Iterable[str] = (), one: bool = False
+) -> list[str]:
+    """Return what is wrong with asking for the app called NAME; "" asks for all of APPS, which ONE allows for a single one."""
+    here, others = [str(app["name"]) for app in apps], set(elsewhere)
+    if not name and one and len(here) > 1:
+        return [f"say which app is meant with -e app=NAME; the apps are: {', '.join(here)}"]
+    if not name or name in here or name in others:
+        return []
+    names = sorted(others.union(here))
+    return [f"there is no app '{name}'{_apps.nearest(name, names)}; the apps are: {', '.join(names)}"]
+
+
 def choose(apps: Any, name: str, elsewhere: Iterable[str] = ()) -> list[dict[str, Any]]:
     """Return the whole descriptions of the apps that are meant: all, or the one called NAME.
 
@@ -26,19 +39,16 @@ def choose(apps: Any, name: str, elsewhere: Iterable[str] = ()) -> list[dict[str
     found = _apps.problems(apps)
     if found:
         raise ChoiceError("\n".join(["The description of the apps is wrong:", *(f"  - {text}" for text in found)]))
-    chosen = [_apps.normalise(app) for app in apps if name in ("", app["name"])]
-    if chosen or name in set(elsewhere):
-        return chosen
-    names = sorted({app["name"] for app in apps}.union(elsewhere))
-    raise ChoiceError(f"there is no app '{name}'{_apps.nearest(name, names)}; the apps are: {', '.join(names)}")
+    if wrong := problems(apps, name, elsewhere):
+        raise ChoiceError(wrong[0])
+    return [_apps.normalise(app) for app in apps if name in ("", app["name"])]
 
 
 def choose_one(apps: Any, name: str, elsewhere: Iterable[str] = ()) -> dict[str, Any] | None:
     """Return the one app that is meant, None when only other hosts have it. Raises ChoiceError when that isn't clear."""
     chosen = choose(apps, name, elsewhere)
-    if len(chosen) > 1:
-        names = ", ".join(app["name"] for app in chosen)
-        raise ChoiceError(f"say which app is meant with -e app=NAME; the apps are: {names}")
+    if wrong := problems(apps, name, elsewhere, one=True):
+        raise ChoiceError(wrong[0])
     return chosen[0] if chosen else None
 
 

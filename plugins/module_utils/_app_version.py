@@ -21,6 +21,8 @@ def problems(apps: Sequence[Mapping[str, Any]], only: str, version: str) -> list
     if len(chosen) > 1:
         names = " or ".join(str(app["name"]) for app in chosen)
         return [f"version is '{version}', but there are {len(chosen)} apps; say of which: -e app={names}"]
+    if not chosen:  # it is another host's
+        return []
     source = chosen[0]["source"]
     told = f"version is '{version}', but app '{chosen[0]['name']}' comes from"
     if source.get("path"):

@@ -175,18 +175,6 @@ def problems(apps: Any) -> list[str]:
     return found + duplicates("domain", named)
 
 
-def selection_problems(apps: Sequence[Mapping[str, Any]], only: str, one: bool = False) -> list[str]:
-    """Return what is wrong with asking for the app called ONLY; "" asks for all of them, which ONE does not allow."""
-    names = [str(app["name"]) for app in apps]
-    if one and not only and len(names) > 1:
-        return [
-            f"there are {len(names)} apps and this is done to one at a time; say which: -e app={' or '.join(names)}"
-        ]
-    if not only or only in names:
-        return []
-    return [f"app is '{only}', but slipway_apps has no such app{nearest(only, names)}; it has {', '.join(names)}"]
-
-
 def duplicates(what: str, values: Sequence[str]) -> list[str]:
     """Return one sentence for each value that stands more than once."""
     twice = sorted({value for value in values if values.count(value) > 1})

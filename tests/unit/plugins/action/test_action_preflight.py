@@ -123,3 +123,13 @@ def test_a_connection_without_become_is_fine_for_root(base: Path) -> None:
 def test_no_apps_are_told_where_to_describe_them(base: Path, apps: Any) -> None:
     _, result = run(base, apps)
     assert result["problems"] == ["slipway_apps must be a list with at least one app: see group_vars/all/main.yml"]
+
+
+def test_an_app_that_nobody_has_is_refused_and_one_of_another_host_is_not(base: Path) -> None:
+    hostvars = {"web1": {"slipway_apps": [APP]}, "web2": {"slipway_apps": [{**APP, "name": "blog"}]}}
+    variables = {"inventory_dir": str(base), "inventory_hostname": "web1", "hostvars": hostvars}
+    for name, said in (("shp", "there is no app 'shp' (did you mean 'shop'?); the apps are: blog, shop"), ("blog", "")):
+        action = Action(HOST.format(uid=0, sudo="", python="yes"), None, apps=[APP], app=name)
+        result = action.run(task_vars={**variables, "ansible_play_hosts_all": ["web1", "web2"]})
+        assert bool(result.get("failed")) == bool(said)
+        assert said in result.get("msg", "")
