@@ -49,7 +49,8 @@ class ActionModule(ReleaseAction):
 
     def _deploy(self, source: _sources.Prepared, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Begin a release, with the source sent if the host lacks it."""
-        answer = self.call(NAME, source.arguments, task_vars)
+        content = {} if self._task.check_mode else source.content()
+        answer = self.call(NAME, source.arguments | content, task_vars)
         if not source.file or not answer.get("need_archive"):
             return answer
         folder = self._make_tmp_path()

@@ -7,6 +7,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+import base64
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -51,9 +52,12 @@ class Sent(Source):
 
     def find(self) -> tuple[str, str]:
         key, revision = super().find()
+        incoming = self.paths.sources / ".incoming"
         if self.settings["upload"]:
-            incoming = self.paths.sources / ".incoming"
             shutil.copyfile(self.settings["upload"], incoming)
+            incoming.replace(self.paths.archive(key))
+        elif self.settings["content"] and self.lacks(key):
+            incoming.write_bytes(base64.b64decode(self.settings["content"]))
             incoming.replace(self.paths.archive(key))
         return key, revision
 

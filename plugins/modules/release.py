@@ -383,6 +383,7 @@ def argument_spec() -> dict[str, Any]:
         "revision": {"type": "str", "default": ""},
         "dirty": {"type": "bool", "default": False},
         "upload": {"type": "path"},
+        "content": {"type": "str", "no_log": True},  # not that it were secret: it is too long to be logged
         "secret_url": {"type": "str", "no_log": True},
         "by": {"type": "str", "default": "somebody"},
         "process": {"type": "str", "default": ""},

@@ -7,6 +7,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import shutil
@@ -20,13 +21,26 @@ from ansible_collections.slipway.flask.plugins.module_utils import _source, _sou
 from ansible_collections.slipway.flask.plugins.module_utils._source import SourceError
 from ansible_collections.slipway.flask.plugins.plugin_utils._once import once
 
+SMALL_BYTES = 256 * 1024
+"""A file up to this goes along with the question whether the host lacks it: that takes less time than asking first."""
+COMPRESSES_TO = 4
+"""Code is compressed to a quarter at best: what is larger than so many times SMALL_BYTES is not tried."""
+
 
 @dataclass
 class Prepared:
-    """What the host is told of a source; FILE makes what it is sent if it lacks the contents."""
+    """What the host is told of a source; FILE makes what it is sent if it lacks the contents, BYTES is its size before."""
 
     arguments: dict[str, Any]
     file: Callable[[], Path] | None = None
+    bytes: int = 0
+
+    def content(self) -> dict[str, str]:
+        """Return the file as a further argument if it is small."""
+        if not self.file or self.bytes > COMPRESSES_TO * SMALL_BYTES:
+            return {}
+        content = self.file().read_bytes()
+        return {"content": base64.b64encode(content).decode()} if len(content) <= SMALL_BYTES else {}
 
 
 def prepare(task: Mapping[str, Any], base: Path, host: str, resumed: bool = False) -> Prepared:
@@ -72,7 +86,8 @@ def _folder(wanted: Mapping[str, Any], subfolder: str, rest: dict[str, Any], bas
             shutil.copyfileobj(plain, packed, 1 << 20)
 
     told = {"source_key": about.key, "revision": about.revision, "dirty": about.dirty}
-    return Prepared(rest | told, lambda: once(("compress", about.key), compress) / "source.tar.gz")
+    size = (made / "source.tar").stat().st_size
+    return Prepared(rest | told, lambda: once(("compress", about.key), compress) / "source.tar.gz", size)
 
 
 def _archive(wanted: Mapping[str, Any], rest: dict[str, Any], base: Path, host: str) -> Prepared:
@@ -84,7 +99,7 @@ def _archive(wanted: Mapping[str, Any], rest: dict[str, Any], base: Path, host: 
     if wanted["sha256"] and wanted["sha256"] != key:
         raise SourceError(f"{place} has the SHA-256 {key}, not {wanted['sha256']} as its `sha256` says")
     told = {"archive": place.name, "source_key": key, "revision": key}
-    return Prepared(rest | told, lambda: place)
+    return Prepared(rest | told, lambda: place, place.stat().st_size)
 
 
 def _name(file: Path, to: Path) -> None:

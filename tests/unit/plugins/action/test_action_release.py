@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import json
@@ -16,7 +17,7 @@ from unittest.mock import MagicMock
 import pytest
 from ansible_collections.slipway.flask.plugins.action import release
 from ansible_collections.slipway.flask.plugins.module_utils import _source_folder
-from ansible_collections.slipway.flask.plugins.plugin_utils import _release_action
+from ansible_collections.slipway.flask.plugins.plugin_utils import _release_action, _sources
 
 RECORD = {"id": "0001-a", "app": "shop", "revision": "abcdef1", "seconds": {"fetch": 1.0}}
 DEPLOYED = {"changed": True, "record": RECORD, "need_archive": False, "previous": ""}
@@ -88,10 +89,20 @@ def test_a_host_that_has_the_source_is_called_once(base: Path, shown: Shown) -> 
                      "  Seconds         1.0 (fetch 1.0)\n  Before          nothing: this is the first release"]  # fmt: skip
 
 
-def test_a_host_that_lacks_the_source_is_sent_it(base: Path, shown: Shown) -> None:
+def test_a_small_source_goes_along_so_that_the_host_need_not_ask_for_it(base: Path, shown: Shown) -> None:
+    action, _ = run(base, DEPLOYED, path="../shop")
+    _source_folder.pack(base.parent / "shop", base / "tar")
+    assert gzip.decompress(base64.b64decode(action.calls[0]["content"])) == (base / "tar").read_bytes()
+    checked, _ = run(base, DEPLOYED, check_mode=True, path="../shop")
+    assert "content" not in checked.calls[0], "nothing would be unpacked"
+
+
+def test_a_host_that_lacks_a_large_source_is_sent_it(base: Path, shown: Shown) -> None:
+    (base.parent / "shop/web/video").write_bytes(os.urandom(_sources.SMALL_BYTES))
     action, result = run(base, {"changed": False, "need_archive": True}, DEPLOYED, path="../shop", subfolder="web")
     _source_folder.pack(base.parent / "shop/web", base / "tar")
     assert gzip.decompress(action.sent) == (base / "tar").read_bytes()
+    assert "content" not in action.calls[0]
     assert action.calls[1] == {**action.calls[0], "upload": "/remote/source"}
     assert (result["changed"], action.removed) == (True, ["/remote"])
     assert "need_archive" not in result

@@ -65,7 +65,7 @@ class FakeHost:
             "health": {"path": "/healthz", "status": 200, "host": "shop.example.com", "timeout_seconds": 1},
             "verify": {"domain": "shop.example.com", "address": "127.0.0.1", "port": 443}, "archive": "",
             "by": "ann@box", "dirty": False, "process": "box/1", "gone": None, "until": "", "hook_seconds": 900,
-            "resume": "", "gave_up": "", "sha256": "", "package": "", "upload": None,
+            "resume": "", "gave_up": "", "sha256": "", "package": "", "upload": None, "content": None,
             "secret_url": None,
             "plan": False,
             "migrations": {

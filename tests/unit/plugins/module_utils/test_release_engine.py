@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import os
 import stat
 import subprocess
@@ -12,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils import _release_source
+from ansible_collections.slipway.flask.plugins.module_utils import _release_source, _source_folder
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
 from fake_host import ROOT, SECRET, UID, FakeHost
 
@@ -90,6 +92,15 @@ def test_the_source_travels_only_when_the_host_lacks_it(host: FakeHost) -> None:
     host.change()
     host.deploy()
     assert host.sent == 2
+
+
+def test_contents_that_came_along_are_not_asked_for(host: FakeHost) -> None:
+    packed = _source_folder.pack(host.source, host.folder / "tar")
+    content = base64.b64encode(gzip.compress((host.folder / "tar").read_bytes())).decode()
+    host.deploy(content=content)
+    assert (host.sent, host.paths.archive(packed.key).exists()) == (0, True)
+    assert (host.paths.current / "src/app.py").read_text() == "app = 1\n"
+    assert not host.deploy(content=content).changed
 
 
 def test_what_serves_already_is_left_alone(host: FakeHost) -> None:

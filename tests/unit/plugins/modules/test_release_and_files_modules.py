@@ -25,7 +25,19 @@ from ansible_collections.slipway.flask.plugins.modules import files, preflight, 
 
 Call = Callable[..., dict[str, Any]]
 SETTINGS = {"app": "shop", "wsgi": "app:app", "user": "no-such-user", "health": {"path": "/healthz"}}
-FROM_ACTION = {"source_key", "revision", "dirty", "upload", "secret_url", "by", "process", "gone", "progress", "until"}
+FROM_ACTION = {
+    "source_key",
+    "revision",
+    "dirty",
+    "upload",
+    "content",
+    "secret_url",
+    "by",
+    "process",
+    "gone",
+    "progress",
+    "until",
+}
 ON_CONTROLLER = {"path", "everything", "hooks", "resume", "notifications"}
 
 
@@ -69,7 +81,7 @@ def test_the_documentation_of_release_tells_what_it_takes() -> None:
 
 def test_whatever_may_be_secret_is_kept_out_of_logs() -> None:
     hidden = {name for name, option in release.argument_spec().items() if option.get("no_log")}
-    assert hidden == {"git_key", "secret_url", "index_url", "extra_index_urls", "files"}
+    assert hidden == {"git_key", "secret_url", "index_url", "extra_index_urls", "files", "content"}
 
 
 def test_a_release_that_fails_tells_its_stage(call: Call, tmp_path: Path) -> None:
