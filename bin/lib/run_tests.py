@@ -71,8 +71,8 @@ def parts(asked: argparse.Namespace) -> Iterator[Part]:
         yield Part("unit", [python, "-m", "pytest", "-q", "tests/unit", *choose])
         if (ROOT / "sample_app/tests").is_dir():
             yield Part("sample_app", ["bash", "-euc", SAMPLE_APP, "sample_app", *choose])
-    if "slow" in asked.groups and (ROOT / "tests/slow").is_dir():
-        yield Part("slow", [python, "-m", "pytest", "-q", "tests/slow", *choose])
+    for path in sorted(ROOT.glob("tests/slow/test_*.py")) if "slow" in asked.groups else []:
+        yield Part(f"slow-{path.stem.removeprefix('test_')}", [python, "-m", "pytest", "-q", str(path), *choose])
     for group, names in (
         ("site", [name for name in scenarios if name in SITE]),
         ("roles", [name for name in scenarios if name not in SITE]),
@@ -193,7 +193,7 @@ def main() -> int:
 
     signal.signal(signal.SIGINT, interrupted)
     signal.signal(signal.SIGTERM, interrupted)
-    started = time.monotonic()
+    started, began = time.monotonic(), time.time()
     with ThreadPoolExecutor(max_workers=asked.jobs) as pool:
         for done in [pool.submit(runner.run, part) for part in todo]:
             done.result()
@@ -204,6 +204,9 @@ def main() -> int:
     for part in todo:
         print(f"{part.name:28} {part.result:8} {part.seconds:6.0f} s")
     print(f"{'all':28} {'':8} {time.monotonic() - started:6.0f} s\n")
+    for table in sorted(LOGS.glob("test_faults_*.txt")):
+        if table.stat().st_mtime >= began:
+            print(f"{table.read_text()}")
     bad = [part for part in todo if part.result in ("FAILED", "stopped", "not run")]
     passed = [part for part in todo if part.result == "passed"]
     print(f"{len(passed)} passed, {len(bad)} failed")

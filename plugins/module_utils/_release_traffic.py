@@ -14,7 +14,7 @@ from collections.abc import Callable
 from ansible_collections.slipway.flask.plugins.module_utils import _host
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
-from ansible_collections.slipway.flask.plugins.module_utils._release_watch import Watch, ask_health
+from ansible_collections.slipway.flask.plugins.module_utils._release_watch import Watch, ask_health, last_words
 
 POLL_SECONDS = 0.1
 READY_IN_A_ROW = 8
@@ -68,7 +68,7 @@ class Traffic:
                     else f"after {health['status']}, again and again"
                 )
                 if falls > FALLS or time.monotonic() > deadline or not _host.is_active(unit):
-                    last = _host.masked(_host.journal(unit), self.context.environment_file)
+                    last = _host.masked(last_words(unit), self.context.environment_file)
                     raise ReleaseError(
                         f"{health['path']} {said} {when}; it must answer {health['status']}. "
                         f"The end of the journal:\n{last}"

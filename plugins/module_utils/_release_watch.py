@@ -136,6 +136,12 @@ def fault(before: Seen, after: Seen) -> str:
     return ""
 
 
+def last_words(unit: str) -> str:
+    """Return the end of what UNIT's newest run wrote to the journal, without the requests: the gate's own are many."""
+    lines = _host.journal(unit, BEFORE_LINES).splitlines()
+    return _host.tail("\n".join(line for line in lines if request_of(line) is None))
+
+
 def recent(unit: str) -> Seen:
     """Return what visitors got from UNIT in the last minute, by a clock that nobody sets (it counts from the boot)."""
     command = [*_host.newest_run(unit), "--output=short-monotonic", f"--lines={BEFORE_LINES}"]

@@ -13,10 +13,30 @@ import shutil
 from collections.abc import Generator, Iterator
 
 import pytest
-from helpers import Host, Project
+from faults import App, Load, Seen, strays
+from helpers import ROOT, Host, Project
 
 RELEASES = os.environ.get("SLIPWAY_DEBIAN", "12").split()
 KEEP = os.environ.get("SLIPWAY_KEEP_HOSTS") == "1"
+LOGS = ROOT / ".slipway/logs"
+ROWS: dict[str, list[tuple[str, ...]]] = {}
+"""The table of faults: what each file's tests met."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "fault(text): a row of the table of faults, called TEXT")
+    config.addinivalue_line("markers", "once(debian): is run on that Debian release only, where several are asked for")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out, where several releases are asked for, what one of them is enough for."""
+    rest, chosen = [], []
+    for item in items:
+        marker, debian = item.get_closest_marker("once"), getattr(item, "callspec", None)
+        wanted = marker.args[0] if marker and marker.args[0] in RELEASES else None
+        (rest if wanted and debian and debian.params.get("host") != wanted else chosen).append(item)
+    config.hook.pytest_deselected(items=rest)
+    items[:] = chosen
 
 
 @pytest.fixture(scope="module", params=RELEASES)
@@ -41,13 +61,92 @@ def project(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
     shutil.rmtree(made.sockets, ignore_errors=True)
 
 
+@pytest.fixture(scope="module")
+def app(project: Project, tmp_path_factory: pytest.TempPathFactory) -> App:
+    return App(tmp_path_factory.mktemp("app") / "harbour", project)
+
+
+@pytest.fixture(scope="module")
+def provisioned(app: App) -> App:
+    app.project.good("site.yml")
+    return app
+
+
+@pytest.fixture
+def site(provisioned: App) -> Iterator[App]:
+    """The provisioned site, with code and description that work; afterwards nothing may be left of what failed."""
+    provisioned.restore()
+    yield provisioned
+    provisioned.restore()
+    assert strays(provisioned.host) == []
+
+
+@pytest.fixture(scope="module")
+def visitors(provisioned: App) -> Iterator[Load]:
+    """Visitors of the site, all the time that the file's tests run."""
+    load = Load(provisioned)
+    load.start()
+    yield load
+    load.stop()
+
+
+@pytest.fixture
+def load(visitors: Load) -> Iterator[Seen]:
+    """What visitors meet during one test."""
+    with visitors.window() as seen:
+        yield seen
+
+
+@pytest.fixture
+def readers(site: App) -> Iterator[Seen]:
+    """What visitors of a page that needs no database meet during one test."""
+    load = Load(site, pages=("/healthz",))
+    load.start()
+    with load.window() as seen:
+        yield seen
+    load.stop()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the end of the host's journal to the report of a failed test."""
     report = yield
     machine = getattr(item, "funcargs", {}).get("host")
+    add_row(item, report)
     if report.when == "call" and report.failed and machine:
         journal = machine.ask("journalctl --no-pager --lines 500 --facility daemon").stdout
         rows = [row[:300] for row in journal.splitlines() if '"request_id"' not in row][-40:]  # without access logs
         report.sections.append(("journal of the host", "\n".join(rows)))
     return report
+
+
+def add_row(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Add a test that is marked as a fault to the table; what its teardown finds counts as well."""
+    marker = item.get_closest_marker("fault")
+    if not marker or (report.when != "call" and not report.failed):
+        return
+    params = dict(getattr(item, "callspec", None).params) if hasattr(item, "callspec") else {}  # type: ignore[union-attr]
+    debian = str(params.pop("host", ""))
+    case = item.callspec.id.removeprefix(f"{debian}-").removesuffix(f"-{debian}") if params else ""  # type: ignore[attr-defined]
+    arguments = getattr(item, "funcargs", {})
+    seen = arguments.get("load") or arguments.get("readers")
+    counts = (str(seen.sent), str(len(seen.failures))) if seen else ("-", "-")
+    title = marker.args[0] + (f": {case}" if case else "")
+    rows = ROWS.setdefault(item.path.stem, [])
+    rows[:] = [row for row in rows if row[:2] != (title, debian)]
+    rows.append((title, debian, *counts, "pass" if report.passed else "FAIL"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table of faults, and leave it beside the logs."""
+    head = ("FAULT", "DEBIAN", "SENT", "FAILED", "RESULT")
+    for name, rows in ROWS.items():
+        widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+        table = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in (head, *rows)
+        ]
+        terminalreporter.section(f"faults: {name}")
+        terminalreporter.write_line("\n".join(table))
+        LOGS.mkdir(parents=True, exist_ok=True)
+        (LOGS / f"{name}-{'-'.join(RELEASES)}.txt").write_text("\n".join(table) + "\n")

@@ -257,7 +257,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     parts: dict[str, Any] = {
         "UNITS": fake.units, "WANTS": fake.wants, "start": fake.start, "stop": fake.stop, "ask": fake.ask,
         "is_active": lambda unit: fake.instance(unit) in fake.running, "instances": lambda app: sorted(fake.running),
-        "journal": lambda unit: fake.journal, "backlog": fake.backlog,
+        "journal": lambda unit, lines=25: fake.journal, "backlog": fake.backlog,
         "SocketConnection": lambda path, timeout: ("socket", path),
         "LocalTLSConnection": lambda *address: ("site", *address),
         "replace_link": watched(fake, _host.replace_link),

@@ -23,6 +23,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import Rele
 from fake_host import SECRET, FakeHost
 
 UPGRADE = [{"command": "flask db upgrade", "once": False}]
+ACCESS = '{"release": "0002-a", "method": "GET", "path": "/healthz", "status": 503, "duration_ms": 1, "user_agent": "slipway"}'
 TLS = {"site": "https://shop.example.com/healthz"}
 
 
@@ -110,8 +111,12 @@ FAILURES: dict[str, tuple[str, Any, str]] = {
     ),
     "wrong status": (
         "gate",
-        lambda host: setattr(host, "health", [503]) or {"health": {**host.settings["health"], "timeout_seconds": 0.05}},
-        r"/healthz answered 503 within 0\.05 s; it must answer 200\. The end of the journal:\njournal",
+        lambda host: (
+            setattr(host, "health", [503])
+            or setattr(host, "journal", f"journal\n{ACCESS}\n{ACCESS}")
+            or {"health": {**host.settings["health"], "timeout_seconds": 0.05}}
+        ),
+        r"/healthz answered 503 within 0\.05 s; it must answer 200\. The end of the journal:\njournal$",
     ),
     "no answer on the socket": (
         "gate",

@@ -1,0 +1,136 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Deploys and rollbacks under load: no request fails, none is answered twice, and what is not kept is gone.
+
+The tests run in the file's order on one host, with visitors all the time.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from faults import DESCRIPTION, KEEP_RELEASES, App, Load, Seen, strays
+
+pytestmark = pytest.mark.usefixtures("load")
+
+
+@pytest.mark.fault("deploy")
+def test_deploy(site: App, load: Seen) -> None:
+    before = site.current()
+    site.headline("Ebb")
+    done = site.deployed()
+    assert "Ebb" in site.visitor().get("/").text
+    load.all_served()
+    assert {before, site.current()} <= set(load.releases), "both answered"
+    assert f"release {site.current()} serves" in done.output
+
+
+@pytest.mark.once("12")
+@pytest.mark.fault("deploy of changed dependencies")
+def test_deploy_of_changed_dependencies(site: App, load: Seen) -> None:
+    environments = site.host.run("ls /srv/harbour/venvs").split()
+    site.add("requirements.txt", "colorama==0.4.6\n")
+    site.headline("Flood")
+    site.deployed()
+    assert len(set(site.host.run("ls /srv/harbour/venvs").split()) - set(environments)) == 1
+    site.host.run("/srv/harbour/current/venv/bin/python -c 'import colorama'")
+    load.all_served()
+
+
+def environment_of(app: App) -> str:
+    """Return the environment of gunicorn's master."""
+    unit = f"harbour@{app.current()}"
+    return app.host.run(f"tr '\\0' '\\n' </proc/$(systemctl show -p MainPID --value {unit})/environ")
+
+
+@pytest.mark.fault("settings only, then rollback to the former ones")
+def test_settings_alone_make_a_release_and_a_rollback_brings_the_former_ones_back(site: App, load: Seen) -> None:
+    before, code = site.current(), site.host.run("cat /srv/harbour/current/release.json")
+    site.describe(environment={**DESCRIPTION["environment"], "LOG_LEVEL": "WARNING"}, threads=5)
+    site.project.good("site.yml")
+    assert site.current() != before
+    assert "LOG_LEVEL=WARNING" in environment_of(site)
+    site.project.good("playbooks/rollback.yml")
+    assert site.current() == before
+    assert "LOG_LEVEL=WARNING" not in environment_of(site)
+    assert site.host.run("cat /srv/harbour/current/release.json") == code
+    assert site.history()[-1]["outcome"] == "rolled back"
+    load.all_served()
+
+
+@pytest.mark.once("12")
+@pytest.mark.fault("changed unit, then rollback to the former one")
+def test_a_changed_unit_leaves_what_runs_alone_and_a_rollback_brings_the_former_one_back(site: App, load: Seen) -> None:
+    host, before = site.host, site.current()
+    limit = f"systemctl show -p TasksMax --value harbour@{before}"
+    was, process = host.run(limit), host.run(f"systemctl show -p MainPID --value harbour@{before}")
+    variables = {"gunicorn_systemd_tasks_max": 333}
+    site.project.good("playbooks/provision.yml", "-e", json.dumps(variables))
+    assert (host.run(limit), host.run(f"systemctl show -p MainPID --value harbour@{before}")) == (was, process)
+    site.deployed()
+    assert host.run(f"systemctl show -p TasksMax --value harbour@{site.current()}") == "333"
+    site.project.good("playbooks/rollback.yml")
+    assert (site.current(), host.run(limit)) == (before, was)
+    site.project.good("playbooks/provision.yml")
+    load.all_served()
+
+
+@pytest.mark.once("13")
+@pytest.mark.fault("rollback over a migration: refused, then with the schema")
+def test_rollback_over_a_migration_is_refused_until_told_what_to_do(site: App, load: Seen) -> None:
+    before = site.current()
+    site.migration("0005", "0004")
+    site.deployed()
+    newer = site.current()
+    refused = site.project.play("playbooks/rollback.yml")
+    assert refused.code != 0
+    for said in ("the database is at 0005", "made for 0004", "0005 (Change 0005.)", "rollback_schema=keep"):
+        assert said in refused.output, refused.output
+    assert site.current() == newer
+    site.project.good("playbooks/rollback.yml", "-e", "rollback_schema=downgrade")
+    assert site.current() == before
+    assert '"schema_revision":"0004"' in site.visitor().get("/readyz").text.replace(" ", "")
+    load.all_served()
+
+
+@pytest.mark.once("13")
+@pytest.mark.fault("deploy on one core")
+def test_deploy_on_one_core(site: App, load: Seen) -> None:
+    """Every process of the host may use the first core only, and so may those that come after."""
+    host = site.host
+    everybody = "for task in /proc/[0-9]*; do taskset -acp {} ${{task##*/}} >/dev/null 2>&1; done; true"
+    cores = host.run("nproc --all")
+    host.run(everybody.format("0"))
+    try:
+        site.headline("One core")
+        site.deployed()
+        unit = f"harbour@{site.current()}"
+        allowed = host.run(f"taskset -cp $(systemctl show -p MainPID --value {unit})")
+        assert allowed.endswith(": 0"), allowed
+    finally:
+        host.run(everybody.format(f"0-{int(cores) - 1}"))
+    load.all_served()
+
+
+@pytest.mark.once("12")
+@pytest.mark.fault("ten deploys in a row")
+def test_ten_deploys_in_a_row_leave_as_many_releases_as_are_kept(site: App, load: Seen) -> None:
+    host, sizes = site.host, list[int]()
+    for turn in range(10):
+        site.headline(f"Tide {turn}")
+        site.describe(watch_seconds=0)
+        site.deployed()
+        sizes.append(int(host.run("du -sk /srv/harbour | cut -f1")))
+    kept = host.run("ls /srv/harbour/releases").split()
+    assert len(kept) == KEEP_RELEASES
+    assert site.current() == kept[-1]
+    assert "Tide 9" in site.visitor().get("/").text
+    assert strays(host) == []
+    assert sizes[-1] < 1.1 * sizes[KEEP_RELEASES], f"the space is not back: {sizes} KiB"
+    load.all_served()
+
+
+def test_every_arrival_was_logged_once(visitors: Load) -> None:
+    visitors.stop()
+    visitors.answered_once()
