@@ -183,10 +183,13 @@ def file_hash(path: Path) -> str:
         return ""
 
 
-def to_prune(ids: list[str], current: str, keep: int) -> list[str]:
-    """Return the releases beyond the newest KEEP, oldest first; the one that serves always stays."""
-    rest = [release for release in ids if release != current]
-    return rest[: max(0, len(rest) - (keep - 1))]
+def to_prune(ids: list[str], current: str, keep: int, previous: str = "") -> list[str]:
+    """Return the releases beyond the newest KEEP, oldest first.
+
+    The one that serves always stays, and the one PREVIOUS to it too: after a rollback it may be the oldest of all.
+    """
+    rest = [release for release in ids if release not in (current, previous)]
+    return rest[: max(0, len(rest) - (keep - 1 - (previous in ids and previous != current)))]
 
 
 def append_history(path: Path, record: Record) -> None:

@@ -192,7 +192,9 @@ class Engine(Run):
     def _prune(self) -> None:
         """Remove releases beyond those kept, and environments and archives that none of the kept ones uses."""
         current = self.paths.current_id()
-        for release in to_prune(self.paths.release_ids(), current, self.settings["keep_releases"]):
+        serving = self.paths.record(current)
+        previous = serving.previous if serving else ""
+        for release in to_prune(self.paths.release_ids(), current, self.settings["keep_releases"], previous):
             self._remove(release)
         kept = [record for release in self.paths.release_ids() if (record := self.paths.record(release))]
         used = {record.environment for record in kept}

@@ -88,9 +88,9 @@ class Run:
     def _stage(self, name: str) -> Iterator[None]:
         """Time a stage and put its name on whatever goes wrong in it."""
         started = time.monotonic()
-        self.progress.begin(name)
         with suppress(OSError):  # where no byte is left the stage itself will say so
             replace(self.context.record, stage=name).write(self.paths.under_way)
+        self.progress.begin(name)
         try:
             yield
         except ReleaseError as error:

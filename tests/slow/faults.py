@@ -258,13 +258,14 @@ check("sockets", names("/run/harbour"), [current])
 wants = pathlib.Path("/etc/systemd/system/multi-user.target.wants").glob("harbour*")
 check("at boot", [p.name for p in wants], [f"harbour@{current}.service"])
 listed = said("systemctl", "list-units", "--all", "--plain", "--no-legend", "harbour*").splitlines()
-check("units", [row.split()[0] for row in listed if ".slice" not in row], [f"harbour@{current}.service"])
-check("environments", names(root / "venvs"), {".lock"} | {os.path.basename(os.readlink(root / "releases" / r / "venv")) for r in releases})
+loaded = [row.split() for row in listed if ".slice" not in row]
+check("units", [row[0] for row in loaded if row[2] != "inactive"], [f"harbour@{current}.service"])
+check("environments", names(root / "venvs"), {".lock"} | {os.readlink(root / "releases" / r / "venv")[12:] for r in releases})
 check("in hand", [n for n in names(root) if n.startswith(".")], [".lock"])
 check("under way", [n for n in names("/run/slipway") if n.endswith(".lease")], [])
 records = [json.loads((root / "releases" / r / "release.json").read_text()) for r in releases]
 check("outcomes", {r["outcome"] for r in records}, {"deployed"})
-check("sources", [n.removesuffix(".tar.gz") for n in names(root / "sources")], {r["source_key"] for r in records})
+check("sources", {n.split(".")[0] for n in names(root / "sources")} - {r["source_key"] for r in records}, [])
 lines = [json.loads(line) for line in (root / "history.jsonl").read_text().splitlines()]
 check("history", [l["id"] for l in lines if l["outcome"] == "deployed" and l["id"] in releases], releases)
 for pid in said("pgrep", "-u", "harbour").split():

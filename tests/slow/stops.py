@@ -3,7 +3,7 @@
 """Stops the host's side of a run at a point of its code, to be killed there; and sets its clock back.
 
 No stage waits for anybody, and some take milliseconds. So the run gets an interpreter that stops itself (SIGSTOP) when a
-function of that name begins, with that argument `name`: nothing in the collection knows of it.
+function of that name begins, with that argument `stage`: nothing in the collection knows of it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ os.environ.pop("PYTHONPATH", None)
 point, argument, ago = open("{FOLDER}/point").read().split(",")
 
 def watch(frame, event, _):
-    if event == "call" and frame.f_code.co_name == point and frame.f_locals.get("name", "") == argument:
+    if event == "call" and frame.f_code.co_name == point and frame.f_locals.get("stage", "") == argument:
         sys.setprofile(None)
         with open("{STOPPED}.new", "w") as file:
             file.write(str(os.getpid()))

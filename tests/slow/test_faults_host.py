@@ -121,7 +121,7 @@ def test_disk_that_is_full_in_mid_build(site: App, readers: Seen) -> None:
     """The file system of the environments has room for what is there and 3 MB more."""
     host, before = site.host, site.current()
     site.headline("More than fits")
-    site.add("requirements.txt", "colorama==0.4.6\n")
+    site.describe(extra_packages=["colorama==0.4.6"])
     host.run(SMALL_DISK)
     try:
         failed = site.deploy()

@@ -18,11 +18,11 @@ from stops import kill_at
 BY = f"{getpass.getuser()}@{socket.gethostname()}"
 STAGES = ("fetch", "build", "check", "migrate", "start", "gate", "switch", "verify", "watch", "drain", "prune")
 POINTS = {
-    **{f"before {stage}": ("_stage", stage) for stage in STAGES},
+    **{f"at {stage}": ("begin", stage) for stage in STAGES},
     "in the middle of build": ("add_missing", ""),
     "before the history is written": ("append_history", ""),
 }
-SWITCHED = ("before verify", "before watch", "before drain", "before prune", "before the history is written")
+SWITCHED = ("at verify", "at watch", "at drain", "at prune", "before the history is written")
 
 
 @pytest.mark.fault("deploy killed")
@@ -32,7 +32,7 @@ def test_second_run_after_one_that_was_killed(site: App, load: Seen, point: str)
     before, history = site.current(), len(site.history())
     site.headline(f"Killed {point}")
     if point == "in the middle of build":
-        site.add("requirements.txt", "colorama==0.4.6\n")
+        site.describe(extra_packages=["colorama==0.4.6"])
     kill_at(site.project, "playbooks/deploy.yml", *POINTS[point])
     left = site.current()
     assert (left != before) == (point in SWITCHED)
@@ -46,7 +46,7 @@ def test_second_run_after_one_that_was_killed(site: App, load: Seen, point: str)
         assert f"release {left} was switched to by a run that did not end; it is recorded now" in second.output
     else:
         assert [line["outcome"] for line in added] == ["killed", "deployed"]
-        assert added[0]["stage"] == ("build" if "build" in point else point.removeprefix("before "))
+        assert added[0]["stage"] == ("build" if "build" in point else point.removeprefix("at "))
         assert f"of release {added[0]['id']}, was cleared away" in second.output
 
 
@@ -57,7 +57,7 @@ def test_second_rollback_after_one_that_was_killed(site: App, load: Seen, stage:
     older = site.current()
     site.deployed()
     newer, history = site.current(), len(site.history())
-    kill_at(site.project, "playbooks/rollback.yml", "_stage", stage)
+    kill_at(site.project, "playbooks/rollback.yml", "begin", stage)
     assert site.current() == (newer if stage == "switch" else older)
     site.project.good("playbooks/rollback.yml", "-e", f"release={older}")
     assert site.current() == older

@@ -83,7 +83,8 @@ FAILURES: list[tuple[Callable[[App], None], str, list[str]]] = [
 def everything(host: Host) -> str:
     """Return every trace that a release can leave: folders, environments, settings, units, sockets, tables."""
     return host.run(
-        "cd /srv/harbour; readlink current; ls -A . | grep -v ^previous; ls -A releases venvs sources /etc/harbour/releases /run/harbour;"
+        "cd /srv/harbour; readlink current; ls -A . | grep -v ^previous;"
+        "ls -A releases venvs sources /etc/harbour/releases /run/harbour;"
         "ls /etc/systemd/system /etc/systemd/system/multi-user.target.wants;"
         "systemctl list-units --all --plain --no-legend 'harbour*' | awk '{print $1, $3}';"
         "runuser -u harbour -- psql -d harbour -Atc 'select tablename from pg_tables order by 1'"

@@ -30,7 +30,7 @@ def test_deploy(site: App, load: Seen) -> None:
 @pytest.mark.fault("deploy of changed dependencies")
 def test_deploy_of_changed_dependencies(site: App, load: Seen) -> None:
     environments = site.host.run("ls /srv/harbour/venvs").split()
-    site.add("requirements.txt", "colorama==0.4.6\n")
+    site.describe(extra_packages=["colorama==0.4.6"])
     site.headline("Flood")
     site.deployed()
     assert len(set(site.host.run("ls /srv/harbour/venvs").split()) - set(environments)) == 1
@@ -72,7 +72,6 @@ def test_a_changed_unit_leaves_what_runs_alone_and_a_rollback_brings_the_former_
     assert host.run(f"systemctl show -p TasksMax --value harbour@{site.current()}") == "333"
     site.project.good("playbooks/rollback.yml")
     assert (site.current(), host.run(limit)) == (before, was)
-    site.project.good("playbooks/provision.yml")
     load.all_served()
 
 

@@ -55,6 +55,13 @@ def test_everything_of_a_release_is_named_after_it(paths: Paths, tmp_path: Path)
     assert paths.settings_of("0001-a") == tmp_path / "etc/releases/0001-a"
 
 
+def test_the_one_before_is_kept_also_when_it_is_the_oldest() -> None:
+    ids = ["0001-a", "0002-b", "0003-c", "0004-d"]
+    assert _release.to_prune(ids, "0004-d", 3, "0001-a") == ["0002-b"]
+    assert _release.to_prune(ids, "0004-d", 2, "0001-a") == ["0002-b", "0003-c"]
+    assert _release.to_prune(ids, "0004-d", 2, "0000-gone") == ["0001-a", "0002-b"]
+
+
 @pytest.mark.parametrize(
     ("ids", "current", "keep", "gone"),
     [

@@ -214,3 +214,14 @@ def test_a_release_goes_back_to_the_unit_that_it_had(two: FakeHost) -> None:
     (two.units / "shop@.service").write_text("[Service]\nNice=5\n")
     roll_back(two)
     assert (two.units / f"shop@{old}.service").read_text() == "[Service]\n"
+
+
+def test_a_deploy_after_a_rollback_keeps_the_release_that_it_can_go_back_to(two: FakeHost) -> None:
+    old, _ = two.paths.release_ids()
+    two.change("app = 3\n")
+    two.deploy()
+    roll_back(two, to=old)
+    two.change("app = 4\n")
+    two.deploy()
+    assert old in two.paths.release_ids()
+    assert roll_back(two).record.id == old  # type: ignore[union-attr]
