@@ -17,11 +17,12 @@ import yaml
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.slipway.flask.plugins.action import files as files_action
 from ansible_collections.slipway.flask.plugins.action import preflight as preflight_action
+from ansible_collections.slipway.flask.plugins.doc_fragments import release as fragment
 from ansible_collections.slipway.flask.plugins.module_utils._files import pack
 from ansible_collections.slipway.flask.plugins.module_utils._release import Record
 from ansible_collections.slipway.flask.plugins.module_utils._release_engine import Engine
 from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome
-from ansible_collections.slipway.flask.plugins.modules import files, preflight, release
+from ansible_collections.slipway.flask.plugins.modules import files, preflight, release, rollback
 
 Call = Callable[..., dict[str, Any]]
 SETTINGS = {"app": "shop", "wsgi": "app:app", "user": "no-such-user", "health": {"path": "/healthz"}}
@@ -72,10 +73,20 @@ def described(option: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_documentation_of_release_tells_what_it_takes() -> None:
-    documented = yaml.safe_load(release.DOCUMENTATION)["options"]
+    shared = yaml.safe_load(fragment.ModuleDocFragment.DOCUMENTATION)["options"]
+    documented = yaml.safe_load(release.DOCUMENTATION)["options"] | shared
     spec = release.argument_spec()
     assert set(documented) == set(spec) - FROM_ACTION | ON_CONTROLLER
     for name in set(documented) - ON_CONTROLLER:
+        assert described(documented[name]) == described(spec[name]), name
+
+
+def test_the_documentation_of_rollback_tells_what_it_takes() -> None:
+    shared = yaml.safe_load(fragment.ModuleDocFragment.DOCUMENTATION)["options"]
+    documented = yaml.safe_load(rollback.DOCUMENTATION)["options"] | shared
+    spec = rollback.argument_spec()
+    assert set(documented) == set(spec) - FROM_ACTION | {"notifications"}
+    for name in set(documented) - {"notifications"}:
         assert described(documented[name]) == described(spec[name]), name
 
 
