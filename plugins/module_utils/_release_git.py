@@ -7,13 +7,14 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 from typing import IO
 
-from ansible_collections.slipway.flask.plugins.module_utils import _git, _urls
+from ansible_collections.slipway.flask.plugins.module_utils import _git, _git_modules, _urls
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release_archive import unpack
 from ansible_collections.slipway.flask.plugins.module_utils._revision import WHOLE
@@ -37,7 +38,8 @@ class Git:
     """A bare mirror of the repository at ADDRESS, which may hold credentials. KEY is a private deploy key's text."""
 
     def __init__(self, address: str, mirror: Path, key: str = "") -> None:
-        self.url, self.mirror, self.key = _urls.split(address)[0], mirror, key
+        self.address, self.mirror, self.key = address, mirror, key
+        self.url = _urls.split(address)[0]
         self._environment = {
             **_git.environment(address, SETTINGS),
             "GIT_CONFIG_GLOBAL": "/dev/null",
@@ -122,22 +124,47 @@ class Git:
         return True
 
     def export(self, commit: str, subfolder: str, folder: Path) -> None:
-        """Write the files of COMMIT below SUBFOLDER into FOLDER. Raises ReleaseError for one with submodules."""
-        tree = f"{commit}:{subfolder.strip('/')}" if subfolder else commit
+        """Write the files of COMMIT below SUBFOLDER into FOLDER, those of its submodules, too."""
+        below = subfolder.strip("/")
+        tree = f"{commit}:{below}" if below else commit
         try:
             rows = self._in(self.mirror, "ls-tree", "-r", "-z", tree).split("\0")
         except ReleaseError:
             raise ReleaseError(f"'subfolder' is '{subfolder}', but commit {commit[:7]} has no such folder") from None
-        modules = [row.split("\t", 1)[1] for row in rows if row.startswith("160000 ")]
-        if modules:
-            raise ReleaseError(
-                f"commit {commit[:7]} has submodules ({', '.join(modules)}), which a git source does not fetch; deploy "
-                "a checkout made with `git clone --recurse-submodules` as a folder (`source: {path: …}`)"
-            )
         with tempfile.TemporaryFile(dir=self.mirror.parent) as archive:
             self._in(self.mirror, "archive", "--format=tar", tree, output=archive)
             archive.seek(0)
             unpack(archive, folder)
+        modules = [row.split("\t", 1) for row in rows if row.startswith("160000 ")]
+        known = _git_modules.places(self._modules(commit)) if modules else {}
+        for about, path in modules:
+            place = f"{below}/{path}" if below else path
+            url = _git_modules.absolute(known.get(place, ""), self.url)
+            if not url:
+                told = f"leads to '{known[place]}', which is neither HTTP nor SSH" if place in known else "has no URL"
+                raise ReleaseError(f"the submodule '{place}' of commit {commit[:7]} {told} in its .gitmodules")
+            if ".." in path.split("/") or (folder / path).resolve() != folder.resolve() / path:
+                raise ReleaseError(f"the submodule '{place}' would land outside of the release")
+            (folder / path).mkdir(parents=True, exist_ok=True)
+            self._submodule(url).take(about.split()[2], folder / path)
+
+    def _modules(self, commit: str) -> str:
+        try:
+            return self._in(self.mirror, "config", "--blob", f"{commit}:.gitmodules", "--list", "-z")
+        except ReleaseError:
+            return ""
+
+    def _submodule(self, url: str) -> Git:
+        """Return a mirror of a submodule, within this one. What opens this repository is told to no other server."""
+        name = hashlib.sha256(url.encode()).hexdigest()[:16]
+        secret = self.address if _urls.is_http(url) and _urls.server(url) == _urls.server(self.url) else ""
+        places = self.mirror / "modules"
+        places.mkdir(exist_ok=True)
+        return Git(_urls.with_credentials(url, secret), places / f"{name}.git", self.key)
+
+    def take(self, commit: str, folder: Path) -> None:
+        """Fetch COMMIT if need be, and write its files into FOLDER."""
+        self.export(self.commit(commit), "", folder)
 
 
 def is_ref(version: str) -> bool:

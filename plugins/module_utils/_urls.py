@@ -41,6 +41,14 @@ def split(address: str) -> tuple[str, str]:
     return urlunsplit(parts._replace(netloc=host)), f"Basic {base64.b64encode(pair).decode()}"
 
 
+def with_credentials(address: str, of: str) -> str:
+    """Return a web ADDRESS without any of its own with the user and password that stand OF another address."""
+    parts, other = urlsplit(address), urlsplit(of)
+    if "@" not in other.netloc or "@" in parts.netloc:
+        return address
+    return urlunsplit(parts._replace(netloc=f"{other.netloc.rpartition('@')[0]}@{parts.netloc}"))
+
+
 def server(address: str) -> str:
     """Return the start of a web ADDRESS that stands for its whole server."""
     parts = urlsplit(address)

@@ -5,11 +5,17 @@
 from __future__ import annotations
 
 import base64
+import functools
+import http.server
 import os
 import subprocess
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ansible_collections.slipway.flask.plugins.module_utils import _git_modules
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release_git import Git
 
@@ -182,17 +188,130 @@ def test_a_server_that_is_gone_does_not_cost_the_mirror(repository: Path, tmp_pa
     assert mirror.commit(first) == first
 
 
-def test_submodules_are_refused_with_a_way_on(repository: Path, tmp_path: Path) -> None:
-    library = tmp_path / "library"
-    library.mkdir()
-    git(library, "init", "--quiet", "--initial-branch=main")
-    commit(library, "lib")
-    git(repository, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(library), "shop/vendor/lib")
-    git(repository, "commit", "--quiet", "--message=x")
-    mirror = Git(str(repository), tmp_path / "mirror.git")
-    found = mirror.commit("main")
-    with pytest.raises(ReleaseError, match=r"has submodules \(shop/vendor/lib\), .* `git clone --recurse-submodules`"):
-        mirror.export(found, "", tmp_path / "out")
+# ---- submodules --------------------------------------------------------------------------------------------------
+
+
+class Guarded(http.server.SimpleHTTPRequestHandler):
+    """Gives away files to whoever has ann's password."""
+
+    def do_GET(self) -> None:
+        if self.headers.get("Authorization") == f"Basic {base64.b64encode(b'ann:pw').decode()}":
+            super().do_GET()
+        else:
+            self.send_error(401)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """The URL, with credentials, under which bare repositories in tmp_path/www can be had."""
+    (tmp_path / "www").mkdir()
+    handler = functools.partial(Guarded, directory=str(tmp_path / "www"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as site:
+        threading.Thread(target=site.serve_forever, daemon=True).start()
+        yield f"http://ann:pw@127.0.0.1:{site.server_port}"
+        site.shutdown()
+
+
+def publish(tmp_path: Path, name: str, modules: dict[str, str], urls: dict[str, str] | None = None) -> str:
+    """Make the repository NAME with MODULES (path -> name of another) and put it on the server; return its commit."""
+    folder = tmp_path / name
+    folder.mkdir()
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    commit(folder, name)
+    for path, other in modules.items():
+        local = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "--", str(tmp_path / other), path]
+        git(folder, *local)
+        git(
+            folder,
+            "config",
+            "--file",
+            ".gitmodules",
+            f"submodule.{path}.url",
+            (urls or {}).get(path, f"../{other}.git"),
+        )
+    git(folder, "commit", "--quiet", "--all", "--allow-empty", "--message=modules")
+    git(tmp_path, "clone", "--quiet", "--bare", str(folder), f"www/{name}.git")
+    git(tmp_path / f"www/{name}.git", "update-server-info")
+    return git(folder, "rev-parse", "HEAD")
+
+
+def test_submodules_and_theirs_are_fetched_with_the_same_token(server: str, tmp_path: Path) -> None:
+    publish(tmp_path, "inner", {})
+    publish(tmp_path, "library", {"deep/inner": "inner"})
+    publish(tmp_path, "app", {"shop/vendor": "library"})
+    mirror = Git(f"{server}/app.git", tmp_path / "mirror.git")
+    for subfolder, start in (("", "shop/"), ("shop", "")):
+        folder = tmp_path / f"out{subfolder}"
+        folder.mkdir()
+        mirror.export(mirror.commit("main"), subfolder, folder)
+        texts = [
+            (folder / start / name).read_text()
+            for name in ("app.py", "vendor/shop/app.py", "vendor/deep/inner/shop/app.py")
+        ]
+        assert texts == ["app", "library", "inner"]
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "mirror.git").rglob("config"))
+    assert b"pw" not in kept and b"ann" not in kept
+
+
+def test_a_submodule_that_is_gone_is_named(server: str, tmp_path: Path) -> None:
+    publish(tmp_path, "library", {})
+    publish(tmp_path, "app", {"vendor": "library"}, {"vendor": f"{server.replace('ann:pw@', '')}/none.git"})
+    mirror = Git(f"{server}/app.git", tmp_path / "mirror.git")
+    with pytest.raises(ReleaseError, match=r"git could not read http://127\.0\.0\.1:\d+/none\.git") as raised:
+        mirror.export(mirror.commit("main"), "", made(tmp_path / "out"))
+    assert "pw" not in str(raised.value)
+
+
+@pytest.mark.parametrize("url", ["/srv/other/repository.git", "file:///srv/other/repository.git", "ext::sh -c true"])
+def test_a_submodule_can_not_have_root_read_a_folder_of_the_host(server: str, tmp_path: Path, url: str) -> None:
+    publish(tmp_path, "library", {})
+    publish(tmp_path, "app", {"vendor": "library"}, {"vendor": url})
+    mirror = Git(f"{server}/app.git", tmp_path / "mirror.git")
+    with pytest.raises(ReleaseError, match="the submodule 'vendor' of commit .* which is neither HTTP nor SSH"):
+        mirror.export(mirror.commit("main"), "", made(tmp_path / "out"))
+
+
+def test_nor_can_the_submodule_of_a_repository_that_is_a_folder_of_the_host(server: str, tmp_path: Path) -> None:
+    publish(tmp_path, "library", {})
+    publish(tmp_path, "app", {"vendor": "library"})
+    mirror = Git(str(tmp_path / "www/app.git"), tmp_path / "mirror.git")
+    with pytest.raises(ReleaseError, match="neither HTTP nor SSH"):
+        mirror.export(mirror.commit("main"), "", made(tmp_path / "out"))
+
+
+def made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("url", "parent", "expected"),
+    [
+        ("https://a.org/x.git", "git@b.org:y.git", "https://a.org/x.git"),
+        ("git@a.org:x.git", "https://b.org/y.git", "git@a.org:x.git"),
+        ("../x.git", "https://b.org/ann/y.git", "https://b.org/ann/x.git"),
+        ("../../bob/x.git", "https://b.org:8443/ann/y.git", "https://b.org:8443/bob/x.git"),
+        ("./x.git", "ssh://git@b.org/ann/y.git", "ssh://git@b.org/ann/y.git/x.git"),
+        ("../x.git", "git@b.org:ann/y.git", "git@b.org:ann/x.git"),
+        ("../x.git", "/srv/git/y.git", ""),
+        ("/srv/git/x.git", "https://b.org/y.git", ""),
+        ("x", "https://b.org/y.git", ""),
+        ("FILE:///srv/x.git", "https://b.org/y.git", ""),
+    ],
+)
+def test_a_submodules_url_is_seen_from_its_parents(url: str, parent: str, expected: str) -> None:
+    assert _git_modules.absolute(url, parent) == expected
+
+
+def test_a_token_is_for_the_server_that_it_was_given_for(repository: Path, tmp_path: Path) -> None:
+    mirror = Git("https://ann:pw@a.org/app.git", made(tmp_path / "mirror.git"))
+    addresses = [
+        mirror._submodule(url).address for url in ("https://a.org/x.git", "https://b.org/x.git", "http://a.org/x.git")
+    ]
+    assert addresses == ["https://ann:pw@a.org/x.git", "https://b.org/x.git", "http://a.org/x.git"]
 
 
 @pytest.fixture
