@@ -73,7 +73,13 @@ class Migrations:
         if self.settings["mode"] == "off" or probe.at_head:
             return
         if probe.current is None:
-            self.context.notes.append(f"its pending migrations could not be judged: {probe.note}")
+            told = f"the database does not tell where its schema is: {probe.note}"
+            if self.settings["mode"] == "guarded":
+                raise ReleaseError(
+                    f"{told}\nIt must be up, and the service's role must be allowed to read Alembic's table (GRANT SELECT). "
+                    "To migrate without having seen what it does, set `migrations: report`"
+                )
+            self.context.notes.append(told)
         elif probe.current and probe.dialect == "postgresql" and probe.pending:
             self._lint(probe)
             self._decide(probe)

@@ -312,7 +312,8 @@ def test_migrations_are_skipped_only_where_the_database_is_known_to_be_at_head(
     host: FakeHost, heads: list[str] | None, current: list[str] | None, line: str, runs: bool
 ) -> None:
     host.probes = [{"heads": heads, "current": current}, {"heads": heads, "current": heads}]
-    host.deploy(release_commands=[{"command": line, "once": False}])
+    settings = {**host.settings["migrations"], "mode": "report"}
+    host.deploy(release_commands=[{"command": line, "once": False}], migrations=settings)
     assert commands(host) == ([line] if runs else [])
     assert (host.record()["heads_before"], host.record()["heads_after"]) == (current, heads)
 

@@ -296,3 +296,13 @@ def test_what_was_noted_before_a_hook_is_told_at_the_end(site: FakeHost) -> None
     told, dump = site.deploy(resume=release, **arguments).notes
     assert told.startswith("allowed: revision 0005")
     assert "to bring it back" in dump
+
+
+def test_a_database_that_does_not_tell_where_it_is_stops_a_guarded_deploy(site: FakeHost) -> None:
+    silent = pending(current=None, pending=[], note="OperationalError: connection refused")
+    with pytest.raises(ReleaseError, match="does not tell where its schema is: OperationalError: connection refused"):
+        deploy(site, silent)
+    assert "run flask db upgrade" not in site.events
+    (note,) = deploy(site, silent, mode="report").notes
+    assert "connection refused" in note
+    assert "run flask db upgrade" in site.events
