@@ -31,6 +31,11 @@ DESCRIPTION: dict[str, Any] = {
     "health_path": "/readyz",
     "workers": 1,
 }
+# The fleet of the last test comes over TCP, as from other hosts.
+SERVER = {
+    "postgres_server_settings": {"listen_addresses": "127.0.0.1"},
+    "postgres_server_hba": ["host fleet keeper,clerk 127.0.0.1/32 scram-sha-256"],
+}
 MIGRATION = '''"""{title}.
 
 Revision: {number}, after {before}
@@ -72,9 +77,9 @@ class App:
         shutil.rmtree(self.original)
         shutil.copytree(self.folder, self.original)
 
-    def describe(self, *more: dict[str, Any], **changes: Any) -> None:
+    def describe(self, **changes: Any) -> None:
         app = {**DESCRIPTION, "source": {"path": str(self.folder)}, **changes}
-        self.project.write({"slipway_apps": [app, *more]})
+        self.project.write({"slipway_apps": [app], **SERVER})
 
     def migration(self, number: str, before: str, upgrade: str, downgrade: str = "pass") -> None:
         text = MIGRATION.format(
@@ -120,9 +125,14 @@ def everything(host: Host) -> str:
     )
 
 
+def files(host: Host) -> str:
+    """Return every file of the app, with its size and time."""
+    return host.run("find /srv/harbour /etc/harbour -type f ! -name .lock -printf '%p %m %u %s %T@\\n' | sort")
+
+
 def test_plan_tells_of_a_dropped_column_and_changes_nothing(site: App) -> None:
     host = site.project.host
-    before = schema(host), everything(host), host.run("ls -lR --time-style=full-iso /srv/harbour/releases /etc/harbour")
+    before = schema(host), everything(host), files(host)
     site.migration("0005", "0004", 'op.drop_column("port_calls", "berth")')
     site.describe(environment={**DESCRIPTION["environment"], "LOG_LEVEL": "WARNING"})
     refused = site.deploy("--tags", "plan")
@@ -134,7 +144,7 @@ def test_plan_tells_of_a_dropped_column_and_changes_nothing(site: App) -> None:
             assert text in output, output
     assert "the deploy would be refused at stage 'check'" in refused.output
     assert "-e allow_migrations=0005" in refused.output
-    after = schema(host), everything(host), host.run("ls -lR --time-style=full-iso /srv/harbour/releases /etc/harbour")
+    after = schema(host), everything(host), files(host)
     assert after == before
 
 
@@ -167,7 +177,7 @@ def session(host: Host, statement: str, name: str) -> Iterator[None]:
     """Have a session of the app's role, with NAME for its application, in the middle of a transaction."""
     script = f"PGAPPNAME={name} runuser -u harbour -- psql -d harbour -c 'begin; {statement}; select pg_sleep(300)'"
     asleep = f"from pg_stat_activity where application_name = '{name}' and wait_event = 'PgSleep'"
-    host.run(f'systemd-run --quiet --unit={name} sh -c "{script}"')
+    host.run(f'systemd-run --quiet --collect --unit={name} sh -c "{script}"')
     try:
         wait_for(
             lambda: host.run(f'runuser -u harbour -- psql -d harbour -Atc "select count(*) {asleep}"') == "1",
@@ -237,7 +247,7 @@ def fleet(site: App) -> App:
         }
         for name in FLEET
     ]  # fmt: skip
-    site.project.write({"slipway_apps": apps})
+    site.project.write({"slipway_apps": apps, **SERVER})
     site.project.good("site.yml")
     return site
 
