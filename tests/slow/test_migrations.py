@@ -173,19 +173,17 @@ def test_database_ahead_of_the_code_is_refused_at_the_check(site: App) -> None:
 
 
 @contextmanager
-def session(host: Host, statement: str, name: str) -> Iterator[None]:
-    """Have a session of the app's role, with NAME for its application, in the middle of a transaction."""
-    script = f"PGAPPNAME={name} runuser -u harbour -- psql -d harbour -c 'begin; {statement}; select pg_sleep(300)'"
+def session(host: Host, statement: str, name: str, database: str = "harbour") -> Iterator[None]:
+    """Have a session, with NAME for its application, in the middle of a transaction."""
+    psql = f"runuser -u postgres -- psql -d {database}"
     asleep = f"from pg_stat_activity where application_name = '{name}' and wait_event = 'PgSleep'"
+    script = f"PGAPPNAME={name} {psql} -c 'begin; {statement}; select pg_sleep(300)'"
     host.run(f'systemd-run --quiet --collect --unit={name} sh -c "{script}"')
     try:
-        wait_for(
-            lambda: host.run(f'runuser -u harbour -- psql -d harbour -Atc "select count(*) {asleep}"') == "1",
-            seconds=20,
-        )
+        wait_for(lambda: host.run(f'{psql} -Atc "select count(*) {asleep}"') == "1", seconds=20)
         yield
     finally:
-        host.run(f'runuser -u harbour -- psql -d harbour -Atc "select pg_terminate_backend(pid) {asleep}"')
+        host.run(f'{psql} -Atc "select pg_terminate_backend(pid) {asleep}"')
 
 
 def test_lock_held_by_another_session_ends_the_migration_and_names_the_session(site: App) -> None:
