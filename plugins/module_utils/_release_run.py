@@ -123,13 +123,18 @@ class Run:
                 _host.set_enabled(self.app, release, False)
 
     def _tell_of(self, killed: Record, current: str) -> None:
-        """Enter a run that was KILLED into the history, unless it was a deploy that had switched: that one is settled."""
+        """Enter a run that was KILLED into the history; a deploy that had switched and was not over is settled after this."""
         found = self.paths.record(killed.id)
-        if killed.id == current and found and found.outcome == "unfinished":
-            return
         last = history(self.paths.history)[-1:]
         if last and (last[0].get("id"), last[0].get("started")) == (killed.id, killed.started):
             self.paths.under_way.unlink()  # it was killed when all was done
+            return
+        if killed.id == current and found and "fetch" in killed.seconds:  # a deploy; a rollback has no such stage
+            if found.outcome == "deployed":
+                self.context.notes.append(
+                    f"release {current} was switched to by a run that did not end; it is recorded now"
+                )
+                self._enter(found)
             return
         killed.ended = now()
         if killed.id == current:  # a rollback: the release had been deployed long before

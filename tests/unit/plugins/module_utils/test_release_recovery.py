@@ -193,3 +193,22 @@ def test_a_run_killed_when_all_was_written_down_is_not_told_of(host: FakeHost, m
     run.write_text((host.paths.current / "release.json").read_text())
     outcome = host.deploy()
     assert (outcome.changed, outcome.notes, host.history, run.exists()) == (False, [], lines, False)
+
+
+def test_a_run_killed_before_it_was_written_down_is_written_down_as_what_it_was(
+    host: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(*_: object) -> None:
+        raise Killed
+
+    host.deploy()
+    host.change()
+    with monkeypatch.context() as patch:
+        patch.setattr(_release_run, "append_history", kill)
+        with pytest.raises(Killed):
+            host.deploy()
+    host.running = {host.current}
+    new, outcome = host.current, host.deploy()
+    assert outcome.notes == [f"release {new} was switched to by a run that did not end; it is recorded now"]
+    assert (host.history[-1]["id"], host.history[-1]["outcome"], len(host.history)) == (new, "deployed", 2)
+    settled(host)
