@@ -35,7 +35,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Entries with C(name), C(domains), and C(certificate) when it is provided.
+  description: Entries with C(name), C(domains), C(certificate) when it is provided, and C(acme) when an authority gives it.
   type: list
   elements: dict
 """
@@ -49,6 +49,8 @@ def nginx_tls_certificates(sites: list[Site], pem: dict[str, str]) -> list[dict[
         entry: dict[str, Any] = {"name": site["name"], "domains": domains}
         if site.get("certificate") == "provided":
             entry["certificate"] = as_file(pem[site["certificate_file"]])
+        if site.get("certificate") == "acme":
+            entry["acme"] = True
         wanted.append(entry)
     return wanted
 

@@ -106,7 +106,7 @@ KEYS: dict[str, Key] = {
     "memory_max_mb": Key(int, 0, "Memory that all of the app's processes may use together; 0 is no limit."),
     "headers": Key(dict, {}, "Security headers where the app sends none, e.g. `Content-Security-Policy`; `\"\"` drops one."),
     "hsts_preload": Key(bool, False, "HSTS for all subdomains and for browsers' preload lists; needs a trusted certificate."),
-    "certificate": Key(str, "self_signed", "Where the certificate comes from.", ("self_signed", "provided")),
+    "certificate": Key(str, "self_signed", "Where the certificate comes from.", ("self_signed", "provided", "acme")),
     "certificate_file": Key(str, "", "File here with the provided certificate and its chain (PEM)."),
     "certificate_key_file": Key(str, "", "File here with the provided certificate's key (PEM)."),
     "hooks": Key(dict, {}, "Files of your own tasks, run before or after a stage: `{after_switch: hooks/purge.yml}`."),

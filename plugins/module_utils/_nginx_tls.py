@@ -238,9 +238,9 @@ def _certificate(site: Site, pem: dict[str, str], now: datetime) -> Iterator[str
 
     keys = ("certificate_file", "key_file")
     source, files = site["certificate"], [site[key] for key in keys]
-    if source not in ("self_signed", "provided"):
-        yield f"certificate is '{source}'; it must be self_signed or provided"
-    elif source == "self_signed" and any(files):
+    if source not in ("self_signed", "provided", "acme"):
+        yield f"certificate is '{source}'; it must be self_signed, provided or acme"
+    elif source != "provided" and any(files):
         yield "certificate_file and key_file are used only with 'certificate: provided'"
     elif source == "provided" and not all(files):
         yield "certificate 'provided' needs certificate_file and key_file, two PEM files on the controller"

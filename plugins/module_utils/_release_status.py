@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils import _host, _postgres, _postgres_check
+from ansible_collections.slipway.flask.plugins.module_utils._acme_status import certificate_problems
 from ansible_collections.slipway.flask.plugins.module_utils._nginx_maintenance import closed_since
 from ansible_collections.slipway.flask.plugins.module_utils._postgres_url import UrlError, parse_url
 from ansible_collections.slipway.flask.plugins.module_utils._release import Paths
@@ -52,7 +53,7 @@ def status_of(paths: Paths, health: Mapping[str, Any], domain: str, user: str, u
         found["problems"].append(f"{health['path']} {found['health']['said']}; it must answer {health['status']}")
     if not found["certificate"]["served"]:
         found["problems"].append(f"nginx does not serve {domain} over TLS: {found['certificate']['said']}")
-    return found
+    return {**found, "problems": found["problems"] + certificate_problems(paths.app)}
 
 
 def service(unit: str) -> dict[str, Any]:

@@ -18,7 +18,9 @@ from pathlib import Path
 
 CERTIFICATE = "certificate.pem"
 KEY = "key.pem"
+END = "-----END CERTIFICATE-----\n"
 DAY = 86_400  # seconds
+FACTS = ("notBefore=", "notAfter=", "serial=", "subject=", "issuer=")
 
 REQUEST = """\
 [req]
@@ -42,12 +44,16 @@ class CertificateError(RuntimeError):
 
 @dataclass(frozen=True)
 class Wanted:
-    """One site's certificate: self-signed for `domains`, or the given PEM texts when `certificate` is set."""
+    """One site's certificate: self-signed for `domains`, or the given PEM texts when `certificate` is set.
+
+    With `acme` it will come from an authority, and a self-signed one only stands in until then.
+    """
 
     name: str
     domains: list[str]
     certificate: str = ""
     private_key: str = field(default="", repr=False)
+    acme: bool = False
 
     @property
     def is_provided(self) -> bool:
@@ -56,12 +62,14 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a certificate file says; `not_after` in seconds since the epoch."""
+    """What a certificate file says; times in seconds since the epoch."""
 
     domains: frozenset[str]
     not_after: float
     is_self_signed: bool
     public_key: str
+    not_before: float = 0.0
+    serial: str = ""
 
 
 class Store:
@@ -102,10 +110,12 @@ class Store:
             matches = public_key(folder / KEY) == facts.public_key
         except CertificateError:
             return "the old one can't be read"
-        if not facts.is_self_signed:
-            return "a provided one is no longer wanted"
+        if not facts.is_self_signed and not wanted.acme:
+            return "one that was not self-signed is no longer wanted"
         if not matches:
             return "the key is not the certificate's"
+        if not facts.is_self_signed:
+            return ""
         if facts.domains != set(wanted.domains):
             return "the domains changed"
         left = (facts.not_after - time.time()) / DAY
@@ -147,6 +157,19 @@ def self_signed(domains: list[str], days: int, folder: Path) -> tuple[str, str]:
         return certificate.read_text(), key.read_text()
 
 
+def facts_of_pair(certificate: str, key: str, folder: Path) -> Facts:
+    """Return what CERTIFICATE (PEM) says, after a look at whether KEY is its own. Works in a 0700 folder in FOLDER.
+
+    :raises CertificateError: when one can't be read, or they don't belong together.
+    """
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        replace(Path(scratch), certificate, key)
+        facts = describe(Path(scratch) / CERTIFICATE)
+        if public_key(Path(scratch) / KEY) != facts.public_key:
+            raise CertificateError("the key is not the certificate's")
+        return facts
+
+
 def replace(folder: Path, certificate: str, key: str) -> None:
     """Put both files into FOLDER, each complete or not at all; a run killed between the two is mended by the next."""
     for name, text, mode in ((KEY, key, 0o600), (CERTIFICATE, certificate, 0o644)):
@@ -161,11 +184,9 @@ def replace(folder: Path, certificate: str, key: str) -> None:
 
 def describe(path: Path) -> Facts:
     """Return the facts of the certificate at PATH (the first one, if it is a chain)."""
-    text = openssl("x509", "-in", str(path), "-noout", "-enddate", "-subject", "-issuer", "-pubkey",
+    text = openssl("x509", "-in", str(path), "-noout", "-dates", "-serial", "-subject", "-issuer", "-pubkey",
                    "-ext", "subjectAltName")  # fmt: skip
-    lines = dict(
-        line.split("=", 1) for line in text.splitlines() if line.startswith(("notAfter=", "subject=", "issuer="))
-    )
+    lines = dict(line.split("=", 1) for line in text.splitlines() if line.startswith(FACTS))
     alternatives = next((line for line in text.splitlines() if "DNS:" in line), "")
     start, end = text.find("-----BEGIN"), text.find("-----END")
     return Facts(
@@ -173,6 +194,8 @@ def describe(path: Path) -> Facts:
         not_after=ssl.cert_time_to_seconds(lines["notAfter"]),
         is_self_signed=lines["subject"] == lines["issuer"],
         public_key=body(text[start:end]),
+        not_before=ssl.cert_time_to_seconds(lines["notBefore"]),
+        serial=lines["serial"],
     )
 
 

@@ -14,6 +14,8 @@ description:
     and is made on the host by C(openssl). It is renewed when few days are left, when its domains changed and when its
     key is not its own.
   - One with O(certificates[].certificate) is put there as given.
+  - For one with O(certificates[].acme), a self-signed one stands in until M(slipway.flask.acme_certificates) has fetched
+    it; RV(due) tells whether it must.
   - Files are C(<folder>/<name>/certificate.pem) and C(key.pem); the key and the folders are for root alone.
   - Keys never show in a diff or a log.
 options:
@@ -40,6 +42,18 @@ options:
         description: PEM text of the certificate and its chain; V("") makes a self-signed one.
         type: str
         default: ""
+      acme:
+        description: Whether it comes from an ACME authority.
+        type: bool
+        default: false
+  acme_directory:
+    description: Directory of the authority (name or URL) that certificates with O(certificates[].acme) must be from.
+    type: str
+    default: ""
+  acme_profile:
+    description: Profile that they must have.
+    type: str
+    default: ""
   private_keys:
     description: PEM texts of the keys of provided certificates, by O(certificates[].name).
     type: dict
@@ -67,11 +81,24 @@ changes:
   type: dict
   returned: always
   sample: {shop: the domains changed}
+due:
+  description: Why each certificate from an ACME authority must be asked for, by name.
+  type: dict
+  returned: always
+  sample: {shop: there is none from the authority yet}
+renewing:
+  description: Whether the timer of the renewal is active; false when no certificate is from an authority.
+  type: bool
+  returned: always
 """
 
+import subprocess
+import time
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._acme import TIMER, Record, due_reason, facts_of, url
 from ansible_collections.slipway.flask.plugins.module_utils._tls_certificates import CertificateError, Store, Wanted
 
 
@@ -87,8 +114,11 @@ def main() -> None:
                     "name": {"type": "str", "required": True},
                     "domains": {"type": "list", "elements": "str", "default": []},
                     "certificate": {"type": "str", "default": ""},
+                    "acme": {"type": "bool", "default": False},
                 },
             },
+            "acme_directory": {"type": "str", "default": ""},
+            "acme_profile": {"type": "str", "default": ""},
             # Not a suboption beside the certificate: of a nested value of several lines, AnsibleModule masks nothing
             # in the host's journal.
             "private_keys": {"type": "dict", "default": {}, "no_log": True},
@@ -105,6 +135,7 @@ def main() -> None:
         check=module.check_mode,
     )
     changes: dict[str, str] = {}
+    due: dict[str, str] = {}
     for entry in parameters["certificates"]:
         wanted = Wanted(**entry, private_key=parameters["private_keys"].get(entry["name"], ""))
         try:
@@ -113,11 +144,26 @@ def main() -> None:
             module.fail_json(msg=f"certificate '{wanted.name}': {error}", changes=changes)
         if reason:
             changes[wanted.name] = reason
+        if wanted.acme and (reason := why_due(store.root / wanted.name, wanted, parameters)):
+            due[wanted.name] = reason
     diff = [
         {"header": f"certificate {name}", "before": "", "after": f"written anew: {reason}\n"}
         for name, reason in changes.items()
     ]
-    module.exit_json(changed=bool(changes), changes=changes, diff=diff)
+    module.exit_json(
+        changed=bool(changes), changes=changes, diff=diff, due=due,
+        renewing=any(entry["acme"] for entry in parameters["certificates"]) and is_active(TIMER),
+    )  # fmt: skip
+
+
+def why_due(home: Path, wanted: Wanted, parameters: dict[str, Any]) -> str:
+    """Return why the certificate in HOME must be asked for, or ''."""
+    directory, profile = url(parameters["acme_directory"]), parameters["acme_profile"]
+    return due_reason(wanted.domains, directory, profile, facts_of(home), Record.read(home), time.time())
+
+
+def is_active(unit: str) -> bool:
+    return subprocess.run(["systemctl", "is-active", "--quiet", unit], check=False).returncode == 0
 
 
 if __name__ == "__main__":

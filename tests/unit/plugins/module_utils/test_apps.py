@@ -114,7 +114,7 @@ TYPOS_AND_TYPES = {
         ["'worker_class' is 'gevents'", "sync, gthread, gevent", "'gevent'?"],
     ),
     "database": (shop(database="remote"), ["'database' is 'remote'", "local, url, none"]),
-    "certificate": (shop(certificate="acme"), ["'certificate' is 'acme'", "self_signed, provided"]),
+    "certificate": (shop(certificate="bought"), ["'certificate' is 'bought'", "self_signed, provided, acme"]),
     "too many workers": (shop(workers=1000), ["'workers' is 1000", "from 0 to 256"]),
     "no thread": (shop(threads=0), ["'threads' is 0", "from 1 to 256"]),
     "status": (shop(health_status=99), ["'health_status' is 99", "from 100 to 599"]),

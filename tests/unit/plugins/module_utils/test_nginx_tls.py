@@ -101,7 +101,7 @@ def test_good_sites_have_no_problems(good: dict[str, Any]) -> None:
         ({"headers": {"X-Y": "$host"}}, "one line without '$'"),
         ({"hsts_preload": True}, "31536000 (a year) or more; it is 0, as with a self-signed certificate"),
         ({"hsts_preload": True, "hsts_seconds": 300}, "31536000 (a year) or more; it is 300"),
-        ({"certificate": "acme"}, "self_signed or provided"),
+        ({"certificate": "letsencrypt"}, "self_signed, provided or acme"),
         ({"certificate_file": "/a.pem"}, "only with 'certificate: provided'"),
         ({"certificate": "provided"}, "needs certificate_file and key_file"),
         (
