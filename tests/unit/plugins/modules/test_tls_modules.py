@@ -47,6 +47,8 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return (3 if command[1] == "is-active" else 0), "", ""
 
     monkeypatch.setattr(AnsibleModule, "run_command", run_command)
+    # Not by what the module tells Ansible: that leaves out a warning which was given before in the same process.
+    monkeypatch.setattr(AnsibleModule, "warn", lambda _, text, **__: told.append(f"warning: {text}"))
     monkeypatch.setattr(acme_certificates, "reload_nginx", lambda: told.append("reload") or "")
     (tmp_path / "settings.json").write_text(Settings("https://ca/dir").as_text())
     return told
@@ -78,7 +80,6 @@ def test_nginx_is_reloaded_first_and_the_timer_started(
     found = call(acme_certificates, folder=str(tmp_path), due={"shop": "x"}, reload=True)
     assert found["changes"] == {"shop": "the domains changed"}
     assert host == ["is-active", "daemon-reload", "restart", "reload", "reset-failed"]
-    assert "warnings" not in found
 
 
 def test_what_could_not_be_had_is_a_warning_or_with_strict_an_error(
@@ -87,14 +88,14 @@ def test_what_could_not_be_had_is_a_warning_or_with_strict_an_error(
     answers(monkeypatch, Outcome("shop", failure="it is down"))
     found = call(acme_certificates, folder=str(tmp_path), due={"shop": "x"})
     assert found["failures"] == {"shop": "it is down"}
-    assert "certificate 'shop' could not be had, the old one stays: it is down" in str(found["warnings"])
+    assert host[-1] == "warning: certificate 'shop' could not be had, the old one stays: it is down"
     assert "reset-failed" not in host
     assert call(acme_certificates, folder=str(tmp_path), due={"shop": "x"}, strict=True)["msg"] == (
         "certificate 'shop': it is down"
     )
     answers(monkeypatch, Outcome("shop", changed="x", left_out={"b.example": "elsewhere"}))
-    found = call(acme_certificates, folder=str(tmp_path), due={"shop": "x"})
-    assert "certificate 'shop' lacks b.example: elsewhere" in str(found["warnings"])
+    call(acme_certificates, folder=str(tmp_path), due={"shop": "x"})
+    assert host[-1] == "warning: certificate 'shop' lacks b.example: elsewhere"
 
 
 def test_check_mode_asks_nobody(call: Call, host: list[str], tmp_path: Path) -> None:
