@@ -42,12 +42,13 @@ def deployed(host: str, url: str, result: Mapping[str, Any]) -> str:
         rows = [("URL", url), ("Revision", revision_of(record)), ("Migration head", schema_of(record, changed=False))]
         return table(head, rows + notes)
     seconds = record["seconds"]
+    previous, back = result.get("previous"), f"rollback.yml -e app={record['app']}"
     rows = [
         ("URL", url),
         ("Revision", revision_of(record)),
         ("Migration head", schema_of(record)),
         ("Seconds", f"{sum(seconds.values()):.1f} ({stages_of(seconds)})"),
-        ("Before", result.get("previous") or "nothing: this is the first release"),
+        ("Before", f"{previous}; back to it: {back}" if previous else "nothing: this is the first release"),
     ]
     head = f"{record['app']} on {host}: release {record['id']} serves"
     return table(head, rows + notes)
@@ -58,12 +59,12 @@ def rolled_back(host: str, result: Mapping[str, Any]) -> str:
     record = result["record"]
     if not result["changed"]:
         return f"{record['app']} on {host}: release {record['id']} serves already; nothing changed"
-    seconds = record["seconds"]
+    seconds, previous = record["seconds"], result["previous"]
     rows = [
         ("Revision", revision_of(record)),
         ("Migration head", schema_of(record)),
         ("Seconds", f"{sum(seconds.values()):.1f} ({stages_of(seconds)})"),
-        ("Before", f"{result['previous']}, which is still on the host"),
+        ("Before", f"{previous}; back to it: rollback.yml -e app={record['app']} -e release={previous}"),
     ]
     head = f"{record['app']} on {host}: release {record['id']} serves again, with the settings that it had"
     return table(head, rows + [("Note", note) for note in result.get("notes", [])])

@@ -27,7 +27,7 @@ def test_a_deploy_is_told_as_a_short_table() -> None:
         "  Revision        abcdef1",
         "  Migration head  a1 → b2",
         "  Seconds         4.8 (fetch 0.2, build 3.0, switch 0.0, drain 1.5)",
-        "  Before          0001-1234567",
+        "  Before          0001-1234567; back to it: rollback.yml -e app=shop",
         "  Note            one",
         "  Note            two",
     ]
