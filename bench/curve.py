@@ -5,8 +5,8 @@
 
     bin/bench curve [--debian 12|13] [--runs 1]
 
-Every point is a deploy of changed code. The look-alikes share this machine's processors: where a point needs more of them
-than there are, its seconds tell of this machine, so the processor seconds stand beside them.
+Every point is a deploy of changed code, of apps with one worker each. The look-alikes share this machine's processors:
+where a point needs more of them than there are, its seconds tell of this machine, so the processor seconds stand beside them.
 """
 
 from __future__ import annotations
