@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._nginx_tls import Site, complete
+from ansible_collections.slipway.flask.plugins.module_utils._nginx_tls import Site, as_file, complete
+from ansible_collections.slipway.flask.plugins.module_utils._nginx_tls_access import users_file
 from ansible_collections.slipway.flask.plugins.module_utils._nginx_tls_limits import complete as complete_limits
 
 DOCUMENTATION = r"""
@@ -16,7 +17,8 @@ short_description: The virtual host files of a list of TLS sites
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 description:
-  - Makes one entry for M(slipway.flask.files) of each site; the template gets the site, with all defaults filled in, as C(site).
+  - Makes the entries for M(slipway.flask.files) of each site - its virtual host, whose template gets the site with all
+    defaults filled in as C(site), its password files, and the authority of its visitors' certificates.
   - The sites must have passed P(slipway.flask.nginx_tls_problems#filter).
 options:
   _input:
@@ -31,15 +33,24 @@ options:
     type: dict
     required: true
   folder:
-    description: Folder of the files on the host.
+    description: Folder of the virtual hosts on the host.
     type: str
     required: true
+  access_folder:
+    description: Folder on the host of what access is granted by.
+    type: str
+    required: true
+  pem:
+    description: Contents of files of the controller by name.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
 - name: Write the virtual hosts
   slipway.flask.files:
-    files: "{{ nginx_tls_sites | slipway.flask.nginx_tls_files(defaults=defaults, folder='/etc/nginx/slipway/sites') }}"
+    files: "{{ nginx_tls_sites | slipway.flask.nginx_tls_files(defaults=defaults, folder='/etc/nginx/slipway/sites',
+      access_folder='/etc/nginx/slipway/access') }}"
 """
 
 RETURN = r"""
@@ -50,12 +61,23 @@ _value:
 """
 
 
-def nginx_tls_files(sites: list[Site], defaults: Site, folder: str) -> list[dict[str, Any]]:
-    """Return the entries of slipway.flask.files for SITES in FOLDER."""
-    completed = [{**full, **complete_limits(full)} for full in (complete(site, defaults) for site in sites)]
-    return [
-        {"src": "site.conf.j2", "dest": f"{folder}/{site['name']}.conf", "vars": {"site": site}} for site in completed
-    ]
+def nginx_tls_files(
+    sites: list[Site], defaults: Site, folder: str, access_folder: str, pem: dict[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """Return the entries of slipway.flask.files for SITES in FOLDER and ACCESS_FOLDER."""
+    entries: list[dict[str, Any]] = []
+    for full in (complete(site, defaults) for site in sites):
+        site, name = {**full, **complete_limits(full)}, full["name"]
+        for rule in site["access"]:
+            if rule["basic_auth"]:
+                # nginx's workers read it at each request: their group may, others may not.
+                users = {"content": users_file(rule), "dest": f"{access_folder}/{name}-{rule['number']}.users"}
+                entries.append({**users, "mode": "0640", "group": "www-data"})
+        if site["client_ca_file"]:
+            authority = as_file((pem or {})[site["client_ca_file"]])
+            entries.append({"content": authority, "dest": f"{access_folder}/{name}.ca"})
+        entries.append({"src": "site.conf.j2", "dest": f"{folder}/{name}.conf", "vars": {"site": site}})
+    return entries
 
 
 class FilterModule:

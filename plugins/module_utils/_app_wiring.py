@@ -122,6 +122,9 @@ def site(app: Mapping[str, Any]) -> dict[str, Any]:
         "body_size_mb": app["body_size_mb"],
         "timeout_seconds": app["timeout_seconds"],
         "headers": app["headers"],
+        "access": app["access"],
+        "client_ca_file": app["client_ca_file"],
+        "probe_path": app["health_path"],
         "certificate": app["certificate"],
     }
     if app["hsts_preload"]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils import (
     _nginx_tls,
+    _nginx_tls_access,
     _nginx_tls_limits,
     _notifications,
     _release_hooks,
@@ -106,6 +107,9 @@ KEYS: dict[str, Key] = {
     "memory_max_mb": Key(int, 0, "Memory that all of the app's processes may use together; 0 is no limit."),
     "headers": Key(dict, {}, "Security headers where the app sends none, e.g. `Content-Security-Policy`; `\"\"` drops one."),
     "hsts_preload": Key(bool, False, "HSTS for all subdomains and for browsers' preload lists; needs a trusted certificate."),
+    "access": Key(list, [], "Who may see which path, e.g. `[{path: /, basic_auth: {team: $6$…}}]` for a staging site;"
+                            " also `allow`, `deny`, `client_certificate`; see docs/front.md."),
+    "client_ca_file": Key(str, "", "File here with the authority (PEM) that visitors' certificates come from."),
     "certificate": Key(str, "self_signed", "Where the certificate comes from.", ("self_signed", "provided", "acme")),
     "certificate_file": Key(str, "", "File here with the provided certificate and its chain (PEM)."),
     "certificate_key_file": Key(str, "", "File here with the provided certificate's key (PEM)."),
@@ -374,6 +378,7 @@ def edge_problems(app: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with what nginx does for the app."""
     found = [
         *(f"'headers': {problem}" for problem in _nginx_tls.header_problems(app.get("headers", {}))),
+        *_nginx_tls_access.problems(app.get("access", []), app.get("client_ca_file", "")),
         *_nginx_tls_limits.rate_problems(app.get("rate_limits", {})),
         *_nginx_tls_limits.streaming_problems(app.get("streaming", [])),
     ]

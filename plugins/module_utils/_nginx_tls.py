@@ -10,7 +10,11 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils import _nginx_tls_limits, _nginx_tls_settings
+from ansible_collections.slipway.flask.plugins.module_utils import (
+    _nginx_tls_access,
+    _nginx_tls_limits,
+    _nginx_tls_settings,
+)
 
 Site = dict[str, Any]
 
@@ -39,6 +43,9 @@ SITE_DEFAULTS: Site = {
     "certificate": "self_signed",
     "certificate_file": "",
     "key_file": "",
+    "access": [],
+    "client_ca_file": "",
+    "probe_path": "",
     "extra_config": "",
 }
 STATIC_DEFAULTS: Site = {"expires_seconds": 3600, "immutable": "auto", "fallback": "404", "previous_folder": ""}
@@ -79,6 +86,9 @@ def complete(site: Site, defaults: Site) -> Site:
         ) and (entry["immutable"] != "never")
     # nginx's variables are global, so that each site has its own; a site's name has no underscore.
     full["prefix"] = "nginx_tls_" + full["name"].replace("-", "_")
+    full["access"] = _nginx_tls_access.complete(full["access"])
+    full["has_users"] = any(rule["basic_auth"] for rule in full["access"])
+    full["probe_pattern"] = _nginx_tls_access.probe_pattern(full["probe_path"])
     full["headers"] = headers_of(full, defaults["headers"], site.get("headers", {}))
     return full
 
@@ -133,6 +143,9 @@ def problems(sites: list[Site], defaults: Site, pem: dict[str, str], now: dateti
         names.add(name)
         if missing := [key for key in ("domains", "upstream") if not site.get(key)]:
             found.append(f"{where}: {' and '.join(missing)} must be given")
+            continue
+        if wrong := list(_nginx_tls_access.problems(site.get("access", []), site.get("client_ca_file", ""))):
+            found += [f"{where}: {text}" for text in wrong]
             continue
         full = complete(site, defaults)
         found += [f"{where}: {text}" for text in _nginx_tls_limits.problems(full)]
@@ -236,6 +249,8 @@ def _certificate(site: Site, pem: dict[str, str], now: datetime) -> Iterator[str
     # Only the controller has the library that this needs; the rest of this file runs anywhere.
     from ansible_collections.slipway.flask.plugins.module_utils._pem import pem_problems
 
+    if site["client_ca_file"] and "BEGIN CERTIFICATE" not in pem.get(site["client_ca_file"], ""):
+        yield f"client_ca_file '{site['client_ca_file']}' must be the absolute path of a PEM certificate on the controller"
     keys = ("certificate_file", "key_file")
     source, files = site["certificate"], [site[key] for key in keys]
     if source not in ("self_signed", "provided", "acme"):

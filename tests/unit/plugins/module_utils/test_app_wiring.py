@@ -124,6 +124,9 @@ def test_a_site_serves_whatever_release_is_current() -> None:
         "body_size_mb": 50,
         "timeout_seconds": 90,
         "headers": {"X-Frame-Options": "DENY"},
+        "access": [],
+        "client_ca_file": "",
+        "probe_path": "/",
         "certificate": "self_signed",
     }
     assert wiring.site(shop(hsts_preload=True, certificate="provided"))["hsts_preload"] is True
