@@ -12,6 +12,8 @@ PROFILES = ("intermediate", "modern")
 """Of Mozilla's Server Side TLS guidelines 5.8. Their third, "old", has protocols that browsers refuse today."""
 HTTP3_SINCE = (1, 25, 0)
 """First nginx with ngx_http_v3_module (its changelog, 23 May 2023)."""
+PAGES = ("403", "404", "413", "429", "502", "503", "504")
+"""Statuses that nginx answers with a page of its own."""
 PRELOAD_SECONDS = 31_536_000
 """Least max-age that https://hstspreload.org takes a domain with: a year."""
 
@@ -19,9 +21,10 @@ PRELOAD_SECONDS = 31_536_000
 def problems(settings: Mapping[str, Any]) -> list[str]:
     """Return one sentence a mistake in SETTINGS.
 
-    SETTINGS has profile, http3, nginx (its version), trusted_proxies, status_port and worker_connections.
+    SETTINGS has profile, http3, nginx (its version), trusted_proxies, status_port, worker_connections, pages,
+    maintenance_allow and maintenance_retry_seconds.
     """
-    return [*_tls(settings), *_proxies(settings["trusted_proxies"]), *_numbers(settings)]
+    return [*_tls(settings), *_proxies(settings["trusted_proxies"]), *_numbers(settings), *_pages(settings)]
 
 
 def network(text: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
@@ -68,3 +71,15 @@ def _numbers(settings: Mapping[str, Any]) -> Iterator[str]:
     count = settings["worker_connections"]
     if isinstance(count, bool) or not str(count).isdigit() or not 64 <= int(count) <= 65_535:
         yield f"nginx_tls_worker_connections is '{count}'; it must be a whole number from 64 to 65535"
+
+
+def _pages(settings: Mapping[str, Any]) -> Iterator[str]:
+    for status in settings["pages"]:
+        if str(status) not in PAGES:
+            yield f"nginx_tls_pages has '{status}'; nginx has pages for {', '.join(PAGES)}"
+    for address in settings["maintenance_allow"]:
+        if problem := network_problem(address):
+            yield f"nginx_tls_maintenance_allow has '{address}': {problem}"
+    seconds = settings["maintenance_retry_seconds"]
+    if isinstance(seconds, bool) or not str(seconds).isdigit() or not 1 <= int(seconds) <= 86_400:
+        yield f"nginx_tls_maintenance_retry_seconds is '{seconds}'; it must be a whole number from 1 to 86400"

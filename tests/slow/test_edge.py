@@ -11,76 +11,16 @@ import base64
 import gzip
 import json
 import re
-import shutil
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
 
 import pytest
-from helpers import Answer, Connection, Play, Project, Visitor, Watch, wait_for
-
-DOMAIN = "edge.example.org"
-STYLES = "a { color: red }\n" * 200
-OLD_ASSET, NEW_ASSET = "static/app.0123abcd.js", "static/app.89abcdef.js"
-DESCRIPTION: dict[str, Any] = {
-    "name": "edge",
-    "domains": [DOMAIN],
-    "wsgi": "app:app",
-    "database": "none",
-    "secret_key_variable": "",
-    "static": {"/static/": "static"},
-    "shared_folders": ["files"],
-    "body_size_mb": 1,
-    "timeout_seconds": 2,
-    "workers": 3,
-    "rate_limits": {"POST /login": "6/minute"},
-    "streaming": ["/events", "/ws"],
-    "protected_downloads": {"/protected/": "files"},
-}
-JSON = {"Accept": "application/json"}
-
-
-class Site:
-    """The provisioned app, its code, and how it is asked."""
-
-    def __init__(self, folder: Path, project: Project) -> None:
-        self.folder, self.project, self.host = folder, project, project.host
-        shutil.copytree(Path(__file__).with_name("edge_app"), folder)
-        (folder / "static").mkdir()
-        (folder / "static/app.css").write_text(STYLES)
-        (folder / "static/gone.css").write_text("b { color: blue }\n")
-        (folder / OLD_ASSET).write_text("// old\n")
-        (folder / f"{OLD_ASSET}.gz").write_bytes(gzip.compress(b"// packed\n"))
-        (folder / f"{OLD_ASSET}.br").write_bytes(b"brotli")
-        app = {**DESCRIPTION, "source": {"path": str(folder)}}
-        project.write({"slipway_apps": [app], "nginx_tls_brotli": True})
-
-    def ask(self, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
-        """Send one request from outside, over a connection of its own."""
-        connection = Connection(self.host.address, DOMAIN)
-        try:
-            connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
-            response = connection.getresponse()
-            return Answer(response.status, response.headers, response.read().decode("latin-1"))
-        finally:
-            connection.close()
-
-    def inside(self, path: str = "/") -> int:
-        """Return the status that the host itself gets."""
-        script = (
-            "import ssl, http.client, socket; tls = ssl._create_unverified_context();"
-            f"c = http.client.HTTPSConnection('{DOMAIN}', context=tls);"
-            f"c.sock = tls.wrap_socket(socket.create_connection(('127.0.0.1', 443)), server_hostname='{DOMAIN}');"
-            f"c.request('GET', '{path}'); print(c.getresponse().status)"
-        )
-        return int(self.host.run(f'python3 -c "{script}"'))
-
-    def play(self, name: str, *options: str) -> Play:
-        return self.project.good(f"playbooks/{name}.yml", *options)
+import slow_clients
+from edge import DOMAIN, JSON, NEW_ASSET, OLD_ASSET, STYLES, Site
+from helpers import ROOT, Answer, Connection, Project, Visitor, Watch, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +107,57 @@ def test_one_address_can_hold_no_more_than_its_share(site: Site) -> None:
     finally:
         for wire in held:
             wire.close()
+
+
+# ---- slow clients -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def doors(site: Site) -> Iterator[None]:
+    """The site on port 8080 without TLS (slowhttptest sends no SNI), and the app's gunicorn alone on port 8000."""
+    site.host.run("apt-get -qq update && apt-get -qq install --yes --no-install-recommends slowhttptest")
+    conf = "/etc/nginx/slipway/sites/edge.conf"
+    site.host.run(f"cp {conf} /root/edge.conf && sed -i '0,/listen 443/s//listen 8080; listen 443/' {conf}")
+    site.host.run("nginx -t && systemctl reload nginx")
+    here = "/srv/edge/current"
+    site.host.run(
+        f"systemd-run --quiet --unit=bare --uid=edge --setenv=RELEASE_ID=bare --working-directory={here}/src "
+        f"{here}/venv/bin/gunicorn --bind 0.0.0.0:8000 --worker-class gthread --workers 3 --threads 4 app:app"
+    )
+    try:
+        wait_for(lambda: {slow_clients.visit(site.host, port) is None for port in (8080, 8000)} == {False}, 20)
+        yield
+    finally:
+        site.host.run(f"systemctl stop bare; mv /root/edge.conf {conf} && systemctl reload nginx")
+
+
+def test_slow_clients_keep_nobody_waiting(site: Site, doors: None) -> None:
+    """The busy machine that tests run on adds the same to both sides, and sometimes 50 ms to one of them."""
+    table = [f"{'':38}median        p99"]
+    through, alone = {}, {}
+    for kind in slow_clients.ATTACKS:
+        quiet = slow_clients.one_by_one(site.host, 8080, 150)
+        with slow_clients.attack(site.host, kind, 8080):
+            wait_for(lambda: slow_clients.settled(site.host, 8080), 20)
+            during = slow_clients.one_by_one(site.host, 8080, 300)
+            assert slow_clients.held(site.host, 8080) >= slow_clients.HELD, "the attack did not last"
+        quiet += slow_clients.one_by_one(site.host, 8080, 150)
+        with slow_clients.attack(site.host, kind, 8000):
+            bare = slow_clients.together(site.host, 8000, 10)
+        through[kind], alone[kind] = (quiet, during), bare
+        table += [
+            f"nginx, quiet                       {quiet}",
+            f"nginx, 400 {kind:23} {during}",
+            f"gunicorn alone, 400 {kind:14} {bare}",
+        ]
+    ROOT.joinpath(".slipway/logs").mkdir(parents=True, exist_ok=True)
+    ROOT.joinpath(".slipway/logs/slow-clients.txt").write_text("\n".join(table) + "\n")
+    print("\n".join(table))
+    for quiet, during in through.values():
+        assert (quiet.lost, during.lost) == (0, 0)
+        assert during.median <= 2 * quiet.median + 0.01
+        assert during.p99 <= 2 * quiet.p99 + 0.05
+    assert all(alone[kind].lost >= 5 for kind in ("slow headers", "slow bodies")), "the attack is none"
 
 
 # ---- streams, downloads, files ------------------------------------------------------------------------------------

@@ -33,6 +33,11 @@ def slow() -> str:
     return "at last"
 
 
+@app.get("/big")
+def big() -> str:
+    return "x" * 1_000_000
+
+
 @app.get("/own/<int:status>")
 def own(status: int) -> tuple[str, int]:
     return f"the app's own {status}", status

@@ -16,6 +16,9 @@ GOOD = {
     "trusted_proxies": [],
     "status_port": 0,
     "worker_connections": 4096,
+    "pages": {},
+    "maintenance_allow": [],
+    "maintenance_retry_seconds": 300,
 }
 
 
@@ -27,6 +30,7 @@ GOOD = {
         {"http3": True, "nginx": "1.26"},
         {"http3": True, "nginx": "1.25.0"},
         {"trusted_proxies": ["192.0.2.7", "192.0.2.0/24", "2001:db8::/32", "::1"]},
+        {"pages": {"503": "closed", 404: "gone"}, "maintenance_allow": ["192.0.2.7", "2001:db8::/64"]},
         {"status_port": 8081, "worker_connections": 64},
     ],
 )
@@ -46,6 +50,9 @@ def test_good_settings(changes: dict[str, Any]) -> None:
         ({"trusted_proxies": ["::/0"]}, "which is everybody"),
         ({"status_port": 80}, "nginx_tls_status_port is '80'"),
         ({"status_port": True}, "nginx_tls_status_port is 'True'"),
+        ({"pages": {"500": "oh"}}, "nginx_tls_pages has '500'; nginx has pages for 403"),
+        ({"maintenance_allow": ["office"]}, "nginx_tls_maintenance_allow has 'office': it must be an address"),
+        ({"maintenance_retry_seconds": 0}, "nginx_tls_maintenance_retry_seconds is '0'"),
         ({"worker_connections": 10}, "nginx_tls_worker_connections is '10'"),
     ],
 )
