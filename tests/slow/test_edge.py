@@ -196,7 +196,7 @@ def test_websockets_pass_where_they_are_wanted(site: Site) -> None:
 def test_only_the_app_hands_out_protected_files(site: Site) -> None:
     folder = "/srv/edge/shared/files"
     site.host.run(f"echo a,b > {folder}/a.csv && echo top > /srv/edge/shared/secret && chown -R edge: {folder} && "
-                  f"ln -s /srv/edge/shared/secret {folder}/link.csv && chown -h edge: {folder}/link.csv")  # fmt: skip
+                  f"ln -sfn /srv/edge/shared/secret {folder}/link.csv && chown -h edge: {folder}/link.csv")  # fmt: skip
     answer = site.ask("/download/a.csv")
     assert (answer.status, answer.text) == (200, "a,b\n")
     assert answer.headers["Content-Type"].startswith("text/csv")
