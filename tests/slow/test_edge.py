@@ -142,14 +142,12 @@ def test_slow_clients_keep_nobody_waiting(site: Site, doors: None) -> None:
             during = slow_clients.one_by_one(site.host, 8080, 300)
             assert slow_clients.held(site.host, 8080) >= slow_clients.HELD, "the attack did not last"
         quiet += slow_clients.one_by_one(site.host, 8080, 150)
+        through[kind] = (quiet, during)
+        table += [f"nginx, quiet                       {quiet}", f"nginx, 400 {kind:23} {during}"]
+    for kind in ("slow headers", "slow bodies"):  # slow readers of a megabyte are served by the kernel's buffers
         with slow_clients.attack(site.host, kind, 8000):
-            bare = slow_clients.together(site.host, 8000, 10)
-        through[kind], alone[kind] = (quiet, during), bare
-        table += [
-            f"nginx, quiet                       {quiet}",
-            f"nginx, 400 {kind:23} {during}",
-            f"gunicorn alone, 400 {kind:14} {bare}",
-        ]
+            alone[kind] = slow_clients.together(site.host, 8000, 10)
+        table.append(f"gunicorn alone, 400 {kind:14} {alone[kind]}")
     ROOT.joinpath(".slipway/logs").mkdir(parents=True, exist_ok=True)
     ROOT.joinpath(".slipway/logs/slow-clients.txt").write_text("\n".join(table) + "\n")
     print("\n".join(table))
@@ -157,7 +155,7 @@ def test_slow_clients_keep_nobody_waiting(site: Site, doors: None) -> None:
         assert (quiet.lost, during.lost) == (0, 0)
         assert during.median <= 2 * quiet.median + 0.01
         assert during.p99 <= 2 * quiet.p99 + 0.05
-    assert all(alone[kind].lost >= 5 for kind in ("slow headers", "slow bodies")), "the attack is none"
+    assert all(bare.lost >= 5 for bare in alone.values()), "the attack is none"
 
 
 # ---- streams, downloads, files ------------------------------------------------------------------------------------
