@@ -24,6 +24,8 @@ URL = "/.well-known/acme-challenge/"  # RFC 8555, 8.3
 PORT, SECONDS = 80, 5.0
 RELOAD_SECONDS = 10.0
 """Longest time that nginx may take from a reload until it answers for a new domain."""
+SETTLE_SECONDS = 1.0
+"""After this, no worker of before a reload takes connections any more."""
 AT_ONCE = 16
 
 
@@ -72,10 +74,16 @@ def why_not(domain: str, path: str, content: str) -> str:
         found = _acme_dns.addresses(domain)
     except _acme_dns.DnsError as error:
         return str(error)
-    wrong = [
-        f"{address} ({record(address)}) {why}" for address in found if (why := fetch(domain, address, path, content))
-    ]
-    return "; ".join(wrong)
+    wrong = elsewhere(domain, found, path, content)
+    if wrong:  # the workers of before a reload take a few more connections, and know no new domain
+        time.sleep(SETTLE_SECONDS)
+        wrong = elsewhere(domain, list(wrong), path, content)
+    return "; ".join(f"{address} ({record(address)}) {why}" for address, why in wrong.items())
+
+
+def elsewhere(domain: str, addresses: list[str], path: str, content: str) -> dict[str, str]:
+    """Return which of ADDRESSES don't answer CONTENT at PATH of DOMAIN, and what is wrong with each."""
+    return {address: why for address in addresses if (why := fetch(domain, address, path, content))}
 
 
 def fetch(domain: str, address: str, path: str, content: str) -> str:

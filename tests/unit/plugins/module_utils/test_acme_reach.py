@@ -48,6 +48,7 @@ def webroot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setattr(reach, "PORT", server.server_port)
     monkeypatch.setattr(reach, "RELOAD_SECONDS", 0.0)
+    monkeypatch.setattr(reach, "SETTLE_SECONDS", 0.0)
     yield tmp_path
     server.shutdown()
     server.server_close()
@@ -87,3 +88,11 @@ def test_domains_are_asked_side_by_side(webroot: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(_acme_dns, "addresses", lambda domain: [ELSEWHERE])
     names = ["here.example", "stranger.example", "also-here.example"]
     assert set(reach.unreachable(names, webroot)) == {"stranger.example"}
+
+
+def test_a_worker_of_before_a_reload_is_no_reason(webroot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It breaks the second connection off, although the first one met a new worker."""
+    answers = iter(["", "can't be reached on port 80 from this host (Connection reset by peer)", ""])
+    monkeypatch.setattr(reach, "fetch", lambda *_: next(answers))
+    monkeypatch.setattr(_acme_dns, "addresses", lambda _: ["127.0.0.1"])
+    assert reach.unreachable(["new.example"], webroot) == {}
