@@ -200,4 +200,5 @@ def test_reboot_in_mid_deploy(site: App) -> None:
     site.headline("After the reboot")
     site.deployed()
     assert "After the reboot" in site.visitor().get("/").text
-    assert site.history()[-2]["outcome"] == "killed"
+    # Whether the run saw its command end before it was ended itself.
+    assert site.history()[-2]["outcome"] in ("killed", "failed")
