@@ -8,7 +8,7 @@ import secrets
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils import _apps, _source
+from ansible_collections.slipway.flask.plugins.module_utils import _app_keys, _apps, _source
 
 KEY = "7c1d6f0be2a94385b1e9c07f5ad2386e"
 APP: dict[str, Any] = {
@@ -95,7 +95,7 @@ def test_an_app_that_uses_every_key_has_no_problems() -> None:
         "notifications": [{"url": "https://hooks.example.com/x", "format": "slack"}],
         "keep_releases": 3,
     }
-    assert set(whole) == set(_apps.KEYS)
+    assert set(whole) == set(_app_keys.KEYS)
     assert _apps.problems([whole]) == []
 
 
@@ -426,7 +426,7 @@ def test_defaults_are_filled_in_and_shortcuts_spelled_out() -> None:
             domains=["Shop.Example.com"], release_commands=["flask db upgrade", {"command": "flask seed", "once": True}]
         )
     )
-    assert set(whole) == set(_apps.KEYS)
+    assert set(whole) == set(_app_keys.KEYS)
     assert whole["domains"] == ["shop.example.com"]
     assert whole["health_host"] == "shop.example.com"
     assert whole["source"] == _source.KEYS | {"path": "../shop"}
@@ -450,9 +450,9 @@ def test_migrations_run_by_default_where_there_is_a_database(changes: dict[str, 
     assert [entry["command"] for entry in _apps.normalise(shop(**changes))["release_commands"]] == commands
 
 
-@pytest.mark.parametrize("key", [name for name, key in _apps.KEYS.items() if key.default is not _apps.REQUIRED])
+@pytest.mark.parametrize("key", [name for name, key in _app_keys.KEYS.items() if key.default is not _app_keys.REQUIRED])
 def test_every_default_is_itself_a_right_value(key: str) -> None:
-    default = _apps.KEYS[key].default
+    default = _app_keys.KEYS[key].default
     if key == "secrets":
         return
     assert _apps.problems([shop(**{key: default})]) == []

@@ -1,0 +1,102 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The keys of an app's description (an entry of `slipway_apps`): types, defaults, meaning and ranges.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of an app: its type, default (None: must be given) and meaning."""
+
+    kind: type
+    default: Any
+    text: str
+    choices: tuple[str, ...] = ()
+
+
+REQUIRED = object()
+KEYS: dict[str, Key] = {
+    "name": Key(str, REQUIRED, "Name of the app: its user, unit, folder and database are called so."),
+    "domains": Key(list, REQUIRED, "Domains that the app answers, the main one first."),
+    "redirect_domains": Key(list, [], "Domains that lead visitors to the main one, e.g. `www.example.com`."),
+    "source": Key(dict, REQUIRED, "Where the code is: `path`, `git` with `version`, `archive` or `package`; see docs/sources.md."),
+    "wsgi": Key(str, REQUIRED, "WSGI entry: `module:app` or `package:create_app()`."),
+    "subfolder": Key(str, "", "Folder inside the source that holds the app."),
+    "python": Key(str, "", "Interpreter such as `python3.12`; empty is the distribution's `python3`."),
+    "requirements": Key(list, [], "Files that list what the app needs; empty finds a lock file by itself."),
+    "extra_packages": Key(list, [], "Requirement lines added to the app's own, e.g. a database driver."),
+    "system_packages": Key(list, [], "APT packages that building or running the app needs."),
+    "environment": Key(dict, {}, "Environment variables; `{release_folder}` stands for the release's folder."),
+    "secrets": Key(dict, {}, "Environment variables that are secret (from Ansible Vault or any lookup)."),
+    "files": Key(dict, {}, "Files written into the release, path to contents; only the app can read them."),
+    "secret_key_variable": Key(str, "SECRET_KEY",
+                               "The secret that signs sessions; empty when the app has it from a settings file."),
+    "database": Key(str, "local", "`local` makes a database on the host, `url` uses `database_url`, `none` has none.",
+                    ("local", "url", "none")),
+    "database_url": Key(str, "", "URL of a database that exists already (secret)."),
+    "database_ca": Key(str, "", "Certificate authority (PEM) that the database server's certificate must come from."),
+    "database_variable": Key(str, "DATABASE_URL", "Name of the environment variable that gets the database's URL."),
+    "database_scheme": Key(str, "postgresql+psycopg", "Scheme of that URL, e.g. `postgresql`."),
+    "database_owner_url": Key(str, "", "URL with which migrations run, of a role that owns the schema; empty is the app's "
+                                       "own (secret)."),
+    "build_commands": Key(list, [], "Commands run in the new release before it is checked, e.g. to build assets."),
+    "release_commands": Key(list, ["flask db upgrade"],
+                            "Commands run before the new release starts; `{command: …, once: true}` runs but once."),
+    "migrations": Key(str, "guarded", "What a dangerous statement in a pending migration does: `guarded` stops the deploy, "
+                                      "`report` tells of it, `off` does not look.", ("guarded", "report", "off")),
+    "migrations_allow": Key(list, [], "Revisions that may do what they do, each `revision` or `revision:rule`."),
+    "migrations_lock_timeout_seconds": Key(int, 5, "How long a migration waits for a lock in PostgreSQL; 0 is for ever."),
+    "migrations_statement_timeout_seconds": Key(int, 0, "How long one statement of a migration may take; 0 is for ever."),
+    "migrations_dump": Key(bool, True, "Whether the database is dumped before a migration that destroys something."),
+    "static": Key(dict, {}, "URL to folder of static files that nginx serves, e.g. `/static/: app/static`."),
+    "shared_folders": Key(list, [], "Folders that outlive a release and that the app may write."),
+    "writable_paths": Key(list, [], "Further folders on the host that the app may write."),
+    "health_path": Key(str, "/", "Path that answers when the app is ready."),
+    "health_status": Key(int, 200, "Status that the health path answers with."),
+    "health_host": Key(str, "", "Host header of the health request; empty is the main domain."),
+    "health_timeout_seconds": Key(int, 60, "How long a new release may take to become ready."),
+    "watch_seconds": Key(int, 5, "How long visitors' answers are watched after the switch: worse than before, it goes back."),
+    "body_size_mb": Key(int, 10, "Largest request body, in megabytes."),
+    "rate_limits": Key(dict, {}, "Requests that one address may send, e.g. `{POST /login: 10/minute}`; more get 429."),
+    "streaming": Key(list, [], "Paths of WebSockets, server-sent events and other streamed answers, e.g. `[/events]`."),
+    "protected_downloads": Key(dict, {}, "URL to shared folder of files that only the app can hand out, by answering"
+                                         " with `X-Accel-Redirect`, e.g. `/protected/: uploads`."),
+    "worker_class": Key(str, "gthread", "Gunicorn's worker class.", ("sync", "gthread", "gevent")),
+    "workers": Key(int, 0, "Gunicorn's worker processes; 0 is 2 × cores + 1, capped by memory."),
+    "threads": Key(int, 4, "Threads of a gthread worker."),
+    "timeout_seconds": Key(int, 30, "Longest time that a request may take."),
+    "memory_max_mb": Key(int, 0, "Memory that all of the app's processes may use together; 0 is no limit."),
+    "headers": Key(dict, {}, "Security headers where the app sends none, e.g. `Content-Security-Policy`; `\"\"` drops one."),
+    "hsts_preload": Key(bool, False, "HSTS for all subdomains and for browsers' preload lists; needs a trusted certificate."),
+    "access": Key(list, [], "Who may see which path, e.g. `[{path: /, basic_auth: {team: $6$…}}]` for a staging site;"
+                            " also `allow`, `deny`, `client_certificate`; see docs/front.md."),
+    "client_ca_file": Key(str, "", "File here with the authority (PEM) that visitors' certificates come from."),
+    "certificate": Key(str, "self_signed", "Where the certificate comes from.", ("self_signed", "provided", "acme")),
+    "certificate_file": Key(str, "", "File here with the provided certificate and its chain (PEM)."),
+    "certificate_key_file": Key(str, "", "File here with the provided certificate's key (PEM)."),
+    "hooks": Key(dict, {}, "Files of your own tasks, run before or after a stage: `{after_switch: hooks/purge.yml}`."),
+    "notifications": Key(list, [], "Webhooks told how each deploy and rollback ended (secret): "
+                         "`[{url: …, format: slack}]`; `format` is `slipway` (all as JSON), `slack` or `discord`."),
+    "keep_releases": Key(int, 5, "Releases kept on the host, the one that serves among them."),
+}  # fmt: skip
+
+RANGES = {
+    "health_status": (100, 599),
+    "health_timeout_seconds": (1, 3600),
+    "watch_seconds": (0, 600),
+    "body_size_mb": (1, 10240),
+    "workers": (0, 256),
+    "threads": (1, 256),
+    "timeout_seconds": (1, 3600),
+    "memory_max_mb": (0, 1048576),
+    "keep_releases": (2, 100),
+    "migrations_lock_timeout_seconds": (0, 3600),
+    "migrations_statement_timeout_seconds": (0, 86400),
+}
