@@ -191,6 +191,12 @@ def backlog(path: Path) -> int:
     return 0
 
 
+def connected(path: Path) -> int:
+    """Return how many connections to a Unix socket are open, taken in or still waiting (states 03 and 02 of proc(5))."""
+    rows = [row.split() for row in Path("/proc/net/unix").read_text().splitlines()]
+    return sum(row[5] in ("02", "03") and row[7:] == [str(path)] for row in rows if len(row) > 5)
+
+
 def replace_link(link: Path, target: str) -> None:
     """Point LINK at TARGET in one atomic step (rename(2)), and have it on disk."""
     temporary = link.with_name(f".{link.name}.new")

@@ -55,6 +55,11 @@ class Context:
         """The release's service."""
         return self.paths.unit(self.record.id)
 
+    @property
+    def socket(self) -> Path:
+        """Where the release's service listens."""
+        return self.paths.runtime(self.record.id) / "gunicorn.sock"
+
     def save(self) -> None:
         """Write the record to its place."""
         self.record.write(self.here / "release.json")

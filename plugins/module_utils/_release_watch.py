@@ -37,8 +37,8 @@ ERRORS_MIN, ERRORS_SHARE, CHANCE = 3, 0.05, 0.001
 """Server errors that matter: so many, such a share of all answers, and so unlikely at the rate before."""
 SLOW_MS, SLOW_TIMES, SLOW_MIN = 1000, 3, 10
 """A median answer that matters: longer than this, so many times the one before, and so many answers of each release."""
-SILENT_MIN = 20
-"""Requests to expect, by the rate before, for none at all to matter."""
+SILENT_MIN, WAITING_MIN = 20, 3
+"""Requests to expect, by the rate before, and those that wait, for no answer at all to matter. Visitors may just be gone."""
 DEATHS_MIN, UNREADY_MIN = 2, 2
 """Workers that die and bad answers to the health request, in a row, that matter. One may be bad luck."""
 SAID_LINES, SAID_CHARACTERS = 8, 800
@@ -51,7 +51,7 @@ MONOTONIC = re.compile(r"\[ *(\d+\.\d+)\] \S+ [^\[: ]+(?:\[\d+\])?: ")
 
 @dataclass
 class Seen:
-    """What a log told of one release. MILLISECONDS are those of each answer."""
+    """What a log told of one release. MILLISECONDS are those of each answer, WAITING the connections open at last."""
 
     answers: int = 0
     errors: Counter[str] = field(default_factory=Counter)
@@ -59,6 +59,7 @@ class Seen:
     deaths: int = 0
     timeouts: int = 0
     seconds: float = 0.0
+    waiting: int = 0
     said: deque[str] = field(default_factory=lambda: deque(maxlen=SAID_LINES))
 
     @property
@@ -131,8 +132,8 @@ def fault(before: Seen, after: Seen) -> str:
         if new >= SLOW_MS and new >= SLOW_TIMES * old:
             return f"half of the {answers} requests took {new / 1000:.1f} s or longer ({old / 1000:.2f} s before)"
     expected = before.answers / max(before.seconds, 1) * after.seconds
-    if not answers and expected >= SILENT_MIN:
-        return f"no request got an answer, where about {expected:.0f} would have before"
+    if not answers and after.waiting >= WAITING_MIN and expected >= SILENT_MIN:
+        return f"no request got an answer and {after.waiting} wait for one; before, about {expected:.0f} would have got theirs"
     return ""
 
 
@@ -203,6 +204,7 @@ class Watch:
                 for line in log.lines(min(left, LOOK_SECONDS)):
                     self.after.take(line)
                 self.after.seconds = time.monotonic() - started
+                self.after.waiting = _host.connected(self.context.socket)
                 self._judge(self._service() or self._health() or self._visitors(left <= LOOK_SECONDS))
 
     def look_back(self) -> None:
@@ -241,6 +243,5 @@ class Watch:
 def ask_health(context: Context, seconds: float = 10) -> tuple[int, str]:
     """Ask a release the health request on its own socket; it has SECONDS to answer. Raises OSError or http.client.HTTPException."""
     health = context.settings["health"]
-    socket = str(context.paths.runtime(context.record.id) / "gunicorn.sock")
     headers = {"Host": health["host"] or "localhost", "X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1"}
-    return _host.ask(_host.SocketConnection(socket, seconds), health["path"], headers)
+    return _host.ask(_host.SocketConnection(str(context.socket), seconds), health["path"], headers)

@@ -230,6 +230,22 @@ def test_the_backlog_is_what_waits_on_that_very_socket(tool: Tools, path: str, w
     assert _host.backlog(Path(path)) == waiting
 
 
+def test_connections_are_counted_whether_taken_in_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = Path(f"connected-{os.getpid()}")  # relative, for a socket's path must be short
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(name))
+        listening.listen()
+        assert _host.connected(name) == 0
+        with socket.socket(socket.AF_UNIX) as first, socket.socket(socket.AF_UNIX) as second:
+            first.connect(str(name))
+            taken, _ = listening.accept()
+            second.connect(str(name))
+            with taken:
+                assert _host.connected(name) == 2
+                assert _host.connected(Path("another")) == 0
+
+
 def test_the_backlog_of_a_real_socket_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         subprocess.run(["ss", "-V"], capture_output=True, check=True)

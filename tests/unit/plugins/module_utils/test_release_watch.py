@@ -128,8 +128,12 @@ def test_lines_come_whole_though_the_log_comes_in_pieces() -> None:
         (seen(50, milliseconds=2000), seen(50, milliseconds=2500), ""),
         (seen(50, milliseconds=80), seen(50, milliseconds=2500), "half of the 50 requests took 2.5 s or longer (0.08 s before)"),
         (seen(50, milliseconds=80), seen(9, milliseconds=2500), ""),
-        # silence
-        (seen(600), seen(0, seconds=5), "no request got an answer, where about 50 would have before"),
+        # silence: visitors may be gone, or wait in vain
+        (seen(600), seen(0, seconds=5), ""),
+        (seen(600), seen(0, seconds=5, waiting=2), ""),
+        (seen(6), seen(0, seconds=5, waiting=3), ""),
+        (seen(600), seen(1, seconds=5, waiting=9), ""),
+        (seen(600), seen(0, seconds=5, waiting=3), "no request got an answer and 3 wait for one; before, about 50 would"),
     ],
 )  # fmt: skip
 def test_worse_than_before_is_told_from_as_bad_as_before(before: Seen, after: Seen, said: str) -> None:
