@@ -22,6 +22,8 @@ import slow_clients
 from edge import DOMAIN, JSON, NEW_ASSET, OLD_ASSET, STYLES, Site
 from helpers import ROOT, Answer, Connection, Project, Visitor, Watch, wait_for
 
+pytestmark = pytest.mark.once("13")
+
 
 @pytest.fixture(scope="module")
 def site(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Site:

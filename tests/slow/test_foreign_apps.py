@@ -21,6 +21,8 @@ from typing import Any
 import pytest
 from helpers import TOOLS, Host, Project, Visitor, form
 
+pytestmark = pytest.mark.once("12")
+
 BLOG, MONEY = "blog.example.org", "money.example.org"
 FLASK = "Flask==3.1.3"
 MONEY_PACKAGE = "ihatemoney==7.2"

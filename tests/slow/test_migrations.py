@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 from helpers import ROOT, Host, Play, Project, Visitor, Watch, wait_for
 
+pytestmark = pytest.mark.once("13")
+
 DOMAIN = "harbour.example.org"
 SECRET_KEY = "9f1c7a5be02d4c6f8a3e5d7b1c9f0e2a"
 OWNER_PASSWORD = "l4nd-l0rd-0123456789"

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from helpers import ROOT, TOOLS, Host, Project, Visitor
 
+pytestmark = pytest.mark.once("12")
+
 DOMAIN = "tiny.example.org"
 TINY = """
 import os

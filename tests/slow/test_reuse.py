@@ -15,6 +15,8 @@ import pytest
 import yaml
 from helpers import ROOT, TOOLS, Host, Play, Project, Visitor
 
+pytestmark = pytest.mark.once("13")
+
 DOMAIN = "elsewhere.example.org"
 TINY = """
 import os

@@ -23,6 +23,8 @@ from typing import Any
 import pytest
 from helpers import Host, Project, Visitor
 
+pytestmark = pytest.mark.once("13")
+
 DOMAIN = "shop.example.org"
 TOKEN = "ann:t0ken-of-ann"
 GIT = "ssh://git@127.0.0.1/srv/www/shop.git"
