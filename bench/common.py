@@ -164,11 +164,11 @@ class Inventory:
         path.write_text(json.dumps({"web": {"hosts": machines, "vars": self.variables}}))
         return path
 
-    def play(self, playbook: str, *options: str, cwd: Path = ROOT, **environment: str) -> Sample:
-        """Run a playbook as after a pause: ssh opens a connection of its own, and it does not outlive the run."""
+    def play(self, playbook: str, *rest: str, cwd: Path = ROOT, **environment: str) -> Sample:
+        """Run a playbook, with the REST of the command, as after a pause: ssh opens a connection of its own, and it does not outlive the run."""
         sockets = tempfile.mkdtemp(prefix="bench-")
         settings = {"ANSIBLE_SSH_CONTROL_PATH_DIR": sockets, "ANSIBLE_NOCOLOR": "1", **environment}
-        command = ["ansible-playbook", "-i", str(self.write()), *options, playbook]
+        command = ["ansible-playbook", "-i", str(self.write()), playbook, *rest]
         try:
             return measure(command, self.hosts, settings, cwd=cwd)
         finally:
