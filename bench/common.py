@@ -165,7 +165,7 @@ class Inventory:
         return path
 
     def play(self, playbook: str, *rest: str, cwd: Path = ROOT, **environment: str) -> Sample:
-        """Run a playbook, with the REST of the command, as after a pause: ssh opens a connection of its own, and it does not outlive the run."""
+        """Run a playbook, with the REST of the command, as after a pause: the SSH connection is its own and ends with it."""
         sockets = tempfile.mkdtemp(prefix="bench-")
         settings = {"ANSIBLE_SSH_CONTROL_PATH_DIR": sockets, "ANSIBLE_NOCOLOR": "1", **environment}
         command = ["ansible-playbook", "-i", str(self.write()), playbook, *rest]
