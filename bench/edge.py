@@ -27,9 +27,9 @@ NAME = "slipway-bench-edge"
 DOMAIN = "harbour.localhost"
 SIDES = {"Slipway": "https://{}:443", "by hand": "https://{}:8443", "gunicorn alone": "http://{}:8000"}
 ROUTES = {"dynamic route": "/healthz", "database route": "/ships", "20 kB static file": "/static/bench.bin"}
-# nginx closes a connection after 1000 requests (keepalive_requests), which h2load takes for lost ones: so 16 of them.
+# nginx closes a connection after 10,000 requests (keepalive_requests), which h2load takes for lost ones: so 16 of them.
 PROTOCOLS = {"HTTP/1.1": "--h1 -c 16", "h2": "-c 16 -m 2"}
-HANDSHAKES = 200
+HANDSHAKES = 1000
 SECONDS = 1.5
 """How long one measurement should take; the number of requests is chosen for it once."""
 RELEASES = 3

@@ -17,6 +17,8 @@ SOCKETS = "/var/run/postgresql"
 """Folder of PostgreSQL's socket on Debian and Ubuntu (postgresql-common)."""
 
 GUNICORN = "gunicorn==27.0.1"
+UPSTREAM_KEEPALIVE = 16
+"""Idle connections that each worker of nginx keeps to an app: as many as a few workers of gunicorn have threads."""
 PSYCOPG, PSYCOPG2 = "psycopg[binary]==3.3.9", "psycopg2-binary==2.9.13"
 # A scheme without a driver means psycopg2 to SQLAlchemy up to 2.0 and psycopg from 2.1 on: only the app knows which.
 DRIVERS = {
@@ -127,6 +129,8 @@ def site(app: Mapping[str, Any]) -> dict[str, Any]:
         "probe_path": app["health_path"],
         "certificate": app["certificate"],
     }
+    if app["worker_class"] == "gthread":  # the only one that gives no kept connection up while a request is on its way
+        found["upstream_keepalive"] = UPSTREAM_KEEPALIVE
     if app["hsts_preload"]:
         found["hsts_preload"] = True
     if app["certificate"] == "provided":

@@ -143,8 +143,9 @@ def _wsgi(wsgi: object) -> list[str]:
 
 def _paths(settings: Mapping[str, Any]) -> list[str]:
     found = []
-    single = ("working_directory", "venv", "settings_folder", "environment_file", "config_file", "worker_tmp_dir")
-    paths = [(key, str(settings[key])) for key in single if key != "worker_tmp_dir" or settings[key]]
+    single = ("working_directory", "venv", "settings_folder", "environment_file", "config_file")
+    optional = [key for key in ("worker_tmp_dir", "current_link") if settings[key]]
+    paths = [(key, str(settings[key])) for key in (*single, *optional)]
     paths += [("writable_paths", str(path)) for path in settings["writable_paths"]]
     for key, path in paths:
         if not PATH.fullmatch(path.replace("%i", "i")) or ".." in path.split("/"):

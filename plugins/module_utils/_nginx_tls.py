@@ -39,7 +39,6 @@ SITE_DEFAULTS: Site = {
     "protected_downloads": {},
     "connections_per_address": 0,
     "rate_limits": {},
-    "websockets": False,
     "certificate": "self_signed",
     "certificate_file": "",
     "key_file": "",
@@ -47,7 +46,11 @@ SITE_DEFAULTS: Site = {
     "client_ca_file": "",
     "probe_path": "",
     "extra_config": "",
+    "upstream_keepalive": None,
 }
+ADDRESSES_KEEPALIVE = 16
+"""Idle connections to an app that listens on an address; behind a socket, it has to be asked for."""
+KEEPALIVE_MAX = 1024
 STATIC_DEFAULTS: Site = {"expires_seconds": 3600, "immutable": "auto", "fallback": "404", "previous_folder": ""}
 RANGES = {
     "body_size_mb": (1, 102_400, "megabytes"),
@@ -75,6 +78,8 @@ def complete(site: Site, defaults: Site) -> Site:
     before, link, _ = full["socket"].removeprefix("unix:").partition("/current/")
     full["release_link"] = before + link.rstrip("/") if link else ""
     full["addresses"] = [] if is_socket else [upstream] if isinstance(upstream, str) else list(upstream)
+    if full["upstream_keepalive"] is None:
+        full["upstream_keepalive"] = 0 if is_socket else ADDRESSES_KEEPALIVE
     full["static"] = [{**STATIC_DEFAULTS, **entry} for entry in full["static"]]
     for entry in full["static"]:
         entry["is_folder"] = entry["url"].endswith("/")
@@ -197,6 +202,10 @@ def _upstream(site: Site) -> Iterator[str]:
         match = ADDRESS.fullmatch(str(address))
         if not match or not 0 < int(match[2]) < 65_536 or (match[1].startswith("[") and not _is_ipv6(match[1])):
             yield f"upstream '{address}' must be unix:/path, or addresses such as 127.0.0.1:8000 or [::1]:8000"
+
+    kept = site["upstream_keepalive"]
+    if isinstance(kept, bool) or not isinstance(kept, int) or not 0 <= kept <= KEEPALIVE_MAX:
+        yield f"upstream_keepalive is {kept!r}; it must be a whole number of connections, 0 to {KEEPALIVE_MAX}"
 
 
 def _is_ipv6(text: str) -> bool:

@@ -69,8 +69,8 @@ def _numbers(settings: Mapping[str, Any]) -> Iterator[str]:
     if isinstance(port, bool) or not str(port).isdigit() or not (int(port) == 0 or 1024 <= int(port) <= 65_535):
         yield f"nginx_tls_status_port is '{port}'; it must be 0 (none) or a port from 1024 to 65535"
     count = settings["worker_connections"]
-    if isinstance(count, bool) or not str(count).isdigit() or not 64 <= int(count) <= 65_535:
-        yield f"nginx_tls_worker_connections is '{count}'; it must be a whole number from 64 to 65535"
+    if isinstance(count, bool) or not str(count).isdigit() or not (int(count) == 0 or 64 <= int(count) <= 65_535):
+        yield f"nginx_tls_worker_connections is '{count}'; it must be 0 (by memory) or a whole number from 64 to 65535"
 
 
 def _pages(settings: Mapping[str, Any]) -> Iterator[str]:

@@ -59,7 +59,7 @@ def problems(facts: Mapping[str, str], disk_mb: int, become_password: bool) -> l
     return found
 
 
-def ansible_facts(facts: Mapping[str, str]) -> dict[str, str]:
+def ansible_facts(facts: Mapping[str, str]) -> dict[str, str | int]:
     """Return the probe's facts under the names that `ansible.builtin.setup` gives them."""
     version = facts.get("version", "")
     return {
@@ -68,4 +68,6 @@ def ansible_facts(facts: Mapping[str, str]) -> dict[str, str]:
         "distribution_major_version": version.split(".")[0],
         "distribution_release": facts.get("codename", ""),
         "os_family": "Debian",
+        "memtotal_mb": int(facts.get("memory_mb") or 0),
+        "processor_nproc": int(facts.get("cores") or 1),
     }

@@ -19,6 +19,8 @@ from ansible_collections.slipway.flask.plugins.module_utils._release_watch impor
 POLL_SECONDS = 0.1
 READY_IN_A_ROW = 8
 """Good answers in a row that make a release ready: one worker may be ready and the next not."""
+KEPT_SECONDS = 0.1
+"""For so long after a switch, nginx may use a connection to the old release once more (nginx_tls: keepalive_timeout)."""
 FALLS = 2
 """How often a release may fall back from ready to not ready; one that goes on so is never ready."""
 
@@ -92,6 +94,7 @@ class Traffic:
         site, health = self.settings["verify"], self.settings["health"]
         if not site["domain"]:
             return
+        time.sleep(KEPT_SECONDS)
         connection = _host.LocalTLSConnection(site["domain"], site["address"], site["port"], health["timeout_seconds"])
         try:
             status, _ = _host.ask(connection, health["path"], {"Host": health["host"] or site["domain"]})

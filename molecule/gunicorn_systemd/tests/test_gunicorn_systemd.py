@@ -190,6 +190,18 @@ def test_workers_suit_the_host(host: Host) -> None:
     assert len(host.check_output(f"pgrep --parent {show(host, ALPHA, 'MainPID')}").split()) == 2
 
 
+def test_a_proxy_may_keep_connections_until_another_release_serves(host: Host) -> None:
+    """What is on its way when a worker stops is answered by gthread alone, so that others keep none."""
+    assert ask(host, "alpha", "/", keep=True) and not ask(host, "beta", "/", keep=True)
+    try:
+        host.check_output("mkdir /srv/alpha && ln -s releases/2026-01.a_1 /srv/alpha/current")
+        assert ask(host, "alpha", "/", keep=True)
+        host.check_output("ln -sfn releases/another /srv/alpha/current")
+        assert not ask(host, "alpha", "/", keep=True)
+    finally:
+        host.check_output("rm -r /srv/alpha")
+
+
 # Logs
 
 

@@ -50,3 +50,10 @@ def fetch_paths(host: Host, paths: Iterable[str]) -> Iterator[tuple[str, Answer]
     """Yield (path, answer) of harbour's PATHS."""
     paths = list(paths)
     yield from zip(paths, fetch_all(host, [{"host": HARBOUR, "path": path} for path in paths]), strict=True)
+
+
+def logged(host: Host, request_id: str) -> dict[str, Any]:
+    """Return what harbour's access log says of a request; nginx writes it in blocks, a second late at most."""
+    look = f"grep -h {shlex.quote(request_id)} /var/log/nginx/harbour.access.log"
+    line = host.check_output(f"timeout 5 sh -c {shlex.quote(f'until {look}; do sleep 0.1; done')}").splitlines()[-1]
+    return dict(json.loads(line))

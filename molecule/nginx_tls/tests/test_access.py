@@ -5,10 +5,9 @@
 from __future__ import annotations
 
 import base64
-import json
 
 import pytest
-from asking import HARBOUR, SHOP, fetch, fetch_paths
+from asking import HARBOUR, SHOP, fetch, fetch_paths, logged
 from testinfra.host import Host
 
 OFFICE, PROXY = "127.0.0.2", "127.0.0.9"
@@ -137,5 +136,4 @@ def test_hashes_are_for_nginx_alone(host: Host) -> None:
 
 def test_the_log_names_who_was_let_in(host: Host) -> None:
     request_id = fetch(host, path="/staff/log", headers=login("anna")).received("x-request-id")[0]
-    lines = map(json.loads, host.check_output("tail -n 3 /var/log/nginx/harbour.access.log").splitlines())
-    assert [line["user"] for line in lines if line["request_id"] == request_id] == ["anna"]
+    assert logged(host, request_id)["user"] == "anna"

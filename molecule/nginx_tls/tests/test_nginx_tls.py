@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from asking import HARBOUR, SHOP, fetch, fetch_paths
+from asking import HARBOUR, SHOP, fetch, fetch_paths, logged
 from testinfra.host import Host
 
 CURRENT = "/srv/harbour/current"
@@ -213,7 +213,8 @@ def test_nothing_else_is_served_from_disk(host: Host) -> None:
 
 def test_missing_static_file(host: Host) -> None:
     assert fetch(host, path="/static/missing.css").status == 404
-    assert json.loads(fetch(host, path="/media/missing.css").body)["path"] == "/media/missing.css"
+    for path in ("/media/missing.css", "/media/missing", "/media/"):
+        assert json.loads(fetch(host, path=path).body)["path"] == path
 
 
 def test_swapping_the_symlink_moves_all_traffic(host: Host, second_release: None) -> None:
@@ -244,8 +245,7 @@ def test_keys_are_roots_alone(host: Host) -> None:
 
 def test_access_log_is_json(host: Host) -> None:
     request_id = fetch(host, path='/log"me', headers={"User-Agent": 'x"y'}).received("x-request-id")[0]
-    lines = map(json.loads, host.check_output("tail -n 5 /var/log/nginx/harbour.access.log").splitlines())
-    line = next(line for line in lines if line["request_id"] == request_id)
+    line = logged(host, request_id)
     assert (line["status"], line["client"], line["user_agent"]) == (200, "127.0.0.1", 'x"y')
     assert (line["tls"], line["release"]) == ("TLSv1.3", "a")
     assert float(line["upstream_seconds"]) >= 0

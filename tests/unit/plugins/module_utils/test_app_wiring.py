@@ -128,7 +128,9 @@ def test_a_site_serves_whatever_release_is_current() -> None:
         "client_ca_file": "",
         "probe_path": "/",
         "certificate": "self_signed",
+        "upstream_keepalive": 16,
     }
+    assert "upstream_keepalive" not in wiring.site(shop(worker_class="sync"))
     assert wiring.site(shop(hsts_preload=True, certificate="provided"))["hsts_preload"] is True
 
 

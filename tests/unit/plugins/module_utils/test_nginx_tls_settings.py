@@ -32,6 +32,7 @@ GOOD = {
         {"trusted_proxies": ["192.0.2.7", "192.0.2.0/24", "2001:db8::/32", "::1"]},
         {"pages": {"503": "closed", 404: "gone"}, "maintenance_allow": ["192.0.2.7", "2001:db8::/64"]},
         {"status_port": 8081, "worker_connections": 64},
+        {"worker_connections": 0},
     ],
 )
 def test_good_settings(changes: dict[str, Any]) -> None:

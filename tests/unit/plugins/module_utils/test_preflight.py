@@ -95,6 +95,8 @@ def test_facts_have_the_names_and_values_of_ansibles_own(facts: dict[str, str], 
     keys = ("distribution", "distribution_version", "distribution_major_version", "distribution_release")
     assert tuple(found[key] for key in keys) == expected
     assert found["os_family"] == "Debian"
+    assert found["memtotal_mb"] == int(facts.get("memory_mb", 0))
+    assert found["processor_nproc"] == int(facts.get("cores", 1))
 
 
 def test_a_value_may_hold_an_equals_sign_and_noise_is_passed_over() -> None:
