@@ -119,22 +119,32 @@ def answer(socket: str, health: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def certificate(domain: str) -> dict[str, Any]:
-    """Return whether nginx serves DOMAIN over TLS, and for how many more days its certificate is valid (None: unknown)."""
+    """Return whether nginx serves DOMAIN over TLS, who issued its certificate, and how many days that has left (None: unknown)."""
     connection = _host.LocalTLSConnection(domain, "127.0.0.1", 443, TLS_SECONDS)
     try:
         connection.connect()
         shown = connection.sock.getpeercert(binary_form=True)
     except OSError as error:  # TLS errors among them
-        return {"served": False, "days": None, "said": str(error) or type(error).__name__}
+        return {"served": False, "issuer": "", "days": None, "said": str(error) or type(error).__name__}
     finally:
         connection.close()
-    command = ["openssl", "x509", "-inform", "DER", "-noout", "-enddate"]
+    command = ["openssl", "x509", "-inform", "DER", "-noout", "-enddate", "-subject", "-issuer",
+               "-nameopt", "sep_multiline,sname,utf8"]  # fmt: skip
     try:
         said = subprocess.run(command, input=shown, capture_output=True, check=True).stdout.decode()
-        left = ssl.cert_time_to_seconds(said.strip().removeprefix("notAfter=")) - time.time()
-    except (OSError, subprocess.CalledProcessError, ValueError) as error:
-        return {"served": True, "days": None, "said": str(error)}
-    return {"served": True, "days": int(left // DAY), "said": ""}
+        left = ssl.cert_time_to_seconds(said.splitlines()[0].removeprefix("notAfter=")) - time.time()
+    except (OSError, subprocess.CalledProcessError, ValueError, IndexError) as error:
+        return {"served": True, "issuer": "", "days": None, "said": str(error)}
+    return {"served": True, "issuer": issuer(said), "days": int(left // DAY), "said": ""}
+
+
+def issuer(said: str) -> str:
+    """Return the organisation, else the name, that issued the certificate which openssl SAID this of; or `self-signed`."""
+    subject, _, names = said.partition("subject=")[2].partition("issuer=")
+    if subject.split() == names.split():
+        return "self-signed"
+    found = dict(line.strip().split("=", 1) for line in names.splitlines() if "=" in line)
+    return found.get("O") or found.get("CN") or "unknown"
 
 
 def connections(url: str, user: str) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def status_column(host: str, found: Mapping[str, Any]) -> list[str]:
         str(found.get("workers", NOTHING)),
         size(found.get("memory")),
         str(found.get("restarts", NOTHING)),
-        NOTHING if shown["days"] is None else f"{shown['days']} days",
+        NOTHING if shown["days"] is None else f"{shown['days']} days, {shown['issuer']}",
         used["said"] or f"{used['used']} of {used['allowed']}",
         size(found["disk_used"]),
         size(found["disk_free"]),

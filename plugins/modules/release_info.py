@@ -92,7 +92,7 @@ apps:
       description: What it answers on its own socket (C(status), C(milliseconds), C(said)).
       type: dict
     certificate:
-      description: Whether nginx serves its domain over TLS, and how many days the certificate has left.
+      description: Whether nginx serves its domain over TLS, who issued the certificate, and how many days it has left.
       type: dict
     connections:
       description: The database server's connections in use and those that apps may use.

@@ -74,7 +74,7 @@ def test_status_shows_how_each_app_is_and_fails_when_one_does_not_serve(host, pl
     assert row(output, "Workers") == ["2", "1"]
     for label, pattern in {
         "Since (UTC)": r"20\d\d-\d\d-\d\d \d\d:\d\d", "Health": r"200 in \d+ ms", "Memory": r"\d+ MB",
-        "Restarts": r"\d+", "Certificate": r"\d+ days", "Connections": r"\d+ of \d+", "Disk free": r"[\d.]+ [MG]B",
+        "Restarts": r"\d+", "Certificate": r"\d+ days, self-signed", "Connections": r"\d+ of \d+", "Disk free": r"[\d.]+ [MG]B",
     }.items():  # fmt: skip
         assert all(re.fullmatch(pattern, cell) for cell in row(output, label)), label
     host.check_output(f"systemctl stop marina@{release}.service")

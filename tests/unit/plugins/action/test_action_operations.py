@@ -24,7 +24,7 @@ WIKI = {**SHOP, "name": "wiki", "domains": ["wiki.example.com"], "database": "no
 HISTORY = {"app": "shop", "serving": "", "present": [], "total": 0, "entries": []}
 STATUS: dict[str, Any] = {
     "app": "shop", "release": "0001-a", "revision": "a", "since": "", "disk_used": 1, "disk_free": 1, "problems": [],
-    "certificate": {"days": 1}, "connections": {"said": "no database"},
+    "certificate": {"days": 1, "issuer": "self-signed"}, "connections": {"said": "no database"},
 }  # fmt: skip
 DONE = {"release": "0001-a", "rc": 0, "stdout": "ann\nbob\n", "stderr": "", "changed": True}
 Shown = list[tuple[str, bool]]

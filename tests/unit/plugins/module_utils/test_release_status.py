@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import time
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +14,11 @@ import pytest
 from ansible_collections.slipway.flask.plugins.module_utils import _host, _postgres, _postgres_check, _release_status
 from ansible_collections.slipway.flask.plugins.module_utils._postgres_check import Attempt
 from ansible_collections.slipway.flask.plugins.module_utils._release import Paths, Record
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 HEALTH = {"path": "/healthz", "status": 200, "host": "shop.example.com"}
 SHOWN = "ActiveState=active\nNRestarts=2\nMainPID=100\nMemoryCurrent=[not set]\n"
@@ -39,9 +43,10 @@ def well(monkeypatch: pytest.MonkeyPatch) -> None:
     """All that a status asks for answers well."""
     service = {"state": "active", "restarts": 0, "workers": 2, "memory": 1000}
     health = {"status": 200, "milliseconds": 3, "said": "answered 200"}
+    shown = {"served": True, "issuer": "Authority", "days": 80, "said": ""}
     monkeypatch.setattr(_release_status, "service", lambda unit: dict(service))
     monkeypatch.setattr(_release_status, "answer", lambda socket, _: dict(health))
-    monkeypatch.setattr(_release_status, "certificate", lambda domain: {"served": True, "days": 80, "said": ""})
+    monkeypatch.setattr(_release_status, "certificate", lambda domain: dict(shown))
     monkeypatch.setattr(_release_status, "connections", lambda url, user: {"used": 1, "allowed": 97, "said": ""})
 
 
@@ -66,7 +71,7 @@ def test_a_release_that_serves_has_no_problems(paths: Paths, well: None) -> None
         ("answer", {"status": None, "said": "gave no answer (x)"}, "/healthz gave no answer (x); it must answer 200"),
         (
             "certificate",
-            {"served": False, "days": None, "said": "refused"},
+            {"served": False, "issuer": "", "days": None, "said": "refused"},
             "nginx does not serve shop.example.com over TLS: refused",
         ),
     ],
@@ -79,7 +84,7 @@ def test_what_keeps_an_app_from_serving_is_told(
 
 
 def test_what_visitors_do_not_notice_is_no_problem(paths: Paths, well: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_release_status, "certificate", lambda _: {"served": True, "days": None, "said": "no openssl"})
+    monkeypatch.setattr(_release_status, "certificate", lambda _: {"served": True, "issuer": "", "days": None, "said": "no openssl"})
     monkeypatch.setattr(_release_status, "connections", lambda *_: {"used": None, "allowed": None, "said": "no psql"})
     assert status(paths)["problems"] == []
 
@@ -167,14 +172,35 @@ class Connection:
         pass
 
 
-def test_days_of_a_certificate_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    end = time.strftime("notAfter=%b %d %H:%M:%S %Y GMT\n", time.gmtime(time.time() + 10.5 * 86400))
-    monkeypatch.setattr(Connection, "certificate", b"DER")
+@pytest.mark.parametrize(
+    ("names", "issuer"),
+    [
+        ({NameOID.COUNTRY_NAME: "US", NameOID.ORGANIZATION_NAME: "Let's Encrypt", NameOID.COMMON_NAME: "E7"}, "Let's Encrypt"),
+        ({NameOID.COMMON_NAME: "Ümlaut, a = b"}, "Ümlaut, a = b"),
+        ({NameOID.COMMON_NAME: "shop.example.com"}, "self-signed"),
+        ({}, "unknown"),
+    ],
+)  # fmt: skip
+def test_a_certificate_tells_who_issued_it_and_its_days(
+    monkeypatch: pytest.MonkeyPatch, names: dict[x509.ObjectIdentifier, str], issuer: str
+) -> None:
+    monkeypatch.setattr(Connection, "certificate", certificate(names))
     monkeypatch.setattr(_host, "LocalTLSConnection", Connection)
-    done = subprocess.CompletedProcess([], 0, end.encode(), b"")
-    monkeypatch.setattr(_release_status, "subprocess", SimpleNamespace(
-        run=lambda *_, **__: done, CalledProcessError=subprocess.CalledProcessError))  # fmt: skip
-    assert _release_status.certificate("shop.example.com") == {"served": True, "days": 10, "said": ""}
+    found = _release_status.certificate("shop.example.com")
+    assert found == {"served": True, "issuer": issuer, "days": 10, "said": ""}
+
+
+def certificate(issuer: dict[x509.ObjectIdentifier, str]) -> bytes:
+    """Return a certificate of shop.example.com by an ISSUER with these names, of which ten and a half days are left."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(timezone.utc)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "shop.example.com")]))
+        .issuer_name(x509.Name([x509.NameAttribute(oid, text) for oid, text in issuer.items()]))
+        .public_key(key.public_key()).serial_number(1)
+        .not_valid_before(now).not_valid_after(now + timedelta(days=10.5))
+        .sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+    )  # fmt: skip
 
 
 def test_a_site_that_nobody_serves_has_no_certificate(monkeypatch: pytest.MonkeyPatch) -> None:

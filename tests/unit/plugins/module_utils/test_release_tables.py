@@ -26,13 +26,13 @@ STATUS: dict[str, Any] = {
     "app": "shop", "release": "0002-abcdef1", "revision": "abcdef12" * 5, "dirty": True, "since": "2026-01-02T03:04:05Z",
     "state": "active", "restarts": 0, "workers": 3, "memory": 120 * 2**20, "problems": [],
     "health": {"status": 200, "milliseconds": 4, "said": "answered 200"},
-    "certificate": {"served": True, "days": 80, "said": ""},
+    "certificate": {"served": True, "issuer": "E7", "days": 80, "said": ""},
     "connections": {"used": 5, "allowed": 97, "said": ""}, "disk_used": 5 * 2**20, "disk_free": 12 * 2**30,
     "closed_since": "2026-01-03T05:06:07Z",
 }  # fmt: skip
 NEVER = {
     "app": "wiki", "release": "", "revision": "", "dirty": False, "since": "",
-    "certificate": {"served": False, "days": None, "said": "refused"},
+    "certificate": {"served": False, "issuer": "", "days": None, "said": "refused"},
     "connections": {"used": None, "allowed": None, "said": "no database"}, "disk_used": 0, "disk_free": None,
     "problems": ["nothing has been deployed yet"],
 }  # fmt: skip
@@ -84,7 +84,7 @@ def test_status_is_one_table_of_all_apps_and_hosts() -> None:
         "Workers      3                 -",
         "Memory       120 MB            -",
         "Restarts     0                 -",
-        "Certificate  80 days           -",
+        "Certificate  80 days, E7       -",
         "Connections  5 of 97           no database",
         "Disk used    5 MB              0 MB",
         "Disk free    12.0 GB           -",
