@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ansible_collections.slipway.flask.plugins.module_utils._acme import Settings
 from ansible_collections.slipway.flask.plugins.module_utils._tls_certificates import openssl
@@ -35,6 +36,8 @@ subjectAltName = {alternatives}
 NOISE = ("Saving debug log", "Ask for help", "See the logfile", "Requesting a certificate", "Account registered",
          "Hint:", "- - -", "Some challenges have failed", "Performing the following", "Waiting for verification",
          "Cleaning up", "Use of --", "Certbot failed to authenticate")  # fmt: skip
+REFUSAL = re.compile(r"^acme\.messages\.Error: (urn:\S+ :: .+)$", re.MULTILINE)
+FORGOTTEN = "urn:ietf:params:acme:error:accountDoesNotExist"  # RFC 8555, 6.7
 
 
 class AcmeError(RuntimeError):
@@ -70,11 +73,20 @@ def issue(settings: Settings, folder: Path, domains: list[str], scratch: Path) -
             ),
         )
         private_file(work / "certbot.ini", options(settings, folder, work))
-        said = run([program, "certonly", "--non-interactive", "--config", str(work / "certbot.ini")],
-                   environment(settings, folder))  # fmt: skip
+        command = [program, "certonly", "--non-interactive", "--config", str(work / "certbot.ini")]
+        said, refusal = run(command, environment(settings, folder))
+        if refusal.startswith(FORGOTTEN):  # an authority set up anew: certbot would insist on the old account for ever
+            shutil.rmtree(account(settings, folder), ignore_errors=True)
+            said, refusal = run(command, environment(settings, folder))
         if not (work / "chain.pem").is_file():
-            raise failure(said)
+            raise failure(said, refusal)
         return (work / "chain.pem").read_text(), (work / "key.pem").read_text()
+
+
+def account(settings: Settings, folder: Path) -> Path:
+    """Return where certbot keeps its account with the authority."""
+    directory = urlsplit(settings.directory)
+    return folder / ACCOUNT / "accounts" / f"{directory.netloc}{directory.path}"
 
 
 def options(settings: Settings, folder: Path, work: Path) -> str:
@@ -120,25 +132,31 @@ def environment(settings: Settings, folder: Path) -> dict[str, str]:
     }
 
 
-def run(command: list[str], environment: dict[str, str]) -> str:
-    """Run certbot and return all that it says.
+def run(command: list[str], environment: dict[str, str]) -> tuple[str, str]:
+    """Run certbot; return all that it says, and the authority's last error (`type :: meaning :: detail`) or "".
 
     :raises AcmeError: when it does not end.
     """
+    log = LOGS / "letsencrypt.log"
+    before = log.stat().st_size if log.is_file() else 0
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", check=False,
                               stdin=subprocess.DEVNULL, timeout=SECONDS)  # fmt: skip
     except subprocess.TimeoutExpired:
         raise AcmeError(f"the authority took longer than {SECONDS} s") from None
-    return done.stdout + done.stderr
+    # On Debian 12 it says no more than "can't set attribute" (https://github.com/certbot/certbot/issues/9539).
+    logged = log.read_bytes()[before:].decode(errors="replace") if log.is_file() else ""
+    return done.stdout + done.stderr, (REFUSAL.findall(logged) or [""])[-1]
 
 
-def failure(said: str) -> AcmeError:
-    """Return the error for what certbot SAID: with a reason for each domain when it gives them."""
+def failure(said: str, refusal: str) -> AcmeError:
+    """Return the error for what certbot SAID: with a reason for each domain when it gives them, else the REFUSAL's."""
     domains = dict(re.findall(r"^\s*Domain:\s*(\S+)\n\s*Type:\s*\S+\n\s*Detail:\s*(.+)$", said, re.MULTILINE))
     if domains:
         text = "; ".join(f"{domain}: {detail}" for domain, detail in domains.items())
         return AcmeError(f"the authority refused {text}", domains)
+    if refusal:
+        return AcmeError(f"the authority says: {': '.join(refusal.split(' :: ')[1:])}")
     lines = [line.strip() for line in said.splitlines()]
     kept = [line for line in lines if line and not line.startswith(NOISE)]
     return AcmeError(" ".join(kept)[-600:] or "certbot gave no reason; see /var/log/letsencrypt/letsencrypt.log")

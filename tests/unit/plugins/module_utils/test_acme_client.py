@@ -67,7 +67,7 @@ def test_dns_credentials_go_by_a_private_file_or_the_environment(tmp_path: Path)
 
 
 def test_a_refusal_names_each_domain() -> None:
-    error = client.failure(REFUSED)
+    error = client.failure(REFUSED, "urn:x :: less :: exact")
     detail = "192.0.2.1: Invalid response from http://b.example/.well-known/acme-challenge/x: 404"
     assert error.domains == {"b.example": detail}
     assert str(error) == f"the authority refused b.example: {detail}"
@@ -75,8 +75,8 @@ def test_a_refusal_names_each_domain() -> None:
 
 def test_other_failures_are_what_certbot_says_without_its_noise() -> None:
     said = "Saving debug log to /x\nAn unexpected error occurred:\nConnection refused\nAsk for help or …\n"
-    assert str(client.failure(said)) == "An unexpected error occurred: Connection refused"
-    assert "gave no reason" in str(client.failure("Saving debug log to /x\n"))
+    assert str(client.failure(said, "")) == "An unexpected error occurred: Connection refused"
+    assert "gave no reason" in str(client.failure("Saving debug log to /x\n", ""))
 
 
 @pytest.fixture
@@ -121,6 +121,51 @@ def test_a_failure_is_told(certbot: Path, tmp_path: Path) -> None:
     certbot.write_text("print('The authority sleeps'); sys.exit(1)")
     with pytest.raises(AcmeError, match="The authority sleeps"):
         client.issue(Settings(DIRECTORY), tmp_path, ["a.example"], tmp_path)
+
+
+LOGGED = """
+2026-11-21 13:04:40,277:DEBUG:certbot._internal.log:Exiting abnormally:
+acme.messages.Error: urn:ietf:params:acme:error:{kind} :: {meaning} :: {detail}
+
+During handling of the above exception, another exception occurred:
+AttributeError: can't set attribute
+"""
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Certbot's log, which has the error of an earlier run."""
+    monkeypatch.setattr(client, "LOGS", tmp_path)
+    found = tmp_path / "letsencrypt.log"
+    found.write_text(LOGGED.format(kind="accountDoesNotExist", meaning="Old", detail="Old"))
+    return found
+
+
+def test_the_authoritys_own_words_are_told_though_certbot_of_debian_12_hides_them(
+    certbot: Path, tmp_path: Path, log: Path
+) -> None:
+    said = LOGGED.format(kind="rateLimited", meaning="Too many requests", detail="retry after noon")
+    certbot.write_text(
+        f"with (here / 'letsencrypt.log').open('a') as log: log.write({said!r})\n"
+        'sys.exit("An unexpected error occurred:\\nAttributeError: can\'t set attribute")\n'
+    )
+    with pytest.raises(AcmeError, match="^the authority says: Too many requests: retry after noon$"):
+        client.issue(Settings(DIRECTORY), tmp_path, ["a.example"], tmp_path)
+
+
+def test_an_account_that_the_authority_forgot_is_made_anew_once(certbot: Path, tmp_path: Path, log: Path) -> None:
+    account, other = (tmp_path / "certbot/accounts" / name for name in ("ca.example/dir/1", "other.example/dir/1"))
+    for folder in (account, other):
+        folder.mkdir(parents=True)
+    said = LOGGED.format(kind="accountDoesNotExist", meaning="No such account", detail="Account 1 not found")
+    certbot.write_text(
+        "with (here / 'calls').open('a') as calls: calls.write('x')\n"
+        f"with (here / 'letsencrypt.log').open('a') as log: log.write({said!r})\n"
+    )
+    with pytest.raises(AcmeError, match="No such account"):
+        client.issue(Settings(DIRECTORY), tmp_path, ["a.example"], tmp_path)
+    assert (tmp_path / "calls").read_text() == "xx"
+    assert not account.exists() and other.is_dir()
 
 
 def test_one_that_hangs_is_ended(certbot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

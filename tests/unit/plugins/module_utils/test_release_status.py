@@ -84,7 +84,9 @@ def test_what_keeps_an_app_from_serving_is_told(
 
 
 def test_what_visitors_do_not_notice_is_no_problem(paths: Paths, well: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_release_status, "certificate", lambda _: {"served": True, "issuer": "", "days": None, "said": "no openssl"})
+    monkeypatch.setattr(
+        _release_status, "certificate", lambda _: {"served": True, "issuer": "", "days": None, "said": "no openssl"}
+    )
     monkeypatch.setattr(_release_status, "connections", lambda *_: {"used": None, "allowed": None, "said": "no psql"})
     assert status(paths)["problems"] == []
 
