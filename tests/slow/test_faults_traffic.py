@@ -8,9 +8,15 @@ The tests run in the file's order on one host, with visitors all the time.
 from __future__ import annotations
 
 import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
+import dense_posts
 import pytest
-from faults import DESCRIPTION, KEEP_RELEASES, App, Load, Seen, strays
+from faults import DESCRIPTION, DOMAIN, KEEP_RELEASES, WAITERS, App, Load, Seen, strays
 
 pytestmark = pytest.mark.usefixtures("load")
 
@@ -127,6 +133,53 @@ def test_ten_deploys_in_a_row_leave_as_many_releases_as_are_kept(site: App, load
     assert "Tide 9" in site.visitor().get("/").text
     assert strays(host) == []
     assert sizes[-1] < 1.1 * sizes[KEEP_RELEASES], f"the space is not back: {sizes} KiB"
+    load.all_served()
+
+
+KEPT_SECONDS = 0.3
+"""A connection is used again within 0.1 s (nginx_tls: keepalive_timeout); a busy machine takes its time."""
+
+
+@contextmanager
+def dense(app: App) -> Iterator[dict[str, Any]]:
+    """Send POSTs without a pause while the block runs; what they met is known behind it."""
+    go, met = "/run/dense-posts", dict[str, Any]()
+    app.host.run(f"touch {go}")
+    command = ["podman", "exec", "-i", app.host.name, "python3", "-", DOMAIN, go]
+    running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert running.stdin
+    running.stdin.write(Path(dense_posts.__file__).read_text())
+    running.stdin.close()
+    try:
+        yield met
+    finally:
+        app.host.run(f"rm {go}")
+        assert running.stdout
+        met |= json.loads(running.stdout.read())
+        running.wait()
+
+
+@pytest.mark.fault("deploy under dense POST, a worker replaced every 300 requests")
+def test_kept_connections_to_the_app_lose_nothing_and_leave_the_old_release_at_once(site: App, load: Seen) -> None:
+    """nginx can't send a POST again that meets a connection just being closed."""
+    fast = {"gunicorn_systemd_max_requests": 300, "gunicorn_systemd_max_requests_jitter": 30}
+    site.describe(watch_seconds=4)
+    site.project.good("site.yml", "-e", json.dumps(fast))
+    before = site.current()
+    site.headline("Spring tide")
+    with dense(site) as met:
+        site.deployed()
+    after = site.current()
+    site.project.good("playbooks/provision.yml")
+    assert met["failures"] == [] and set(met["statuses"]) == {"405"}
+    assert met["statuses"]["405"] > 1000
+    assert set(met["releases"]) == {before, after}
+    replaced = f"journalctl --no-pager -u harbour@{before} -u harbour@{after} | grep -c 'Autorestarting worker'"
+    assert int(site.host.run(replaced)) > 3
+    switched = min(answered for _, answered in met["releases"][after])
+    late = [asked - switched for asked, _ in met["releases"][before] if asked > switched + KEPT_SECONDS]
+    # A connection on which a long request was answered over the switch takes one more.
+    assert len(late) <= WAITERS, f"the old release was still asked after the switch: {late}"
     load.all_served()
 
 
