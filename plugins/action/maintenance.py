@@ -23,18 +23,15 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        host, wanted = str(task_vars.get("inventory_hostname")), str(self._task.args.get("app") or "")
+        host = str(task_vars.get("inventory_hostname"))
         said = self._task.args.get("state", "")
         closed = STATES.get(str(said).lower())
         if closed is None:
             return {**result, "failed": True, "msg": f"state is '{said}'; say -e state=on or -e state=off"}
-        elsewhere = [name for names in _app_choice.play_apps(task_vars).values() for name in names]
         try:
-            apps = _app_choice.choose(self._task.args.get("apps"), wanted, elsewhere)
+            apps = _app_choice.meant(self._task.args, task_vars)
         except _app_choice.ChoiceError as error:
-            return {**result, "failed": True, "msg": str(error)}
-        if not apps:
-            return {**result, "skipped": True, "skip_reason": f"{host} has no app '{wanted}'"}
+            return {**result, **error.result}
         by = f"{getpass.getuser()}@{socket.gethostname()}"
         arguments = {"sites": [app["name"] for app in apps], "closed": closed, "by": by}
         answer = self._execute_module("slipway.flask.maintenance", arguments, task_vars=task_vars)

@@ -42,10 +42,9 @@ class ActionModule(ActionBase):
         apps, only = self._task.args.get("apps"), str(self._task.args.get("app") or "")
         version = str(self._task.args.get("version") or "")
         one = boolean(self._task.args.get("one_app", False))
-        elsewhere = [name for names in _app_choice.play_apps(task_vars).values() for name in names]
         found = (
             _apps.problems(apps)
-            or _app_choice.problems(apps, only, elsewhere, one)
+            or _app_choice.problems(apps, only, _app_choice.everywhere(task_vars), one)
             or _app_version.problems(apps, only, version)
         )
         if not found:

@@ -24,11 +24,12 @@ class ActionModule(ActionBase):
         task_vars, given = task_vars or {}, self._task.args
         host, hosts = str(task_vars.get("inventory_hostname")), _app_choice.play_apps(task_vars)
         try:
-            everywhere = [name for names in hosts.values() for name in names]
-            app = _app_choice.choose_one(given.get("apps"), str(given.get("app") or ""), everywhere)
+            app = _app_choice.choose_one(
+                given.get("apps"), str(given.get("app") or ""), _app_choice.everywhere(task_vars)
+            )
             argv = words(whole(str(given.get("command") or ""), context.CLIARGS.get("extra_vars") or ()))
         except _app_choice.ChoiceError as error:
-            return {**result, "failed": True, "msg": str(error)}
+            return {**result, **error.result}
         first = next((name for name, apps in hosts.items() if app and app["name"] in apps), host)
         if app is None or host != first:
             return {**result, "skipped": True, "skip_reason": "the command runs on one host only"}

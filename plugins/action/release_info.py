@@ -19,14 +19,11 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        host, wanted = str(task_vars.get("inventory_hostname")), str(self._task.args.get("app") or "")
-        elsewhere = [name for names in _app_choice.play_apps(task_vars).values() for name in names]
+        host = str(task_vars.get("inventory_hostname"))
         try:
-            apps = _app_choice.choose(self._task.args.get("apps"), wanted, elsewhere)
+            apps = _app_choice.meant(self._task.args, task_vars)
         except _app_choice.ChoiceError as error:
-            return {**result, "failed": True, "msg": str(error)}
-        if not apps:
-            return {**result, "skipped": True, "skip_reason": f"{host} has no app '{wanted}'"}
+            return {**result, **error.result}
         status = boolean(self._task.args.get("status") or False)
         arguments = {"apps": [description(app) for app in apps], "limit": self._task.args.get("limit", 20)}
         if status:

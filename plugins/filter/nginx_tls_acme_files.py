@@ -14,17 +14,10 @@ name: nginx_tls_acme_files
 short_description: What the renewal of certificates by ACME is on a host
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
+extends_documentation_fragment:
+  - slipway.flask.nginx_tls_sites
+  - slipway.flask.nginx_tls_sites.acme
 description: Makes the entries of M(slipway.flask.files) for the sites whose certificates come from an ACME authority.
-options:
-  _input:
-    description: The sites, as C(nginx_tls_sites) has them.
-    type: list
-    elements: dict
-    required: true
-  settings:
-    description: The role's variables C(nginx_tls_acme_*) without their prefix.
-    type: dict
-    required: true
 """
 
 EXAMPLES = r"""

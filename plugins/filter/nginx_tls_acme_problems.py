@@ -14,17 +14,11 @@ name: nginx_tls_acme_problems
 short_description: What is wrong with the variables for certificates by ACME
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
+extends_documentation_fragment:
+  - slipway.flask.nginx_tls_sites
+  - slipway.flask.nginx_tls_sites.acme
 description: Finds every mistake at once, without touching a host or an authority. No secret shows in a message.
 options:
-  _input:
-    description: The sites, as C(nginx_tls_sites) has them.
-    type: list
-    elements: dict
-    required: true
-  settings:
-    description: The role's variables C(nginx_tls_acme_*) without their prefix.
-    type: dict
-    required: true
   certbot:
     description: Version of certbot that the host's distribution has.
     type: str

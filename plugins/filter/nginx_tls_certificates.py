@@ -14,17 +14,10 @@ name: nginx_tls_certificates
 short_description: The certificates that a list of TLS sites wants
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
+extends_documentation_fragment:
+  - slipway.flask.nginx_tls_sites
+  - slipway.flask.nginx_tls_sites.pem
 description: Makes one entry for M(slipway.flask.tls_certificates) of each site.
-options:
-  _input:
-    description: The sites, as C(nginx_tls_sites) has them.
-    type: list
-    elements: dict
-    required: true
-  pem:
-    description: Contents of the provided certificates and keys by file name.
-    type: dict
-    required: true
 """
 
 EXAMPLES = r"""

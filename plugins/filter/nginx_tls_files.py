@@ -16,22 +16,14 @@ name: nginx_tls_files
 short_description: The virtual host files of a list of TLS sites
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
+extends_documentation_fragment:
+  - slipway.flask.nginx_tls_sites
+  - slipway.flask.nginx_tls_sites.defaults
 description:
   - Makes the entries for M(slipway.flask.files) of each site - its virtual host, whose template gets the site with all
     defaults filled in as C(site), its password files, and the authority of its visitors' certificates.
   - The sites must have passed P(slipway.flask.nginx_tls_problems#filter).
 options:
-  _input:
-    description: The sites, as C(nginx_tls_sites) has them.
-    type: list
-    elements: dict
-    required: true
-  defaults:
-    description:
-      - Values for sites that don't say - C(body_size_mb), C(timeout_seconds), C(headers), C(hsts_seconds),
-        C(hsts_preload) - and C(http3).
-    type: dict
-    required: true
   folder:
     description: Folder of the virtual hosts on the host.
     type: str

@@ -17,19 +17,11 @@ name: nginx_tls_problems
 short_description: What is wrong with a list of TLS sites
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
+extends_documentation_fragment:
+  - slipway.flask.nginx_tls_sites
+  - slipway.flask.nginx_tls_sites.defaults
 description: Finds every mistake in C(nginx_tls_sites) at once, provided certificates included, without touching a host.
 options:
-  _input:
-    description: The sites, as C(nginx_tls_sites) has them.
-    type: list
-    elements: dict
-    required: true
-  defaults:
-    description:
-      - Values for sites that don't say - C(body_size_mb), C(timeout_seconds), C(headers), C(hsts_seconds),
-        C(hsts_preload) - and C(http3).
-    type: dict
-    required: true
   pem:
     description: Contents of the provided certificates and keys by file name.
     type: dict

@@ -16,6 +16,19 @@ from ansible_collections.slipway.flask.plugins.module_utils import _app_wiring, 
 class ChoiceError(ValueError):
     """No app can be chosen; the message is for the user."""
 
+    @property
+    def result(self) -> dict[str, Any]:
+        """What a task that was asked for it ends with."""
+        return {"failed": True, "msg": str(self)}
+
+
+class NotHere(ChoiceError):
+    """Only other hosts have the app."""
+
+    @property
+    def result(self) -> dict[str, Any]:
+        return {"skipped": True, "skip_reason": str(self)}
+
 
 def problems(
     apps: Iterable[Mapping[str, Any]], name: str, elsewhere: Iterable[str] = (), one: bool = False
@@ -50,6 +63,23 @@ def choose_one(apps: Any, name: str, elsewhere: Iterable[str] = ()) -> dict[str,
     if wrong := problems(apps, name, elsewhere, one=True):
         raise ChoiceError(wrong[0])
     return chosen[0] if chosen else None
+
+
+def meant(arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the whole descriptions of the apps that a task's ARGUMENTS `apps` and `app` mean on its host.
+
+    Raises ChoiceError, whose `result` is how the task ends then.
+    """
+    name = str(arguments.get("app") or "")
+    apps = choose(arguments.get("apps"), name, everywhere(task_vars))
+    if not apps:
+        raise NotHere(f"{task_vars.get('inventory_hostname')} has no app '{name}'")
+    return apps
+
+
+def everywhere(task_vars: Mapping[str, Any]) -> list[str]:
+    """Return the names of the apps of all hosts in the play."""
+    return [name for names in play_apps(task_vars).values() for name in names]
 
 
 def play_apps(task_vars: Mapping[str, Any]) -> dict[str, list[str]]:

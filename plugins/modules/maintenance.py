@@ -10,6 +10,8 @@ module: maintenance
 short_description: Close the sites of apps for maintenance, or open them again
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
+extends_documentation_fragment:
+  - slipway.flask.apps
 description:
   - Visitors of a closed site get a page (JSON for programs) with status 503 and C(Retry-After). The host itself and
     C(nginx_tls_maintenance_allow) see the site, so that a release can be deployed and looked at.
@@ -20,15 +22,6 @@ attributes:
     support: full
     description: Says what would be done.
 options:
-  apps:
-    description: The apps, as in C(slipway_apps).
-    type: list
-    elements: dict
-    required: true
-  app:
-    description: Name of the only app that is meant; empty means all.
-    type: str
-    default: ""
   state:
     description: V(on) closes the sites, V(off) opens them.
     type: str

@@ -10,20 +10,13 @@ module: preflight
 short_description: Refuse what can't work, before anything on a host is changed
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
+extends_documentation_fragment:
+  - slipway.flask.apps
 description:
   - Checks the description of the apps and their sources on the controller, then the host, in one round trip.
   - Needs no Python on the host and gives the C(distribution) facts that roles ask for.
   - Fails with one message that lists everything that is wrong; it never changes anything.
 options:
-  apps:
-    description: The apps, as in C(slipway_apps).
-    type: list
-    elements: dict
-    required: true
-  app:
-    description: Name of the only app that is meant; empty means all of them.
-    type: str
-    default: ""
   version:
     description: The version of that app which is meant, where its source has versions; empty means the described one.
     type: str

@@ -10,6 +10,8 @@ module: release_exec
 short_description: Run one command in the release that serves
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
+extends_documentation_fragment:
+  - slipway.flask.apps
 description:
   - Runs a command as the app's user, with the code, the settings and the secrets of the release that serves, and prints what
     it prints as it is. It may write where the app may write.
@@ -20,11 +22,6 @@ attributes:
     support: none
     description: The task is skipped.
 options:
-  apps:
-    description: The apps, as in C(slipway_apps).
-    type: list
-    elements: dict
-    required: true
   app:
     description: Name of the app; it may be left out when there is but one.
     type: str

@@ -10,6 +10,8 @@ module: release_info
 short_description: Tell the releases of the apps on a host, or how those that serve are
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
+extends_documentation_fragment:
+  - slipway.flask.apps
 description:
   - Prints each app's history as a table, newest first; it only registers what it found with O(status).
   - Never changes anything.
@@ -18,15 +20,6 @@ attributes:
     support: full
     description: Does the same.
 options:
-  apps:
-    description: The apps, as in C(slipway_apps).
-    type: list
-    elements: dict
-    required: true
-  app:
-    description: Name of the only app that is looked at; empty looks at all.
-    type: str
-    default: ""
   limit:
     description: Entries of the history that are told, 1 or more.
     type: int
