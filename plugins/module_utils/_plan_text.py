@@ -21,7 +21,7 @@ TITLES = {"environment": "environment", "gunicorn": "gunicorn", "unit": "unit"}
 
 
 def planned(host: str, app: str, plan: Mapping[str, Any], notes: list[str]) -> str:
-    """Return the plan of one app: a table, and below it each pending migration."""
+    """Return the plan of one app: a table, and below it each pending migration. A refusal is for `refused` to tell."""
     head = f"{app} on {host}: what a deploy would do; nothing was changed"
     if plan["same"]:
         return table(head, [("Revision", revision(plan)), ("Deploy", "nothing: this serves already")])
@@ -32,12 +32,12 @@ def planned(host: str, app: str, plan: Mapping[str, Any], notes: list[str]) -> s
         ("Settings", settings(plan)),
         ("Connections", connections(plan.get("connections") or {})),
         ("Disk", disk(plan.get("disk") or {})),
-        ("Deploy", f"refused at stage '{plan['stage']}'" if plan["refused"] else "would go on"),
+        ("Deploy", "" if plan["refused"] else "would go on"),
     ]
     told = {finding["told"] for finding in plan["findings"]}
     shown = [note for note in notes if not any(note.endswith(text) for text in told)]
     parts = [table(head, rows + [("Note", note) for note in shown])]
-    parts += [pending(one, plan["findings"], plan["judged"]) for one in plan["pending"]]
+    parts += [pending(one, plan) for one in plan["pending"]]
     return "\n\n".join(parts)
 
 
@@ -100,9 +100,9 @@ def disk(found: Mapping[str, int]) -> str:
     return f"{found['free_mb']} MB free, {found['needed_mb']} MB are needed; the release takes about {max(1, size)} MB"
 
 
-def pending(one: Mapping[str, Any], findings: list[Mapping[str, Any]], judged: bool) -> str:
-    """Return a pending revision with the start of its SQL and what is dangerous in it."""
-    mine = [finding for finding in findings if one["title"].split(" ")[0] == finding["revision"]]
+def pending(one: Mapping[str, Any], plan: Mapping[str, Any]) -> str:
+    """Return a pending revision with the start of its SQL and what is dangerous in it, as far as no refusal tells it."""
+    mine = [finding for finding in plan["findings"] if one["title"].split(" ")[0] == finding["revision"]]
     effects = sorted({finding["effect"] for finding in mine})
     rows = [row for row in one["sql"].splitlines() if row.strip() and not row.startswith(("--", "BEGIN;", "COMMIT;"))]
     rows = [row for row in rows if "alembic_version" not in row]
@@ -110,6 +110,8 @@ def pending(one: Mapping[str, Any], findings: list[Mapping[str, Any]], judged: b
     body = [*rows[:SQL_LINES], *cut] or ["(no SQL)"]
     if one["problem"]:
         body.append(f"… its SQL can't be written beforehand: {one['problem']}")
-    told = [f"{finding['told']}{' (allowed)' if finding['allowed'] else ''}" for finding in mine]
-    title = f"  {one['title']}, {one['file']}: {', '.join(effects) or ('nothing dangerous found' if judged else 'not judged')}"
+    left = [finding for finding in mine if finding["told"] not in plan["refused"]]
+    told = [f"{finding['told']}{' (allowed)' if finding['allowed'] else ''}" for finding in left]
+    nothing = "nothing dangerous found" if plan["judged"] else "not judged"
+    title = f"  {one['title']}, {one['file']}: {', '.join(effects) or nothing}"
     return "\n".join([title, textwrap.indent("\n".join(body + told), "    ")])

@@ -89,7 +89,7 @@ def test_a_plan_of_a_release_that_would_be_refused_says_where_and_why(site: Fake
     found = plan(site, release_commands=UPGRADE).plan
     assert (found["stage"], found["refused"][:25]) == ("check", "the code's migrations hav")
     assert tree(site) == before
-    assert "refused at stage 'check'" in _plan_text.planned("vps1", "shop", found, [])
+    assert "refused" not in _plan_text.planned("vps1", "shop", found, []), "the message of the failure says it"
     assert _plan_text.refused("vps1", "shop", found).startswith(
         "shop on vps1: the deploy would be refused at stage 'check'"
     )
@@ -176,7 +176,7 @@ def test_a_unit_is_compared_by_directive() -> None:
 
 
 def test_the_text_has_all_that_a_person_decides_by() -> None:
-    found = {
+    found: dict[str, Any] = {
         "revision": "178bf60a" * 5, "dirty": True, "serves": "0003-fd5b0a0", "serves_revision": "fd5b0a05" * 5, "same": False,
         "refused": "", "stage": "", "environment": "abc", "environment_reused": True, "heads": ["0005"], "current": ["0004"],
         "pending": [{"title": "0005 (Drop it)", "file": "0005_x.py", "problem": "",
@@ -199,3 +199,8 @@ def test_the_text_has_all_that_a_person_decides_by() -> None:
         assert text in told, told
     assert told.count("it destroys") == 1
     assert "a note" in told
+
+    refused = {**found, "refused": "it would harm the site:\n- revision 0005: it destroys", "stage": "check"}
+    told = _plan_text.planned("vps1", "shop", refused, []) + _plan_text.refused("vps1", "shop", refused)
+    assert "  0005 (Drop it), 0005_x.py: destroys\n    ALTER TABLE a DROP COLUMN b;" in told
+    assert (told.count("it destroys"), told.count("refused")) == (1, 1), told
