@@ -8,9 +8,10 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
-from ansible_collections.slipway.flask.plugins.module_utils import _plan_text, _release_hooks, _source, _summary
+from ansible_collections.slipway.flask.plugins.module_utils import _plan_text, _source, _summary
 from ansible_collections.slipway.flask.plugins.plugin_utils import _sources
-from ansible_collections.slipway.flask.plugins.plugin_utils._release_action import ReleaseAction, process
+from ansible_collections.slipway.flask.plugins.plugin_utils._hooks import Hooks
+from ansible_collections.slipway.flask.plugins.plugin_utils._release_action import ReleaseAction
 
 NAME = "slipway.flask.release"
 
@@ -21,26 +22,19 @@ class ActionModule(ReleaseAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars, arguments = task_vars or {}, dict(self._task.args)
-        hooks, resumed = arguments.pop("hooks", None) or {}, arguments.pop("resume", None) or {}
         webhooks = arguments.pop("notifications", None)
         base = _source.base_of(task_vars)
-        problems = _release_hooks.problems(hooks) or _release_hooks.file_problems(hooks, base)
-        if problems:
-            return {**result, "failed": True, "msg": "\n".join(problems)}
-        arguments |= {"process": process(), "until": _release_hooks.following(hooks, resumed.get("name", ""))}
+        hooks = Hooks(arguments, base, _summary.STAGES)
+        if hooks.problems:
+            return {**result, "failed": True, "msg": "\n".join(hooks.problems)}
         try:
-            source = _sources.prepare(arguments, base, str(task_vars.get("inventory_hostname")), bool(resumed))
-            if resumed:
-                answer = self.call(NAME, {**source.arguments, "resume": resumed["release"]}, task_vars)
-            else:
-                answer = self._deploy(source, task_vars)
+            source = _sources.prepare(arguments, base, str(task_vars.get("inventory_hostname")), bool(hooks.resumed))
+            answer = self.call(NAME, source.arguments, task_vars) if hooks.resumed else self._deploy(source, task_vars)
         except (_source.SourceError, OSError) as error:
             return {**result, "failed": True, "msg": str(error)}
         answer.pop("need_archive", None)
-        if answer.get("hook"):
-            answer["hook"]["file"] = str(_release_hooks.file_of(hooks[answer["hook"]["name"]], base))
+        if hooks.stop(answer):
             return {**result, **answer}
-        answer.pop("hook", None)
         if boolean(arguments.get("plan", False)):
             self._plan(answer, str(task_vars.get("inventory_hostname")))
         else:

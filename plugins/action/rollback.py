@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils import _summary
+from ansible_collections.slipway.flask.plugins.module_utils import _source, _summary
+from ansible_collections.slipway.flask.plugins.plugin_utils._hooks import Hooks
 from ansible_collections.slipway.flask.plugins.plugin_utils._release_action import ReleaseAction
 
 
@@ -18,7 +19,12 @@ class ActionModule(ReleaseAction):
         task_vars = task_vars or {}
         arguments = dict(self._task.args)
         webhooks = arguments.pop("notifications", None)
+        hooks = Hooks(arguments, _source.base_of(task_vars), _summary.BACK)
+        if hooks.problems:
+            return {**result, "failed": True, "msg": "\n".join(hooks.problems)}
         answer = self.call("slipway.flask.rollback", arguments, task_vars)
+        if hooks.stop(answer):
+            return {**result, **answer}
         host = str(task_vars.get("inventory_hostname"))
         domain = (arguments.get("verify") or {}).get("domain")
         url = f"https://{domain}/" if domain else ""

@@ -8,6 +8,35 @@ from __future__ import annotations
 class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
+  app:
+    description: Name of the app.
+    type: str
+    required: true
+  wsgi:
+    description: WSGI entry, C(module:app) or C(package:create_app(\)).
+    type: str
+    required: true
+  user:
+    description: The app's service user; its group has the same name.
+    type: str
+    required: true
+  root:
+    description: Folder of the app's releases.
+    type: path
+    required: true
+  settings_folder:
+    description: Folder with the wanted C(environment) and C(gunicorn.conf.py); each release gets a copy below it.
+    type: path
+    required: true
+  writable_paths:
+    description: Further folders that the app may write.
+    type: list
+    elements: path
+    default: []
+  command_seconds:
+    description: Longest time that one command may take, in seconds.
+    type: int
+    default: 3600
   health:
     description: The request that tells whether a release is ready.
     type: dict
@@ -71,4 +100,22 @@ options:
     description: How long connections that wait for the release before are waited for.
     type: int
     default: 30
+  hooks:
+    description:
+      - Files of tasks on the controller by the hook at which they are run, such as C(after_switch); the module stops there
+        and tells RV(hook). A relative path counts from the inventory's folder.
+    type: dict
+    default: {}
+  hook_seconds:
+    description: How long the tasks of one hook may take before the app is free for another run, in seconds.
+    type: int
+    default: 900
+  resume:
+    description: RV(hook) of the call that stopped; its release goes on.
+    type: dict
+    default: {}
+  gave_up:
+    description: Why the tasks of the hook of O(resume) failed; the release is given up as by a stage that fails.
+    type: str
+    default: ""
 """

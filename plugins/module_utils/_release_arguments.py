@@ -53,6 +53,29 @@ MIGRATIONS: dict[str, Any] = {
         "dump": {"type": "bool", "default": True},
     },
 }
+RUN: dict[str, Any] = {
+    "app": {"type": "str", "required": True},
+    "wsgi": {"type": "str", "required": True},
+    "user": {"type": "str", "required": True},
+    "root": {"type": "path", "required": True},
+    "settings_folder": {"type": "path", "required": True},
+    "writable_paths": {"type": "list", "elements": "path", "default": []},
+    "command_seconds": {"type": "int", "default": 3600},
+    "health": HEALTH,
+    "verify": VERIFY,
+    "watch_seconds": {"type": "int", "default": 5},
+    "drain_seconds": {"type": "int", "default": 30},
+    "hook_seconds": {"type": "int", "default": 900},
+    "gave_up": {"type": "str", "default": ""},
+    # What follows is filled in by the action plugins.
+    "by": {"type": "str", "default": "somebody"},
+    "process": {"type": "str", "default": ""},
+    "gone": {"type": "str"},
+    "progress": {"type": "str", "default": "", "no_log": False},
+    "until": {"type": "str", "default": ""},
+    "resume": {"type": "str", "default": ""},
+}
+"""Parameters of every run."""
 
 
 def answer(module: AnsibleModule, run: Callable[[], Outcome], **more: Callable[[Outcome], Any]) -> None:

@@ -26,8 +26,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import (
     now,
     to_prune,
 )
-from ansible_collections.slipway.flask.plugins.module_utils._release_hooks import position
-from ansible_collections.slipway.flask.plugins.module_utils._release_lease import Lease, uptime
+from ansible_collections.slipway.flask.plugins.module_utils._release_lease import Lease
 from ansible_collections.slipway.flask.plugins.module_utils._release_migrations import newer_schema
 from ansible_collections.slipway.flask.plugins.module_utils._release_preparation import Preparation
 from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome, Run
@@ -38,6 +37,8 @@ from ansible_collections.slipway.flask.plugins.module_utils._summary import AFTE
 
 class Engine(Run):
     """One deploy of one app. SETTINGS are the parameters of slipway.flask.release."""
+
+    what = "deploy"
 
     def __init__(self, settings: Mapping[str, Any], check: bool = False) -> None:
         super().__init__(settings, check)
@@ -73,18 +74,9 @@ class Engine(Run):
 
     def _resume(self) -> Outcome:
         """Go on with the release that stopped for a hook, or give it up when the hook failed."""
-        release = self.settings["resume"]
         self._find_user()
         with self._alone():
-            lease, record = Lease.read(self.app), self.paths.record(release)
-            if lease is None or record is None:
-                raise ReleaseError(
-                    f"release {release} can't go on: it was held for {self.settings['hook_seconds']} s at most, and another "
-                    "run or a restart of the host may have ended it; deploy again",
-                    "hook",
-                )
-            self.context.record, self.context.notes = record, record.notes
-            return self._run_stages(lease)
+            return self._run_stages(self._held(self.paths.record(self.settings["resume"])))
 
     def _plan(self) -> Outcome:
         """Tell what a deploy would do without changing anything (check mode)."""
@@ -98,7 +90,7 @@ class Engine(Run):
 
     def _run_stages(self, lease: Lease | None = None) -> Outcome:
         """Run the stages up to the next hook, or to the end; LEASE says at which hook an earlier call has stopped."""
-        record, previous, until = self.context.record, self.context.record.previous, self.settings["until"]
+        record, previous = self.context.record, self.context.record.previous
         prepare, traffic = Preparation(self.context, self.source), Traffic(self.context)
         traffic.switched = self.paths.current_id() == record.id
         stages: dict[str, Callable[[], None]] = {
@@ -106,14 +98,11 @@ class Engine(Run):
             "start": traffic.start, "gate": traffic.gate, "switch": traffic.switch, "verify": traffic.verify,
             "watch": partial(traffic.watch, previous), "drain": partial(traffic.drain, previous), "prune": self._prune,
         }  # fmt: skip
-        first = position(lease.hook) if lease else 0
-        last = position(until) if until else len(stages)
         try:
-            if self.settings["gave_up"] and lease:
-                raise ReleaseError(self.settings["gave_up"], lease.hook)
-            if lease and list(stages)[first:last][:1] == ["migrate"]:
+            due = self._due(list(stages), lease)
+            if lease and due[:1] == ["migrate"]:
                 prepare.check()  # what it found is gone with the call that found it, and the hook may have changed it
-            for name in list(stages)[first:last]:
+            for name in due:
                 with self._stage(name):
                     stages[name]()
         except ReleaseError as error:
@@ -125,24 +114,18 @@ class Engine(Run):
                     error.args = (f"{error}{newer_schema(record.heads_before, record.heads_after)}",)
                 self._abandon(error)
             raise
-        if until:
-            return self._pause(until, lease)
+        if self.settings["until"]:
+            return self._pause(lease)
         self._finish()
         return Outcome(True, record, notes=list(dict.fromkeys(self.context.notes)), previous=previous)
 
-    def _pause(self, hook: str, before: Lease | None) -> Outcome:
-        """Stop for the tasks of HOOK; nobody else gets the app until they are over or have taken too long."""
-        record, moment = self.context.record, uptime()
+    def _pause(self, before: Lease | None) -> Outcome:
+        """Stop for the tasks of a hook; nobody else gets the app until they are over or have taken too long."""
+        record = self.context.record
         self.context.folder(self.context.here, 0, 0o750)
         record.notes = list(dict.fromkeys(self.context.notes))
         self.context.save()
-        since, until = before.since if before else moment, moment + self.settings["hook_seconds"]
-        Lease(record.id, self.settings["by"], self.settings["process"], hook, since, until).write(self.app)
-        facts = {
-            "name": hook, "app": self.app, "release": record.id, "folder": str(self.context.here),
-            "revision": record.revision, "previous": record.previous,
-        }  # fmt: skip
-        return Outcome(True, record, notes=self.context.notes, previous=record.previous, hook=facts)
+        return Outcome(True, record, notes=self.context.notes, previous=record.previous, hook=self._hold(before))
 
     def _finish(self) -> None:
         """Write down that the release serves."""

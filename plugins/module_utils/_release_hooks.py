@@ -8,7 +8,7 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,15 @@ NAMES = tuple(f"{when}_{stage}" for stage in STAGES for when in ("before", "afte
 """Every hook, in the order in which they come."""
 
 
-def position(name: str) -> int:
-    """Return how many of the stages are over when the hook NAME runs."""
+def position(name: str, stages: Sequence[str] = STAGES) -> int:
+    """Return how many of the STAGES are over when the hook NAME runs."""
     when, _, stage = name.partition("_")
-    return STAGES.index(stage) + (when == "after")
+    return stages.index(stage) + (when == "after")
+
+
+def of_stages(hooks: Mapping[str, str], stages: Sequence[str]) -> dict[str, str]:
+    """Return those of the HOOKS that come before or after one of the STAGES."""
+    return {name: path for name, path in hooks.items() if name.partition("_")[2] in stages}
 
 
 def nearest(name: Any) -> str:

@@ -11,7 +11,9 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from ansible_collections.slipway.flask.plugins.module_utils import _app_probe, _host
 from ansible_collections.slipway.flask.plugins.module_utils._release import (
@@ -21,9 +23,11 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import (
     number,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
+from ansible_collections.slipway.flask.plugins.module_utils._release_lease import Lease
 from ansible_collections.slipway.flask.plugins.module_utils._release_migrations import UPGRADE, Migrations
 from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome, Run
 from ansible_collections.slipway.flask.plugins.module_utils._release_traffic import Traffic
+from ansible_collections.slipway.flask.plugins.module_utils._summary import AFTER
 
 SQL_LINES = 40
 
@@ -31,7 +35,12 @@ SQL_LINES = 40
 class Rollback(Run):
     """One rollback of one app. SETTINGS are the parameters of slipway.flask.rollback."""
 
+    what = "rollback"
     probed = _app_probe.Probe()
+    downgrade = ""
+    """The revision that the database is to go down to before the release starts."""
+    migrations: Migrations | None = None
+    """Those of the release that serves, once it has undone some."""
 
     def roll_back(self) -> Outcome:
         """Make an older release serve. Raises ReleaseError; the release that served before then still does."""
@@ -39,6 +48,8 @@ class Rollback(Run):
         if self.check:
             return self._plan()
         with self._alone():
+            if self.settings["resume"]:
+                return self._run_stages(self._held(Record.read(self.paths.under_way)))
             self._recover()
             serving, target = self._serving(), self._target()
             if target.id == serving.id:
@@ -46,8 +57,7 @@ class Rollback(Run):
             self.context.record = replace(
                 target, by=self.settings["by"], started=now(), previous=serving.id, seconds={}, outcome="unfinished"
             )
-            self._run_stages(serving)
-            return Outcome(True, self.context.record, notes=self.context.notes, previous=serving.id)
+            return self._run_stages()
 
     def _plan(self) -> Outcome:
         serving, target = self._serving(), self._target()
@@ -79,52 +89,90 @@ class Rollback(Run):
             )
         return found
 
-    def _run_stages(self, serving: Record) -> None:
+    def _run_stages(self, lease: Lease | None = None) -> Outcome:
+        """Run the stages up to the next hook, or to the end; LEASE says at which hook an earlier call has stopped."""
         record, traffic = self.context.record, Traffic(self.context)
-        newer = Context(self.settings, self.paths, serving, self.context.uid, self.context.gid)
-        migrations, downgraded = Migrations(newer), False
+        traffic.switched = self.paths.current_id() == record.id
+        stages: dict[str, Callable[[], None]] = {
+            "check": self._compare_schema, "migrate": self._migrate, "start": traffic.start, "gate": traffic.gate,
+            "switch": traffic.switch, "verify": traffic.verify, "watch": partial(traffic.watch, record.previous),
+            "drain": partial(traffic.drain, record.previous),
+        }  # fmt: skip
+        if lease and record.heads_after != record.heads_before:
+            self.migrations = Migrations(self._newer())
         try:
-            with self._stage("check"):
-                downgrade = self._compare_schema(newer)
-            with self._stage("migrate"):
-                if downgrade:
-                    downgraded = True
-                    migrations.run(["flask", "db", "downgrade", downgrade], self.probed)
-                    record.heads_after = [] if downgrade == "base" else [downgrade]
-            for name in ("start", "gate", "switch", "verify"):
+            due = self._due(list(stages), lease)
+            if lease and due[:1] == ["migrate"]:
+                self._compare_schema()  # what it found is gone with the call that found it
+            for name in due:
                 with self._stage(name):
-                    getattr(traffic, name)()
-            with self._stage("watch"):
-                traffic.watch(serving.id)
+                    stages[name]()
         except ReleaseError as error:
-            traffic.switch_back(serving.id)
-            self._give_up(error, migrations if downgraded else None)
+            if error.stage in AFTER:
+                self._finish()
+            else:
+                traffic.switch_back(record.previous)
+                self._give_up(error)
             raise
-        with self._stage("drain"):
-            traffic.drain(serving.id)
-        record.outcome, record.ended = "rolled back", now()
+        if self.settings["until"]:
+            return self._pause(lease)
+        self._finish()
+        return Outcome(True, record, notes=self.context.notes, previous=record.previous)
+
+    def _pause(self, before: Lease | None) -> Outcome:
+        """Stop for the tasks of a hook. What the release itself knows is of its deploy and stays as it is."""
+        record = self.context.record
+        record.notes, record.stage = self.context.notes, self.settings["until"]
+        record.write(self.paths.under_way)
+        return Outcome(True, record, notes=record.notes, previous=record.previous, hook=self._hold(before))
+
+    def _finish(self) -> None:
+        """Write down that the release serves."""
+        record = self.context.record
+        record.outcome, record.stage, record.ended = "rolled back", "", now()
         self._enter(record)
 
-    def _compare_schema(self, newer: Context) -> str:
-        """Return the revision to downgrade to, "" for none. Raises ReleaseError when the schema stands in the way.
+    def _newer(self) -> Context:
+        """Return the release that serves until the switch: it is the newer one and knows every revision."""
+        serving = self.paths.record(self.context.record.previous)
+        if serving is None:
+            raise ReleaseError(f"release {self.context.record.previous} is gone")
+        return Context(self.settings, self.paths, serving, self.context.uid, self.context.gid)
 
-        The release that serves is asked where the database is: it is the newer one and knows every revision.
-        """
-        target = self.context.record
-        wanted = target.heads_after
-        argv = ["python", "-c", _app_probe.SCRIPT, self.settings["wsgi"]]
-        self.probed, _ = _app_probe.read(newer.run([*argv, json.dumps({"lower": wanted or []})], "check").stdout)
+    def _wanted(self) -> list[str] | None:
+        """Return the heads that the release was made for."""
+        made = self.paths.record(self.context.record.id)
+        return made.heads_after if made else None
+
+    def _probe(self, newer: Context) -> None:
+        """Ask the release that serves where the database is."""
+        argv = ["python", "-c", _app_probe.SCRIPT, self.settings["wsgi"], json.dumps({"lower": self._wanted() or []})]
+        self.probed, _ = _app_probe.read(newer.run(argv, "check").stdout)
+
+    def _migrate(self) -> None:
+        """Have the release that serves undo its revisions, when that is wanted."""
+        if not self.downgrade:
+            return
+        self.migrations = Migrations(self._newer())
+        self.migrations.run(["flask", "db", "downgrade", self.downgrade], self.probed)
+        self.context.record.heads_after = [] if self.downgrade == "base" else [self.downgrade]
+
+    def _compare_schema(self) -> None:
+        """Find out whether and where to the database goes down. Raises ReleaseError when the schema stands in the way."""
+        newer, target, wanted = self._newer(), self.context.record, self._wanted()
+        self._probe(newer)
         current = newer.record.heads_after if self.probed.current is None else list(self.probed.current)
         target.heads_before = target.heads_after = current
         if wanted is None or current is None or current == wanted or self.settings["schema"] == "keep":
-            return ""
+            return
         if number(target.id) > number(newer.record.id):
             raise ReleaseError(
                 f"the database is at {', '.join(current) or 'base'}, and release {target.id} is a newer one, made for "
                 f"{', '.join(wanted) or 'base'}: deploy its revision again, which migrates (or rollback_schema=keep)"
             )
         if self.settings["schema"] == "downgrade" and len(wanted) < 2:
-            return wanted[0] if wanted else "base"
+            self.downgrade = wanted[0] if wanted else "base"
+            return
         raise ReleaseError(self._explain(newer, current, wanted))
 
     def _explain(self, newer: Context, current: list[str], wanted: list[str]) -> str:
@@ -142,14 +190,16 @@ class Rollback(Run):
             f"undo these revisions first (rollback_schema=downgrade), which would run:\n{shown}"
         )
 
-    def _give_up(self, error: ReleaseError, migrations: Migrations | None) -> None:
+    def _give_up(self, error: ReleaseError) -> None:
         """Stop what was started, bring the schema back up for the release that serves on, and write down why."""
         record = self.context.record
         _host.stop(self.context.unit)
         _host.set_enabled(self.app, record.id, False)
-        if migrations:
+        if self.migrations:
             try:
-                migrations.run(UPGRADE, self.probed)
+                if self.settings["resume"]:
+                    self._probe(self.migrations.context)
+                self.migrations.run(UPGRADE, self.probed)
             except ReleaseError as second:
                 error.args = (f"{error}\nAnd the schema could not be brought up again: {second}",)
         record.outcome, record.ended = "rollback failed", now()

@@ -12,7 +12,7 @@ import http.client
 import pwd
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,7 +34,8 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import (
     now,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import PURPOSES, Context, command_unit
-from ansible_collections.slipway.flask.plugins.module_utils._release_lease import Lease
+from ansible_collections.slipway.flask.plugins.module_utils._release_hooks import position
+from ansible_collections.slipway.flask.plugins.module_utils._release_lease import Lease, uptime
 from ansible_collections.slipway.flask.plugins.module_utils._release_progress import Progress
 from ansible_collections.slipway.flask.plugins.module_utils._release_traffic import Traffic
 
@@ -55,6 +56,8 @@ class Outcome:
 
 class Run:
     """One run over the releases of one app. SETTINGS are the module's parameters."""
+
+    what = ""
 
     def __init__(self, settings: Mapping[str, Any], check: bool = False) -> None:
         self.settings = settings
@@ -103,6 +106,43 @@ class Run:
         finally:
             self.context.record.seconds[name] = round(time.monotonic() - started, 2)
             self.progress.end(name, self.context.record.seconds[name])
+
+    # ---- hooks ---------------------------------------------------------------------------------------------------
+
+    def _held(self, record: Record | None) -> Lease:
+        """Take RECORD up again, which stopped for a hook. Raises ReleaseError when it is held no more."""
+        lease = Lease.read(self.app)
+        if lease is None or record is None:
+            raise ReleaseError(
+                f"release {self.settings['resume']} can't go on: it was held for {self.settings['hook_seconds']} s at most, "
+                f"and another run or a restart of the host may have ended it; {self.what} again",
+                "hook",
+            )
+        self.context.record, self.context.notes = record, record.notes
+        return lease
+
+    def _due(self, stages: Sequence[str], lease: Lease | None) -> list[str]:
+        """Return those of the STAGES between the hook of LEASE, or the start, and the next hook, or the end.
+
+        Raises ReleaseError when the tasks of that hook have failed.
+        """
+        if self.settings["gave_up"] and lease:
+            raise ReleaseError(self.settings["gave_up"], lease.hook)
+        first = position(lease.hook, stages) if lease else 0
+        last = position(self.settings["until"], stages) if self.settings["until"] else len(stages)
+        return list(stages[first:last])
+
+    def _hold(self, before: Lease | None) -> dict[str, str]:
+        """Keep everybody else from the app while the tasks of a hook run; return what these may want to know."""
+        record, moment, hook = self.context.record, uptime(), self.settings["until"]
+        since, until = before.since if before else moment, moment + self.settings["hook_seconds"]
+        Lease(record.id, self.settings["by"], self.settings["process"], hook, since, until).write(self.app)
+        return {
+            "name": hook, "what": self.what, "app": self.app, "release": record.id, "folder": str(self.context.here),
+            "revision": record.revision, "previous": record.previous,
+        }  # fmt: skip
+
+    # ---- after a crash -------------------------------------------------------------------------------------------
 
     def _recover(self) -> None:
         """Finish or discard what a run that was killed left behind; afterwards only `current` runs."""

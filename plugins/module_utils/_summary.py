@@ -13,6 +13,8 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils._revision import short
 
 STAGES = ("fetch", "build", "check", "migrate", "start", "gate", "switch", "verify", "watch", "drain", "prune")
+BACK = tuple(stage for stage in STAGES if stage not in ("fetch", "build", "prune"))
+"""The stages of a rollback."""
 AFTER = ("drain", "after_drain", "before_prune", "prune", "after_prune")
 """Stages and hooks at which a failure finds the release before stopped already: nothing goes back."""
 

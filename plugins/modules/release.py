@@ -21,10 +21,6 @@ attributes:
     support: full
     description: Tells whether a deploy would make a new release.
 options:
-  app:
-    description: Name of the app.
-    type: str
-    required: true
   path:
     description:
       - Folder on the controller with the source. What git tracks there is sent, with what it neither tracks nor ignores.
@@ -61,22 +57,6 @@ options:
     description: Folder of the source that holds the app.
     type: str
     default: ""
-  wsgi:
-    description: WSGI entry, C(module:app) or C(package:create_app(\)).
-    type: str
-    required: true
-  user:
-    description: The app's service user; its group has the same name.
-    type: str
-    required: true
-  root:
-    description: Folder of the app's releases.
-    type: path
-    required: true
-  settings_folder:
-    description: Folder with the wanted C(environment) and C(gunicorn.conf.py); each release gets a copy below it.
-    type: path
-    required: true
   python:
     description: Interpreter; empty is the distribution's.
     type: str
@@ -114,11 +94,6 @@ options:
     description: Folders that outlive a release and that the app may write.
     type: list
     elements: str
-    default: []
-  writable_paths:
-    description: Further folders that the app may write.
-    type: list
-    elements: path
     default: []
   build_commands:
     description: Commands run in the new release before the check.
@@ -182,10 +157,6 @@ options:
       - Prepares a release, tells what a deploy would do, and removes it again; fails when the deploy would be refused.
     type: bool
     default: false
-  command_seconds:
-    description: Longest time that one command may take, in seconds.
-    type: int
-    default: 3600
   keep_releases:
     description: Releases kept, the one that serves among them.
     type: int
@@ -194,24 +165,6 @@ options:
     description: Space that must be free before a release is begun, in megabytes.
     type: int
     default: 256
-  hooks:
-    description:
-      - Files of tasks on the controller by the hook at which they are run, such as C(after_switch); the module stops there
-        and tells RV(hook). A relative path counts from the inventory's folder.
-    type: dict
-    default: {}
-  hook_seconds:
-    description: How long the tasks of one hook may take before the app is free for another run, in seconds.
-    type: int
-    default: 900
-  resume:
-    description: RV(hook) of the call that stopped; its release goes on.
-    type: dict
-    default: {}
-  gave_up:
-    description: Why the tasks of the hook of O(resume) failed; the release is given up as by a stage that fails.
-    type: str
-    default: ""
 """
 
 EXAMPLES = r"""
@@ -250,6 +203,7 @@ hook:
   returned: when it stopped at a hook
   contains:
     name: {description: Name of the hook., type: str}
+    what: {description: C(deploy) or C(rollback)., type: str}
     file: {description: File of its tasks., type: str}
     app: {description: Name of the app., type: str}
     release: {description: Id of the release., type: str}
@@ -269,7 +223,7 @@ stage:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._release_arguments import HEALTH, MIGRATIONS, VERIFY, answer
+from ansible_collections.slipway.flask.plugins.module_utils._release_arguments import MIGRATIONS, RUN, answer
 from ansible_collections.slipway.flask.plugins.module_utils._release_engine import Engine
 from ansible_collections.slipway.flask.plugins.module_utils._release_plan import Plan
 
@@ -285,7 +239,7 @@ WORDS: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
 def argument_spec() -> dict[str, Any]:
     """Return the module's parameters; those at the end are filled in by the action plugin."""
     return {
-        "app": {"type": "str", "required": True},
+        **RUN,
         "git": {"type": "str", "default": ""},
         "archive": {"type": "str", "default": ""},
         "sha256": {"type": "str", "default": ""},
@@ -293,10 +247,6 @@ def argument_spec() -> dict[str, Any]:
         "version": {"type": "str", "default": "HEAD"},
         "git_key": {"type": "str", "no_log": True},
         "subfolder": {"type": "str", "default": ""},
-        "wsgi": {"type": "str", "required": True},
-        "user": {"type": "str", "required": True},
-        "root": {"type": "path", "required": True},
-        "settings_folder": {"type": "path", "required": True},
         "python": {"type": "str", "default": ""},
         "requirements": WORDS,
         "extra_packages": WORDS,
@@ -306,16 +256,10 @@ def argument_spec() -> dict[str, Any]:
         "extra_index_urls": {"type": "list", "elements": "str", "no_log": True},
         "files": {"type": "dict", "default": {}, "no_log": True},
         "shared_folders": WORDS,
-        "writable_paths": {"type": "list", "elements": "path", "default": []},
         "build_commands": COMMANDS,
         "release_commands": COMMANDS,
         "migrations": MIGRATIONS,
         "plan": {"type": "bool", "default": False},
-        "command_seconds": {"type": "int", "default": 3600},
-        "health": HEALTH,
-        "verify": VERIFY,
-        "watch_seconds": {"type": "int", "default": 5},
-        "drain_seconds": {"type": "int", "default": 30},
         "keep_releases": {"type": "int", "default": 5},
         "min_free_mb": {"type": "int", "default": 256},
         "source_key": {"type": "str", "default": "", "no_log": False},
@@ -324,14 +268,6 @@ def argument_spec() -> dict[str, Any]:
         "upload": {"type": "path"},
         "content": {"type": "str", "no_log": True},  # not that it were secret: it is too long to be logged
         "secret_url": {"type": "str", "no_log": True},
-        "by": {"type": "str", "default": "somebody"},
-        "process": {"type": "str", "default": ""},
-        "gone": {"type": "str"},
-        "progress": {"type": "str", "default": "", "no_log": False},
-        "until": {"type": "str", "default": ""},
-        "hook_seconds": {"type": "int", "default": 900},
-        "resume": {"type": "str", "default": ""},
-        "gave_up": {"type": "str", "default": ""},
     }
 
 

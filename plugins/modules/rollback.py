@@ -21,10 +21,6 @@ attributes:
     support: full
     description: Tells which release would serve; the schema is not compared.
 options:
-  app:
-    description: Name of the app.
-    type: str
-    required: true
   to:
     description: Id of the release; empty is the one that served before.
     type: str
@@ -37,27 +33,6 @@ options:
     type: str
     choices: [refuse, keep, downgrade]
     default: refuse
-  wsgi:
-    description: WSGI entry, C(module:app) or C(package:create_app(\)).
-    type: str
-    required: true
-  user:
-    description: The app's service user.
-    type: str
-    required: true
-  root:
-    description: Folder of the app's releases.
-    type: path
-    required: true
-  settings_folder:
-    description: Folder below which each release's settings are.
-    type: path
-    required: true
-  writable_paths:
-    description: Further folders that the app may write.
-    type: list
-    elements: path
-    default: []
   migrations:
     description: How the database's schema may be changed.
     type: dict
@@ -79,10 +54,6 @@ options:
         description: URL with which migrations run, of a role that owns the schema; empty is the service's own.
         type: str
         default: ""
-  command_seconds:
-    description: Longest time that one command may take, in seconds.
-    type: int
-    default: 3600
 """
 
 EXAMPLES = r"""
@@ -114,8 +85,12 @@ notes:
   type: list
   elements: str
   returned: success
+hook:
+  description: The hook at which it waits for its tasks, and what these may want to know, as M(slipway.flask.release) has it.
+  type: dict
+  returned: when it stopped at a hook
 stage:
-  description: Stage that failed.
+  description: Stage or hook that failed.
   type: str
   returned: failure
 """
@@ -123,30 +98,17 @@ stage:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._release_arguments import HEALTH, MIGRATING, VERIFY, answer
+from ansible_collections.slipway.flask.plugins.module_utils._release_arguments import MIGRATING, RUN, answer
 from ansible_collections.slipway.flask.plugins.module_utils._release_rollback import Rollback
 
 
 def argument_spec() -> dict[str, Any]:
-    """Return the module's parameters; those at the end are filled in by the action plugin."""
+    """Return the module's parameters."""
     return {
-        "app": {"type": "str", "required": True},
+        **RUN,
         "to": {"type": "str", "default": ""},
         "schema": {"type": "str", "choices": ["refuse", "keep", "downgrade"], "default": "refuse"},
-        "wsgi": {"type": "str", "required": True},
-        "user": {"type": "str", "required": True},
-        "root": {"type": "path", "required": True},
-        "settings_folder": {"type": "path", "required": True},
-        "writable_paths": {"type": "list", "elements": "path", "default": []},
         "migrations": MIGRATING,
-        "command_seconds": {"type": "int", "default": 3600},
-        "health": HEALTH,
-        "verify": VERIFY,
-        "watch_seconds": {"type": "int", "default": 5},
-        "drain_seconds": {"type": "int", "default": 30},
-        "by": {"type": "str", "default": "somebody"},
-        "gone": {"type": "str"},
-        "progress": {"type": "str", "default": "", "no_log": False},
     }
 
 

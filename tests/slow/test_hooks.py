@@ -178,6 +178,26 @@ def test_a_run_at_a_hook_keeps_others_out_until_it_dies(tiny: Tiny, host: Host) 
     ]  # fmt: skip
 
 
+def test_a_rollback_runs_the_hooks_of_its_stages_unless_told_not_to(tiny: Tiny, host: Host) -> None:
+    old = serving(host)
+    tiny.say("fifth")
+    assert tiny.deploy().code == 0
+    new = serving(host)
+    tiny.say("fifth", hooks={"before_build": "bad.yml", "before_start": "note.yml", "after_verify": "bad.yml"})
+    host.run(f"rm -f {LOG}")
+    with Watch(Visitor(host, DOMAIN)) as watch:
+        failed = tiny.project.play("playbooks/rollback.yml")
+        assert (serving(host), word(host)) == (new, "fifth")
+        done = tiny.project.play("playbooks/rollback.yml", "-e", "skip_hooks=true")
+    told = f"tiny on {host.name}: the rollback was given up at hook 'after_verify'. What served before still serves."
+    assert (failed.code != 0, failed.output.count(told)) == (True, 1), failed.output
+    assert host.run(f"cat {LOG}") == f"before_start {old} there {new}"
+    assert done.code == 0, done.output
+    assert (serving(host), word(host), watch.failures) == (old, "fourth", [])
+    last = [json.loads(line)["outcome"] for line in host.run("tail -n 2 /srv/tiny/history.jsonl").splitlines()]
+    assert last == ["rollback failed", "rolled back"]
+
+
 def test_a_hook_without_a_file_is_refused_before_anything_is_done(tiny: Tiny, host: Host) -> None:
     before = host.run("find /srv/tiny /etc/tiny -printf '%p %T@\\n' | sort | sha256sum")
     tiny.say("fifth", hooks={"after_swich": "note.yml", "before_build": "none.yml"})

@@ -53,7 +53,7 @@ def test_a_hook_knows_its_release(host: FakeHost) -> None:
     told = host.deploy(until="before_fetch").hook
     release = told["release"]
     assert told == {
-        "name": "before_fetch", "app": "shop", "release": release, "folder": str(host.paths.release(release)),
+        "name": "before_fetch", "what": "deploy", "app": "shop", "release": release, "folder": str(host.paths.release(release)),
         "revision": told["revision"], "previous": old,
     }  # fmt: skip
     assert told["revision"].startswith(release.partition("-")[2])

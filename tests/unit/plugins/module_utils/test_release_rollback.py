@@ -7,11 +7,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.slipway.flask.plugins.module_utils import _release_hooks, _release_lease
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release_rollback import Rollback
 from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome
+from ansible_collections.slipway.flask.plugins.module_utils._summary import AFTER, BACK
 from fake_host import FakeHost, Killed
 
+HOOKS = list(_release_hooks.of_stages(dict.fromkeys(_release_hooks.NAMES, "x.yml"), BACK))
 DOWN_SQL = "flask db downgrade --sql b2:a1"
 
 
@@ -225,3 +228,65 @@ def test_a_deploy_after_a_rollback_keeps_the_release_that_it_can_go_back_to(two:
     two.deploy()
     assert old in two.paths.release_ids()
     assert roll_back(two).record.id == old  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_a_rollback_goes_on_after_every_hook(two: FakeHost, name: str) -> None:
+    old, new = two.paths.release_ids()
+    deployed = two.paths.record(old)
+    stopped = roll_back(two, until=name)
+    assert stopped.hook == {
+        "name": name, "what": "rollback", "app": "shop", "release": old, "folder": str(two.paths.release(old)),
+        "revision": stopped.hook["revision"], "previous": new,
+    }  # fmt: skip
+    assert (two.current == old) == (_release_hooks.position(name, BACK) > BACK.index("switch"))
+    with pytest.raises(ReleaseError, match=f"is at the hook '{name}'"):
+        two.deploy()
+    outcome = roll_back(two, resume=old)
+    assert (outcome.changed, outcome.hook, outcome.previous) == (True, {}, new)
+    assert outcome.record and list(outcome.record.seconds) == list(BACK)
+    assert (two.current, two.running, two.paths.record(old)) == (old, {old}, deployed)
+    assert [line["outcome"] for line in two.history] == ["deployed", "deployed", "rolled back"]
+    assert _release_lease.Lease.read("shop") is None
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_a_failed_hook_of_a_rollback_is_as_a_failed_stage(two: FakeHost, name: str) -> None:
+    old, new = two.paths.release_ids()
+    roll_back(two, until=name)
+    with pytest.raises(ReleaseError, match="the cache is away") as caught:
+        roll_back(two, resume=old, gave_up="the cache is away")
+    serves, outcome = (old, "rolled back") if name in AFTER else (new, "rollback failed")
+    assert caught.value.stage == name
+    assert (two.current, two.running, two.history[-1]["outcome"]) == (serves, {serves}, outcome)
+    assert two.deploy().changed == (serves == old), "nobody holds the app"
+
+
+def test_a_downgrade_comes_after_its_hooks_and_is_undone_when_a_later_one_fails(migrated: FakeHost) -> None:
+    old, new = migrated.paths.release_ids()
+    roll_back(migrated, schema="downgrade", until="before_migrate")
+    assert ran(migrated) == []
+    roll_back(migrated, schema="downgrade", resume=old, until="before_start")
+    assert ran(migrated) == ["flask db downgrade a1"]
+    with pytest.raises(ReleaseError, match="no"):
+        roll_back(migrated, schema="downgrade", resume=old, gave_up="no")
+    assert ran(migrated) == ["flask db downgrade a1", "flask db upgrade"]
+    assert migrated.migration["ask"]["wanted"] == ["b2"]
+    assert (migrated.current, migrated.running) == (new, {new})
+
+
+@pytest.mark.parametrize("name", ["before_check", "after_switch"])
+def test_a_rollback_whose_hook_takes_too_long_loses_the_app(
+    two: FakeHost, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    old, new = two.paths.release_ids()
+    roll_back(two, until=name)
+    later = _release_lease.uptime() + 901
+    monkeypatch.setattr(_release_lease, "uptime", lambda: later)
+    with pytest.raises(ReleaseError, match="held for 900 s at most, .* rollback again"):
+        roll_back(two, resume=old)
+    done = two.deploy()
+    serves, outcome = (old, "rolled back") if name == "after_switch" else (new, "killed")
+    assert (two.history[2]["id"], two.history[2]["outcome"]) == (old, outcome)
+    assert (done.previous, len(done.notes)) == (serves, 1)
+    assert two.running == {two.current}

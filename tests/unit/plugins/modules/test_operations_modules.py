@@ -7,14 +7,12 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.slipway.flask.plugins.action import maintenance as maintenance_action
 from ansible_collections.slipway.flask.plugins.action import release_exec as exec_action
 from ansible_collections.slipway.flask.plugins.action import release_info as info_action
@@ -23,22 +21,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import _nginx_mainte
 from ansible_collections.slipway.flask.plugins.module_utils._release import Paths, Record, append_history
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
 from ansible_collections.slipway.flask.plugins.modules import maintenance, release_exec, release_info, release_report
-
-Call = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Call:
-    """Return a function that runs a module's main() and returns what it told Ansible."""
-
-    def run(main: Callable[[], None], **arguments: Any) -> dict[str, Any]:
-        with patch_module_args(arguments), pytest.raises(SystemExit) as ended:
-            main()
-        result: dict[str, Any] = json.loads(capsys.readouterr().out)
-        assert bool(ended.value.code) is bool(result.get("failed"))
-        return result
-
-    return run
+from as_ansible import Call, options_of
 
 
 @pytest.fixture
@@ -70,13 +53,13 @@ def described(paths: Paths) -> dict[str, Any]:
     ],
 )
 def test_the_documentation_tells_what_the_action_takes(module: Any, action: Any) -> None:
-    assert set(yaml.safe_load(module.DOCUMENTATION)["options"]) == set(action.ActionModule._VALID_ARGS)
+    assert set(options_of(module)) == set(action.ActionModule._VALID_ARGS)
     assert yaml.safe_load(module.EXAMPLES)
 
 
 @pytest.mark.parametrize(("module", "names"), [(release_info, ("limit", "status")), (release_exec, ("seconds",))])
 def test_documented_defaults_are_the_real_ones(module: Any, names: tuple[str, ...]) -> None:
-    options = yaml.safe_load(module.DOCUMENTATION)["options"]
+    options = options_of(module)
     for name in names:
         assert (options[name]["default"], options[name]["type"]) == (
             module.ARGUMENTS[name]["default"],

@@ -8,23 +8,20 @@ import grp
 import json
 import os
 import pwd
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.slipway.flask.plugins.action import files as files_action
 from ansible_collections.slipway.flask.plugins.action import preflight as preflight_action
-from ansible_collections.slipway.flask.plugins.doc_fragments import release as fragment
 from ansible_collections.slipway.flask.plugins.module_utils._files import pack
 from ansible_collections.slipway.flask.plugins.module_utils._release import Record
 from ansible_collections.slipway.flask.plugins.module_utils._release_engine import Engine
 from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome
 from ansible_collections.slipway.flask.plugins.modules import files, preflight, release, rollback
+from as_ansible import Call, options_of
 
-Call = Callable[..., dict[str, Any]]
 SETTINGS = {"app": "shop", "wsgi": "app:app", "user": "no-such-user", "health": {"path": "/healthz"}}
 FROM_ACTION = {
     "source_key",
@@ -39,21 +36,8 @@ FROM_ACTION = {
     "progress",
     "until",
 }
-ON_CONTROLLER = {"path", "everything", "hooks", "resume", "notifications"}
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Call:
-    """Return a function that runs a module's main() and returns what it told Ansible."""
-
-    def run(main: Callable[[], None], **arguments: Any) -> dict[str, Any]:
-        with patch_module_args(arguments), pytest.raises(SystemExit) as ended:
-            main()
-        result: dict[str, Any] = json.loads(capsys.readouterr().out)
-        assert bool(ended.value.code) is bool(result.get("failed"))
-        return result
-
-    return run
+BY_HOOKS = {"hooks", "resume", "notifications"}
+ON_CONTROLLER = {"path", "everything"} | BY_HOOKS
 
 
 # ---- release -----------------------------------------------------------------------------------------------------
@@ -73,8 +57,7 @@ def described(option: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_documentation_of_release_tells_what_it_takes() -> None:
-    shared = yaml.safe_load(fragment.ModuleDocFragment.DOCUMENTATION)["options"]
-    documented = yaml.safe_load(release.DOCUMENTATION)["options"] | shared
+    documented = options_of(release)
     spec = release.argument_spec()
     assert set(documented) == set(spec) - FROM_ACTION | ON_CONTROLLER
     for name in set(documented) - ON_CONTROLLER:
@@ -82,17 +65,24 @@ def test_the_documentation_of_release_tells_what_it_takes() -> None:
 
 
 def test_the_documentation_of_rollback_tells_what_it_takes() -> None:
-    shared = yaml.safe_load(fragment.ModuleDocFragment.DOCUMENTATION)["options"]
-    documented = yaml.safe_load(rollback.DOCUMENTATION)["options"] | shared
+    documented = options_of(rollback)
     spec = rollback.argument_spec()
-    assert set(documented) == set(spec) - FROM_ACTION | {"notifications"}
-    for name in set(documented) - {"notifications"}:
+    assert set(documented) == set(spec) - FROM_ACTION | BY_HOOKS
+    for name in set(documented) - BY_HOOKS:
         assert described(documented[name]) == described(spec[name]), name
 
 
 def test_whatever_may_be_secret_is_kept_out_of_logs() -> None:
     hidden = {name for name, option in release.argument_spec().items() if option.get("no_log")}
-    assert hidden == {"git_key", "secret_url", "index_url", "extra_index_urls", "files", "content"}
+    assert hidden == {
+        "git_key",
+        "secret_url",
+        "index_url",
+        "extra_index_urls",
+        "files",
+        "content",
+        "expected_environment",
+    }
 
 
 def test_a_release_that_fails_tells_its_stage(call: Call, tmp_path: Path) -> None:
@@ -162,7 +152,7 @@ def test_files_that_are_refused_are_no_change(call: Call, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(("module", "action"), [(files, files_action), (preflight, preflight_action)])
 def test_the_documentation_tells_what_the_action_takes(module: Any, action: Any) -> None:
-    assert set(yaml.safe_load(module.DOCUMENTATION)["options"]) == set(action.ActionModule._VALID_ARGS)
+    assert set(options_of(module)) == set(action.ActionModule._VALID_ARGS)
 
 
 def test_the_documentation_of_files_tells_what_an_entry_holds() -> None:

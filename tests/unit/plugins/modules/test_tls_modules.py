@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,28 +11,13 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.slipway.flask.plugins.module_utils._acme import Settings
 from ansible_collections.slipway.flask.plugins.module_utils._acme_renewal import Outcome
 from ansible_collections.slipway.flask.plugins.modules import acme_certificates, tls_certificates
+from as_ansible import Call, options_of
 
-Call = Callable[..., dict[str, Any]]
 SHOP = {"name": "shop", "domains": ["a.example"], "acme": True}
 ABSENT = {"state": "absent"}
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Call:
-    """Return a function that runs a module's main() and returns what it told Ansible."""
-
-    def run(module: ModuleType, **arguments: Any) -> dict[str, Any]:
-        with patch_module_args(arguments), pytest.raises(SystemExit) as ended:
-            module.main()
-        result: dict[str, Any] = json.loads(capsys.readouterr().out)
-        assert bool(ended.value.code) is bool(result.get("failed"))
-        return result
-
-    return run
 
 
 @pytest.fixture
@@ -60,24 +43,24 @@ def answers(monkeypatch: pytest.MonkeyPatch, outcome: Outcome) -> None:
 
 @pytest.mark.parametrize("module", [acme_certificates, tls_certificates])
 def test_documentation_is_whole(module: ModuleType) -> None:
-    assert all(option["description"] for option in yaml.safe_load(module.DOCUMENTATION)["options"].values())
+    assert all(option["description"] for option in options_of(module).values())
     assert yaml.safe_load(module.EXAMPLES)
     assert yaml.safe_load(module.RETURN)
 
 
 def test_a_stand_in_is_made_and_the_real_one_is_due(call: Call, tmp_path: Path) -> None:
     wanted = {"folder": str(tmp_path / "tls"), "certificates": [SHOP], "acme_directory": "letsencrypt"}
-    first, second = call(tls_certificates, **wanted), call(tls_certificates, **wanted)
+    first, second = call(tls_certificates.main, **wanted), call(tls_certificates.main, **wanted)
     assert (first["changed"], second["changed"]) == (True, False)
     assert first["due"] == second["due"] == {"shop": "there is none from the authority yet"}
-    assert call(tls_certificates, **{**wanted, "certificates": [{**SHOP, "acme": False}]})["due"] == {}
+    assert call(tls_certificates.main, **{**wanted, "certificates": [{**SHOP, "acme": False}]})["due"] == {}
 
 
 def test_nginx_is_reloaded_first_and_the_timer_started(
     call: Call, host: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers(monkeypatch, Outcome("shop", changed="the domains changed"))
-    found = call(acme_certificates, folder=str(tmp_path), due={"shop": "x"}, reload=True)
+    found = call(acme_certificates.main, folder=str(tmp_path), due={"shop": "x"}, reload=True)
     assert found["changes"] == {"shop": "the domains changed"}
     assert host == ["is-active", "daemon-reload", "restart", "reload", "reset-failed"]
 
@@ -86,23 +69,23 @@ def test_what_could_not_be_had_is_a_warning_or_with_strict_an_error(
     call: Call, host: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers(monkeypatch, Outcome("shop", failure="it is down"))
-    found = call(acme_certificates, folder=str(tmp_path), due={"shop": "x"})
+    found = call(acme_certificates.main, folder=str(tmp_path), due={"shop": "x"})
     assert found["failures"] == {"shop": "it is down"}
     assert host[-1] == "warning: certificate 'shop' could not be had, the old one stays: it is down"
     assert "reset-failed" not in host
-    assert call(acme_certificates, folder=str(tmp_path), due={"shop": "x"}, strict=True)["msg"] == (
+    assert call(acme_certificates.main, folder=str(tmp_path), due={"shop": "x"}, strict=True)["msg"] == (
         "certificate 'shop': it is down"
     )
     answers(monkeypatch, Outcome("shop", changed="x", left_out={"b.example": "elsewhere"}))
-    call(acme_certificates, folder=str(tmp_path), due={"shop": "x"})
+    call(acme_certificates.main, folder=str(tmp_path), due={"shop": "x"})
     assert host[-1] == "warning: certificate 'shop' lacks b.example: elsewhere"
 
 
 def test_check_mode_asks_nobody(call: Call, host: list[str], tmp_path: Path) -> None:
-    found = call(acme_certificates, folder=str(tmp_path), due={"shop": "x"}, _ansible_check_mode=True)
+    found = call(acme_certificates.main, folder=str(tmp_path), due={"shop": "x"}, _ansible_check_mode=True)
     assert (found["changed"], found["changes"], host) == (True, {"shop": "x"}, [])
 
 
 def test_the_timer_is_stopped_when_no_site_needs_it(call: Call, host: list[str]) -> None:
-    assert not call(acme_certificates, **ABSENT)["changed"]
+    assert not call(acme_certificates.main, **ABSENT)["changed"]
     assert host == ["is-active", "daemon-reload"]
