@@ -11,13 +11,12 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._release_settings import named
 from ansible_collections.slipway.flask.plugins.module_utils._revision import short
 from ansible_collections.slipway.flask.plugins.module_utils._summary import table
 
 SQL_LINES = 12
 """Lines of SQL shown of one revision."""
-
-TITLES = {"environment": "environment", "gunicorn": "gunicorn", "unit": "unit"}
 
 
 def planned(host: str, app: str, plan: Mapping[str, Any], notes: list[str]) -> str:
@@ -76,10 +75,7 @@ def settings(plan: Mapping[str, Any]) -> str:
     """Return the names of settings that change."""
     if not plan["serves"]:
         return ""
-    parts = [
-        f"{TITLES[place]}: " + ", ".join(f"{name} {kind}" for kind, names in kinds.items() for name in names)
-        for place, kinds in plan["settings"].items()
-    ]
+    parts = [f"{place}: {named(kinds)}" for place, kinds in plan["settings"].items()]
     return "; ".join(parts) or "unchanged, as of the last site.yml"
 
 

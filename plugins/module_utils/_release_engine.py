@@ -30,6 +30,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release_lease impor
 from ansible_collections.slipway.flask.plugins.module_utils._release_migrations import newer_schema
 from ansible_collections.slipway.flask.plugins.module_utils._release_preparation import Preparation
 from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome, Run
+from ansible_collections.slipway.flask.plugins.module_utils._release_settings import differences, named
 from ansible_collections.slipway.flask.plugins.module_utils._release_source import source_of
 from ansible_collections.slipway.flask.plugins.module_utils._release_traffic import Traffic
 from ansible_collections.slipway.flask.plugins.module_utils._summary import AFTER
@@ -151,12 +152,25 @@ class Engine(Run):
                 f"only {free} MB of disk are free below {self.paths.root.parent}, {needed_mb} MB are needed",
                 "preflight",
             )
+        self._compare_settings()
         for folder in (self.paths.root, self.paths.releases, self.paths.environments, self.paths.shared):
             self.context.folder(folder, 0, 0o750)
         self.context.folder(self.paths.sources, 0, 0o700)
         self.context.folder(self.paths.settings / "releases", 0, 0o750)
         for path in self.settings["writable_paths"]:
             self.context.folder(Path(path), self.context.uid, 0o750)
+
+    def _compare_settings(self) -> None:
+        """Note what the variables have otherwise than the host: a deploy takes what the host has."""
+        if not self.settings["expected_environment"]:
+            return
+        there = _host.environment_of(self.context.wanted("environment").read_text())
+        found = differences(there, _host.environment_of(self.settings["expected_environment"]))
+        if found:
+            self.context.notes.append(
+                f"the variables have other settings than the host ({named(found)}): a deploy alone leaves them, site.yml "
+                "brings them"
+            )
 
     def _fingerprint(self, source_key: str) -> str:
         """Return the name of everything that decides how the release behaves."""

@@ -10,9 +10,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import ast
 import os
-import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,6 +29,11 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import (
 from ansible_collections.slipway.flask.plugins.module_utils._release_engine import Engine
 from ansible_collections.slipway.flask.plugins.module_utils._release_preparation import Preparation
 from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome
+from ansible_collections.slipway.flask.plugins.module_utils._release_settings import (
+    assignments,
+    differences,
+    directives,
+)
 
 
 class Plan(Engine):
@@ -153,35 +156,6 @@ class Plan(Engine):
 def within(path: str, folders: list[str]) -> bool:
     """Tell whether a relative PATH lies in one of the FOLDERS."""
     return any(Path(path) == Path(folder) or Path(folder) in Path(path).parents for folder in folders)
-
-
-def differences(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return the names that were added, removed or have another value; never a value."""
-    found = {
-        "added": sorted(set(new) - set(old)),
-        "removed": sorted(set(old) - set(new)),
-        "changed": sorted(name for name in set(old) & set(new) if old[name] != new[name]),
-    }
-    return {kind: names for kind, names in found.items() if names}
-
-
-def assignments(text: str) -> dict[str, str]:
-    """Return what a Python file's top level says under each name: settings, functions and classes."""
-    found: dict[str, str] = {}
-    for node in ast.parse(text).body:
-        if isinstance(node, ast.Assign):
-            found |= {ast.unparse(target): ast.unparse(node.value) for target in node.targets}
-        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            found[f"{node.name}()"] = ast.unparse(node)
-    return found
-
-
-def directives(text: str) -> dict[str, str]:
-    """Return the values of each directive of a unit file; one that stands several times has them all."""
-    found: dict[str, str] = {}
-    for name, value in re.findall(r"^(\w+)\s*=(.*)$", text, re.MULTILINE):
-        found[name] = f"{found.get(name, '')}{value.strip()}\n"
-    return found
 
 
 def connections(probe: Probe) -> dict[str, int]:

@@ -57,6 +57,10 @@ options:
     description: Folder of the source that holds the app.
     type: str
     default: ""
+  expected_environment:
+    description: What C(environment) in O(settings_folder) should hold; where it does not, a note names the variables.
+    type: str
+    default: ""
   python:
     description: Interpreter; empty is the distribution's.
     type: str
@@ -260,6 +264,7 @@ def argument_spec() -> dict[str, Any]:
         "release_commands": COMMANDS,
         "migrations": MIGRATIONS,
         "plan": {"type": "bool", "default": False},
+        "expected_environment": {"type": "str", "default": "", "no_log": True},
         "keep_releases": {"type": "int", "default": 5},
         "min_free_mb": {"type": "int", "default": 256},
         "source_key": {"type": "str", "default": "", "no_log": False},

@@ -67,7 +67,7 @@ class FakeHost:
             "by": "ann@box", "dirty": False, "process": "box/1", "gone": None, "until": "", "hook_seconds": 900,
             "resume": "", "gave_up": "", "sha256": "", "package": "", "upload": None, "content": None,
             "secret_url": None,
-            "plan": False,
+            "plan": False, "expected_environment": "",
             "migrations": {
                 "mode": "guarded", "allow": [], "lock_timeout_seconds": 5, "statement_timeout_seconds": 0, "dump": True,
                 "variable": "DATABASE_URL", "owner_url": "",

@@ -444,3 +444,17 @@ def test_check_mode_bears_a_host_that_was_only_pretended_to_be_set_up(host: Fake
 def test_check_mode_of_a_git_source_does_not_fetch(host: FakeHost) -> None:
     host.deploy()
     assert not host.deploy(check=True, git="https://example.com/a.git").changed
+
+
+@pytest.mark.parametrize("deployed", [False, True])
+def test_settings_that_only_the_variables_have_are_named_and_left(host: FakeHost, deployed: bool) -> None:
+    host.configure('GREETING="hello"\nLOG_LEVEL="info"\n')
+    expected = '# as Ansible writes it\nGREETING="h3llo \\"you\\""\nMAIL_FROM="shop@example.com"\n'
+    if deployed:
+        host.deploy()
+    done = host.deploy(expected_environment=expected)
+    (note,) = done.notes
+    assert "(MAIL_FROM added, LOG_LEVEL removed, GREETING changed)" in note and "site.yml brings them" in note
+    assert ("h3llo" in note, done.changed) == (False, not deployed)
+    host.configure(expected)
+    assert host.deploy(expected_environment=expected).notes == []

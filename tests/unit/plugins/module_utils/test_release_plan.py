@@ -11,15 +11,13 @@ import pytest
 from ansible_collections.slipway.flask.plugins.module_utils import _plan_text, _source_folder
 from ansible_collections.slipway.flask.plugins.module_utils._app_probe import Probe
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
-from ansible_collections.slipway.flask.plugins.module_utils._release_plan import (
-    Plan,
+from ansible_collections.slipway.flask.plugins.module_utils._release_plan import Plan, connections, within
+from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome
+from ansible_collections.slipway.flask.plugins.module_utils._release_settings import (
     assignments,
-    connections,
     differences,
     directives,
-    within,
 )
-from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome
 from fake_host import FakeHost
 
 UPGRADE = [{"command": "flask db upgrade", "once": False}]
