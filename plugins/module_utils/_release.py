@@ -145,16 +145,25 @@ class Paths:
 
     def current_id(self) -> str:
         """Return the id of the release that `current` points to, "" when there is none."""
-        try:
-            return Path(os.readlink(self.current)).name
-        except OSError:
-            return ""
+        return target_of(self.current)
+
+    def previous_id(self) -> str:
+        """Return the id of the release that `previous` points to, "" when there is none."""
+        return target_of(self.previous)
 
     def release_ids(self) -> list[str]:
         """Return the ids of all release folders, oldest first."""
         if not self.releases.is_dir():
             return []
         return sorted((p.name for p in self.releases.iterdir() if ID.fullmatch(p.name)), key=number)
+
+
+def target_of(link: Path) -> str:
+    """Return the name of what LINK points to, "" when there is no link."""
+    try:
+        return Path(os.readlink(link)).name
+    except OSError:
+        return ""
 
 
 def number(release: str) -> int:

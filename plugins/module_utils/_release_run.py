@@ -242,6 +242,8 @@ class Run:
         _host.stop(self.paths.unit(release), *(command_unit(self.app, purpose, release) for purpose in PURPOSES))
         _host.set_enabled(self.app, release, False)
         _host.unit_file(self.app, release).unlink(missing_ok=True)
+        if self.paths.previous_id() == release:
+            self.paths.previous.unlink()
         shutil.rmtree(self.paths.settings_of(release), ignore_errors=True)
         # The record goes first: a folder without one is discarded by the next run.
         gone = self.paths.release(release)

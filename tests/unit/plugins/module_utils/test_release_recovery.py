@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils import _release_run
+from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
 from fake_host import FakeHost, Killed
 
 UPGRADE = [{"command": "flask db upgrade", "once": False}]
@@ -212,3 +213,14 @@ def test_a_run_killed_before_it_was_written_down_is_written_down_as_what_it_was(
     assert outcome.notes == [f"release {new} was switched to by a run that did not end; it is recorded now"]
     assert (host.history[-1]["id"], host.history[-1]["outcome"], len(host.history)) == (new, "deployed", 2)
     settled(host)
+
+
+def test_the_link_to_the_release_before_goes_with_that_release(host: FakeHost) -> None:
+    old = killed(host, "ask site")
+    assert host.paths.previous_id() == old
+    host.site = [500, 200]
+    host.probes = [{"error": "ImportError: no"}]
+    host.change("app = 3\n")
+    with pytest.raises(ReleaseError, match="can't be imported"):
+        host.deploy()
+    assert (host.current, host.paths.release_ids(), host.paths.previous_id()) == (old, [old], "")
