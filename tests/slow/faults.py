@@ -51,9 +51,10 @@ MIGRATION = '''"""Change {number}.
 Revision: {number}, after {before}
 """
 
+import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision, branch_labels, depends_on = "{number}", "{before}", None, None
+revision, down_revision, branch_labels, depends_on = "{number}", {before!r}, None, None
 
 
 def upgrade() -> None:
@@ -61,13 +62,15 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    pass
+    {downgrade}
 '''
 HEALTH = "harbour/health/__init__.py"
 
 
 class App:
     """A copy of the sample app that tests change, with a request of three seconds, and what its description says."""
+
+    description, server = DESCRIPTION, dict[str, Any]()
 
     def __init__(self, folder: Path, project: Project) -> None:
         self.folder, self.project = folder, project
@@ -89,8 +92,8 @@ class App:
         self.describe()
 
     def describe(self, **changes: Any) -> None:
-        app = {**DESCRIPTION, "source": {"path": str(self.folder)}, **changes}
-        self.project.write({"slipway_apps": [app]})
+        app = {**self.description, "source": {"path": str(self.folder)}, **changes}
+        self.project.write({"slipway_apps": [app], **self.server})
 
     def keep(self) -> None:
         """Make the code as it is now the one that `restore` brings back."""
@@ -107,8 +110,8 @@ class App:
         with (self.folder / name).open("a") as file:
             file.write(text)
 
-    def migration(self, number: str, before: str, upgrade: str = "pass") -> None:
-        text = MIGRATION.format(number=number, before=before, upgrade=upgrade)
+    def migration(self, number: str, before: str, upgrade: str = "pass", downgrade: str = "pass") -> None:
+        text = MIGRATION.format(number=number, before=before, upgrade=upgrade, downgrade=downgrade)
         (self.folder / f"migrations/versions/{number}_change.py").write_text(text)
 
     def headline(self, text: str) -> None:

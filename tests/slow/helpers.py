@@ -32,6 +32,21 @@ PLAY_SECONDS = 600
 """A playbook that takes longer hangs: the slowest, from a bare host, takes about a minute."""
 
 
+def tiny_app(page: str) -> str:
+    """Return the code of an app whose only page is PAGE, a Python expression."""
+    return f"""import os
+
+from flask import Flask
+
+app = Flask(__name__)
+
+
+@app.get("/")
+def index() -> str:
+    return {page}
+"""
+
+
 @dataclass
 class Host:
     """A VPS look-alike; `run` and `status` look at it from inside, past SSH."""

@@ -18,22 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import Host, Play, Project, Visitor, Watch, wait_for
+from helpers import Host, Play, Project, Visitor, Watch, tiny_app, wait_for
 
 # What is tested is the controller's; one Debian release is enough.
 pytestmark = pytest.mark.parametrize(
     "host", os.environ.get("SLIPWAY_DEBIAN", "12").split()[-1:], indirect=True, scope="module"
 )
 DOMAIN = "tiny.example.org"
-APP = """from flask import Flask
-
-app = Flask(__name__)
-
-
-@app.get("/")
-def index() -> str:
-    return "WORD"
-"""
 LOG = "/var/tmp/hooks"
 NOTE = """- name: Note what is seen from here
   ansible.builtin.shell: >-
@@ -83,7 +74,7 @@ class Tiny:
 
     def say(self, word: str, **description: Any) -> None:
         """Make the app answer WORD when it is deployed next."""
-        (self.folder / "app.py").write_text(APP.replace("WORD", word))
+        (self.folder / "app.py").write_text(tiny_app(repr(word)))
         app = {
             "name": "tiny", "domains": [DOMAIN], "source": {"path": str(self.folder)}, "wsgi": "app:app", "workers": 2,
             "database": "none", "watch_seconds": 0, "secrets": {"SECRET_KEY": "5d1f7a5be02d4c6f8a3e5d7b1c9f0e2a"}, **description,

@@ -8,89 +8,30 @@ The tests run in the file's order on one host, on which the first release has co
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
+import faults
 import pytest
-from helpers import ROOT, Host, Play, Project, Visitor, Watch, wait_for
+from faults import DOMAIN
+from helpers import Host, Project, Visitor, Watch, wait_for
 
 pytestmark = pytest.mark.once("13")
 
-DOMAIN = "harbour.example.org"
-SECRET_KEY = "9f1c7a5be02d4c6f8a3e5d7b1c9f0e2a"
 OWNER_PASSWORD = "l4nd-l0rd-0123456789"
-DESCRIPTION: dict[str, Any] = {
-    "name": "harbour",
-    "domains": [DOMAIN],
-    "wsgi": "wsgi:app",
-    "environment": {"PROXY_HOPS": 1, "UPLOAD_FOLDER": "/srv/harbour/shared/uploads"},
-    "secrets": {"SECRET_KEY": SECRET_KEY},
-    "static": {"/static/": "harbour/static"},
-    "shared_folders": ["uploads"],
-    "health_path": "/readyz",
-    "workers": 1,
-}
+DESCRIPTION: dict[str, Any] = {**faults.DESCRIPTION, "health_timeout_seconds": 60, "workers": 1, "keep_releases": 5}
 # The fleet of the last test comes over TCP, as from other hosts.
 SERVER = {
     "postgres_server_settings": {"listen_addresses": "127.0.0.1"},
     "postgres_server_hba": ["host fleet keeper,clerk 127.0.0.1/32 scram-sha-256"],
 }
-MIGRATION = '''"""{title}.
-
-Revision: {number}, after {before}
-"""
-
-import sqlalchemy as sa
-from alembic import op
-
-revision, down_revision, branch_labels, depends_on = "{number}", {before!r}, None, None
 
 
-def upgrade() -> None:
-    {upgrade}
-
-
-def downgrade() -> None:
-    {downgrade}
-'''
-
-
-class App:
+class App(faults.App):
     """A copy of the sample app, whose migrations the tests change."""
 
-    def __init__(self, folder: Path, project: Project) -> None:
-        self.folder, self.project, self.host = folder, project, project.host
-        self.original = folder.with_name("original")
-        shutil.copytree(
-            ROOT / "sample_app", self.original, ignore=shutil.ignore_patterns(".*", "__pycache__", "instance")
-        )
-        self.restore()
-
-    def restore(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
-        shutil.copytree(self.original, self.folder)
-        self.describe()
-
-    def keep(self) -> None:
-        """Make the code as it is now the one that `restore` brings back."""
-        shutil.rmtree(self.original)
-        shutil.copytree(self.folder, self.original)
-
-    def describe(self, **changes: Any) -> None:
-        app = {**DESCRIPTION, "source": {"path": str(self.folder)}, **changes}
-        self.project.write({"slipway_apps": [app], **SERVER})
-
-    def migration(self, number: str, before: str, upgrade: str, downgrade: str = "pass") -> None:
-        text = MIGRATION.format(
-            number=number, before=before, title=f"Change {number}", upgrade=upgrade, downgrade=downgrade
-        )
-        (self.folder / f"migrations/versions/{number}_change.py").write_text(text)
-
-    def deploy(self, *arguments: str) -> Play:
-        return self.project.play("playbooks/deploy.yml", *arguments)
+    description, server = DESCRIPTION, SERVER
 
     def sql(self, statement: str) -> str:
         return self.host.run(f'runuser -u harbour -- psql -d harbour -Atc "{statement}"')
@@ -98,16 +39,7 @@ class App:
 
 @pytest.fixture(scope="module")
 def app(project: Project, tmp_path_factory: pytest.TempPathFactory) -> App:
-    made = App(tmp_path_factory.mktemp("app") / "harbour", project)
-    project.good("site.yml")
-    return made
-
-
-@pytest.fixture
-def site(app: App) -> Iterator[App]:
-    app.restore()
-    yield app
-    app.restore()
+    return App(tmp_path_factory.mktemp("app") / "harbour", project)
 
 
 def schema(host: Host) -> str:

@@ -8,22 +8,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from helpers import ROOT, TOOLS, Host, Project, Visitor
+from helpers import ROOT, TOOLS, Host, Project, Visitor, tiny_app
 
 pytestmark = pytest.mark.once("12")
 
 DOMAIN = "tiny.example.org"
-TINY = """
-import os
-from flask import Flask
-
-app = Flask(__name__)
-
-
-@app.get("/")
-def index():
-    return f"{GREETING} from release {os.environ['RELEASE_ID']}"
-"""
+PAGE = "f\"WORD from release {os.environ['RELEASE_ID']}\""
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +48,12 @@ def sessions(host: Host) -> int:
 
 
 def test_a_bare_host_and_a_deploy(host: Host, project: Project, source: Path, mitogen: dict[str, str]) -> None:
-    (source / "tiny.py").write_text(f'GREETING = "Hello"\n{TINY}')
+    (source / "tiny.py").write_text(tiny_app(PAGE.replace("WORD", "Hello")))
     project.good("site.yml", environment=mitogen)
     assert "Hello from release 0001-" in Visitor(host, DOMAIN).get("/").text
 
     host.run("echo 'LogLevel VERBOSE' >/etc/ssh/sshd_config.d/sessions.conf && systemctl restart ssh")
-    (source / "tiny.py").write_text(f'GREETING = "Welcome"\n{TINY}')
+    (source / "tiny.py").write_text(tiny_app(PAGE.replace("WORD", "Welcome")))
     done = project.good("playbooks/deploy.yml", environment=mitogen)
     assert "Welcome from release 0002-" in Visitor(host, DOMAIN).get("/").text
     assert "release 0002-" in done.output, "the summary is shown"

@@ -13,22 +13,12 @@ from typing import Any
 
 import pytest
 import yaml
-from helpers import ROOT, TOOLS, Host, Play, Project, Visitor
+from helpers import ROOT, TOOLS, Host, Play, Project, Visitor, tiny_app
 
 pytestmark = pytest.mark.once("13")
 
 DOMAIN = "elsewhere.example.org"
-TINY = """
-import os
-from flask import Flask
-
-app = Flask(__name__)
-
-
-@app.get("/")
-def index():
-    return f"{os.environ['GREETING']} from release {os.environ['RELEASE_ID']}"
-"""
+TINY = tiny_app("f\"{os.environ['GREETING']} from release {os.environ['RELEASE_ID']}\"")
 ASK_SOCKET = """
 import http.client, socket
 connection = http.client.HTTPConnection("localhost")
