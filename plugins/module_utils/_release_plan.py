@@ -75,7 +75,7 @@ class Plan(Engine):
         }  # fmt: skip
         wanted = Engine(self.given)._fingerprint(key)
         if serving and serving.fingerprint == wanted and _host.is_active(self.paths.unit(previous)):
-            return Outcome(False, serving, plan={**found, "same": True}, previous=previous)
+            return Outcome(False, serving, notes=self.context.notes, plan={**found, "same": True}, previous=previous)
         if self.source.lacks(key):
             return Outcome(False, need_archive=True)
         known = self.paths.release_ids() + [entry["id"] for entry in history(self.paths.history)]

@@ -75,6 +75,13 @@ def test_a_plan_of_what_serves_says_so_and_builds_nothing(host: FakeHost) -> Non
     assert host.events == []
 
 
+def test_a_plan_of_what_serves_tells_of_settings_that_only_the_variables_have(host: FakeHost) -> None:
+    host.deploy()
+    outcome = plan(host, expected_environment='LOG_LEVEL="info"\n')
+    assert outcome.plan["same"] is True
+    assert "LOG_LEVEL added" in _plan_text.planned("vps1", "shop", outcome.plan, outcome.notes)
+
+
 def test_a_plan_knows_shared_folders_that_are_not_there_yet_as_a_change(host: FakeHost) -> None:
     host.deploy()
     assert plan(host, shared_folders=["uploads"]).plan["same"] is False
