@@ -198,6 +198,8 @@ def test_nothing_else_is_served_from_disk(host: Host) -> None:
         "/static/..%2fsecret.txt",
         "/static//../../secret.txt",
         "/static/.git/config",
+        "/static/.git/config?v=0123456789ab",
+        "/static/.git?v=0123456789ab",
         "/static/%2egit/config",
         "/media/.env",
         "/static/",
