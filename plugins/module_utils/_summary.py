@@ -81,7 +81,8 @@ def failed(host: str, app: str, result: Mapping[str, Any], what: str = "deploy")
     """Return the message of a deploy or rollback that was given up."""
     name = str(result.get("stage") or "")
     stage = f" at {'hook' if '_' in name else 'stage'} '{name}'" if name else ""
-    serving = "The new release serves." if name in AFTER else "What served before still serves."
+    switched = "What it went back to serves." if what == "rollback" else "The new release serves."
+    serving = switched if name in AFTER else "What served before still serves."
     return f"{app} on {host}: the {what} was given up{stage}. {serving}\n{result.get('msg', '')}"
 
 

@@ -81,5 +81,11 @@ def test_a_failed_deploy_tells_where_why_and_what_serves(stage: str, serving: st
     assert told == f"shop on web1: the deploy was given up at stage '{stage}'. {serving}\nbecause"
 
 
+def test_a_rollback_that_fails_when_all_is_done_tells_that_it_went_back() -> None:
+    told = _summary.failed("web1", "shop", {"stage": "after_drain", "msg": "because"}, "rollback")
+    head = "shop on web1: the rollback was given up at hook 'after_drain'. What it went back to serves."
+    assert told == f"{head}\nbecause"
+
+
 def test_a_failure_without_a_stage_names_none() -> None:
     assert _summary.failed("web1", "shop", {"msg": "x"}).startswith("shop on web1: the deploy was given up. What")
