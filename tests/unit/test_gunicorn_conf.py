@@ -1,0 +1,72 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""gunicorn_systemd: what its settings file decides when gunicorn reads it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from ansible.plugins.filter.core import FilterModule
+from jinja2 import Environment, StrictUndefined
+
+ROLE = Path(__file__).resolve().parents[2] / "roles/gunicorn_systemd"
+CURRENT, THIS, OTHER = "current", "0007-aaa", "0008-bbb"
+
+
+@pytest.fixture
+def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return what the file says, by name, to a gunicorn of that version with those variables of the role."""
+
+    def inner(version: tuple[int, ...], **variables: Any) -> dict[str, Any]:
+        gunicorn, glogging = ModuleType("gunicorn"), ModuleType("gunicorn.glogging")
+        gunicorn.version_info, glogging.Logger = version, logging.Logger  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "gunicorn", gunicorn)
+        monkeypatch.setitem(sys.modules, "gunicorn.glogging", glogging)
+        monkeypatch.setenv("RELEASE_ID", THIS)
+        environment = Environment(trim_blocks=True, undefined=StrictUndefined)
+        environment.filters |= FilterModule().filters()
+        given = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
+        given |= {"ansible_managed": "", "gunicorn_systemd_app": "shop"}
+        given |= {"gunicorn_systemd_current_link": str(tmp_path / CURRENT), **variables}
+        text = environment.from_string((ROLE / "templates/gunicorn.conf.py.j2").read_text()).render(given)
+        said: dict[str, Any] = {}
+        exec(compile(text, "gunicorn.conf.py", "exec"), said)
+        return said
+
+    return inner
+
+
+@pytest.mark.parametrize(
+    ("version", "worker_class", "seconds"),
+    [
+        ((27, 0, 1), "gthread", 5),
+        ((28, 0, 0), "gthread", 5),
+        ((27, 0, 0), "gthread", 0),
+        ((23, 0, 0), "gthread", 0),
+        ((27, 0, 1), "gevent", 0),
+        ((27, 0, 1), "sync", 0),
+    ],
+)
+def test_connections_are_kept_only_by_workers_that_end_them_well(
+    read: Any, version: tuple[int, ...], worker_class: str, seconds: int
+) -> None:
+    assert read(version, gunicorn_systemd_worker_class=worker_class)["keepalive"] == seconds
+
+
+@pytest.mark.parametrize(("link", "closed"), [(f"releases/{THIS}", False), (f"releases/{OTHER}", True), ("", False)])
+def test_a_release_ends_connections_when_another_one_serves(read: Any, tmp_path: Path, link: str, closed: bool) -> None:
+    if link:
+        (tmp_path / CURRENT).symlink_to(link)
+    ended: list[bool] = []
+    read((27, 0, 1))["pre_request"](None, SimpleNamespace(force_close=lambda: ended.append(True)))
+    assert bool(ended) is closed
+
+
+def test_no_link_is_looked_at_when_there_is_none(read: Any) -> None:
+    assert "pre_request" not in read((27, 0, 1), gunicorn_systemd_current_link="")
