@@ -20,6 +20,15 @@ HARMLESS = ("OK", "INFO", "LOW", "WARN")
 """Severities of testssl.sh; WARN is a check that it could not do, such as RC4 with an OpenSSL that has none left."""
 
 
+LOGS = Path(__file__).resolve().parents[3] / ".slipway/logs"
+
+
+def keep(host: Host, name: str, text: str) -> None:
+    """Write what a tool found to the logs of the tests, for people to read."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    (LOGS / f"{host.backend.name}-{name}.txt").write_text(f"{text.rstrip()}\n")
+
+
 def test_testssl_gives_its_best_grade(host: Host) -> None:
     """All that the grade is made of; client simulations (-c) and the order of ciphers (-P) double the time."""
     host.run(
@@ -27,6 +36,10 @@ def test_testssl_gives_its_best_grade(host: Host) -> None:
         f"--add-ca /etc/ssl/test-ca.pem -p -s -f -S -h -U --jsonfile /tmp/grade.json https://{SHOP}"
     )
     findings = json.loads(host.file("/tmp/grade.json").content_string)
+    lines = [f"{finding['severity']:5} {finding['id']:30} {finding['finding']}" for finding in findings]
+    keep(
+        host, "testssl", "\n".join(line for line in lines if "grade" in line or line[:5].strip() not in ("OK", "INFO"))
+    )
     assert {finding["id"]: finding["finding"] for finding in findings}["overall_grade"] == "A+"
     assert [finding for finding in findings if finding["severity"] not in HARMLESS] == []
 
@@ -42,6 +55,7 @@ def test_gixy_finds_nothing(host: Host) -> None:
     said = subprocess.run(
         command, input=host.check_output("nginx -T"), capture_output=True, text=True, timeout=60, check=False
     )
+    keep(host, "gixy", f"$ nginx -T | {' '.join(command).replace(gixy, 'gixy')}\n{said.stdout}")
     assert json.loads(said.stdout) == []
 
 
