@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""What a release needs of its host: systemd's units, an app's own commands, and requests over sockets and TLS.
+"""What a release needs of its host: systemd's units, and requests over sockets and TLS.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -13,8 +13,7 @@ import re
 import socket
 import ssl
 import subprocess
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 
 WANTS = Path("/etc/systemd/system/multi-user.target.wants")
@@ -100,48 +99,6 @@ def set_enabled(app: str, instance: str, enabled: bool) -> None:
         WANTS.mkdir(exist_ok=True)
         own = unit_file(app, instance)
         link.symlink_to(own if own.exists() else unit_file(app))
-
-
-@dataclass
-class Command:
-    """How an app's own commands run: as its user, with its environment, in a sandbox like its service's."""
-
-    user: str
-    folder: Path
-    environment_file: Path
-    environment: Mapping[str, str] = field(default_factory=dict)
-    writable: Sequence[str] = ()
-    seconds: int = 3600
-    more_files: Sequence[Path] = ()
-    """Further environment files; what they say goes before the first one's."""
-
-    def run(self, argv: Sequence[str], unit: str) -> subprocess.CompletedProcess[str]:
-        """Run ARGV as the transient UNIT and return what it printed; systemd ends it after SECONDS.
-
-        The environment file is read by systemd, so no secret stands in an argument list.
-        """
-        properties = {
-            "User": self.user,
-            "Group": self.user,
-            "WorkingDirectory": str(self.folder),
-            "EnvironmentFile": str(self.environment_file),
-            "RuntimeMaxSec": str(self.seconds),
-            "ProtectSystem": "strict",
-            "ProtectHome": "yes",
-            "PrivateTmp": "yes",
-            "NoNewPrivileges": "yes",
-            "UMask": "0027",
-            "CollectMode": "inactive-or-failed",
-        }
-        options = [f"--property={name}={value}" for name, value in properties.items()]
-        options += [f"--property=EnvironmentFile={path}" for path in self.more_files]
-        options += [f"--property=ReadWritePaths={path}" for path in self.writable]
-        options += [f"--setenv={name}={value}" for name, value in self.environment.items()]
-        systemctl("reset-failed", unit)
-        return subprocess.run(
-            ["systemd-run", "--quiet", "--pipe", "--wait", "--service-type=exec", f"--unit={unit}", *options, *argv],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
-        )  # fmt: skip
 
 
 class SocketConnection(http.client.HTTPConnection):

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils import _host
+from ansible_collections.slipway.flask.plugins.module_utils import _host, _sandbox
 from ansible_collections.slipway.flask.plugins.module_utils._release import Paths, Record, ReleaseError
 
 PURPOSES = ("build", "check", "release")
@@ -128,7 +128,7 @@ class Context:
     ) -> subprocess.CompletedProcess[str]:
         """Run ARGV as the app's user, with the release's environment and that in MORE_FILES; return what it printed."""
         venv = self.here / "venv"
-        command = _host.Command(
+        command = _sandbox.Command(
             user=self.settings["user"],
             folder=self.src,
             environment_file=self.environment_file,
@@ -144,6 +144,8 @@ class Context:
             writable=[str(self.paths.shared), *self.settings["writable_paths"], *(writable or [])],
             seconds=self.settings["command_seconds"],
             more_files=more_files,
+            service=self.unit,
+            properties=_sandbox.BUILD if purpose == "build" else {},
         )
         return command.run(["/usr/bin/env", *argv], command_unit(self.paths.app, purpose, self.record.id))
 

@@ -3,6 +3,7 @@
 """Fixtures of the tests in this folder."""
 
 from fake_host import host
+from fake_tools import tool
 from source_folders import plain_git, write
 
-__all__ = ["host", "plain_git", "write"]
+__all__ = ["host", "plain_git", "tool", "write"]

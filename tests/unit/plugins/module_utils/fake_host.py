@@ -26,6 +26,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _release_lease,
     _release_run,
     _release_traffic,
+    _sandbox,
     _source_folder,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release import Paths, ReleaseError, history
@@ -195,14 +196,14 @@ class FakeHost:
             python.symlink_to("/bin/true")
         return SimpleNamespace(key=self.environment)
 
-    def run(self, command: _host.Command, argv: list[str], unit: str) -> subprocess.CompletedProcess[str]:
+    def run(self, command: _sandbox.Command, argv: list[str], unit: str) -> subprocess.CompletedProcess[str]:
         assert argv[0] == "/usr/bin/env"
         self.jobs.add(unit)
         done = self.answer(command, argv)  # when the deploy is killed in here, the command goes on
         self.jobs.discard(unit)
         return done
 
-    def answer(self, command: _host.Command, argv: list[str]) -> subprocess.CompletedProcess[str]:
+    def answer(self, command: _sandbox.Command, argv: list[str]) -> subprocess.CompletedProcess[str]:
         if argv[2:3] == ["-c"]:
             if argv[3] == _migration_run.SCRIPT:
                 return self.migrate(command, argv, json.loads(argv[5]))
@@ -220,7 +221,9 @@ class FakeHost:
         status, output = self.commands.get(line, (0, ""))
         return subprocess.CompletedProcess(argv, status, output, "")
 
-    def migrate(self, command: _host.Command, argv: list[str], ask: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    def migrate(
+        self, command: _sandbox.Command, argv: list[str], ask: dict[str, Any]
+    ) -> subprocess.CompletedProcess[str]:
         """Run a migration as `_migration_run.SCRIPT` does; the next probe tells where the database is afterwards."""
         self.migration = {"ask": ask, "environment": "".join(file.read_text() for file in command.more_files)}
         line = " ".join(ask["argv"])
@@ -264,7 +267,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     }  # fmt: skip
     for name, part in parts.items():
         monkeypatch.setattr(_host, name, part)
-    monkeypatch.setattr(_host.Command, "run", lambda command, argv, unit: fake.run(command, argv, unit))
+    monkeypatch.setattr(_sandbox.Command, "run", lambda command, argv, unit: fake.run(command, argv, unit))
     # The app's user, who does not exist here, may not enter pytest's own folder.
     monkeypatch.setattr(_release_context.Context, "as_app", lambda _: nullcontext())
     if not ROOT:  # only root gives files away

@@ -11,7 +11,7 @@ import socket
 import ssl
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -21,6 +21,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import _gunicorn_sys
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from fake_tools import Tools
 
 # ---- text --------------------------------------------------------------------------------------------------------
 
@@ -114,24 +115,6 @@ def test_a_first_link_is_made(tmp_path: Path) -> None:
 
 # ---- systemd -----------------------------------------------------------------------------------------------------
 
-Tools = Callable[[str, str], Callable[[], list[str]]]
-
-
-@pytest.fixture
-def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
-    """Return a function that puts a fake command (name, shell text) first in PATH; it returns the calls' arguments."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-
-    def make(name: str, text: str) -> Callable[[], list[str]]:
-        calls = tmp_path / f"{name}.calls"
-        (folder / name).write_text(f'#!/bin/sh\necho "$*" >>{calls}\n{text}\n')
-        (folder / name).chmod(0o755)
-        return lambda: calls.read_text().splitlines() if calls.exists() else []
-
-    return make
-
 
 def test_instances_are_those_that_run_or_failed(tool: Tools) -> None:
     tool("systemctl", """cat <<'END'
@@ -186,29 +169,6 @@ def test_a_release_is_enabled_at_boot_and_disabled_again_and_both_twice(
         _host.set_enabled("shop", "0001-a", False)
         assert not link.is_symlink()
     assert _host.enabled("shop") == []
-
-
-def test_an_apps_command_runs_as_its_user_in_a_sandbox_and_shows_no_secret(tool: Tools, tmp_path: Path) -> None:
-    tool("systemctl", "exit 1")
-    systemd_run = tool("systemd-run", "echo out; echo err >&2; exit 7")
-    (tmp_path / "environment").write_text("SECRET_KEY=hunter2-hunter2\n")
-    command = _host.Command(
-        "shop", tmp_path, tmp_path / "environment", {"PATH": "/venv/bin"}, ["/srv/shop/shared", "/var/lib/shop"], 60
-    )
-    done = command.run(["/usr/bin/env", "flask", "db", "upgrade"], "shop-release-1")
-    assert (done.returncode, done.stdout, done.stderr) == (7, "out\n", "err\n")
-    (call,) = systemd_run()
-    words = call.split()
-    assert words[-4:] == ["/usr/bin/env", "flask", "db", "upgrade"]
-    expected = {
-        "--unit=shop-release-1", "--wait", "--pipe", "--property=User=shop", "--property=Group=shop",
-        f"--property=EnvironmentFile={tmp_path}/environment", f"--property=WorkingDirectory={tmp_path}",
-        "--property=RuntimeMaxSec=60", "--property=ProtectSystem=strict", "--property=NoNewPrivileges=yes",
-        "--property=ReadWritePaths=/srv/shop/shared", "--property=ReadWritePaths=/var/lib/shop",
-        "--setenv=PATH=/venv/bin",
-    }  # fmt: skip
-    assert expected - set(words) == set()
-    assert "hunter2" not in call
 
 
 # ---- sockets -----------------------------------------------------------------------------------------------------
