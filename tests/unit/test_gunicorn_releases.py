@@ -1,0 +1,149 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""gunicorn_systemd's settings file, run by the oldest and the newest gunicorn of each series that apps pin."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.plugins.filter.core import FilterModule
+from jinja2 import Environment, StrictUndefined
+
+ROLE = Path(__file__).resolve().parents[2] / "roles/gunicorn_systemd"
+UV = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}") or "uv"
+THIS, OTHER = "0007-aaa", "0008-bbb"
+APP = "def app(environ, start_response):\n    start_response('200 OK', [('Content-Length', '2')])\n    return [b'ok']\n"
+VERSIONS = [
+    "20.0.0", "20.1.0", "21.2.0", "22.0.0", "23.0.0", "24.0.0", "24.1.1", "25.0.0", "25.3.0", "26.0.0",
+    "26.2.0", "27.0.0", "27.0.1",
+]  # fmt: skip
+Serve = Callable[..., "Served"]
+
+
+class Served:
+    """One gunicorn that serves APP on a socket, as our settings have it."""
+
+    def __init__(self, folder: Path, packages: Path, conf: str) -> None:
+        self.folder, self.current = folder, folder / "current"
+        (folder / "tiny.py").write_text(APP)
+        (folder / "gunicorn.conf.py").write_text(conf)
+        self.log = (folder / "log").open("wb")
+        self.process = subprocess.Popen(
+            [sys.executable, str(packages / "bin/gunicorn"), "-c", "gunicorn.conf.py", "tiny:app"], cwd=folder,
+            stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{packages}:{folder}", "RELEASE_ID": THIS,
+                 "RUNTIME_DIRECTORY": str(folder)},
+        )  # fmt: skip
+
+    def said(self) -> str:
+        """Return what it has logged."""
+        return (self.folder / "log").read_text()
+
+    def ask(self, client: socket.socket) -> bytes:
+        """Send one request and return the head of the answer; the connection stays open on our side."""
+        client.sendall(b"GET /page HTTP/1.1\r\nHost: shop\r\nX-Forwarded-Proto: https\r\n\r\n")
+        answer = b""
+        while not answer.endswith(b"ok"):
+            part = client.recv(4096)
+            assert part, f"no whole answer: {answer!r}\n{self.said()}"
+            answer += part
+        return answer.partition(b"\r\n\r\n")[0]
+
+    def connect(self) -> socket.socket:
+        """Return a connection, as soon as it listens."""
+        deadline = time.monotonic() + 20
+        while True:
+            client = socket.socket(socket.AF_UNIX)
+            client.settimeout(10)
+            try:
+                client.connect(str(self.folder / "gunicorn.sock"))
+            except OSError:
+                client.close()
+                assert self.process.poll() is None and time.monotonic() < deadline, self.said()
+                time.sleep(0.02)
+            else:
+                return client
+
+    def stop(self) -> None:
+        """End it and whatever it started."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+        self.log.close()
+
+
+@pytest.fixture
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """Return a function that starts a gunicorn of that version with those variables of the role."""
+    started: list[Served] = []
+
+    def inner(version: str, **variables: object) -> Served:
+        folder, packages = tmp_path_factory.mktemp("g"), tmp_path_factory.mktemp("p")
+        # 20 reads its workers' entry points with pkg_resources, which newer setuptools have not.
+        wanted = [f"gunicorn=={version}", *(["setuptools<81"] if version.startswith("20.") else [])]
+        install = [UV, "pip", "install", "--quiet", "--python", sys.executable, "--target", str(packages), *wanted]
+        subprocess.run(install, check=True)
+        environment = Environment(trim_blocks=True, undefined=StrictUndefined)
+        environment.filters |= FilterModule().filters()
+        given = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
+        given |= {"ansible_managed": "", "gunicorn_systemd_app": "shop", "gunicorn_systemd_workers": 1}
+        given |= {"gunicorn_systemd_current_link": str(folder / "current"), **variables}
+        conf = environment.from_string((ROLE / "templates/gunicorn.conf.py.j2").read_text()).render(given)
+        started.append(Served(folder, packages, conf))
+        return started[-1]
+
+    yield inner
+    for one in started:
+        one.stop()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_release_answers_when_it_serves_and_when_another_one_does(serve: Serve, version: str) -> None:
+    served = serve(version)
+    served.current.symlink_to(f"releases/{THIS}")
+    with served.connect() as client:
+        keeps = b"connection: keep-alive" in served.ask(client).lower()
+        assert keeps is (version == "27.0.1")
+    served.current.unlink()
+    served.current.symlink_to(f"releases/{OTHER}")
+    with served.connect() as client:
+        head = served.ask(client)
+        assert head.startswith(b"HTTP/1.1 200 ")
+        assert b"connection: close" in head.lower()
+    served.stop()
+    said = served.said()
+    assert "Traceback" not in said
+    assert '"path": "/page", "status": 200' in said
+    assert said.count('"remote_addr"') == 2
+
+
+@pytest.mark.parametrize("version", ["21.0.0", "21.1.0"])
+def test_a_gunicorn_that_loses_requests_is_refused_in_words(serve: Serve, version: str) -> None:
+    served = serve(version)
+    assert served.process.wait(20) != 0
+    assert "gunicorn 21.0 and 21.1 reset connections before they are answered: take 21.2 or later" in served.said()
+
+
+def test_a_connection_that_is_kept_ends_once_another_release_serves(serve: Serve) -> None:
+    served = serve("27.0.1")
+    served.current.symlink_to(f"releases/{THIS}")
+    with served.connect() as client:
+        assert b"connection: keep-alive" in served.ask(client).lower()
+        served.current.unlink()
+        served.current.symlink_to(f"releases/{OTHER}")
+        assert b"connection: close" in served.ask(client).lower()
+        assert client.recv(1) == b"", "the server ends it"
