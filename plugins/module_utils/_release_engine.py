@@ -186,8 +186,11 @@ class Engine(Run):
 
     # ---- what goes ---------------------------------------------------------------------------------------------
 
-    def _prune(self) -> None:
-        """Remove releases beyond those kept, and environments and archives that none of the kept ones uses."""
+    def _prune(self, spare: bool = False) -> None:
+        """Remove releases beyond those kept, and environments and archives that none of the kept ones uses.
+
+        spare: one environment stays for the next try, which would have to build it again.
+        """
         current = self.paths.current_id()
         serving = self.paths.record(current)
         previous = serving.previous if serving else ""
@@ -195,18 +198,28 @@ class Engine(Run):
             self._remove(release)
         kept = [record for release in self.paths.release_ids() if (record := self.paths.record(release))]
         used = {record.environment for record in kept}
-        for folder in self.paths.environments.iterdir():
-            if folder.is_dir() and not folder.name.startswith(".") and folder.name not in used:
+        unused = [
+            folder
+            for folder in self.paths.environments.iterdir()
+            if folder.is_dir() and not folder.name.startswith(".") and folder.name not in used
+        ]
+        for folder in unused:
+            if not spare or folder != self._spare(unused):
                 shutil.rmtree(folder)
         archives = {self.paths.archive(record.source_key).name for record in kept}
         for archive in self.paths.sources.iterdir():
             if archive.name not in archives:
                 archive.unlink()
 
+    def _spare(self, unused: list[Path]) -> Path:
+        """Return which of the environments that no release uses stays: this run's own, or else the newest."""
+        own = self.paths.environments / self.context.record.environment
+        return own if own in unused else max(unused, key=lambda folder: folder.stat().st_mtime)
+
     def _abandon(self, error: ReleaseError) -> None:
-        """Write down why the release failed and remove every trace of it but that line."""
+        """Write down why the release failed; of all that it made, that line stays, and its environment for the next try."""
         self.context.record.outcome, self.context.record.ended = "failed", now()
         self.context.record.stage, self.context.record.message = error.stage, str(error)
         self._remove(self.context.record.id)
-        self._prune()
+        self._prune(spare=True)
         self._enter(self.context.record)

@@ -212,15 +212,39 @@ def test_a_service_that_dies_is_not_waited_for(host: FakeHost, monkeypatch: pyte
     assert sum(event.startswith("ask socket") for event in host.events) == 1
 
 
-def test_neither_environment_nor_archive_of_a_failed_release_is_left_behind(host: FakeHost) -> None:
-    host.deploy()
-    before = [sorted(os.listdir(place)) for place in (host.paths.environments, host.paths.sources)]
+def environments(host: FakeHost) -> list[str]:
+    """Return the environments that the host has, sorted."""
+    return sorted(os.listdir(host.paths.environments))
+
+
+def fail_to_start(host: FakeHost) -> None:
+    """Deploy changed code, whose service does not start."""
     host.change()
-    host.environment = "env2"
     host.fails["start"] = HostError("no")
     with pytest.raises(ReleaseError):
         host.deploy()
-    assert [sorted(os.listdir(place)) for place in (host.paths.environments, host.paths.sources)] == before
+    host.fails.clear()
+
+
+def test_an_environment_that_was_built_whole_is_kept_for_the_next_try_and_goes_when_that_succeeds(
+    host: FakeHost,
+) -> None:
+    host.deploy()
+    archives = sorted(os.listdir(host.paths.sources))
+    for name in ("env2", "env3"):
+        host.environment = name
+        fail_to_start(host)
+        assert environments(host) == ["env1", name], "one, the last"
+    assert sorted(os.listdir(host.paths.sources)) == archives, "no archive is left behind"
+    host.environment = ""  # it fails to build
+    host.fails["build"] = EnvironmentError_("no such package")
+    with pytest.raises(ReleaseError):
+        host.deploy()
+    host.fails.clear()
+    assert environments(host) == ["env1", "env3"], "a try that builds nothing costs nothing"
+    host.environment = "env4"
+    host.deploy()
+    assert environments(host) == ["env1", "env4"]
 
 
 @pytest.mark.parametrize(
