@@ -93,6 +93,7 @@ def answer(module: AnsibleModule, run: Callable[[], Outcome], **more: Callable[[
         record=record,
         previous=outcome.previous,
         notes=outcome.notes,
+        draining=outcome.draining,
         hook=outcome.hook,
         **{name: value(outcome) for name, value in more.items()},
     )

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils import _host
+from ansible_collections.slipway.flask.plugins.module_utils import _host, _release_drain
 from ansible_collections.slipway.flask.plugins.module_utils._release import (
     Record,
     ReleaseError,
@@ -96,7 +96,7 @@ class Engine(Run):
         traffic.switched = self.paths.current_id() == record.id
         stages: dict[str, Callable[[], None]] = {
             "fetch": prepare.fetch, "build": prepare.build, "check": prepare.check, "migrate": prepare.migrate,
-            "start": traffic.start, "gate": traffic.gate, "switch": traffic.switch, "verify": traffic.verify,
+            "start": partial(self._start, traffic), "gate": traffic.gate, "switch": traffic.switch, "verify": traffic.verify,
             "watch": partial(traffic.watch, previous), "drain": partial(traffic.drain, previous), "prune": self._prune,
         }  # fmt: skip
         try:
@@ -118,7 +118,9 @@ class Engine(Run):
         if self.settings["until"]:
             return self._pause(lease)
         self._finish()
-        return Outcome(True, record, notes=list(dict.fromkeys(self.context.notes)), previous=previous)
+        return Outcome(
+            True, record, notes=list(dict.fromkeys(self.context.notes)), previous=previous, draining=self._draining()
+        )
 
     def _pause(self, before: Lease | None) -> Outcome:
         """Stop for the tasks of a hook; nobody else gets the app until they are over or have taken too long."""
@@ -194,8 +196,10 @@ class Engine(Run):
         current = self.paths.current_id()
         serving = self.paths.record(current)
         previous = serving.previous if serving else ""
+        busy = {one.release for one in _release_drain.draining(self.paths)}
         for release in to_prune(self.paths.release_ids(), current, self.settings["keep_releases"], previous):
-            self._remove(release)
+            if release not in busy:  # the next deploy removes it
+                self._remove(release)
         kept = [record for release in self.paths.release_ids() if (record := self.paths.record(release))]
         used = {record.environment for record in kept}
         unused = [

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._release import Paths, history
+from ansible_collections.slipway.flask.plugins.module_utils._release_drain import draining
 
 SWITCHED = ("deployed", "rolled back")
 """Outcomes after which the release of the entry served."""
@@ -26,6 +27,7 @@ def history_of(paths: Paths, limit: int) -> dict[str, Any]:
         "app": paths.app,
         "serving": paths.current_id(),
         "present": present(paths),
+        "draining": [one.release for one in draining(paths)],
         "total": len(entries),
         "entries": [{**{key: entry.get(key) for key in KEPT}, "seconds": seconds_of(entry)} for entry in newest],
     }

@@ -94,7 +94,7 @@ class Rollback(Run):
         record, traffic = self.context.record, Traffic(self.context)
         traffic.switched = self.paths.current_id() == record.id
         stages: dict[str, Callable[[], None]] = {
-            "check": self._compare_schema, "migrate": self._migrate, "start": traffic.start, "gate": traffic.gate,
+            "check": self._compare_schema, "migrate": self._migrate, "start": partial(self._start, traffic), "gate": traffic.gate,
             "switch": traffic.switch, "verify": traffic.verify, "watch": partial(traffic.watch, record.previous),
             "drain": partial(traffic.drain, record.previous),
         }  # fmt: skip
@@ -117,7 +117,7 @@ class Rollback(Run):
         if self.settings["until"]:
             return self._pause(lease)
         self._finish()
-        return Outcome(True, record, notes=self.context.notes, previous=record.previous)
+        return Outcome(True, record, notes=self.context.notes, previous=record.previous, draining=self._draining())
 
     def _pause(self, before: Lease | None) -> Outcome:
         """Stop for the tasks of a hook. What the release itself knows is of its deploy and stays as it is."""

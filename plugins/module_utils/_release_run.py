@@ -22,6 +22,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _host,
     _python_env,
     _release_audit,
+    _release_drain,
     _release_lease,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release import (
@@ -50,6 +51,8 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
     previous: str = ""
     plan: dict[str, Any] = field(default_factory=dict)
+    draining: list[str] = field(default_factory=list)
+    """Releases that still answer what they have begun, one sentence each."""
     hook: dict[str, str] = field(default_factory=dict)
     """Where the run stopped for the user's own tasks, and what they may want to know; empty when it went to its end."""
 
@@ -107,6 +110,24 @@ class Run:
             self.context.record.seconds[name] = round(time.monotonic() - started, 2)
             self.progress.end(name, self.context.record.seconds[name])
 
+    def _start(self, traffic: Traffic) -> None:
+        """Start the release, beside one other at most: memory and database connections are reckoned for two."""
+        for one in _release_drain.draining(self.paths):
+            name, begun = f"drain({one.release})", time.monotonic()
+            self.progress.begin(name)
+            _release_drain.wait_for(self.paths, one)
+            waited = time.monotonic() - begun
+            self.progress.end(name, waited)
+            if waited >= 1:
+                self.context.notes.append(
+                    f"the start waited {waited:.0f} s for the end of {one.release}, which drained"
+                )
+        traffic.start()
+
+    def _draining(self) -> list[str]:
+        """Return what the run leaves open: nobody has to wait for it."""
+        return [one.said() for one in _release_drain.draining(self.paths) if one.connections]
+
     # ---- hooks ---------------------------------------------------------------------------------------------------
 
     def _held(self, record: Record | None) -> Lease:
@@ -145,7 +166,7 @@ class Run:
     # ---- after a crash -------------------------------------------------------------------------------------------
 
     def _recover(self) -> None:
-        """Finish or discard what a run that was killed left behind; afterwards only `current` runs."""
+        """Finish or discard what a run that was killed left behind; afterwards only `current` runs, and what drains."""
         _release_lease.drop(self.app)
         current, killed = self.paths.current_id(), Record.read(self.paths.under_way)
         for release in self.paths.release_ids():
@@ -158,9 +179,13 @@ class Run:
         if serving and serving.outcome == "unfinished":
             current = self._settle(serving)
         for release in {*_host.instances(self.app), *_host.enabled(self.app)}:
-            if release != current:
+            if release == current:
+                continue
+            if _host.is_active(self.paths.unit(release)):
+                _release_drain.retire(self.paths, release)
+            elif not _release_drain.is_draining(self.paths, release):
                 _host.stop(self.paths.unit(release))
-                _host.set_enabled(self.app, release, False)
+            _host.set_enabled(self.app, release, False)
 
     def _tell_of(self, killed: Record, current: str) -> None:
         """Enter a run that was KILLED into the history; a deploy that had switched and was not over is settled after this."""

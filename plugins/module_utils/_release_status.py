@@ -22,6 +22,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._acme_status import 
 from ansible_collections.slipway.flask.plugins.module_utils._nginx_maintenance import closed_since
 from ansible_collections.slipway.flask.plugins.module_utils._postgres_url import UrlError, parse_url
 from ansible_collections.slipway.flask.plugins.module_utils._release import Paths
+from ansible_collections.slipway.flask.plugins.module_utils._release_drain import draining
 from ansible_collections.slipway.flask.plugins.module_utils._release_info import since
 
 DAY = 86_400  # seconds
@@ -40,7 +41,7 @@ def status_of(paths: Paths, health: Mapping[str, Any], domain: str, user: str, u
         "app": paths.app, "release": release, "revision": record.revision if record else "",
         "dirty": bool(record and record.dirty), "since": since(paths), **space(paths),
         "certificate": certificate(domain), "connections": connections(url, user), "problems": [],
-        "closed_since": closed_since(paths.app),
+        "closed_since": closed_since(paths.app), "draining": [one.said() for one in draining(paths)],
     }  # fmt: skip
     if not release:
         return {**found, "problems": ["nothing has been deployed yet"]}

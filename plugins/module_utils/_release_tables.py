@@ -57,6 +57,8 @@ def now(release: str, found: Mapping[str, Any]) -> str:
     """Return what has become of a release."""
     if release == found["serving"]:
         return "serves"
+    if release in found.get("draining", ()):
+        return "drains"
     return "kept" if release in found["present"] else ""
 
 
@@ -89,7 +91,13 @@ def status(found: Mapping[str, Sequence[Mapping[str, Any]]], width: int) -> str:
             count += 1
         blocks.append("\n".join(grid(zip(labels, *rest[:count], strict=True))))
         rest = rest[count:]
-    return "\n\n".join(blocks)
+    draining = [
+        f"{app['app']} on {host}: {text}"
+        for host, apps in found.items()
+        for app in apps
+        for text in app.get("draining", ())
+    ]
+    return "\n\n".join([*blocks, *(["\n".join(draining)] if draining else [])])
 
 
 def status_column(host: str, found: Mapping[str, Any]) -> list[str]:

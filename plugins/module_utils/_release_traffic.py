@@ -11,7 +11,7 @@ import http.client
 import time
 from collections.abc import Callable
 
-from ansible_collections.slipway.flask.plugins.module_utils import _host
+from ansible_collections.slipway.flask.plugins.module_utils import _host, _release_drain
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release_watch import Watch, ask_health, last_words
@@ -128,12 +128,11 @@ class Traffic:
             self.paths.current.unlink(missing_ok=True)
 
     def drain(self, previous: str) -> None:
-        """Let the old release finish what it has begun, then stop it."""
+        """Let the old release take in all who wait at its socket, and have it end by itself once they are served."""
         if not previous or previous == self.context.record.id:
             return
         self._let_finish(previous)
-        _host.stop(self.paths.unit(previous))
-        _host.set_enabled(self.paths.app, previous, False)
+        _release_drain.retire(self.paths, previous)
 
     def _let_finish(self, release: str) -> None:
         """Wait until RELEASE, to which nobody is led any more, has taken in all who wait at its socket."""

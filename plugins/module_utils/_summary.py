@@ -51,6 +51,7 @@ def deployed(host: str, url: str, result: Mapping[str, Any]) -> str:
         ("Migration head", schema_of(record)),
         ("Seconds", f"{sum(seconds.values()):.1f} ({stages_of(seconds)})"),
         ("Before", f"{previous}; back to it: {back}" if previous else "nothing: this is the first release"),
+        *(("Drains", text) for text in result.get("draining", [])),
     ]
     head = f"{record['app']} on {host}: release {record['id']} serves"
     return table(head, rows + notes)
@@ -67,6 +68,7 @@ def rolled_back(host: str, result: Mapping[str, Any]) -> str:
         ("Migration head", schema_of(record)),
         ("Seconds", f"{sum(seconds.values()):.1f} ({stages_of(seconds)})"),
         ("Before", f"{previous}; back to it: rollback.yml -e app={record['app']} -e release={previous}"),
+        *(("Drains", text) for text in result.get("draining", [])),
     ]
     head = f"{record['app']} on {host}: release {record['id']} serves again, with the settings that it had"
     return table(head, rows + [("Note", note) for note in result.get("notes", [])])

@@ -54,6 +54,11 @@ apps:
     present:
       description: Releases on the host that serve or can be rolled back to; not with O(status).
       type: list
+    draining:
+      description:
+        - Releases that serve no longer and still end what they have begun; with O(status) one sentence each, which has the
+          open connections and the seconds that are left.
+      type: list
     entries:
       description: The history, newest first; not with O(status).
       type: list

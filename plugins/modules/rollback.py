@@ -80,6 +80,11 @@ previous:
   description: Id of the release that served before.
   type: str
   returned: success
+draining:
+  description: What the release before still answers, one sentence each; nothing has to wait for it.
+  type: list
+  elements: str
+  returned: success
 notes:
   description: What else is worth knowing, one sentence each.
   type: list

@@ -43,7 +43,11 @@ SLOW = f"""
 def slow() -> Response:
     import time
 
-    time.sleep({SLOW_SECONDS})
+    from flask import request
+
+    if "seconds" in request.args:
+        print("begins a request of", request.args["seconds"], "seconds", flush=True)
+    time.sleep(float(request.args.get("seconds", {SLOW_SECONDS})))
     return jsonify(release=current_app.config["RELEASE_ID"])
 """
 MIGRATION = '''"""Change {number}.
@@ -246,10 +250,13 @@ class Load:
 # ---- what may be left on the host ---------------------------------------------------------------------------------
 
 STRAYS = """
-import json, os, pathlib, subprocess
+import json, os, pathlib, subprocess, time
 root, found = pathlib.Path("/srv/harbour"), []
 def said(*command): return subprocess.run(command, capture_output=True, text=True).stdout
 def names(folder): return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+def draining(): return "deactivating" in said("systemctl", "list-units", "--plain", "--no-legend", "harbour@*")
+deadline = time.monotonic() + 60
+while draining() and time.monotonic() < deadline: time.sleep(0.2)
 current = os.path.basename(os.readlink(root / "current"))
 releases = names(root / "releases")
 def check(what, there, wanted):

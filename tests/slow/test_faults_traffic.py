@@ -8,8 +8,10 @@ The tests run in the file's order on one host, with visitors all the time.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from typing import Any
 import dense_posts
 import pytest
 from faults import DESCRIPTION, DOMAIN, KEEP_RELEASES, WAITERS, App, Load, Seen, strays
+from helpers import wait_for
 
 pytestmark = pytest.mark.usefixtures("load")
 
@@ -30,6 +33,29 @@ def test_deploy(site: App, load: Seen) -> None:
     load.all_served()
     assert {before, site.current()} <= set(load.releases), "both answered"
     assert f"release {site.current()} serves" in done.output
+
+
+LONG_SECONDS = 20
+
+
+@pytest.mark.once("13")
+@pytest.mark.fault("deploy beside a long request, then at once a rollback")
+def test_a_deploy_does_not_wait_for_a_long_request_and_a_rollback_does_not_cut_it_off(site: App, load: Seen) -> None:
+    """The release before answers what it has begun; it starts again only when it has ended."""
+    before = site.current()
+    site.headline("Long haul")
+    with ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(lambda: site.visitor().get(f"/slow?seconds={LONG_SECONDS}"))
+        begun = f"journalctl --unit harbour@{before} | grep 'begins a request of {LONG_SECONDS} seconds'"
+        wait_for(lambda: site.host.ok(begun), seconds=10)
+        done = site.deployed()
+        assert not asked.done(), "the deploy waited for the request"
+        assert re.search(rf"{before} drains: \d+ connections?, at most \d+ s more", done.output), done.output
+        assert re.search(rf"{before} drains: \d+ conn", site.project.good("playbooks/status.yml").output)
+        site.project.good("playbooks/rollback.yml")
+        assert json.loads(asked.result().text)["release"] == before
+    assert site.current() == before
+    load.all_served()
 
 
 @pytest.mark.once("12")

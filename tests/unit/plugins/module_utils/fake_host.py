@@ -87,6 +87,8 @@ class FakeHost:
         self.ran: dict[str, Any] = {}  # what a migration tells otherwise than it would
         self.migration: dict[str, Any] = {}  # what the last one was given
         self.waiting: list[int] = [0]  # connections in the old socket's backlog
+        self.slow: dict[str, int] = {}  # connections of releases that take their time to end
+        self.draining: dict[str, int] = {}  # looks after which a release that was told to end has ended
         self.environment = "env1"
         self.journal = "journal"
 
@@ -162,6 +164,29 @@ class FakeHost:
             if instance in self.running:
                 self.event(f"stop {instance}")
                 self.running.discard(instance)
+
+    def systemctl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Take in `systemctl stop --no-block`, which returns at once."""
+        if arguments[:2] == ("stop", "--no-block"):
+            instance = self.instance(arguments[2])
+            if instance in self.running:
+                self.event(f"stop {instance}")
+                self.running.discard(instance)
+                if instance in self.slow:
+                    self.draining[instance] = 5
+        return subprocess.CompletedProcess(arguments, 0, "", "")
+
+    def properties(self, unit: str, *names: str) -> dict[str, str]:
+        """Tell of a unit; one that drains ends after a few looks at it."""
+        instance = self.instance(unit)
+        if instance not in self.draining:
+            return {"ActiveState": "active" if instance in self.running else "inactive"}
+        if "TimeoutStopUSec" not in names:
+            self.draining[instance] -= 1
+            if not self.draining[instance]:
+                del self.draining[instance]
+                self.event(f"ended {instance}")
+        return {"ActiveState": "deactivating", "TimeoutStopUSec": "40s", "StateChangeTimestampMonotonic": "0"}
 
     @staticmethod
     def instance(unit: str) -> str:
@@ -259,7 +284,10 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     monkeypatch.setattr(_python_env, "ensure", fake.ensure)
     parts: dict[str, Any] = {
         "UNITS": fake.units, "WANTS": fake.wants, "start": fake.start, "stop": fake.stop, "ask": fake.ask,
-        "is_active": lambda unit: fake.instance(unit) in fake.running, "instances": lambda app: sorted(fake.running),
+        "is_active": lambda unit: fake.instance(unit) in fake.running,
+        "instances": lambda app: sorted(fake.running | set(fake.draining)),
+        "systemctl": fake.systemctl, "properties": fake.properties,
+        "connected": lambda path: fake.slow.get(path.parent.name, 0),
         "journal": lambda unit, lines=25: fake.journal, "backlog": fake.backlog,
         "SocketConnection": lambda path, timeout: ("socket", path),
         "LocalTLSConnection": lambda *address: ("site", *address),

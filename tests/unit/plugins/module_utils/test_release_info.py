@@ -53,7 +53,7 @@ def test_a_release_that_was_never_finished_can_not_be_rolled_back_to(paths: Path
 
 def test_a_host_without_the_app_has_no_history(tmp_path: Path) -> None:
     found = _release_info.history_of(Paths("shop", tmp_path / "no", tmp_path / "etc"), 20)
-    assert found == {"app": "shop", "serving": "", "present": [], "total": 0, "entries": []}
+    assert found == {"app": "shop", "serving": "", "present": [], "draining": [], "total": 0, "entries": []}
 
 
 def test_a_release_serves_since_it_was_switched_to_the_last_time(paths: Paths) -> None:
