@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.slipway.flask.plugins.module_utils import _python_lists as lists
 from ansible_collections.slipway.flask.plugins.module_utils import _python_project as projects
 from ansible_collections.slipway.flask.plugins.module_utils import _python_uv as tools
 
@@ -49,6 +50,15 @@ class Plan:
         return self.call(
             "pip", "install", "--python", f"{self.new}/bin/python", "--no-editable", *arguments, doing=doing
         )
+
+    def install_lists(self, main: tuple[Path, ...], *, doing: str) -> None:
+        """Install requirement lists; uv is given copies, in which every path is absolute."""
+        found, copies = lists.read(main, self.project), self.work / "lists"
+        strict = ["--require-hashes"] if found.hashed else []
+        try:
+            self.pip_install(*strict, *found.write(main, copies), doing=doing)
+        except tools.EnvironmentError_ as error:
+            raise tools.EnvironmentError_(re.sub(rf"{re.escape(str(copies))}/\d+/", "", str(error))) from None
 
     def flags(self, extra: str, group: str) -> list[str]:
         """Return the wanted extras and groups as arguments, with each tool's own names for the two flags."""
@@ -117,9 +127,7 @@ def folders_of(environment: Path, package: str) -> list[Path]:
 def from_requirements(plan: Plan) -> None:
     """Install requirement files; one hash in them makes hashes compulsory for all, as with pip."""
     named = ", ".join(path.name for path in plan.source.main)
-    files = [part for path in plan.source.main for part in ("-r", str(path))]
-    strict = ["--require-hashes"] if plan.source.hashed else []
-    plan.pip_install(*strict, *files, doing=f"installing {named}")
+    plan.install_lists(plan.source.main, doing=f"installing {named}")
 
 
 def from_project(plan: Plan) -> None:
@@ -191,10 +199,7 @@ def _export(plan: Plan, command: list[str], variables: dict[str, str]) -> None:
 
 def _install_exported(plan: Plan, exported: Path) -> None:
     """Install an exporter's requirement lines, with their hashes enforced if it wrote them."""
-    _, _, hashed = projects.read_requirements((exported,), plan.project)
-    plan.pip_install(
-        *(["--require-hashes"] if hashed else []), "-r", str(exported), doing=f"installing {plan.source.main[0].name}"
-    )
+    plan.install_lists((exported,), doing=f"installing {plan.source.main[0].name}")
 
 
 KINDS = {

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils import _python_build as building
 from ansible_collections.slipway.flask.plugins.module_utils import _python_project as projects
+from ansible_collections.slipway.flask.plugins.module_utils import _python_repositories as repositories
 from ansible_collections.slipway.flask.plugins.module_utils import _python_uv as tools
 from ansible_collections.slipway.flask.plugins.module_utils._python_uv import EnvironmentError_
 
@@ -144,6 +145,7 @@ def _source(spec: EnvironmentSpec) -> projects.Source:
         raise EnvironmentError_(
             f"extras and groups belong to pyproject.toml, but {spec.project} is read from {source.main[0].name}"
         )
+    repositories.need_git(source.repositories, spec.package or source.main[0].name)
     nameless = [tools.masked(line) for line in spec.extra_packages if not projects.requirement_name(line)]
     if nameless:
         raise EnvironmentError_(f"extra packages must start with a package name (`name @ URL`): {nameless[0]!r}")
@@ -170,8 +172,10 @@ def _key(spec: EnvironmentSpec, source: projects.Source, interpreter: tools.Inte
         folders.append(base)
     if spec.package:
         add(spec.package)
+    if source.kind in ("requirements", "project"):  # a lock has the commit beside the branch
+        add(*repositories.tips(source.repositories))
     add("installed" if spec.installs_project else "source")
-    for path in (*source.files, *(file for folder in folders for file in projects.tree_files(folder, root))):
+    for path in (*source.files, *(file for folder in folders for file in projects.contents(folder, base, root))):
         add(os.path.relpath(path.parent.resolve() / path.name, base))
         add(os.readlink(path).encode() if path.is_symlink() and not path.is_file() else path.read_bytes())
     return digest.hexdigest()[:16]
@@ -257,11 +261,12 @@ def _build(
 
 
 def _needs_copy(spec: EnvironmentSpec, source: projects.Source) -> bool:
-    """Return whether tools would write into the project (PDM always, others when they build it itself).
+    """Return whether tools would write into the project (PDM always, others when they build it or a part of it).
 
     A project that names folders outside of it can only be read where it is.
     """
     base = spec.project.resolve()
     inside = all(folder.is_relative_to(base) for folder in source.folders)
     named = all(path.is_relative_to(spec.project) for path in source.main)
-    return (source.kind == "pdm" or spec.installs_project or base in source.folders) and inside and named
+    # uv's cache knows a folder by its path and the times of its pyproject.toml and setup.py: a copy is always a new one.
+    return (source.kind == "pdm" or spec.installs_project or bool(source.folders)) and inside and named

@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from ansible_collections.slipway.flask.plugins.module_utils import _python_lists as lists
 
 # In this order; the first that exists is read. Locks come first: they say more than the lists they were made from.
 CANDIDATES = (
@@ -33,16 +34,18 @@ IGNORED_ANYWHERE = frozenset(
     | {".mypy_cache", ".pytest_cache", ".ruff_cache"}
 )
 IGNORED_AT_THE_TOP = frozenset({"build", "dist", "env", "instance", "venv"})
-INCLUDE = re.compile(r"^(?:-r|-c|--requirements?|--constraints?)(?:\s*=\s*|\s+|(?<=-[rc]))(?P<file>\S.*)$")
-EDITABLE = re.compile(r"^(?:-e|--editable)(?:\s*=\s*|\s+)(?P<target>\S.*)$")
-NAMED_URL = re.compile(r"^[A-Za-z0-9][\w.-]*\s*(?:\[[^\]]*\])?\s*@\s*(?P<target>\S+)")
-LOCKED_FOLDER = re.compile(r"""\b(?:directory|editable)\s*=\s*["'](?P<target>[^"']+)["']""")
-SOURCE_FOLDER = re.compile(r"""\bpath\s*=\s*["'](?P<target>[^"']+)["']""")
+# Where locks and project files name a folder, a wheel or a folder of wheels: uv's, Poetry's and PDM's words for it.
+NAMED_PATH = re.compile(
+    r"""\b(?:path|directory|editable|virtual|url|registry)["']?\s*[=:]\s*["'](?P<target>[^"'\n]+)["']|@\s*(?P<file>file:[^"'\s;]+)"""
+)
+LINKS = re.compile(r"""\bfind-links\s*=\s*\[(?P<targets>[^\]]*)\]""")
+REPOSITORY = re.compile(
+    r"""(?:\bgit["']?\s*[=:]\s*|\btype = "git"\nurl = )["'](?P<address>[^"'\s]+(?:://|@)[^"'\s]+)["'](?P<rest>.*)"""
+)
 DYNAMIC = re.compile(r"""^dynamic\s*=\s*\[[^\]]*["'](?:optional-)?dependencies["']""", re.MULTILINE)
 
 
-class ProjectError(RuntimeError):
-    """A project that can't be read; the message is ready for the user."""
+ProjectError = lists.ProjectError
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Source:
 
     kind: "uv", "poetry", "pdm", "requirements", "project" or "package", which has no files;
     main: the files that the tool is given; files: every file whose content matters;
-    folders: every local folder whose content matters;
+    folders: every local folder whose content matters; repositories: addresses of those that a tool clones;
     hashed: a requirement carries `--hash`, so all of them must; ignored: candidates that were passed over.
     """
 
@@ -60,6 +63,7 @@ class Source:
     files: tuple[Path, ...] = ()
     folders: tuple[Path, ...] = ()
     hashed: bool = False
+    repositories: tuple[str, ...] = ()
     ignored: tuple[str, ...] = field(default=(), compare=False)
 
 
@@ -72,54 +76,6 @@ def requirement_name(line: str) -> str:
     """Return the normalised package name of one requirement line, "" when the line starts with none."""
     found = re.match(r"\s*([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)\s*(?=$|[\[<>=!~;@#\s(,])", line)
     return normalised(found.group(1)) if found else ""
-
-
-def logical_lines(text: str) -> Iterator[str]:
-    """Yield the lines of a requirements file: continuations joined, comments and empty lines left out (pip's rules)."""
-    for line in re.sub(r"\\\r?\n", " ", text).splitlines():
-        stripped = re.sub(r"(^|\s)#.*$", "", line).strip()
-        if stripped:
-            yield stripped
-
-
-def local_folder(target: str, base: Path) -> Path | None:
-    """Return the folder that a requirement's target names, None when it names something else (a wheel, a URL)."""
-    target = target.split(" ;")[0].split("#")[0].strip()
-    target = re.sub(r"^file:(//)?(?=[./])", "", target)
-    if not re.match(r"\.{0,2}/|\.{1,2}(\[|$)", target) and "/" not in target:
-        return None
-    folder = base / re.sub(r"\[[^\]]*\]$", "", target)
-    return folder.resolve() if folder.is_dir() else None
-
-
-def read_requirements(main: tuple[Path, ...], project: Path) -> tuple[list[Path], list[Path], bool]:
-    """Return (files with all `-r`/`-c` includes, local folders, whether hashes are given); raise ProjectError."""
-    files: list[Path] = []
-    folders: list[Path] = []
-    hashed = False
-    waiting = [(path, "") for path in reversed(main)]
-    while waiting:
-        path, by = waiting.pop()
-        if path in files:
-            continue
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ProjectError(f"{path}{by} can't be read: {error}") from error
-        files.append(path)
-        for line in logical_lines(text):
-            hashed = hashed or re.search(r"\s--hash[=\s]", line) is not None
-            include = INCLUDE.match(line)
-            if include:
-                name = include.group("file").strip("\"'")
-                if "://" not in name:
-                    waiting.append((Path(os.path.normpath(path.parent / name)), f" (named by {path.name})"))
-                continue
-            found = EDITABLE.match(line) or NAMED_URL.match(line)
-            folder = local_folder(found.group("target") if found else line, project)
-            if folder and folder not in folders:
-                folders.append(folder)
-    return files, folders, hashed
 
 
 def kind_of(path: Path) -> str:
@@ -173,26 +129,66 @@ def usable(project: Path, name: str) -> bool:
 
 
 def completed(project: Path, kind: str, main: tuple[Path, ...], ignored: tuple[str, ...]) -> Source:
-    """Return the Source of `kind` with every file and folder that its environment depends on."""
+    """Return the Source of `kind` with every file and folder that its environment depends on; raise ProjectError."""
     files: list[Path] = list(main)
     folders: list[Path] = []
+    repositories: list[str] = []
     hashed = False
     if kind == "requirements":
-        files, folders, hashed = read_requirements(main, project)
-    else:
-        pattern = LOCKED_FOLDER if kind == "uv" else SOURCE_FOLDER
-        for path in main:
-            for found in pattern.finditer(path.read_text(encoding="utf-8", errors="replace")):
-                folder = (project / found.group("target")).resolve()
-                if folder.is_dir() and folder != project.resolve() and folder not in folders:
-                    folders.append(folder)
+        found = lists.read(main, project)
+        files, folders, hashed = [*found.texts, *found.archives], found.folders, found.hashed
+        repositories = found.repositories
     for name in ("pyproject.toml", "uv.toml", "poetry.toml"):
         path = project / name
         if path not in files and path.is_file() and (kind != "requirements" or sets_up_uv(path)):
             files.append(path)
+    base = project.resolve()
+    waiting = [(path, project) for path in files if kind != "requirements" or path not in found.texts]
+    waiting += [(folder / "pyproject.toml", folder) for folder in folders]
+    while waiting:  # what a local package names in its turn is built with it
+        path, beside = waiting.pop()
+        if not path.name.endswith((".toml", ".lock", ".cfg", ".py")) or not path.is_file():
+            continue
+        more, archives = paths_named(path, beside)
+        repositories += repositories_named(path)
+        files += [archive for archive in archives if archive not in files]
+        new = [folder for folder in more if folder != base and folder not in folders]
+        folders += new
+        waiting += [(folder / "pyproject.toml", folder) for folder in new]
+    # A wheel in the source is there to be installed, however a tool comes to it.
+    files += [path for path in tree_files(project) if path.suffix == ".whl" and path not in files]
     if kind == "project" and not static(project, main[0]):
-        folders.append(project.resolve())
-    return Source(kind, main, tuple(files), tuple(folders), hashed, ignored)
+        folders.append(base)
+    for path in (*files, *folders):
+        if not lists.is_open(path, project):
+            raise ProjectError(f"{path} lies outside of the source, and not everybody on this host may read it")
+    return Source(kind, main, tuple(files), tuple(folders), hashed, tuple(dict.fromkeys(repositories)), ignored)
+
+
+def paths_named(path: Path, base: Path) -> tuple[list[Path], list[Path]]:
+    """Return the local folders and archives that a lock or a project file names, seen from BASE."""
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    links = [
+        one for found in LINKS.finditer(text) for one in re.findall(r"""["']([^"']+)["']""", found.group("targets"))
+    ]
+    links += [found.group("target") for found in re.finditer(r"""registry = ["'](?P<target>[^"']+)["']""", text)]
+    places = [lists.located(target, (base,), sure=True, links=True) for target in links]
+    archives = [archive for place in places if place and place.is_dir() for archive in lists.archives_in(place)]
+    targets = [found.group("target") or found.group("file") for found in NAMED_PATH.finditer(text)]
+    located = [lists.located(target, (base,), sure=True) for target in targets]
+    archives += [place for place in located if place and place.is_file() and lists.ARCHIVE.search(place.name)]
+    folders = [place for place in located if place and place.is_dir()]
+    return list(dict.fromkeys(folders)), list(dict.fromkeys(archives))
+
+
+def repositories_named(path: Path) -> list[str]:
+    """Return the addresses of repositories that a lock or a project file names."""
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    found = []
+    for one in REPOSITORY.finditer(text):
+        commit = re.search(r"\b[0-9a-f]{40}\b", one.group())
+        found.append(one.group("address") + (f"#{commit.group()}" if commit else ""))
+    return found + lists.REPOSITORY.findall(text)
 
 
 def sets_up_uv(path: Path) -> bool:
@@ -233,6 +229,22 @@ def tree_files(folder: Path, without: Path | None = None) -> list[Path]:
         )
         links = [name for name in folders if (Path(top) / name).is_symlink()]
         found += [Path(top) / name for name in sorted(names + links) if not name.endswith((".pyc", ".pyo"))]
+    return found
+
+
+def contents(folder: Path, project: Path, without: Path | None = None) -> list[Path]:
+    """Return what `tree_files` names, and what links to other folders of the project lead to, each folder once."""
+    found: list[Path] = []
+    seen = {folder.resolve()}
+    waiting = [folder]
+    while waiting:
+        files = tree_files(waiting.pop(), without)
+        found += files
+        for path in files:
+            led = path.resolve() if path.is_symlink() and path.is_dir() else None
+            if led and led not in seen and led.is_relative_to(project) and not folder.is_relative_to(led):
+                seen.add(led)
+                waiting.append(led)
     return found
 
 

@@ -94,12 +94,11 @@ def test_includes_are_followed(tmp_path: Path, line: str) -> None:
         ("flask", None),
         ("a @ https://example.org/a.whl", None),
         ("git+https://example.org/a.git@v1", None),
-        ("./a.whl", None),
         ("# ./libs/a", None),
     ],
 )
 def test_local_folders(tmp_path: Path, line: str, folder: str | None) -> None:
-    make(tmp_path, {"requirements.txt": f"{line}\n", "libs/a/setup.py": ""})
+    make(tmp_path, {"requirements.txt": f"{line}\n", "libs/a/setup.py": "", "setup.py": ""})
     assert projects.detect(tmp_path, []).folders == (((tmp_path / folder).resolve(),) if folder else ())
 
 
