@@ -12,6 +12,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.flask.plugins.module_utils import (
     _app_choice,
+    _app_roles,
     _app_version,
     _apps,
     _preflight,
@@ -46,6 +47,7 @@ class ActionModule(ActionBase):
             _apps.problems(apps)
             or _app_choice.problems(apps, only, _app_choice.everywhere(task_vars), one)
             or _app_version.problems(apps, only, version)
+            or _app_roles.problems(apps)
         )
         if not found:
             base = _source.base_of(task_vars)

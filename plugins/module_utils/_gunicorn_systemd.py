@@ -93,7 +93,7 @@ def problems(settings: Mapping[str, Any]) -> list[str]:
     """
     found = [
         *_names(settings),
-        *_wsgi(settings["wsgi"]),
+        *wsgi_problems(settings["wsgi"]),
         *_paths(settings),
         *_numbers(settings),
         *_environment(settings["environment"], settings["secrets"]),
@@ -121,7 +121,7 @@ def _names(settings: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _wsgi(wsgi: object) -> list[str]:
+def wsgi_problems(wsgi: object) -> list[str]:
     """Check the entry point by the rules of gunicorn.util.import_app, without importing anything."""
     text = str(wsgi)
     rule = "it must be 'module:app' or 'package:create_app()' with literal arguments, such as 'shop.wsgi:app'."
@@ -199,12 +199,12 @@ def _environment(environment: Mapping[str, Any], secrets: Mapping[str, Any]) -> 
         found.append(f"environment and {ROLE}secrets both have '{name}': keep it in one of them.")
     for key, values in (("environment", environment), ("secrets", secrets)):
         for name, value in values.items():
-            if problem := _variable(str(name), value):
+            if problem := variable_problem(str(name), value):
                 found.append(f"{key} has '{name}': {problem}")
     return found
 
 
-def _variable(name: str, value: object) -> str:
+def variable_problem(name: str, value: object) -> str:
     """Return what is wrong with an environment variable, without its value, or an empty text."""
     if not VARIABLE.fullmatch(name):
         return "a variable's name has letters, digits and underscores and starts with none of the digits."

@@ -33,6 +33,7 @@ def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         environment.filters |= FilterModule().filters()
         given = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
         given |= {"ansible_managed": "", "gunicorn_systemd_app": "shop"}
+        given |= {"gunicorn_systemd_graceful_timeout_seconds": 30, "gunicorn_systemd_worker_memory_mb": 150}
         given |= {"gunicorn_systemd_current_link": str(tmp_path / CURRENT), **variables}
         text = environment.from_string((ROLE / "templates/gunicorn.conf.py.j2").read_text()).render(given)
         said: dict[str, Any] = {}

@@ -31,6 +31,7 @@ def variables(**changed: Any) -> dict[str, Any]:
         for name, value in found.items()
     }
     found |= {"gunicorn_systemd_app": "shop", "gunicorn_systemd_wsgi": "shop.wsgi:app"}
+    found |= {"gunicorn_systemd_graceful_timeout_seconds": 30, "gunicorn_systemd_worker_memory_mb": 150}
     return found | {f"gunicorn_systemd_{name}": value for name, value in changed.items()}
 
 

@@ -50,7 +50,7 @@ def test_an_app_that_uses_every_key_has_no_problems() -> None:
         "requirements": ["requirements/prod.txt"],
         "extra_packages": ["psycopg[binary]==3.2"],
         "system_packages": ["libpq-dev"],
-        "environment": {"PORT": 8000, "FEATURE": True, "RATE": 0.5, "FLASK_DEBUG": 0, "DEBUG": "false"},
+        "environment": {"PORT": 8000, "FEATURE": True, "RATE": "0.5", "FLASK_DEBUG": 0, "DEBUG": "false"},
         "secrets": {"SIGNING_KEY": KEY},
         "files": {"instance/config.py": "A = 1"},
         "secret_key_variable": "SIGNING_KEY",

@@ -1,0 +1,100 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What the roles would refuse in a description that is right by itself: asked before the first of them changes a host.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils import (
+    _app_wiring,
+    _apps,
+    _gunicorn_systemd,
+    _nginx_tls,
+    _postgres_check,
+)
+
+SCHEME = re.compile(r"[a-z][a-z0-9]*(\+[a-z0-9_]+)?")
+LEAST_MEMORY_MB = _gunicorn_systemd.RANGES["worker_memory_mb"][0]
+
+
+def problems(apps: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return one sentence for each value that a role would refuse; APPS must have passed `_apps.problems`."""
+    return [
+        f"slipway_apps, app '{app['name']}': {text}" for app in apps for text in _problems_of(_apps.normalise(app))
+    ] + _shared_folders(apps)
+
+
+def _problems_of(app: Mapping[str, Any]) -> Iterator[str]:
+    yield from (
+        f"'{key}' has '{domain}', which is an address; TLS needs a host name (RFC 6066)"
+        for key in ("domains", "redirect_domains")
+        for domain in app[key]
+        if domain.rpartition(".")[2].isdigit()
+    )
+    yield from (f"'wsgi'{text.removeprefix('wsgi')}" for text in _gunicorn_systemd.wsgi_problems(app["wsgi"]))
+    yield from _variables(app)
+    yield from _static(app)
+    if 0 < app["memory_max_mb"] < LEAST_MEMORY_MB:
+        yield f"'memory_max_mb' is {app['memory_max_mb']}; it must be {LEAST_MEMORY_MB} or more, or 0 for no limit"
+    for path in app["writable_paths"]:
+        if not _gunicorn_systemd.PATH.fullmatch(path):
+            yield f"'{path}' in 'writable_paths' must have letters, digits and ._@:+- only, without spaces"
+    yield from _database(app)
+
+
+def _variables(app: Mapping[str, Any]) -> Iterator[str]:
+    for place in ("environment", "secrets"):
+        for name, value in app[place].items():
+            if problem := _gunicorn_systemd.variable_problem(str(name), value):
+                yield f"'{name}' in '{place}': {problem.rstrip('.')}"
+    if app["database"] != "none" and (problem := _gunicorn_systemd.variable_problem(app["database_variable"], "x")):
+        yield f"'database_variable' is '{app['database_variable']}': {problem.rstrip('.')}"
+
+
+def _static(app: Mapping[str, Any]) -> Iterator[str]:
+    for url, folder in app["static"].items():
+        if not _nginx_tls.URL_FOLDER.fullmatch(url):
+            yield f"'{url}' in 'static' must look like /static/: no spaces, no part that begins with a dot"
+        path = "/" + folder.strip("/")
+        if not _nginx_tls.PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
+            yield f"'{folder}', the folder of '{url}' in 'static', must have no spaces and no '.' or '..' parts"
+
+
+def _database(app: Mapping[str, Any]) -> Iterator[str]:
+    if app["database"] == "none":
+        return
+    if not SCHEME.fullmatch(app["database_scheme"]):
+        yield f"'database_scheme' is '{app['database_scheme']}'; it must be like postgresql or postgresql+psycopg"
+        return
+    if app["database_ca"] and app["database"] == "local":
+        yield "'database_ca' is given but 'database' is 'local', which no network leads to; remove it"
+        return
+    entry = _app_wiring.connection(app)
+    for problem in _postgres_check.connection_problems([entry]):
+        yield "the database's " + problem.partition(": ")[2]
+
+
+def _shared_folders(apps: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a sentence for each writable folder that is, or lies in, one of another app: only one user can own it."""
+    found = []
+    places = [
+        (str(app["name"]), path.rstrip("/") + "/")
+        for app in apps
+        for path in [*app.get("writable_paths", []), _app_wiring.root(app), f"/etc/{app['name']}"]
+    ]
+    for app in apps:
+        for path in app.get("writable_paths", []):
+            for other, place in places:
+                whole = path.rstrip("/") + "/"
+                if other != app["name"] and (whole.startswith(place) or place.startswith(whole)):
+                    found.append(
+                        f"slipway_apps, app '{app['name']}': '{path}' in 'writable_paths' is also a folder of the app "
+                        f"'{other}' ({place.rstrip('/')}), and only one user can own it; give each app one of its own"
+                    )
+    return found
