@@ -100,6 +100,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
         environment = Environment(trim_blocks=True, undefined=StrictUndefined)
         environment.filters |= FilterModule().filters()
         given = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
+        given |= {"gunicorn_systemd_graceful_timeout_seconds": 30, "gunicorn_systemd_worker_memory_mb": 150}
         given |= {"ansible_managed": "", "gunicorn_systemd_app": "shop", "gunicorn_systemd_workers": 1}
         given |= {"gunicorn_systemd_current_link": str(folder / "current"), **variables}
         conf = environment.from_string((ROLE / "templates/gunicorn.conf.py.j2").read_text()).render(given)
