@@ -14,7 +14,7 @@ from ansible.template import trust_as_template
 from ansible_collections.slipway.flask.plugins.module_utils._files import pack
 
 KEYS = {"dest", "state", "src", "content", "vars", "to", "mode", "owner", "group"}
-STATES = ("file", "directory", "link", "absent")
+STATES = ("file", "directory", "link", "absent", "present")
 ARGUMENTS = {"files", "mode", "owner", "group", "validate", "prune"}
 MANAGED = "Written by Ansible (slipway.flask): the next run overwrites what is changed here."
 

@@ -75,6 +75,27 @@ options:
         description: TLS port that is connected to.
         type: int
         default: 443
+  web:
+    description: Who serves the app to visitors, and what of it by itself.
+    type: dict
+    default: {}
+    suboptions:
+      user:
+        description:
+          - User of the web server. It is let in to the release's socket and to O(web.folders), and to nothing else;
+            empty lets nobody in.
+        type: str
+        default: ""
+      service:
+        description: Its service, reloaded once on a host where that user was in the app's group.
+        type: str
+        default: nginx.service
+      folders:
+        description:
+          - Folders that it serves. Of the code or shared ones by their name, others that the app writes by their path.
+        type: list
+        elements: str
+        default: []
   watch_seconds:
     description:
       - How long visitors' answers from the switched release are watched; it switches back when they are worse than before.

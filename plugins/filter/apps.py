@@ -33,5 +33,6 @@ class FilterModule:
             "app_packages": _app_wiring.packages,
             "app_secrets": _app_wiring.secrets,
             "app_site": _app_wiring.site,
+            "app_web_folders": _app_wiring.web_folders,
             "app_writable_paths": _app_wiring.writable_paths,
         }

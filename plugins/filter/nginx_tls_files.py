@@ -53,6 +53,10 @@ _value:
 """
 
 
+LOG = {"state": "present", "mode": "0640", "owner": "www-data", "group": "adm"}
+"""As Debian's logrotate makes them anew: nginx itself would leave them to everybody until the first rotation."""
+
+
 def nginx_tls_files(
     sites: list[Site], defaults: Site, folder: str, access_folder: str, pem: dict[str, str] | None = None
 ) -> list[dict[str, Any]]:
@@ -68,6 +72,7 @@ def nginx_tls_files(
         if site["client_ca_file"]:
             authority = as_file((pem or {})[site["client_ca_file"]])
             entries.append({"content": authority, "dest": f"{access_folder}/{name}.ca"})
+        entries += [{**LOG, "dest": f"/var/log/nginx/{name}.{log}.log"} for log in ("access", "error")]
         entries.append({"src": "site.conf.j2", "dest": f"{folder}/{name}.conf", "vars": {"site": site}})
     return entries
 

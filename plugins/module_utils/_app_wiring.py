@@ -112,6 +112,7 @@ def site(app: Mapping[str, Any]) -> dict[str, Any]:
                 "url": url,
                 "folder": f"{current}/src/{folder.strip('/')}/",
                 "previous_folder": f"{root(app)}/previous/src/{folder.strip('/')}/",
+                "within": f"{current}/src",
             }
             for url, folder in app["static"].items()
         ],
@@ -138,7 +139,12 @@ def site(app: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def web_folders(app: Mapping[str, Any]) -> list[str]:
+    """Return the app's folders that nginx serves by itself: of its code and shared ones by name, others by path."""
+    return sorted({folder.rstrip("/") for folder in (*app["static"].values(), *app["protected_downloads"].values())})
+
+
 def packages(apps: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the APT packages that the apps' descriptions ask for, git among them when a source is a repository."""
-    found = {name for app in apps for name in app["system_packages"]}
+    """Return the APT packages that the apps need: what they ask for, git for a repository, setfacl for their sockets."""
+    found = {name for app in apps for name in (*app["system_packages"], "acl")}
     return sorted(found | {"git" for app in apps if app["source"]["git"]})

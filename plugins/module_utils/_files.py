@@ -199,6 +199,9 @@ class FileSet:
             raise FilesError(f"{error}{self.rollback()}") from None
 
     def _change(self, entry: Entry) -> None:
+        if entry.state == "present":
+            self._present(entry, Path(entry.dest))
+            return
         path, before = Path(entry.dest), Before.of(Path(entry.dest))
         if entry.state == "directory" and before.kind == "link" and path.is_dir():
             before = Before.of(path.resolve())
@@ -213,6 +216,35 @@ class FileSet:
         if not self.check:
             self._undo.append(before)
             action()
+
+    def _present(self, entry: Entry, path: Path) -> None:
+        """Make a file that others write, or give it its owner and bits; what is in it is neither read nor put back."""
+        found = path.lstat() if os.path.lexists(path) else None
+        if found and not stat.S_ISREG(found.st_mode):
+            raise FilesError(f"{path} is no file: move it away")
+        if found and not self._differs(entry, found):
+            return
+        self.changed.append(entry.dest)
+        was = attributes(found) if found else ""
+        after = f"{entry.bits:04o} {entry.owner}:{entry.group}\n"
+        header = {"before_header": entry.dest, "after_header": entry.dest}
+        self.diffs.append({**header, "before": was, "after": after})
+        if self.check:
+            return
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        try:
+            os.fchown(handle, entry.uid, entry.gid)
+            os.fchmod(handle, entry.bits)
+        finally:
+            os.close(handle)
+
+    def _differs(self, entry: Entry, found: os.stat_result) -> bool:
+        try:
+            return entry.attributes_differ(found)
+        except FilesError:
+            if self.check:  # the user is made by a step that was only pretended
+                return True
+            raise
 
     def _file(self, entry: Entry, path: Path, before: Before) -> Callable[[], None] | None:
         wanted = entry.content.encode()
@@ -248,14 +280,7 @@ class FileSet:
         return None if before.kind == "absent" else path.unlink
 
     def _same(self, entry: Entry, before: Before, kind: str) -> bool:
-        if before.kind != kind or before.status is None:
-            return False
-        try:
-            return not entry.attributes_differ(before.status)
-        except FilesError:
-            if self.check:  # the user is made by a step that was only pretended
-                return False
-            raise
+        return before.kind == kind and before.status is not None and not self._differs(entry, before.status)
 
 
 def describe(entry: Entry, before: Before) -> dict[str, str]:

@@ -51,7 +51,13 @@ SITE_DEFAULTS: Site = {
 ADDRESSES_KEEPALIVE = 16
 """Idle connections to an app that listens on an address; behind a socket, it has to be asked for."""
 KEEPALIVE_MAX = 1024
-STATIC_DEFAULTS: Site = {"expires_seconds": 3600, "immutable": "auto", "fallback": "404", "previous_folder": ""}
+STATIC_DEFAULTS: Site = {
+    "expires_seconds": 3600,
+    "immutable": "auto",
+    "fallback": "404",
+    "previous_folder": "",
+    "within": "",
+}
 RANGES = {
     "body_size_mb": (1, 102_400, "megabytes"),
     "timeout_seconds": (1, 86_400, "seconds"),
@@ -86,6 +92,9 @@ def complete(site: Site, defaults: Site) -> Site:
         for key in ("folder", "previous_folder"):
             if entry[key]:
                 entry[key] = entry[key].rstrip("/") + ("/" if entry["is_folder"] else "")
+        entry["within"] = entry["within"].rstrip("/") or entry["folder"].rstrip("/")
+        rest = entry["folder"].rstrip("/").removeprefix(entry["within"])
+        entry["previous_within"] = entry["previous_folder"].rstrip("/").removesuffix(rest)
         entry["has_previous"] = bool(
             entry["previous_folder"] and entry["is_folder"] and entry["fallback"] == "404"
         ) and (entry["immutable"] != "never")
@@ -230,6 +239,8 @@ def _static(site: Site) -> Iterator[str]:
         previous = entry["previous_folder"]
         if previous and (not PATH.fullmatch(previous) or {"..", "."} & set(previous.split("/"))):
             yield f"previous_folder '{previous}' of {url} must be an absolute path without spaces, '.' or '..' parts"
+        if not f"{folder.rstrip('/')}/".startswith(f"{entry['within']}/"):
+            yield f"within '{entry['within']}' of static {url} must be a folder above '{folder}', or that folder"
         if url in seen:
             yield f"static url '{url}' is given twice"
         seen.add(url)

@@ -53,6 +53,15 @@ MIGRATIONS: dict[str, Any] = {
         "dump": {"type": "bool", "default": True},
     },
 }
+WEB: dict[str, Any] = {
+    "type": "dict",
+    "apply_defaults": True,
+    "options": {
+        "user": {"type": "str", "default": ""},
+        "service": {"type": "str", "default": "nginx.service"},
+        "folders": {"type": "list", "elements": "str", "default": []},
+    },
+}
 RUN: dict[str, Any] = {
     "app": {"type": "str", "required": True},
     "wsgi": {"type": "str", "required": True},
@@ -63,6 +72,7 @@ RUN: dict[str, Any] = {
     "command_seconds": {"type": "int", "default": 3600},
     "health": HEALTH,
     "verify": VERIFY,
+    "web": WEB,
     "watch_seconds": {"type": "int", "default": 5},
     "drain_seconds": {"type": "int", "default": 30},
     "hook_seconds": {"type": "int", "default": 900},

@@ -34,6 +34,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release_settings im
 from ansible_collections.slipway.flask.plugins.module_utils._release_source import source_of
 from ansible_collections.slipway.flask.plugins.module_utils._release_traffic import Traffic
 from ansible_collections.slipway.flask.plugins.module_utils._summary import AFTER
+from ansible_collections.slipway.flask.plugins.module_utils._web_access import WebAccess
 
 
 class Engine(Run):
@@ -125,13 +126,15 @@ class Engine(Run):
     def _pause(self, before: Lease | None) -> Outcome:
         """Stop for the tasks of a hook; nobody else gets the app until they are over or have taken too long."""
         record = self.context.record
-        self.context.folder(self.context.here, 0, 0o750)
+        self.context.folder(self.context.here, 0, 0o751)
         record.notes = list(dict.fromkeys(self.context.notes))
         self.context.save()
         return Outcome(True, record, notes=self.context.notes, previous=record.previous, hook=self._hold(before))
 
     def _finish(self) -> None:
         """Write down that the release serves."""
+        if WebAccess(self.context).leave_group():
+            self.context.notes.append(f"{self.settings['web']['user']} has left the group of {self.app}")
         self.context.record.outcome, self.context.record.ended = "deployed", now()
         self.context.save()
         self._enter(self.context.record)
@@ -155,8 +158,11 @@ class Engine(Run):
                 "preflight",
             )
         self._compare_settings()
-        for folder in (self.paths.root, self.paths.releases, self.paths.environments, self.paths.shared):
-            self.context.folder(folder, 0, 0o750)
+        self.context.folder(self.paths.root, 0, 0o750)  # the gate: who may not pass here sees nothing below
+        for folder in (self.paths.releases, self.paths.shared):
+            self.context.folder(folder, 0, 0o751)
+        # The web server finds a package's static files where it is installed.
+        self.context.folder(self.paths.environments, 0, 0o751 if self.settings["package"] else 0o750)
         self.context.folder(self.paths.sources, 0, 0o700)
         self.context.folder(self.paths.settings / "releases", 0, 0o750)
         for path in self.settings["writable_paths"]:

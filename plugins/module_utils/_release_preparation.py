@@ -39,7 +39,7 @@ class Preparation:
     def fetch(self) -> None:
         """Lay out the release's folder: code, settings of its own, shared folders, files."""
         context = self.context
-        context.folder(context.here, 0, 0o750)
+        context.folder(context.here, 0, 0o751)
         context.save()
         context.src.mkdir(mode=0o750)
         self.source.write(context.record.source_key, context.src)

@@ -15,6 +15,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import _host, _relea
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release_watch import Watch, ask_health, last_words
+from ansible_collections.slipway.flask.plugins.module_utils._web_access import WebAccess
 
 POLL_SECONDS = 0.1
 READY_IN_A_ROW = 8
@@ -37,10 +38,14 @@ class Traffic:
 
         systemd reads the new file by itself, for it has not met that name yet: no reload of all units is needed.
         """
-        own = _host.unit_file(self.paths.app, self.context.record.id)
-        if not own.exists():
-            text = _host.unit_file(self.paths.app).read_text()
+        own, web = _host.unit_file(self.paths.app, self.context.record.id), WebAccess(self.context)
+        web.open(self.context.record.id)
+        before = own.read_text() if own.exists() else ""
+        text = web.unit(before or _host.unit_file(self.paths.app).read_text())
+        if text != before:
             self.context.write(own, text, 0, 0, 0o644)
+            if before:  # systemd has met it
+                _host.systemctl("daemon-reload")
         try:
             _host.start(self.context.unit)
         except _host.HostError as error:
@@ -83,8 +88,10 @@ class Traffic:
         `previous` comes first: pages that the old release has sent must find its static files at every instant.
         """
         _host.set_enabled(self.paths.app, self.context.record.id, True)
-        old = self.paths.current_id()
+        old, web = self.paths.current_id(), WebAccess(self.context)
         if old and old != self.context.record.id:
+            if web.in_group():  # made before the web server had a way of its own
+                web.open(old)
             _host.replace_link(self.paths.previous, f"releases/{old}")
         self.switched = True
         _host.replace_link(self.paths.current, f"releases/{self.context.record.id}")

@@ -27,9 +27,11 @@ options:
         type: path
         required: true
       state:
-        description: What is wanted at O(files[].dest).
+        description:
+          - What is wanted at O(files[].dest). V(present) is a file that others write, a log for example - it is made when
+            it is not there, and of one that is there only owner and permission bits are looked at.
         type: str
-        choices: [file, directory, link, absent]
+        choices: [file, directory, link, absent, present]
         default: file
       src:
         description: Template, looked up like that of M(ansible.builtin.template).

@@ -16,11 +16,13 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import slow_clients
-from edge import DOMAIN, JSON, NEW_ASSET, OLD_ASSET, STYLES, Site
+from edge import DESCRIPTION, DOMAIN, JSON, NEW_ASSET, OLD_ASSET, STYLES, Site
 from helpers import ROOT, Answer, Connection, Project, Visitor, Watch, wait_for
+from links import Attack
 
 pytestmark = pytest.mark.once("13")
 
@@ -309,3 +311,8 @@ def test_a_page_that_was_loaded_before_a_release_still_finds_its_files(site: Sit
     assert site.ask(f"/.nginx_tls_previous/1/{OLD_ASSET}").status == 404
     site.play("rollback")
     assert site.ask(f"/{NEW_ASSET}").status == 200 and site.ask(f"/{OLD_ASSET}").status == 200
+
+
+def test_an_app_gets_nothing_of_another_through_nginx(site: Site, tmp_path: Path) -> None:
+    edge = {**DESCRIPTION, "source": {"path": str(site.folder)}}
+    Attack(site.project, tmp_path, edge).everything()

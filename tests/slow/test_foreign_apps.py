@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import subprocess
 import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import TOOLS, Host, Project, Visitor, form
+from helpers import TOOLS, Project, Visitor, form
+from links import Attack, connects
 
 pytestmark = pytest.mark.once("12")
 
@@ -172,14 +172,13 @@ def test_socket_of_the_other_application(site: Project, user: str, other: str) -
     assert not connects(site.host, user, other)
 
 
-def connects(host: Host, user: str, app: str) -> bool:
-    script = f"import socket; socket.socket(socket.AF_UNIX).connect('/srv/{app}/current/run/gunicorn.sock')"
-    return host.ok(f"runuser -u {user} -- python3 -c {shlex.quote(script)}")
-
-
 def test_database_of_the_other_application(site: Project) -> None:
     ask = "psql -d ihatemoney -Atc 'select count(*) from project'"
     assert site.host.ok(f"runuser -u ihatemoney -- {ask}")
     for user in ("flaskr", "www-data"):
         assert not site.host.ok(f"runuser -u {user} -- {ask}")
         assert not site.host.ok(f"runuser -u {user} -- {ask.replace('psql', 'psql -U ihatemoney')}")
+
+
+def test_an_app_gets_nothing_of_another_through_nginx(site: Project, sources: Path, tmp_path: Path) -> None:
+    Attack(site, tmp_path, *apps(sources, cookie="crew")["slipway_apps"]).everything()

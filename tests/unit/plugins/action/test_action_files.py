@@ -87,7 +87,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "mode in letters": ({"files": [{"dest": "/x", "content": "x", "mode": "u=rw"}]}, "mode 'u=rw' must be octal text"),
     "no content": ({"files": [{"dest": "/x"}]}, "files: /x: give either 'src' or 'content'"),
     "both": ({"files": [{"dest": "/x", "src": "a", "content": "b"}]}, "files: /x: give either 'src' or 'content'"),
-    "state": ({"files": [{"dest": "/x", "state": "present"}]}, "files: /x: state 'present' must be one of"),
+    "state": ({"files": [{"dest": "/x", "state": "touched"}]}, "files: /x: state 'touched' must be one of"),
     "link to nothing": ({"files": [{"dest": "/x", "state": "link"}]}, "files: /x: a link needs 'to'"),
     "argument": ({"files": [], "modus": "0644"}, "modus"),
 }

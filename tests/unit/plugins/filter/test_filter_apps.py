@@ -12,6 +12,7 @@ from ansible_collections.slipway.flask.plugins.filter.apps import FilterModule
 
 FILTERS = FilterModule().filters()
 APP: dict[str, Any] = {
+    "static": {"/static/": "static"},
     "name": "shop",
     "domains": ["shop.example.com"],
     "source": {"path": "../shop"},
@@ -22,7 +23,7 @@ APP: dict[str, Any] = {
 
 def test_every_filter_takes_what_normalise_apps_returns() -> None:
     apps = FILTERS["normalise_apps"]([APP])
-    assert FILTERS["app_packages"](apps) == []
+    assert FILTERS["app_packages"](apps) == ["acl"]
     assert set(FILTERS["app_secrets"](apps[0])) == {"SECRET_KEY", "DATABASE_URL"}
     assert FILTERS["app_owner_url"](apps[0]) == ""
     for name in set(FILTERS) - {"normalise_apps", "app_packages", "app_secrets", "app_owner_url"}:

@@ -65,6 +65,7 @@ class FakeHost:
             "drain_seconds": 5, "watch_seconds": 5, "keep_releases": 3, "min_free_mb": 0,
             "health": {"path": "/healthz", "status": 200, "host": "shop.example.com", "timeout_seconds": 1},
             "verify": {"domain": "shop.example.com", "address": "127.0.0.1", "port": 443}, "archive": "",
+            "web": {"user": "", "service": "nginx.service", "folders": []},
             "by": "ann@box", "dirty": False, "process": "box/1", "gone": None, "until": "", "hook_seconds": 900,
             "resume": "", "gave_up": "", "sha256": "", "package": "", "upload": None, "content": None,
             "secret_url": None,
@@ -94,6 +95,9 @@ class FakeHost:
 
     def configure(self, text: str) -> None:
         (self.paths.settings / "environment").write_text(text)
+
+    def configure_unit(self, text: str) -> None:
+        (self.units / "shop@.service").write_text(text)
 
     def event(self, text: str) -> None:
         """Remember that TEXT happened; raise what was ordered for it, once."""

@@ -87,6 +87,13 @@ def test_protected_downloads_are_shared_folders_or_absolute_paths() -> None:
     assert found == {"/files/": "/srv/shop/shared/uploads", "/lib/": "/var/lib/shop"}
 
 
+def test_nginx_serves_what_static_and_protected_downloads_name_and_nothing_else() -> None:
+    app = shop(
+        static={"/s/": "shop/static/"}, shared_folders=["u"], protected_downloads={"/f/": "u", "/l/": "/var/lib/shop"}
+    )
+    assert wiring.web_folders(app) == ["/var/lib/shop", "shop/static", "u"]
+
+
 def test_an_app_may_write_its_shared_folder_and_what_is_named() -> None:
     assert wiring.writable_paths(shop(writable_paths=["/var/lib/shop"])) == ["/srv/shop/shared", "/var/lib/shop"]
 
@@ -111,11 +118,13 @@ def test_a_site_serves_whatever_release_is_current() -> None:
                 "url": "/static/",
                 "folder": "/srv/shop/current/src/shop/static/",
                 "previous_folder": "/srv/shop/previous/src/shop/static/",
+                "within": "/srv/shop/current/src",
             },
             {
                 "url": "/media/",
                 "folder": "/srv/shop/current/src/media/",
                 "previous_folder": "/srv/shop/previous/src/media/",
+                "within": "/srv/shop/current/src",
             },
         ],
         "rate_limits": {},
@@ -153,5 +162,5 @@ def test_the_connection_is_checked_as_the_apps_own_user() -> None:
 def test_system_packages_of_all_apps_are_installed_once_and_git_only_where_it_is_needed() -> None:
     folder = shop(system_packages=["libpq-dev", "nodejs"])
     repository = shop(source={"git": "https://example.com/a.git"}, system_packages=["libpq-dev"])
-    assert wiring.packages([folder, folder]) == ["libpq-dev", "nodejs"]
-    assert wiring.packages([folder, repository]) == ["git", "libpq-dev", "nodejs"]
+    assert wiring.packages([folder, folder]) == ["acl", "libpq-dev", "nodejs"]
+    assert wiring.packages([folder, repository]) == ["acl", "git", "libpq-dev", "nodejs"]

@@ -233,7 +233,7 @@ def test_nobody_else_can_look_into_the_app_and_its_group_can_not_write(host: Fak
     (host.source / "pkg/run.sh").chmod(0o777)
     host.deploy(shared_folders=["uploads"])
     folders = [host.paths.root, host.paths.releases, host.paths.shared / "uploads", host.paths.current / "src/pkg"]
-    assert [mode(path) for path in folders] == [0o750] * 4
+    assert [mode(path) for path in folders] == [0o750, 0o751, 0o750, 0o750]
     assert (mode(host.paths.sources), mode(host.paths.current / "src/pkg/run.sh")) == (0o700, 0o750)
     releases = [path for path in host.paths.releases.rglob("*") if not path.is_symlink()]
     assert [path for path in releases if mode(path) & 0o022] == []
