@@ -71,6 +71,7 @@ NOT_OF_COMMANDS = {
     "RuntimeDirectoryMode": "as RuntimeDirectory",
     "Environment": "given by the caller",
     "EnvironmentFile": "given by the caller",
+    "ExecStartPre": "as RuntimeDirectory",
     "ExecStart": "the command itself",
     "TimeoutStartSec": "a command has RuntimeMaxSec",
     "KillMode": "a command has no requests to end: systemd's default ends all of its processes",
