@@ -119,7 +119,12 @@ def test_a_host_where_nginx_was_in_the_group_is_left_only_when_the_release_does_
     monkeypatch.setattr(_web_access, "SETFACL", tmp_path / "setfacl")
     monkeypatch.setattr(_web_access, "grp", SimpleNamespace(getgrgid=lambda _: group))
     monkeypatch.setattr(_web_access, "subprocess", SimpleNamespace(run=lambda argv, **_: ran.append(" ".join(argv))))
-    monkeypatch.setattr(_host, "systemctl", lambda *argv: asked.append(" ".join(argv)))
+
+    def systemctl(*argv: str) -> SimpleNamespace:
+        asked.extend([" ".join(argv)] if "reload" in argv[0] else [])
+        return SimpleNamespace(returncode=0, stdout="", stderr="")
+
+    monkeypatch.setattr(_host, "systemctl", systemctl)
     old = "[Service]\nRuntimeDirectoryMode=0750\nExecStart=gunicorn\n"
     host.configure_unit(old)
     (host.source / "static").mkdir()
