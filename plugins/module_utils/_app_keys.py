@@ -68,8 +68,11 @@ KEYS: dict[str, Key] = {
     "streaming": Key(list, [], "Paths of WebSockets, server-sent events and other streamed answers, e.g. `[/events]`."),
     "protected_downloads": Key(dict, {}, "URL to shared folder of files that only the app can hand out, by answering"
                                          " with `X-Accel-Redirect`, e.g. `/protected/: uploads`."),
+    "handover": Key(str, "", "How a release follows the one before: `overlap` runs both for a moment, `stop_first` one at a "
+                             "time, while requests wait; empty is `overlap`, with a hint where the other may be needed.",
+                    ("", "overlap", "stop_first")),
     "worker_class": Key(str, "gthread", "Gunicorn's worker class.", ("sync", "gthread", "gevent")),
-    "workers": Key(int, 0, "Gunicorn's worker processes; 0 is 2 × cores + 1, capped by memory."),
+    "workers": Key(int, 0, "Gunicorn's worker processes; 0 is 2 × cores + 1, capped by memory; 1 with `handover: stop_first`."),
     "threads": Key(int, 4, "Threads of a gthread worker."),
     "timeout_seconds": Key(int, 30, "Longest time that a request may take."),
     "memory_max_mb": Key(int, 0, "Memory that all of the app's processes may use together; 0 is no limit."),

@@ -137,6 +137,11 @@ class Paths:
     def runtime(self, release: str) -> Path:
         return Path("/run") / self.app / release
 
+    def socket(self, release: str) -> Path:
+        """Return where RELEASE takes its requests: in a folder of its own, or in one that all of the app's have."""
+        link = self.release(release) / "run"
+        return (Path(os.readlink(link)) if link.is_symlink() else self.runtime(release)) / "gunicorn.sock"
+
     def unit(self, release: str) -> str:
         return f"{self.app}@{release}.service"
 

@@ -58,7 +58,7 @@ class Context:
     @property
     def socket(self) -> Path:
         """Where the release's service listens."""
-        return self.paths.runtime(self.record.id) / "gunicorn.sock"
+        return self.paths.socket(self.record.id)
 
     def save(self) -> None:
         """Write the record to its place."""

@@ -52,7 +52,7 @@ def _look(paths: Paths, release: str) -> Draining:
     unit = _host.properties(paths.unit(release), "TimeoutStopUSec", "StateChangeTimestampMonotonic")
     begun = int(unit.get("StateChangeTimestampMonotonic") or 0) / 1e6
     left = seconds_of(unit.get("TimeoutStopUSec", "")) - (time.monotonic() - begun)
-    return Draining(release, _host.connected(paths.runtime(release) / "gunicorn.sock"), max(0, round(left)))
+    return Draining(release, _host.connected(paths.socket(release)), max(0, round(left)))
 
 
 def seconds_of(text: str) -> float:

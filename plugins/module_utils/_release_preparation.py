@@ -20,6 +20,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _host,
     _python_build,
     _python_env,
+    _release_handover,
     _requirement,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError, now
@@ -43,7 +44,9 @@ class Preparation:
         context.save()
         context.src.mkdir(mode=0o750)
         self.source.write(context.record.source_key, context.src)
-        (context.here / "run").symlink_to(self.paths.runtime(context.record.id))
+        alone = _release_handover.stops_first(self.paths.app)
+        run = _release_handover.folder(self.paths.app) if alone else self.paths.runtime(context.record.id)
+        (context.here / "run").symlink_to(run)
         for folder in self.settings["shared_folders"]:
             self._share(folder)
         for name, content in self.settings["files"].items():
@@ -53,6 +56,8 @@ class Preparation:
         context.write(context.environment_file, environment, 0, 0, 0o600)
         gunicorn = context.wanted("gunicorn.conf.py").read_text()
         context.write(context.environment_file.with_name("gunicorn.conf.py"), gunicorn, 0, context.gid, 0o640)
+        hint = _release_handover.hint(_host.unit_file(self.paths.app).read_text(), environment, gunicorn)
+        context.notes += [hint] * bool(hint)
 
     def _share(self, name: str) -> None:
         """Link a folder that outlives releases into this one; at first it gets what the source has there."""

@@ -23,6 +23,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _python_env,
     _release_audit,
     _release_drain,
+    _release_handover,
     _release_lease,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release import (
@@ -168,6 +169,7 @@ class Run:
     def _recover(self) -> None:
         """Finish or discard what a run that was killed left behind; afterwards only `current` runs, and what drains."""
         _release_lease.drop(self.app)
+        _release_handover.wait(self.app)
         current, killed = self.paths.current_id(), Record.read(self.paths.under_way)
         for release in self.paths.release_ids():
             found = self.paths.record(release)

@@ -47,7 +47,7 @@ def status_of(paths: Paths, health: Mapping[str, Any], domain: str, user: str, u
         return {**found, "problems": ["nothing has been deployed yet"]}
     unit = paths.unit(release)
     found |= service(unit)
-    found["health"] = answer(str(paths.runtime(release) / "gunicorn.sock"), health)
+    found["health"] = answer(str(paths.socket(release)), health)
     if found["state"] != "active":
         found["problems"].append(f"{unit} is {found['state']}; see journalctl -u {unit}")
     if found["health"]["status"] != health["status"]:

@@ -11,7 +11,7 @@ import http.client
 import time
 from collections.abc import Callable
 
-from ansible_collections.slipway.flask.plugins.module_utils import _host, _release_drain
+from ansible_collections.slipway.flask.plugins.module_utils import _host, _release_drain, _release_handover
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release_watch import Watch, ask_health, last_words
@@ -46,10 +46,41 @@ class Traffic:
             self.context.write(own, text, 0, 0, 0o644)
             if before:  # systemd has met it
                 _host.systemctl("daemon-reload")
+        if _release_handover.stops_first(self.paths.app, self.context.record.id):
+            self._take_over()
+            return
         try:
             _host.start(self.context.unit)
         except _host.HostError as error:
             raise ReleaseError(_host.masked(str(error), self.context.environment_file)) from error
+
+    def _take_over(self) -> None:
+        """Have the release that serves end and this one start: visitors wait in between, and nobody runs beside it."""
+        old, new = self.paths.current_id(), self.context.record.id
+        _host.set_enabled(self.paths.app, new, True)  # both may be: only the one that `current` names starts
+        if old and old != new:
+            _host.replace_link(self.paths.previous, f"releases/{old}")
+        told = self._hand_over(old if old != new else "", new)
+        self.switched = told.good
+        if told.good:
+            if old:
+                self.context.notes.append(
+                    f"requests waited {told.seconds:.1f} s while {old} ended and this release started (handover: stop_first)"
+                )
+            return
+        if not old:
+            self.paths.current.unlink(missing_ok=True)
+        last = _host.masked(last_words(self.context.unit), self.context.environment_file)
+        serves = (
+            f"{old} serves again" if told.back else "nothing serves" if not old else f"{old} could not be started again"
+        )
+        raise ReleaseError(
+            f"{self.context.unit} did not start; {serves}, requests waited {told.seconds:.1f} s. "
+            f"The end of its journal:\n{last}"
+        )
+
+    def _hand_over(self, old: str, new: str, back: bool = True) -> _release_handover.Told:
+        return _release_handover.hand_over(self.paths, old, new, self.settings["drain_seconds"], KEPT_SECONDS, back)
 
     def gate(self) -> None:
         """Wait until the release answers on its own socket as it should. Nobody else can reach it yet."""
@@ -128,7 +159,12 @@ class Traffic:
         """Point `current` at the release PREVIOUS again, if it was pointed away; "" stands for none."""
         if not self.switched:
             return
-        if previous:
+        if previous and _release_handover.stops_first(self.paths.app, self.context.record.id):
+            if not self._hand_over(self.context.record.id, previous, back=False).good:
+                raise ReleaseError(
+                    f"{previous} could not be started again; see journalctl -u {self.paths.unit(previous)}"
+                )
+        elif previous:
             _host.replace_link(self.paths.current, f"releases/{previous}")
             self._let_finish(self.context.record.id)
         else:
@@ -138,12 +174,13 @@ class Traffic:
         """Let the old release take in all who wait at its socket, and have it end by itself once they are served."""
         if not previous or previous == self.context.record.id:
             return
-        self._let_finish(previous)
+        if self.paths.socket(previous) != self.context.socket:
+            self._let_finish(previous)
         _release_drain.retire(self.paths, previous)
 
     def _let_finish(self, release: str) -> None:
         """Wait until RELEASE, to which nobody is led any more, has taken in all who wait at its socket."""
-        socket = self.paths.runtime(release) / "gunicorn.sock"
+        socket = self.paths.socket(release)
         deadline = time.monotonic() + self.settings["drain_seconds"]
         while _host.backlog(socket) and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)

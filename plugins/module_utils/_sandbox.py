@@ -64,6 +64,8 @@ FURTHER = (
 NOT_OF_COMMANDS = {
     "Type": "a command is no service: nobody waits for its READY=1",
     "NotifyAccess": "as Type",
+    "Sockets": "where the service's requests come from",
+    "ExecCondition": "a release that does not serve yet has commands too",
     "User": "given by the caller",
     "Group": "given by the caller",
     "WorkingDirectory": "given by the caller: a release that does not serve yet has commands too",
