@@ -135,6 +135,10 @@ def test_a_release_that_does_not_start_gives_way_and_no_request_fails(ledger: Le
     assert (ledger.current(), ledger.running()) == (before, [f"ledger@{before}.service"])
 
 
+KILL = "waiter=$(pgrep -f '[s]ystemd-run.*ledger-handover') && kill -9 $(ps -o ppid= $waiter) $waiter"
+"""Ends the host's side of the run, and what it waits with."""
+
+
 def handing_over(host: Host) -> bool:
     return host.ok("systemctl is-active --quiet ledger-handover")
 
@@ -145,7 +149,7 @@ def test_a_run_that_is_killed_in_the_middle_is_finished_by_systemd_and_a_reboot_
     with Writers(ledger) as writers:
         run = ledger.project.start("playbooks/deploy.yml")
         wait_for(lambda: handing_over(host), seconds=120)
-        host.run("kill -9 $(pgrep -f AnsiballZ_release)")
+        host.run(KILL)
         output, _ = run.communicate(timeout=60)
         wait_for(lambda: not handing_over(host), seconds=60)
     assert run.returncode != 0, output
