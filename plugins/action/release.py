@@ -9,7 +9,7 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 from ansible_collections.slipway.flask.plugins.module_utils import _plan_text, _source, _summary
-from ansible_collections.slipway.flask.plugins.plugin_utils import _sources
+from ansible_collections.slipway.flask.plugins.plugin_utils import _private, _sources
 from ansible_collections.slipway.flask.plugins.plugin_utils._hooks import Hooks
 from ansible_collections.slipway.flask.plugins.plugin_utils._release_action import ReleaseAction
 
@@ -27,6 +27,9 @@ class ActionModule(ReleaseAction):
         hooks = Hooks(arguments, base, _summary.STAGES)
         if hooks.problems:
             return {**result, "failed": True, "msg": "\n".join(hooks.problems)}
+        problems = _private.pack(arguments)
+        if problems:
+            return {**result, "failed": True, "msg": "\n".join(problems)}
         try:
             source = _sources.prepare(arguments, base, str(task_vars.get("inventory_hostname")), bool(hooks.resumed))
             answer = self.call(NAME, source.arguments, task_vars) if hooks.resumed else self._deploy(source, task_vars)

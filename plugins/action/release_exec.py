@@ -4,15 +4,20 @@
 
 from __future__ import annotations
 
+import json
 import re
-import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible import context
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.slipway.flask.plugins.module_utils import _app_choice
+from ansible_collections.slipway.flask.plugins.module_utils import (
+    _app_choice,
+    _app_command,
+    _app_command_problems,
+    _app_wiring,
+)
 
 
 class ActionModule(ActionBase):
@@ -27,7 +32,8 @@ class ActionModule(ActionBase):
             app = _app_choice.choose_one(
                 given.get("apps"), str(given.get("app") or ""), _app_choice.everywhere(task_vars)
             )
-            argv = words(whole(str(given.get("command") or ""), context.CLIARGS.get("extra_vars") or ()))
+            command = whole(str(given.get("command") or ""), context.CLIARGS.get("extra_vars") or ())
+            words = words_of(command, app)
         except _app_choice.ChoiceError as error:
             return {**result, **error.result}
         first = next((name for name, apps in hosts.items() if app and app["name"] in apps), host)
@@ -36,14 +42,14 @@ class ActionModule(ActionBase):
         if self._task.check_mode:
             return {**result, "skipped": True, "skip_reason": "nobody knows what a command would do"}
         arguments = {
-            **_app_choice.places(app), "wsgi": app["wsgi"], "argv": argv, "writable_paths": app["writable_paths"],
-            "seconds": given.get("seconds", 3600),
+            **_app_choice.places(app), "wsgi": app["wsgi"], "words": json.dumps(words), "seconds": given.get("seconds", 3600),
+            "writable_paths": app["writable_paths"],
         }  # fmt: skip
         answer = self._execute_module("slipway.flask.release_exec", arguments, task_vars=task_vars)
         answer.pop("invocation", None)
         if "rc" in answer and "release" in answer:
             show(answer["stdout"], answer["stderr"])
-            told = f"`{shlex.join(argv)}` in release {answer['release']} of {app['name']} on {host}"
+            told = f"`{_app_command.label(words)}` in release {answer['release']} of {app['name']} on {host}"
             told += f" ended with status {answer['rc']}"
             if answer["rc"]:  # what it printed is shown already
                 answer = {
@@ -74,15 +80,18 @@ def whole(command: str, extra_vars: Iterable[str]) -> str:
     return command
 
 
-def words(command: str) -> list[str]:
-    """Split a command line as a shell does. Raises ChoiceError when there is none or a quote stays open."""
-    try:
-        found = shlex.split(command)
-    except ValueError as error:
-        raise _app_choice.ChoiceError(f"the command can't be split into words ({error}); close its quotes") from None
-    if not found:
+def words_of(command: str, app: Mapping[str, Any] | None) -> list[str]:
+    """Return the words of a command line for APP. Raises ChoiceError when there is none, or one that must not be run."""
+    if not command.strip():
         raise _app_choice.ChoiceError("say what to run with -e command='flask …'")
-    return found
+    names, secret = None, dict[str, Any]()
+    if app:
+        secret = _app_wiring.secrets(app)
+        names = [*app["environment"], *secret]
+    found = _app_command_problems.of_line("the command", command, names, secret)
+    if found:
+        raise _app_choice.ChoiceError("\n".join(found))
+    return _app_command.split(command)
 
 
 def show(stdout: str, stderr: str) -> None:

@@ -48,7 +48,8 @@ KEYS: dict[str, Key] = {
                                        "own (secret)."),
     "build_commands": Key(list, [], "Commands run in the new release before it is checked, e.g. to build assets."),
     "release_commands": Key(list, ["flask db upgrade"],
-                            "Commands run before the new release starts; `{command: …, once: true}` runs but once."),
+                            "Commands run before the new release starts; `{command: …, once: true}` runs but once, and "
+                            "`$NAME` stands for a variable of the app's."),
     "migrations": Key(str, "guarded", "What a dangerous statement in a pending migration does: `guarded` stops the deploy, "
                                       "`report` tells of it, `off` does not look.", ("guarded", "report", "off")),
     "migrations_allow": Key(list, [], "Revisions that may do what they do, each `revision` or `revision:rule`."),

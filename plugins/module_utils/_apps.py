@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import difflib
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils import (
+    _app_command_problems,
     _nginx_tls,
     _nginx_tls_access,
     _nginx_tls_limits,
@@ -274,9 +274,7 @@ def path_problems(app: Mapping[str, Any]) -> list[str]:
         found += [f"'{name}' in '{key}' must be text" for name in app.get(key, []) if not isinstance(name, str)]
     found += _notifications.problems(app.get("notifications", []))
     found += _release_hooks.problems(app.get("hooks", {}))
-    for key in ("release_commands", "build_commands"):
-        for command in app.get(key, []):
-            found += command_problems(key, command)
+    found += command_problems(app)
     if app.get("certificate") == "provided":
         pair = ("certificate_file", "certificate_key_file")
         found += [f"'certificate' is 'provided' but '{key}' is empty" for key in pair if not app.get(key)]
@@ -311,31 +309,34 @@ def edge_problems(app: Mapping[str, Any]) -> list[str]:
     return [*found, *_nginx_tls_limits.download_problems(absolute)]
 
 
-def command_problems(key: str, command: Any) -> list[str]:
-    line = command.get("command") if isinstance(command, Mapping) else command
-    if not isinstance(line, str) or not line.strip():
-        return [f"'{key}' holds something that is neither a command nor `{{command: …, once: true}}`"]
-    found = []
-    if isinstance(command, Mapping):
-        unknown = sorted(set(command) - {"command", "once"})
-        found = [f"unknown key '{name}' in '{key}'{nearest(name, ('command', 'once'))}" for name in unknown]
-    try:
-        shlex.split(line)
-    except ValueError as error:
-        found.append(f"'{line}' in '{key}' can't be split into words ({str(error).lower()}); close its quotes")
-    return found
+def command_problems(app: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with the commands, and which secrets stand in them."""
+    environment, secrets = app.get("environment", {}), dict(app.get("secrets", {}))
+    if app.get("database", "local") != "none":
+        secrets[app.get("database_variable", "DATABASE_URL")] = app.get("database_url", "")
+    names = [str(name) for name in (*environment, *secrets)]
+    return [
+        problem
+        for key in ("release_commands", "build_commands")
+        for problem in _app_command_problems.of_list(key, app.get(key, []), names, secrets)
+    ]
 
 
 def normalise(app: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a valid description with every default filled in and every command as {command, once}."""
+    """Return a valid description with every default filled in and every command as a mapping."""
     whole = {name: app.get(name, key.default) for name, key in KEYS.items()}
     whole["migrations"] = whole["migrations"] or "off"  # YAML reads a bare `off` as false
     for key in ("domains", "redirect_domains"):
         whole[key] = [domain.lower() for domain in whole[key]]
     whole["source"] = _source.KEYS | dict(whole["source"])
     whole["health_host"] = whole["health_host"] or whole["domains"][0]
-    for key in ("release_commands", "build_commands"):
-        whole[key] = [{"command": c, "once": False} if isinstance(c, str) else {"once": False, **c} for c in whole[key]]
+    whole["release_commands"] = [
+        {"once": False, **({"command": entry} if isinstance(entry, str) else entry)}
+        for entry in whole["release_commands"]
+    ]
+    whole["build_commands"] = [
+        {"command": entry if isinstance(entry, str) else entry["command"]} for entry in whole["build_commands"]
+    ]
     if whole["database"] == "none" and "release_commands" not in app:
         whole["release_commands"] = []
     return whole

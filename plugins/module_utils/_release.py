@@ -189,6 +189,11 @@ def fingerprint(parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
+def read(path: Path) -> str:
+    """Return the text of a file exactly: settings may have carriage returns in them, which `read_text` would drop."""
+    return path.read_bytes().decode()
+
+
 def file_hash(path: Path) -> str:
     """Return the SHA-256 of a file's contents, "" when there is none."""
     try:

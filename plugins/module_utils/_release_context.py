@@ -8,7 +8,6 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import os
-import shlex
 import stat
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,8 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils import _host, _sandbox
+from ansible_collections.slipway.flask.plugins.module_utils import _app_command, _host, _sandbox
 from ansible_collections.slipway.flask.plugins.module_utils._release import Paths, Record, ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._release_once import Once
 
 PURPOSES = ("build", "check", "release")
 """What an app's own commands are run for; a unit of its own each."""
@@ -92,12 +92,16 @@ class Context:
         temporary = path.with_name(f".{path.name}.new")
         temporary.unlink(missing_ok=True)
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(handle, "w") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
             file.write(content)
             if (os.geteuid(), os.getegid()) != (uid, gid):
                 os.fchown(file.fileno(), uid, gid)
             os.fchmod(file.fileno(), bits)
         temporary.replace(path)
+
+    def once(self) -> Once:
+        """Return what is known of the app's commands that run but once."""
+        return Once(self.paths.root / "once.json", lambda path, text: self.write(path, text, 0, 0, 0o600))
 
     @contextmanager
     def as_app(self) -> Iterator[None]:
@@ -113,13 +117,13 @@ class Context:
             os.seteuid(0)
             os.setegid(0)
 
-    def command(self, argv: list[str], purpose: str, writable: list[str] | None = None) -> str:
+    def command(self, words: list[str], purpose: str, writable: list[str] | None = None) -> str:
         """Run one of the app's commands and return what it printed. Raises ReleaseError with its last lines."""
-        done = self.run(argv, purpose, writable)
+        done = self.run(_app_command.argv(words), purpose, writable)
         output = _host.masked(f"{done.stdout}\n{done.stderr}", self.environment_file)
         if done.returncode:
             raise ReleaseError(
-                f"`{shlex.join(argv)}` failed with status {done.returncode}. Its last lines:\n{_host.tail(output)}"
+                f"`{_app_command.label(words)}` failed with status {done.returncode}. Its last lines:\n{_host.tail(output)}"
             )
         return output
 

@@ -24,13 +24,14 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import (
     history,
     next_id,
     now,
+    read,
     to_prune,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release_lease import Lease
 from ansible_collections.slipway.flask.plugins.module_utils._release_migrations import newer_schema
 from ansible_collections.slipway.flask.plugins.module_utils._release_preparation import Preparation
 from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome, Run
-from ansible_collections.slipway.flask.plugins.module_utils._release_settings import differences, named
+from ansible_collections.slipway.flask.plugins.module_utils._release_settings import differences_from_sealed, named
 from ansible_collections.slipway.flask.plugins.module_utils._release_source import source_of
 from ansible_collections.slipway.flask.plugins.module_utils._release_traffic import Traffic
 from ansible_collections.slipway.flask.plugins.module_utils._summary import AFTER
@@ -63,6 +64,7 @@ class Engine(Run):
             if not same and self.source.lacks(key):
                 return Outcome(False, need_archive=True)
             self._recover()
+            self.context.once().tidy()
             same, previous = same and self.paths.current_id() == previous, self.paths.current_id()
             if same:
                 return Outcome(False, self.paths.record(previous), notes=self.context.notes, previous=previous)
@@ -172,8 +174,8 @@ class Engine(Run):
         """Note what the variables have otherwise than the host: a deploy takes what the host has."""
         if not self.settings["expected_environment"]:
             return
-        there = _host.environment_of(self.context.wanted("environment").read_text())
-        found = differences(there, _host.environment_of(self.settings["expected_environment"]))
+        there = _host.environment_of(read(self.context.wanted("environment")))
+        found = differences_from_sealed(there, self.settings["expected_environment"])
         if found:
             self.context.notes.append(
                 f"the variables have other settings than the host ({named(found)}): a deploy alone leaves them, site.yml "
@@ -184,9 +186,11 @@ class Engine(Run):
         """Return the name of everything that decides how the release behaves."""
         keys = (
             "subfolder", "wsgi", "python", "requirements", "extra_packages", "files", "shared_folders",
-            "writable_paths", "build_commands", "release_commands",
+            "writable_paths",
         )  # fmt: skip
         parts = {key: self.settings[key] for key in keys}
+        for key in ("build_commands", "release_commands"):  # by which name one is known to have run changes no release
+            parts[key] = [{"command": one["command"], "once": one["once"]} for one in self.settings[key]]
         for name in ("environment", "gunicorn.conf.py"):
             parts[name] = file_hash(self.context.wanted(name))
         parts["unit"] = file_hash(_host.unit_file(self.app))

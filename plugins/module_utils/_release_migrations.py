@@ -8,12 +8,12 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils import (
+    _app_command,
     _gunicorn_systemd,
     _host,
     _migration_lint,
@@ -143,11 +143,11 @@ class Migrations:
 
     def run(self, argv: list[str], probe: Probe) -> Probe:
         """Run a migration command alone, and return PROBE as it is afterwards. Raises ReleaseError with what is known."""
-        context, command = self.context, shlex.join(argv)
+        context, command = self.context, _app_command.label(argv)
         file = context.environment_file.with_name("migration")
         dump = self.dump if migrates(argv) else None
         ask = {
-            "argv": argv,
+            "argv": _app_command.argv(argv),
             "wanted": list(probe.heads or ()) if argv == UPGRADE else None,
             "expected": self.expected,
             "dump": dump.prepare() if dump else None,

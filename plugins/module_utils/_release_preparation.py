@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils import (
+    _app_command,
     _app_probe,
     _apps,
     _host,
@@ -23,9 +23,10 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _release_handover,
     _requirement,
 )
-from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError, now
+from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError, read
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release_migrations import UPGRADE, Migrations, migrates
+from ansible_collections.slipway.flask.plugins.module_utils._release_once import Once
 from ansible_collections.slipway.flask.plugins.module_utils._release_source import Source
 
 
@@ -52,7 +53,7 @@ class Preparation:
         for name, content in self.settings["files"].items():
             self._write_file(context.src / name, content.replace("{release_folder}", str(context.here)))
         context.folder(self.paths.settings_of(context.record.id), 0, 0o750)
-        environment = context.wanted("environment").read_text().replace("{release_folder}", str(context.here))
+        environment = read(context.wanted("environment")).replace("{release_folder}", str(context.here))
         context.write(context.environment_file, environment, 0, 0, 0o600)
         gunicorn = context.wanted("gunicorn.conf.py").read_text()
         context.write(context.environment_file.with_name("gunicorn.conf.py"), gunicorn, 0, context.gid, 0o640)
@@ -121,7 +122,7 @@ class Preparation:
         # What is the app's own runs with the app's rights, compiling included: a package can hook into any start of Python.
         self._own(self.context.uid)
         for command in self.settings["build_commands"]:
-            self.context.command(shlex.split(command["command"]), "build", [str(self.context.src)])
+            self.context.command(_app_command.split(command["command"]), "build", [str(self.context.src)])
         # Code that can't be compiled shows in the check.
         self.context.run(["python", "-m", "compileall", "-q", str(self.context.src)], "build", [str(self.context.src)])
         self._own(0)
@@ -164,43 +165,39 @@ class Preparation:
         found = _apps.secret_key_problems("SECRET_KEY", {"SECRET_KEY": key}) if key is not None else []
         if found:
             raise ReleaseError(f"the app's own setting: {found[0]}")
-        self.migrations.judge(self.probed, [shlex.split(one["command"]) for one in self.settings["release_commands"]])
+        commands = [_app_command.split(one["command"]) for one in self.settings["release_commands"]]
+        self.migrations.judge(self.probed, commands)
 
     def migrate(self) -> None:
         """Run the release commands; `flask db upgrade` only if the database is not known to be at the code's head."""
         self.context.record.heads_before = known(self.probed.current)
-        done = self._once()
-        ask_again = False
+        once, ask_again = self.context.once(), False
         for entry in self.settings["release_commands"]:
-            argv = shlex.split(entry["command"])
-            if entry["once"] and entry["command"] in done:
+            words = _app_command.split(entry["command"])
+            if entry["once"] and self._has_run(once, entry):
                 continue
-            if argv == UPGRADE and self.probed.at_head:
+            if words == UPGRADE and self.probed.at_head:
                 continue
-            if self.probed.heads is not None and migrates(argv):
-                self.probed = self.migrations.run(argv, self.probed)
+            if self.probed.heads is not None and migrates(words):
+                self.probed = self.migrations.run(words, self.probed)
             else:
-                self.context.command(argv, "release")
+                self.context.command(words, "release")
                 ask_again = True
             if entry["once"]:
-                done[entry["command"]] = now()
-                self.context.write(self.paths.root / "once.json", json.dumps(done, indent=2) + "\n", 0, 0, 0o600)
+                once.add(entry)
         if ask_again and self.probed.heads is not None:
             self._probe({})
         self.context.record.heads_after = known(self.probed.current)
         self.context.save()
 
-    def _once(self) -> dict[str, str]:
-        path = self.paths.root / "once.json"
-        try:
-            found: dict[str, str] = json.loads(path.read_text())
-        except FileNotFoundError:
-            return {}
-        except ValueError as error:
-            raise ReleaseError(
-                f"{path}, which tells the commands that have run once, can't be read: {error}"
-            ) from error
-        return found
+    def _has_run(self, once: Once, entry: dict[str, Any]) -> bool:
+        """Tell whether a command that runs but once has run, and note under which other name."""
+        name, known_as = _app_command.once_name(entry), once.has_run(entry)
+        if known_as and known_as != name:
+            self.context.notes.append(
+                f"the command '{name}' runs but once and counts as run on {once.ran[name][:10]}, when commands had no names yet"
+            )
+        return bool(known_as)
 
 
 def known(heads: tuple[str, ...] | None) -> list[str] | None:

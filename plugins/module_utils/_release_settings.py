@@ -8,8 +8,12 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import ast
+import hashlib
+import hmac
 import re
+import secrets
 from collections.abc import Mapping
+from typing import Any
 
 
 def differences(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, list[str]]:
@@ -20,6 +24,24 @@ def differences(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, lis
         "changed": sorted(name for name in set(old) & set(new) if old[name] != new[name]),
     }
     return {kind: names for kind, names in found.items() if names}
+
+
+def sealed(settings: Mapping[str, str], salt: str = "") -> dict[str, Any]:
+    """Return SETTINGS with a hash in each value's place, which tells whether it is the same and nothing else of it.
+
+    Each call makes a SALT of its own. Short values could be guessed from salt and hash, so neither is written down anywhere.
+    """
+    salt = salt or secrets.token_hex(32)
+    hashed = {
+        name: hmac.new(salt.encode(), f"{name}\0{value}".encode(), hashlib.sha256).hexdigest()
+        for name, value in settings.items()
+    }
+    return {"salt": salt, "hashes": hashed}
+
+
+def differences_from_sealed(there: Mapping[str, str], wanted: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return what `differences` would between THERE and the settings that WANTED seals."""
+    return differences(sealed(there, str(wanted["salt"]))["hashes"], wanted["hashes"])
 
 
 def named(found: Mapping[str, list[str]]) -> str:

@@ -11,6 +11,7 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -103,6 +104,8 @@ BUILD = {
 """What build commands have otherwise than the service."""
 
 SILENT_LINES = 10
+READ_COMMAND = 'eval "`cat`"'
+"""What the transient unit's shell does. Without a dollar: systemd's releases differ in what they expand."""
 
 
 def of_unit(text: str, instance: str = "") -> list[tuple[str, str]]:
@@ -180,15 +183,17 @@ def lines(properties: Mapping[str, str | Sequence[str]]) -> list[tuple[str, str]
 def transient(unit: str, options: Sequence[str], argv: Sequence[str]) -> subprocess.CompletedProcess[str]:
     """Run ARGV as the transient UNIT with systemd-run's OPTIONS, wait for its end and return what it printed.
 
-    Nothing of the caller reaches it but what OPTIONS say: not its umask, not its environment.
+    Nothing of the caller reaches it but what OPTIONS say: not its umask, not its environment. ARGV goes in over a pipe: as
+    arguments of systemd-run it would stand in the process list and in what `systemctl show` tells anybody of the unit, and
+    systemd would expand `$` and `%` in it.
     """
     _host.systemctl("reset-failed", unit)
     started = time.time()
     done = subprocess.run(
         ["systemd-run", "--quiet", "--pipe", "--wait", "--service-type=exec", f"--unit={unit}",
          f"--description={unit.removesuffix('.service')}",  # systemd's own would be ARGV, in the journal for good
-         *options, *argv],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
+         *options, "/bin/sh", "-c", READ_COMMAND],
+        input=f"exec {shlex.join(argv)} </dev/null", capture_output=True, text=True, errors="replace", check=False,
     )  # fmt: skip
     if done.returncode and not (done.stdout + done.stderr).strip():
         done.stderr = silence(unit, started)

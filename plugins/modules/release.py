@@ -58,7 +58,9 @@ options:
     type: str
     default: ""
   expected_environment:
-    description: What C(environment) in O(settings_folder) should hold; where it does not, a note names the variables.
+    description:
+      - What C(environment) in O(settings_folder) should hold; where it does not, a note names the variables.
+      - The host is sent salted hashes of the values, not the values.
     type: str
     default: ""
   python:
@@ -104,21 +106,28 @@ options:
     type: list
     elements: dict
     default: []
-    suboptions: &command
-      command:
-        description: Command line, split as a shell splits words but run without a shell.
+    suboptions:
+      command: &command
+        description:
+          - Command line, split as a shell splits words but run without a shell.
+          - C($NAME) outside of single quotes stands for a variable of the app's environment; a secret itself is refused.
         type: str
         required: true
-      once:
-        description: Whether the command runs only once in the life of the app.
-        type: bool
-        default: false
   release_commands:
     description: Commands run after the check and before the start, such as C(flask db upgrade).
     type: list
     elements: dict
     default: []
-    suboptions: *command
+    suboptions:
+      command: *command
+      once:
+        description: Whether the command runs only once in the life of the app.
+        type: bool
+        default: false
+      name:
+        description: Name by which it is known to have run once; empty is its program and subcommands.
+        type: str
+        default: ""
   migrations:
     description: How the database's schema may be changed.
     type: dict
@@ -229,6 +238,7 @@ stage:
   returned: failure
 """
 
+import json
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -236,12 +246,6 @@ from ansible_collections.slipway.flask.plugins.module_utils._release_arguments i
 from ansible_collections.slipway.flask.plugins.module_utils._release_engine import Engine
 from ansible_collections.slipway.flask.plugins.module_utils._release_plan import Plan
 
-COMMANDS: dict[str, Any] = {
-    "type": "list",
-    "elements": "dict",
-    "default": [],
-    "options": {"command": {"type": "str", "required": True}, "once": {"type": "bool", "default": False}},
-}
 WORDS: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
 
 
@@ -265,11 +269,10 @@ def argument_spec() -> dict[str, Any]:
         "extra_index_urls": {"type": "list", "elements": "str", "no_log": True},
         "files": {"type": "dict", "default": {}, "no_log": True},
         "shared_folders": WORDS,
-        "build_commands": COMMANDS,
-        "release_commands": COMMANDS,
+        "commands": {"type": "str", "default": "{}", "no_log": True},  # JSON; see plugin_utils/_private.py
         "migrations": MIGRATIONS,
         "plan": {"type": "bool", "default": False},
-        "expected_environment": {"type": "str", "default": "", "no_log": True},
+        "expected": {"type": "str", "default": "{}", "no_log": True},  # JSON, as above
         "keep_releases": {"type": "int", "default": 5},
         "min_free_mb": {"type": "int", "default": 256},
         "source_key": {"type": "str", "default": "", "no_log": False},
@@ -281,9 +284,16 @@ def argument_spec() -> dict[str, Any]:
     }
 
 
+def settings_of(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return the module's PARAMETERS with those unpacked that the action plugin has packed."""
+    commands = {"build_commands": [], "release_commands": [], **json.loads(parameters["commands"])}
+    return {**parameters, **commands, "expected_environment": json.loads(parameters["expected"])}
+
+
 def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    run = Plan(module.params).plan if module.params["plan"] else Engine(module.params, check=module.check_mode).deploy
+    settings = settings_of(module.params)
+    run = Plan(settings).plan if settings["plan"] else Engine(settings, check=module.check_mode).deploy
     answer(module, run, need_archive=lambda done: done.need_archive, plan=lambda done: done.plan)
 
 

@@ -27,7 +27,9 @@ options:
     type: str
     default: ""
   command:
-    description: Command line, split as a shell splits words but run without a shell.
+    description:
+      - Command line, split as a shell splits words but run without a shell.
+      - C($NAME) outside of single quotes stands for a variable of the app's environment; a secret itself is refused.
     type: str
     required: true
   seconds:
@@ -63,21 +65,22 @@ stderr:
   returned: success
 """
 
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils import _app_command
 from ansible_collections.slipway.flask.plugins.module_utils._release import Paths
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
 
-WORDS: dict[str, Any] = {"type": "list", "elements": "str", "required": True}
 ARGUMENTS: dict[str, Any] = {
     "app": {"type": "str", "required": True},
     "root": {"type": "path", "required": True},
     "settings": {"type": "path", "required": True},
     "wsgi": {"type": "str", "required": True},
-    "argv": WORDS,
+    "words": {"type": "str", "required": True, "no_log": True},  # JSON: a list would be blotted out of the answer
     "writable_paths": {"type": "list", "elements": "path", "default": []},
     "seconds": {"type": "int", "default": 3600},
 }
@@ -96,7 +99,8 @@ def run(given: dict[str, Any]) -> dict[str, Any]:
         "command_seconds": given["seconds"],
     }
     # Several commands may run at once: each has a unit of its own.
-    done = Context(settings, paths, record).run(given["argv"], f"exec-{os.getpid()}")
+    argv = _app_command.argv(json.loads(given["words"]))
+    done = Context(settings, paths, record).run(argv, f"exec-{os.getpid()}")
     return {"release": record.id, "rc": done.returncode, "stdout": done.stdout, "stderr": done.stderr}
 
 

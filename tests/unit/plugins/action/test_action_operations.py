@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -151,9 +152,9 @@ def test_a_command_runs_in_words_and_its_output_is_printed_as_it_is(shown: Shown
     runner = Runner(release_exec, {**DONE, "stderr": "warning\n"})
     result = runner.run(apps=[SHOP, WIKI], app="shop", command="flask users list --role 'site admin'")
     (asked,) = runner.asked
-    assert asked["argv"] == ["flask", "users", "list", "--role", "site admin"]
+    assert json.loads(asked["words"]) == ["flask", "users", "list", "--role", "site admin"]
     assert (asked["app"], asked["wsgi"], asked["root"]) == ("shop", "shop:app", "/srv/shop")
-    told = "`flask users list --role 'site admin'` in release 0001-a of shop on web1 ended with status 0"
+    told = "`flask users list` in release 0001-a of shop on web1 ended with status 0"
     assert shown == [("ann\nbob", False), ("warning", True), (told, False)]
     assert (result["changed"], result["rc"], result["stdout"]) == (True, 0, "ann\nbob\n")
 
@@ -163,7 +164,7 @@ def test_a_command_that_fails_fails_the_play(shown: Shown) -> None:
         apps=[SHOP], command="flask users show eve"
     )
     assert (result["failed"], result["rc"]) == (True, 3)
-    assert result["msg"] == "`flask users show eve` in release 0001-a of shop on web1 ended with status 3"
+    assert result["msg"] == "`flask users show` in release 0001-a of shop on web1 ended with status 3"
     assert shown == [("no such user", True)]
 
 
@@ -174,6 +175,18 @@ def test_a_command_that_fails_fails_the_play(shown: Shown) -> None:
         ({"command": "id", "app": "shopp"}, "there is no app 'shopp' (did you mean 'shop'?); the apps are: blog, shop"),
         ({"app": "shop"}, "say what to run with -e command='flask …'"),
         ({"command": "flask 'x", "app": "shop"}, "the command can't be split into words"),
+        (
+            {"command": "flask create-admin --password hunter2", "app": "shop"},
+            "the command (`flask create-admin …`) has a literal value after --password, which looks like a secret",
+        ),
+        (
+            {"command": "flask say 7c1d6f0be2a94385b1e9c07f5ad2386e", "app": "shop"},
+            "the command (`flask say …`) holds the value of SECRET_KEY: write $SECRET_KEY there",
+        ),
+        (
+            {"command": "flask say $SECRET", "app": "shop"},
+            "the command uses $SECRET, which is neither in 'environment'",
+        ),
     ],
 )
 def test_what_is_not_clear_is_refused_before_a_host_is_asked(
@@ -183,6 +196,7 @@ def test_what_is_not_clear_is_refused_before_a_host_is_asked(
     result = runner.run(apps=[SHOP, WIKI], **arguments)
     assert result["failed"]
     assert result["msg"].startswith(told)
+    assert "hunter2" not in result["msg"] and "7c1d6f" not in result["msg"]
     assert (runner.asked, shown) == ([], [])
 
 

@@ -258,6 +258,29 @@ def test_credentials_in_an_address_are_kept_apart_from_what_a_host_writes_into_i
     ]
 
 
+ENVIRONMENT = 'LOG_LEVEL="info"\nADMIN_PASSWORD="Tr0ub4dor&3"\n'
+
+
+def test_commands_and_settings_are_sent_as_texts_that_no_log_has(base: Path, shown: Shown) -> None:
+    commands = [{"command": "flask create-admin --password $ADMIN_PASSWORD", "once": True}, "flask db upgrade"]
+    action, _ = run(base, DEPLOYED, path="../shop", release_commands=commands, expected_environment=ENVIRONMENT)
+    (call,) = action.calls
+    told = json.loads(call["commands"])
+    assert [one["command"] for one in told["release_commands"]] == [commands[0]["command"], "flask db upgrade"]
+    assert set(json.loads(call["expected"])["hashes"]) == {"LOG_LEVEL", "ADMIN_PASSWORD"}
+    assert {"release_commands", "build_commands", "expected_environment"} & set(call) == set()
+    assert "Tr0ub4dor" not in str(call) and "info" not in call["expected"]
+
+
+def test_a_secret_in_a_command_is_refused_before_the_host_is_asked(base: Path) -> None:
+    action, result = run(
+        base, path="../shop", release_commands=["flask create-admin 'Tr0ub4dor&3'"], expected_environment=ENVIRONMENT
+    )
+    assert (result["failed"], action.calls) == (True, [])
+    assert "holds the value of ADMIN_PASSWORD: write $ADMIN_PASSWORD" in result["msg"]
+    assert "Tr0ub4dor" not in str(result)
+
+
 def test_an_archive_here_is_sent_as_it_is_and_named_by_its_checksum(base: Path, shown: Shown) -> None:
     (base / "shop.zip").write_bytes(b"zip")
     key = hashlib.sha256(b"zip").hexdigest()

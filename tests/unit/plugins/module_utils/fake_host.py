@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils import (
+    _app_command,
     _app_probe,
     _host,
     _migration_run,
@@ -233,7 +234,10 @@ class FakeHost:
         return done
 
     def answer(self, command: _sandbox.Command, argv: list[str]) -> subprocess.CompletedProcess[str]:
-        if argv[2:3] == ["-c"]:
+        self.last_argv = argv
+        if argv[2:4] == ["-c", _app_command.RUNNER]:
+            argv = ["/usr/bin/env", *map(_app_command.shown, json.loads(argv[4]))]
+        elif argv[2:3] == ["-c"]:
             if argv[3] == _migration_run.SCRIPT:
                 return self.migrate(command, argv, json.loads(argv[5]))
             self.event("probe")

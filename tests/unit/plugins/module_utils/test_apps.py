@@ -272,8 +272,11 @@ COMMANDS = {
         shop(release_commands=[{"command": "x", "onec": True}]),
         ["unknown key 'onec' in 'release_commands'", "'once'?"],
     ),
-    "open quote": (shop(release_commands=["flask say 'hi"]), ["'release_commands'", "flask say 'hi", "quot"]),
-    "open quote in a build": (shop(build_commands=[{"command": 'sh -c "x'}]), ["'build_commands'", 'sh -c "x', "quot"]),
+    "open quote": (shop(release_commands=["flask say 'hi"]), ["'release_commands' can't be split", "quot"]),
+    "open quote in a build": (
+        shop(build_commands=[{"command": 'sh -c "x'}]),
+        ["'build_commands' can't be split", "quot"],
+    ),
 }
 SETTINGS = {
     "no key": (shop(secrets={}), ["SECRET_KEY is missing from 'secrets'", "token_hex", "Vault"]),

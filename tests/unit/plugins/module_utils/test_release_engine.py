@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 import os
 import stat
 import subprocess
@@ -14,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils import _release_source, _source_folder
+from ansible_collections.slipway.flask.plugins.module_utils import _app_command, _host, _release_source, _source_folder
+from ansible_collections.slipway.flask.plugins.module_utils._gunicorn_systemd import environment_file
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._release_settings import sealed
 from fake_host import ROOT, SECRET, UID, FakeHost
 
 needs_root = pytest.mark.skipif(not ROOT, reason="only root gives files away")
@@ -278,6 +281,55 @@ def test_a_command_that_runs_once_never_runs_again(host: FakeHost) -> None:
     assert commands(host) == ["flask seed a b", *["flask db upgrade"] * 3]
 
 
+def test_a_once_command_whose_text_changes_does_not_run_again(host: FakeHost) -> None:
+    for number, line in enumerate(
+        ("flask create-admin ann", "flask create-admin ann --role $ROLE", "flask create-admin bob")
+    ):
+        host.change(f"app = {number}\n")
+        host.deploy(release_commands=[{"command": line, "once": True}])
+    host.change("app = 9\n")
+    host.deploy(release_commands=[{"command": "flask create-admin bob", "once": True, "name": "second admin"}])
+    assert commands(host) == ["flask create-admin ann", "flask create-admin bob", "flask create-admin bob"]
+    assert list(json.loads(once(host).read_text())["ran"]) == [
+        "flask create-admin ann", "flask create-admin bob", "second admin",
+    ]  # fmt: skip
+
+
+def once(host: FakeHost) -> Path:
+    return host.paths.root / "once.json"
+
+
+OLD_ONCE = {"flask seed 'a b'": "2026-11-20T17:42:01Z", "flask create-admin --password hunter2": "2026-11-20T17:42:02Z"}
+
+
+def test_commands_that_ran_before_they_had_names_stay_known_and_their_texts_go(host: FakeHost) -> None:
+    host.deploy()
+    once(host).write_text(json.dumps(OLD_ONCE))
+    assert not host.deploy().changed
+    assert "hunter2" not in once(host).read_text(), "a run that deploys nothing takes them out, too"
+    host.change()
+    admin = {"command": "flask create-admin --password $ADMIN_PASSWORD", "once": True, "name": "admin"}
+    outcome = host.deploy(release_commands=[SEED, admin, UPGRADE])
+    assert commands(host) == ["flask db upgrade"]
+    assert [note for note in outcome.notes if "'admin' runs but once and counts as run on 2026-11-20" in note]
+    told = json.loads(once(host).read_text())
+    assert told == {"ran": {"flask seed": OLD_ONCE["flask seed 'a b'"], "admin": "2026-11-20T17:42:02Z"}}
+    assert mode(once(host)) == 0o600
+
+
+def test_a_name_alone_is_no_reason_for_a_new_release(host: FakeHost) -> None:
+    host.deploy(release_commands=[SEED])
+    assert not host.deploy(release_commands=[{**SEED, "name": "seed"}]).changed
+
+
+def test_a_value_by_name_is_looked_up_by_what_runs_the_command(host: FakeHost) -> None:
+    host.commands["flask create-admin --password $SECRET_KEY"] = (1, "no")
+    with pytest.raises(ReleaseError, match=r"`flask create-admin` failed with status 1"):
+        host.deploy(release_commands=[{"command": "flask create-admin --password $SECRET_KEY", "once": False}])
+    assert SECRET not in str(host.last_command)
+    assert host.last_argv[:4] == ["/usr/bin/env", "python", "-c", _app_command.RUNNER]
+
+
 def test_a_command_that_runs_once_is_not_repeated_because_a_later_stage_failed(host: FakeHost) -> None:
     host.health = [503, 200]
     host.fails["start"] = ReleaseError("no")
@@ -452,9 +504,30 @@ def test_settings_that_only_the_variables_have_are_named_and_left(host: FakeHost
     expected = '# as Ansible writes it\nGREETING="h3llo \\"you\\""\nMAIL_FROM="shop@example.com"\n'
     if deployed:
         host.deploy()
-    done = host.deploy(expected_environment=expected)
+    wanted = sealed(_host.environment_of(expected))
+    done = host.deploy(expected_environment=wanted)
     (note,) = done.notes
     assert "(MAIL_FROM added, LOG_LEVEL removed, GREETING changed)" in note and "site.yml brings them" in note
-    assert ("h3llo" in note, done.changed) == (False, not deployed)
+    assert ("h3llo" in note + str(wanted), done.changed) == (False, not deployed)
     host.configure(expected)
-    assert host.deploy(expected_environment=expected).notes == []
+    assert host.deploy(expected_environment=wanted).notes == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", " ", "a\nB=2\n", 'quoted "x" \\ $HOME `id`', "-----BEGIN KEY-----\r\nMIIE\r\n-----END KEY-----\r\n", "é#;'"],
+)
+def test_the_same_settings_are_the_same_whatever_is_in_them(host: FakeHost, value: str) -> None:
+    text = environment_file({"FIRST": "1", "VALUE": value}, {})
+    (host.paths.settings / "environment").write_bytes(text.encode())
+    wanted = sealed(_host.environment_of(text))
+    assert _host.environment_of(text)["VALUE"] == value
+    assert host.deploy(expected_environment=wanted).notes == []
+    own = host.paths.settings_of(host.current) / "environment"
+    assert own.read_bytes() == text.encode(), "the release has it to the byte"
+
+
+def test_what_the_host_is_told_of_settings_does_not_give_them_away() -> None:
+    first, second = sealed({"PIN": "1234"}), sealed({"PIN": "1234"})
+    assert first["salt"] != second["salt"] and first["hashes"] != second["hashes"]
+    assert sealed({"A": "x", "B": "x"})["hashes"]["A"] != sealed({"A": "x", "B": "x"}, first["salt"])["hashes"]["B"]

@@ -74,7 +74,7 @@ FAILURES: dict[str, tuple[str, Any, str]] = {
     "build command with an open quote": (
         "build",
         lambda host: {"build_commands": [{"command": "sh -c 'x", "once": False}]},
-        "No closing quotation",
+        "no closing quotation",
     ),
     "import": (
         "check",

@@ -17,6 +17,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release_settings im
     assignments,
     differences,
     directives,
+    sealed,
 )
 from fake_host import FakeHost
 
@@ -77,7 +78,7 @@ def test_a_plan_of_what_serves_says_so_and_builds_nothing(host: FakeHost) -> Non
 
 def test_a_plan_of_what_serves_tells_of_settings_that_only_the_variables_have(host: FakeHost) -> None:
     host.deploy()
-    outcome = plan(host, expected_environment='LOG_LEVEL="info"\n')
+    outcome = plan(host, expected_environment=sealed({"LOG_LEVEL": "info"}))
     assert outcome.plan["same"] is True
     assert "LOG_LEVEL added" in _plan_text.planned("vps1", "shop", outcome.plan, outcome.notes)
 

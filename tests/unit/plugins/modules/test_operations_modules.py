@@ -110,7 +110,7 @@ def test_a_command_runs_in_the_release_that_serves(call: Call, paths: Paths, mon
 
     monkeypatch.setattr(Context, "run", run)
     places = {"app": "shop", "root": str(paths.root), "settings": str(paths.settings)}
-    result = call(release_exec.main, **places, wsgi="shop:app", argv=["flask", "users"])
+    result = call(release_exec.main, **places, wsgi="shop:app", words='["flask", "users"]')
     assert seen == [("0001-abc", "shop", "shop:app", ["flask", "users"])]
     told = (result["changed"], result["release"], result["rc"], result["stdout"], result["stderr"])
     assert told == (True, "0001-abc", 3, "out", "err")
@@ -118,7 +118,7 @@ def test_a_command_runs_in_the_release_that_serves(call: Call, paths: Paths, mon
 
 def test_without_a_release_there_is_nothing_to_run_in(call: Call, tmp_path: Path) -> None:
     places = {"app": "shop", "root": str(tmp_path), "settings": str(tmp_path)}
-    result = call(release_exec.main, **places, wsgi="shop:app", argv=["id"])
+    result = call(release_exec.main, **places, wsgi="shop:app", words='["id"]')
     assert result["msg"] == "nothing has been deployed yet, so there is nothing to run the command in"
 
 

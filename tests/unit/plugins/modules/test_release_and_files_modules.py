@@ -30,6 +30,8 @@ FROM_ACTION = {
     "upload",
     "content",
     "secret_url",
+    "commands",
+    "expected",
     "by",
     "process",
     "gone",
@@ -37,7 +39,8 @@ FROM_ACTION = {
     "until",
 }
 BY_HOOKS = {"hooks", "resume", "notifications"}
-ON_CONTROLLER = {"path", "everything"} | BY_HOOKS
+PACKED = {"build_commands", "release_commands", "expected_environment"}
+ON_CONTROLLER = {"path", "everything"} | BY_HOOKS | PACKED
 
 
 # ---- release -----------------------------------------------------------------------------------------------------
@@ -81,7 +84,8 @@ def test_whatever_may_be_secret_is_kept_out_of_logs() -> None:
         "extra_index_urls",
         "files",
         "content",
-        "expected_environment",
+        "commands",
+        "expected",
     }
 
 
