@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
-from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome
+from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome, Run
 
 HEALTH: dict[str, Any] = {
     "type": "dict",
@@ -88,14 +88,17 @@ RUN: dict[str, Any] = {
 """Parameters of every run."""
 
 
-def answer(module: AnsibleModule, run: Callable[[], Outcome], **more: Callable[[Outcome], Any]) -> None:
-    """End MODULE with what RUN did, or with the one message of its failure; MORE are further values of the answer."""
+def answer(module: AnsibleModule, job: Run, run: Callable[[], Outcome], **more: Callable[[Outcome], Any]) -> None:
+    """End MODULE with what RUN of a JOB did, or with its failure; MORE are further values of a good answer.
+
+    A failure tells what the job had to note all the same, and which release serves after it.
+    """
     try:
         outcome = run()
     except ReleaseError as error:
-        module.fail_json(msg=str(error), stage=error.stage, holder=error.holder)
+        module.fail_json(msg=str(error), stage=error.stage, holder=error.holder, **left(job))
     except OSError as error:
-        module.fail_json(msg=f"{error.filename or 'the host'}: {error.strerror}", stage="")
+        module.fail_json(msg=f"{error.filename or 'the host'}: {error.strerror}", stage="", **left(job))
     record = asdict(outcome.record) if outcome.record else {}
     module.exit_json(
         changed=outcome.changed,
@@ -107,3 +110,8 @@ def answer(module: AnsibleModule, run: Callable[[], Outcome], **more: Callable[[
         hook=outcome.hook,
         **{name: value(outcome) for name, value in more.items()},
     )
+
+
+def left(job: Run) -> dict[str, Any]:
+    """Return what there is to tell after a JOB that failed."""
+    return {"notes": list(dict.fromkeys(job.context.notes)), "serves": job.paths.current_id()}

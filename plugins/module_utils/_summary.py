@@ -80,12 +80,15 @@ def stages_of(seconds: Mapping[str, float]) -> str:
 
 
 def failed(host: str, app: str, result: Mapping[str, Any], what: str = "deploy") -> str:
-    """Return the message of a deploy or rollback that was given up."""
+    """Return the message of a deploy, rollback or plan that was given up."""
     name = str(result.get("stage") or "")
     stage = f" at {'hook' if '_' in name else 'stage'} '{name}'" if name else ""
     switched = "What it went back to serves." if what == "rollback" else "The new release serves."
     serving = switched if name in AFTER else "What served before still serves."
-    return f"{app} on {host}: the {what} was given up{stage}. {serving}\n{result.get('msg', '')}"
+    if result.get("serves") == "":  # of a host that could not answer it is not known
+        serving = "No release serves yet."
+    notes = "".join(f"\nNote: {note}" for note in result.get("notes") or [])
+    return f"{app} on {host}: the {what} was given up{stage}. {serving}\n{result.get('msg', '')}{notes}"
 
 
 def table(head: str, rows: Iterable[tuple[str, str]]) -> str:

@@ -214,7 +214,7 @@ notes:
   description: What else is worth knowing, one sentence each.
   type: list
   elements: str
-  returned: success
+  returned: always
 hook:
   description: The hook at which the release waits for its tasks, and what these may want to know.
   type: dict
@@ -234,6 +234,10 @@ plan:
   returned: success
 stage:
   description: Stage or hook that failed.
+  type: str
+  returned: failure
+serves:
+  description: Id of the release that serves after the failure; empty when none does.
   type: str
   returned: failure
 """
@@ -293,8 +297,9 @@ def settings_of(parameters: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     settings = settings_of(module.params)
-    run = Plan(settings).plan if settings["plan"] else Engine(settings, check=module.check_mode).deploy
-    answer(module, run, need_archive=lambda done: done.need_archive, plan=lambda done: done.plan)
+    job = Plan(settings) if settings["plan"] else Engine(settings, check=module.check_mode)
+    run = job.plan if isinstance(job, Plan) else job.deploy
+    answer(module, job, run, need_archive=lambda done: done.need_archive, plan=lambda done: done.plan)
 
 
 if __name__ == "__main__":

@@ -89,13 +89,17 @@ notes:
   description: What else is worth knowing, one sentence each.
   type: list
   elements: str
-  returned: success
+  returned: always
 hook:
   description: The hook at which it waits for its tasks, and what these may want to know, as M(slipway.flask.release) has it.
   type: dict
   returned: when it stopped at a hook
 stage:
   description: Stage or hook that failed.
+  type: str
+  returned: failure
+serves:
+  description: Id of the release that serves after the failure; empty when none does.
   type: str
   returned: failure
 """
@@ -119,7 +123,8 @@ def argument_spec() -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    answer(module, Rollback(module.params, check=module.check_mode).roll_back)
+    job = Rollback(module.params, check=module.check_mode)
+    answer(module, job, job.roll_back)
 
 
 if __name__ == "__main__":

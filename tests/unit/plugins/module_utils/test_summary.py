@@ -81,6 +81,17 @@ def test_a_failed_deploy_tells_where_why_and_what_serves(stage: str, serving: st
     assert told == f"shop on web1: the deploy was given up at stage '{stage}'. {serving}\nbecause"
 
 
+def test_a_first_deploy_that_fails_does_not_tell_of_one_before() -> None:
+    told = _summary.failed("web1", "shop", {"stage": "check", "msg": "because", "serves": ""})
+    assert told == "shop on web1: the deploy was given up at stage 'check'. No release serves yet.\nbecause"
+    assert "still serves" in _summary.failed("web1", "shop", {"stage": "check", "msg": "because", "serves": "0001-a"})
+
+
+def test_a_failure_hides_no_note() -> None:
+    told = _summary.failed("web1", "shop", {"msg": "because", "notes": ["one", "two"]})
+    assert told.splitlines()[1:] == ["because", "Note: one", "Note: two"]
+
+
 def test_a_rollback_that_fails_when_all_is_done_tells_that_it_went_back() -> None:
     told = _summary.failed("web1", "shop", {"stage": "after_drain", "msg": "because"}, "rollback")
     head = "shop on web1: the rollback was given up at hook 'after_drain'. What it went back to serves."

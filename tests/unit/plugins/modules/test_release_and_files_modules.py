@@ -16,7 +16,7 @@ import yaml
 from ansible_collections.slipway.flask.plugins.action import files as files_action
 from ansible_collections.slipway.flask.plugins.action import preflight as preflight_action
 from ansible_collections.slipway.flask.plugins.module_utils._files import pack
-from ansible_collections.slipway.flask.plugins.module_utils._release import Record
+from ansible_collections.slipway.flask.plugins.module_utils._release import Record, ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release_engine import Engine
 from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome
 from ansible_collections.slipway.flask.plugins.modules import files, preflight, release, rollback
@@ -93,6 +93,21 @@ def test_a_release_that_fails_tells_its_stage(call: Call, tmp_path: Path) -> Non
     result = call(release.main, **SETTINGS, root=str(tmp_path / "srv"), settings_folder=str(tmp_path / "etc"))
     assert result["msg"] == "there is no user 'no-such-user' on the host; run site.yml first"
     assert result["stage"] == "preflight"
+
+
+def test_a_release_that_fails_tells_what_serves_and_what_else_is_worth_knowing(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deploy(engine: Engine) -> Outcome:
+        engine.context.notes += ["the variables have other settings than the host", "twice", "twice"]
+        raise ReleaseError("because", "check")
+
+    monkeypatch.setattr(Engine, "deploy", deploy)
+    places = {"root": str(tmp_path), "settings_folder": str(tmp_path)}
+    first = call(release.main, **SETTINGS, **places)
+    assert (first["serves"], first["notes"]) == ("", ["the variables have other settings than the host", "twice"])
+    (tmp_path / "current").symlink_to("releases/0001-a")
+    assert call(release.main, **SETTINGS, **places)["serves"] == "0001-a"
 
 
 def test_a_release_without_its_health_is_refused(call: Call) -> None:
