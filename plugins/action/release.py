@@ -21,28 +21,33 @@ class ActionModule(ReleaseAction):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        task_vars, arguments = task_vars or {}, dict(self._task.args)
+        task_vars = task_vars or {}
+        answer = self._run(task_vars, dict(self._task.args))
+        return {**result, **self.ended(answer, str(task_vars.get("inventory_hostname")))}
+
+    def _run(self, task_vars: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
         webhooks = arguments.pop("notifications", None)
+        arguments.pop("go_on", None)
         base = _source.base_of(task_vars)
         hooks = Hooks(arguments, base, _summary.STAGES)
         if hooks.problems:
-            return {**result, "failed": True, "msg": "\n".join(hooks.problems)}
+            return {"failed": True, "msg": "\n".join(hooks.problems)}
         problems = _private.pack(arguments)
         if problems:
-            return {**result, "failed": True, "msg": "\n".join(problems)}
+            return {"failed": True, "msg": "\n".join(problems)}
         try:
             source = _sources.prepare(arguments, base, str(task_vars.get("inventory_hostname")), bool(hooks.resumed))
             answer = self.call(NAME, source.arguments, task_vars) if hooks.resumed else self._deploy(source, task_vars)
         except (_source.SourceError, OSError) as error:
-            return {**result, "failed": True, "msg": str(error)}
+            return {"failed": True, "msg": str(error)}
         answer.pop("need_archive", None)
         if hooks.stop(answer):
-            return {**result, **answer}
+            return answer
         if boolean(arguments.get("plan", False)):
             self._plan(answer, str(task_vars.get("inventory_hostname")))
         else:
             self._tell(answer, webhooks, str(task_vars.get("inventory_hostname")))
-        return {**result, **answer}
+        return answer
 
     def _deploy(self, source: _sources.Prepared, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Begin a release, with the source sent if the host lacks it."""

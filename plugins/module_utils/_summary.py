@@ -91,6 +91,18 @@ def failed(host: str, app: str, result: Mapping[str, Any], what: str = "deploy")
     return f"{app} on {host}: the {what} was given up{stage}. {serving}\n{result.get('msg', '')}{notes}"
 
 
+def failures(host: str, texts: Mapping[str, str], apps: int) -> str:
+    """Return the message at the end of a run over several APPS on HOST: TEXTS are what was told of those that failed."""
+    head = f"{len(texts)} of {apps} apps failed on {host}; the run went on with the others:"
+    rows = []
+    for app, text in texts.items():
+        first, _, rest = text.partition("\n")
+        first = first.removeprefix(f"{app} on {host}: ")
+        rows.append(f"  - {app}: {first}")
+        rows += [f"    {line.strip()}" for line in rest.splitlines()[:1] if line.strip()]
+    return "\n".join([head, *rows])
+
+
 def table(head: str, rows: Iterable[tuple[str, str]]) -> str:
     """Return HEAD and the ROWS below it, their values in one column."""
     rows = [(name, value) for name, value in rows if value]

@@ -170,6 +170,12 @@ options:
       - Prepares a release, tells what a deploy would do, and removes it again; fails when the deploy would be refused.
     type: bool
     default: false
+  go_on:
+    description:
+      - Do not fail the task when the release fails, so that a play goes on with its other apps; its end must have
+        M(slipway.flask.release_failures), which fails then. RV(given_up) has the message.
+    type: bool
+    default: false
   keep_releases:
     description: Releases kept, the one that serves among them.
     type: int
@@ -228,6 +234,10 @@ hook:
     folder: {description: The release's folder on the host., type: str}
     revision: {description: Its revision., type: str}
     previous: {description: Id of the release that served before., type: str}
+given_up:
+  description: Why the release failed.
+  type: str
+  returned: when it failed and O(go_on) is true
 plan:
   description: What a deploy would do, if O(plan) asks for it.
   type: dict

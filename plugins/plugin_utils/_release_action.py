@@ -15,9 +15,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ansible import constants as C
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.slipway.flask.plugins.module_utils import _notifications
+from ansible_collections.slipway.flask.plugins.plugin_utils import _failures
 from ansible_collections.slipway.flask.plugins.plugin_utils._progress import Watch
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -42,6 +45,24 @@ class ReleaseAction(ActionBase):
         for key in ("invocation", "holder"):
             answer.pop(key, None)
         return answer
+
+    def ended(self, answer: dict[str, Any], host: str) -> dict[str, Any]:
+        """Return the result of an ANSWER that is over; with `go_on`, a failure is displayed and kept for the last task."""
+        if not answer.get("failed") or not self.go_on:
+            return answer
+        text = "\n".join(str(answer[key]) for key in ("msg", "module_stderr", "module_stdout") if answer.get(key))
+        app = str(self._task.args.get("app"))
+        if not text.startswith(f"{app} on {host}: "):
+            text = f"{app} on {host}: {text}"
+        Display().display(f"{text}\n", color=C.COLOR_ERROR)
+        _failures.add(host, app, text)
+        kept: dict[str, Any] = {key: answer[key] for key in ("warnings", "deprecations") if key in answer}
+        return {**kept, "changed": bool(answer.get("changed")), "given_up": text}
+
+    @property
+    def go_on(self) -> bool:
+        """Whether a release that fails leaves the run going on."""
+        return bool(boolean(self._task.args.get("go_on") or False))
 
     def tell(self, what: str, answer: dict[str, Any], text: str, url: str, webhooks: Any, host: str) -> None:
         """Display how a deploy or rollback (WHAT) ended, and tell it to WEBHOOKS unless nothing changed.

@@ -15,7 +15,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
-from ansible_collections.slipway.flask.plugins.action import release
+from ansible_collections.slipway.flask.plugins.action import release, release_failures
 from ansible_collections.slipway.flask.plugins.module_utils import _source_folder
 from ansible_collections.slipway.flask.plugins.plugin_utils import _release_action, _sources
 
@@ -54,7 +54,9 @@ class Action(release.ActionModule):
 def shown(monkeypatch: pytest.MonkeyPatch) -> Shown:
     """What is displayed."""
     texts: Shown = []
-    display = MagicMock(display=texts.append, warning=lambda text: texts.append(f"warning: {text}"))
+    display = MagicMock(
+        display=lambda text, color="": texts.append(text), warning=lambda text: texts.append(f"warning: {text}")
+    )
     monkeypatch.setattr(_release_action, "Display", lambda: display)
     return texts
 
@@ -116,6 +118,73 @@ def test_a_deploy_that_fails_is_told_with_its_stage_and_leaves_no_archive(base: 
     assert result["msg"] == told
     assert (action.removed, shown) == (["/remote"], [])
     assert "secret" not in str(result)
+
+
+def many(base: Path, host: str, **answers: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Release each app on HOST in a play that goes on, then have it end; return both results, the first of the last app."""
+    variables = {"inventory_dir": str(base), "inventory_hostname": host}
+    for app, answer in answers.items():
+        last = Action(False, [answer], app=app, path="../shop", go_on=True).run(task_vars=variables)
+    task = MagicMock(args={"apps": len(answers)}, async_val=0, check_mode=False, diff=False)
+    end = release_failures.ActionModule(task, *(MagicMock() for _ in range(5)))
+    return last, end.run(task_vars=variables)
+
+
+@pytest.fixture
+def controller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of Ansible of its own."""
+    (tmp_path / "local").mkdir()
+    monkeypatch.setattr("ansible.constants.DEFAULT_LOCAL_TMP", str(tmp_path / "local"))
+
+
+FAILED = {"failed": True, "msg": "'wsgi' can't be imported\nTraceback", "stage": "check", "serves": "0001-a"}
+
+
+@pytest.mark.usefixtures("controller")
+def test_an_app_that_fails_is_told_at_once_and_the_play_fails_at_its_end(base: Path, shown: Shown, sent: Sent) -> None:
+    last, end = many(base, "web1", shop=FAILED, wiki=DEPLOYED, blog={**FAILED, "serves": "", "stage": "build"})
+    head = "shop on web1: the deploy was given up at stage 'check'. What served before still serves."
+    assert shown[0] == f"{head}\n'wsgi' can't be imported\nTraceback\n"
+    assert ("failed" in last, last["given_up"].splitlines()[1]) == (False, "'wsgi' can't be imported")
+    assert end["msg"].splitlines() == [
+        "2 of 3 apps failed on web1; the run went on with the others:",
+        "  - shop: the deploy was given up at stage 'check'. What served before still serves.",
+        "    'wsgi' can't be imported",
+        "  - blog: the deploy was given up at stage 'build'. No release serves yet.",
+        "    'wsgi' can't be imported",
+    ]
+    assert (end["failed"], end["failures"]) == (True, ["shop", "blog"])
+
+
+@pytest.mark.usefixtures("controller")
+def test_a_host_fails_for_its_own_apps_only(base: Path, shown: Shown, sent: Sent) -> None:
+    assert many(base, "web1", shop=FAILED)[1]["failed"]
+    assert "failed" not in many(base, "web2", shop=DEPLOYED)[1]
+
+
+@pytest.mark.usefixtures("controller")
+def test_a_failure_on_the_controller_names_its_app_too(base: Path, shown: Shown) -> None:
+    action = Action(False, [], app="shop", path="../none", go_on=True)
+    result = action.run(task_vars={"inventory_dir": str(base), "inventory_hostname": "web1"})
+    assert result["given_up"] == f"shop on web1: the source folder {base.parent}/none holds no files"
+
+
+@pytest.mark.usefixtures("controller")
+def test_each_failed_app_is_told_to_its_webhooks(base: Path, shown: Shown, sent: Sent) -> None:
+    for app in ("shop", "wiki"):
+        action = Action(False, [dict(FAILED)], app=app, path="../shop", go_on=True, notifications=WEBHOOKS[:1])
+        action.run(task_vars={"inventory_dir": str(base), "inventory_hostname": "web1"})
+        assert "go_on" not in action.calls[0]
+    assert [(content["app"], content["outcome"]) for _, content in sent] == [("shop", "failed"), ("wiki", "failed")]
+
+
+@pytest.mark.usefixtures("controller")
+def test_a_plan_that_would_be_refused_goes_on_too(base: Path, shown: Shown) -> None:
+    action = Action(
+        False, [{"failed": True, "msg": "no disk", "notes": []}], app="shop", path="../shop", go_on=True, plan=True
+    )
+    result = action.run(task_vars={"inventory_dir": str(base), "inventory_hostname": "web1"})
+    assert "the plan was given up" in result["given_up"]
 
 
 def test_a_git_source_is_the_hosts_own_business(base: Path, shown: Shown) -> None:

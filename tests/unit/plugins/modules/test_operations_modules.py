@@ -15,12 +15,19 @@ import pytest
 import yaml
 from ansible_collections.slipway.flask.plugins.action import maintenance as maintenance_action
 from ansible_collections.slipway.flask.plugins.action import release_exec as exec_action
+from ansible_collections.slipway.flask.plugins.action import release_failures as failures_action
 from ansible_collections.slipway.flask.plugins.action import release_info as info_action
 from ansible_collections.slipway.flask.plugins.action import release_report as report_action
 from ansible_collections.slipway.flask.plugins.module_utils import _nginx_maintenance, _release_status
 from ansible_collections.slipway.flask.plugins.module_utils._release import Paths, Record, append_history
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
-from ansible_collections.slipway.flask.plugins.modules import maintenance, release_exec, release_info, release_report
+from ansible_collections.slipway.flask.plugins.modules import (
+    maintenance,
+    release_exec,
+    release_failures,
+    release_info,
+    release_report,
+)
 from as_ansible import Call, options_of
 
 
@@ -49,6 +56,7 @@ def described(paths: Paths) -> dict[str, Any]:
         (release_info, info_action),
         (release_exec, exec_action),
         (release_report, report_action),
+        (release_failures, failures_action),
         (maintenance, maintenance_action),
     ],
 )

@@ -39,7 +39,7 @@ FROM_ACTION = {
     "until",
 }
 BY_HOOKS = {"hooks", "resume", "notifications"}
-PACKED = {"build_commands", "release_commands", "expected_environment"}
+PACKED = {"go_on", "build_commands", "release_commands", "expected_environment"}
 ON_CONTROLLER = {"path", "everything"} | BY_HOOKS | PACKED
 
 
