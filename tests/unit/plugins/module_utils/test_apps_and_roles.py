@@ -80,7 +80,7 @@ def handed_over(playbook: str, role: str, app: Mapping[str, Any]) -> dict[str, A
         for key in roles
         if task.get(key, {}).get("name") == f"slipway.flask.{role}" and f"{role}_app" in task.get("vars", {})
     ]
-    found: dict[str, Any] = {"__slipway_app": app, "ansible_run_tags": []}
+    found: dict[str, Any] = {"__slipway_app": app, "__slipway_apps": [app], "ansible_run_tags": []}
     found |= {name: value_of(text, found) for name, text in given.items()}
     defaults = read(f"roles/{role}/defaults/main.yml")
     for name, text in defaults.items():
