@@ -29,7 +29,7 @@ KEYS: dict[str, Key] = {
     "source": Key(dict, REQUIRED, "Where the code is: `path`, `git` with `version`, `archive` or `package`; see docs/sources.md."),
     "wsgi": Key(str, REQUIRED, "WSGI entry: `module:app` or `package:create_app()`."),
     "subfolder": Key(str, "", "Folder inside the source that holds the app."),
-    "python": Key(str, "", "Interpreter such as `python3.12`; empty is the distribution's `python3`."),
+    "python": Key(str, "", "Python such as `'3.12'` (`python3`: the distribution's); empty is what the project asks for."),
     "requirements": Key(list, [], "Files that list what the app needs; empty finds a lock file by itself."),
     "extra_packages": Key(list, [], "Requirement lines added to the app's own, e.g. a database driver."),
     "system_packages": Key(list, [], "APT packages that building or running the app needs."),

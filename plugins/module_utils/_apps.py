@@ -18,6 +18,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _nginx_tls_access,
     _nginx_tls_limits,
     _notifications,
+    _python_versions,
     _release_hooks,
     _source,
 )
@@ -169,6 +170,8 @@ def name_problems(app: Mapping[str, Any]) -> list[str]:
         for domain in app.get(key, [])
         if not isinstance(domain, str) or not DOMAIN.fullmatch(domain.lower())
     ]
+    python = _python_versions.problem(app.get("python", ""))
+    found += [python] if python else []
     entry = app.get("wsgi")
     if entry is not None and ":" not in entry:
         found.append(f"'wsgi' is '{entry}', which has no colon; it must be `module:app` or `package:create_app()`")

@@ -11,6 +11,7 @@ from pathlib import Path
 from ansible_collections.slipway.flask.plugins.module_utils import _python_lists as lists
 from ansible_collections.slipway.flask.plugins.module_utils import _python_project as projects
 from ansible_collections.slipway.flask.plugins.module_utils import _python_uv as tools
+from ansible_collections.slipway.flask.plugins.module_utils._python_interpreters import Interpreter
 
 # Poetry and PDM read their own locks; these only turn them into requirement lines and never reach the environment.
 EXPORTERS = {
@@ -25,7 +26,7 @@ class Plan:
 
     project: Path
     source: projects.Source
-    interpreter: tools.Interpreter
+    interpreter: Interpreter
     new: Path
     work: Path
     uv: tools.Uv

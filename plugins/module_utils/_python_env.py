@@ -9,7 +9,6 @@ name and moved to `<root>/<key>` when it is whole and on the disk, so whatever h
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import hashlib
 import json
 import os
@@ -22,16 +21,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils import _python_build as building
+from ansible_collections.slipway.flask.plugins.module_utils import _python_interpreters as interpreters
 from ansible_collections.slipway.flask.plugins.module_utils import _python_project as projects
 from ansible_collections.slipway.flask.plugins.module_utils import _python_repositories as repositories
 from ansible_collections.slipway.flask.plugins.module_utils import _python_uv as tools
+from ansible_collections.slipway.flask.plugins.module_utils import _python_versions as versions
 from ansible_collections.slipway.flask.plugins.module_utils._python_uv import EnvironmentError_
 
 __all__ = ["Environment", "EnvironmentError_", "EnvironmentSpec", "ensure", "key_of"]
 
 SCHEME = "1"  # a change of how environments are built makes new keys
 RECORD = "slipway.json"
-LOCK_SECONDS = 1800
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class EnvironmentSpec:
     project: folder with the application's Python files; root: folder that holds the environments;
     requirements: files relative to `project`, empty = detect; package: a requirement line that is installed in place of
     what `project` asks for; extra_packages: requirement lines that are added when
-    the project's own list lacks the package; groups, extras: of pyproject.toml; python: "" = the distribution's;
+    the project's own list lacks the package; groups, extras: of pyproject.toml; python: "" = what the project says of
+    it, else the distribution's; python_downloads, python_mirror, python_list_url: whether and from where uv fetches one;
     install_project: install the project itself too (None = only if it keeps its packages in src/);
     log: called with one line when a step that takes time starts.
     """
@@ -55,6 +56,9 @@ class EnvironmentSpec:
     extras: list[str] = field(default_factory=list)
     install_project: bool | None = None
     python: str = ""
+    python_downloads: bool = True
+    python_mirror: str = ""
+    python_list_url: str = ""
     uv: str = "/opt/slipway/bin/uv"
     ca_bundle: str = "/etc/ssl/certs/ca-certificates.crt"
     index_url: str = ""
@@ -82,7 +86,8 @@ class Environment:
     """An environment that is complete (or, in check mode with `created`, would be built).
 
     source: the file it was read from; ignored: other files that could have been read; added: extra packages that the
-    project's list lacked; packages: name -> version of all that is in it; seconds: what this call took.
+    project's list lacked; packages: name -> version of all that is in it; seconds: what this call took; notes: what the
+    user should know of how it was built.
     """
 
     key: str
@@ -94,11 +99,12 @@ class Environment:
     ignored: list[str] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
     packages: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 def key_of(spec: EnvironmentSpec) -> str:
     """Return the key of the environment that `spec` asks for, without building it; raise EnvironmentError_."""
-    return _key(spec, _source(spec), tools.find_interpreter(spec.python))
+    return _key(spec, _source(spec), _interpreter(spec))
 
 
 def ensure(spec: EnvironmentSpec, *, check: bool = False) -> Environment:
@@ -107,8 +113,10 @@ def ensure(spec: EnvironmentSpec, *, check: bool = False) -> Environment:
     check: build nothing. Raises EnvironmentError_ with the tool's own last lines; nothing is left behind then.
     """
     started = time.monotonic()
-    interpreter = tools.find_interpreter(spec.python)
     source = _source(spec)
+    interpreter = _interpreter(spec, check=check)
+    if not interpreter.path:
+        return Environment("", spec.root, True, 0.0, interpreter.version, "", notes=[interpreter.note])
     key = _key(spec, source, interpreter)
     path = spec.root / key
     name = spec.package or ", ".join(str(main.relative_to(spec.project)) for main in source.main)
@@ -117,6 +125,7 @@ def ensure(spec: EnvironmentSpec, *, check: bool = False) -> Environment:
         return Environment(
             key, path, created, round(time.monotonic() - started, 2), interpreter.version, name, list(source.ignored),
             list(record.get("added", [])), dict(record.get("packages", {})),  # type: ignore[call-overload]
+            [interpreter.note] if created and interpreter.note else [],
         )  # fmt: skip
 
     if (record := _complete(path)) is not None:
@@ -133,6 +142,19 @@ def ensure(spec: EnvironmentSpec, *, check: bool = False) -> Environment:
     except OSError as error:
         raise EnvironmentError_(f"building the environment of {spec.project} failed: {error}") from error
     return result(True, record)
+
+
+def _interpreter(spec: EnvironmentSpec, *, check: bool = False) -> interpreters.Interpreter:
+    """Return the interpreter for `spec`, which uv fetches if need be (not with `check`); raise EnvironmentError_."""
+    demands = [] if spec.package else versions.of_project(spec.project)
+    fetching = interpreters.Fetching(
+        spec.uv, spec.python_downloads, spec.python_mirror, spec.python_list_url, _index(spec)
+    )
+    return interpreters.find(spec.python, demands, fetching, check=check)
+
+
+def _index(spec: EnvironmentSpec) -> tools.Index:
+    return tools.Index(spec.index_url, tuple(spec.extra_index_urls), spec.ca_bundle)
 
 
 def _source(spec: EnvironmentSpec) -> projects.Source:
@@ -152,7 +174,7 @@ def _source(spec: EnvironmentSpec) -> projects.Source:
     return source
 
 
-def _key(spec: EnvironmentSpec, source: projects.Source, interpreter: tools.Interpreter) -> str:
+def _key(spec: EnvironmentSpec, source: projects.Source, interpreter: interpreters.Interpreter) -> str:
     """Return 16 hex digits over everything that decides what is in the environment."""
     digest = hashlib.sha256()
 
@@ -194,27 +216,12 @@ def _complete(path: Path) -> dict[str, object] | None:
 def _only_builder(root: Path) -> Iterator[int]:
     """Hold the lock of all environments below `root`; yield its file descriptor; raise EnvironmentError_."""
     root.mkdir(mode=0o755, parents=True, exist_ok=True)
-    descriptor = os.open(root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        deadline = time.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise EnvironmentError_(
-                        f"another environment below {root} has been building for {LOCK_SECONDS // 60} minutes; "
-                        "see `ps -ef | grep uv`"
-                    ) from None
-                time.sleep(0.1)
+    with interpreters.held(root / ".lock", f"another environment below {root} has been building") as descriptor:
         yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def _build(
-    spec: EnvironmentSpec, source: projects.Source, interpreter: tools.Interpreter, path: Path, lock: int
+    spec: EnvironmentSpec, source: projects.Source, interpreter: interpreters.Interpreter, path: Path, lock: int
 ) -> dict[str, object]:
     """Build the environment beside `path`, move it there, and return its record; leave nothing when it fails."""
     if not shutil.which(spec.uv):
@@ -225,7 +232,6 @@ def _build(
         shutil.rmtree(path)
     spec.cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     spec.cache.chmod(0o700)  # uv keeps locks there that everybody may write
-    index = tools.Index(spec.index_url, tuple(spec.extra_index_urls), spec.ca_bundle)
     work = Path(tempfile.mkdtemp(prefix=".building-", dir=spec.root))
     try:
         new = work / path.name
@@ -237,7 +243,7 @@ def _build(
             source = dataclasses.replace(source, main=main)
         plan = building.Plan(
             project=project, source=source, interpreter=interpreter, new=new, work=work,
-            uv=tools.Uv(spec.uv, index, spec.cache, spec.log), lock=lock, extra_packages=tuple(spec.extra_packages),
+            uv=tools.Uv(spec.uv, _index(spec), spec.cache, spec.log), lock=lock, extra_packages=tuple(spec.extra_packages),
             package=spec.package, groups=tuple(spec.groups), extras=tuple(spec.extras), install_project=spec.installs_project,
         )  # fmt: skip
         added = building.install(plan)

@@ -1,12 +1,11 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""PRIVATE to the collection. Running uv and finding interpreters, with errors that a user can act on."""
+"""PRIVATE to the collection. Running uv, with errors that a user can act on."""
 
 from __future__ import annotations
 
 import configparser
 import ctypes
-import json
 import os
 import re
 import subprocess
@@ -19,8 +18,6 @@ CACHE = Path("/var/cache/slipway/uv")
 PIP_SETTINGS = Path("/etc/pip.conf")
 UV_SETTINGS = Path("/etc/uv/uv.toml")
 UV_INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")
-# /usr/bin first: the distribution's own interpreter wins over one that somebody installed beside it.
-INTERPRETER_FOLDERS = ("/usr/bin", "/usr/local/bin")
 COMPILED = "A package is compiled here and lacks system packages: add {} to the build packages."
 # What failing tools print, and what to do about it (package names are Debian's and Ubuntu's).
 HINTS = (
@@ -50,15 +47,6 @@ FOREIGN = (
 
 class EnvironmentError_(RuntimeError):  # noqa: N818 - the plain name is a builtin
     """An environment that can't be had; the message is ready for the user and shows no secret."""
-
-
-@dataclass(frozen=True)
-class Interpreter:
-    """A Python on the host: `path` without symbolic links, full `version`, and the ABI that binary packages need."""
-
-    path: str
-    version: str
-    abi: str
 
 
 @dataclass(frozen=True)
@@ -159,45 +147,6 @@ class Uv:
             "UV_NO_PROGRESS": "true",
             "NO_COLOR": "1",
         }
-
-
-def existing_interpreters() -> list[str]:
-    """Return the names of the Python 3 interpreters that the host has, oldest first."""
-    found = {
-        path.name
-        for folder in INTERPRETER_FOLDERS
-        for path in Path(folder).glob("python3*")
-        if re.fullmatch(r"python3\.\d+", path.name) and os.access(path, os.X_OK)
-    }
-    return sorted(found, key=lambda name: int(name.split(".")[1]))
-
-
-def find_interpreter(wanted: str) -> Interpreter:
-    """Return the interpreter named `wanted` ("" = the distribution's python3, "python3.12", or an absolute path).
-
-    Raises EnvironmentError_ that names those which exist.
-    """
-    name = wanted or "python3"
-    places = [name] if name.startswith("/") else [f"{folder}/{name}" for folder in INTERPRETER_FOLDERS]
-    path = next((place for place in places if os.access(place, os.X_OK) and Path(place).is_file()), "")
-    if not path:
-        there = ", ".join(existing_interpreters()) or "none"
-        raise EnvironmentError_(
-            f"there is no {name} on this host (it has: {there}); name one of these, or install {name} first"
-        )
-    probe = (
-        "import json, platform, sys, sysconfig;"
-        "print(json.dumps([platform.python_version(), str(sysconfig.get_config_var('SOABI')), sys.version_info[:2]]))"
-    )
-    path = os.path.realpath(path)
-    try:
-        answer = subprocess.run([path, "-I", "-c", probe], capture_output=True, text=True, check=True)
-        version, abi, numbers = json.loads(answer.stdout)
-    except (OSError, ValueError, subprocess.CalledProcessError) as error:
-        raise EnvironmentError_(f"{path} is not a Python that works: {error}") from error
-    if numbers < [3, 9]:
-        raise EnvironmentError_(f"{path} is Python {version}; Slipway needs 3.9 or later")
-    return Interpreter(path, version, abi)
 
 
 def sync(folder: Path) -> None:

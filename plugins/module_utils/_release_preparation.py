@@ -106,16 +106,20 @@ class Preparation:
 
     def build(self) -> None:
         """Find or build the environment, run the build commands, compile the code."""
+        fetching = self.settings["python_downloads"]
         built = _python_env.ensure(
             _python_env.EnvironmentSpec(
                 project=self.context.src, root=self.paths.environments, requirements=list(self.settings["requirements"]),
                 package=self.settings["package"],
                 extra_packages=list(self.settings["extra_packages"]), python=self.settings["python"],
+                python_downloads=fetching.get("allowed", True), python_mirror=fetching.get("mirror", ""),
+                python_list_url=fetching.get("list_url", ""),
                 uv=self.settings["uv"], ca_bundle=self.settings["ca_bundle"],
                 index_url=self.settings["index_url"] or "", extra_index_urls=list(self.settings["extra_index_urls"] or []),
             )
         )  # fmt: skip
         self.context.record.environment = built.key
+        self.context.notes += built.notes
         (self.context.here / "venv").symlink_to(f"../../venvs/{built.key}")
         if self.settings["package"]:
             self._link_package()

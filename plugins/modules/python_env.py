@@ -55,7 +55,23 @@ options:
     description: Symbolic link that is pointed to the environment, atomically.
     type: path
   python:
-    description: Interpreter; empty for the distribution's C(python3), or C(python3.12), or an absolute path.
+    description:
+      - A version such as C(3.12), C(python3) for the distribution's own, or an absolute path.
+      - Empty takes what the project says of its Python (C(.python-version), C(runtime.txt), C(Pipfile),
+        C(.tool-versions), C(requires-python)), else the distribution's.
+      - The distribution's interpreter is taken if it fits; else uv fetches one that does.
+    type: str
+    default: ""
+  python_downloads:
+    description: Whether uv may fetch interpreters.
+    type: bool
+    default: true
+  python_mirror:
+    description: URL to fetch them from, in place of python-build-standalone's. May hold a user and password.
+    type: str
+    default: ""
+  python_list_url:
+    description: URL of a list of interpreters with their hashes, in place of the one in uv.
     type: str
     default: ""
   uv:
@@ -133,6 +149,11 @@ packages:
   description: Name and version of everything in the environment.
   returned: success
   type: dict
+notes:
+  description: What to know of how it was built, such as why its Python is not the distribution's.
+  returned: success
+  type: list
+  elements: str
 """
 
 import os
@@ -153,6 +174,9 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "install_project": {"type": "bool"},
     "link": {"type": "path"},
     "python": {"type": "str", "default": ""},
+    "python_downloads": {"type": "bool", "default": True},
+    "python_mirror": {"type": "str", "default": "", "no_log": True},
+    "python_list_url": {"type": "str", "default": "", "no_log": True},
     "uv": {"type": "path", "default": "/opt/slipway/bin/uv"},
     "ca_bundle": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
     "index_url": {"type": "str", "default": "", "no_log": True},

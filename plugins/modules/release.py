@@ -64,9 +64,26 @@ options:
     type: str
     default: ""
   python:
-    description: Interpreter; empty is the distribution's.
+    description: Python, as O(slipway.flask.python_env#module:python) takes it.
     type: str
     default: ""
+  python_downloads:
+    description: Whether uv may fetch a Python that the host lacks, and from where; it may hold credentials.
+    type: dict
+    default: {}
+    suboptions:
+      allowed:
+        description: Whether it may.
+        type: bool
+        default: true
+      mirror:
+        description: Place of the interpreters; empty for python-build-standalone's releases.
+        type: str
+        default: ""
+      list_url:
+        description: List of interpreters with their hashes; empty for the one in uv.
+        type: str
+        default: ""
   requirements:
     description: Files that list what the app needs; empty detects them.
     type: list
@@ -275,6 +292,16 @@ def argument_spec() -> dict[str, Any]:
         "git_key": {"type": "str", "no_log": True},
         "subfolder": {"type": "str", "default": ""},
         "python": {"type": "str", "default": ""},
+        "python_downloads": {
+            "type": "dict",
+            "no_log": True,
+            "default": {},
+            "options": {
+                "allowed": {"type": "bool", "default": True},
+                "mirror": {"type": "str", "default": ""},
+                "list_url": {"type": "str", "default": ""},
+            },
+        },
         "requirements": WORDS,
         "extra_packages": WORDS,
         "uv": {"type": "path", "default": "/opt/slipway/bin/uv"},

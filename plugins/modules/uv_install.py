@@ -13,7 +13,7 @@ description:
   - Installs one version of uv from its wheel, which must have one of the given hashes, with the pip wheel of the
     distribution's package C(python3-pip-whl). Nothing else is needed on the host.
   - A folder per version, and a symbolic link that is replaced atomically. Older versions are removed.
-  - Also finds the wanted Python, or says which ones the host has.
+  - Also finds the wanted Python, has uv fetch it into C(/opt/slipway/python), or says which ones the host has.
 options:
   version:
     description: Version of uv. An empty string installs none; O(link) must then lead to one already.
@@ -29,7 +29,21 @@ options:
     type: path
     default: /opt/slipway/bin/uv
   python:
-    description: Python to find; empty for the distribution's C(python3), or C(python3.12), or an absolute path.
+    description:
+      - Python to find; empty for the distribution's C(python3), or a version such as C(3.12), or an absolute path.
+      - A version that the host lacks is fetched by uv, unless O(python_downloads) is off.
+    type: str
+    default: ""
+  python_downloads:
+    description: Whether uv may fetch interpreters.
+    type: bool
+    default: true
+  python_mirror:
+    description: URL to fetch them from, in place of python-build-standalone's. May hold a user and password.
+    type: str
+    default: ""
+  python_list_url:
+    description: URL of a list of interpreters with their hashes, in place of the one in uv.
     type: str
     default: ""
   ca_bundle:
@@ -86,6 +100,7 @@ import os
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils import _python_interpreters as interpreters
 from ansible_collections.slipway.flask.plugins.module_utils import _python_uv as tools
 from ansible_collections.slipway.flask.plugins.module_utils import _uv_install as uv
 
@@ -94,6 +109,9 @@ ARGUMENTS = {
     "hashes": {"type": "list", "elements": "str", "default": []},
     "link": {"type": "path", "default": "/opt/slipway/bin/uv"},
     "python": {"type": "str", "default": ""},
+    "python_downloads": {"type": "bool", "default": True},
+    "python_mirror": {"type": "str", "default": "", "no_log": True},
+    "python_list_url": {"type": "str", "default": "", "no_log": True},
     "ca_bundle": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
     "index_url": {"type": "str", "default": "", "no_log": True},
     "extra_index_urls": {"type": "list", "elements": "str", "default": [], "no_log": True},
@@ -101,32 +119,41 @@ ARGUMENTS = {
 
 
 def main() -> None:
-    """Find Python, then see to uv."""
+    """See to uv, then to Python."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     wanted = module.params
-    python = tools.Interpreter("", "", "")
+    python = interpreters.Interpreter("", "", "")
     index = tools.Index(wanted["index_url"], tuple(wanted["extra_index_urls"]), wanted["ca_bundle"])
     link = Path(wanted["link"])
     done = uv.Installed(False, "", "", link)
+    fetching = interpreters.Fetching(
+        str(link), wanted["python_downloads"], wanted["python_mirror"], wanted["python_list_url"], index
+    )
     try:
-        try:
-            python = tools.find_interpreter(wanted["python"])
-        except tools.EnvironmentError_:
-            if not module.check_mode:
-                raise
         if wanted["version"]:
             done = uv.install(wanted["version"], wanted["hashes"], link, index, check=module.check_mode)
         elif not module.check_mode and not os.access(link, os.X_OK):
             raise tools.EnvironmentError_(f"there is no uv at {link}, and no version to install is given")
+        there = set(fetching.fetched())
+        try:
+            python = interpreters.find(wanted["python"], fetching=fetching, check=module.check_mode)
+        except tools.EnvironmentError_:
+            if not module.check_mode:
+                raise
+        fetched = python.version if not python.path or set(fetching.fetched()) - there else ""
     except tools.EnvironmentError_ as error:
         module.fail_json(msg=str(error))
+    before = f"uv {done.before or 'absent'}\n" if done.changed else ""
+    after = f"uv {done.version}\n" if done.changed else ""
+    if fetched:
+        before, after = f"{before}Python {fetched} absent\n", f"{after}Python {fetched}\n"
     module.exit_json(
-        changed=done.changed,
+        changed=bool(after),
         path=str(done.path),
         version=done.version,
         python=python.path,
         python_version=python.version,
-        diff={"before": f"uv {done.before or 'absent'}\n", "after": f"uv {done.version}\n"} if done.changed else {},
+        diff={"before": before, "after": after} if after else {},
     )
 
 

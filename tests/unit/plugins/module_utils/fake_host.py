@@ -60,6 +60,7 @@ class FakeHost:
         self.settings: dict[str, Any] = {
             "app": "shop", "git": "", "git_key": None, "version": "HEAD", "subfolder": "", "wsgi": "app:app",
             "user": "shop", "root": str(self.paths.root), "settings_folder": str(self.paths.settings), "python": "",
+            "python_downloads": {},
             "requirements": [], "extra_packages": [], "uv": "uv", "ca_bundle": "", "index_url": None,
             "extra_index_urls": None, "files": {}, "shared_folders": [], "writable_paths": [], "build_commands": [],
             "release_commands": [], "command_seconds": 60,
@@ -224,7 +225,7 @@ class FakeHost:
         if not python.exists():
             python.parent.mkdir(parents=True)
             python.symlink_to("/bin/true")
-        return SimpleNamespace(key=self.environment)
+        return SimpleNamespace(key=self.environment, notes=[])
 
     def run(self, command: _sandbox.Command, argv: list[str], unit: str) -> subprocess.CompletedProcess[str]:
         assert argv[0] == "/usr/bin/env"

@@ -102,33 +102,3 @@ def test_uv_is_kept_from_downloading_pythons(tmp_path: Path) -> None:
     assert variables["UV_PYTHON_DOWNLOADS"] == "never"
     assert variables["UV_LINK_MODE"] == "hardlink"
     assert variables["UV_CACHE_DIR"] == str(tmp_path)
-
-
-@pytest.fixture
-def interpreters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A host with python3.9 and python3.11 (this one) in its only folder."""
-    monkeypatch.setattr(tools, "INTERPRETER_FOLDERS", (str(tmp_path),))
-    for name in ("python3.11", "python3.9"):
-        (tmp_path / name).symlink_to(sys.executable)
-    (tmp_path / "python3").symlink_to("python3.11")
-    (tmp_path / "python3-config").write_text("")
-    return tmp_path
-
-
-@pytest.mark.parametrize("wanted", ["", "python3", "python3.11", sys.executable])
-def test_an_interpreter_is_found(interpreters: Path, wanted: str) -> None:
-    found = tools.find_interpreter(wanted)
-    assert found.path == str(Path(sys.executable).resolve())
-    assert found.version == sys.version.split()[0]
-
-
-def test_a_missing_interpreter_names_those_that_exist(interpreters: Path) -> None:
-    with pytest.raises(
-        tools.EnvironmentError_, match=r"no python3\.14 on this host \(it has: python3\.9, python3\.11\)"
-    ):
-        tools.find_interpreter("python3.14")
-
-
-def test_something_else_is_no_interpreter() -> None:
-    with pytest.raises(tools.EnvironmentError_, match="not a Python that works"):
-        tools.find_interpreter("/bin/true")

@@ -82,6 +82,7 @@ def test_whatever_may_be_secret_is_kept_out_of_logs() -> None:
         "secret_url",
         "index_url",
         "extra_index_urls",
+        "python_downloads",
         "files",
         "content",
         "commands",
