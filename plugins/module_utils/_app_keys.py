@@ -69,6 +69,9 @@ KEYS: dict[str, Key] = {
     "streaming": Key(list, [], "Paths of WebSockets, server-sent events and other streamed answers, e.g. `[/events]`."),
     "protected_downloads": Key(dict, {}, "URL to shared folder of files that only the app can hand out, by answering"
                                          " with `X-Accel-Redirect`, e.g. `/protected/: uploads`."),
+    "sandbox": Key(dict, {}, "What the sandbox opens, e.g. `{host_metrics: true}`: `host_metrics` memory, load and network "
+                             "interfaces (psutil, LibreOffice), `runtime_code` code compiled while it runs (Node.js, numba), "
+                             "`browser` a headless Chromium."),
     "handover": Key(str, "", "How a release follows the one before: `overlap` runs both for a moment, `stop_first` one at a "
                              "time, while requests wait; empty is `overlap`, with a hint where the other may be needed.",
                     ("", "overlap", "stop_first")),

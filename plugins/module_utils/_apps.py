@@ -20,6 +20,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _notifications,
     _python_versions,
     _release_hooks,
+    _sandbox_needs,
     _source,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._app_keys import KEYS, RANGES, REQUIRED
@@ -210,6 +211,7 @@ def setting_problems(app: Mapping[str, Any]) -> list[str]:
         f"'{name}' stands in both 'environment' and 'secrets'; keep one"
         for name in sorted(set(environment) & set(secrets))
     ]
+    found += _sandbox_needs.problems(app.get("sandbox", {}), "'sandbox'")
     values = {**environment, **secrets}
     found += debug_problems(environment, secrets)
     if values.get("FLASK_ENV") == "development":

@@ -12,6 +12,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils import _sandbox_needs
+
 ROLE = "gunicorn_systemd_"
 APP = re.compile(r"[a-z][a-z0-9-]{0,30}")
 ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")  # useradd(8)
@@ -225,7 +227,7 @@ def variable_problem(name: str, value: object) -> str:
 
 
 def _extras(settings: Mapping[str, Any]) -> list[str]:
-    found = []
+    found = [f"{problem}." for problem in _sandbox_needs.problems(settings["sandbox"], "sandbox")]
     for name, value in settings["service_directives"].items():
         if not DIRECTIVE.fullmatch(str(name)):
             found.append(f"service_directives has '{name}': a key is a setting of systemd.exec(5), such as 'CPUQuota'.")

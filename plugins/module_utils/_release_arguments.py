@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils import _sandbox_needs
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome, Run
 
@@ -96,7 +97,8 @@ def answer(module: AnsibleModule, job: Run, run: Callable[[], Outcome], **more: 
     try:
         outcome = run()
     except ReleaseError as error:
-        module.fail_json(msg=str(error), stage=error.stage, holder=error.holder, **left(job))
+        message = f"{error}{_sandbox_needs.hint(str(error))}"
+        module.fail_json(msg=message, stage=error.stage, holder=error.holder, **left(job))
     except OSError as error:
         module.fail_json(msg=f"{error.filename or 'the host'}: {error.strerror}", stage="", **left(job))
     record = asdict(outcome.record) if outcome.record else {}

@@ -50,7 +50,12 @@ SERVICE: dict[str, tuple[str, ...]] = {
     "ProtectKernelTunables": ("yes",),
     "RestrictAddressFamilies": ("AF_UNIX AF_INET AF_INET6",),
     "SystemCallArchitectures": ("native",),
-    "SystemCallFilter": ("@system-service", "~@privileged @resources", "@chown"),
+    "SystemCallFilter": (
+        "@system-service",
+        "~@privileged @resources",
+        "@chown nice setpriority ioprio_set sched_setaffinity sched_setattr sched_setparam "
+        "sched_setscheduler setrlimit",
+    ),
     "SystemCallErrorNumber": ("EPERM",),
 }
 """Setting of systemd.exec(5) -> its lines, as in roles/gunicorn_systemd/templates/app@.service.j2."""

@@ -79,6 +79,7 @@ def test_an_app_that_uses_every_key_has_no_problems() -> None:
         "rate_limits": {"POST /login": "10/minute"},
         "streaming": ["/events"],
         "protected_downloads": {"/protected/": "/var/lib/shop"},
+        "sandbox": {"host_metrics": True, "browser": False},
         "handover": "stop_first",
         "worker_class": "gevent",
         "workers": 3,

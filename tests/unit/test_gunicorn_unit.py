@@ -1,0 +1,76 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""gunicorn_systemd: what its unit opens for an app, and what the settings say when the sandbox refuses something."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.plugins.filter.core import FilterModule
+from ansible_collections.slipway.flask.plugins.module_utils import _sandbox, _sandbox_needs
+from jinja2 import StrictUndefined
+from jinja2.nativetypes import NativeEnvironment
+
+ROLE = Path(__file__).resolve().parents[2] / "roles/gunicorn_systemd"
+CALLS = "@chown nice setpriority ioprio_set sched_setaffinity sched_setattr sched_setparam sched_setscheduler setrlimit"
+
+
+def settings(**variables: Any) -> dict[str, list[str]]:
+    """Return the sandbox of the unit with those VARIABLES of the role: name -> its lines."""
+    environment = NativeEnvironment(trim_blocks=True, undefined=StrictUndefined)
+    environment.filters = {**FilterModule().filters(), **environment.filters, "slipway.flask.systemd_quote": str}
+    given = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
+    given |= {"ansible_managed": "", "gunicorn_systemd_app": "shop", "gunicorn_systemd_wsgi": "app:app", **variables}
+    private = yaml.safe_load((ROLE / "vars/main.yml").read_text())
+    needs = private["__gunicorn_systemd_needs"]
+    given["__gunicorn_systemd_needs"] = {
+        name: bool(environment.from_string(value).render(given)) for name, value in needs.items()
+    }
+    given |= {"__gunicorn_systemd_platforms": {"x": {"restart_steps": True}}, "__gunicorn_systemd_platform": "x"}
+    text = environment.overlay().from_string((ROLE / "templates/app@.service.j2").read_text())
+    rendered = "".join(str(part) for part in text.root_render_func(text.new_context(given)))
+    found: dict[str, list[str]] = {}
+    for name, value in _sandbox.of_unit(rendered):
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def test_the_sandbox_of_the_role_is_the_one_that_commands_know() -> None:
+    assert settings() == {name: list(lines) for name, lines in _sandbox.SERVICE.items()}
+
+
+OPENED = {
+    "host_metrics": {"ProcSubset": ["all"], "RestrictAddressFamilies": ["AF_UNIX AF_INET AF_INET6 AF_NETLINK"]},
+    "runtime_code": {"MemoryDenyWriteExecute": ["no"]},
+    "browser": {
+        "ProcSubset": ["all"],
+        "RestrictAddressFamilies": ["AF_UNIX AF_INET AF_INET6 AF_NETLINK"],
+        "MemoryDenyWriteExecute": ["no"],
+        "RestrictNamespaces": ["user pid net"],
+        "SystemCallFilter": ["@system-service", "~@privileged @resources", CALLS, "capset chroot"],
+    },
+}
+
+
+@pytest.mark.parametrize(("need", "opened"), OPENED.items())
+def test_each_need_opens_so_much_and_no_more(need: str, opened: dict[str, list[str]]) -> None:
+    assert set(OPENED) == set(_sandbox_needs.NEEDS)
+    found, usual = settings(gunicorn_systemd_sandbox={need: True}), settings()
+    assert {name: lines for name, lines in found.items() if lines != usual[name]} == opened
+    assert settings(gunicorn_systemd_sandbox={need: False}) == usual
+
+
+def test_the_older_switch_for_code_compiled_at_run_time_still_works() -> None:
+    assert settings(gunicorn_systemd_memory_deny_write_execute=False)["MemoryDenyWriteExecute"] == ["no"]
+
+
+def test_the_log_knows_the_same_refusals_as_the_deploy() -> None:
+    text = (ROLE / "templates/gunicorn.conf.py.j2").read_text()
+    match = re.search(r"^_REFUSALS = (\(.*?^\))", text, re.DOTALL | re.MULTILINE)
+    assert match
+    assert ast.literal_eval(match[1]) == _sandbox_needs.REFUSALS
