@@ -11,6 +11,8 @@ from pathlib import Path
 from ansible_collections.slipway.flask.plugins.module_utils import _python_lists as lists
 from ansible_collections.slipway.flask.plugins.module_utils import _python_project as projects
 from ansible_collections.slipway.flask.plugins.module_utils import _python_uv as tools
+from ansible_collections.slipway.flask.plugins.module_utils import _tree
+from ansible_collections.slipway.flask.plugins.module_utils._build_sandbox import Workshop
 from ansible_collections.slipway.flask.plugins.module_utils._python_interpreters import Interpreter
 
 # Poetry and PDM read their own locks; these only turn them into requirement lines and never reach the environment.
@@ -22,7 +24,11 @@ EXPORTERS = {
 
 @dataclass(frozen=True)
 class Plan:
-    """One environment to fill: `new` is where it comes to be, `work` a private folder for what tools are given."""
+    """One environment to fill: `new` is where it comes to be.
+
+    work: our own folder for what tools are given, which they only read; they write to `workshop.scratch`. What is there
+    may be anything once foreign code has run: read it by `_tree.read`.
+    """
 
     project: Path
     source: projects.Source
@@ -30,7 +36,7 @@ class Plan:
     new: Path
     work: Path
     uv: tools.Uv
-    lock: int
+    workshop: Workshop
     package: str = ""
     extra_packages: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
@@ -38,13 +44,24 @@ class Plan:
     install_project: bool = False
 
     def call(self, *arguments: str, doing: str, variables: dict[str, str] | None = None) -> str:
-        """Run uv in the project's folder, so that its own uv settings count; raise EnvironmentError_."""
+        """Run uv in the project's folder, so that its own uv settings count; raise EnvironmentError_.
+
+        It may run packages' code, so it runs in the workshop.
+        """
         if self.uv.log:
             self.uv.log(doing)
-        return tools.run(
+        return self.workshop.run(
             [self.uv.path, "--quiet", *arguments], doing, cwd=self.project,
-            variables=self.uv.variables(self.work) | (variables or {}), keep=[self.lock],
+            variables=self.uv.variables(self.workshop.scratch) | (variables or {}),
         )  # fmt: skip
+
+    def compile(self) -> None:
+        """Compile what was installed; code that can't be compiled is nobody's mistake before it is imported.
+
+        -I -S: nothing of what is compiled runs, its .pth files included.
+        """
+        python = [self.interpreter.path, "-I", "-S", "-m", "compileall", "-q", "-j", "0", str(self.new / "lib")]
+        self.workshop.run(python, "compiling the environment", cwd=self.project, variables={}, check=False)
 
     def pip_install(self, *arguments: str, doing: str) -> str:
         """Run `uv pip install` into the new environment."""
@@ -52,9 +69,9 @@ class Plan:
             "pip", "install", "--python", f"{self.new}/bin/python", "--no-editable", *arguments, doing=doing
         )
 
-    def install_lists(self, main: tuple[Path, ...], *, doing: str) -> None:
-        """Install requirement lists; uv is given copies, in which every path is absolute."""
-        found, copies = lists.read(main, self.project), self.work / "lists"
+    def install_lists(self, main: tuple[Path, ...], *, doing: str, ours: bool = False) -> None:
+        """Install requirement lists; uv is given copies, in which every path is absolute. OURS: we have written them."""
+        found, copies = lists.read(main, self.project, main if ours else ()), self.work / "lists"
         strict = ["--require-hashes"] if found.hashed else []
         try:
             self.pip_install(*strict, *found.write(main, copies), doing=doing)
@@ -81,6 +98,7 @@ def install(plan: Plan) -> list[str]:
     if plan.install_project and plan.source.kind != "uv":
         plan.pip_install("--no-deps", str(plan.project), doing="installing the project itself")
     added = add_missing(plan)
+    plan.compile()
     (plan.new / ".lock").unlink(missing_ok=True)  # uv's own; it is writable for all
     return added
 
@@ -107,7 +125,10 @@ def installed(environment: Path) -> dict[str, str]:
     """Return normalised name -> version of what is in an environment, read from its *.dist-info folders."""
     found: dict[str, str] = {}
     for folder in sorted(environment.glob("lib/python3*/site-packages/*.dist-info")):
-        head = (folder / "METADATA").read_text(encoding="utf-8", errors="replace").split("\n\n", 1)[0]
+        try:
+            head = _tree.read(folder / "METADATA").split("\n\n", 1)[0]
+        except OSError:
+            continue
         name, version = (re.search(rf"^{field}:\s*(\S+)", head, re.MULTILINE) for field in ("Name", "Version"))
         if name and version:
             found[projects.normalised(name.group(1))] = version.group(1)
@@ -119,7 +140,7 @@ def folders_of(environment: Path, package: str) -> list[Path]:
     found: set[Path] = set()
     for record in environment.glob("lib/python3*/site-packages/*.dist-info/RECORD"):
         if projects.normalised(record.parent.name.partition("-")[0]) == package:
-            rows = record.read_text(encoding="utf-8", errors="replace").splitlines()
+            rows = _tree.read(record).splitlines()
             names = {row.split("/")[0] for row in rows if re.match(r"[A-Za-z_]\w*/__init__\.py,", row)}
             found |= {record.parent.parent / name for name in names}
     return sorted(found)
@@ -156,8 +177,8 @@ def from_uv(plan: Plan) -> None:
 
 def from_poetry(plan: Plan) -> None:
     """Install poetry.lock through Poetry's own exporter."""
-    exported = plan.work / "poetry.txt"
-    home = plan.work / "poetry"
+    exported = plan.workshop.scratch / "poetry.txt"
+    home = plan.workshop.scratch / "poetry"
     _export(
         plan, ["poetry", "export", "--format", "requirements.txt", "--output", str(exported),
                *plan.flags("--extras", "--with")],
@@ -169,13 +190,13 @@ def from_poetry(plan: Plan) -> None:
 
 def from_pdm(plan: Plan) -> None:
     """Install pdm.lock through PDM's own exporter."""
-    exported = plan.work / "pdm.txt"
+    exported = plan.workshop.scratch / "pdm.txt"
     _export(
         plan, ["pdm", "export", "--prod", "--format", "requirements", "--output", str(exported),
                *plan.flags("--group", "--group")],
-        {"PDM_IGNORE_SAVED_PYTHON": "1", "PDM_CHECK_UPDATE": "0", "PDM_CACHE_DIR": str(plan.work / "pdm"),
+        {"PDM_IGNORE_SAVED_PYTHON": "1", "PDM_CHECK_UPDATE": "0", "PDM_CACHE_DIR": str(plan.workshop.scratch / "pdm"),
          "PDM_PYTHON": f"{plan.new}/bin/python", "PDM_VENV_IN_PROJECT": "false",
-         "PDM_VENV_LOCATION": str(plan.work / "pdm")},
+         "PDM_VENV_LOCATION": str(plan.workshop.scratch / "pdm")},
     )  # fmt: skip
     _install_exported(plan, exported)
 
@@ -188,8 +209,8 @@ def _export(plan: Plan, command: list[str], variables: dict[str, str]) -> None:
         plan.call(
             "tool", "run", "--isolated", "--no-config", "--python", plan.interpreter.path, "--from", tool, *additions,
             *command, doing=f"reading {plan.source.main[0].name} with {tool}",
-            variables={"UV_COMPILE_BYTECODE": "false", "XDG_DATA_HOME": f"{plan.work}/home",
-                       "XDG_STATE_HOME": f"{plan.work}/home"} | variables,
+            variables={"XDG_DATA_HOME": f"{plan.workshop.scratch}/home",
+                       "XDG_STATE_HOME": f"{plan.workshop.scratch}/home"} | variables,
         )  # fmt: skip
     except tools.EnvironmentError_ as error:
         raise tools.EnvironmentError_(
@@ -200,7 +221,12 @@ def _export(plan: Plan, command: list[str], variables: dict[str, str]) -> None:
 
 def _install_exported(plan: Plan, exported: Path) -> None:
     """Install an exporter's requirement lines, with their hashes enforced if it wrote them."""
-    plan.install_lists((exported,), doing=f"installing {plan.source.main[0].name}")
+    told = plan.work / exported.name
+    try:
+        told.write_text(_tree.read(exported), encoding="utf-8")
+    except OSError as error:
+        raise tools.EnvironmentError_(f"{plan.source.main[0].name} was not exported: {error}") from None
+    plan.install_lists((told,), doing=f"installing {plan.source.main[0].name}", ours=True)
 
 
 KINDS = {

@@ -8,7 +8,6 @@ name and moved to `<root>/<key>` when it is whole and on the disk, so whatever h
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import os
@@ -20,17 +19,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ansible_collections.slipway.flask.plugins.module_utils import _build_project as seats
+from ansible_collections.slipway.flask.plugins.module_utils import _build_sandbox as sandbox
 from ansible_collections.slipway.flask.plugins.module_utils import _python_build as building
 from ansible_collections.slipway.flask.plugins.module_utils import _python_interpreters as interpreters
 from ansible_collections.slipway.flask.plugins.module_utils import _python_project as projects
 from ansible_collections.slipway.flask.plugins.module_utils import _python_repositories as repositories
 from ansible_collections.slipway.flask.plugins.module_utils import _python_uv as tools
 from ansible_collections.slipway.flask.plugins.module_utils import _python_versions as versions
+from ansible_collections.slipway.flask.plugins.module_utils import _tree
 from ansible_collections.slipway.flask.plugins.module_utils._python_uv import EnvironmentError_
 
 __all__ = ["Environment", "EnvironmentError_", "EnvironmentSpec", "ensure", "key_of"]
 
-SCHEME = "1"  # a change of how environments are built makes new keys
+SCHEME = "2"  # a change of how environments are built makes new keys
 RECORD = "slipway.json"
 
 
@@ -44,7 +46,8 @@ class EnvironmentSpec:
     the project's own list lacks the package; groups, extras: of pyproject.toml; python: "" = what the project says of
     it, else the distribution's; python_downloads, python_mirror, python_list_url: whether and from where uv fetches one;
     install_project: install the project itself too (None = only if it keeps its packages in src/);
-    log: called with one line when a step that takes time starts.
+    hidden: files of `project` with secrets, which no package's code may see while it is built;
+    cache: uv's, for whoever is not root; log: called with one line when a step that takes time starts.
     """
 
     project: Path
@@ -63,6 +66,7 @@ class EnvironmentSpec:
     ca_bundle: str = "/etc/ssl/certs/ca-certificates.crt"
     index_url: str = ""
     extra_index_urls: list[str] = field(default_factory=list)
+    hidden: tuple[str, ...] = ()
     cache: Path = tools.CACHE
     log: Callable[[str], None] | None = None
 
@@ -230,23 +234,23 @@ def _build(
         shutil.rmtree(leftover)
     if path.exists():
         shutil.rmtree(path)
-    spec.cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    spec.cache.chmod(0o700)  # uv keeps locks there that everybody may write
-    work = Path(tempfile.mkdtemp(prefix=".building-", dir=spec.root))
+    ours = Path(tempfile.mkdtemp(prefix=".building-", dir=spec.root))
     try:
-        new = work / path.name
-        project = spec.project
-        if _needs_copy(spec, source):
-            project = work / "project"
-            projects.copy_tree(spec.project, project, spec.root)
-            main = tuple(project / file.relative_to(spec.project) for file in source.main)
-            source = dataclasses.replace(source, main=main)
-        plan = building.Plan(
-            project=project, source=source, interpreter=interpreter, new=new, work=work,
-            uv=tools.Uv(spec.uv, _index(spec), spec.cache, spec.log), lock=lock, extra_packages=tuple(spec.extra_packages),
-            package=spec.package, groups=tuple(spec.groups), extras=tuple(spec.extras), install_project=spec.installs_project,
-        )  # fmt: skip
-        added = building.install(plan)
+        shown = [Path(spec.uv).resolve().parent, Path(interpreter.path).parents[1], Path(spec.ca_bundle)]
+        shown += [file for file in source.files if not file.is_relative_to(spec.project)]
+        with sandbox.workshop(spec.root, ours / "given", spec.cache, lock, filter(Path.exists, shown)) as workshop:
+            hidden = [spec.project / name for name in spec.hidden]
+            workshop, project, seen = seats.seated(spec.project, source, workshop, spec.root, hidden)
+            made = workshop.scratch / path.name
+            plan = building.Plan(
+                project=project, source=seen, interpreter=interpreter, new=made, work=workshop.given,
+                uv=tools.Uv(spec.uv, _index(spec), workshop.cache, spec.log), workshop=workshop,
+                extra_packages=tuple(spec.extra_packages), package=spec.package, groups=tuple(spec.groups),
+                extras=tuple(spec.extras), install_project=spec.installs_project,
+            )  # fmt: skip
+            added = building.install(plan)
+            new = ours / path.name
+            _tree.copy(made, new, (interpreter.path,))
         record: dict[str, object] = {
             "key": path.name,
             "python": interpreter.path,
@@ -255,24 +259,14 @@ def _build(
             "added": added,
             "packages": building.installed(new),
         }
+        (new / RECORD).unlink(missing_ok=True)
         (new / RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         (new / RECORD).chmod(0o644)
-        new.chmod(0o755)
         tools.sync(new)
         new.rename(path)
         tools.sync(spec.root)
+    except _tree.TreeError as error:
+        raise EnvironmentError_(f"what was built can't be used: {error}") from error
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(ours, ignore_errors=True)
     return record
-
-
-def _needs_copy(spec: EnvironmentSpec, source: projects.Source) -> bool:
-    """Return whether tools would write into the project (PDM always, others when they build it or a part of it).
-
-    A project that names folders outside of it can only be read where it is.
-    """
-    base = spec.project.resolve()
-    inside = all(folder.is_relative_to(base) for folder in source.folders)
-    named = all(path.is_relative_to(spec.project) for path in source.main)
-    # uv's cache knows a folder by its path and the times of its pyproject.toml and setup.py: a copy is always a new one.
-    return (source.kind == "pdm" or spec.installs_project or bool(source.folders)) and inside and named

@@ -11,7 +11,7 @@ from __future__ import annotations
 import codecs
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
@@ -59,8 +59,11 @@ class Lists:
         return [part for path in main for part in ("-r", str(places[path]))]
 
 
-def read(main: tuple[Path, ...], project: Path) -> Lists:
-    """Return what the lists MAIN of PROJECT say, with all lists that they include; raise ProjectError."""
+def read(main: tuple[Path, ...], project: Path, ours: Collection[Path] = ()) -> Lists:
+    """Return what the lists MAIN of PROJECT say, with all lists that they include; raise ProjectError.
+
+    OURS: lists that we have written ourselves, wherever they are.
+    """
     found = Lists()
     waiting = [(path, "") for path in reversed(main)]
     while waiting:
@@ -68,7 +71,7 @@ def read(main: tuple[Path, ...], project: Path) -> Lists:
         if path in found.texts:
             continue
         rows = found.texts[path] = []
-        for line in logical_lines(text_of(path, project, by)):
+        for line in logical_lines(text_of(path, path.parent if path in ours else project, by)):
             include = INCLUDE.match(line)
             name = include.group("file").strip("\"'") if include else ""
             if include and "://" not in name:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -248,9 +249,10 @@ def contents(folder: Path, project: Path, without: Path | None = None) -> list[P
     return found
 
 
-def copy_tree(folder: Path, to: Path, without: Path | None = None) -> None:
-    """Copy what `tree_files` names, so that build tools, which write beside setup.py, do so in the copy."""
-    for path in tree_files(folder, without):
+def copy_tree(folder: Path, to: Path, without: Path | None = None, hidden: Collection[Path] = ()) -> None:
+    """Copy what `tree_files` names but HIDDEN, so that build tools, which write beside setup.py, do so in the copy."""
+    to.mkdir(parents=True, exist_ok=True)
+    for path in (path for path in tree_files(folder, without) if path not in hidden):
         copy = to / path.relative_to(folder)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, copy, follow_symlinks=False)

@@ -32,6 +32,9 @@ HINTS = (
     (r"UnknownIssuer|CERTIFICATE_VERIFY_FAILED",
      "The package index has a certificate of an unknown authority: put your company's CA into "
      "/usr/local/share/ca-certificates and run update-ca-certificates, or set python_venv_ca_bundle to its file."),
+    (r"https?://(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])[:/]",
+     "A build reaches no service of its own host but an index or proxy that the host's settings name: set "
+     "python_venv_index_url to it."),
 )  # fmt: skip
 # Variables of whoever runs this that would point uv or Python at another environment.
 FOREIGN = (
@@ -105,12 +108,14 @@ def surroundings(extra: Mapping[str, str]) -> dict[str, str]:
 
 
 def run(
-    command: Sequence[str], doing: str, *, cwd: Path, variables: Mapping[str, str], keep: Iterable[int] = ()
-) -> str:
-    """Run a tool at low priority and return its standard output.
+    command: Sequence[str], doing: str, *, cwd: Path, variables: Mapping[str, str], keep: Iterable[int] = (),
+    check: bool = True,
+) -> str:  # fmt: skip
+    """Run a tool as whoever we are, at low priority, and return its standard output.
 
+    For root that is no place for anything that could run a package's code: `_build_sandbox` has one.
     keep: file descriptors (locks) that it inherits, so that a lock outlives us for as long as the tool runs.
-    Raises EnvironmentError_ with the tool's own last lines.
+    Raises EnvironmentError_ with the tool's own last lines; not CHECK: whatever its exit status is, it is good.
     """
     try:
         done = subprocess.run(
@@ -120,7 +125,12 @@ def run(
         )  # fmt: skip
     except OSError as error:
         raise EnvironmentError_(f"{doing} failed: {error}") from error
-    if done.returncode:
+    return checked(done, doing, check)
+
+
+def checked(done: subprocess.CompletedProcess[str], doing: str, check: bool = True) -> str:
+    """Return what a tool printed; raise EnvironmentError_ with its last lines when it failed, unless not CHECK."""
+    if check and done.returncode:
         output = "\n".join(part.strip("\n") for part in (done.stdout, done.stderr) if part.strip())
         raise EnvironmentError_(f"{doing} failed:\n{tail(output) or f'exit status {done.returncode}'}{hint(output)}")
     return done.stdout
@@ -138,15 +148,18 @@ class Uv:
     def variables(self, beside: Path) -> dict[str, str]:
         """Return uv's environment; links instead of copies only when the cache is on the file system of `beside`."""
         same = os.stat(self.cache).st_dev == os.stat(beside).st_dev
-        return self.index.variables() | {
-            "UV_CACHE_DIR": str(self.cache),
-            "UV_PYTHON_DOWNLOADS": "never",
-            "UV_PYTHON_PREFERENCE": "only-system",
-            "UV_COMPILE_BYTECODE": "true",
-            "UV_LINK_MODE": "hardlink" if same else "copy",
-            "UV_NO_PROGRESS": "true",
-            "NO_COLOR": "1",
-        }
+        return (
+            self.index.variables()
+            | {
+                "UV_CACHE_DIR": str(self.cache),
+                "UV_PYTHON_DOWNLOADS": "never",
+                "UV_PYTHON_PREFERENCE": "only-system",
+                "UV_COMPILE_BYTECODE": "false",  # it starts the environment's Python, and that runs what is in its .pth files
+                "UV_LINK_MODE": "hardlink" if same else "copy",
+                "UV_NO_PROGRESS": "true",
+                "NO_COLOR": "1",
+            }
+        )
 
 
 def sync(folder: Path) -> None:

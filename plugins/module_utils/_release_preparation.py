@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _python_env,
     _release_handover,
     _requirement,
+    _tree,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError, read
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
@@ -77,17 +79,9 @@ class Preparation:
         here.symlink_to(shared)
 
     def _own(self, uid: int) -> None:
-        """Give the release's code to UID and its group to read; links (shared folders) are not followed."""
+        """Give the release's code to UID and its group to read, whatever modes commands have left; links are not followed."""
         own = {str(self.context.src / name) for name in self.settings["files"]}
-        os.chown(self.context.src, uid, self.context.gid)
-        for place, folders, files in os.walk(self.context.src):
-            for name in folders + files:
-                path = os.path.join(place, name)
-                if path in own:
-                    continue
-                os.chown(path, uid, self.context.gid, follow_symlinks=False)
-                if name in folders and not os.path.islink(path):
-                    os.chmod(path, 0o750)
+        _tree.own(self.context.src, uid, self.context.gid, readable, own)
 
     def _write_file(self, path: Path, content: str) -> None:
         """Write one of the app's own files: only its user may read it, for it may hold secrets."""
@@ -115,6 +109,7 @@ class Preparation:
                 python_downloads=fetching.get("allowed", True), python_mirror=fetching.get("mirror", ""),
                 python_list_url=fetching.get("list_url", ""),
                 uv=self.settings["uv"], ca_bundle=self.settings["ca_bundle"],
+                hidden=tuple(self.settings["files"]),
                 index_url=self.settings["index_url"] or "", extra_index_urls=list(self.settings["extra_index_urls"] or []),
             )
         )  # fmt: skip
@@ -128,7 +123,8 @@ class Preparation:
         for command in self.settings["build_commands"]:
             self.context.command(_app_command.split(command["command"]), "build", [str(self.context.src)])
         # Code that can't be compiled shows in the check.
-        self.context.run(["python", "-m", "compileall", "-q", str(self.context.src)], "build", [str(self.context.src)])
+        command = ["python", "-I", "-S", "-m", "compileall", "-q", str(self.context.src)]  # no .pth file's code runs
+        self.context.run(command, "build", [str(self.context.src)])
         self._own(0)
         self.context.save()
 
@@ -202,6 +198,12 @@ class Preparation:
                 f"the command '{name}' runs but once and counts as run on {once.ran[name][:10]}, when commands had no names yet"
             )
         return bool(known_as)
+
+
+def readable(about: os.stat_result) -> int:
+    """Return the permission bits of a file or folder of a release's code: its group reads it and nobody else writes it."""
+    mode = about.st_mode | 0o440 | (0o110 if about.st_mode & 0o100 else 0)
+    return 0o750 if stat.S_ISDIR(mode) else mode & 0o755
 
 
 def known(heads: tuple[str, ...] | None) -> list[str] | None:

@@ -77,7 +77,7 @@ def test_a_service_user_reads_but_cannot_change(host: Host) -> None:
     as_user = "setpriv --reuid plain --regid plain --clear-groups"
     assert host.run(f"{as_user} /srv/plain/venv/bin/gunicorn --version").rc == 0
     assert host.check_output(f"{as_user} find -L /srv/plain/venvs /opt/slipway -writable") == ""
-    assert host.run(f"{as_user} ls /var/cache/slipway/uv").rc != 0
+    assert host.run(f"{as_user} ls /var/cache/private").rc != 0
     assert host.run(f"{as_user} touch /srv/plain/venvs/x").rc != 0
 
 

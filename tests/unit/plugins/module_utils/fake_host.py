@@ -248,7 +248,7 @@ class FakeHost:
             )  # fmt: skip
             return subprocess.CompletedProcess(argv, 0, told, "Traceback: …")
         line = " ".join(argv[1:])
-        if line.startswith("python -m compileall"):
+        if line.startswith("python -I -S -m compileall"):
             return subprocess.CompletedProcess(argv, 0, "", "")
         self.event(f"run {line}")
         self.last_command = command

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ansible_collections.slipway.flask.plugins.module_utils import _build_sandbox as sandbox
 from ansible_collections.slipway.flask.plugins.module_utils import _python_build as building
 from ansible_collections.slipway.flask.plugins.module_utils import _python_env as environments
 from ansible_collections.slipway.flask.plugins.module_utils._python_env import EnvironmentError_, EnvironmentSpec
@@ -27,7 +28,7 @@ with open(os.environ["UV_CALLS"], "a") as calls:
 if arguments[0] == "venv":
     new = Path(arguments[-1])
     (new / "bin").mkdir(parents=True)
-    (new / "bin/python").symlink_to(sys.executable)
+    (new / "bin/python").symlink_to(os.path.realpath(sys.executable))
     (new / "lib/python3.11/site-packages").mkdir(parents=True)
     (new / ".lock").touch(0o666)
 if arguments[:2] == ["pip", "install"]:
@@ -54,6 +55,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     uv.write_text(FAKE_UV)
     uv.chmod(0o755)
     monkeypatch.setenv("UV_CALLS", str(tmp_path / "calls"))
+    monkeypatch.setattr(sandbox.os, "geteuid", lambda: 1000)
     project = tmp_path / "project"
     project.mkdir()
 
@@ -218,6 +220,7 @@ BUILDER = """
 import sys
 from pathlib import Path
 from ansible_collections.slipway.flask.plugins.module_utils import _python_env as environments
+environments.sandbox.os.geteuid = lambda: 1000
 project, root, uv, cache, python = sys.argv[1:]
 spec = environments.EnvironmentSpec(Path(project), Path(root), uv=uv, cache=Path(cache), python=python, ca_bundle="")
 print(environments.ensure(spec).created)
@@ -238,7 +241,7 @@ def test_a_killed_build_is_absent_and_the_next_one_completes(make: Make) -> None
     spec = make("slow\n")
     process = builder(spec)
     deadline = time.monotonic() + 20
-    while not list(spec.root.glob(".building-*/*/bin/python")):
+    while not list(spec.root.glob(".building-*/scratch/*/bin/python")):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
