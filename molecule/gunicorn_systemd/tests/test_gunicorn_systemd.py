@@ -131,6 +131,14 @@ def test_homes_processes_devices_and_raw_sockets_are_out_of_reach(host: Host) ->
     assert ask(host, "alpha", "/run?command=echo+ok") == "ok\n"
 
 
+def test_a_process_may_take_from_itself_and_the_host_is_seen_by_who_asked_for_it(host: Host) -> None:
+    """`sandbox: {host_metrics: true}` shows beta the host's numbers, and no other process."""
+    assert ask(host, "alpha", "/run?command=nice+-n+5+nice") == "5\n"
+    assert "MemTotal:" in ask(host, "beta", "/run?command=cat+/proc/meminfo")
+    pids = [name for name in ask(host, "beta", "/list?path=/proc") if name.isdigit()]
+    assert pids and "1" not in pids
+
+
 @pytest.mark.parametrize("unit", [ALPHA, BETA])
 def test_systemd_rates_the_service_at_most_2(host: Host, unit: str) -> None:
     said = host.check_output(f"systemd-analyze security --no-pager {unit} | tail -1")
