@@ -77,6 +77,11 @@ class CommandError(ValueError):
     """A command line that can't be read; the message is for the user and holds nothing of the line."""
 
 
+def program(line: str) -> str:
+    """Return the program that a command line calls, "" when it has none."""
+    return next((word for word in split(line) if not re.match(r"[A-Za-z_]\w*=", word)), "")
+
+
 def split(line: str) -> list[str]:
     """Return the words of a command line, their references as REFERENCE has them.
 

@@ -141,9 +141,27 @@ def calls(path):
     return sorted({function.attr for function in inside if isinstance(function, ast.Attribute)})
 
 
-try:
-    from gunicorn.util import import_app
+def server():
+    """Return gunicorn's own way to import an app; end with what is wrong with gunicorn itself, which is not the app's."""
+    try:
+        from gunicorn.util import import_app
 
+        return import_app
+    except BaseException as error:
+        from importlib import metadata
+
+        traceback.print_exc()
+        try:
+            version = metadata.version("gunicorn")
+        except metadata.PackageNotFoundError:
+            version = ""
+        found.update(error=line_of(error), gunicorn=version, python=".".join(map(str, sys.version_info[:3])))
+        tell()
+        sys.exit(1)
+
+
+import_app = server()
+try:
     app = import_app(sys.argv[1])
 except BaseException as error:
     traceback.print_exc()
@@ -196,6 +214,7 @@ class Probe:
     revisions that the database does not have. DIALECT is SQLAlchemy's. SERVER has numbers of a PostgreSQL server:
     version (server_version_num), bytes (of the database), max, reserved and used connections, pool (the most connections
     that one process of the app opens; missing: no limit), and for a plan gunicorn's workers and the threads of each.
+    GUNICORN is the version of one that can't run itself ("": it is not there), PYTHON that of its interpreter.
     """
 
     error: str = "it ended without an answer"
@@ -210,6 +229,8 @@ class Probe:
     dialect: str = ""
     server: dict[str, int] = field(default_factory=dict)
     note: str = ""
+    gunicorn: str | None = None
+    python: str = ""
 
     @property
     def at_head(self) -> bool:

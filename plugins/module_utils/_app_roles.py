@@ -69,7 +69,7 @@ def _static(app: Mapping[str, Any]) -> Iterator[str]:
 def _database(app: Mapping[str, Any]) -> Iterator[str]:
     if app["database"] == "none":
         return
-    if not SCHEME.fullmatch(app["database_scheme"]):
+    if app["database_scheme"] and not SCHEME.fullmatch(app["database_scheme"]):
         yield f"'database_scheme' is '{app['database_scheme']}'; it must be like postgresql or postgresql+psycopg"
         return
     if app["database_ca"] and app["database"] == "local":

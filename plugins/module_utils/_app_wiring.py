@@ -11,23 +11,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from ansible_collections.slipway.flask.plugins.module_utils._python_project import requirement_name
+from ansible_collections.slipway.flask.plugins.module_utils import _python_driver as driver
 
 SOCKETS = "/var/run/postgresql"
 """Folder of PostgreSQL's socket on Debian and Ubuntu (postgresql-common)."""
 
-GUNICORN = "gunicorn==27.0.1"
+GUNICORN = "gunicorn>=23,<28"
+"""The series that its settings are tested with; one that the app's own list has goes before."""
 UPSTREAM_KEEPALIVE = 16
 """Idle connections that each worker of nginx keeps to an app: as many as a few workers of gunicorn have threads."""
-PSYCOPG, PSYCOPG2 = "psycopg[binary]==3.3.9", "psycopg2-binary==2.9.13"
-# A scheme without a driver means psycopg2 to SQLAlchemy up to 2.0 and psycopg from 2.1 on: only the app knows which.
-DRIVERS = {
-    "postgresql+psycopg": [PSYCOPG],
-    "postgresql+psycopg2": [PSYCOPG2],
-    "postgresql": [PSYCOPG2, PSYCOPG],
-    "postgres": [PSYCOPG2, PSYCOPG],
-}
-WORKERS = {"gevent": "gevent==26.9.0"}
+WORKERS = {"gevent": "gevent>=24.10"}
 
 
 def root(app: Mapping[str, Any]) -> str:
@@ -45,7 +38,7 @@ def database_url(app: Mapping[str, Any]) -> str:
     if app["database"] == "none":
         return ""
     if app["database"] == "local":
-        return f"{app['database_scheme']}:///{app['name']}?host={quote(SOCKETS, safe='/')}"
+        return f"{app['database_scheme'] or driver.DEFAULT}:///{app['name']}?host={quote(SOCKETS, safe='/')}"
     return whole_url(app, str(app["database_url"]))
 
 
@@ -57,7 +50,7 @@ def owner_url(app: Mapping[str, Any]) -> str:
 def whole_url(app: Mapping[str, Any], url: str) -> str:
     """Return a database's URL with the scheme that the app wants, and with the CA that it is to trust."""
     rest = url.split("://", 1)[-1]
-    url = f"{app['database_scheme']}://{rest}"
+    url = f"{app['database_scheme'] or driver.DEFAULT}://{rest}"
     if authority(app) and "sslrootcert=" not in url:
         mode = "" if "sslmode=" in url else "sslmode=verify-full&"
         url += f"{'&' if '?' in url else '?'}{mode}sslrootcert={authority(app)}"
@@ -70,18 +63,14 @@ def secrets(app: Mapping[str, Any]) -> dict[str, Any]:
     return {**app["secrets"], **({app["database_variable"]: url} if url else {})}
 
 
-def extra_packages(app: Mapping[str, Any]) -> list[str]:
-    """Return the requirement lines added when the app's own list lacks them: the server, its workers, a driver.
+def needed_packages(app: Mapping[str, Any]) -> list[str]:
+    """Return the requirement lines that are added when the app's own set has no such package: the server, its workers."""
+    return [GUNICORN, *([WORKERS[app["worker_class"]]] if app["worker_class"] in WORKERS else [])]
 
-    A line of the app's `extra_packages` for the same package goes before ours.
-    """
-    lines = [GUNICORN]
-    if app["worker_class"] in WORKERS:
-        lines.append(WORKERS[app["worker_class"]])
-    if app["database"] != "none":
-        lines += DRIVERS.get(app["database_scheme"], [])
-    own = {requirement_name(line) for line in app["extra_packages"]}
-    return [line for line in lines if requirement_name(line) not in own] + list(app["extra_packages"])
+
+def wanted_scheme(app: Mapping[str, Any]) -> str:
+    """Return which driver the app's database needs: a scheme, "auto" for whatever the app brings, "" for no database."""
+    return "" if app["database"] == "none" else str(app["database_scheme"] or driver.AUTO)
 
 
 def writable_paths(app: Mapping[str, Any]) -> list[str]:

@@ -275,7 +275,7 @@ def path_problems(app: Mapping[str, Any]) -> list[str]:
             found.append(f"'{path}' in 'writable_paths' must be an absolute path")
         elif SYSTEM_FOLDERS.fullmatch(str(path)) or ".." in str(path).split("/"):
             found.append(f"'{path}' in 'writable_paths' belongs to the system; name a folder such as /var/lib/<app>")
-    for key in ("extra_packages", "system_packages"):
+    for key in ("extra_packages", "constraints", "overrides", "system_packages"):
         found += [f"'{name}' in '{key}' must be text" for name in app.get(key, []) if not isinstance(name, str)]
     found += _notifications.problems(app.get("notifications", []))
     found += _release_hooks.problems(app.get("hooks", {}))

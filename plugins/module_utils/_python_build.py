@@ -5,10 +5,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from ansible_collections.slipway.flask.plugins.module_utils import _python_driver as driver
 from ansible_collections.slipway.flask.plugins.module_utils import _python_lists as lists
+from ansible_collections.slipway.flask.plugins.module_utils import _python_pipfile as pipfile
 from ansible_collections.slipway.flask.plugins.module_utils import _python_project as projects
 from ansible_collections.slipway.flask.plugins.module_utils import _python_uv as tools
 from ansible_collections.slipway.flask.plugins.module_utils import _tree
@@ -21,6 +24,10 @@ EXPORTERS = {
     "pdm": ("pdm==2.29.3",),
 }
 
+OVERRIDE = "To have another version than the list says all the same, name it in `overrides`."
+TOGETHER = f"\n`extra_packages`, `constraints` and `overrides` are part of this. {OVERRIDE}"
+BESIDE = "What the app's own list has is not changed for what is added."
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -28,6 +35,8 @@ class Plan:
 
     work: our own folder for what tools are given, which they only read; they write to `workshop.scratch`. What is there
     may be anything once foreign code has run: read it by `_tree.read`.
+    variables: what builds are told of versions; needed, database: what is added when nothing that the app lists serves
+    (see EnvironmentSpec).
     """
 
     project: Path
@@ -39,6 +48,11 @@ class Plan:
     workshop: Workshop
     package: str = ""
     extra_packages: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+    needed: tuple[str, ...] = ()
+    database: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
     groups: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
     install_project: bool = False
@@ -52,7 +66,7 @@ class Plan:
             self.uv.log(doing)
         return self.workshop.run(
             [self.uv.path, "--quiet", *arguments], doing, cwd=self.project,
-            variables=self.uv.variables(self.workshop.scratch) | (variables or {}),
+            variables=self.uv.variables(self.workshop.scratch) | dict(self.variables) | (variables or {}),
         )  # fmt: skip
 
     def compile(self) -> None:
@@ -69,12 +83,39 @@ class Plan:
             "pip", "install", "--python", f"{self.new}/bin/python", "--no-editable", *arguments, doing=doing
         )
 
+    @property
+    def together(self) -> bool:
+        """Whether the app's own lines are part of one resolution with its list, which a lock and hashes don't have."""
+        return self.source.kind in ("requirements", "project", "package") and not self.source.hashed
+
+    @property
+    def overriding(self) -> list[str]:
+        """The overrides as uv's arguments: what they replaced must not be asked for again."""
+        return ["--overrides", self.lines("overriding", self.overrides)] if self.overrides else []
+
+    def lines(self, name: str, rows: Iterable[str]) -> str:
+        """Write requirement lines to a file of their own and return its path."""
+        path = self.work / f"{name}.txt"
+        path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+        path.chmod(0o644)  # for the user that uv runs as, whatever our umask
+        return str(path)
+
+    def install_own(self, *arguments: str, doing: str) -> None:
+        """Install what the app's list says, together with the app's further lines where they take part in it."""
+        options = {"-r": self.extra_packages, "-c": self.constraints, "--overrides": self.overrides}
+        own = [(option, rows) for option, rows in options.items() if rows and self.together]
+        files = [part for option, rows in own for part in (option, self.lines(f"own{option}", rows))]
+        try:
+            self.pip_install(*arguments, *files, doing=doing)
+        except tools.EnvironmentError_ as error:
+            raise tools.EnvironmentError_(f"{error}{TOGETHER if own else ''}") from None
+
     def install_lists(self, main: tuple[Path, ...], *, doing: str, ours: bool = False) -> None:
         """Install requirement lists; uv is given copies, in which every path is absolute. OURS: we have written them."""
         found, copies = lists.read(main, self.project, main if ours else ()), self.work / "lists"
         strict = ["--require-hashes"] if found.hashed else []
         try:
-            self.pip_install(*strict, *found.write(main, copies), doing=doing)
+            self.install_own(*strict, *found.write(main, copies), doing=doing)
         except tools.EnvironmentError_ as error:
             raise tools.EnvironmentError_(re.sub(rf"{re.escape(str(copies))}/\d+/", "", str(error))) from None
 
@@ -85,40 +126,118 @@ class Plan:
         ]
 
 
-def install(plan: Plan) -> list[str]:
-    """Make the environment and install everything; return the extra requirement lines that were needed.
+@dataclass(frozen=True)
+class Result:
+    """What was installed beside the app's own list: requirement lines, and what the overrides replaced, in words."""
 
-    Raises EnvironmentError_ with the tool's own last lines.
-    """
+    added: tuple[str, ...] = ()
+    overridden: tuple[str, ...] = ()
+
+
+def install(plan: Plan) -> Result:
+    """Make the environment and install everything. Raises EnvironmentError_ with the tool's own last lines."""
     plan.call(
         "venv", "--no-project", "--relocatable", "--python", plan.interpreter.path, str(plan.new),
         doing="making the virtual environment",
     )  # fmt: skip
     KINDS[plan.source.kind](plan)
+    added: list[str] = []
+    if not plan.together:
+        constrain(plan)
+        override(plan)
+        added = add(plan, plan.extra_packages, "extra_packages")
     if plan.install_project and plan.source.kind != "uv":
         plan.pip_install("--no-deps", str(plan.project), doing="installing the project itself")
-    added = add_missing(plan)
+    added += add_needed(plan)
+    result = Result(tuple(added), overridden(plan))
     plan.compile()
     (plan.new / ".lock").unlink(missing_ok=True)  # uv's own; it is writable for all
-    return added
+    return result
 
 
-def add_missing(plan: Plan) -> list[str]:
-    """Install the extra requirement lines that the project's own list lacks; nothing that it lists may change.
+def constrain(plan: Plan) -> None:
+    """Refuse constraints that a lock, which is installed as it is, does not meet."""
+    there = installed(plan.new)
+    names = [name for line in plan.constraints if (name := projects.requirement_name(line)) in there]
+    if not names:
+        return
+    name = plan.source.main[0].name
+    try:
+        plan.pip_install(
+            "--no-deps", "--dry-run", "-r", plan.lines("locked", (f"{name}=={there[name]}" for name in names)),
+            "-c", plan.lines("constraints", plan.constraints), doing=f"holding {name} against `constraints`",
+        )  # fmt: skip
+    except tools.EnvironmentError_ as error:
+        raise tools.EnvironmentError_(
+            f"{error}\n{name} is installed as it is: change it, or use `overrides`."
+        ) from None
 
-    A line that only asks for extras of a package that is there (`psycopg[binary]`) counts when it brings something.
+
+def override(plan: Plan) -> None:
+    """Put the versions of the overrides in the place of those that a lock has; a package that is not there stays out."""
+    there = installed(plan.new)
+    lines = [line for line in plan.overrides if projects.requirement_name(line) in there]
+    if not lines:
+        return
+    names = {projects.requirement_name(line) for line in lines}
+    rest = (f"{name}=={version}" for name, version in there.items() if name not in names)
+    path = plan.lines("overrides", lines)
+    plan.pip_install(
+        "-r", path, "--overrides", path, "-c", plan.lines("locked", rest),
+        doing=f"overriding {', '.join(sorted(names))} of {plan.source.main[0].name}",
+    )  # fmt: skip
+
+
+def overridden(plan: Plan) -> tuple[str, ...]:
+    """Return what the overrides have replaced, in words: which version is there, and who wanted another."""
+    there = installed(plan.new)
+    names = {projects.requirement_name(line) for line in plan.overrides} & there.keys()
+    if not names:
+        return ()
+    try:
+        said = plan.call("pip", "check", "--python", f"{plan.new}/bin/python", doing="looking at what was overridden")
+    except tools.EnvironmentError_ as error:
+        said = str(error)
+    wanted = re.findall(r"The package `([^`]+)` requires `([^`]+)`", said)
+    return tuple(
+        f"{name} {there[name]}" + "".join(f", though {by} wants {line}" for by, line in wanted
+                                          if projects.requirement_name(line) == name)
+        for name in sorted(names)
+    )  # fmt: skip
+
+
+def add_needed(plan: Plan) -> list[str]:
+    """Add what a host needs of an environment (a server, a driver) and nothing in it serves."""
+    there = installed(plan.new)
+    lines = [line for line in plan.needed if projects.requirement_name(line) not in there]
+    return add(plan, [*lines, *driver.lacking(there, plan.database)], "")
+
+
+def add(plan: Plan, lines: Sequence[str], key: str) -> list[str]:
+    """Install requirement lines beside what is there, of which nothing may change; return those that brought something.
+
+    KEY is the variable that they come from, "" for those that nobody gave.
     """
-    before = installed(plan.new)
-    lines = [line for line in plan.extra_packages if "[" in line or projects.requirement_name(line) not in before]
     if not lines:
         return []
-    wanted, fixed = plan.work / "extra-packages.txt", plan.work / "installed.txt"
-    wanted.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    fixed.write_text("".join(f"{name}=={version}\n" for name, version in before.items()), encoding="utf-8")
+    before = installed(plan.new)
+    fixed = plan.lines("installed", (f"{name}=={version}" for name, version in before.items()))
     names = ", ".join(projects.requirement_name(line) or tools.masked(line) for line in lines)
-    plan.pip_install("-r", str(wanted), "-c", str(fixed), doing=f"adding {names} to what the project lists")
+    source = plan.source.main[0].name if plan.source.main else plan.package
+    try:
+        plan.pip_install(
+            "-r",
+            plan.lines(key or "needed", lines),
+            "-c",
+            fixed,
+            *plan.overriding,
+            doing=f"adding {names} to what {source} lists",
+        )
+    except tools.EnvironmentError_ as error:
+        way = f"{BESIDE}\n{OVERRIDE}" if key else f"{BESIDE} Put the version of {names} that fits into {source}."
+        raise tools.EnvironmentError_(f"{error}\n{way}") from None
     new = installed(plan.new).keys() - before.keys()
-    return [line for line in lines if new and ("[" in line or projects.requirement_name(line) in new)]
+    return [line for line in lines if projects.requirement_name(line) in new]
 
 
 def installed(environment: Path) -> dict[str, str]:
@@ -155,14 +274,12 @@ def from_requirements(plan: Plan) -> None:
 def from_project(plan: Plan) -> None:
     """Install what pyproject.toml, setup.py or setup.cfg declares, without the project itself."""
     main = plan.source.main[0]
-    plan.pip_install("-r", str(main), *plan.flags("--extra", "--group"), doing=f"installing what {main.name} declares")
+    plan.install_own("-r", str(main), *plan.flags("--extra", "--group"), doing=f"installing what {main.name} declares")
 
 
 def from_package(plan: Plan) -> None:
     """Install one package with what it requires."""
-    wanted = plan.work / "package.txt"
-    wanted.write_text(f"{plan.package}\n", encoding="utf-8")
-    plan.pip_install("-r", str(wanted), doing=f"installing {plan.package}")
+    plan.install_own("-r", plan.lines("package", [plan.package]), doing=f"installing {plan.package}")
 
 
 def from_uv(plan: Plan) -> None:
@@ -186,6 +303,19 @@ def from_poetry(plan: Plan) -> None:
          "POETRY_VIRTUALENVS_CREATE": "false", "POETRY_NO_INTERACTION": "1"},
     )  # fmt: skip
     _install_exported(plan, exported)
+
+
+def from_pylock(plan: Plan) -> None:
+    """Install pylock.toml (PEP 751), which uv reads as it is."""
+    plan.pip_install("-r", str(plan.source.main[0]), doing=f"installing {plan.source.main[0].name}")
+
+
+def from_pipfile(plan: Plan) -> None:
+    """Install Pipfile.lock, whose packages are all pinned."""
+    listed = plan.work / "Pipfile.lock"
+    rows = pipfile.rows(plan.source.main[0].read_text(encoding="utf-8-sig"), plan.groups)
+    listed.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+    plan.install_lists((listed,), doing="installing Pipfile.lock", ours=True)
 
 
 def from_pdm(plan: Plan) -> None:
@@ -235,5 +365,7 @@ KINDS = {
     "package": from_package,
     "uv": from_uv,
     "poetry": from_poetry,
+    "pylock": from_pylock,
+    "pipfile": from_pipfile,
     "pdm": from_pdm,
 }

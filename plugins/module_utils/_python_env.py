@@ -25,6 +25,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import _python_build
 from ansible_collections.slipway.flask.plugins.module_utils import _python_interpreters as interpreters
 from ansible_collections.slipway.flask.plugins.module_utils import _python_project as projects
 from ansible_collections.slipway.flask.plugins.module_utils import _python_repositories as repositories
+from ansible_collections.slipway.flask.plugins.module_utils import _python_scm as scm
 from ansible_collections.slipway.flask.plugins.module_utils import _python_uv as tools
 from ansible_collections.slipway.flask.plugins.module_utils import _python_versions as versions
 from ansible_collections.slipway.flask.plugins.module_utils import _tree
@@ -42,10 +43,14 @@ class EnvironmentSpec:
 
     project: folder with the application's Python files; root: folder that holds the environments;
     requirements: files relative to `project`, empty = detect; package: a requirement line that is installed in place of
-    what `project` asks for; extra_packages: requirement lines that are added when
-    the project's own list lacks the package; groups, extras: of pyproject.toml; python: "" = what the project says of
-    it, else the distribution's; python_downloads, python_mirror, python_list_url: whether and from where uv fetches one;
-    install_project: install the project itself too (None = only if it keeps its packages in src/);
+    what `project` asks for; extra_packages: requirement lines that are installed together with the project's own;
+    constraints: lines that only limit versions; overrides: lines that go before whatever anybody else says of the
+    package; needed: lines that are added when the package is not there; database: scheme of the database's URL, whose
+    driver is added when none is there ("auto": any will do, "": no database); groups, extras: of pyproject.toml;
+    python: "" = what the project says of it, else the distribution's; python_downloads, python_mirror, python_list_url:
+    whether and from where uv fetches one; install_project: install the project itself too (None = only if it keeps its
+    packages in src/, or if one of `commands`, programs that the app calls, is a console script of its own);
+    version: of a source whose build would read it from git's tags; environment: the app's, for what it says of versions;
     hidden: files of `project` with secrets, which no package's code may see while it is built;
     cache: uv's, for whoever is not root; log: called with one line when a step that takes time starts.
     """
@@ -55,9 +60,16 @@ class EnvironmentSpec:
     requirements: list[str] = field(default_factory=list)
     package: str = ""
     extra_packages: list[str] = field(default_factory=list)
+    constraints: list[str] = field(default_factory=list)
+    overrides: list[str] = field(default_factory=list)
+    needed: list[str] = field(default_factory=list)
+    database: str = ""
     groups: list[str] = field(default_factory=list)
     extras: list[str] = field(default_factory=list)
     install_project: bool | None = None
+    commands: list[str] = field(default_factory=list)
+    version: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
     python: str = ""
     python_downloads: bool = True
     python_mirror: str = ""
@@ -81,7 +93,8 @@ class EnvironmentSpec:
         if self.package:
             return False
         if self.install_project is None:
-            return projects.source_layout(self.project)
+            own = set(self.commands) & projects.console_scripts(self.project) if self.commands else set()
+            return bool(own) or projects.source_layout(self.project)
         return self.install_project
 
 
@@ -89,9 +102,9 @@ class EnvironmentSpec:
 class Environment:
     """An environment that is complete (or, in check mode with `created`, would be built).
 
-    source: the file it was read from; ignored: other files that could have been read; added: extra packages that the
-    project's list lacked; packages: name -> version of all that is in it; seconds: what this call took; notes: what the
-    user should know of how it was built.
+    source: the file it was read from; ignored: other files that could have been read; added: lines that were installed
+    beside the project's list; overridden: what the overrides replaced, in words; packages: name -> version of all that
+    is in it; seconds: what this call took; notes: what the user should know of how it was built.
     """
 
     key: str
@@ -102,6 +115,7 @@ class Environment:
     source: str
     ignored: list[str] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
+    overridden: list[str] = field(default_factory=list)
     packages: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -128,7 +142,7 @@ def ensure(spec: EnvironmentSpec, *, check: bool = False) -> Environment:
     def result(created: bool, record: dict[str, object]) -> Environment:
         return Environment(
             key, path, created, round(time.monotonic() - started, 2), interpreter.version, name, list(source.ignored),
-            list(record.get("added", [])), dict(record.get("packages", {})),  # type: ignore[call-overload]
+            list(record.get("added", [])), list(record.get("overridden", [])), dict(record.get("packages", {})),  # type: ignore[call-overload]
             [interpreter.note] if created and interpreter.note else [],
         )  # fmt: skip
 
@@ -143,6 +157,8 @@ def ensure(spec: EnvironmentSpec, *, check: bool = False) -> Environment:
             if spec.log:
                 spec.log(f"building environment {key} from {name} with Python {interpreter.version}")
             record = _build(spec, source, interpreter, path, lock)
+    except projects.ProjectError as error:
+        raise EnvironmentError_(str(error)) from error
     except OSError as error:
         raise EnvironmentError_(f"building the environment of {spec.project} failed: {error}") from error
     return result(True, record)
@@ -172,9 +188,12 @@ def _source(spec: EnvironmentSpec) -> projects.Source:
             f"extras and groups belong to pyproject.toml, but {spec.project} is read from {source.main[0].name}"
         )
     repositories.need_git(source.repositories, spec.package or source.main[0].name)
-    nameless = [tools.masked(line) for line in spec.extra_packages if not projects.requirement_name(line)]
-    if nameless:
-        raise EnvironmentError_(f"extra packages must start with a package name (`name @ URL`): {nameless[0]!r}")
+    for key in ("extra_packages", "constraints", "overrides"):
+        nameless = [tools.masked(line) for line in getattr(spec, key) if not projects.requirement_name(line)]
+        if nameless:
+            raise EnvironmentError_(
+                f"a line of `{key}` must start with a package's name (`name @ URL`): {nameless[0]!r}"
+            )
     return source
 
 
@@ -190,14 +209,17 @@ def _key(spec: EnvironmentSpec, source: projects.Source, interpreter: interprete
     add(SCHEME, source.kind, interpreter.path, interpreter.version, interpreter.abi)
     # Credentials may change without changing the packages; the places that they come from may not.
     add(*(tools.masked(url, by="") for url in (spec.index_url, *spec.extra_index_urls)))
-    for values in (sorted(spec.extra_packages), sorted(spec.groups), sorted(spec.extras)):
+    several = (spec.extra_packages, spec.constraints, spec.overrides, spec.needed, spec.groups, spec.extras)
+    for values in map(sorted, several):
         add(str(len(values)), *values)
+    add(spec.database)
     base, root = spec.project.resolve(), spec.root.resolve()
     folders = [*source.folders]
     if spec.installs_project and base not in folders:
         folders.append(base)
     if spec.package:
         add(spec.package)
+    add(*(f"{name}={value}" for name, value in sorted(_versions(spec, source).items())))
     if source.kind in ("requirements", "project"):  # a lock has the commit beside the branch
         add(*repositories.tips(source.repositories))
     add("installed" if spec.installs_project else "source")
@@ -205,6 +227,12 @@ def _key(spec: EnvironmentSpec, source: projects.Source, interpreter: interprete
         add(os.path.relpath(path.parent.resolve() / path.name, base))
         add(os.readlink(path).encode() if path.is_symlink() and not path.is_file() else path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _versions(spec: EnvironmentSpec, source: projects.Source) -> dict[str, str]:
+    """Return the variables that tell builds the version of what is built from the source, {} when nothing is."""
+    folders = [*source.folders, *([spec.project] if spec.installs_project else [])]
+    return scm.variables(folders, spec.version, spec.environment)
 
 
 def _complete(path: Path) -> dict[str, object] | None:
@@ -245,10 +273,12 @@ def _build(
             plan = building.Plan(
                 project=project, source=seen, interpreter=interpreter, new=made, work=workshop.given,
                 uv=tools.Uv(spec.uv, _index(spec), workshop.cache, spec.log), workshop=workshop,
-                extra_packages=tuple(spec.extra_packages), package=spec.package, groups=tuple(spec.groups),
+                extra_packages=tuple(spec.extra_packages), constraints=tuple(spec.constraints),
+                overrides=tuple(spec.overrides), needed=tuple(spec.needed), database=spec.database,
+                variables=_versions(spec, source), package=spec.package, groups=tuple(spec.groups),
                 extras=tuple(spec.extras), install_project=spec.installs_project,
             )  # fmt: skip
-            added = building.install(plan)
+            done = building.install(plan)
             new = ours / path.name
             _tree.copy(made, new, (interpreter.path,))
         record: dict[str, object] = {
@@ -256,7 +286,8 @@ def _build(
             "python": interpreter.path,
             "python_version": interpreter.version,
             "read": sorted(os.path.relpath(file, spec.project) for file in source.files),
-            "added": added,
+            "added": done.added,
+            "overridden": done.overridden,
             "packages": building.installed(new),
         }
         (new / RECORD).unlink(missing_ok=True)

@@ -56,6 +56,8 @@ class Lists:
             place.parent.mkdir(parents=True)
             rows = (row if isinstance(row, str) else f"{row[0]} {places[row[1]]}" for row in self.texts[path])
             place.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+            for made, bits in ((place, 0o644), (place.parent, 0o755), (folder, 0o755)):  # whatever our umask
+                made.chmod(bits)
         return [part for path in main for part in ("-r", str(places[path]))]
 
 

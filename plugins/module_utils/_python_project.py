@@ -22,6 +22,8 @@ CANDIDATES = (
     ("uv.lock", "uv"),
     ("poetry.lock", "poetry"),
     ("pdm.lock", "pdm"),
+    ("pylock.toml", "pylock"),
+    ("Pipfile.lock", "pipfile"),
     ("requirements.txt", "requirements"),
     ("requirements/production.txt", "requirements"),
     ("requirements/prod.txt", "requirements"),
@@ -29,6 +31,12 @@ CANDIDATES = (
     ("setup.py", "project"),
     ("setup.cfg", "project"),
 )
+# What says what a project needs in words that nothing here reads, and the way on.
+UNREAD = {
+    "Pipfile": "run `pipenv lock` and commit Pipfile.lock",
+    "environment.yml": "conda's; list the packages from the index in requirements.txt, and the others as `system_packages`",
+    "requirements.in": "run `uv pip compile requirements.in -o requirements.txt` and commit it, or name it in `requirements`",
+}
 # Never part of a package, and often written to while the project runs.
 IGNORED_ANYWHERE = frozenset(
     {".git", ".hg", ".svn", ".tox", ".nox", ".venv", "node_modules", "__pycache__"}
@@ -108,11 +116,9 @@ def detect(project: Path, requirements: list[str]) -> Source:
         return completed(project, kinds.pop(), main, ())
     present = [(name, kind) for name, kind in CANDIDATES if (project / name).is_file() and usable(project, name)]
     if not present:
-        hint = ""
-        if (project / "Pipfile.lock").is_file():
-            hint = "; Pipfile.lock isn't read: run `pipenv requirements --hash > requirements.txt` and commit it"
+        way = next((f"; {path}: {way}" for path, way in UNREAD.items() if (project / path).is_file()), "")
         looked_for = ", ".join(name for name, _ in CANDIDATES)
-        raise ProjectError(f"{project} has no file that lists its Python packages (looked for {looked_for}){hint}")
+        raise ProjectError(f"{project} has no file that lists its Python packages (looked for {looked_for}){way}")
     name, kind = present[0]
     return completed(project, kind, (project / name,), tuple(other for other, _ in present[1:]))
 
@@ -144,6 +150,7 @@ def completed(project: Path, kind: str, main: tuple[Path, ...], ignored: tuple[s
         if path not in files and path.is_file() and (kind != "requirements" or sets_up_uv(path)):
             files.append(path)
     base = project.resolve()
+    whole = kind in ("pylock", "pipfile")  # what they say of the project itself is installed as all the rest is
     waiting = [(path, project) for path in files if kind != "requirements" or path not in found.texts]
     waiting += [(folder / "pyproject.toml", folder) for folder in folders]
     while waiting:  # what a local package names in its turn is built with it
@@ -153,7 +160,7 @@ def completed(project: Path, kind: str, main: tuple[Path, ...], ignored: tuple[s
         more, archives = paths_named(path, beside)
         repositories += repositories_named(path)
         files += [archive for archive in archives if archive not in files]
-        new = [folder for folder in more if folder != base and folder not in folders]
+        new = [folder for folder in more if (folder != base or whole) and folder not in folders]
         folders += new
         waiting += [(folder / "pyproject.toml", folder) for folder in new]
     # A wheel in the source is there to be installed, however a tool comes to it.
@@ -203,6 +210,23 @@ def static(project: Path, main: Path) -> bool:
         return False
     text = main.read_text(encoding="utf-8", errors="replace")
     return re.search(r"^\[project\]", text, re.MULTILINE) is not None and DYNAMIC.search(text) is None
+
+
+def console_scripts(project: Path) -> set[str]:
+    """Return the names of the commands that the project itself declares (they exist once it is installed)."""
+    found: set[str] = set()
+    for name in ("pyproject.toml", "setup.cfg", "setup.py"):
+        path = project / name
+        text = path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
+        if name == "pyproject.toml":
+            sections = re.findall(r"^\[(?:project|tool\.poetry)\.scripts\]\n((?:(?!\[).*\n?)*)", text, re.MULTILINE)
+            found |= {
+                one for body in sections for one in re.findall(r"""^["']?([\w.-]+)["']?\s*=""", body, re.MULTILINE)
+            }
+        elif "console_scripts" in text:
+            after = text.partition("console_scripts")[2]
+            found |= set(re.findall(r"""([\w.-]+)\s*=\s*[A-Za-z_][\w.]*:[A-Za-z_]""", after))
+    return found
 
 
 def source_layout(project: Path) -> bool:

@@ -89,7 +89,7 @@ def unpack(archive: IO[bytes], folder: Path, subfolder: str = "", foreign: bool 
     try:
         with _opened(archive) as members:
             found = [member for member in map(_checked, members) if member.name != "."]
-            found = _below(_without_top(found) if foreign else found, subfolder)
+            found = _below(_without_top(_without_finder(found)) if foreign else found, subfolder)
             for member in found:
                 _write(member, folder)
             for member in found:
@@ -152,6 +152,18 @@ def _checked(member: Member) -> Member:
     if not member.kind:
         raise ReleaseError(f"the source holds '{member.name}', which is neither a file nor a folder nor a link")
     return replace(member, name=posixpath.normpath(member.name))
+
+
+def _without_finder(members: list[Member]) -> list[Member]:
+    """Return MEMBERS without what macOS puts beside the files themselves: a second folder at the top, attributes, views."""
+    names = {member.name for member in members}
+
+    def added(name: str) -> bool:
+        folder, _, last = name.rpartition("/")
+        beside = posixpath.join(folder, last[2:]) in names  # AppleDouble: `._x` has the attributes of `x`
+        return name.split("/")[0] == "__MACOSX" or last == ".DS_Store" or (last.startswith("._") and beside)
+
+    return [member for member in members if not added(member.name)]
 
 
 def _without_top(members: list[Member]) -> list[Member]:

@@ -185,7 +185,7 @@ class Engine(Run):
     def _fingerprint(self, source_key: str) -> str:
         """Return the name of everything that decides how the release behaves."""
         keys = (
-            "subfolder", "wsgi", "python", "requirements", "extra_packages", "files", "shared_folders",
+            "subfolder", "wsgi", "python", "requirements", "packages", "files", "shared_folders",
             "writable_paths",
         )  # fmt: skip
         parts = {key: self.settings[key] for key in keys}

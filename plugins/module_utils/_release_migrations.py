@@ -189,11 +189,11 @@ class Migrations:
         found = {"PGAPPNAME": f"slipway {self.context.record.id}"}
         if options:
             found["PGOPTIONS"] = f"{environment.get('PGOPTIONS', '')} {options}".strip()
-        url, own = self._url(), self.settings["owner_url"] or environment.get(self._variable, "")
+        url, own = self._url(), self._owner_url() or environment.get(self._variable, "")
         if own and url and url.parameters.get("options"):  # it goes before PGOPTIONS
             found[self._variable] = add_options(own, options)
-        elif self.settings["owner_url"]:
-            found[self._variable] = self.settings["owner_url"]
+        elif own and self.settings["owner_url"]:
+            found[self._variable] = own
         if dump and url:
             found |= {f"{_migration_run.DUMP_PREFIX}{name}": text for name, text in url.environment().items()}
         return found
@@ -201,6 +201,12 @@ class Migrations:
     @property
     def _variable(self) -> str:
         return str(self.settings["variable"])
+
+    def _owner_url(self) -> str:
+        """Return the owner's URL with the scheme of the app's own in this release, which follows the app's driver."""
+        scheme, there, _ = self._environment().get(self._variable, "").partition("://")
+        url = str(self.settings["owner_url"])
+        return f"{scheme}://{url.partition('://')[2]}" if url and there else url
 
     def _environment(self) -> Mapping[str, str]:
         return _host.environment_of(self.context.environment_file.read_text())

@@ -148,7 +148,11 @@ class Plan(Engine):
             if not there.exists():
                 continue
             old = there.read_text().replace(str(self.paths.release(previous)), "{release_folder}")
-            if changed := differences(readers[name](old), readers[name](wanted.read_text())):
+            if name == "environment" and self.context.environment_file.exists():  # with the scheme that fits the driver
+                new = self.context.environment_file.read_text().replace(str(self.context.here), "{release_folder}")
+            else:
+                new = wanted.read_text()
+            if changed := differences(readers[name](old), readers[name](new)):
                 found[name] = changed
         return found
 

@@ -20,7 +20,9 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _apps,
     _host,
     _python_build,
+    _python_driver,
     _python_env,
+    _python_scm,
     _release_handover,
     _requirement,
     _tree,
@@ -101,11 +103,15 @@ class Preparation:
     def build(self) -> None:
         """Find or build the environment, run the build commands, compile the code."""
         fetching = self.settings["python_downloads"]
+        commands = [*self.settings["build_commands"], *self.settings["release_commands"]]
         built = _python_env.ensure(
             _python_env.EnvironmentSpec(
                 project=self.context.src, root=self.paths.environments, requirements=list(self.settings["requirements"]),
                 package=self.settings["package"],
-                extra_packages=list(self.settings["extra_packages"]), python=self.settings["python"],
+                commands=[_app_command.program(one["command"]) for one in commands],
+                version=_python_scm.of_revision(self.settings["version"], self.context.record.revision),
+                environment=_host.environment_of(self.context.environment_file.read_text()),
+                **self.settings["packages"], python=self.settings["python"],
                 python_downloads=fetching.get("allowed", True), python_mirror=fetching.get("mirror", ""),
                 python_list_url=fetching.get("list_url", ""),
                 uv=self.settings["uv"], ca_bundle=self.settings["ca_bundle"],
@@ -115,6 +121,8 @@ class Preparation:
         )  # fmt: skip
         self.context.record.environment = built.key
         self.context.notes += built.notes
+        self.context.notes += [f"`overrides`: {told}" for told in built.overridden]
+        self._fit_scheme(built.packages)
         (self.context.here / "venv").symlink_to(f"../../venvs/{built.key}")
         if self.settings["package"]:
             self._link_package()
@@ -127,6 +135,16 @@ class Preparation:
         self.context.run(command, "build", [str(self.context.src)])
         self._own(0)
         self.context.save()
+
+    def _fit_scheme(self, packages: dict[str, str]) -> None:
+        """Give the database's URL the scheme of the driver that the app has, unless the app's description says one."""
+        if self.settings["packages"]["database"] != _python_driver.AUTO:
+            return
+        file, variable = self.context.environment_file, str(self.settings["migrations"]["variable"])
+        before = file.read_text()
+        after = _python_driver.fitted(before, variable, _python_driver.scheme(packages, _python_driver.AUTO))
+        if after != before:
+            self.context.write(file, after, 0, 0, 0o600)
 
     def _link_package(self) -> None:
         """Show the package's own folders where an app's code is: its static files and migrations are named from there."""
@@ -146,8 +164,13 @@ class Preparation:
         if self.probed.error:
             said = _host.masked(_host.tail(f"{printed}\n{done.stderr}"), self.context.environment_file)
             error = _host.masked(self.probed.error, self.context.environment_file)
+            if self.probed.gunicorn is not None:
+                raise ReleaseError(
+                    f"{unserved(self.probed.gunicorn, self.probed.python)}: {error}\nIts last lines:\n{said}"
+                )
             raise ReleaseError(
-                f"'wsgi' is '{self.settings['wsgi']}', which can't be imported: {error}\nIts last lines:\n{said}"
+                f"'wsgi' is '{self.settings['wsgi']}', which can't be imported: {error}"
+                f"{_python_driver.advice(error)}\nIts last lines:\n{said}"
             )
 
     def check(self) -> None:
@@ -204,6 +227,14 @@ def readable(about: os.stat_result) -> int:
     """Return the permission bits of a file or folder of a release's code: its group reads it and nobody else writes it."""
     mode = about.st_mode | 0o440 | (0o110 if about.st_mode & 0o100 else 0)
     return 0o750 if stat.S_ISDIR(mode) else mode & 0o755
+
+
+def unserved(gunicorn: str, python: str) -> str:
+    """Return what to do about a gunicorn of this version ("": none) that can't be imported itself."""
+    way = '`overrides: ["gunicorn>=23"]` puts a newer one in its place'
+    if not gunicorn:
+        return f"gunicorn is not installed; {way}, or add it to the app's list"
+    return f"gunicorn {gunicorn}, which the app's own list brings, does not run on Python {python} ({way})"
 
 
 def known(heads: tuple[str, ...] | None) -> list[str] | None:

@@ -7,6 +7,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+import posixpath
 import re
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils import _git, _requirement, _urls
+from ansible_collections.slipway.flask.plugins.module_utils._python_project import CANDIDATES
 
 KINDS = ("path", "git", "archive", "package")
 """Exactly one of these says where the code is."""
@@ -149,13 +151,21 @@ def folder_problems(app: Mapping[str, Any], base: Path) -> list[str]:
     if not root.is_dir():
         return [f"'subfolder' is '{app['subfolder']}', but the source has no such folder (looked at {root})"]
     found = [f"'{name}' in 'requirements' does not exist in the source (looked at {root / name})"
-             for name in app["requirements"] if not (root / name).is_file()]  # fmt: skip
-    known = ("requirements.txt", "pyproject.toml", "setup.py")
-    if not app["requirements"] and not any((root / name).is_file() for name in known):
-        found.append(f"the source has none of {', '.join(known)} (looked in {root}); name its list in 'requirements'")
+             for name in app["requirements"] if not (root / name).is_file() and not brings(app, name)]  # fmt: skip
+    known = [name for name, _ in CANDIDATES]
+    if not app["requirements"] and not any((root / name).is_file() or brings(app, name) for name in known):
+        found.append(
+            f"the source has none of {', '.join(known)} (looked in {root}); name its list in 'requirements', which may be "
+            "one that 'files' brings"
+        )
     if (root / IGNORE).is_file() and not shutil.which("git"):
         found.append(f"{root / IGNORE} is read by git, which is not installed here; install git or remove the file")
     return found
+
+
+def brings(app: Mapping[str, Any], name: str) -> bool:
+    """Tell whether the app's `files` bring the file NAME."""
+    return posixpath.normpath(name) in map(posixpath.normpath, app["files"])
 
 
 def git_problems(source: Mapping[str, Any], refs: Refs = git_refs) -> list[str]:

@@ -32,7 +32,19 @@ options:
     elements: str
     default: []
   extra_packages:
-    description: Requirement lines that are added when the project's own list lacks the package.
+    description:
+      - Requirement lines that are installed together with the project's own. To a lock, or a list with hashes, they are
+        added afterwards and may change nothing in it.
+    type: list
+    elements: str
+    default: []
+  constraints:
+    description: Requirement lines that limit versions, also of what packages need themselves. A lock must meet them.
+    type: list
+    elements: str
+    default: []
+  overrides:
+    description: Requirement lines that go before what the project's list, its lock or any package says.
     type: list
     elements: str
     default: []
@@ -141,7 +153,12 @@ ignored:
   type: list
   elements: str
 added:
-  description: Those of O(extra_packages) that the project's list lacked.
+  description: Lines of O(extra_packages) that were added to a lock or to a list with hashes.
+  returned: success
+  type: list
+  elements: str
+overridden:
+  description: What O(overrides) replaced, and which packages want another version.
   returned: success
   type: list
   elements: str
@@ -169,6 +186,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "root": {"type": "path", "required": True},
     "requirements": {"type": "list", "elements": "str", "default": []},
     "extra_packages": {"type": "list", "elements": "str", "default": []},
+    "constraints": {"type": "list", "elements": "str", "default": []},
+    "overrides": {"type": "list", "elements": "str", "default": []},
     "groups": {"type": "list", "elements": "str", "default": []},
     "extras": {"type": "list", "elements": "str", "default": []},
     "install_project": {"type": "bool"},

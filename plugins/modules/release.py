@@ -89,11 +89,37 @@ options:
     type: list
     elements: str
     default: []
-  extra_packages:
-    description: Requirement lines added when the app's own list lacks the package.
-    type: list
-    elements: str
-    default: []
+  packages:
+    description: What is installed beside O(requirements).
+    type: dict
+    default: {}
+    suboptions:
+      extra_packages:
+        description: Requirement lines installed together with the app's own.
+        type: list
+        elements: str
+        default: []
+      constraints:
+        description: Requirement lines that limit versions, also of what the app's packages need themselves.
+        type: list
+        elements: str
+        default: []
+      overrides:
+        description: Requirement lines that go before what the app's list, its lock or any package says.
+        type: list
+        elements: str
+        default: []
+      needed:
+        description: Requirement lines added when nothing of what the app lists brings the package.
+        type: list
+        elements: str
+        default: []
+      database:
+        description:
+          - Scheme of the database's URL, whose driver is added when the app has none; empty for an app without one.
+          - V(auto) takes the driver that the app has and gives the URL in the release's environment the scheme that fits.
+        type: str
+        default: ""
   uv:
     description: Path of uv on the host.
     type: path
@@ -279,6 +305,15 @@ from ansible_collections.slipway.flask.plugins.module_utils._release_plan import
 
 WORDS: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
 
+PACKAGES: dict[str, Any] = {
+    "type": "dict",
+    "apply_defaults": True,
+    "options": {
+        **dict.fromkeys(("extra_packages", "constraints", "overrides", "needed"), WORDS),
+        "database": {"type": "str", "default": ""},
+    },
+}
+
 
 def argument_spec() -> dict[str, Any]:
     """Return the module's parameters; those at the end are filled in by the action plugin."""
@@ -303,7 +338,7 @@ def argument_spec() -> dict[str, Any]:
             },
         },
         "requirements": WORDS,
-        "extra_packages": WORDS,
+        "packages": PACKAGES,
         "uv": {"type": "path", "default": "/opt/slipway/bin/uv"},
         "ca_bundle": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
         "index_url": {"type": "str", "no_log": True},

@@ -44,6 +44,9 @@ class Killed(BaseException):
     """Ends a deploy as a kill does: nothing of it is caught."""
 
 
+PACKAGES = {"extra_packages": [], "constraints": [], "overrides": [], "needed": [], "database": ""}
+
+
 class FakeHost:
     """One host with the service of the app `shop` set up. Attributes say how its parts behave."""
 
@@ -61,7 +64,7 @@ class FakeHost:
             "app": "shop", "git": "", "git_key": None, "version": "HEAD", "subfolder": "", "wsgi": "app:app",
             "user": "shop", "root": str(self.paths.root), "settings_folder": str(self.paths.settings), "python": "",
             "python_downloads": {},
-            "requirements": [], "extra_packages": [], "uv": "uv", "ca_bundle": "", "index_url": None,
+            "requirements": [], "packages": dict(PACKAGES), "uv": "uv", "ca_bundle": "", "index_url": None,
             "extra_index_urls": None, "files": {}, "shared_folders": [], "writable_paths": [], "build_commands": [],
             "release_commands": [], "command_seconds": 60,
             "drain_seconds": 5, "watch_seconds": 5, "keep_releases": 3, "min_free_mb": 0,
@@ -93,6 +96,8 @@ class FakeHost:
         self.slow: dict[str, int] = {}  # connections of releases that take their time to end
         self.draining: dict[str, int] = {}  # looks after which a release that was told to end has ended
         self.environment = "env1"
+        self.packages: dict[str, str] = {}  # what is in it
+        self.overridden: list[str] = []
         self.journal = "journal"
 
     def configure(self, text: str) -> None:
@@ -225,7 +230,7 @@ class FakeHost:
         if not python.exists():
             python.parent.mkdir(parents=True)
             python.symlink_to("/bin/true")
-        return SimpleNamespace(key=self.environment, notes=[])
+        return SimpleNamespace(key=self.environment, notes=[], overridden=self.overridden, packages=self.packages)
 
     def run(self, command: _sandbox.Command, argv: list[str], unit: str) -> subprocess.CompletedProcess[str]:
         assert argv[0] == "/usr/bin/env"

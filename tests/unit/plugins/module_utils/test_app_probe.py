@@ -124,6 +124,23 @@ def test_an_app_that_does_not_import_tells_why(tmp_path: Path, app: str, entry: 
     assert status == 1
 
 
+@pytest.mark.parametrize(
+    ("files", "version"),
+    [
+        ({"gunicorn/util.py": "import pkg_resources_that_is_gone", "gunicorn-20.0.4.dist-info/METADATA": "Version: 20.0.4"},
+         "20.0.4"),
+        ({"gunicorn/util.py": "raise ModuleNotFoundError('gunicorn')"}, ""),
+    ],
+)  # fmt: skip
+def test_a_gunicorn_that_does_not_run_is_not_taken_for_the_app(
+    tmp_path: Path, files: dict[str, str], version: str
+) -> None:
+    found, _, error, status = probed(tmp_path, {"app.py": "app = 1", **files})
+    assert (found.gunicorn, status) == (version, 1), error
+    assert found.error.startswith("ModuleNotFoundError: ")
+    assert found.python.startswith("3.")
+
+
 def test_an_app_that_ends_the_process_gives_no_answer(tmp_path: Path) -> None:
     found, _, _, _ = probed(tmp_path, {"app.py": "import os; os._exit(0)"})
     assert found.error == "it ended without an answer"

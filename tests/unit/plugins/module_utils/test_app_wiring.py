@@ -59,26 +59,25 @@ def test_the_databases_url_is_one_of_the_apps_secrets() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "names"),
+    ("changes", "names"), [({}, ["gunicorn"]), ({"worker_class": "gevent"}, ["gunicorn", "gevent"])]
+)
+def test_what_serving_an_app_needs_is_bounded_and_never_pinned(changes: dict[str, Any], names: list[str]) -> None:
+    lines = wiring.needed_packages(shop(**changes))
+    assert [line.split(">=")[0] for line in lines] == names
+    assert not [line for line in lines if "==" in line]
+
+
+@pytest.mark.parametrize(
+    ("changes", "scheme"),
     [
-        ({}, ["gunicorn", "psycopg[binary]"]),
-        ({"database": "none"}, ["gunicorn"]),
-        ({"database_scheme": "postgresql"}, ["gunicorn", "psycopg2-binary", "psycopg[binary]"]),
-        ({"database_scheme": "postgresql+psycopg2"}, ["gunicorn", "psycopg2-binary"]),
-        ({"database_scheme": "postgresql+pg8000"}, ["gunicorn"]),
-        ({"worker_class": "gevent", "database": "none"}, ["gunicorn", "gevent"]),
-        ({"extra_packages": ["sentry-sdk==2.1"], "database": "none"}, ["gunicorn", "sentry-sdk"]),
+        ({}, "auto"),
+        ({"database": "none"}, ""),
+        ({"database_scheme": "postgresql"}, "postgresql"),
+        ({"database_scheme": "postgresql+psycopg"}, "postgresql+psycopg"),
     ],
 )
-def test_an_app_gets_the_packages_that_serving_it_needs_each_pinned(changes: dict[str, Any], names: list[str]) -> None:
-    lines = wiring.extra_packages(shop(**changes))
-    assert [line.split("==")[0] for line in lines] == names
-    assert all("==" in line for line in lines)
-
-
-def test_the_apps_own_choice_of_a_version_goes_before_ours() -> None:
-    app = shop(extra_packages=["Gunicorn>=23", "psycopg==3.2"])
-    assert wiring.extra_packages(app) == ["Gunicorn>=23", "psycopg==3.2"]
+def test_a_scheme_that_is_given_is_kept_and_none_follows_the_driver(changes: dict[str, Any], scheme: str) -> None:
+    assert wiring.wanted_scheme(shop(**changes)) == scheme
 
 
 def test_protected_downloads_are_shared_folders_or_absolute_paths() -> None:

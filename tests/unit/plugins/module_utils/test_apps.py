@@ -49,6 +49,8 @@ def test_an_app_that_uses_every_key_has_no_problems() -> None:
         "python": "python3.12",
         "requirements": ["requirements/prod.txt"],
         "extra_packages": ["psycopg[binary]==3.2"],
+        "constraints": ["urllib3<3"],
+        "overrides": ["werkzeug<3"],
         "system_packages": ["libpq-dev"],
         "environment": {"PORT": 8000, "FEATURE": True, "RATE": "0.5", "FLASK_DEBUG": 0, "DEBUG": "false"},
         "secrets": {"SIGNING_KEY": KEY},

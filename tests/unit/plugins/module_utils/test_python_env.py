@@ -42,7 +42,7 @@ if arguments[:2] == ["pip", "install"]:
             name = re.match(r"[\\w-]+", line)
             if name:
                 folder = site / f"{{name.group()}}-1.0.dist-info"
-                folder.mkdir()
+                folder.mkdir(exist_ok=True)
                 (folder / "METADATA").write_text(f"Metadata-Version: 2.4\\nName: {{name.group()}}\\nVersion: 1.0\\n\\nText")
 """
 Make = Callable[..., EnvironmentSpec]
@@ -127,6 +127,10 @@ def test_the_folders_of_a_package_are_those_that_its_record_lists(tmp_path: Path
     [
         {"requirements": "Flask==3\n"},
         {"extra_packages": ["gunicorn"]},
+        {"needed": ["gunicorn"]},
+        {"constraints": ["gunicorn"]},
+        {"overrides": ["gunicorn"]},
+        {"database": "postgresql"},
         {"index_url": "https://index/simple"},
         {"extra_index_urls": ["https://index/simple"]},
         {"install_project": True},
@@ -136,6 +140,27 @@ def test_the_folders_of_a_package_are_those_that_its_record_lists(tmp_path: Path
 )
 def test_what_changes_the_key(make: Make, changes: dict[str, object]) -> None:
     assert environments.key_of(make()) != environments.key_of(make(**changes))
+
+
+def test_what_an_exporter_wrote_is_installed_with_paths_from_the_project(make: Make) -> None:
+    project = make().project
+    (project / "requirements.txt").unlink()
+    (project / "libs/x").mkdir(parents=True)
+    (project / "libs/x/setup.py").touch()
+    (project / "Pipfile.lock").write_text('{"default": {"flask": {"version": "==1.0"}, "x": {"path": "./libs/x"}}}')
+    spec = EnvironmentSpec(
+        project, project.parent / "venvs", uv=make().uv, cache=project.parent / "cache", ca_bundle=""
+    )
+    (project / "requirements.txt").unlink()
+    assert environments.ensure(dataclasses.replace(spec, python=sys.executable)).source == "Pipfile.lock"
+
+
+def test_a_command_of_the_projects_own_has_the_project_installed(make: Make) -> None:
+    project = make().project
+    (project / "pyproject.toml").write_text('[project]\nname = "shop"\n[project.scripts]\nshop = "shop:main"\n')
+    assert make(commands=["flask", "shop"]).installs_project
+    assert not make(commands=["flask"]).installs_project
+    assert not make(commands=["shop"], install_project=False).installs_project
 
 
 def test_includes_change_the_key(make: Make) -> None:
@@ -176,34 +201,62 @@ def test_the_code_of_a_project_that_is_installed_changes_the_key(make: Make) -> 
     assert environments.key_of(spec) != before
 
 
+HASHED = "flask==1.0 --hash=sha256:00\n"
+
+
+def test_the_apps_own_lines_are_part_of_one_resolution(make: Make) -> None:
+    spec = make(extra_packages=["redis"], constraints=["urllib3<3"], overrides=["werkzeug<3"])
+    assert environments.ensure(spec).packages.keys() == {"flask", "redis"}
+    assert [call.count(" -r ") for call in calls(spec)[:2]] == [0, 2]
+    assert " -c " in calls(spec)[1]
+    assert " --overrides " in calls(spec)[1]
+
+
 @pytest.mark.parametrize(
-    ("extra", "added"),
-    [(["gunicorn"], ["gunicorn"]), (["flask>=2"], []), (["FLASK", "psycopg>=3"], ["psycopg>=3"]), ([], [])],
+    ("needed", "database", "added"),
+    [
+        (["gunicorn>=23"], "", ["gunicorn>=23"]),
+        (["flask>=2"], "", []),
+        (["FLASK"], "auto", ["psycopg[binary]>=3.1"]),
+        (["gunicorn"], "postgresql+psycopg2", ["gunicorn", "psycopg2-binary>=2.9"]),
+    ],
 )
-def test_extra_packages_are_added_when_they_lack(make: Make, extra: list[str], added: list[str]) -> None:
-    environment = environments.ensure(make(extra_packages=extra))
+def test_what_serving_needs_is_added_when_it_lacks(
+    make: Make, needed: list[str], database: str, added: list[str]
+) -> None:
+    spec = make(needed=needed, database=database)
+    environment = environments.ensure(spec)
     assert environment.added == added
     assert len(environment.packages) == 1 + len(added)
-
-
-def test_extra_packages_may_not_change_the_list(make: Make) -> None:
-    spec = make(extra_packages=["gunicorn"])
-    environments.ensure(spec)
-    assert " -c " in calls(spec)[-1]
+    assert not added or " -c " in calls(spec)[-1], "nothing of the list may change for it"
 
 
 def test_hashes_are_enforced_for_the_list_only(make: Make) -> None:
-    spec = make("flask==1.0 --hash=sha256:00\n", extra_packages=["gunicorn"])
+    spec = make(HASHED, extra_packages=["redis"], needed=["gunicorn"])
+    assert environments.ensure(spec).added == ["redis", "gunicorn"]
+    assert ["--require-hashes" in call for call in calls(spec)] == [False, True, False, False]
+
+
+def test_a_lock_is_held_against_constraints_and_then_overridden(make: Make) -> None:
+    spec = make(HASHED, constraints=["flask<2", "gone<1"], overrides=["flask==0.9", "gone==1"])
     environments.ensure(spec)
-    assert ["--require-hashes" in call for call in calls(spec)] == [False, True, False]
+    _, install, hold, override, *_ = calls(spec)
+    assert " -c " not in install
+    assert "--dry-run" in hold
+    assert "--overrides" in override
 
 
 @pytest.mark.parametrize(
     ("spec_changes", "message"),
     [
         ({"requirements": "broken\n"}, r"installing requirements\.txt failed:\nline 16\n(?s:.*)no such package$"),
-        ({"extra_packages": ["broken"]}, "adding broken to what the project lists failed"),
-        ({"extra_packages": ["./broken"]}, "must start with a package name"),
+        ({"extra_packages": ["broken"]}, r"installing requirements\.txt failed:(?s:.*)name it in `overrides`"),
+        (
+            {"needed": ["broken"]},
+            r"adding broken to what requirements\.txt lists failed(?s:.*)that fits into requirements",
+        ),
+        ({"extra_packages": ["./broken"]}, "a line of `extra_packages` must start with a package's name"),
+        ({"overrides": ["./broken"]}, "a line of `overrides` must start with a package's name"),
         ({"extras": ["web"]}, "belong to pyproject.toml"),
         ({"uv": "/no/such/uv"}, "there is no uv at /no/such/uv"),
         ({"python": "python3.99"}, r"there is no such Python"),

@@ -33,6 +33,8 @@ def make(folder: Path, files: dict[str, str]) -> Path:
         ({"uv.lock": "", "requirements.txt": ""}, [], "requirements", "requirements.txt", ()),
         ({"poetry.lock": "", "pyproject.toml": "[tool.poetry]\n"}, [], "poetry", "poetry.lock", ("pyproject.toml",)),
         ({"pdm.lock": "", "pyproject.toml": PROJECT}, [], "pdm", "pdm.lock", ("pyproject.toml",)),
+        ({"Pipfile.lock": "{}", "requirements.txt": ""}, [], "pipfile", "Pipfile.lock", ("requirements.txt",)),
+        ({"pylock.toml": "", "pyproject.toml": PROJECT}, [], "pylock", "pylock.toml", ("pyproject.toml",)),
         ({"pyproject.toml": PROJECT, "setup.py": ""}, [], "project", "pyproject.toml", ("setup.py",)),
         ({"pyproject.toml": "[tool.black]\n", "setup.py": ""}, [], "project", "setup.py", ()),
         ({"pyproject.toml": "[tool.black]\n", "requirements.txt": ""}, [], "requirements", "requirements.txt", ()),
@@ -52,7 +54,9 @@ def test_detection(
     ("files", "requirements", "message"),
     [
         ({"app.py": ""}, [], "no file that lists its Python packages"),
-        ({"Pipfile.lock": "{}"}, [], "pipenv requirements"),
+        ({"Pipfile": ""}, [], "run `pipenv lock` and commit Pipfile.lock"),
+        ({"environment.yml": ""}, [], "conda's; list the packages"),
+        ({"requirements.in": "flask"}, [], "uv pip compile"),
         ({"pyproject.toml": "[tool.black]\n"}, [], "no file that lists"),
         ({"requirements.txt": ""}, ["prod.txt"], "prod.txt .* is not in"),
         ({"a.txt": "", "uv.lock": ""}, ["a.txt", "uv.lock"], "give one lock"),
@@ -191,3 +195,19 @@ def test_caches_are_no_content(tmp_path: Path) -> None:
 )
 def test_source_layout(tmp_path: Path, files: dict[str, str], found: bool) -> None:
     assert projects.source_layout(make(tmp_path, files)) is found
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        ({"pyproject.toml": '[project.scripts]\nshop = "shop:main"\n"shop-admin"="shop:admin"\n\n[x]\ny = "z:a"\n'},
+         {"shop", "shop-admin"}),
+        ({"pyproject.toml": '[tool.poetry.scripts]\nshop = "shop:main"\n'}, {"shop"}),
+        ({"setup.cfg": "[options.entry_points]\nconsole_scripts =\n    shop = shop.cli:main\n"}, {"shop"}),
+        ({"setup.py": 'setup(entry_points={"console_scripts": ["shop=shop.cli:main", "x = a:b"]})'}, {"shop", "x"}),
+        ({"pyproject.toml": PROJECT, "setup.py": "setup(name='x')"}, set()),
+        ({}, set()),
+    ],
+)  # fmt: skip
+def test_console_scripts(tmp_path: Path, files: dict[str, str], names: set[str]) -> None:
+    assert projects.console_scripts(make(tmp_path, files)) == names

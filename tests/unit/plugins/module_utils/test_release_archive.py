@@ -132,6 +132,14 @@ def test_a_zip_keeps_what_may_be_run_and_its_links(tmp_path: Path) -> None:
     assert modes == [0o750, 0o640]
 
 
+def test_what_macos_adds_is_left_out(tmp_path: Path) -> None:
+    names = ["shop/app.py", "shop/.DS_Store", "shop/._app.py", "__MACOSX/shop/._app.py", "shop/._own"]
+    unpack(zipped(dict.fromkeys(names, "x"), {}), tmp_path / "zip", foreign=True)
+    assert set(tree(tmp_path / "zip")) == {"app.py", "._own"}
+    unpack(tar(entry("._shop"), entry("shop/", tarfile.DIRTYPE), entry("shop/app.py")), tmp_path / "tar", foreign=True)
+    assert set(tree(tmp_path / "tar")) == {"app.py"}
+
+
 def test_two_folders_at_the_top_stay(tmp_path: Path) -> None:
     unpack(tar(entry("web/app.py"), entry("docs/x")), tmp_path, foreign=True)
     assert set(tree(tmp_path)) == {"web/app.py", "docs/x"}

@@ -19,7 +19,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import _app_command,
 from ansible_collections.slipway.flask.plugins.module_utils._gunicorn_systemd import environment_file
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release_settings import sealed
-from fake_host import ROOT, SECRET, UID, FakeHost
+from fake_host import PACKAGES, ROOT, SECRET, UID, FakeHost
 
 needs_root = pytest.mark.skipif(not ROOT, reason="only root gives files away")
 UPGRADE = {"command": "flask db upgrade", "once": False}
@@ -131,7 +131,7 @@ def test_what_should_serve_but_has_died_is_deployed_anew(host: FakeHost) -> None
         lambda host: (host.units / "shop@.service").write_text("[Service]\nX=1\n") and {},
         lambda host: {"wsgi": "app:create_app()"},
         lambda host: {"python": "python3.12"},
-        lambda host: {"extra_packages": ["redis"]},
+        lambda host: {"packages": {**PACKAGES, "extra_packages": ["redis"]}},
         lambda host: {"files": {"local.cfg": "A = 1"}},
         lambda host: {"shared_folders": ["uploads"]},
         lambda host: {"build_commands": [UPGRADE]},
@@ -261,6 +261,28 @@ def test_build_commands_run_in_the_new_release_that_they_may_write(host: FakeHos
     assert host.last_command.writable[-1] == src
     assert owners[:2] == [UID, UID]
     assert host.events.index("run npm ci") < host.events.index("probe")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "url"),
+    [
+        ("auto", "postgresql+psycopg2:///shop"),
+        ("postgresql+psycopg", "postgresql+psycopg:///shop"),
+        ("", "postgresql+psycopg:///shop"),
+    ],
+)
+def test_the_release_s_url_has_the_scheme_of_the_driver_that_the_app_brings(
+    host: FakeHost, scheme: str, url: str
+) -> None:
+    host.configure('DATABASE_URL="postgresql+psycopg:///shop"\n')
+    host.packages = {"sqlalchemy": "2.0", "psycopg2": "2.9"}
+    host.deploy(packages={**PACKAGES, "database": scheme})
+    assert (host.paths.settings_of(host.current) / "environment").read_text() == f'DATABASE_URL="{url}"\n'
+
+
+def test_what_was_overridden_is_told(host: FakeHost) -> None:
+    host.overridden = ["werkzeug 2.3.8, though flask wants werkzeug>=3.0.0"]
+    assert "`overrides`: werkzeug 2.3.8, though flask wants werkzeug>=3.0.0" in host.deploy().notes
 
 
 def test_commands_run_as_the_app_with_its_settings_and_environment(host: FakeHost) -> None:

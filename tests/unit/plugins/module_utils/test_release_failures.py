@@ -81,6 +81,16 @@ FAILURES: dict[str, tuple[str, Any, str]] = {
         lambda host: set_probe(host, {"error": "ModuleNotFoundError: No module named 'shop'"}),
         r"'wsgi' is 'app:app', which can't be imported: ModuleNotFoundError: No module named 'shop'(?s:.*)Traceback",
     ),
+    "gunicorn": (
+        "check",
+        lambda host: set_probe(host, {"error": "No module named 'imp'", "gunicorn": "19.9.0", "python": "3.13.5"}),
+        r"gunicorn 19\.9\.0, which the app's own list brings, does not run on Python 3\.13\.5 \(`overrides: \[\"gunicorn>=23",
+    ),
+    "driver": (
+        "check",
+        lambda host: set_probe(host, {"error": "ModuleNotFoundError: No module named 'psycopg2'"}),
+        r"which can't be imported(?s:.*)Leave `database_scheme` out, set it to postgresql\+psycopg, or put psycopg2",
+    ),
     "no answer": ("check", lambda host: set_probe(host, "Killed\n"), r"it ended without an answer(?s:.*)Killed"),
     "debug": ("check", lambda host: set_probe(host, {"flask": True, "debug": True}), "the app runs in debug mode"),
     "guessable key": (

@@ -35,9 +35,12 @@ def app(**changes: Any) -> dict[str, Any]:
         ),
         (
             {"subfolder": "bare"},
-            "the source has none of requirements.txt, pyproject.toml, setup.py (looked in {base}/app/bare); "
-            "name its list in 'requirements'",
+            "the source has none of uv.lock, poetry.lock, pdm.lock, pylock.toml, Pipfile.lock, requirements.txt, "
+            "requirements/production.txt, requirements/prod.txt, pyproject.toml, setup.py, setup.cfg "
+            "(looked in {base}/app/bare); name its list in 'requirements', which may be one that 'files' brings",
         ),
+        ({"requirements": ["deploy/list.txt"], "files": {"./deploy/list.txt": "flask"}}, None),
+        ({"subfolder": "bare", "files": {"requirements.txt": "flask"}}, None),
         ({"subfolder": "bare", "requirements": ["list.txt"]}, None),
         (
             {"certificate_file": "a.pem"},
