@@ -27,7 +27,7 @@ options:
 options:
   defaults:
     description:
-      - Values for sites that don't say - C(body_size_mb), C(timeout_seconds), C(headers), C(hsts_seconds),
+      - Values for sites that don't say - C(body_size_mb), C(header_kb), C(timeout_seconds), C(headers), C(hsts_seconds),
         C(hsts_preload) - and C(http3).
     type: dict
     required: true

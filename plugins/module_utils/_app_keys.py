@@ -24,7 +24,7 @@ class Key:
 REQUIRED = object()
 KEYS: dict[str, Key] = {
     "name": Key(str, REQUIRED, "Name of the app: its user, unit, folder and database are called so."),
-    "domains": Key(list, REQUIRED, "Domains that the app answers, the main one first."),
+    "domains": Key(list, REQUIRED, "Domains that the app answers, the main one first; others may be wildcards, `*.example.com`."),
     "redirect_domains": Key(list, [], "Domains that lead visitors to the main one, e.g. `www.example.com`."),
     "source": Key(dict, REQUIRED, "Where the code is: `path`, `git` with `version`, `archive` or `package`; see docs/sources.md."),
     "wsgi": Key(str, REQUIRED, "WSGI entry: `module:app` or `package:create_app()`."),
@@ -58,7 +58,8 @@ KEYS: dict[str, Key] = {
     "migrations_lock_timeout_seconds": Key(int, 5, "How long a migration waits for a lock in PostgreSQL; 0 is for ever."),
     "migrations_statement_timeout_seconds": Key(int, 0, "How long one statement of a migration may take; 0 is for ever."),
     "migrations_dump": Key(bool, True, "Whether the database is dumped before a migration that destroys something."),
-    "static": Key(dict, {}, "URL to folder of static files that nginx serves, e.g. `/static/: app/static`."),
+    "static": Key(dict, {}, "URL to folder of static files that nginx serves, e.g. `/static/: app/static`, or"
+                            " `{folder, expires_seconds, immutable, fallback}`; see docs/edge.md."),
     "shared_folders": Key(list, [], "Folders that outlive a release and that the app may write."),
     "writable_paths": Key(list, [], "Further folders on the host that the app may write."),
     "health_path": Key(str, "/", "Path that answers when the app is ready."),
@@ -67,6 +68,7 @@ KEYS: dict[str, Key] = {
     "health_timeout_seconds": Key(int, 60, "How long a new release may take to become ready."),
     "watch_seconds": Key(int, 5, "How long visitors' answers are watched after the switch: worse than before, it goes back."),
     "body_size_mb": Key(int, 10, "Largest request body, in megabytes."),
+    "header_kb": Key(int, 8, "Longest address and largest header (a cookie), in kilobytes; more get 414 and 431."),
     "rate_limits": Key(dict, {}, "Requests that one address may send, e.g. `{POST /login: 10/minute}`; more get 429."),
     "streaming": Key(list, [], "Paths of WebSockets, server-sent events and other streamed answers, e.g. `[/events]`."),
     "protected_downloads": Key(dict, {}, "URL to shared folder of files that only the app can hand out, by answering"
@@ -101,6 +103,7 @@ RANGES = {
     "health_timeout_seconds": (1, 3600),
     "watch_seconds": (0, 600),
     "body_size_mb": (1, 10240),
+    "header_kb": (4, 64),
     "workers": (0, 256),
     "threads": (1, 256),
     "timeout_seconds": (1, 3600),

@@ -58,7 +58,8 @@ def _variables(app: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _static(app: Mapping[str, Any]) -> Iterator[str]:
-    for url, folder in app["static"].items():
+    for url, entry in app["static"].items():
+        folder = entry["folder"]
         if not _nginx_tls.URL_FOLDER.fullmatch(url):
             yield f"'{url}' in 'static' must look like /static/: no spaces, no part that begins with a dot"
         path = "/" + folder.strip("/")

@@ -98,12 +98,13 @@ def site(app: Mapping[str, Any]) -> dict[str, Any]:
         "upstream": f"unix:{current}/run/gunicorn.sock",
         "static": [
             {
+                **entry,
                 "url": url,
-                "folder": f"{current}/src/{folder.strip('/')}/",
-                "previous_folder": f"{root(app)}/previous/src/{folder.strip('/')}/",
+                "folder": f"{current}/src/{entry['folder'].strip('/')}/",
+                "previous_folder": f"{root(app)}/previous/src/{entry['folder'].strip('/')}/",
                 "within": f"{current}/src",
             }
-            for url, folder in app["static"].items()
+            for url, entry in app["static"].items()
         ],
         "rate_limits": dict(app["rate_limits"]),
         "streaming": list(app["streaming"]),
@@ -112,6 +113,7 @@ def site(app: Mapping[str, Any]) -> dict[str, Any]:
             for url, folder in app["protected_downloads"].items()
         },
         "body_size_mb": app["body_size_mb"],
+        "header_kb": app["header_kb"],
         "timeout_seconds": app["timeout_seconds"],
         "headers": app["headers"],
         "access": app["access"],
@@ -130,7 +132,8 @@ def site(app: Mapping[str, Any]) -> dict[str, Any]:
 
 def web_folders(app: Mapping[str, Any]) -> list[str]:
     """Return the app's folders that nginx serves by itself: of its code and shared ones by name, others by path."""
-    return sorted({folder.rstrip("/") for folder in (*app["static"].values(), *app["protected_downloads"].values())})
+    static = [entry["folder"] for entry in app["static"].values()]
+    return sorted({folder.rstrip("/") for folder in (*static, *app["protected_downloads"].values())})
 
 
 def packages(apps: Iterable[Mapping[str, Any]]) -> list[str]:

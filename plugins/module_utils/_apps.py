@@ -14,6 +14,8 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils import (
     _app_command_problems,
+    _app_domains,
+    _app_static,
     _nginx_tls,
     _nginx_tls_access,
     _nginx_tls_limits,
@@ -26,7 +28,6 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
 from ansible_collections.slipway.flask.plugins.module_utils._app_keys import KEYS, RANGES, REQUIRED
 
 # A host name of RFC 1123 section 2.1: labels of letters, digits and inner hyphens, 63 octets each, 253 in all.
-DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+")
 # Linux user names end at 32 characters (useradd(8)); the name is also a unit's, a folder's and a database's.
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -88,7 +89,7 @@ def problems(apps: Any) -> list[str]:
     found += duplicates("name", [str(app["name"]) for app in whole if "name" in app])
     keys = ("domains", "redirect_domains")
     lists = [app[key] for app in whole for key in keys if isinstance(app.get(key), list)]
-    named = [domain.lower() for domains in lists for domain in domains if isinstance(domain, str)]
+    named = [_app_domains.same(domain) for domains in lists for domain in domains if isinstance(domain, str)]
     return found + duplicates("domain", named)
 
 
@@ -165,12 +166,8 @@ def name_problems(app: Mapping[str, Any]) -> list[str]:
         found.append(f"'name' is '{name}', which is taken by the system; choose another")
     if app.get("domains") == []:
         found.append("'domains' is empty; give at least one domain")
-    found += [
-        f"'{domain}' in '{key}' is no domain: letters, digits, hyphens and dots, as in www.example.com"
-        for key in ("domains", "redirect_domains")
-        for domain in app.get(key, [])
-        if not isinstance(domain, str) or not DOMAIN.fullmatch(domain.lower())
-    ]
+    for key in ("domains", "redirect_domains"):
+        found += _app_domains.problems(key, app.get(key, []))
     python = _python_versions.problem(app.get("python", ""))
     found += [python] if python else []
     entry = app.get("wsgi")
@@ -260,16 +257,14 @@ def path_problems(app: Mapping[str, Any]) -> list[str]:
     found = []
     inside = [("subfolder", app.get("subfolder", ""))]
     inside += [("shared_folders", folder) for folder in app.get("shared_folders", [])]
-    inside += [("static", folder) for folder in app.get("static", {}).values()]
+    inside += [("static", folder) for folder in _app_static.folders(app.get("static", {}))]
     inside += [("files", path) for path in app.get("files", {})]
     inside += [("requirements", path) for path in app.get("requirements", [])]
     for key, path in inside:
         whole = key != "subfolder" and isinstance(path, str) and not set(path.split("/")) - {"", "."}
         if whole or not isinstance(path, str) or path.startswith("/") or ".." in path.split("/"):
             found.append(f"'{path}' in '{key}' must be a path inside the app, without '/' in front and without '..'")
-    for url in app.get("static", {}):
-        if not re.fullmatch(r"/([\w.~-]+/)*", str(url)) or url == "/":
-            found.append(f"'{url}' in 'static' must begin and end with '/', as in /static/")
+    found += _app_static.problems(app.get("static", {}))
     for path in app.get("writable_paths", []):
         if not str(path).startswith("/"):
             found.append(f"'{path}' in 'writable_paths' must be an absolute path")
@@ -332,7 +327,8 @@ def normalise(app: Mapping[str, Any]) -> dict[str, Any]:
     whole = {name: app.get(name, key.default) for name, key in KEYS.items()}
     whole["migrations"] = whole["migrations"] or "off"  # YAML reads a bare `off` as false
     for key in ("domains", "redirect_domains"):
-        whole[key] = [domain.lower() for domain in whole[key]]
+        whole[key] = [_app_domains.in_ascii(domain) for domain in whole[key]]
+    whole["static"] = _app_static.entries(whole["static"])
     whole["source"] = _source.KEYS | dict(whole["source"])
     whole["health_host"] = whole["health_host"] or whole["domains"][0]
     whole["release_commands"] = [

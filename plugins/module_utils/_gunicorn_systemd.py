@@ -51,7 +51,6 @@ RANGES: dict[str, tuple[int, int]] = {
     "limit_request_field_size": (0, 1_048_576),
     "start_timeout_seconds": (1, 3600),
     "restart_seconds": (1, 3600),
-    "restart_max_seconds": (1, 3600),
     "memory_max_mb": (0, 16_777_216),
     "tasks_max": (16, 4_194_304),
     "open_files_max": (64, 1_048_576),
@@ -182,10 +181,10 @@ def _numbers(settings: Mapping[str, Any]) -> list[str]:
             f"max_requests_jitter is {number['max_requests_jitter']}, more than {ROLE}max_requests "
             f"({number['max_requests']}): make it about a tenth of that."
         )
-    if number["restart_max_seconds"] < number["restart_seconds"]:
+    if number["restart_seconds"] >= number["start_timeout_seconds"]:
         found.append(
-            f"restart_max_seconds is {number['restart_max_seconds']}: it can't be less than {ROLE}restart_seconds "
-            f"({number['restart_seconds']})."
+            f"restart_seconds is {number['restart_seconds']}: it must be less than {ROLE}start_timeout_seconds "
+            f"({number['start_timeout_seconds']}), of which the pause is a part."
         )
     if 0 < number["memory_max_mb"] < number["worker_memory_mb"]:
         found.append(

@@ -60,6 +60,7 @@ STATIC_DEFAULTS: Site = {
 }
 RANGES = {
     "body_size_mb": (1, 102_400, "megabytes"),
+    "header_kb": (4, 64, "kilobytes"),
     "timeout_seconds": (1, 86_400, "seconds"),
     "hsts_seconds": (0, 10 * 31_536_000, "seconds"),
 }

@@ -12,7 +12,7 @@ PROFILES = ("intermediate", "modern")
 """Of Mozilla's Server Side TLS guidelines 5.8. Their third, "old", has protocols that browsers refuse today."""
 HTTP3_SINCE = (1, 25, 0)
 """First nginx with ngx_http_v3_module (its changelog, 23 May 2023)."""
-PAGES = ("403", "404", "413", "429", "502", "503", "504")
+PAGES = ("400", "401", "403", "404", "413", "414", "429", "431", "502", "503", "504")
 """Statuses that nginx answers with a page of its own."""
 PRELOAD_SECONDS = 31_536_000
 """Least max-age that https://hstspreload.org takes a domain with: a year."""

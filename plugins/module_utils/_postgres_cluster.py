@@ -40,11 +40,11 @@ SUPERVISED = """\
 # `systemctl stop` stops it; `pg_ctlcluster stop` does for root, who is led to systemctl, not for the user postgres.
 [Unit]
 StartLimitIntervalSec=60
-StartLimitBurst=10
+StartLimitBurst=30
 
 [Service]
 Restart=on-failure
-RestartSec=1
+RestartSec=100ms
 """
 
 STATUS = """

@@ -5,7 +5,10 @@
 from __future__ import annotations
 
 import logging
+import os
+import socket
 import sys
+import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -71,3 +74,63 @@ def test_a_release_ends_connections_when_another_one_serves(read: Any, tmp_path:
 
 def test_no_link_is_looked_at_when_there_is_none(read: Any) -> None:
     assert "pre_request" not in read((27, 0, 1), gunicorn_systemd_current_link="")
+
+
+class Systemd:
+    """What systemd would hear, and what it hands to gunicorn when it starts it."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.runtime = folder / "run"
+        self.runtime.mkdir()
+        self.messages = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.messages.bind(str(folder / "notify"))
+        self.messages.setblocking(False)
+        self.slept, self.closed = list[float](), list[int]()
+        self.patch = patch
+        patch.setenv("RUNTIME_DIRECTORY", str(self.runtime))
+        patch.setattr(time, "sleep", self.slept.append)
+
+    def start(self, read: Any, kept: bool) -> dict[str, Any]:
+        """Start gunicorn, with the socket that was KEPT over a restart or without."""
+        self.patch.setenv("NOTIFY_SOCKET", str(self.messages.getsockname()))
+        if kept:
+            self.patch.setenv("LISTEN_FDS", "1")
+        else:
+            self.patch.delenv("LISTEN_FDS", raising=False)
+        with self.patch.context() as patch:
+            patch.setattr(os, "close", self.closed.append)
+            said: dict[str, Any] = read((27, 0, 1))
+        return said
+
+    def heard(self) -> list[tuple[str, int]]:
+        """Return the messages since the last time, and how many files came with each."""
+        found = list[tuple[str, int]]()
+        while True:
+            try:
+                text, files, _, _ = socket.recv_fds(self.messages, 1000, 4)
+            except BlockingIOError:
+                return found
+            found.append((text.decode().splitlines()[0], len(files)))
+
+
+def test_the_socket_is_kept_over_a_restart_but_not_over_one_that_came_to_nothing(
+    read: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    systemd, worker = Systemd(tmp_path, monkeypatch), SimpleNamespace(cfg=SimpleNamespace(workers=2))
+    server = SimpleNamespace(LISTENERS=[systemd.messages])
+    first = systemd.start(read, kept=False)
+    first["when_ready"](server)
+    first["post_worker_init"](worker)
+    assert systemd.heard() == [("FDSTORE=1", 1), ("READY=1", 0)]
+
+    again = systemd.start(read, kept=True)  # after a crash: visitors wait in the socket
+    again["when_ready"](server)
+    assert (systemd.heard(), systemd.slept, os.environ["LISTEN_FDS"]) == ([], [], "1")
+
+    third = systemd.start(read, kept=True)  # the second has never served: they are told, and nobody takes all the CPU
+    assert (systemd.heard(), systemd.slept, systemd.closed[-1:]) == ([("FDSTOREREMOVE=1", 0)], [5], [3])
+    assert "LISTEN_FDS" not in os.environ
+    third["when_ready"](server)
+    third["post_worker_init"](worker)
+    assert systemd.heard() == [("FDSTORE=1", 1), ("READY=1", 0)]
+    assert list(systemd.runtime.iterdir()) == []

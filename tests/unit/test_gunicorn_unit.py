@@ -31,7 +31,7 @@ def settings(**variables: Any) -> dict[str, list[str]]:
     given["__gunicorn_systemd_needs"] = {
         name: bool(environment.from_string(value).render(given)) for name, value in needs.items()
     }
-    given |= {"__gunicorn_systemd_platforms": {"x": {"restart_steps": True}}, "__gunicorn_systemd_platform": "x"}
+    given["__gunicorn_systemd_end_workers"] = private["__gunicorn_systemd_end_workers"]
     text = environment.overlay().from_string((ROLE / "templates/app@.service.j2").read_text())
     rendered = "".join(str(part) for part in text.root_render_func(text.new_context(given)))
     found: dict[str, list[str]] = {}

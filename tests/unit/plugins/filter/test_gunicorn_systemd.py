@@ -122,7 +122,7 @@ def test_bad_entry_points(wsgi: str) -> None:
         ({"threads": "four"}, "threads is 'four'"),
         ({"timeout_seconds": 60}, "graceful_timeout_seconds is 30, less than gunicorn_systemd_timeout_seconds (60)"),
         ({"max_requests": 10}, "max_requests_jitter is 1000, more than gunicorn_systemd_max_requests (10)"),
-        ({"restart_seconds": 20}, "restart_max_seconds is 10"),
+        ({"restart_seconds": 90}, "restart_seconds is 90"),
         ({"memory_max_mb": 100}, "memory_max_mb is 100: not one worker"),
         ({"venv": "venv"}, "venv has 'venv': it must be an absolute path"),
         ({"venv": "/opt/my venv"}, "venv has '/opt/my venv'"),

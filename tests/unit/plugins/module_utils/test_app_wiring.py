@@ -101,7 +101,7 @@ def test_a_site_serves_whatever_release_is_current() -> None:
     site = wiring.site(
         shop(
             redirect_domains=["shop.example.org"],
-            static={"/static/": "shop/static", "/media/": "media/"},
+            static={"/static/": "shop/static", "/media/": {"folder": "media/", "expires_seconds": 60}},
             body_size_mb=50,
             timeout_seconds=90,
             headers={"X-Frame-Options": "DENY"},
@@ -123,6 +123,7 @@ def test_a_site_serves_whatever_release_is_current() -> None:
                 "url": "/media/",
                 "folder": "/srv/shop/current/src/media/",
                 "previous_folder": "/srv/shop/previous/src/media/",
+                "expires_seconds": 60,
                 "within": "/srv/shop/current/src",
             },
         ],
@@ -130,6 +131,7 @@ def test_a_site_serves_whatever_release_is_current() -> None:
         "streaming": [],
         "protected_downloads": {},
         "body_size_mb": 50,
+        "header_kb": 8,
         "timeout_seconds": 90,
         "headers": {"X-Frame-Options": "DENY"},
         "access": [],

@@ -78,6 +78,7 @@ def test_an_app_that_uses_every_key_has_no_problems() -> None:
         "health_timeout_seconds": 5,
         "watch_seconds": 0,
         "body_size_mb": 50,
+        "header_kb": 16,
         "rate_limits": {"POST /login": "10/minute"},
         "streaming": ["/events"],
         "protected_downloads": {"/protected/": "/var/lib/shop"},
@@ -146,13 +147,42 @@ NAMES = {
     "long name": (shop(name="a" * 32), ["1 to 31"]),
     "name of the system": (shop(name="www-data"), ["'name' is 'www-data'", "taken by the system"]),
     "empty domains": (shop(domains=[]), ["'domains' is empty", "at least one"]),
-    "URL as domain": (shop(domains=["https://a.example.com"]), ["'https://a.example.com' in 'domains' is no domain"]),
-    "domain with a port": (shop(domains=["a.example.com:80"]), ["'a.example.com:80' in 'domains' is no domain"]),
-    "underscore in a domain": (shop(domains=["my_shop.example.com"]), ["'my_shop.example.com'", "is no domain"]),
-    "hyphen first": (shop(domains=["-a.example.com"]), ["'-a.example.com' in 'domains' is no domain"]),
-    "long label": (shop(domains=[f"{'a' * 64}.com"]), ["is no domain"]),
-    "long domain": (shop(domains=[".".join(["a" * 60] * 5)]), ["is no domain"]),
-    "domain that is a number": (shop(domains=[5]), ["'5' in 'domains' is no domain"]),
+    "URL as domain": (
+        shop(domains=["https://a.example.com"]),
+        ["'https://a.example.com' in 'domains' is not a valid domain"],
+    ),
+    "path of a domain": (
+        shop(domains=["a.example.com/blog"]),
+        ["nothing can be served below a path", "blog.example.com"],
+    ),
+    "wildcard as the main domain": (shop(domains=["*.example.com"]), ["begin with the main domain"]),
+    "wildcard in the middle": (shop(domains=["a.*.example.com"]), ["is not a valid domain"]),
+    "international domain that two rules spell differently": (
+        shop(domains=["stra\u00dfe.example"]),
+        ["write it as xn--"],
+    ),
+    "static without a folder": (shop(static={"/s/": {"immutable": "always"}}), ["must be a path inside the app"]),
+    "static with an unknown key": (
+        shop(static={"/s/": {"folder": "s", "expires": 5}}),
+        ["'expires' in 'static' of '/s/' is unknown"],
+    ),
+    "static kept for ever": (
+        shop(static={"/s/": {"folder": "s", "expires_seconds": -1}}),
+        ["'expires_seconds' in 'static' of '/s/' is -1"],
+    ),
+    "static with a wrong choice": (shop(static={"/s/": {"folder": "s", "immutable": "yes"}}), ["auto, always, never"]),
+    "domain with a port": (
+        shop(domains=["a.example.com:80"]),
+        ["'a.example.com:80' in 'domains' is not a valid domain"],
+    ),
+    "underscore in a domain": (
+        shop(domains=["my_shop.example.com"]),
+        ["'my_shop.example.com'", "is not a valid domain"],
+    ),
+    "hyphen first": (shop(domains=["-a.example.com"]), ["'-a.example.com' in 'domains' is not a valid domain"]),
+    "long label": (shop(domains=[f"{'a' * 64}.com"]), ["is not a valid domain"]),
+    "long domain": (shop(domains=[".".join(["a" * 60] * 5)]), ["is not a valid domain"]),
+    "domain that is a number": (shop(domains=[5]), ["'5' in 'domains' is not a valid domain"]),
     "alias with a scheme": (shop(redirect_domains=["https://a.org"]), ["'https://a.org' in 'redirect_domains' is no"]),
     "header with a space": (shop(headers={"X Y": "a"}), ["'headers': header 'X Y' must be a header's name"]),
     "header with a variable": (
@@ -475,3 +505,25 @@ def test_every_default_is_itself_a_right_value(key: str) -> None:
 def test_a_bare_off_of_yaml_is_taken_for_the_word(given: dict[str, Any], mode: str) -> None:
     assert _apps.problems([shop(**given)]) == []
     assert _apps.normalise(shop(**given))["migrations"] == mode
+
+
+def test_international_domains_and_wildcards_are_as_nginx_and_certificates_name_them() -> None:
+    app = _apps.normalise(
+        shop(domains=["B\u00fccher.example", "*.b\u00fccher.example"], redirect_domains=["www.example.com"])
+    )
+    assert app["domains"] == ["xn--bcher-kva.example", "*.xn--bcher-kva.example"]
+    assert app["health_host"] == "xn--bcher-kva.example"
+
+
+def test_a_domain_in_two_spellings_is_one_domain() -> None:
+    found = _apps.problems([shop(domains=["b\u00fccher.example", "xn--bcher-kva.example"])])
+    assert found == ["slipway_apps: the domain 'xn--bcher-kva.example' stands 2 times; each may stand once"]
+
+
+def test_static_files_may_say_how_long_they_are_kept() -> None:
+    said = {"/a/": "a", "/b/": {"folder": "b", "expires_seconds": 60, "immutable": "never", "fallback": 404}}
+    assert _apps.problems([shop(static=said)]) == []
+    assert _apps.normalise(shop(static=said))["static"] == {
+        "/a/": {"folder": "a"},
+        "/b/": {"folder": "b", "expires_seconds": 60, "immutable": "never", "fallback": "404"},
+    }

@@ -107,7 +107,7 @@ def role_problems(apps: list[dict[str, Any]]) -> list[str]:
         found += spec_problems("app_release", handed_over("deploy", "app_release", app))
     defaults = read("roles/nginx_tls/defaults/main.yml")
     keys = (
-        "body_size_mb", "timeout_seconds", "headers", "hsts_seconds", "connections_per_address", "rate_limits",
+        "body_size_mb", "header_kb", "timeout_seconds", "headers", "hsts_seconds", "connections_per_address", "rate_limits",
         "hsts_preload", "http3",
     )  # fmt: skip
     common = {key: defaults[f"nginx_tls_{key}"] for key in keys}

@@ -13,6 +13,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._nginx_tls import co
 NOW = datetime(2026, 11, 1, tzinfo=timezone.utc)
 DEFAULTS = {
     "body_size_mb": 16,
+    "header_kb": 8,
     "timeout_seconds": 60,
     "hsts_seconds": 1000,
     "hsts_preload": False,
@@ -93,6 +94,8 @@ def test_good_sites_have_no_problems(good: dict[str, Any]) -> None:
             "previous_folder '../old/' of /static/ must be an absolute",
         ),
         ({"rate_limits": {"/login": "often"}}, "rate_limits of '/login' is 'often'"),
+        ({"header_kb": 65}, "header_kb is 65"),
+        ({"static": [{"url": "/s/", "folder": "/a/b", "within": "/a/c"}]}, "within '/a/c' of static /s/"),
         ({"body_size_mb": 0}, "body_size_mb is 0"),
         ({"body_size_mb": "16m"}, "body_size_mb is '16m'"),
         ({"timeout_seconds": True}, "timeout_seconds is True"),

@@ -51,7 +51,7 @@ def test_good_settings(changes: dict[str, Any]) -> None:
         ({"trusted_proxies": ["::/0"]}, "which is everybody"),
         ({"status_port": 80}, "nginx_tls_status_port is '80'"),
         ({"status_port": True}, "nginx_tls_status_port is 'True'"),
-        ({"pages": {"500": "oh"}}, "nginx_tls_pages has '500'; nginx has pages for 403"),
+        ({"pages": {"500": "oh"}}, "nginx_tls_pages has '500'; nginx has pages for 400"),
         ({"maintenance_allow": ["office"]}, "nginx_tls_maintenance_allow has 'office': it must be an address"),
         ({"maintenance_retry_seconds": 0}, "nginx_tls_maintenance_retry_seconds is '0'"),
         ({"worker_connections": 10}, "nginx_tls_worker_connections is '10'"),
