@@ -161,8 +161,8 @@ class Traffic:
             return
         if previous and _release_handover.stops_first(self.paths.app, self.context.record.id):
             if not self._hand_over(self.context.record.id, previous, back=False).good:
-                raise ReleaseError(
-                    f"{previous} could not be started again; see journalctl -u {self.paths.unit(previous)}"
+                self.context.notes.append(
+                    f"{previous} could not be started again: journalctl -u {self.paths.unit(previous)} has the reason"
                 )
         elif previous:
             _host.replace_link(self.paths.current, f"releases/{previous}")

@@ -90,7 +90,7 @@ class Systemd:
         patch.setenv("RUNTIME_DIRECTORY", str(self.runtime))
         patch.setattr(time, "sleep", self.slept.append)
 
-    def start(self, read: Any, kept: bool) -> dict[str, Any]:
+    def start(self, read: Any, kept: bool, **variables: Any) -> dict[str, Any]:
         """Start gunicorn, with the socket that was KEPT over a restart or without."""
         self.patch.setenv("NOTIFY_SOCKET", str(self.messages.getsockname()))
         if kept:
@@ -99,7 +99,7 @@ class Systemd:
             self.patch.delenv("LISTEN_FDS", raising=False)
         with self.patch.context() as patch:
             patch.setattr(os, "close", self.closed.append)
-            said: dict[str, Any] = read((27, 0, 1))
+            said: dict[str, Any] = read((27, 0, 1), **variables)
         return said
 
     def heard(self) -> list[tuple[str, int]]:
@@ -134,3 +134,52 @@ def test_the_socket_is_kept_over_a_restart_but_not_over_one_that_came_to_nothing
     third["post_worker_init"](worker)
     assert systemd.heard() == [("FDSTORE=1", 1), ("READY=1", 0)]
     assert list(systemd.runtime.iterdir()) == []
+
+
+def test_a_socket_that_releases_have_in_common_is_never_given_up(
+    read: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With stop_first it is systemd's own (`<app>.socket`): one that gives it up would listen where nobody asks."""
+    systemd = Systemd(tmp_path, monkeypatch)
+    server = SimpleNamespace(LISTENERS=[systemd.messages])
+    for _ in range(3):  # starts that come to nothing
+        systemd.start(read, kept=True, gunicorn_systemd_handover="stop_first")["when_ready"](server)
+    assert (systemd.heard(), os.environ["LISTEN_FDS"], 3 in systemd.closed, systemd.slept) == ([], "1", False, [5, 5])
+
+
+def test_a_request_that_fails_on_the_sandbox_names_what_opens_it_once(
+    read: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    explain = read((27, 0, 1))["_explain"]
+    try:
+        try:
+            raise FileNotFoundError(2, "No such file or directory", "/proc/meminfo")
+        except FileNotFoundError as error:
+            raise RuntimeError("no statistics") from error
+    except RuntimeError as error:
+        explain(None, error)
+        explain(None, error)
+    explain(None, ValueError("something else"))
+    said = capsys.readouterr().err
+    assert said == "<4>The sandbox of the service refuses this; `sandbox: {host_metrics: true}` opens it\n"
+
+
+def test_the_file_looks_at_failing_requests_of_flask_and_needs_no_flask(
+    read: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said, connected = read((27, 0, 1)), []
+    monkeypatch.setitem(
+        sys.modules, "flask", SimpleNamespace(got_request_exception=SimpleNamespace(connect=connected.append))
+    )
+    said["_explain_refusals"]()
+    assert connected == [said["_explain"]]
+    monkeypatch.delitem(sys.modules, "flask")
+    said["_explain_refusals"]()
+
+
+@pytest.mark.parametrize(("variables", "workers"), [({}, False), ({"gunicorn_systemd_handover": "stop_first"}, True)])
+def test_one_release_at_a_time_is_one_process_unless_told_otherwise(
+    read: Any, variables: dict[str, Any], workers: bool
+) -> None:
+    assert (read((27, 0, 1), gunicorn_systemd_memory_max_mb=4096, **variables)["workers"] == 1) == workers
+    assert read((27, 0, 1), gunicorn_systemd_workers=3, **variables)["workers"] == 3

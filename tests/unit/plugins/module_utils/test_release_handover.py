@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils import _release_handover
-from ansible_collections.slipway.flask.plugins.module_utils._release import Paths, ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._release import Paths, Record, ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._release_engine import Engine
 from ansible_collections.slipway.flask.plugins.module_utils._release_handover import Told
 from ansible_collections.slipway.flask.plugins.module_utils._release_rollback import Rollback
+from ansible_collections.slipway.flask.plugins.module_utils._release_traffic import Traffic
 from fake_host import FakeHost, Killed
 
 ALONE = "[Service]\nX-Handover=stop_first\n"
@@ -171,6 +173,24 @@ def test_a_release_that_does_not_answer_well_hands_back(alone: FakeHost, part: s
         alone.deploy(health={**alone.settings["health"], "timeout_seconds": 0})
     assert (alone.current, alone.running) == (old, {old})
     assert alone.events[-1].startswith("start") or alone.events[-1].startswith("hand over"), alone.events[-3:]
+
+
+def test_an_old_release_that_does_not_start_again_either_is_told(alone: FakeHost) -> None:
+    alone.deploy()
+    old = alone.current
+    alone.change()
+    alone.site = [500]
+    alone.fails[f"start {old}"] = OSError("no")
+    engine = Engine({**alone.settings, "source_key": "x"})
+    engine.context.record = Record("0002-x", "shop", "x", "f", previous=old)
+    alone.paths.release("0002-x").mkdir()
+    (alone.units / "shop@0002-x.service").write_text(ALONE)
+    traffic = Traffic(engine.context)
+    traffic.switched = True
+    traffic.switch_back(old)
+    assert engine.context.notes == [
+        f"{old} could not be started again: journalctl -u shop@{old}.service has the reason"
+    ]
 
 
 def test_a_rollback_hands_over_too(alone: FakeHost) -> None:
