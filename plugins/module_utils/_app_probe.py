@@ -141,6 +141,9 @@ def calls(path):
     return sorted({function.attr for function in inside if isinstance(function, ast.Attribute)})
 
 
+PYTHON = ".".join(map(str, sys.version_info[:3]))
+
+
 def server():
     """Return gunicorn's own way to import an app; end with what is wrong with gunicorn itself, which is not the app's."""
     try:
@@ -155,7 +158,7 @@ def server():
             version = metadata.version("gunicorn")
         except metadata.PackageNotFoundError:
             version = ""
-        found.update(error=line_of(error), gunicorn=version, python=".".join(map(str, sys.version_info[:3])))
+        found.update(error=line_of(error), gunicorn=version, python=PYTHON)
         tell()
         sys.exit(1)
 
@@ -165,7 +168,7 @@ try:
     app = import_app(sys.argv[1])
 except BaseException as error:
     traceback.print_exc()
-    found["error"] = f"{type(error).__name__}: {error}"
+    found.update(error=f"{type(error).__name__}: {error}", python=PYTHON)
     tell()
     sys.exit(1)
 
@@ -214,7 +217,8 @@ class Probe:
     revisions that the database does not have. DIALECT is SQLAlchemy's. SERVER has numbers of a PostgreSQL server:
     version (server_version_num), bytes (of the database), max, reserved and used connections, pool (the most connections
     that one process of the app opens; missing: no limit), and for a plan gunicorn's workers and the threads of each.
-    GUNICORN is the version of one that can't run itself ("": it is not there), PYTHON that of its interpreter.
+    GUNICORN is the version of one that can't run itself ("": it is not there), PYTHON that of the interpreter
+    in which an import failed.
     """
 
     error: str = "it ended without an answer"

@@ -240,8 +240,12 @@ def _from_uv(
                     path = fetching.place(known[best], best)
                     if check and not fetching.whole(path):
                         return Interpreter("", ".".join(map(str, best)), "")
-                    return probe(str(fetching.fetch(known[best], best)))
-                why = "uv knows none that fits"
+                    found = probe(str(fetching.fetch(known[best], best)))
+                    if _fits(found, wanted):
+                        return found
+                    why = f"what the list calls Python {'.'.join(map(str, best))} is Python {found.version}"
+                else:
+                    why = "uv knows none that fits"
             except tools.EnvironmentError_ as error:
                 why = str(error)
     if there:  # an older bug fix of it, for want of the newest

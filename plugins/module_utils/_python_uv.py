@@ -13,29 +13,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.slipway.flask.plugins.module_utils import _python_hints
+
 TAIL_LINES = 25
 CACHE = Path("/var/cache/slipway/uv")
 PIP_SETTINGS = Path("/etc/pip.conf")
 UV_SETTINGS = Path("/etc/uv/uv.toml")
 UV_INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")
-COMPILED = "A package is compiled here and lacks system packages: add {} to the build packages."
-# What failing tools print, and what to do about it (package names are Debian's and Ubuntu's).
-HINTS = (
-    (r"pg_config executable not found|libpq-fe\.h", COMPILED.format("build-essential, python3-dev, libpq-dev")),
-    (r"mysql_config|MYSQLCLIENT_CFLAGS|mysql\.h",
-     COMPILED.format("build-essential, python3-dev, default-libmysqlclient-dev, pkg-config")),
-    (r"ffi\.h: No such file", COMPILED.format("build-essential, python3-dev, libffi-dev")),
-    (r"openssl/\w+\.h: No such file", COMPILED.format("build-essential, python3-dev, libssl-dev")),
-    (r"libxml/\w+\.h: No such file|xslt-config", COMPILED.format("build-essential, libxml2-dev, libxslt1-dev")),
-    (r"Python\.h: No such file|command '\S*(?:gcc|cc|[gc]\+\+)'|unable to execute '\S*gcc'|No such file[^\n]*'(?:gcc|cc)'",
-     COMPILED.format("build-essential, python3-dev")),
-    (r"UnknownIssuer|CERTIFICATE_VERIFY_FAILED",
-     "The package index has a certificate of an unknown authority: put your company's CA into "
-     "/usr/local/share/ca-certificates and run update-ca-certificates, or set python_venv_ca_bundle to its file."),
-    (r"https?://(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])[:/]",
-     "A build reaches no service of its own host but an index or proxy that the host's settings name: set "
-     "python_venv_index_url to it."),
-)  # fmt: skip
 # Variables of whoever runs this that would point uv or Python at another environment.
 FOREIGN = (
     "VIRTUAL_ENV",
@@ -97,9 +81,11 @@ def tail(text: str, lines: int = TAIL_LINES) -> str:
     return masked("\n".join(plain.splitlines()[-lines:]))
 
 
-def hint(output: str) -> str:
-    """Return a line that says what to do, "" when the output is of no known kind."""
-    return next((f"\n{advice}" for pattern, advice in HINTS if re.search(pattern, output)), "")
+def told(doing: str, output: str, status: int) -> str:
+    """Return what to say of a tool that failed: first the cause and what to do about it, then its last lines."""
+    last = tail(output) or f"exit status {status}"
+    explained = masked(_python_hints.explained(output))
+    return f"{doing} failed: {explained}\nIts last lines:\n{last}" if explained else f"{doing} failed:\n{last}"
 
 
 def surroundings(extra: Mapping[str, str]) -> dict[str, str]:
@@ -132,7 +118,7 @@ def checked(done: subprocess.CompletedProcess[str], doing: str, check: bool = Tr
     """Return what a tool printed; raise EnvironmentError_ with its last lines when it failed, unless not CHECK."""
     if check and done.returncode:
         output = "\n".join(part.strip("\n") for part in (done.stdout, done.stderr) if part.strip())
-        raise EnvironmentError_(f"{doing} failed:\n{tail(output) or f'exit status {done.returncode}'}{hint(output)}")
+        raise EnvironmentError_(told(doing, output, done.returncode))
     return done.stdout
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils import _app_command, _host, _sandbox
+from ansible_collections.slipway.flask.plugins.module_utils import _app_command, _host, _python_hints, _sandbox
 from ansible_collections.slipway.flask.plugins.module_utils._release import Paths, Record, ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release_once import Once
 
@@ -122,8 +122,11 @@ class Context:
         done = self.run(_app_command.argv(words), purpose, writable)
         output = _host.masked(f"{done.stdout}\n{done.stderr}", self.environment_file)
         if done.returncode:
+            hint = _python_hints.hint(output)
             raise ReleaseError(
-                f"`{_app_command.label(words)}` failed with status {done.returncode}. Its last lines:\n{_host.tail(output)}"
+                f"`{_app_command.label(words)}` failed with status {done.returncode}.{hint}"
+                + ("\n" if hint else " ")
+                + f"Its last lines:\n{_host.tail(output)}"
             )
         return output
 

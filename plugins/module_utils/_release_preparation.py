@@ -22,6 +22,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _python_build,
     _python_driver,
     _python_env,
+    _python_hints,
     _python_scm,
     _release_handover,
     _requirement,
@@ -170,7 +171,7 @@ class Preparation:
                 )
             raise ReleaseError(
                 f"'wsgi' is '{self.settings['wsgi']}', which can't be imported: {error}"
-                f"{_python_driver.advice(error)}\nIts last lines:\n{said}"
+                f"{_python_driver.advice(error) or _python_hints.of_import(error, self.probed.python)}\nIts last lines:\n{said}"
             )
 
     def check(self) -> None:

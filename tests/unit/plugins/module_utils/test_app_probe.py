@@ -141,6 +141,12 @@ def test_a_gunicorn_that_does_not_run_is_not_taken_for_the_app(
     assert found.python.startswith("3.")
 
 
+def test_code_that_this_python_cannot_read_is_told_with_the_python(tmp_path: Path) -> None:
+    found, _, _, _ = probed(tmp_path, {"app.py": "app = lambda: 1\nwith new syntax:\n"})
+    assert found.error.startswith("SyntaxError: ")
+    assert found.python == ".".join(map(str, sys.version_info[:3]))
+
+
 def test_an_app_that_ends_the_process_gives_no_answer(tmp_path: Path) -> None:
     found, _, _, _ = probed(tmp_path, {"app.py": "import os; os._exit(0)"})
     assert found.error == "it ended without an answer"

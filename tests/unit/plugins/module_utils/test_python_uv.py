@@ -33,22 +33,6 @@ def test_the_tail_is_plain_short_and_masked() -> None:
     assert lines[-1] == "error: https://***@c/d"
 
 
-@pytest.mark.parametrize(
-    ("output", "advice"),
-    [
-        ("Error: pg_config executable not found.", "libpq-dev"),
-        ("x.c:1:10: fatal error: Python.h: No such file or directory", "python3-dev"),
-        ("error: command 'x86_64-linux-gnu-gcc' failed: No such file or directory", "build-essential"),
-        ("Exception: Can not find valid pkg-config name. Specify MYSQLCLIENT_CFLAGS", "default-libmysqlclient-dev"),
-        ("invalid peer certificate: UnknownIssuer", "python_venv_ca_bundle"),
-        ("No solution found", ""),
-    ],
-)
-def test_hints(output: str, advice: str) -> None:
-    assert advice in tools.hint(output)
-    assert bool(tools.hint(output)) is bool(advice)
-
-
 def test_a_failing_tool_shows_its_last_lines_and_no_secret(tmp_path: Path) -> None:
     script = "import sys; print('first'); print('https://me:pw@example.org is down', file=sys.stderr); sys.exit(3)"
     with pytest.raises(tools.EnvironmentError_) as error:

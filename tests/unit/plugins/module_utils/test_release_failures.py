@@ -86,6 +86,19 @@ FAILURES: dict[str, tuple[str, Any, str]] = {
         lambda host: set_probe(host, {"error": "No module named 'imp'", "gunicorn": "19.9.0", "python": "3.13.5"}),
         r"gunicorn 19\.9\.0, which the app's own list brings, does not run on Python 3\.13\.5 \(`overrides: \[\"gunicorn>=23",
     ),
+    "syntax of a newer Python": (
+        "check",
+        lambda host: set_probe(host, {"error": "SyntaxError: invalid syntax (shop.py, line 4)", "python": "3.11.2"}),
+        r"line 4\)\nThe app runs on Python 3\.11\.2\. If this is the syntax of a newer one, name it: (?s:.*)Its last lines",
+    ),
+    "build command without npm": (
+        "build",
+        lambda host: (
+            command(host, "npm run build", "/usr/bin/env: ‘npm’: No such file or directory")
+            or {"build_commands": [{"command": "npm run build", "once": False}]}
+        ),
+        r"A program is missing: add npm to the app's system_packages(?s:.*)Its last lines:\n(?s:.*)No such file",
+    ),
     "driver": (
         "check",
         lambda host: set_probe(host, {"error": "ModuleNotFoundError: No module named 'psycopg2'"}),

@@ -1,0 +1,187 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""PRIVATE to the collection. What a failing build or import means, and what to do about it.
+
+A build prints hundreds of lines of which one says why. `explained` finds it; package names are Debian's and Ubuntu's.
+"""
+
+from __future__ import annotations
+
+import re
+
+COMPILER = ("build-essential", "python3-dev")
+# What a failing build prints -> the packages that it lacks. All that match count: one line seldom tells everything.
+LACKING: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (r"Python\.h: No such file", COMPILER),
+    (r"\[Errno 2\][^\n]*'(?:\w+-linux-gnu-)?(?:gcc|cc|[gc]\+\+)'|(?:gcc|cc|[gc]\+\+|make): (?:command )?not found", COMPILER),
+    (r"unable to execute '\S*gcc'|command '\S*(?:gcc|cc|[gc]\+\+)' failed|you need a C compiler|Unknown compiler\(s\)", COMPILER),
+    (r"pg_config executable not found|pg_config is required|libpq-fe\.h", (*COMPILER, "libpq-dev")),
+    (r"mysql_config|MYSQLCLIENT_CFLAGS|mysql\.h", (*COMPILER, "default-libmysqlclient-dev", "pkg-config")),
+    (r"\bffi\.h: No such file", (*COMPILER, "libffi-dev")),
+    (r"openssl/\w+\.h: No such file|OpenSSL[^\n]*not found|openssl-sys", (*COMPILER, "libssl-dev")),
+    (r"libxml/\w+\.h: No such file|xslt-config|libxml2 and libxslt development", (*COMPILER, "libxml2-dev", "libxslt1-dev")),
+    (r"Failed to build `xmlsec|xmlsec/\w+\.h: No such file", (*COMPILER, "libxmlsec1-dev", "pkg-config")),
+    (r"\b(?:lber|ldap)\.h: No such file", (*COMPILER, "libldap-dev", "libsasl2-dev")),
+    (r"sasl/sasl\.h: No such file", (*COMPILER, "libsasl2-dev")),
+    (r"gssapi/\w+\.h: No such file|krb5-config", (*COMPILER, "libkrb5-dev")),
+    (r"\bsql\.h: No such file", (*COMPILER, "unixodbc-dev")),
+    (r"sybdb\.h: No such file|Failed to build `pymssql", (*COMPILER, "freetds-dev")),
+    (r"(?<!find_)curl-config|curl/curl\.h: No such file", (*COMPILER, "libcurl4-openssl-dev")),
+    (r"headers or library files could not be found for jpeg|jpeglib\.h: No such file", (*COMPILER, "libjpeg-dev", "zlib1g-dev")),
+    (r"\bzlib\.h: No such file", (*COMPILER, "zlib1g-dev")),
+    (r"sqlite3\.h: No such file", (*COMPILER, "libsqlite3-dev")),
+    (r"memcached\.h: No such file", (*COMPILER, "libmemcached-dev", "zlib1g-dev")),
+    (r"geos-config|geos_c\.h: No such file", (*COMPILER, "libgeos-dev")),
+    (r"gdal-config", (*COMPILER, "libgdal-dev")),
+    (r"[Dd]ependency (?:lookup for )?cairo|cairo\.h: No such file", (*COMPILER, "libcairo2-dev", "pkg-config")),
+    (r"gcc -E ended with|swig: not found|'swig'", (*COMPILER, "libssl-dev", "swig")),
+    (r"pkg-config: not found|invoke pkg-config|Pkg-config [^\n]*not found|'pkg-config'", (*COMPILER, "pkg-config")),
+    (r"can't find Rust compiler|Rust not found|(?:cargo|rustc)[^\n]{0,40}(?:not found|not installed|No such file)",
+     (*COMPILER, "cargo")),
+    (r"CMake must be installed|No such file[^\n]*'cmake'|cmake: (?:command )?not found|Could not find CMake", (*COMPILER, "cmake")),
+    (r"gfortran|Fortran compiler", (*COMPILER, "gfortran")),
+    (r"Git executable not found|git: (?:command )?not found|executable 'git'", ("git",)),
+    (r"(?:^|[\s'‘:])(?:npm|npx)['’]?: (?:command |No such file|not found)|No such file[^\n]*'np[mx]'", ("npm",)),
+    (r"(?:^|[\s'‘:])node['’]?: (?:command |No such file|not found)|No such file[^\n]*'node'", ("nodejs",)),
+    (r"(?:^|[\s'‘:])make['’]?: (?:command |No such file|not found)", ("make",)),
+)  # fmt: skip
+OTHERS = (
+    (r"UnknownIssuer|CERTIFICATE_VERIFY_FAILED",
+     "The package index has a certificate of an unknown authority: put your company's CA into "
+     "/usr/local/share/ca-certificates and run update-ca-certificates, or set python_venv_ca_bundle to its file."),
+    (r"https?://(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])[:/]",
+     "A build reaches no service of its own host but an index or proxy that the host's settings name: set "
+     "python_venv_index_url to it."),
+)  # fmt: skip
+# What only shows with code that was written for an older Python: what its C headers and its library have no more.
+OLDER = re.compile(
+    r"No module named '(?:distutils|imp|asyncore|pkg_resources)'|unknown type name ‘CFrame’|KeyError: '__version__'"
+    r"|‘(?:_PyErr_StackItem|PyThreadState|PyLongObject|PyFrameObject|PyUnicodeObject|PyTypeObject)’[^\n]*has no member named"
+    r"|too few arguments to function ‘_PyLong_|implicit declaration of function ‘_?Py\w+’"
+    r"|no wheels with a matching Python (?:ABI|version|implementation) tag|we only found wheels for"
+    r"|does not satisfy Python<|has no attribute 'cython_sources'|Cython\.Compiler\.Errors"
+)
+NEWER = re.compile(r"does not satisfy Python>=?(\d\.\d+)")
+PACKAGE = re.compile(r"Failed to (?:build|download|download and build)(?: source distribution)?:? `([^`]+)`")
+TELLING = (
+    r"(?:^|\s)fatal error: .+",
+    r"^\S+\.(?:c|h|cc|cpp|cxx|pyx)\S*: error: .+",
+    r"^(?:[\w.]+\.)?(?:[A-Z]\w*)?(?:Error|Exception|Exit)\b.*",
+    r"^(?:error|ERROR): (?!Command |Failed to |subprocess).+",
+    r"^\S*: ERROR: .+",
+)
+LONGEST = 300
+
+
+def cause(output: str) -> str:
+    """Return the line of a failing build that says why, "" when none does."""
+    lines = [line.strip() for line in output.splitlines()]
+    for number, pattern in enumerate(TELLING):
+        found = [line for line in lines if re.search(pattern, line) and not PACKAGE.search(line)]
+        if found:  # a compiler's first error is the cause, an exception's last line is
+            return found[0 if number < 2 else -1][:LONGEST]
+    return ""
+
+
+def lacking(output: str) -> list[str]:
+    """Return the system packages that a failing build or command lacks, [] when it says nothing of the kind."""
+    found = [name for pattern, names in LACKING if re.search(pattern, output, re.MULTILINE) for name in names]
+    return list(dict.fromkeys(found))
+
+
+def hint(output: str) -> str:
+    """Return lines that say what to do, each after a line break, "" when the output is of no known kind."""
+    advice = []
+    packages = lacking(output)
+    newer = NEWER.search(output)
+    if newer:
+        advice.append(f'It needs Python {newer.group(1)} or later: say so with python: "{newer.group(1)}".')
+    elif re.search(OLDER, output):
+        advice.append(older(output))
+    elif packages:
+        what = (
+            "A package is compiled here and lacks system packages"
+            if "python3-dev" in packages
+            else "A program is missing"
+        )
+        advice.append(
+            f"{what}: add {', '.join(packages)} to the app's system_packages (python_venv_build_packages of the role) and "
+            "run site.yml."
+        )
+    advice += [text for pattern, text in OTHERS if re.search(pattern, output)]
+    return "".join(f"\n{line}" for line in advice)
+
+
+def older(output: str) -> str:
+    """Return what to do about a package that is older than the Python that it is built for."""
+    named, running = PACKAGE.search(output), re.search(r"python3\.(\d+)|cpython-3(\d+)|\bcp3(\d+)", output)
+    only = re.search(r"only found wheels for `([^`]+)` \(v([^)]+)\)", output)
+    what = named.group(1) if named else "{}=={}".format(*only.groups()) if only else "A package that the app pins"
+    this = f"Python 3.{next(part for part in running.groups() if part)}" if running else "this Python"
+    return (
+        f"{what} is older than {this} and has no wheel for it: take a newer version of it, or give the app an older Python "
+        '(python: "3.11", or a .python-version in the project).'
+    )
+
+
+def explained(output: str) -> str:
+    """Return what comes before a failing tool's last lines: which package, why, and what to do; "" when that is unknown."""
+    named, why = PACKAGE.search(output), cause(output)
+    head = f"{named.group(1)} could not be built{f': {why}' if why else ''}" if named else ""
+    return f"{head}{hint(output)}".lstrip("\n")
+
+
+# What an import misses -> the version of Python that brought it, or that took it away.
+BROUGHT = (
+    (
+        r"No module named 'tomllib'|name '(?:UTC|StrEnum|Self|assert_never|LiteralString|Required|NotRequired|reveal_type)'",
+        11,
+    ),
+    (r"name '(?:override|batched|TypeAliasType)'", 12),
+    (r"name '(?:TypeIs|ReadOnly|NoDefault)'", 13),
+    (r"No module named '(?:annotationlib|compression)'|name 'Template' from 'string.templatelib'", 14),
+)
+TAKEN = (
+    (r"name '(?:Mapping|MutableMapping|Sequence|Iterable|Callable|Hashable|OrderedDict)' from 'collections'", 10),
+    (r"No module named '(?:distutils|imp|asyncore|asynchat|smtpd)'", 12),
+    (r"No module named '(?:cgi|cgitb|crypt|telnetlib|imghdr|sndhdr|pipes|nntplib|uu|xdrlib|audioop|lib2to3)'", 13),
+)
+LIBRARIES = {
+    "libpq": "libpq5", "libmariadb": "libmariadb3", "libmysqlclient": "libmariadb3", "libgl": "libgl1", "libmagic": "libmagic1",
+    "libgobject": "libpango-1.0-0, libpangoft2-1.0-0", "libpango": "libpango-1.0-0, libpangoft2-1.0-0", "libcairo": "libcairo2",
+    "libxmlsec1": "libxmlsec1-openssl", "libgomp": "libgomp1", "libgthread": "libglib2.0-0", "libglib": "libglib2.0-0",
+    "libodbc": "unixodbc", "libsndfile": "libsndfile1", "libzbar": "libzbar0", "libgdal": "libgdal-dev", "libgeos": "libgeos-c1v5",
+}  # fmt: skip
+
+
+def of_import(error: str, version: str) -> str:
+    """Return a line, after a line break, that says why an import can't work on Python `version`; "" when it isn't that."""
+    minor = int(version.split(".")[1]) if re.match(r"3\.\d+", version) else 0
+    for pattern, brought in BROUGHT:
+        if re.search(pattern, error) and minor < brought:
+            return (
+                f'\nPython 3.{brought} brought that, and the app runs on {version}: set python: "3.{brought}" or later.'
+            )
+    for pattern, taken in TAKEN:
+        if re.search(pattern, error) and minor >= taken:
+            return (
+                f"\nPython 3.{taken} took that away, and the app runs on {version}: take a newer version of what imports it, or "
+                f'set python: "3.{taken - 1}".'
+            )
+    if "No module named 'pkg_resources'" in error:
+        return "\nNewer versions of setuptools have no pkg_resources: add setuptools<81 to what the app lists."
+    if re.search(r"\bSyntaxError\b", error) and "source code string cannot contain null bytes" not in error:
+        return (
+            f"\nThe app runs on Python {version}. If this is the syntax of a newer one, name it: python, or a .python-version "
+            "or requires-python in the project."
+        )
+    library = re.search(r"(lib[\w.+-]*?)(?:[-.]\d[\w.-]*)?(?:\.so[\w.]*)?['\"]?:? cannot open shared|cannot load library '(lib\w+)"
+                        r"|failed to find (libmagic)", error)  # fmt: skip
+    if library:
+        name = next(part for part in library.groups() if part)
+        known = next((package for start, package in LIBRARIES.items() if name.lower().startswith(start)), "")
+        what = (
+            f"add {known} to the app's system_packages" if known else "find its package and add it to system_packages"
+        )
+        return f"\nA package of the app needs the system's library {name}: {what} and run site.yml."
+    return ""
