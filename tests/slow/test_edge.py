@@ -59,6 +59,19 @@ def test_what_nginx_refuses_has_a_page_for_people_and_json_for_programs(site: Si
     refused(site, lambda **h: site.ask("/slow?seconds=3", **h), 504, "5")
 
 
+def test_gunicorn_takes_what_nginx_takes_and_the_page_of_the_rest_is_ours(site: Site) -> None:
+    assert site.ask("/?" + "x" * 8100).status == 200
+    assert site.ask("/", X_Large="x" * 8100).status == 200
+    assert site.ask("/", **{f"X_{number}": "x" for number in range(2000)}).status == 200
+    for status, answer in {
+        400: site.ask("/%"),
+        414: site.ask("/?" + "x" * 8200),
+        431: site.ask("/", Cookie="x" * 8200),
+    }.items():
+        assert (answer.status, answer.headers["Content-Type"]) == (status, "text/html"), answer.text
+        assert f"Error {status}" in answer.text and "<style>" in answer.text and "nginx" not in answer.text
+
+
 def test_an_app_that_is_away_has_a_page(site: Site) -> None:
     unit = site.host.run("systemctl list-units --plain --no-legend 'edge@*' | cut -d' ' -f1")
     site.host.run(f"systemctl stop {unit}")
