@@ -16,6 +16,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _app_version,
     _apps,
     _preflight,
+    _preflight_host,
     _release_hooks,
     _source,
 )
@@ -35,7 +36,7 @@ def refs_of(address: str) -> set[str] | None:
 
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"apps", "app", "version", "one_app", "disk_mb"})
+    _VALID_ARGS = frozenset({"apps", "app", "version", "one_app", "disk_mb", "provision"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -49,22 +50,18 @@ class ActionModule(ActionBase):
             or _app_version.problems(apps, only, version)
             or _app_roles.problems(apps)
         )
+        chosen: list[dict[str, Any]] = []
         if not found:
             base = _source.base_of(task_vars)
-            for app in [app for app in apps if only in ("", app["name"])]:
-                whole = _app_version.wanted(_apps.normalise(app), version)
-                wrong = _source.problems(whole, base, refs_of) + _release_hooks.file_problems(whole["hooks"], base)
+            chosen = [_app_version.wanted(_apps.normalise(app), version) for app in apps if only in ("", app["name"])]
+            for app in chosen:
+                wrong = _source.problems(app, base, refs_of) + _release_hooks.file_problems(app["hooks"], base)
                 found += [f"slipway_apps, app '{app['name']}': {text}" for text in wrong]
         # The description is the same for every host: a host is asked only when it is right.
         facts: dict[str, str] = {}
         if not found:
-            probe = self._low_level_execute_command(_preflight.PROBE, sudoable=False)
-            facts = _preflight.read(probe.get("stdout", ""))
-            password = bool(self._connection.become and self._connection.become.get_option("become_pass"))
-            disk_mb = int(self._task.args.get("disk_mb") or 0)
-            found = [
-                f"{task_vars['inventory_hostname']}: {text}" for text in _preflight.problems(facts, disk_mb, password)
-            ]
+            facts, told = self._ask(chosen, [_apps.normalise(app) for app in apps], task_vars)
+            found = [f"{task_vars['inventory_hostname']}: {text}" for text in told]
         if found:
             head = (
                 "Nothing was changed, because:"
@@ -79,5 +76,24 @@ class ActionModule(ActionBase):
             python=facts.get("python") == "yes",
             cores=int(facts.get("cores") or 1),
             memory_mb=int(facts.get("memory_mb") or 0),
+            waiting=_preflight_host.waiting([_apps.normalise(app) for app in apps], facts),
+            provisioned=_preflight_host.provisioned([_apps.normalise(app) for app in apps], facts),
         )
         return result
+
+    def _ask(
+        self, chosen: list[dict[str, Any]], apps: list[dict[str, Any]], task_vars: dict[str, Any]
+    ) -> tuple[dict[str, str], list[str]]:
+        """Return what the host is and what is in the way of the CHOSEN apps, in one round trip unless sudo wants a password."""
+        provision = boolean(self._task.args.get("provision", False))
+        look = _preflight_host.script(apps)
+        script = _preflight.with_look(look) if provision else _preflight.PROBE
+        facts = _preflight.read(self._low_level_execute_command(script, sudoable=False).get("stdout", ""))
+        password = bool(self._connection.become and self._connection.become.get_option("become_pass"))
+        found = _preflight.problems(facts, int(self._task.args.get("disk_mb") or 0), password)
+        if not provision or found:
+            return facts, found
+        if "looked" not in facts:
+            facts |= _preflight.read(self._low_level_execute_command(look, sudoable=True).get("stdout", ""))
+        challenge = self._templar.template(task_vars.get("nginx_tls_acme_challenge", "http-01"))
+        return facts, _preflight_host.problems(chosen, facts, str(challenge))

@@ -73,7 +73,8 @@ def nginx_tls_files(
             authority = as_file((pem or {})[site["client_ca_file"]])
             entries.append({"content": authority, "dest": f"{access_folder}/{name}.ca"})
         entries += [{**LOG, "dest": f"/var/log/nginx/{name}.{log}.log"} for log in ("access", "error")]
-        entries.append({"src": "site.conf.j2", "dest": f"{folder}/{name}.conf", "vars": {"site": site}})
+        suffix = "waiting" if site["waiting"] else "conf"
+        entries.append({"src": "site.conf.j2", "dest": f"{folder}/{name}.{suffix}", "vars": {"site": site}})
     return entries
 
 

@@ -26,6 +26,8 @@ KEYS: dict[str, Key] = {
     "name": Key(str, REQUIRED, "Name of the app: its user, unit, folder and database are called so."),
     "domains": Key(list, REQUIRED, "Domains that the app answers, the main one first; others may be wildcards, `*.example.com`."),
     "redirect_domains": Key(list, [], "Domains that lead visitors to the main one, e.g. `www.example.com`."),
+    "adopt": Key(bool, False, "Takes over a site, service or database of that name which is on the host already: the old "
+                              "site goes on until the first release answers; see docs/adopt.md."),
     "source": Key(dict, REQUIRED, "Where the code is: `path`, `git` with `version`, `archive` or `package`; see docs/sources.md."),
     "wsgi": Key(str, REQUIRED, "WSGI entry: `module:app` or `package:create_app()`."),
     "subfolder": Key(str, "", "Folder inside the source that holds the app."),

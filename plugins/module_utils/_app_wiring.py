@@ -88,8 +88,8 @@ def database(app: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": app["name"], "owner": app["name"]}
 
 
-def site(app: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the app's entry for the role nginx_tls."""
+def site(app: Mapping[str, Any], waiting: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the app's entry for the role nginx_tls; WAITING are the apps whose domains another site still serves."""
     current = f"{root(app)}/current"
     found = {
         "name": app["name"],
@@ -125,6 +125,8 @@ def site(app: Mapping[str, Any]) -> dict[str, Any]:
         found["upstream_keepalive"] = UPSTREAM_KEEPALIVE
     if app["hsts_preload"]:
         found["hsts_preload"] = True
+    if app["name"] in waiting:
+        found["waiting"] = True
     if app["certificate"] == "provided":
         found |= {"certificate_file": app["certificate_file"], "key_file": app["certificate_key_file"]}
     return found

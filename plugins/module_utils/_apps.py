@@ -41,8 +41,13 @@ SECRET_KEY_LENGTH = 16
 
 RESERVED = {
     "root", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news", "uucp", "proxy", "www-data", "backup",
-    "list", "irc", "nobody", "nginx", "postgres", "systemd", "sshd", "ssh", "default", "template0", "template1",
-    "local",
+    "list", "irc", "nobody", "nginx", "postgres", "systemd", "sshd", "ssh", "default", "template0", "template1", "local",
+    # Services and folders that Debian's packages bring, installed now or later.
+    "acpid", "apache2", "apt", "auditd", "bind9", "certbot", "chrony", "containerd", "cron", "cups", "dbus", "dhcpcd",
+    "docker", "dovecot", "dpkg", "exim4", "fail2ban", "ftp", "getty", "haproxy", "init", "kernel", "letsencrypt", "lock",
+    "log", "lxd", "mariadb", "memcached", "mongodb", "mount", "mysql", "named", "network", "ntp", "opt", "pam", "php",
+    "polkit", "postfix", "postgresql", "python3", "rabbitmq", "redis", "rsyslog", "security", "shm", "slipway", "snapd",
+    "ssl", "sudo", "sv", "tls", "tmux", "udev", "ufw", "user", "users", "utmp", "varnish", "video",
 }  # fmt: skip
 
 
@@ -50,8 +55,10 @@ RESERVED = {
 OFF = {"FLASK_DEBUG": {"", "0", "false", "no"}, "DEBUG": {"", "0", "false", "no", "off", "n", "f", "none"}}
 # Making one of these the app's own would break the host; the service can't see the homes at all.
 SYSTEM_FOLDERS = re.compile(
-    r"/+|/+(bin|boot|dev|etc|lib\w*|media|mnt|opt|proc|run|sbin|srv|sys|tmp|usr|var|var/(lib|log|run|cache|tmp))/*"
-    r"|/+(home|root|run/user)(/.*)?"
+    r"/+|/+(media|mnt|opt|run|srv|tmp|usr|usr/local|var|var/(lib|log|run|cache|tmp|spool|mail|www))/*"
+    r"|/+(bin|boot|dev|etc|home|lib\w*|proc|root|run/user|sbin|sys|opt/slipway|usr/(?!local/)[^/]+"
+    r"|var/lib/(apt|dpkg|systemd|postgresql|mysql|docker|letsencrypt|nginx|slipway)|var/log/(nginx|postgresql|journal|apt)"
+    r"|var/(backups|spool/cron|lock))(/.*)?"
 )
 
 

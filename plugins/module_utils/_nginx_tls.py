@@ -34,6 +34,7 @@ HEADER_VALUE = re.compile(r"[^$\x00-\x1f\x7f]*")
 
 SITE_DEFAULTS: Site = {
     "redirect_domains": [],
+    "waiting": False,
     "static": [],
     "streaming": [],
     "protected_downloads": {},

@@ -7,6 +7,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 
 SUPPORTED = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04", "26.04")}
@@ -26,9 +27,26 @@ echo "cores=$(nproc)"
 """.strip()
 
 
+def with_look(look: str) -> str:
+    """Return the probe with the script LOOK behind it, which only root can run: as root, or where sudo asks for nothing."""
+    quoted = shlex.quote(look)
+    return (
+        f'{PROBE}\nif [ "$(id -u)" = 0 ]; then sh -c {quoted}\n'
+        f"elif sudo -n true 2>/dev/null; then sudo -n sh -c {quoted}; fi"
+    )
+
+
 def read(output: str) -> dict[str, str]:
-    """Return the facts that the probe printed."""
-    return dict(line.strip().split("=", 1) for line in output.splitlines() if "=" in line)
+    """Return the facts that the probe printed; `nginx` is the text whose lines begin with a bar."""
+    facts = {}
+    nginx = []
+    for line in output.splitlines():
+        if line.startswith("|"):
+            nginx.append(line[1:])
+        elif "=" in line:
+            key, _, value = line.strip().partition("=")
+            facts[key] = value
+    return facts | ({"nginx": "\n".join(nginx)} if nginx else {})
 
 
 def problems(facts: Mapping[str, str], disk_mb: int, become_password: bool) -> list[str]:

@@ -11,7 +11,7 @@ import http.client
 import time
 from collections.abc import Callable
 
-from ansible_collections.slipway.flask.plugins.module_utils import _host, _release_drain, _release_handover
+from ansible_collections.slipway.flask.plugins.module_utils import _host, _nginx_takeover, _release_drain, _release_handover
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release_watch import Watch, ask_health, last_words
@@ -126,6 +126,11 @@ class Traffic:
             _host.replace_link(self.paths.previous, f"releases/{old}")
         self.switched = True
         _host.replace_link(self.paths.current, f"releases/{self.context.record.id}")
+        if _nginx_takeover.is_due(self.paths.app):
+            kept = _nginx_takeover.take_over(self.paths.app)
+            self.context.notes += [
+                f"nginx serves the app's domains from here on; {path} was put aside" for path in kept
+            ]
 
     def verify(self) -> None:
         """Ask the site as a visitor does, through nginx and TLS."""
@@ -169,6 +174,7 @@ class Traffic:
             self._let_finish(self.context.record.id)
         else:
             self.paths.current.unlink(missing_ok=True)
+            _nginx_takeover.give_back(self.paths.app)
 
     def drain(self, previous: str) -> None:
         """Let the old release take in all who wait at its socket, and have it end by itself once they are served."""

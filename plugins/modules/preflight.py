@@ -25,6 +25,12 @@ options:
     description: Whether O(app) must be named when there are several.
     type: bool
     default: false
+  provision:
+    description:
+      - Whether the host is about to be provisioned, so that what is there and belongs to somebody else is looked for -
+        users, units, folders, databases, sites of nginx, and who listens on the ports 80 and 443.
+    type: bool
+    default: false
   disk_mb:
     description: Space that must be free on the file systems of C(/var) and C(/srv), in megabytes.
     type: int
@@ -55,5 +61,15 @@ cores:
 memory_mb:
   description: Memory of the host, in megabytes.
   type: int
+  returned: success
+waiting:
+  description: Names of the adopted apps whose domains another site serves until their first release answers.
+  type: list
+  elements: str
+  returned: success
+provisioned:
+  description: Names of the apps that are set up on the host already; with O(provision) only.
+  type: list
+  elements: str
   returned: success
 """

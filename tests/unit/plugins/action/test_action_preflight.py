@@ -34,7 +34,7 @@ class Action(preflight.ActionModule):
         self.answer, self.asked = answer, 0
 
     def _low_level_execute_command(self, cmd: str, **_: Any) -> dict[str, Any]:
-        assert cmd == _preflight.PROBE
+        assert cmd.startswith(_preflight.PROBE) or self.asked
         self.asked += 1
         return {"rc": 0, "stdout": self.answer, "stderr": ""}
 
@@ -133,3 +133,32 @@ def test_an_app_that_nobody_has_is_refused_and_one_of_another_host_is_not(base: 
         result = action.run(task_vars={**variables, "ansible_play_hosts_all": ["web1", "web2"]})
         assert bool(result.get("failed")) == bool(said)
         assert said in result.get("msg", "")
+
+
+TAKEN = "looked=yes\nuser:shop=shop:x:1000:1000::/home/shop:/bin/bash\n"
+
+
+@pytest.mark.parametrize(("provision", "refused"), [(True, True), (False, False)])
+def test_what_is_in_the_way_is_asked_for_in_the_same_round_trip(base: Path, provision: bool, refused: bool) -> None:
+    """A deploy or a rollback is not stopped by it: what is set up is set up."""
+    action = Action(HOST.format(uid=0, sudo="", python="yes") + TAKEN, None, apps=[APP], provision=provision)
+    result = action.run(task_vars={"inventory_dir": str(base), "inventory_hostname": "web1"})
+    assert bool(result.get("failed")) is refused
+    assert action.asked == 1
+    if refused:
+        assert result["problems"][0].startswith("web1: app 'shop': there is a user 'shop' already")
+
+
+def test_sudo_with_a_password_looks_in_a_round_trip_of_its_own(base: Path) -> None:
+    action = Action(HOST.format(uid=1000, sudo="sudo=yes\n", python="yes"), "hunter2", apps=[APP], provision=True)
+    result = action.run(task_vars={"inventory_dir": str(base), "inventory_hostname": "web1"})
+    assert not result.get("failed")
+    assert (action.asked, result["waiting"], result["provisioned"]) == (2, [], [])
+
+
+def test_another_apps_troubles_do_not_stop_the_one_that_is_meant(base: Path) -> None:
+    blog = {**APP, "name": "blog", "domains": ["blog.example.com"]}
+    action = Action(
+        HOST.format(uid=0, sudo="", python="yes") + TAKEN, None, apps=[APP, blog], app="blog", provision=True
+    )
+    assert not action.run(task_vars={"inventory_dir": str(base), "inventory_hostname": "web1"}).get("failed")
