@@ -76,6 +76,10 @@ class ActionModule(ActionBase):
             python=facts.get("python") == "yes",
             cores=int(facts.get("cores") or 1),
             memory_mb=int(facts.get("memory_mb") or 0),
+            warnings=[
+                f"{task_vars['inventory_hostname']}: {text}"
+                for text in _preflight_host.left([_apps.normalise(app) for app in apps], facts)
+            ],
             waiting=_preflight_host.waiting([_apps.normalise(app) for app in apps], facts),
             provisioned=_preflight_host.provisioned([_apps.normalise(app) for app in apps], facts),
         )

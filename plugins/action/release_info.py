@@ -27,6 +27,7 @@ class ActionModule(ActionBase):
         status = boolean(self._task.args.get("status") or False)
         arguments = {"apps": [description(app) for app in apps], "limit": self._task.args.get("limit", 20)}
         if status:
+            arguments["known"] = [app["name"] for app in self._task.args["apps"]]
             arguments |= {"status": True, "urls": {app["name"]: _app_wiring.database_url(app) for app in apps}}
         answer = self._execute_module("slipway.flask.release_info", arguments, task_vars=task_vars)
         answer.pop("invocation", None)

@@ -21,17 +21,18 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        task_vars, tables, problems = task_vars or {}, {}, []
+        task_vars, tables, problems, left = task_vars or {}, {}, [], []
         for host in task_vars["ansible_play_hosts_all"]:
             found = task_vars["hostvars"][host].get(self._task.args["variable"]) or {"unreachable": True}
             if found.get("unreachable") or found.get("failed"):
                 problems.append(f"{host}: {found.get('msg') or 'it could not be reached'}")
             elif not found.get("skipped"):
                 tables[host] = found["apps"]
+                left += [f"{host}: {text}" for text in found.get("left", [])]
                 problems += [f"{app['app']} on {host}: {text}" for app in found["apps"] for text in app["problems"]]
         if tables:
             width = shutil.get_terminal_size((WIDTH, 24)).columns
-            Display().display(_release_tables.status(tables, width) + "\n")
+            Display().display("\n\n".join([_release_tables.status(tables, width), *left]) + "\n")
         result["changed"] = False
         if problems:
             result.update(failed=True, msg=_release_tables.not_serving(problems))

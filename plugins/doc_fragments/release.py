@@ -43,13 +43,15 @@ options:
     required: true
     suboptions:
       path:
-        description: Path of the request.
-        type: str
-        default: /
+        description: Paths that are asked for; all must be answered well, and visitors' way through nginx by the first.
+        type: list
+        elements: str
+        default: [/]
       status:
-        description: Status that means ready.
-        type: int
-        default: 200
+        description: Statuses that mean ready.
+        type: list
+        elements: int
+        default: [200]
       host:
         description: Host header of the request.
         type: str

@@ -15,7 +15,7 @@ from typing import Any
 class Key:
     """One key of an app: its type, default (None: must be given) and meaning."""
 
-    kind: type
+    kind: type | tuple[type, ...]
     default: Any
     text: str
     choices: tuple[str, ...] = ()
@@ -48,6 +48,7 @@ KEYS: dict[str, Key] = {
     "database_ca": Key(str, "", "Certificate authority (PEM) that the database server's certificate must come from."),
     "database_variable": Key(str, "DATABASE_URL", "Name of the environment variable that gets the database's URL."),
     "database_scheme": Key(str, "", "Scheme of that URL, e.g. `postgresql`; empty is the one of the driver that the app has."),
+    "database_extensions": Key(list, [], "Extensions of the local database, e.g. `[pg_trgm]`; a superuser creates them."),
     "database_owner_url": Key(str, "", "URL with which migrations run, of a role that owns the schema; empty is the app's "
                                        "own (secret)."),
     "build_commands": Key(list, [], "Commands run in the new release before it is checked, e.g. to build assets."),
@@ -64,8 +65,8 @@ KEYS: dict[str, Key] = {
                             " `{folder, expires_seconds, immutable, fallback}`; see docs/edge.md."),
     "shared_folders": Key(list, [], "Folders that outlive a release and that the app may write."),
     "writable_paths": Key(list, [], "Further folders on the host that the app may write."),
-    "health_path": Key(str, "/", "Path that answers when the app is ready."),
-    "health_status": Key(int, 200, "Status that the health path answers with."),
+    "health_path": Key((str, list), "/", "Path that answers when the app is ready, or a list of paths that all must."),
+    "health_status": Key((int, list), 200, "Status that the health path answers with, or a list of those that will do."),
     "health_host": Key(str, "", "Host header of the health request; empty is the main domain."),
     "health_timeout_seconds": Key(int, 60, "How long a new release may take to become ready."),
     "watch_seconds": Key(int, 5, "How long visitors' answers are watched after the switch: worse than before, it goes back."),

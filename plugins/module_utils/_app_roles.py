@@ -16,6 +16,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _apps,
     _gunicorn_systemd,
     _nginx_tls,
+    _postgres,
     _postgres_check,
 )
 
@@ -76,6 +77,8 @@ def _database(app: Mapping[str, Any]) -> Iterator[str]:
     if app["database_ca"] and app["database"] == "local":
         yield "'database_ca' is given but 'database' is 'local', which no network leads to; remove it"
         return
+    for problem in _postgres.database_problems([_app_wiring.database(app)]):
+        yield problem.replace(" of database ", " ('database_extensions') of database ")
     entry = _app_wiring.connection(app)
     for problem in _postgres_check.connection_problems([entry]):
         yield "the database's " + problem.partition(": ")[2]

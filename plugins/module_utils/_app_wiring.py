@@ -85,7 +85,7 @@ def connection(app: Mapping[str, Any]) -> dict[str, Any]:
 
 def database(app: Mapping[str, Any]) -> dict[str, Any]:
     """Return the app's entry for the role postgres_server."""
-    return {"name": app["name"], "owner": app["name"]}
+    return {"name": app["name"], "owner": app["name"], "extensions": list(app["database_extensions"])}
 
 
 def site(app: Mapping[str, Any], waiting: Iterable[str] = ()) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def site(app: Mapping[str, Any], waiting: Iterable[str] = ()) -> dict[str, Any]:
         "headers": app["headers"],
         "access": app["access"],
         "client_ca_file": app["client_ca_file"],
-        "probe_path": app["health_path"],
+        "probe_path": app["health_path"][0],
         "certificate": app["certificate"],
     }
     if app["worker_class"] == "gthread":  # the only one that gives no kept connection up while a request is on its way

@@ -121,7 +121,7 @@ def app_problems(app: Mapping[str, Any]) -> list[str]:
             continue
         if name == "migrations" and value is False:  # YAML reads a bare `off` so
             value = "off"
-        if not isinstance(value, key.kind) or (key.kind is int and isinstance(value, bool)):
+        if not isinstance(value, key.kind) or (isinstance(value, bool) and key.kind in (int, (int, list))):
             found.append(f"'{name}' must be {type_name(key.kind)}, not {type_name(type(value))}. {key.text}")
         elif key.choices and value not in key.choices:
             found.append(
@@ -143,14 +143,16 @@ def app_problems(app: Mapping[str, Any]) -> list[str]:
 
 def out_of_range(name: str, value: Any) -> bool:
     """Tell whether a number is outside of its key's range; keys without one take any."""
-    if name not in RANGES:
+    if name not in RANGES or isinstance(value, list):
         return False
     low, high = RANGES[name]
     return not low <= value <= high
 
 
-def type_name(kind: type) -> str:
-    """Return the word a user knows for a type."""
+def type_name(kind: type | tuple[type, ...]) -> str:
+    """Return the word a user knows for a type, or for several."""
+    if isinstance(kind, tuple):
+        return " or ".join(map(type_name, kind))
     names = {
         bool: "true or false",
         int: "a whole number",
@@ -227,6 +229,8 @@ def setting_problems(app: Mapping[str, Any]) -> list[str]:
         found.append("'database' is 'url' but 'database_url' is empty; give the URL of the database")
     if app.get("database_url") and app.get("database", "local") != "url":
         found.append("'database_url' is given but 'database' is not 'url'; set `database: url`")
+    if app.get("database_extensions") and app.get("database", "local") != "local":
+        found.append("'database_extensions' is given but 'database' is not 'local'; create them on that server")
     if app.get("database_owner_url") and app.get("database") == "none":
         found.append("'database_owner_url' is given but 'database' is 'none'; remove one of them")
     for name in app.get("migrations_allow", []):
@@ -285,9 +289,29 @@ def path_problems(app: Mapping[str, Any]) -> list[str]:
     if app.get("certificate") == "provided":
         pair = ("certificate_file", "certificate_key_file")
         found += [f"'certificate' is 'provided' but '{key}' is empty" for key in pair if not app.get(key)]
-    if not app.get("health_path", "/").startswith("/"):
-        found.append(f"'health_path' is '{app['health_path']}'; it must begin with '/'")
+    return found + health_problems(app)
+
+
+def health_problems(app: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with the paths that are asked whether the app is well, and with the answers that say so."""
+    found = [f"'{key}' is empty; give at least one" for key in ("health_path", "health_status") if app.get(key) == []]
+    found += [
+        f"'health_path' is '{path}'; it must begin with '/' and have no spaces"
+        for path in several(app.get("health_path", "/"))
+        if not isinstance(path, str) or not re.fullmatch(r"/[!-~]*", path)
+    ]
+    low, high = RANGES["health_status"]
+    found += [
+        f"'health_status' is {status}; it must be from {low} to {high}"
+        for status in several(app.get("health_status", 200))
+        if isinstance(status, bool) or not isinstance(status, int) or not low <= status <= high
+    ]
     return found
+
+
+def several(value: Any) -> list[Any]:
+    """Return VALUE as a list, which it may be already."""
+    return value if isinstance(value, list) else [value]
 
 
 def edge_problems(app: Mapping[str, Any]) -> list[str]:
@@ -338,6 +362,8 @@ def normalise(app: Mapping[str, Any]) -> dict[str, Any]:
     whole["static"] = _app_static.entries(whole["static"])
     whole["source"] = _source.KEYS | dict(whole["source"])
     whole["health_host"] = whole["health_host"] or whole["domains"][0]
+    for key in ("health_path", "health_status"):
+        whole[key] = list(several(whole[key]))
     whole["release_commands"] = [
         {"once": False, **({"command": entry} if isinstance(entry, str) else entry)}
         for entry in whole["release_commands"]

@@ -173,7 +173,7 @@ def missing_extensions(wanted: Sequence[Database], available: Iterable[str], ver
     known = set(available)
     return [
         f"the extension {extension} of database {database.name} isn't installed on this host: add its package, e.g. "
-        f"postgresql-{version}-{extension.replace('_', '-')}, to the packages (postgres_server_packages of the role)"
+        f"postgresql-{version}-{extension.replace('_', '-')}, to the app's `system_packages` (postgres_server_packages of the role)"
         for database in wanted
         for extension in database.extensions
         if extension not in known

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils import _nginx_foreign, _preflight_taken
+from ansible_collections.slipway.flask.plugins.module_utils import _app_left, _nginx_foreign, _preflight_taken
 
 App = Mapping[str, Any]
 Facts = Mapping[str, str]
@@ -29,6 +29,11 @@ for name in @NAMES@; do
     [ -e "$path" ] && echo "path:$name:$path=yes"
   done
   [ -L "/srv/$name/current" ] && echo "serving:$name=yes"
+done
+for unit in /etc/systemd/system/*@.service; do
+  name=$(sed -n 's/^# One instance runs one release: \(.*\)@<release>.service$/\1/p' "$unit" 2>/dev/null)
+  [ -n "$name" ] || continue
+  echo "app:$name=$(systemctl list-units --plain --no-legend --state=active "$name@*.service" | wc -l)"
 done
 for path in @FOLDERS@; do
   [ -e "$path" ] || continue
@@ -165,6 +170,13 @@ def _nginx(apps: Sequence[App], facts: Facts) -> Iterator[str]:
                 f"{file.path} has the default server of port {' and '.join(defaults)}, which Slipway sets up itself to "
                 "refuse unknown hosts. Take `default_server` out of its `listen`"
             )
+
+
+def left(apps: Sequence[App], facts: Facts) -> list[str]:
+    """Return a sentence for each app that the host has and none of APPS is."""
+    known = {app["name"] for app in apps}
+    names = [key.removeprefix("app:") for key in facts if key.startswith("app:")]
+    return [_app_left.said(name, facts[f"app:{name}"] != "0") for name in names if name not in known]
 
 
 def file_serves(name: str, domains: Sequence[str]) -> bool:

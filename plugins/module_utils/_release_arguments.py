@@ -20,8 +20,8 @@ HEALTH: dict[str, Any] = {
     "type": "dict",
     "required": True,
     "options": {
-        "path": {"type": "str", "default": "/"},
-        "status": {"type": "int", "default": 200},
+        "path": {"type": "list", "elements": "str", "default": ["/"]},
+        "status": {"type": "list", "elements": "int", "default": [200]},
         "host": {"type": "str", "default": ""},
         "timeout_seconds": {"type": "int", "default": 60},
     },

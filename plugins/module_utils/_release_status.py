@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils import _host, _postgres, _postgres_check
+from ansible_collections.slipway.flask.plugins.module_utils import _health, _host, _postgres, _postgres_check
 from ansible_collections.slipway.flask.plugins.module_utils._acme_status import certificate_problems
 from ansible_collections.slipway.flask.plugins.module_utils._nginx_maintenance import closed_since
 from ansible_collections.slipway.flask.plugins.module_utils._postgres_url import UrlError, parse_url
@@ -50,8 +50,9 @@ def status_of(paths: Paths, health: Mapping[str, Any], domain: str, user: str, u
     found["health"] = answer(str(paths.socket(release)), health)
     if found["state"] != "active":
         found["problems"].append(f"{unit} is {found['state']}; see journalctl -u {unit}")
-    if found["health"]["status"] != health["status"]:
-        found["problems"].append(f"{health['path']} {found['health']['said']}; it must answer {health['status']}")
+    if found["health"]["status"] not in health["status"]:
+        asked = found["health"]
+        found["problems"].append(f"{asked['path']} {asked['said']}; it must answer {_health.wanted(health)}")
     if not found["certificate"]["served"]:
         found["problems"].append(f"nginx does not serve {domain} over TLS: {found['certificate']['said']}")
     return {**found, "problems": found["problems"] + certificate_problems(paths.app)}
@@ -108,15 +109,24 @@ def memory(pid: int) -> int | None:
 
 
 def answer(socket: str, health: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the release answers on its own SOCKET, asked as at the gate of a deploy, and in how many milliseconds."""
+    """Return what the release answers on its own SOCKET, asked as at the gate of a deploy, and in how many milliseconds.
+
+    Of several paths it is the last one, or the first that is not answered as it should be.
+    """
     headers = {"Host": health["host"] or "localhost", "X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1"}
-    started = time.monotonic()
-    try:
-        status, _ = _host.ask(_host.SocketConnection(socket, HEALTH_SECONDS), health["path"], headers)
-    except (OSError, http.client.HTTPException) as error:
-        return {"status": None, "milliseconds": None, "said": f"gave no answer ({error or type(error).__name__})"}
-    milliseconds = round((time.monotonic() - started) * 1000)
-    return {"status": status, "milliseconds": milliseconds, "said": f"answered {status}"}
+    found: dict[str, Any] = {}
+    for path in health["path"]:
+        started = time.monotonic()
+        try:
+            status, _ = _host.ask(_host.SocketConnection(socket, HEALTH_SECONDS), path, headers)
+        except (OSError, http.client.HTTPException) as error:
+            said = f"gave no answer ({error or type(error).__name__})"
+            return {"path": path, "status": None, "milliseconds": None, "said": said}
+        milliseconds = round((time.monotonic() - started) * 1000)
+        found = {"path": path, "status": status, "milliseconds": milliseconds, "said": f"answered {status}"}
+        if status not in health["status"]:
+            break
+    return found
 
 
 def certificate(domain: str) -> dict[str, Any]:

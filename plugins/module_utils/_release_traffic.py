@@ -11,10 +11,16 @@ import http.client
 import time
 from collections.abc import Callable
 
-from ansible_collections.slipway.flask.plugins.module_utils import _host, _nginx_takeover, _release_drain, _release_handover
+from ansible_collections.slipway.flask.plugins.module_utils import (
+    _health,
+    _host,
+    _nginx_takeover,
+    _release_drain,
+    _release_handover,
+)
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
-from ansible_collections.slipway.flask.plugins.module_utils._release_watch import Watch, ask_health, last_words
+from ansible_collections.slipway.flask.plugins.module_utils._release_watch import Watch, last_words, unhealthy
 from ansible_collections.slipway.flask.plugins.module_utils._web_access import WebAccess
 
 POLL_SECONDS = 0.1
@@ -84,33 +90,22 @@ class Traffic:
 
     def gate(self) -> None:
         """Wait until the release answers on its own socket as it should. Nobody else can reach it yet."""
-        self._ready(lambda: ask_health(self.context), self.context.unit)
+        self._ready(lambda: unhealthy(self.context), self.context.unit)
 
-    def _ready(self, request: Callable[[], tuple[int, str]], unit: str) -> None:
-        """Repeat a request until it is answered well; raise ReleaseError when time is up or the unit has died."""
+    def _ready(self, wrong: Callable[[], str], unit: str) -> None:
+        """Ask WRONG until it has nothing to say; raise ReleaseError when time is up or the unit has died."""
         health = self.settings["health"]
-        deadline, good, falls, said = time.monotonic() + health["timeout_seconds"], 0, 0, "gave no answer"
+        must = _health.wanted(health)
+        deadline, good, falls = time.monotonic() + health["timeout_seconds"], 0, 0
         while good < READY_IN_A_ROW:
-            before = good
-            try:
-                status, _ = request()
-                good = good + 1 if status == health["status"] else 0
-                said = f"answered {status}"
-            except (OSError, http.client.HTTPException) as error:
-                good, said = 0, f"gave no answer ({error or type(error).__name__})"
-            if good == 0:
+            before, said = good, wrong()
+            good = 0 if said else good + 1
+            if said:
                 falls += before > 0
-                when = (
-                    f"within {health['timeout_seconds']} s"
-                    if falls <= FALLS
-                    else f"after {health['status']}, again and again"
-                )
+                when = f"within {health['timeout_seconds']} s" if falls <= FALLS else f"after {must}, again and again"
                 if falls > FALLS or time.monotonic() > deadline or not _host.is_active(unit):
                     last = _host.masked(last_words(unit), self.context.environment_file)
-                    raise ReleaseError(
-                        f"{health['path']} {said} {when}; it must answer {health['status']}. "
-                        f"The end of the journal:\n{last}"
-                    )
+                    raise ReleaseError(f"{said} {when}; it must answer {must}. The end of the journal:\n{last}")
                 time.sleep(POLL_SECONDS)
 
     def switch(self) -> None:
@@ -139,15 +134,14 @@ class Traffic:
             return
         time.sleep(KEPT_SECONDS)
         connection = _host.LocalTLSConnection(site["domain"], site["address"], site["port"], health["timeout_seconds"])
+        path = health["path"][0]
         try:
-            status, _ = _host.ask(connection, health["path"], {"Host": health["host"] or site["domain"]})
+            status, _ = _host.ask(connection, path, {"Host": health["host"] or site["domain"]})
         except (OSError, http.client.HTTPException) as error:
+            raise ReleaseError(f"https://{site['domain']}{path} gave no answer through nginx: {error}") from error
+        if status not in health["status"]:
             raise ReleaseError(
-                f"https://{site['domain']}{health['path']} gave no answer through nginx: {error}"
-            ) from error
-        if status != health["status"]:
-            raise ReleaseError(
-                f"https://{site['domain']}{health['path']} answered {status} through nginx, not {health['status']}"
+                f"https://{site['domain']}{path} answered {status} through nginx, not {_health.wanted(health)}"
             )
 
     def watch(self, previous: str) -> None:

@@ -10,7 +10,6 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import http.client
 import json
 import math
 import os
@@ -25,7 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils import _host
+from ansible_collections.slipway.flask.plugins.module_utils import _health, _host
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
 
@@ -225,14 +224,10 @@ class Watch:
 
     def _health(self) -> str:
         """Return what is wrong with the health request, which is asked on the release's own socket at every look."""
-        health = self.context.settings["health"]
-        try:
-            status, _ = ask_health(self.context, HEALTH_SECONDS)
-            said = f"answered {status}"
-        except (OSError, http.client.HTTPException) as error:
-            status, said = 0, f"gave no answer ({error or type(error).__name__})"
-        self.unready = 0 if status == health["status"] else self.unready + 1
-        return f"{health['path']} {said}; it must answer {health['status']}" if self.unready >= UNREADY_MIN else ""
+        said = unhealthy(self.context, HEALTH_SECONDS)
+        self.unready = self.unready + 1 if said else 0
+        must = _health.wanted(self.context.settings["health"])
+        return f"{said}; it must answer {must}" if self.unready >= UNREADY_MIN else ""
 
     def _judge(self, wrong: str) -> None:
         if wrong:
@@ -240,8 +235,9 @@ class Watch:
             raise ReleaseError(f"after the switch, {wrong}. The end of its journal, without the requests:\n{last}")
 
 
-def ask_health(context: Context, seconds: float = 10) -> tuple[int, str]:
-    """Ask a release the health request on its own socket; it has SECONDS to answer. Raises OSError or http.client.HTTPException."""
+def unhealthy(context: Context, seconds: float = 10) -> str:
+    """Ask a release the health requests on its own socket, with SECONDS for each; return what is wrong, "" for nothing."""
     health = context.settings["health"]
     headers = {"Host": health["host"] or "localhost", "X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1"}
-    return _host.ask(_host.SocketConnection(str(context.socket), seconds), health["path"], headers)
+    socket = str(context.socket)
+    return _health.wrong(health, lambda path: _host.ask(_host.SocketConnection(socket, seconds), path, headers))

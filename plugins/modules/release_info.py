@@ -107,6 +107,11 @@ apps:
     problems:
       description: Why the app does not serve, one sentence each; empty when it does.
       type: list
+left:
+  description: Apps that the host has and O(apps) has not, one sentence each; with O(status) only.
+  returned: success
+  type: list
+  elements: str
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -114,6 +119,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._app_left import left
 from ansible_collections.slipway.flask.plugins.module_utils._release import Paths
 from ansible_collections.slipway.flask.plugins.module_utils._release_info import history_of
 from ansible_collections.slipway.flask.plugins.module_utils._release_status import status_of
@@ -131,7 +137,11 @@ ARGUMENTS: dict[str, Any] = {
             "health": {
                 "type": "dict",
                 "required": True,
-                "options": {"path": {"type": "str"}, "status": {"type": "int"}, "host": {"type": "str"}},
+                "options": {
+                    "path": {"type": "list", "elements": "str"},
+                    "status": {"type": "list", "elements": "int"},
+                    "host": {"type": "str"},
+                },
             },
         },
     },
@@ -139,6 +149,7 @@ ARGUMENTS: dict[str, Any] = {
     "urls": {"type": "dict", "default": {}, "no_log": True},
     "limit": {"type": "int", "default": 20},
     "status": {"type": "bool", "default": False},
+    "known": {"type": "list", "elements": "str", "default": []},
 }
 AT_ONCE = 4
 """Apps looked at side by side: most of it is waiting for answers."""
@@ -156,8 +167,9 @@ def main() -> None:
             return status_of(paths, app["health"], app["domain"], app["app"], urls.get(app["app"], ""))
         return history_of(paths, limit)
 
+    more = {"left": left(module.params["known"])} if module.params["status"] else {}
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        module.exit_json(changed=False, apps=list(pool.map(look, module.params["apps"])))
+        module.exit_json(changed=False, apps=list(pool.map(look, module.params["apps"])), **more)
 
 
 if __name__ == "__main__":

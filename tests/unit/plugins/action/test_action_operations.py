@@ -76,7 +76,7 @@ def test_a_history_is_printed_for_each_app_and_the_host_is_asked_once(shown: Sho
     assert asked["limit"] == 5
     assert asked["apps"][0] == {
         "app": "shop", "root": "/srv/shop", "settings": "/etc/shop", "domain": "shop.example.com",
-        "health": {"path": "/healthz", "status": 200, "host": "shop.example.com"},
+        "health": {"path": ["/healthz"], "status": [200], "host": "shop.example.com"},
     }  # fmt: skip
     assert "hunter2" not in str(runner.asked)
     assert [text.split(":")[0] for text, _ in shown] == ["shop on web1", "wiki on web1"]
@@ -143,6 +143,14 @@ def test_an_app_that_does_not_serve_fails_the_play_after_the_table(shown: Shown)
 def test_a_host_that_told_nothing_counts_as_one_that_does_not_serve(shown: Shown) -> None:
     result = report(shown, web1={"apps": [STATUS]}, web2={"skipped": True})
     assert result["msg"].endswith("  - web3: it could not be reached")
+
+
+def test_an_app_that_left_the_list_is_named_below_the_table(shown: Shown) -> None:
+    result = report(
+        shown, web1={"apps": [STATUS], "left": ["the app 'blog' is …"]}, web2={"skipped": True}, web3={"skipped": True}
+    )
+    assert not result.get("failed"), "whoever is not described is not asked to serve"
+    assert shown[0][0].splitlines()[-1] == "web1: the app 'blog' is …"
 
 
 # ---- release_exec ------------------------------------------------------------------------------------------------

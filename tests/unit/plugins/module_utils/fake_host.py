@@ -68,7 +68,7 @@ class FakeHost:
             "extra_index_urls": None, "files": {}, "shared_folders": [], "writable_paths": [], "build_commands": [],
             "release_commands": [], "command_seconds": 60,
             "drain_seconds": 5, "watch_seconds": 5, "keep_releases": 3, "min_free_mb": 0,
-            "health": {"path": "/healthz", "status": 200, "host": "shop.example.com", "timeout_seconds": 1},
+            "health": {"path": ["/healthz"], "status": [200], "host": "shop.example.com", "timeout_seconds": 1},
             "verify": {"domain": "shop.example.com", "address": "127.0.0.1", "port": 443}, "archive": "",
             "web": {"user": "", "service": "nginx.service", "folders": []},
             "by": "ann@box", "dirty": False, "process": "box/1", "gone": None, "until": "", "hook_seconds": 900,

@@ -28,7 +28,7 @@ APPS = [app("shop"), app("wiki")]
 def test_all_apps_are_meant_or_the_one_that_is_named(name: str, chosen: list[str]) -> None:
     found = _app_choice.choose(APPS, name)
     assert [app["name"] for app in found] == chosen
-    assert found[0]["health_path"] == "/", "every key has its default"
+    assert found[0]["health_path"] == ["/"], "every key has its default"
 
 
 def test_a_name_that_nobody_has_is_refused_with_the_nearest_one() -> None:

@@ -150,7 +150,8 @@ def test_a_site_with_its_own_certificate_names_both_files() -> None:
 
 
 def test_the_database_role_is_told_one_owner_a_database() -> None:
-    assert wiring.database(shop()) == {"name": "shop", "owner": "shop"}
+    assert wiring.database(shop()) == {"name": "shop", "owner": "shop", "extensions": []}
+    assert wiring.database(shop(database_extensions=["pg_trgm"]))["extensions"] == ["pg_trgm"]
 
 
 def test_the_connection_is_checked_as_the_apps_own_user() -> None:

@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils import _apps, _preflight, _preflight_host
+from ansible_collections.slipway.flask.plugins.module_utils import _app_left, _apps, _host, _preflight, _preflight_host
 from test_apps import shop
 
 OURS = {"unit:shop": "yes", "user:shop": "shop:x:998:998:Runs shop:/nonexistent:/usr/sbin/nologin"}
@@ -164,3 +165,26 @@ def test_the_script_runs_in_any_posix_shell_and_quotes_what_it_is_given() -> Non
     if facts["uid"] == "0":
         assert (facts["looked"], facts["python:/bin/sh"], facts["owner:/usr/bin"]) == ("yes", "yes", "root")
         assert facts["full:/usr/bin"] == "yes"
+
+
+def test_an_app_that_left_the_list_is_named() -> None:
+    apps = [_apps.normalise(shop())]
+    assert _preflight_host.left(apps, {"app:shop": "1"}) == []
+    runs, ended = _preflight_host.left(apps, {"app:blog": "2", "app:wiki": "0"})
+    assert runs.startswith(
+        "the app 'blog' is set up on the host and not in slipway_apps: its service runs and starts at boot"
+    )
+    assert "its secrets stay in /etc/blog" in runs
+    assert "`systemctl stop 'blog@*' && rm -f /etc/systemd/system/multi-user.target.wants/blog@*.service`" in runs
+    assert "its service does not run" in ended
+
+
+def test_the_host_itself_knows_its_apps_by_their_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in (("blog", "# One instance runs one release: blog@<release>.service\n"), ("getty", "[Unit]\n")):
+        (tmp_path / f"{name}@.service").write_text(text)
+    monkeypatch.setattr(_host, "UNITS", tmp_path)
+    monkeypatch.setattr(_host, "instances", lambda name: ["0001-a"])
+    monkeypatch.setattr(_host, "is_active", lambda unit: unit == "blog@0001-a.service")
+    (told,) = _app_left.left(["shop"])
+    assert told == _app_left.said("blog", True)
+    assert _app_left.left(["blog"]) == []

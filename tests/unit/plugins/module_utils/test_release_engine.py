@@ -419,7 +419,7 @@ def test_a_first_release_and_one_without_a_watch_are_not_watched(host: FakeHost)
 
 def test_the_status_that_means_ready_is_the_apps_own(host: FakeHost) -> None:
     host.health, host.site = [204], [204]
-    host.deploy(health={**host.settings["health"], "status": 204})
+    host.deploy(health={**host.settings["health"], "status": [204]})
     assert host.current
 
 

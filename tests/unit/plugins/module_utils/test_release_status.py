@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-HEALTH = {"path": "/healthz", "status": 200, "host": "shop.example.com"}
+HEALTH = {"path": ["/healthz"], "status": [200], "host": "shop.example.com"}
 SHOWN = "ActiveState=active\nNRestarts=2\nMainPID=100\nMemoryCurrent=[not set]\n"
 FACTS = {
     "superuser_reserved_connections": 3, "reserved_connections": 1, "connections_used": 8, "max_connections": 100,
@@ -42,7 +42,7 @@ def paths(tmp_path: Path) -> Paths:
 def well(monkeypatch: pytest.MonkeyPatch) -> None:
     """All that a status asks for answers well."""
     service = {"state": "active", "restarts": 0, "workers": 2, "memory": 1000}
-    health = {"status": 200, "milliseconds": 3, "said": "answered 200"}
+    health = {"path": "/healthz", "status": 200, "milliseconds": 3, "said": "answered 200"}
     shown = {"served": True, "issuer": "Authority", "days": 80, "said": ""}
     monkeypatch.setattr(_release_status, "service", lambda unit: dict(service))
     monkeypatch.setattr(_release_status, "answer", lambda socket, _: dict(health))
@@ -67,8 +67,16 @@ def test_a_release_that_serves_has_no_problems(paths: Paths, well: None) -> None
     ("part", "found", "told"),
     [
         ("service", {"state": "failed"}, "shop@0001-abc.service is failed; see journalctl -u shop@0001-abc.service"),
-        ("answer", {"status": 500, "said": "answered 500"}, "/healthz answered 500; it must answer 200"),
-        ("answer", {"status": None, "said": "gave no answer (x)"}, "/healthz gave no answer (x); it must answer 200"),
+        (
+            "answer",
+            {"path": "/healthz", "status": 500, "said": "answered 500"},
+            "/healthz answered 500; it must answer 200",
+        ),
+        (
+            "answer",
+            {"path": "/healthz", "status": None, "said": "gave no answer (x)"},
+            "/healthz gave no answer (x); it must answer 200",
+        ),
         (
             "certificate",
             {"served": False, "issuer": "", "days": None, "said": "refused"},

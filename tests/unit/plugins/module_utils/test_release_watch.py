@@ -156,7 +156,7 @@ def watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watch:
     log = tmp_path / "log"
     log.write_text("")
     paths = Paths("shop", tmp_path, tmp_path)
-    settings = {"health": {"path": "/healthz", "status": 200, "host": ""}}
+    settings = {"health": {"path": ["/healthz"], "status": [200], "host": ""}}
     monkeypatch.setattr(
         _host, "newest_run", lambda unit: ["sh", "-c", f"tail -n +1 -f {log}"] if "2" in unit else ["true"]
     )

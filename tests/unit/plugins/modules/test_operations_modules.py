@@ -46,7 +46,7 @@ def paths(tmp_path: Path) -> Paths:
 def described(paths: Paths) -> dict[str, Any]:
     return {
         "app": "shop", "root": str(paths.root), "settings": str(paths.settings), "domain": "shop.example.com",
-        "health": {"path": "/healthz", "status": 200, "host": ""},
+        "health": {"path": ["/healthz"], "status": [200], "host": ""},
     }  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def test_status_asks_with_the_url_of_the_app(call: Call, paths: Paths, monkeypat
     monkeypatch.setattr(release_info, "status_of", status_of)
     url = "postgresql://shop:hunter2@db/shop"
     result = call(release_info.main, apps=[described(paths)], status=True, urls={"shop": url})
-    assert result["apps"] == [{"app": "shop"}]
+    assert (result["apps"], result["left"]) == ([{"app": "shop"}], [])
     assert seen == [(paths, described(paths)["health"], "shop.example.com", "shop", url)]
     assert "hunter2" not in json.dumps(result)
     assert _release_status.status_of is not status_of

@@ -133,7 +133,7 @@ def test_a_release_tells_its_record_and_the_engine_gets_every_default(
     assert told == (True, "0002-a", "0001-b", ["n"], False)
     assert result["record"]["revision"] == "a" * 40
     assert seen["check"] is True
-    assert seen["health"] == {"path": "/healthz", "status": 200, "host": "", "timeout_seconds": 60}
+    assert seen["health"] == {"path": ["/healthz"], "status": [200], "host": "", "timeout_seconds": 60}
     assert seen["verify"] == {"domain": "", "address": "127.0.0.1", "port": 443}
 
 
