@@ -74,12 +74,12 @@ def handed_over(playbook: str, role: str, app: Mapping[str, Any]) -> dict[str, A
     """Return the variables of ROLE for APP: its defaults, and over them what PLAYBOOK's task gives it."""
     tasks = read(f"playbooks/{playbook}.yml")[0]["tasks"]
     roles = ("ansible.builtin.include_role", "ansible.builtin.import_role")
-    (given,) = [
+    given = next(
         task["vars"]
         for task in tasks
         for key in roles
         if task.get(key, {}).get("name") == f"slipway.flask.{role}" and f"{role}_app" in task.get("vars", {})
-    ]
+    )
     found: dict[str, Any] = {"__slipway_app": app, "__slipway_apps": [app], "ansible_run_tags": []}
     found |= {name: value_of(text, found) for name, text in given.items()}
     defaults = read(f"roles/{role}/defaults/main.yml")
