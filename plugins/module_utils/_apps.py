@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils import (
     _app_command_problems,
     _app_domains,
+    _app_placeholders,
     _app_static,
     _nginx_tls,
     _nginx_tls_access,
@@ -286,6 +287,7 @@ def path_problems(app: Mapping[str, Any]) -> list[str]:
     found += _notifications.problems(app.get("notifications", []))
     found += _release_hooks.problems(app.get("hooks", {}))
     found += command_problems(app)
+    found += _app_placeholders.problems(app)
     if app.get("certificate") == "provided":
         pair = ("certificate_file", "certificate_key_file")
         found += [f"'certificate' is 'provided' but '{key}' is empty" for key in pair if not app.get(key)]

@@ -254,13 +254,21 @@ def installed(environment: Path) -> dict[str, str]:
     return found
 
 
+METADATA = (".dist-info", ".egg-info", ".data", ".libs")
+"""Ends of the names of folders that installers make: what is known of a package, and its bundled libraries."""
+
+
 def folders_of(environment: Path, package: str) -> list[Path]:
-    """Return the folders at the top of PACKAGE (normalised name) in an environment, as its RECORD lists their files."""
+    """Return the folders at the top of PACKAGE (normalised name) in an environment, as its RECORD lists their files.
+
+    Also those without an `__init__.py`: namespace packages, and folders of data beside the code.
+    """
     found: set[Path] = set()
     for record in environment.glob("lib/python3*/site-packages/*.dist-info/RECORD"):
         if projects.normalised(record.parent.name.partition("-")[0]) == package:
             rows = _tree.read(record).splitlines()
-            names = {row.split("/")[0] for row in rows if re.match(r"[A-Za-z_]\w*/__init__\.py,", row)}
+            names = {row.split("/")[0] for row in rows if re.match(r"[\w-][\w.-]*/", row)}
+            names -= {name for name in names if name == "__pycache__" or name.endswith(METADATA)}
             found |= {record.parent.parent / name for name in names}
     return sorted(found)
 

@@ -99,6 +99,17 @@ class Context:
             os.fchmod(file.fileno(), bits)
         temporary.replace(path)
 
+    @property
+    def planned(self) -> Path:
+        """Where a plan has what a deploy would make for good outside of the release's folder."""
+        return self.here / "planned"
+
+    def shared(self, name: str) -> Path:
+        """Return where a shared folder is for this release; a plan has a stand-in for one that it would have to change."""
+        there = self.paths.shared / name
+        written = any(Path(name) in Path(path).parents for path in self.settings["files"])
+        return self.planned / name if self.settings.get("plan") and (written or not there.exists()) else there
+
     def once(self) -> Once:
         """Return what is known of the app's commands that run but once."""
         return Once(self.paths.root / "once.json", lambda path, text: self.write(path, text, 0, 0, 0o600))
@@ -135,6 +146,7 @@ class Context:
     ) -> subprocess.CompletedProcess[str]:
         """Run ARGV as the app's user, with the release's environment and that in MORE_FILES; return what it printed."""
         venv = self.here / "venv"
+        planned = [str(self.planned)] if self.planned.is_dir() else []
         command = _sandbox.Command(
             user=self.settings["user"],
             folder=self.src,
@@ -148,7 +160,7 @@ class Context:
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "PYTHONUNBUFFERED": "1",
             },
-            writable=[str(self.paths.shared), *self.settings["writable_paths"], *(writable or [])],
+            writable=[str(self.paths.shared), *planned, *self.settings["writable_paths"], *(writable or [])],
             seconds=self.settings["command_seconds"],
             more_files=more_files,
             service=self.unit,

@@ -63,12 +63,13 @@ class Engine(Run):
             same = serving and serving.fingerprint == wanted and _host.is_active(self.paths.unit(previous))
             if not same and self.source.lacks(key):
                 return Outcome(False, need_archive=True)
+            known = [*self.paths.release_ids(), *self.settings_ids()]
             self._recover()
             self.context.once().tidy()
             same, previous = same and self.paths.current_id() == previous, self.paths.current_id()
             if same:
                 return Outcome(False, self.paths.record(previous), notes=self.context.notes, previous=previous)
-            known = self.paths.release_ids() + [entry["id"] for entry in history(self.paths.history)]
+            known += [entry["id"] for entry in history(self.paths.history)]
             self.context.record = Record(
                 next_id(known, revision), self.app, revision, wanted, bool(self.settings["dirty"]),
                 self.source.name, key, by=self.settings["by"], started=now(),

@@ -40,11 +40,8 @@ class Plan(Engine):
     """The plan of one deploy of one app. SETTINGS are the parameters of slipway.flask.release."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        shared = Path(settings["root"]) / "shared"
-        links = [folder for folder in settings["shared_folders"] if (shared / folder).exists()]
-        # What would be made for good outside of the release's folder is left out.
-        files = {path: text for path, text in settings["files"].items() if not within(path, settings["shared_folders"])}
-        super().__init__({**settings, "shared_folders": links, "files": files, "writable_paths": []})
+        # Folders outside of the release's own are made for the time of the plan only, and left as they are if they are there.
+        super().__init__({**settings, "plan": True, "writable_paths": []})
         self.given = settings
 
     def plan(self) -> Outcome:
@@ -52,12 +49,27 @@ class Plan(Engine):
         fresh = not self.paths.root.exists()
         self._prepare_host()
         try:
-            with self._alone():
+            with self._alone(), self._writable_paths():
                 key, revision = self.source.find()
                 return self._look(key, revision)
         finally:
             if fresh:
                 shutil.rmtree(self.paths.root)
+
+    @contextmanager
+    def _writable_paths(self) -> Iterator[None]:
+        """Let the app write where a deploy would; folders that are not there are made, and removed in the end."""
+        made: list[Path] = []
+        try:
+            for path in map(Path, self.given["writable_paths"]):
+                if not path.exists():
+                    made.append(next(one for one in reversed([path, *path.parents]) if not one.exists()))
+                    self.context.folder(path, self.context.uid, 0o750)
+            self.settings = self.context.settings = {**self.settings, "writable_paths": self.given["writable_paths"]}
+            yield
+        finally:
+            for path in made:
+                shutil.rmtree(path, ignore_errors=True)
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
@@ -155,11 +167,6 @@ class Plan(Engine):
             if changed := differences(readers[name](old), readers[name](new)):
                 found[name] = changed
         return found
-
-
-def within(path: str, folders: list[str]) -> bool:
-    """Tell whether a relative PATH lies in one of the FOLDERS."""
-    return any(Path(path) == Path(folder) or Path(folder) in Path(path).parents for folder in folders)
 
 
 def connections(probe: Probe) -> dict[str, int]:

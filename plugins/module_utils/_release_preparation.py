@@ -67,19 +67,37 @@ class Preparation:
 
     def _share(self, name: str) -> None:
         """Link a folder that outlives releases into this one; at first it gets what the source has there."""
-        shared, here = self.paths.shared / name, self.context.src / name
+        shared, here = self.context.shared(name), self.context.src / name
+        if self.settings["plan"] and here.parent.resolve().is_relative_to(self.paths.shared):
+            return  # in another shared folder, which a plan leaves as it is
+        if shared != self.paths.shared / name:
+            self.context.folder(self.context.planned, 0, 0o750)
+            self._mirror(self.paths.shared / name, shared, list(self.settings["files"]))
         if not shared.exists():
             if here.is_dir():
                 shutil.copytree(here, shared, symlinks=True)
             for place in (shared, *shared.rglob("*")) if shared.exists() else ():
                 os.chown(place, self.context.uid, self.context.gid, follow_symlinks=False)
-        self.context.folder(shared, self.context.uid, 0o750)
+        if not self.settings["plan"] or shared.is_relative_to(self.context.planned):
+            self.context.folder(shared, self.context.uid, 0o750)
         if here.is_symlink() or here.is_file():
             here.unlink()
         elif here.is_dir():
             shutil.rmtree(here)
         here.parent.mkdir(parents=True, exist_ok=True)
         here.symlink_to(shared)
+
+    def _mirror(self, there: Path, stand_in: Path, files: list[str]) -> None:
+        """Make STAND_IN look like the shared folder THERE, by links, but for the FILES that a deploy would write into it."""
+        if not there.is_dir():
+            return
+        written = {self.paths.shared / path for path in files}
+        self.context.folder(stand_in, self.context.uid, 0o750)
+        for entry in there.iterdir():
+            if not any(entry in (path, *path.parents) for path in written):
+                (stand_in / entry.name).symlink_to(entry)
+            elif entry.is_dir() and not entry.is_symlink():
+                self._mirror(entry, stand_in / entry.name, files)
 
     def _own(self, uid: int) -> None:
         """Give the release's code to UID and its group to read, whatever modes commands have left; links are not followed."""
@@ -152,6 +170,8 @@ class Preparation:
         environment = self.context.here / "venv"
         for folder in _python_build.folders_of(environment, _requirement.name(self.settings["package"])):
             link = self.context.src / folder.name
+            if os.path.lexists(link) and not any(folder.rglob("*.py")):
+                continue  # it holds data; what the app's description puts there goes before it
             if os.path.lexists(link):
                 raise ReleaseError(
                     f"'{folder.name}' in 'files' or 'shared_folders' is a folder of the package; choose another"

@@ -20,6 +20,7 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils import (
     _host,
+    _leftovers,
     _python_env,
     _release_audit,
     _release_drain,
@@ -27,6 +28,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _release_lease,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release import (
+    ID,
     Paths,
     Record,
     ReleaseError,
@@ -34,6 +36,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import (
     history,
     lock,
     now,
+    number,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import PURPOSES, Context, command_unit
 from ansible_collections.slipway.flask.plugins.module_utils._release_hooks import position
@@ -188,6 +191,32 @@ class Run:
             elif not _release_drain.is_draining(self.paths, release):
                 _host.stop(self.paths.unit(release))
             _host.set_enabled(self.app, release, False)
+        self._remove_orphans()
+        _leftovers.sweep()
+
+    def settings_ids(self) -> list[str]:
+        """Return the ids of the releases that have settings or a unit of their own, oldest first."""
+        units = [path.name for path in _host.UNITS.glob(f"{self.app}@?*.service")]
+        found = {unit.removeprefix(f"{self.app}@").removesuffix(".service") for unit in units}
+        folder = self.paths.settings / "releases"
+        found |= {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+        return sorted((name for name in found if ID.fullmatch(name)), key=number)
+
+    def _remove_orphans(self) -> None:
+        """Remove settings and units of releases that have no folder: the app's folder came back from an older backup.
+
+        One that still runs or drains keeps them until the next run finds that it has ended.
+        """
+        gone = []
+        for release in set(self.settings_ids()) - {*self.paths.release_ids(), self.paths.current_id()}:
+            if not _host.is_active(self.paths.unit(release)) and not _release_drain.is_draining(self.paths, release):
+                self._remove(release)
+                gone.append(release)
+        if gone:
+            self.context.notes.append(
+                f"{self.paths.settings} had settings of releases that {self.paths.root} does not have "
+                f"({', '.join(sorted(gone))}); they were removed"
+            )
 
     def _tell_of(self, killed: Record, current: str) -> None:
         """Enter a run that was KILLED into the history; a deploy that had switched and was not over is settled after this."""

@@ -20,6 +20,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _app_command,
     _app_probe,
     _host,
+    _leftovers,
     _migration_run,
     _python_env,
     _release_audit,
@@ -294,6 +295,8 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     monkeypatch.setattr(_release_traffic, "POLL_SECONDS", 0)
     monkeypatch.setattr(_release_audit, "SOCKET", tmp_path / "no journal")
     monkeypatch.setattr(_release_lease, "FOLDER", tmp_path / "run")
+    monkeypatch.setattr(_leftovers, "PAYLOADS", tmp_path / "tmp")
+    monkeypatch.setattr(_leftovers, "TRANSFERS", tmp_path / "transfers")
     monkeypatch.setattr(_release_traffic, "Watch", fake.watch)
     monkeypatch.setattr(_python_env, "ensure", fake.ensure)
     parts: dict[str, Any] = {

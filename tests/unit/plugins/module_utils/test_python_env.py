@@ -122,6 +122,15 @@ def test_the_folders_of_a_package_are_those_that_its_record_lists(tmp_path: Path
     assert building.folders_of(tmp_path, "nothing") == []
 
 
+def test_folders_of_a_package_need_not_be_importable(tmp_path: Path) -> None:
+    site = tmp_path / "lib/python3.11/site-packages"
+    (site / "shop-1.0.dist-info").mkdir(parents=True)
+    rows = ("corp/shop/app.py", "shop-assets/a.css", "shop.py", "__pycache__/shop.pyc", "shop-1.0.dist-info/RECORD",
+            "../../../bin/shop", "shop.libs/libx.so")  # fmt: skip
+    (site / "shop-1.0.dist-info/RECORD").write_text("".join(f"{row},,\n" for row in rows))
+    assert building.folders_of(tmp_path, "shop") == [site / "corp", site / "shop-assets"]
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -213,6 +214,46 @@ def test_a_run_killed_before_it_was_written_down_is_written_down_as_what_it_was(
     assert outcome.notes == [f"release {new} was switched to by a run that did not end; it is recorded now"]
     assert (host.history[-1]["id"], host.history[-1]["outcome"], len(host.history)) == (new, "deployed", 2)
     settled(host)
+
+
+def test_settings_of_releases_that_a_restored_backup_lacks_are_removed_and_told(host: FakeHost) -> None:
+    """The app's folder comes back from a backup of its first release, while the settings are those of the third."""
+    host.deploy()
+    backup = host.folder / "backup"
+    shutil.copytree(host.paths.root, backup, symlinks=True)
+    lost = []
+    for number in (2, 3):
+        host.change(f"app = {number}\n")
+        host.deploy()
+        lost.append(host.current)
+    shutil.rmtree(host.paths.root)
+    backup.rename(host.paths.root)
+    host.running = set()
+    host.change("app = 4\n")
+    outcome = host.deploy()
+    assert outcome.record and outcome.record.id.startswith("0004-"), "no id is used twice"
+    assert [note for note in outcome.notes if ", ".join(lost) in note and "they were removed" in note]
+    assert host.serving()["names"][1] == host.paths.release_ids()
+    assert sorted(path.name for path in host.units.iterdir()) == [
+        "shop@.service", *(f"shop@{release}.service" for release in host.paths.release_ids()),
+    ]  # fmt: skip
+
+
+def test_settings_of_a_lost_release_that_still_runs_stay_until_it_has_ended(host: FakeHost) -> None:
+    host.deploy()
+    backup = host.folder / "backup"
+    shutil.copytree(host.paths.root, backup, symlinks=True)
+    host.change()
+    host.deploy()
+    lost = host.current
+    shutil.rmtree(host.paths.root)
+    backup.rename(host.paths.root)
+    host.draining = {lost: 3}
+    host.deploy()
+    assert host.paths.settings_of(lost).exists()
+    host.draining, host.running = {}, {host.current}
+    host.deploy()
+    assert not host.paths.settings_of(lost).exists()
 
 
 def test_the_link_to_the_release_before_goes_with_that_release(host: FakeHost) -> None:

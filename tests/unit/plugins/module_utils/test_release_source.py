@@ -94,6 +94,7 @@ def test_a_package_shows_its_folders_where_an_apps_code_is(host: FakeHost) -> No
     (site / "wiki-1.2.dist-info/RECORD").write_text("wiki/__init__.py,,\n")
     (site / "wiki").mkdir()
     (site / "wiki/app.css").write_text("css")
+    (site / "wiki/__init__.py").touch()
     assert host.deploy(package=PACKAGE, files={"wiki.cfg": "x"}).changed
     src = host.paths.current / "src"
     assert sorted(os.listdir(src)) == ["wiki", "wiki.cfg"]
@@ -105,6 +106,17 @@ def test_a_package_shows_its_folders_where_an_apps_code_is(host: FakeHost) -> No
     assert host.deploy(package="wiki[pg]==1.3", files={"wiki.cfg": "x"}).changed
     with pytest.raises(ReleaseError, match="'wiki' in 'files' or 'shared_folders' is a folder of the package"):
         host.deploy(package=PACKAGE, files={"wiki/x.cfg": "x"})
+
+
+def test_a_folder_of_data_of_a_package_gives_way_to_a_shared_folder(host: FakeHost) -> None:
+    site = host.paths.environments / "env1/lib/python3.11/site-packages"
+    for folder in ("wiki-1.2.dist-info", "wiki-assets", "uploads"):
+        (site / folder).mkdir(parents=True)
+    (site / "wiki-1.2.dist-info/RECORD").write_text("wiki-assets/a.css,,\nuploads/readme.txt,,\n")
+    host.deploy(package=PACKAGE, shared_folders=["uploads"])
+    src = host.paths.current / "src"
+    assert os.readlink(src / "wiki-assets").startswith("../venv/")
+    assert os.readlink(src / "uploads") == str(host.paths.shared / "uploads")
 
 
 @pytest.mark.parametrize(
