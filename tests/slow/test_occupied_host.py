@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import Host, Project, Visitor, Watch, tiny_app
+from helpers import ROOT, Host, Project, Visitor, Watch, tiny_app
 
 pytestmark = pytest.mark.once("13")
 
 DOMAIN = "shop.example.org"
+ADOPT = ROOT / "docs/adopt.md"
+AS_POSTGRES = "cd /; runuser -u postgres -- psql -d"
 WWW = [f"www.{DOMAIN}"]
 OLD_SITE = f"""
 server {{
@@ -98,9 +100,14 @@ def traces(host: Host) -> str:
     )
 
 
+def flat(output: str) -> str:
+    """Return what was printed without its line breaks."""
+    return re.sub(r"\s+", " ", output)
+
+
 def advice(output: str, beginning: str) -> str:
     """Return the command in backticks that begins so, as a person would copy it."""
-    found = [text for text in re.findall(r"`([^`]+)`", re.sub(r"\s+", " ", output)) if text.startswith(beginning)]
+    found = [text for text in re.findall(r"`([^`]+)`", flat(output)) if text.startswith(beginning)]
     assert found, f"no advice begins with {beginning!r}:\n{output}"
     return found[0]
 
@@ -117,7 +124,7 @@ def refused(occupied: Host, project: Project, folder: Path) -> str:
     assert play.code != 0
     assert play.count("changed") == 0
     assert traces(occupied) == before
-    return re.sub(r"\s+", " ", play.output)
+    return flat(play.output)
 
 
 @pytest.mark.parametrize(
@@ -178,9 +185,12 @@ def visitor(refused: str, occupied: Host) -> Iterator[Old]:
 def test_the_old_site_goes_on_when_the_first_release_fails(
     visitor: Old, occupied: Host, project: Project, folder: Path
 ) -> None:
-    project.write({"slipway_apps": [app(folder, adopt=True, redirect_domains=WWW, health_path="/nowhere")], **SETTINGS})
+    project.write(
+        {"slipway_apps": [app(folder, adopt=True, redirect_domains=WWW, health_path=["/", "/nowhere"])], **SETTINGS}
+    )
     failed = project.play("site.yml")
     assert "given up at stage 'gate'" in failed.output, failed.output
+    assert "/nowhere answered 404" in failed.output
     assert visitor.seen == ["the old site"]
     assert occupied.ok("test -L /etc/nginx/sites-enabled/old")
     assert occupied.run(COUNT) == "7", "the old site still gets at its database"
@@ -190,16 +200,47 @@ def test_the_old_site_goes_on_when_the_first_release_fails(
 def test_a_site_is_taken_over_when_its_first_release_answers(
     visitor: Old, occupied: Host, project: Project, folder: Path
 ) -> None:
-    project.write({"slipway_apps": [app(folder, adopt=True, redirect_domains=WWW)], **SETTINGS})
-    done = project.good("site.yml")
+    shop = app(folder, adopt=True, redirect_domains=WWW, database_extensions=["pg_trgm"], health_status=[200, 204])
+    project.write({"slipway_apps": [shop, app(folder, "later")], **SETTINGS})
+    done = project.good("site.yml", "-e", "app=shop")
     assert "/etc/nginx/sites-enabled/old was put aside" in done.output, done.output
     assert visitor.seen == ["the old site", "the new site"]
     assert visitor.failures == [], f"of {visitor.asked}"
     assert occupied.ok("test -f /etc/nginx/sites-available/old")
     assert not occupied.ok("test -L /etc/nginx/sites-enabled/old")
+    assert occupied.run(f"{AS_POSTGRES} shop -XAtc 'SELECT extname FROM pg_extension' | grep trgm") == "pg_trgm"
+    assert not occupied.ok("getent passwd later || ls /etc/nginx/sites-enabled/later* /etc/nginx/slipway/sites/later*")
+
+
+def test_the_old_data_is_copied_as_the_documentation_says(occupied: Host) -> None:
+    """A superuser's database, which was put aside, and uploads."""
+    occupied.run(f"{AS_POSTGRES} super-old -qc 'CREATE TABLE customers AS SELECT 1 AS number'")
+    occupied.run("mkdir -p /var/www/shop/uploads && touch /var/www/shop/uploads/photo")
+    commands = [
+        line for line in ADOPT.read_text().splitlines() if re.match(r"runuser .*pg_|install -d|cp --|chown", line)
+    ]
+    assert len(commands) == 5
+    occupied.run("set -e; cd /\n" + "\n".join(commands).replace("shop-old", "super-old"))
+    assert (
+        occupied.run(f"{AS_POSTGRES} shop -XAtc \"SELECT tableowner FROM pg_tables WHERE tablename = 'customers'\"")
+        == "shop"
+    )
+    assert occupied.run("stat -c '%U %G' /srv/shop/shared/uploads/photo") == "shop shop"
 
 
 def test_an_adopted_app_is_like_any_afterwards(occupied: Host, project: Project, folder: Path) -> None:
     project.write({"slipway_apps": [app(folder, redirect_domains=WWW)], **SETTINGS})
     again = project.good("site.yml")
     assert again.count("changed") == 0, again.output
+
+
+def test_an_app_that_left_the_list_is_named_and_can_be_ended(occupied: Host, project: Project, folder: Path) -> None:
+    project.write({"slipway_apps": [app(folder, "later")], **SETTINGS})
+    status = project.play("playbooks/status.yml")
+    assert "the app 'shop' is set up on the host and not in slipway_apps" in status.output, status.output
+    occupied.run(advice(status.output, "systemctl stop"))
+    assert occupied.run("systemctl list-units --plain --no-legend --state=active 'shop@*'") == ""
+    named = project.play("playbooks/provision.yml", "--check")
+    assert "the app 'shop' is set up on the host and not in slipway_apps: its service does not run" in flat(
+        named.output
+    )
