@@ -95,9 +95,9 @@ class ActionModule(ActionBase):
         facts = _preflight.read(self._low_level_execute_command(script, sudoable=False).get("stdout", ""))
         password = bool(self._connection.become and self._connection.become.get_option("become_pass"))
         found = _preflight.problems(facts, int(self._task.args.get("disk_mb") or 0), password)
-        if not provision or found:
+        if not provision:
             return facts, found
-        if "looked" not in facts:
+        if "looked" not in facts and not found:
             facts |= _preflight.read(self._low_level_execute_command(look, sudoable=True).get("stdout", ""))
         challenge = self._templar.template(task_vars.get("nginx_tls_acme_challenge", "http-01"))
-        return facts, _preflight_host.problems(chosen, facts, str(challenge))
+        return facts, found + _preflight_host.problems(chosen, facts, str(challenge))

@@ -102,7 +102,7 @@ def waiting(apps: Sequence[App], facts: Facts) -> list[str]:
 def problems(apps: Sequence[App], facts: Facts, challenge: str = "http-01") -> list[str]:
     """Return what on the host is in the way of APPS, with the ways on; CHALLENGE is that of the role nginx_tls."""
     found: list[str] = []
-    for app in apps:
+    for app in apps if "looked" in facts else ():
         texts = [
             *_preflight_taken.names(app, facts, own(app, facts)),
             *_preflight_taken.folders(app, facts),

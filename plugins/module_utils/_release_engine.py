@@ -168,8 +168,21 @@ class Engine(Run):
         self.context.folder(self.paths.environments, 0, 0o751 if self.settings["package"] else 0o750)
         self.context.folder(self.paths.sources, 0, 0o700)
         self.context.folder(self.paths.settings / "releases", 0, 0o750)
-        for path in self.settings["writable_paths"]:
-            self.context.folder(Path(path), self.context.uid, 0o750)
+        for path in map(Path, self.settings["writable_paths"]):
+            self._refuse_foreign(path)
+            self.context.folder(path, self.context.uid, 0o750)
+
+    def _refuse_foreign(self, path: Path) -> None:
+        """Raise ReleaseError for a folder that is somebody else's: what an app is given is never taken from another."""
+        if not path.is_dir():
+            return
+        owner = path.stat().st_uid
+        if owner != self.context.uid and (owner or any(path.iterdir())):
+            raise ReleaseError(
+                f"'{path}' in 'writable_paths' belongs to another user (uid {owner}) and is not taken from it. Name a folder "
+                f"inside, such as {path}/{self.app}, which is made for the app",
+                "preflight",
+            )
 
     def _compare_settings(self) -> None:
         """Note what the variables have otherwise than the host: a deploy takes what the host has."""

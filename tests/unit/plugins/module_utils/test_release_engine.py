@@ -553,3 +553,23 @@ def test_what_the_host_is_told_of_settings_does_not_give_them_away() -> None:
     first, second = sealed({"PIN": "1234"}), sealed({"PIN": "1234"})
     assert first["salt"] != second["salt"] and first["hashes"] != second["hashes"]
     assert sealed({"A": "x", "B": "x"})["hashes"]["A"] != sealed({"A": "x", "B": "x"}, first["salt"])["hashes"]["B"]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root makes folders for others")
+@pytest.mark.parametrize(("owner", "full", "taken"), [(0, False, True), (0, True, False), (4711, False, False)])
+def test_a_writable_folder_that_is_somebody_elses_is_never_taken(
+    host: FakeHost, owner: int, full: bool, taken: bool
+) -> None:
+    data = host.folder / "theirs"
+    data.mkdir()
+    if full:
+        (data / "file").touch()
+    os.chown(data, owner, owner)
+    before = data.stat()
+    if taken:
+        host.deploy(writable_paths=[str(data)])
+        return
+    with pytest.raises(ReleaseError, match=f"Name a folder inside, such as {data}/shop"):
+        host.deploy(writable_paths=[str(data)])
+    after = data.stat()
+    assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
