@@ -36,7 +36,7 @@ class Plan:
     work: our own folder for what tools are given, which they only read; they write to `workshop.scratch`. What is there
     may be anything once foreign code has run: read it by `_tree.read`.
     variables: what builds are told of versions; needed, database: what is added when nothing that the app lists serves
-    (see EnvironmentSpec).
+    (see EnvironmentSpec); member: the app's folder in a workspace of uv that `project` is.
     """
 
     project: Path
@@ -56,6 +56,7 @@ class Plan:
     groups: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
     install_project: bool = False
+    member: str = ""
 
     def call(self, *arguments: str, doing: str, variables: dict[str, str] | None = None) -> str:
         """Run uv in the project's folder, so that its own uv settings count; raise EnvironmentError_.
@@ -65,7 +66,7 @@ class Plan:
         if self.uv.log:
             self.uv.log(doing)
         return self.workshop.run(
-            [self.uv.path, "--quiet", *arguments], doing, cwd=self.project,
+            [self.uv.path, "--quiet", *arguments], doing, cwd=self.project / self.member,
             variables=self.uv.variables(self.workshop.scratch) | dict(self.variables) | (variables or {}),
         )  # fmt: skip
 

@@ -50,7 +50,8 @@ class EnvironmentSpec:
     python: "" = what the project says of it, else the distribution's; python_downloads, python_mirror, python_list_url:
     whether and from where uv fetches one; install_project: install the project itself too (None = only if it keeps its
     packages in src/, or if one of `commands`, programs that the app calls, is a console script of its own);
-    version: of a source whose build would read it from git's tags; environment: the app's, for what it says of versions;
+    member: the app's folder in a workspace of uv that `project` is; version: of a source whose build would read it from
+    git's tags; environment: the app's, for what it says of versions;
     hidden: files of `project` with secrets, which no package's code may see while it is built;
     cache: uv's, for whoever is not root; log: called with one line when a step that takes time starts.
     """
@@ -68,6 +69,7 @@ class EnvironmentSpec:
     extras: list[str] = field(default_factory=list)
     install_project: bool | None = None
     commands: list[str] = field(default_factory=list)
+    member: str = ""
     version: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     python: str = ""
@@ -88,13 +90,18 @@ class EnvironmentSpec:
             object.__setattr__(self, name, Path(os.path.abspath(getattr(self, name))))  # noqa: PTH100 - keeps links
 
     @property
+    def home(self) -> Path:
+        """The app's own folder."""
+        return self.project / self.member
+
+    @property
     def installs_project(self) -> bool:
         """Whether the project itself becomes a package of the environment."""
         if self.package:
             return False
         if self.install_project is None:
-            own = set(self.commands) & projects.console_scripts(self.project) if self.commands else set()
-            return bool(own) or projects.source_layout(self.project)
+            own = set(self.commands) & projects.console_scripts(self.home) if self.commands else set()
+            return bool(own) or projects.source_layout(self.home)
         return self.install_project
 
 
@@ -166,7 +173,7 @@ def ensure(spec: EnvironmentSpec, *, check: bool = False) -> Environment:
 
 def _interpreter(spec: EnvironmentSpec, *, check: bool = False) -> interpreters.Interpreter:
     """Return the interpreter for `spec`, which uv fetches if need be (not with `check`); raise EnvironmentError_."""
-    demands = [] if spec.package else versions.of_project(spec.project)
+    demands = [] if spec.package else versions.of_project(spec.home)
     fetching = interpreters.Fetching(
         spec.uv, spec.python_downloads, spec.python_mirror, spec.python_list_url, _index(spec)
     )
@@ -180,7 +187,11 @@ def _index(spec: EnvironmentSpec) -> tools.Index:
 def _source(spec: EnvironmentSpec) -> projects.Source:
     """Return what the project's dependencies are read from; raise EnvironmentError_."""
     try:
-        source = projects.Source("package", ()) if spec.package else projects.detect(spec.project, spec.requirements)
+        source = (
+            projects.Source("package", ())
+            if spec.package
+            else projects.detect(spec.project, spec.requirements, spec.member)
+        )
     except (projects.ProjectError, OSError) as error:
         raise EnvironmentError_(str(error)) from error
     if source.kind == "requirements" and (spec.extras or spec.groups):
@@ -215,8 +226,8 @@ def _key(spec: EnvironmentSpec, source: projects.Source, interpreter: interprete
     add(spec.database)
     base, root = spec.project.resolve(), spec.root.resolve()
     folders = [*source.folders]
-    if spec.installs_project and base not in folders:
-        folders.append(base)
+    if spec.installs_project and spec.home.resolve() not in folders:
+        folders.append(spec.home.resolve())
     if spec.package:
         add(spec.package)
     add(*(f"{name}={value}" for name, value in sorted(_versions(spec, source).items())))
@@ -231,7 +242,7 @@ def _key(spec: EnvironmentSpec, source: projects.Source, interpreter: interprete
 
 def _versions(spec: EnvironmentSpec, source: projects.Source) -> dict[str, str]:
     """Return the variables that tell builds the version of what is built from the source, {} when nothing is."""
-    folders = [*source.folders, *([spec.project] if spec.installs_project else [])]
+    folders = [*source.folders, *([spec.home] if spec.installs_project else [])]
     return scm.variables(folders, spec.version, spec.environment)
 
 
@@ -276,7 +287,7 @@ def _build(
                 extra_packages=tuple(spec.extra_packages), constraints=tuple(spec.constraints),
                 overrides=tuple(spec.overrides), needed=tuple(spec.needed), database=spec.database,
                 variables=_versions(spec, source), package=spec.package, groups=tuple(spec.groups),
-                extras=tuple(spec.extras), install_project=spec.installs_project,
+                extras=tuple(spec.extras), install_project=spec.installs_project, member=spec.member,
             )  # fmt: skip
             done = building.install(plan)
             new = ours / path.name

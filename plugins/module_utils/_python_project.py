@@ -95,9 +95,33 @@ def kind_of(path: Path) -> str:
     return "requirements"
 
 
-def detect(project: Path, requirements: list[str]) -> Source:
+def workspace_of(top: Path, subfolder: str) -> Path | None:
+    """Return the folder of the uv workspace in TOP whose lock is that of the member in SUBFOLDER, None when none is.
+
+    A member that has a lock or a list of its own is read by that.
+    """
+    member = Path(os.path.normpath(subfolder))
+    home = top / member
+    if not may_be_member(home):
+        return None
+    above = next((top / place for place in member.parents if (top / place / "uv.lock").is_file()), None)
+    if above is None:
+        return None
+    named = rf"""\b(?:editable|virtual|directory) = ["']{re.escape(home.relative_to(above).as_posix())}["']"""
+    return above if re.search(named, (above / "uv.lock").read_text(encoding="utf-8", errors="replace")) else None
+
+
+def may_be_member(home: Path) -> bool:
+    """Return whether what a folder's project needs may stand in the lock of a workspace above it."""
+    return (
+        next((name for name, _ in CANDIDATES if (home / name).is_file() and usable(home, name)), "") == "pyproject.toml"
+    )
+
+
+def detect(project: Path, requirements: list[str], member: str = "") -> Source:
     """Return what `project`'s dependencies are read from: the files named in `requirements`, or the first candidate.
 
+    member: the folder of the app in a uv workspace that `project` is.
     Raises ProjectError when a named file or every candidate is missing, or the named ones don't go together.
     """
     if not project.is_dir():
@@ -113,14 +137,14 @@ def detect(project: Path, requirements: list[str]) -> Source:
                 f"requirements name {', '.join(requirements)}: give one lock or project file, or only files in "
                 "pip's requirements format"
             )
-        return completed(project, kinds.pop(), main, ())
+        return completed(project, kinds.pop(), main, (), member)
     present = [(name, kind) for name, kind in CANDIDATES if (project / name).is_file() and usable(project, name)]
     if not present:
         way = next((f"; {path}: {way}" for path, way in UNREAD.items() if (project / path).is_file()), "")
         looked_for = ", ".join(name for name, _ in CANDIDATES)
         raise ProjectError(f"{project} has no file that lists its Python packages (looked for {looked_for}){way}")
     name, kind = present[0]
-    return completed(project, kind, (project / name,), tuple(other for other, _ in present[1:]))
+    return completed(project, kind, (project / name,), tuple(other for other, _ in present[1:]), member)
 
 
 def usable(project: Path, name: str) -> bool:
@@ -135,7 +159,7 @@ def usable(project: Path, name: str) -> bool:
     return True
 
 
-def completed(project: Path, kind: str, main: tuple[Path, ...], ignored: tuple[str, ...]) -> Source:
+def completed(project: Path, kind: str, main: tuple[Path, ...], ignored: tuple[str, ...], member: str = "") -> Source:
     """Return the Source of `kind` with every file and folder that its environment depends on; raise ProjectError."""
     files: list[Path] = list(main)
     folders: list[Path] = []
@@ -149,7 +173,7 @@ def completed(project: Path, kind: str, main: tuple[Path, ...], ignored: tuple[s
         path = project / name
         if path not in files and path.is_file() and (kind != "requirements" or sets_up_uv(path)):
             files.append(path)
-    base = project.resolve()
+    base = (project / member).resolve()
     whole = kind in ("pylock", "pipfile")  # what they say of the project itself is installed as all the rest is
     waiting = [(path, project) for path in files if kind != "requirements" or path not in found.texts]
     waiting += [(folder / "pyproject.toml", folder) for folder in folders]

@@ -23,6 +23,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _python_driver,
     _python_env,
     _python_hints,
+    _python_project,
     _python_scm,
     _release_handover,
     _requirement,
@@ -49,7 +50,10 @@ class Preparation:
         context.folder(context.here, 0, 0o751)
         context.save()
         context.src.mkdir(mode=0o750)
-        self.source.write(context.record.source_key, context.src)
+        self.source.write(context.record.source_key, context.src, self.settings["subfolder"])
+        if self.source.has_more() and not self.settings["requirements"] and _python_project.may_be_member(context.src):
+            self.workspace.mkdir(mode=0o750)
+            self.source.write(context.record.source_key, self.workspace, "")
         alone = _release_handover.stops_first(self.paths.app)
         run = _release_handover.folder(self.paths.app) if alone else self.paths.runtime(context.record.id)
         (context.here / "run").symlink_to(run)
@@ -119,13 +123,21 @@ class Preparation:
             raise ReleaseError(f"'{path.name}' in 'files' would land outside of {self.paths.root}")
         context.write(path, content, context.uid, context.gid, 0o400)
 
+    @property
+    def workspace(self) -> Path:
+        """The whole source, while the environment of a member of a uv workspace is built."""
+        return self.context.here / "workspace"
+
     def build(self) -> None:
         """Find or build the environment, run the build commands, compile the code."""
+        found = _python_project.workspace_of(self.workspace, self.settings["subfolder"])
+        project = found or self.context.src
+        member = os.path.relpath(self.workspace / self.settings["subfolder"], found) if found else ""
         fetching = self.settings["python_downloads"]
         commands = [*self.settings["build_commands"], *self.settings["release_commands"]]
         built = _python_env.ensure(
             _python_env.EnvironmentSpec(
-                project=self.context.src, root=self.paths.environments, requirements=list(self.settings["requirements"]),
+                project=project, member=member, root=self.paths.environments, requirements=list(self.settings["requirements"]),
                 package=self.settings["package"],
                 commands=[_app_command.program(one["command"]) for one in commands],
                 version=_python_scm.of_revision(self.settings["version"], self.context.record.revision),
@@ -138,6 +150,7 @@ class Preparation:
                 index_url=self.settings["index_url"] or "", extra_index_urls=list(self.settings["extra_index_urls"] or []),
             )
         )  # fmt: skip
+        shutil.rmtree(self.workspace, ignore_errors=True)
         self.context.record.environment = built.key
         self.context.notes += built.notes
         self.context.notes += [f"`overrides`: {told}" for told in built.overridden]

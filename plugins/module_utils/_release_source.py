@@ -38,9 +38,13 @@ class Source:
         """Tell whether the controller has to send the contents called KEY."""
         return False
 
-    def write(self, key: str, folder: Path) -> None:
-        """Write the contents called KEY into the empty FOLDER. Raises ReleaseError."""
+    def write(self, key: str, folder: Path, subfolder: str) -> None:
+        """Write the contents called KEY, of those only what is below SUBFOLDER, into the empty FOLDER. Raises ReleaseError."""
         raise NotImplementedError
+
+    def has_more(self) -> bool:
+        """Tell whether there is more in the source than its subfolder."""
+        return bool(self.settings["subfolder"])
 
 
 class Sent(Source):
@@ -64,13 +68,17 @@ class Sent(Source):
     def lacks(self, key: str) -> bool:
         return not self.paths.archive(key).exists()
 
-    def write(self, key: str, folder: Path) -> None:
+    def has_more(self) -> bool:
+        """Of a folder only what is below the subfolder is packed, unless that is a member of a workspace."""
+        return super().has_more() and bool(self.settings["archive"] or self.settings["whole"])
+
+    def write(self, key: str, folder: Path, subfolder: str) -> None:
         """One that can't be unpacked is removed, so that the next deploy has it sent again."""
         kept = self.paths.archive(key)
         foreign = bool(self.settings["archive"])
         try:
-            with kept.open("rb") as archive:  # of a folder only what is below the subfolder was packed
-                unpack(archive, folder, self.settings["subfolder"] if foreign else "", foreign)
+            with kept.open("rb") as archive:
+                unpack(archive, folder, subfolder if self.has_more() else "", foreign)
         except ReleaseError:
             kept.unlink()
             raise
@@ -92,12 +100,12 @@ class Download(Sent):
     def lacks(self, key: str) -> bool:
         return False
 
-    def write(self, key: str, folder: Path) -> None:
+    def write(self, key: str, folder: Path, subfolder: str) -> None:
         kept = self.paths.archive(key)
         if not kept.exists():
             address = self.settings["secret_url"] or self.settings["archive"]
             download(address, self.settings["sha256"], kept, self.settings["ca_bundle"])
-        super().write(key, folder)
+        super().write(key, folder, subfolder)
 
 
 class Repository(Source):
@@ -116,8 +124,8 @@ class Repository(Source):
         commit = self.git.commit(self.settings["version"])
         return commit, commit
 
-    def write(self, key: str, folder: Path) -> None:
-        self.git.export(key, self.settings["subfolder"], folder)
+    def write(self, key: str, folder: Path, subfolder: str) -> None:
+        self.git.export(key, subfolder, folder)
 
 
 class Package(Source):
@@ -133,7 +141,7 @@ class Package(Source):
     def find(self) -> tuple[str, str]:
         return self.name, _requirement.version(self.name)
 
-    def write(self, key: str, folder: Path) -> None:
+    def write(self, key: str, folder: Path, subfolder: str) -> None:
         """Nothing is fetched: the environment's builder does that."""
 
 

@@ -354,6 +354,7 @@ def argument_spec() -> dict[str, Any]:
         "source_key": {"type": "str", "default": "", "no_log": False},
         "revision": {"type": "str", "default": ""},
         "dirty": {"type": "bool", "default": False},
+        "whole": {"type": "bool", "default": False},
         "upload": {"type": "path"},
         "content": {"type": "str", "no_log": True},  # not that it were secret: it is too long to be logged
         "secret_url": {"type": "str", "no_log": True},

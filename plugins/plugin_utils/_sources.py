@@ -18,6 +18,7 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.slipway.flask.plugins.module_utils import _source, _source_folder, _urls
+from ansible_collections.slipway.flask.plugins.module_utils._python_project import workspace_of
 from ansible_collections.slipway.flask.plugins.module_utils._source import SourceError
 from ansible_collections.slipway.flask.plugins.plugin_utils._once import once
 
@@ -72,7 +73,9 @@ def prepare(task: Mapping[str, Any], base: Path, host: str, resumed: bool = Fals
 
 
 def _folder(wanted: Mapping[str, Any], subfolder: str, rest: dict[str, Any], base: Path, host: str) -> Prepared:
-    folder, everything = _source.place_of(wanted["path"], base) / subfolder, bool(wanted["everything"])
+    top, everything = _source.place_of(wanted["path"], base), bool(wanted["everything"])
+    whole = bool(subfolder) and workspace_of(top, subfolder) is not None
+    folder = top if whole else top / subfolder
 
     def pack(place: Path) -> None:
         about = _source_folder.pack(folder, place / "source.tar", everything)
@@ -85,7 +88,7 @@ def _folder(wanted: Mapping[str, Any], subfolder: str, rest: dict[str, Any], bas
         with (made / "source.tar").open("rb") as plain, gzip.open(place / "source.tar.gz", "wb", 6) as packed:
             shutil.copyfileobj(plain, packed, 1 << 20)
 
-    told = {"source_key": about.key, "revision": about.revision, "dirty": about.dirty}
+    told = {"source_key": about.key, "revision": about.revision, "dirty": about.dirty, "whole": whole}
     size = (made / "source.tar").stat().st_size
     return Prepared(rest | told, lambda: once(("compress", about.key), compress) / "source.tar.gz", size)
 

@@ -65,7 +65,7 @@ class FakeHost:
             "app": "shop", "git": "", "git_key": None, "version": "HEAD", "subfolder": "", "wsgi": "app:app",
             "user": "shop", "root": str(self.paths.root), "settings_folder": str(self.paths.settings), "python": "",
             "python_downloads": {},
-            "requirements": [], "packages": dict(PACKAGES), "uv": "uv", "ca_bundle": "", "index_url": None,
+            "requirements": [], "whole": False, "packages": dict(PACKAGES), "uv": "uv", "ca_bundle": "", "index_url": None,
             "extra_index_urls": None, "files": {}, "shared_folders": [], "writable_paths": [], "build_commands": [],
             "release_commands": [], "command_seconds": 60,
             "drain_seconds": 5, "watch_seconds": 5, "keep_releases": 3, "min_free_mb": 0,

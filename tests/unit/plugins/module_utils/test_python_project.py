@@ -211,3 +211,35 @@ def test_source_layout(tmp_path: Path, files: dict[str, str], found: bool) -> No
 )  # fmt: skip
 def test_console_scripts(tmp_path: Path, files: dict[str, str], names: set[str]) -> None:
     assert projects.console_scripts(make(tmp_path, files)) == names
+
+
+LOCKED = 'source = { virtual = "." }\nsource = { editable = "packages/web" }\nsource = { editable = "packages/core" }\n'
+
+
+@pytest.mark.parametrize(
+    ("files", "subfolder", "found"),
+    [
+        ({"uv.lock": LOCKED, "packages/web/pyproject.toml": PROJECT}, "packages/web", "."),
+        ({"uv.lock": LOCKED, "packages/web/pyproject.toml": PROJECT}, "./packages/web/", "."),
+        ({"py/uv.lock": LOCKED, "py/packages/web/pyproject.toml": PROJECT}, "py/packages/web", "py"),
+        ({"uv.lock": LOCKED, "packages/web/pyproject.toml": PROJECT, "packages/web/uv.lock": ""}, "packages/web", None),
+        ({"uv.lock": LOCKED, "packages/web/requirements.txt": ""}, "packages/web", None),
+        ({"uv.lock": LOCKED, "packages/other/pyproject.toml": PROJECT}, "packages/other", None),
+        ({"packages/web/pyproject.toml": PROJECT}, "packages/web", None),
+        ({"uv.lock": LOCKED, "pyproject.toml": PROJECT}, "", None),
+    ],
+)
+def test_a_member_of_a_workspace_is_read_by_its_lock(
+    tmp_path: Path, files: dict[str, str], subfolder: str, found: str | None
+) -> None:
+    workspace = projects.workspace_of(make(tmp_path, files), subfolder)
+    assert workspace == (None if found is None else tmp_path / found)
+
+
+def test_the_code_of_other_members_counts_and_that_of_the_app_does_not(tmp_path: Path) -> None:
+    make(tmp_path, {"uv.lock": LOCKED, "pyproject.toml": PROJECT, "packages/web/pyproject.toml": PROJECT,
+                    "packages/core/pyproject.toml": PROJECT})  # fmt: skip
+    source = projects.detect(tmp_path, [], "packages/web")
+    assert source.kind == "uv"
+    assert (tmp_path / "packages/core").resolve() in source.folders
+    assert (tmp_path / "packages/web").resolve() not in source.folders

@@ -280,6 +280,19 @@ def test_the_release_s_url_has_the_scheme_of_the_driver_that_the_app_brings(
     assert (host.paths.settings_of(host.current) / "environment").read_text() == f'DATABASE_URL="{url}"\n'
 
 
+def test_a_member_of_a_workspace_is_built_from_all_of_it_and_only_it_is_kept(host: FakeHost) -> None:
+    files = {"uv.lock": 'source = { virtual = "packages/web" }', "packages/core/core.py": "", "packages/web/app.py": "",
+             "packages/web/pyproject.toml": "[project]"}  # fmt: skip
+    for name, text in files.items():
+        (host.source / name).parent.mkdir(parents=True, exist_ok=True)
+        (host.source / name).write_text(text)
+    host.deploy(subfolder="packages/web", whole=True)
+    here = host.paths.release(host.current)
+    assert f"build {here / 'workspace'}" in host.events
+    assert sorted(path.name for path in (here / "src").iterdir()) == ["app.py", "pyproject.toml"]
+    assert not (here / "workspace").exists()
+
+
 def test_what_was_overridden_is_told(host: FakeHost) -> None:
     host.overridden = ["werkzeug 2.3.8, though flask wants werkzeug>=3.0.0"]
     assert "`overrides`: werkzeug 2.3.8, though flask wants werkzeug>=3.0.0" in host.deploy().notes

@@ -27,6 +27,7 @@ FROM_ACTION = {
     "source_key",
     "revision",
     "dirty",
+    "whole",
     "upload",
     "content",
     "secret_url",
