@@ -139,7 +139,7 @@ def refused(occupied: Host, project: Project, folder: Path) -> str:
         "app 'moved': /etc/moved is there and Slipway has not made it",
         "app 'super': '/srv/files' in 'writable_paths' belongs to root on the host and has something in it",
         "app 'fine': there is no '/opt/no/python3.14' on the host",
-        "PostgreSQL on the host has the databases wiki, and provisioning would write /etc/postgresql/17/main/pg_hba.conf",
+        "PostgreSQL on the host has the databases wiki, and provisioning would write /etc/postgresql/",
         "port 80 belongs to python3 (otherweb.service), and nginx needs it",
     ],
 )
