@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils import _host, _release_drain
+from ansible_collections.slipway.flask.plugins.module_utils import _host, _release_drain, _release_orphans
 from ansible_collections.slipway.flask.plugins.module_utils._release import (
     Record,
     ReleaseError,
@@ -63,7 +63,7 @@ class Engine(Run):
             same = serving and serving.fingerprint == wanted and _host.is_active(self.paths.unit(previous))
             if not same and self.source.lacks(key):
                 return Outcome(False, need_archive=True)
-            known = [*self.paths.release_ids(), *self.settings_ids()]
+            known = [*self.paths.release_ids(), *_release_orphans.with_settings(self.paths)]
             self._recover()
             self.context.once().tidy()
             same, previous = same and self.paths.current_id() == previous, self.paths.current_id()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import stat
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _python_project,
     _python_scm,
     _release_handover,
+    _release_shared,
     _requirement,
     _tree,
 )
@@ -58,7 +58,7 @@ class Preparation:
         run = _release_handover.folder(self.paths.app) if alone else self.paths.runtime(context.record.id)
         (context.here / "run").symlink_to(run)
         for folder in self.settings["shared_folders"]:
-            self._share(folder)
+            _release_shared.link(context, folder)
         for name, content in self.settings["files"].items():
             self._write_file(context.src / name, content.replace("{release_folder}", str(context.here)))
         context.folder(self.paths.settings_of(context.record.id), 0, 0o750)
@@ -68,40 +68,6 @@ class Preparation:
         context.write(context.environment_file.with_name("gunicorn.conf.py"), gunicorn, 0, context.gid, 0o640)
         hint = _release_handover.hint(_host.unit_file(self.paths.app).read_text(), environment, gunicorn)
         context.notes += [hint] * bool(hint)
-
-    def _share(self, name: str) -> None:
-        """Link a folder that outlives releases into this one; at first it gets what the source has there."""
-        shared, here = self.context.shared(name), self.context.src / name
-        if self.settings["plan"] and here.parent.resolve().is_relative_to(self.paths.shared):
-            return  # in another shared folder, which a plan leaves as it is
-        if shared != self.paths.shared / name:
-            self.context.folder(self.context.planned, 0, 0o750)
-            self._mirror(self.paths.shared / name, shared, list(self.settings["files"]))
-        if not shared.exists():
-            if here.is_dir():
-                shutil.copytree(here, shared, symlinks=True)
-            for place in (shared, *shared.rglob("*")) if shared.exists() else ():
-                os.chown(place, self.context.uid, self.context.gid, follow_symlinks=False)
-        if not self.settings["plan"] or shared.is_relative_to(self.context.planned):
-            self.context.folder(shared, self.context.uid, 0o750)
-        if here.is_symlink() or here.is_file():
-            here.unlink()
-        elif here.is_dir():
-            shutil.rmtree(here)
-        here.parent.mkdir(parents=True, exist_ok=True)
-        here.symlink_to(shared)
-
-    def _mirror(self, there: Path, stand_in: Path, files: list[str]) -> None:
-        """Make STAND_IN look like the shared folder THERE, by links, but for the FILES that a deploy would write into it."""
-        if not there.is_dir():
-            return
-        written = {self.paths.shared / path for path in files}
-        self.context.folder(stand_in, self.context.uid, 0o750)
-        for entry in there.iterdir():
-            if not any(entry in (path, *path.parents) for path in written):
-                (stand_in / entry.name).symlink_to(entry)
-            elif entry.is_dir() and not entry.is_symlink():
-                self._mirror(entry, stand_in / entry.name, files)
 
     def _own(self, uid: int) -> None:
         """Give the release's code to UID and its group to read, whatever modes commands have left; links are not followed."""

@@ -26,9 +26,9 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _release_drain,
     _release_handover,
     _release_lease,
+    _release_orphans,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release import (
-    ID,
     Paths,
     Record,
     ReleaseError,
@@ -36,7 +36,6 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import (
     history,
     lock,
     now,
-    number,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import PURPOSES, Context, command_unit
 from ansible_collections.slipway.flask.plugins.module_utils._release_hooks import position
@@ -194,28 +193,15 @@ class Run:
         self._remove_orphans()
         _leftovers.sweep()
 
-    def settings_ids(self) -> list[str]:
-        """Return the ids of the releases that have settings or a unit of their own, oldest first."""
-        units = [path.name for path in _host.UNITS.glob(f"{self.app}@?*.service")]
-        found = {unit.removeprefix(f"{self.app}@").removesuffix(".service") for unit in units}
-        folder = self.paths.settings / "releases"
-        found |= {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-        return sorted((name for name in found if ID.fullmatch(name)), key=number)
-
     def _remove_orphans(self) -> None:
-        """Remove settings and units of releases that have no folder: the app's folder came back from an older backup.
-
-        One that still runs or drains keeps them until the next run finds that it has ended.
-        """
-        gone = []
-        for release in set(self.settings_ids()) - {*self.paths.release_ids(), self.paths.current_id()}:
-            if not _host.is_active(self.paths.unit(release)) and not _release_drain.is_draining(self.paths, release):
-                self._remove(release)
-                gone.append(release)
+        """Remove settings and units of releases that have no folder: the app's folder came back from an older backup."""
+        gone = _release_orphans.orphans(self.paths)
+        for release in gone:
+            self._remove(release)
         if gone:
             self.context.notes.append(
-                f"{self.paths.settings} had settings of releases that {self.paths.root} does not have "
-                f"({', '.join(sorted(gone))}); they were removed"
+                f"{self.paths.settings} had settings of releases that {self.paths.root} does not have ({', '.join(gone)}); "
+                "they were removed"
             )
 
     def _tell_of(self, killed: Record, current: str) -> None:
