@@ -538,3 +538,29 @@ def test_static_files_may_say_how_long_they_are_kept() -> None:
         "/a/": {"folder": "a"},
         "/b/": {"folder": "b", "expires_seconds": 60, "immutable": "never", "fallback": "404"},
     }
+
+
+@pytest.mark.parametrize("name", ["cron", "ssl", "mysql", "user", "video", "postgres", "getty", "log", "slipway"])
+def test_a_name_that_the_system_has_or_may_get_is_refused(name: str) -> None:
+    (told,) = _apps.problems([shop(name=name)])
+    assert told.endswith(f"'name' is '{name}', which is taken by the system; choose another")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/", "/var/lib", "/var/lib/postgresql", "/var/lib/postgresql/17", "/var/log/nginx", "/etc/nginx", "/etc/cron.d",
+        "/opt/slipway", "/opt/slipway/bin", "/usr/bin", "/usr/lib/x", "/home/x", "/root", "/var/spool/cron/crontabs", "/boot/x",
+        "/var/lib/../../etc",
+    ],
+)  # fmt: skip
+def test_a_folder_of_the_system_is_never_the_apps(path: str) -> None:
+    (told,) = _apps.problems([shop(writable_paths=[path])])
+    assert f"'{path}' in 'writable_paths' belongs to the system" in told
+
+
+@pytest.mark.parametrize(
+    "path", ["/var/lib/shop", "/opt/shop", "/usr/local/share/shop", "/mnt/data/shop", "/data", "/var/log/shop"]
+)
+def test_a_folder_of_its_own_is_the_apps(path: str) -> None:
+    assert _apps.problems([shop(writable_paths=[path])]) == []
