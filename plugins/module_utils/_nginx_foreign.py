@@ -33,6 +33,11 @@ class File:
     names: list[str] = field(default_factory=list)
     defaults: list[str] = field(default_factory=list)
 
+    @property
+    def stays(self) -> bool:
+        """Whether Slipway's nginx.conf reads the file as well, so that what it serves goes on."""
+        return self.path.startswith(FOLDERS) and self.path != DEBIAN_DEFAULT
+
     def serving(self, domains: Iterable[str]) -> list[str]:
         """Return those of DOMAINS that a site in this file answers, in the order of DOMAINS."""
         return [domain for domain in domains if any(matches(name, domain) for name in self.names)]

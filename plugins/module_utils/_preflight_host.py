@@ -50,7 +50,8 @@ if command -v ss >/dev/null; then
   done
 fi
 command -v nginx >/dev/null && nginx -T 2>/dev/null | awk '
-  /^# configuration file / {skip = /mime\.types|\/etc\/nginx\/slipway\/|fastcgi|uwsgi|scgi|koi-|win-utf/} !skip {print "|" $0}'
+  /^# configuration file \// {skip = /\/(mime\.types|fastcgi\.conf|[a-z]+_params|[a-z]+-utf|koi-win):$|\/etc\/nginx\/slipway\//}
+  !skip {print "|" $0}'
 if command -v psql >/dev/null && getent passwd postgres >/dev/null; then
   (cd / && runuser -u postgres -- psql -XAtqc "
     SELECT 'database:' || datname || '=' || pg_get_userbyid(datdba) FROM pg_database
@@ -145,7 +146,7 @@ def _sites(app: App, facts: Facts, challenge: str) -> Iterator[str]:
                 f"{what}. It also serves {', '.join(others)}: add these to the app's `domains` or `redirect_domains`, or move "
                 "them to a file of their own"
             )
-        elif not file.path.startswith(_nginx_foreign.FOLDERS):
+        elif not file.stays:
             yield f"{what}. To be adopted, the site must be in a file of its own in /etc/nginx/sites-enabled: move it there"
         elif app["certificate"] == "acme" and challenge == "http-01":
             yield (
@@ -157,15 +158,16 @@ def _sites(app: App, facts: Facts, challenge: str) -> Iterator[str]:
 def _nginx(apps: Sequence[App], facts: Facts) -> Iterator[str]:
     """Yield what nginx's new configuration would end or trip over beside the apps' domains."""
     domains = [domain for app in apps for domain in _domains(app)]
+    own = _nginx_foreign.OWN in facts.get("nginx", "")  # its nginx.conf is there: what it reads will be read
     for file in foreign_sites(facts):
         rest = [name for name in file.names if not file_serves(name, domains)]
-        if rest and file.path in (_nginx_foreign.MAIN, _nginx_foreign.DEBIAN_DEFAULT):
+        if rest and not file.stays and not own:
             yield (
-                f"nginx serves {', '.join(rest)} from {file.path}, a file that provisioning replaces. Move that site to a "
-                "file of its own in /etc/nginx/sites-enabled"
+                f"nginx serves {', '.join(rest)} from {file.path}, which is replaced or no longer read after provisioning. "
+                "Move that site to a file of its own in /etc/nginx/sites-enabled"
             )
         defaults = sorted({port for port in file.defaults if port in ("80", "443")})
-        if defaults and file.path not in (_nginx_foreign.MAIN, _nginx_foreign.DEBIAN_DEFAULT):
+        if defaults and file.stays:
             yield (
                 f"{file.path} has the default server of port {' and '.join(defaults)}, which Slipway sets up itself to "
                 "refuse unknown hosts. Take `default_server` out of its `listen`"

@@ -69,8 +69,9 @@ def test_an_app_is_known_by_its_unit_or_by_its_users_comment() -> None:
         (site(), f"nginx serves shop.example.com from {OLD}, which Slipway has not written. Set `adopt: true`"),
         (site("*.example.com"), f"nginx serves shop.example.com from {OLD}"),
         ({**site(), "serving:shop": "yes"}, "The app serves already: remove that file"),
-        (site("blog.example.com", "/etc/nginx/sites-enabled/default"), "a file that provisioning replaces"),
-        (site("blog.example.com", "/etc/nginx/nginx.conf"), "a file that provisioning replaces"),
+        (site("blog.example.com", "/etc/nginx/sites-enabled/default"), "replaced or no longer read after provisioning"),
+        (site("blog.example.com", "/etc/nginx/nginx.conf"), "replaced or no longer read after provisioning"),
+        (site("blog.example.com", "/etc/nginx/vhosts.d/blog.conf"), "replaced or no longer read after provisioning"),
         (site("blog.example.com", OLD, "listen 443 ssl default_server;"), "has the default server of port 443"),
     ],
 )  # fmt: skip
@@ -83,6 +84,10 @@ def test_what_is_somebody_elses_is_said_with_a_way_on(facts: dict[str, str], sai
     "facts",
     [
         site("blog.example.com"),
+        {
+            "nginx": site("blog.example.com", "/etc/nginx/snippets/blog.conf")["nginx"]
+            + "\n#/etc/nginx/slipway/sites/*.conf"
+        },
         site("blog.example.com", OLD, "listen 8080 default_server;"),
         site("_", "/etc/nginx/sites-enabled/default", "listen 80 default_server;"),
         {"path:shop:/usr/lib/systemd/system/shop@.service": "yes", **OURS},
@@ -111,6 +116,7 @@ def test_what_is_adopted_is_allowed(facts: dict[str, str]) -> None:
     [
         (site("shop.example.com www.shop.example.com"), {}, "It also serves www.shop.example.com: add these"),
         (site(path="/etc/nginx/nginx.conf"), {}, "in a file of its own in /etc/nginx/sites-enabled"),
+        (site(path="/etc/nginx/sites-enabled/default"), {}, "in a file of its own in /etc/nginx/sites-enabled"),
         (site(), {"certificate": "acme"}, "`certificate: provided`, and go over to acme"),
         ({"path:shop:/srv/shop": "yes"}, {}, "/srv/shop is there"),
         ({"user:shop": "shop:x:1000:1000::/home/shop:/bin/bash"}, {}, "there is a user 'shop' already"),
