@@ -149,8 +149,11 @@ def test_counters_are_for_the_host_alone(host: Host) -> None:
     assert host.run(f"{asked}{address}:8081/nginx_status").stdout == "000"
 
 
-def test_logs_are_rotated_and_go_on(host: Host) -> None:
-    host.check_output("logrotate --force /etc/logrotate.d/nginx")
+@pytest.mark.parametrize("rules", ["/etc/logrotate.d/nginx", "/etc/nginx/slipway/logrotate.conf"])
+def test_logs_are_rotated_and_go_on(host: Host, rules: str) -> None:
+    """At night by the distribution's rules, and by ours when one has grown too large; nobody else may read them."""
+    assert host.check_output("find /var/log/nginx -name '*.log' -perm /o+r") == ""
+    host.check_output(f"logrotate --force {rules}")
     assert host.file("/var/log/nginx/harbour.access.log.1").exists
     wanted = fetch(host, path="/after-rotation").received("x-request-id")[0]
     assert logged(host, wanted)["uri"] == "/after-rotation"
