@@ -94,7 +94,9 @@ class Attack:
         for name in (EVIL, VICTIM):
             self._code(folder / name, name)
         self._lay_links(folder / EVIL)
-        project.write({"slipway_apps": [*more, self._app(folder, EVIL), self._app(folder, VICTIM)]})
+        project.write(
+            {"nginx_tls_brotli": True, "slipway_apps": [*more, self._app(folder, EVIL), self._app(folder, VICTIM)]}
+        )
         self.play = project.good("site.yml")
         for name in (EVIL, VICTIM):
             assert self.ask(name, "/write").text == "written"
@@ -119,6 +121,7 @@ class Attack:
         (static / "detour").symlink_to("../media/etc/passwd")  # through a folder that the app can change afterwards
         (static / "packed.css").write_text("p {}" * 500)
         (static / "packed.css.gz").symlink_to(TARGETS["upload"])
+        (static / "packed.css.br").symlink_to(TARGETS["upload"])
         (folder / "vendor/lib").mkdir(parents=True)
         (folder / "vendor/lib/lib.js").write_text("// mine")
         (static / "inside.js").symlink_to("../vendor/lib/lib.js")
@@ -155,10 +158,8 @@ class Attack:
             paths += [f"{place}/made-{name}/{file}" for name, (_, file) in FOLDERS.items()]
         paths += ["/static/detour", "/media/etc/passwd", "/linked/upload.txt"]
         found = [path for path in paths if self.ask(EVIL, path).status not in (403, 404)]
-        packed = self.ask(EVIL, "/static/packed.css", Accept_Encoding="gzip")
-        if LOOT in packed.text:
-            found.append("/static/packed.css.gz")
-        return found
+        packed = {kind: self.ask(EVIL, "/static/packed.css", Accept_Encoding=kind).text for kind in ("gzip", "br")}
+        return found + [f"/static/packed.css as {kind}" for kind, text in packed.items() if LOOT in text]
 
     def everything(self) -> None:
         """Require all that is promised: nothing of another's through nginx, all that is one's own, and no file to read."""

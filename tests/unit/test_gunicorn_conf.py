@@ -122,6 +122,12 @@ def test_the_socket_is_kept_over_a_restart_but_not_over_one_that_came_to_nothing
     first["when_ready"](server)
     first["post_worker_init"](worker)
     assert systemd.heard() == [("FDSTORE=1", 1), ("READY=1", 0)]
+    assert server.systemd  # gunicorn leaves the socket's name alone when it ends
+
+    nameless = systemd.start(read, kept=True)
+    nameless["post_worker_init"](worker)
+    assert (systemd.heard(), systemd.slept) == ([("FDSTOREREMOVE=1", 0), ("READY=1", 0)], [])
+    (systemd.runtime / "gunicorn.sock").touch()
 
     again = systemd.start(read, kept=True)  # after a crash: visitors wait in the socket
     again["when_ready"](server)
@@ -133,7 +139,7 @@ def test_the_socket_is_kept_over_a_restart_but_not_over_one_that_came_to_nothing
     third["when_ready"](server)
     third["post_worker_init"](worker)
     assert systemd.heard() == [("FDSTORE=1", 1), ("READY=1", 0)]
-    assert list(systemd.runtime.iterdir()) == []
+    assert [path.name for path in systemd.runtime.iterdir()] == ["gunicorn.sock"]
 
 
 def test_a_socket_that_releases_have_in_common_is_never_given_up(
