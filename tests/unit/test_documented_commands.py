@@ -1,0 +1,164 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Every command that README and docs show, as it stands there, in a copy of the checkout where its reader stands.
+
+What needs no host is run. A playbook is taken as far as its list of tasks: that its file, its tags and its words are right; what
+it does is tested on hosts. What is typed on a host must stand in the tests that run there. A command of no kind fails.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ["README.md", "docs/*.md", "roles/*/README.md", "sample_app/README.md"]
+TOOLS = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+INLINE = re.compile(r"(?<!`)`((?:ansible-playbook|ansible-galaxy|playbooks/|bin/|openssl|python3 -)[^`]*)`(?!`)")
+TYPED = re.compile(
+    r"^(?:\$ )?(?P<command>(?:ansible-playbook |ansible-galaxy |bin/|ssh |curl |journalctl |systemctl |testssl |nginx -|grep ).*)$"
+)
+PAIRS = {
+    "inventory/hosts.yml": "web:\n  hosts:\n    vps1: {ansible_host: 203.0.113.10, ansible_user: root}\n",
+    "group_vars/all/main.yml": "slipway_apps: [{name: shop, domains: [example.com], source: {path: ../shop}, wsgi: shop:app}]\n",
+}
+"""What the README tells its reader to write."""
+
+
+def documented() -> Iterator[tuple[str, str]]:
+    """Yield (file, command) of all commands in code blocks and in the text, without the comments that follow them."""
+    for path in sorted(path for pattern in DOCS for path in ROOT.glob(pattern)):
+        name, fenced = str(path.relative_to(ROOT)), False
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.startswith("```"):
+                fenced = not fenced
+            elif fenced:
+                found = TYPED.match(line)
+                if found and (line.startswith("$ ") or not name.startswith("roles/")):
+                    yield name, re.split(r"\s{3,}|\s+# ", found["command"])[0].strip()
+            else:
+                for command in INLINE.findall(line):
+                    if " " in command or command.startswith("bin/"):
+                        yield name, command
+
+
+ALL = sorted({command for _, command in documented()})
+
+
+def of(*starts: str) -> list[str]:
+    return [command for command in ALL if command.startswith(starts)]
+
+
+PLAYBOOKS = of("ansible-playbook ", "playbooks/")
+GALAXY = of("ansible-galaxy ")
+BIN = of("bin/")
+HERE = of("openssl ", "python3 -")
+ON_HOSTS = of("ssh ", "curl ", "journalctl ", "systemctl ", "testssl ", "nginx -", "grep ")
+NEEDLES = {
+    "ssh vps1 slipway-certificates list": "slipway-certificates list",
+    "ssh vps1 slipway-certificates renew --force shop": "slipway-certificates renew --force",
+    "ssh vps1 tar -C / -cz etc/nginx/tls etc/nginx/acme > certificates.tar.gz": "etc/nginx/tls",
+    "ssh vps2 tar -C / -xz < certificates.tar.gz": "etc/nginx/acme",
+    "curl -X POST -H 'Accept: application/json' https://shop.example.com/login": '"Accept": "application/json"',
+    "curl http://127.0.0.1:8081/nginx_status": "http://127.0.0.1:8081/nginx_status",
+    "testssl -p -s -f -S -h -U https://shop.example.com | grep Grade": "testssl",
+    "nginx -T | gixy --skips try_files_is_evil_too -": "gixy",
+}
+"""What of a command that is typed on a host the tests on hosts have."""
+PLAIN = ("journalctl ", "ssh vps1 journalctl ", "systemctl status", "systemctl --failed", "grep ")
+"""Looks at what any Debian has; nothing of ours is in it but a name."""
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the checkout, with an inventory and an app as the README has them, and a home of its own beside it."""
+    copy = tmp_path_factory.mktemp("reader") / "slipway"
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    for name in subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0"):
+        if name and (os.path.lexists(ROOT / name)):
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, copy / name, follow_symlinks=False)
+    for name, text in PAIRS.items():
+        (copy / name).write_text(text)
+    (copy.parent / "home").mkdir()
+    return copy
+
+
+@pytest.fixture
+def typed(checkout: Path) -> Callable[..., str]:
+    """Return a function that types a command in the checkout and returns what it says; it must end well."""
+
+    def inner(command: str, cwd: Path = checkout) -> str:
+        home = str(checkout.parent / "home")
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", command], cwd=cwd, capture_output=True, text=True, check=False,
+            stdin=subprocess.DEVNULL, env={"PATH": TOOLS, "HOME": home, "LC_ALL": "C.UTF-8", "ANSIBLE_NOCOLOR": "1"},
+        )  # fmt: skip
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    return inner
+
+
+def test_every_command_is_of_a_kind() -> None:
+    assert sorted([*PLAYBOOKS, *GALAXY, *BIN, *HERE, *ON_HOSTS]) == ALL
+    assert len(PLAYBOOKS) > 10
+    assert len(GALAXY) > 1
+
+
+@pytest.mark.parametrize("command", PLAYBOOKS)
+def test_a_playbook_is_there_and_has_something_to_do(typed: Callable[..., str], command: str) -> None:
+    command = command if command.startswith("ansible-playbook ") else f"ansible-playbook {command}"
+    assert "TAGS:" in typed(f"{command} --list-tasks")
+
+
+def test_the_collection_is_built_and_installed_where_the_reader_stands(
+    typed: Callable[..., str], checkout: Path
+) -> None:
+    order = [command for name, command in documented() if name == "README.md" and command in GALAXY]
+    for command in order:
+        if "install" in shlex.split(command) and "--force" not in command:
+            pytest.xfail("inside of the checkout this says 'Nothing to do': it needs --force -p ~/.ansible/collections")
+        said = typed(command)
+        assert "Nothing to do" not in said
+    roles = typed("ansible-doc -t role --list slipway.flask", cwd=checkout.parent)
+    assert "slipway.flask.nginx_tls" in roles
+
+
+@pytest.mark.parametrize("command", BIN)
+def test_what_is_in_bin_takes_these_words(typed: Callable[..., str], command: str) -> None:
+    program, *words = shlex.split(command)
+    assert os.access(ROOT / program, os.X_OK)
+    if program in ("bin/lint", "bin/lib/role-tables"):  # shell scripts, which every change goes through
+        assert words in ([], ["--fix"])
+        return
+    script = {"bin/demo": "bin/lib/demo.py", "bin/test": "bin/lib/run_tests.py"}.get(
+        program
+    ) or f"bench/{words.pop(0)}.py"
+    typed(shlex.join([sys.executable, str(ROOT / script), *words, "--help"]))
+
+
+@pytest.mark.parametrize("command", HERE)
+def test_what_makes_a_secret_works(typed: Callable[..., str], command: str) -> None:
+    if command.startswith("python3 -m venv"):
+        assert "pip install -r requirements.txt" in command
+        typed("python3 -m venv --help")  # what it installs is test_requirements.py's
+        return
+    assert len(typed(command if command.startswith("python3") else f"{command} -stdin <<< 'a password'").strip()) > 20
+
+
+@pytest.mark.parametrize("command", ON_HOSTS)
+def test_what_is_typed_on_a_host_is_run_on_one(command: str) -> None:
+    if command.startswith(PLAIN):
+        return
+    tests = [*ROOT.glob("tests/slow/*.py"), *ROOT.glob("molecule/*/tests/*.py"), *ROOT.glob("molecule/*/*.yml")]
+    assert command in NEEDLES, f"add `{command}` to NEEDLES, with what a test on a host runs of it"
+    assert any(NEEDLES[command] in path.read_text(encoding="utf-8") for path in tests), NEEDLES[command]
