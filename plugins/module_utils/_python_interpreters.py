@@ -118,7 +118,7 @@ class Fetching:
             if not self.whole(path):
                 # uv would make its lock writable for everybody.
                 os.close(os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-                self.run("install", "--quiet", "--no-bin", "--reinstall", name, doing=f"fetching Python {name}")
+                self.run("install", "--no-bin", "--reinstall", name, doing=f"fetching Python {name}")
                 if not os.access(path, os.X_OK):
                     raise tools.EnvironmentError_(f"fetching Python {name} failed: uv has not made {path}")
                 probe(str(path))

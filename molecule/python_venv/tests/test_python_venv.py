@@ -95,3 +95,22 @@ def test_no_other_python_was_downloaded(host: Host) -> None:
     assert host.run("ls /root/.local/share/uv/python /root/.local/share/pdm").stdout == ""
     for app in ("plain", "locked", "installed"):
         assert host.check_output(f"readlink -f /srv/{app}/venv/bin/python").startswith("/usr/bin/python3.")
+
+
+def test_a_project_that_names_its_python_gets_it(host: Host) -> None:
+    """Debian 12 has it; on Debian 13 uv took it from the mirror, and it is as good as the distribution's."""
+    place = host.check_output("readlink -f /srv/pinned/venv/bin/python")
+    if not host.file("/usr/bin/python3.11").exists and not host.file("/srv/mirror").exists:
+        pytest.skip("without a host of Debian 12 there is no mirror")
+    version = host.check_output("/srv/pinned/venv/bin/python -V").split()[1]
+    assert version.startswith("3.11.")
+    if host.file("/usr/bin/python3.11").exists:
+        assert place == "/usr/bin/python3.11"
+        return
+    assert place == f"/opt/slipway/python/cpython-{version}-linux-{host.check_output('uname -m')}-gnu/bin/python3.11"
+    as_user = "setpriv --reuid plain --regid plain --clear-groups"
+    script = "import itsdangerous, ssl, sys; print(sys.version.split()[0])"
+    assert host.check_output(f"cd / && {as_user} /srv/pinned/venv/bin/python -c '{script}'") == version
+    assert "/json/__pycache__/decoder.cpython-311.pyc" in host.check_output(
+        "find /opt/slipway/python -name 'decoder*.pyc'"
+    )
