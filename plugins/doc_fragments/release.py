@@ -98,6 +98,17 @@ options:
         type: list
         elements: str
         default: []
+  check_seconds:
+    description: How long importing the app may take, in seconds; then it is given up, and where it was is told.
+    type: int
+    default: 120
+  writes_at_import:
+    description:
+      - Whether the app can't be imported without writing to its database or its folders. It is then not imported before the
+        stage migrate, which imports it once, alone and after a dump of the database.
+      - Otherwise it is imported where nothing can be written, and C(create_all()) and Alembic's C(upgrade) are left out.
+    type: bool
+    default: false
   watch_seconds:
     description:
       - How long visitors' answers from the switched release are watched; it switches back when they are worse than before.

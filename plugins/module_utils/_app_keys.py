@@ -60,6 +60,8 @@ KEYS: dict[str, Key] = {
     "migrations_allow": Key(list, [], "Revisions that may do what they do, each `revision` or `revision:rule`."),
     "migrations_lock_timeout_seconds": Key(int, 5, "How long a migration waits for a lock in PostgreSQL; 0 is for ever."),
     "migrations_statement_timeout_seconds": Key(int, 0, "How long one statement of a migration may take; 0 is for ever."),
+    "check_seconds": Key(int, 120, "How long importing the app may take before it is given up."),
+    "writes_at_import": Key(bool, False, "The app can't be imported without writing: it is imported at 'migrate', after a dump."),
     "migrations_dump": Key(bool, True, "Whether the database is dumped before a migration that destroys something."),
     "static": Key(dict, {}, "URL to folder of static files that nginx serves, e.g. `/static/: app/static`, or"
                             " `{folder, expires_seconds, immutable, fallback}`; see docs/edge.md."),
@@ -105,6 +107,7 @@ RANGES = {
     "health_status": (100, 599),
     "health_timeout_seconds": (1, 3600),
     "watch_seconds": (0, 600),
+    "check_seconds": (5, 3600),
     "body_size_mb": (1, 10240),
     "header_kb": (4, 64),
     "workers": (0, 256),

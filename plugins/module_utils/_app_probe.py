@@ -13,139 +13,55 @@ import json
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils import _app_guard, _app_schema, _migration_reading
+
 MARK = "slipway-probe:"
-
-SCHEMA = r'''
-def versions(extension):
-    """Return the options under which an app keeps its migration head elsewhere than in `alembic_version`."""
-    names = ("version_table", "version_table_schema")
-    return {name: value for name, value in (extension.configure_args or {}).items() if name in names}
-
-
-def heads_of(connection, extension):
-    """Return the database's migration heads."""
-    from alembic.migration import MigrationContext
-
-    return sorted(MigrationContext.configure(connection, opts=versions(extension)).get_current_heads())
-
-
-def text(statement):
-    from sqlalchemy import text
-
-    return text(statement)
-'''
-"""What this script and that of `_migration_run` share."""
 
 SCRIPT = (
     r"""
-import ast, io, json, os, sys, traceback
+import io, json, os, sys, traceback
 
 sys.path.insert(0, os.getcwd())
 found = {"error": "", "flask": False, "debug": False, "secret_key": None, "note": ""}
 found.update(heads=None, current=None, between=None, unknown=[], pending=[], dialect="", server={})
+found.update(places=[], split=[], wrote=[], unwritable=[], threads=[])
 ask = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
-
-
-def tell():
-    print("\nslipway-probe:" + json.dumps(found), flush=True)  # the app may have left a line open
 
 
 def line_of(error):
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
 """
-    + SCHEMA
-    + r'''
+    + _app_guard.SCRIPT
+    + _app_schema.SCRIPT
+    + _migration_reading.SCRIPT
+    + _app_schema.PENDING
+    + r"""
 
-def migrations(app):
-    """Fill in the code's migration heads and the database's, and what lies between, where Flask-Migrate is in use."""
-    extension = app.extensions.get("migrate")
-    if extension is None:
-        return
-    from alembic.script import ScriptDirectory
-
-    with app.app_context():
-        config = extension.migrate.get_config(extension.directory)
-        script = ScriptDirectory.from_config(config)
-        found["heads"] = sorted(script.get_heads())
-        with extension.db.engine.connect() as connection:
-            found["dialect"] = connection.dialect.name
-            found["current"] = heads_of(connection, extension)
-            if found["dialect"] == "postgresql" and (ask.get("server") or found["heads"] != found["current"]):
-                server(connection, extension.db.engine.pool)
-                if ask.get("gunicorn"):
-                    workers(ask["gunicorn"])
-        if found["heads"] == found["current"] and "lower" not in ask:
-            return
-        known = {step.revision for step in script.walk_revisions()}
-        found["unknown"] = [revision for revision in found["current"] if revision not in known]
-        if "lower" in ask:
-            steps = script.iterate_revisions(tuple(found["current"]), tuple(ask["lower"]) or "base")
-            found["between"] = [f"{step.revision} ({step.doc})" for step in steps]
-        elif not found["unknown"]:
-            lower = tuple(found["current"]) or "base"
-            steps = list(script.iterate_revisions(tuple(found["heads"]), lower, implicit_base=True))
-            found["pending"] = [pending(config, script, step) for step in reversed(steps)]
+def tell(status=0):
+    found["threads"] = left()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass
+    # Not by sys.stdout, which an app may have replaced, and which may have left a line open.
+    told = ("\nslipway-probe:" + json.dumps(found) + "\n").encode()
+    while told:
+        told = told[os.write(1, told):]
+    end(status)
 
 
-def server(connection, pool):
-    """Fill in what a PostgreSQL server says of itself, and how many connections one process of the app may open."""
-    told = connection.execute(text(
-        "SELECT current_setting('server_version_num')::int, pg_database_size(current_database()),"
-        " current_setting('max_connections')::int,"
-        " current_setting('superuser_reserved_connections')::int"
-        " + coalesce(current_setting('reserved_connections', true)::int, 0),"
-        " (SELECT count(*) FROM pg_stat_activity WHERE datname IS NOT NULL)"
-    )).fetchone()
-    found["server"] = dict(zip(("version", "bytes", "max", "reserved", "used"), map(int, told)))
-    overflow = getattr(pool, "_max_overflow", -1)
-    if hasattr(pool, "size") and overflow >= 0:
-        found["server"]["pool"] = pool.size() + overflow
-
-
-def workers(path):
-    """Fill in how many processes gunicorn would start from the settings in PATH, and how many requests each serves."""
-    import runpy
-
-    told = runpy.run_path(path)
-    many = "worker_connections" if told.get("worker_class") == "gevent" else "threads"
-    found["server"].update(workers=int(told.get("workers", 1)), threads=int(told.get(many, 1)))
-
-
-def pending(config, script, step):
-    """Return a revision that is to be run, with its SQL for PostgreSQL as far as it can be written without running it."""
-    one = {"revision": step.revision, "doc": step.doc, "file": os.path.basename(step.path), "sql": "", "problem": ""}
-    if not ask.get("sql") or found["dialect"] != "postgresql" or not (found["current"] or ask.get("empty")):
-        return one
-    from alembic.runtime.environment import EnvironmentContext
-
-    config.output_buffer = io.StringIO()
-    parents = tuple(sorted(step._all_down_revisions))
-    steps = lambda revision, context: script._upgrade_revs(step.revision, parents)
-    try:
-        with EnvironmentContext(
-            config, script, fn=steps, as_sql=True, starting_rev=parents or "base", destination_rev=step.revision
-        ):
-            script.run_env()
-    except (Exception, SystemExit) as error:
-        one["problem"], one["calls"] = line_of(error), calls(step.path)
-    one["sql"] = config.output_buffer.getvalue()
-    return one
-
-
-def calls(path):
-    """Return the names of the methods that a revision's upgrade() calls."""
-    with open(path, encoding="utf-8") as file:
-        tree = ast.parse(file.read())
-    upgrades = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "upgrade"]
-    inside = [node.func for upgrade in upgrades for node in ast.walk(upgrade) if isinstance(node, ast.Call)]
-    return sorted({function.attr for function in inside if isinstance(function, ast.Attribute)})
+def wrote():
+    # What Alembic was called for and had nothing to do is no write.
+    done = found["heads"] is not None and found["heads"] == found["current"]
+    return [one for one in postponed if not (done and one[0].startswith("Alembic's"))]
 
 
 PYTHON = ".".join(map(str, sys.version_info[:3]))
 
 
-def server():
-    """Return gunicorn's own way to import an app; end with what is wrong with gunicorn itself, which is not the app's."""
+def importer():
+    # gunicorn's own way to import an app; what is wrong with gunicorn itself is not the app's.
     try:
         from gunicorn.util import import_app
 
@@ -159,18 +75,21 @@ def server():
         except metadata.PackageNotFoundError:
             version = ""
         found.update(error=line_of(error), gunicorn=version, python=PYTHON)
-        tell()
-        sys.exit(1)
+        tell(1)
 
 
-import_app = server()
+limit(ask.get("seconds"))
+if not ask.get("write"):
+    guard()
+import_app = importer()
 try:
     app = import_app(sys.argv[1])
 except BaseException as error:
     traceback.print_exc()
-    found.update(error=f"{type(error).__name__}: {error}", python=PYTHON)
-    tell()
-    sys.exit(1)
+    found.update(error=f"{type(error).__name__}: {error}", python=PYTHON, wrote=wrote())
+    if what := unwritable(error):
+        found["unwritable"] = [" ".join(what.split())[:200], raised_at(error)]
+    tell(1)
 
 if hasattr(app, "config") and hasattr(app, "extensions"):
     found["flask"] = True
@@ -180,12 +99,13 @@ if hasattr(app, "config") and hasattr(app, "extensions"):
         found["secret_key"] = found["secret_key"].decode("latin-1")
     elif found["secret_key"] is not None:
         found["secret_key"] = str(found["secret_key"])
-    try:
-        migrations(app)
-    except Exception as error:
-        found["note"] = line_of(error)
+try:
+    migrations(app)
+except Exception as error:
+    found["note"] = line_of(error)
+found["wrote"] = wrote()
 tell()
-'''
+"""
 )
 
 
@@ -193,7 +113,8 @@ tell()
 class Pending:
     """A revision that the database lacks. SQL is what it would run on PostgreSQL, "" when it was not asked for.
 
-    PROBLEM says why the SQL is not complete; CALLS are then the methods that its upgrade() calls.
+    PROBLEM says why the SQL is not complete. REACHED is then what its source can do (methods that are called, texts that
+    may be SQL) and UNREAD what can't be told from it, each with its place (`0005_drop.py:12`).
     """
 
     revision: str
@@ -201,7 +122,8 @@ class Pending:
     file: str = ""
     sql: str = ""
     problem: str = ""
-    calls: tuple[str, ...] = ()
+    reached: tuple[tuple[str, str], ...] = ()
+    unread: tuple[tuple[str, str], ...] = ()
 
     @property
     def title(self) -> str:
@@ -219,6 +141,9 @@ class Probe:
     that one process of the app opens; missing: no limit), and for a plan gunicorn's workers and the threads of each.
     GUNICORN is the version of one that can't run itself ("": it is not there), PYTHON that of the interpreter
     in which an import failed.
+    PLACES has the heads for each command that migrates: argv, heads, current; SPLIT those of one that has several.
+    WROTE is what the app would have written while it was imported and was left out, UNWRITABLE what its import could not
+    do without, each with its place; THREADS are the names of those that were still running.
     """
 
     error: str = "it ended without an answer"
@@ -235,6 +160,11 @@ class Probe:
     note: str = ""
     gunicorn: str | None = None
     python: str = ""
+    places: tuple[dict[str, Any], ...] = ()
+    split: tuple[str, ...] = ()
+    wrote: tuple[tuple[str, str], ...] = ()
+    unwritable: tuple[str, ...] = ()
+    threads: tuple[str, ...] = ()
 
     @property
     def at_head(self) -> bool:
@@ -247,12 +177,22 @@ def read(output: str) -> tuple[Probe, str]:
     told, rest = answer(output, MARK)
     if told is None:
         return Probe(), rest
-    for key in ("heads", "current", "between", "unknown"):
+    for key in ("heads", "current", "between"):
         told[key] = None if told.get(key) is None else tuple(told[key])
-    told["unknown"] = told["unknown"] or ()
-    steps = [{**one, "calls": tuple(one.get("calls", ()))} for one in told.get("pending") or []]
+    for key in ("unknown", "places", "split", "unwritable", "threads"):
+        told[key] = tuple(told.get(key) or ())
+    told["wrote"] = pairs(told.get("wrote"))
+    steps = [
+        {**one, "reached": pairs(one.get("reached")), "unread": pairs(one.get("unread"))}
+        for one in told.get("pending") or []
+    ]
     told["pending"] = tuple(Pending(**one) for one in steps)
     return Probe(**{key.name: told[key.name] for key in fields(Probe) if key.name in told}), rest
+
+
+def pairs(told: Any) -> tuple[tuple[str, str], ...]:
+    """Return what was told with its place, as it came out of JSON."""
+    return tuple((str(what), str(where)) for what, where in told or ())
 
 
 def answer(output: str, mark: str) -> tuple[dict[str, Any] | None, str]:

@@ -39,9 +39,10 @@ class Dump:
         if self.url is None:
             raise ReleaseError(f"{why} the app's environment has no PostgreSQL URL to do it with: give one, {WITHOUT}")
         pg_dump, server = client_version(), self.server.get("version", 0) // 10000
-        if pg_dump < server:
+        if pg_dump < max(server, 1):
             have = f"pg_dump is of version {pg_dump}" if pg_dump else "there is no pg_dump"
-            raise ReleaseError(f"{why} {have}, the server of {server}: install postgresql-client-{server}, {WITHOUT}")
+            there, package = (f", the server of {server}", f"-{server}") if server else ("", "")
+            raise ReleaseError(f"{why} {have}{there}: install postgresql-client{package}, {WITHOUT}")
         # A dump is compressed and has no indexes: in practice it is smaller than the database.
         needed, free = self.server.get("bytes", 0), shutil.disk_usage(existing(FOLDER)).free
         if free < needed:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from ansible_collections.slipway.flask.plugins.module_utils._app_probe import Pending
 
-DESTROYS, BREAKS, LOCKS = "destroys", "breaks", "locks"
+DESTROYS, BREAKS, LOCKS, UNKNOWN = "destroys", "breaks", "locks", "can't be judged"
 STATEMENT_LENGTH = 120
 
 # Rule (squawk's, https://squawkhq.com/docs/rules; the last ones are ours) -> what it does, and why.
@@ -50,6 +50,7 @@ RULES: dict[str, tuple[str, str]] = {
     "adding-serial-primary-key-field": (LOCKS, "nobody reads or writes the table until its index is built"),
     "truncate": (DESTROYS, "the rows are lost"),
     "delete-all": (DESTROYS, "a DELETE without WHERE: all rows are lost"),
+    "unreadable": (UNKNOWN, "its SQL can't be written beforehand, and its source doesn't tell what this does: it may destroy"),
 }  # fmt: skip
 
 # squawk 2.70 has no rule for these.
@@ -57,12 +58,34 @@ OWN = {
     "truncate": re.compile(r"TRUNCATE\b(?!.*\bCASCADE\b)", re.IGNORECASE | re.DOTALL),
     "delete-all": re.compile(r"DELETE\s+FROM\b(?!.*\bWHERE\b)", re.IGNORECASE | re.DOTALL),
 }
-# Of a revision whose SQL can't be written beforehand only the names of the operations are known.
+# What the source of a revision can do whose SQL can't be written beforehand, as `_migration_reading` names it.
 OPERATIONS = {
-    "drop_column": "ban-drop-column",
-    "drop_table": "ban-drop-table",
-    "rename_table": "renaming-table",
+    "drop_column()": "ban-drop-column",
+    "drop_table()": "ban-drop-table",
+    "drop_all()": "ban-drop-table",
+    "drop_type()": "ban-drop-type",
+    "delete()": "delete-all",
+    "rename_table()": "renaming-table",
+    "alter_column(new_column_name)()": "renaming-column",
+    "alter_column(type_)()": "changing-column-type",
 }
+TEXTS = {
+    rule: re.compile(pattern, re.IGNORECASE | re.DOTALL)
+    for rule, pattern in {
+        "ban-drop-table": r"\bDROP\s+(FOREIGN\s+)?TABLE\b",
+        "ban-drop-column": r"\bALTER\s+TABLE\b[^;]*\bDROP\s+(?!CONSTRAINT|DEFAULT|NOT|EXPRESSION|IDENTITY)|\bDROP\s+COLUMN\b",
+        "ban-drop-schema": r"\bDROP\s+(SCHEMA|OWNED)\b",
+        "ban-drop-database": r"\bDROP\s+DATABASE\b",
+        "ban-drop-view": r"\bDROP\s+(MATERIALIZED\s+)?VIEW\b",
+        "ban-drop-type": r"\bDROP\s+(TYPE|DOMAIN)\b",
+        "ban-drop-extension": r"\bDROP\s+EXTENSION\b",
+        "renaming-column": r"\bRENAME\s+COLUMN\b",
+        "renaming-table": r"\bALTER\s+TABLE\b[^;]*\bRENAME\s+TO\b",
+        "truncate": r"(^|;)\s*TRUNCATE\b|\bTRUNCATE\s+TABLE\b",
+        "delete-all": r"\bDELETE\s+FROM\b(?![^;]*\bWHERE\b)",
+    }.items()
+}
+"""What a text may be, found anywhere in it: a source may put SQL together from pieces."""
 # The same statement under a second name: the first one says it.
 SAME = {
     "adding-foreign-key-constraint": "constraint-missing-not-valid",
@@ -82,12 +105,13 @@ TOUCHED = re.compile(
 
 @dataclass(frozen=True)
 class Finding:
-    """One dangerous statement of a pending revision. LINE counts from 1 in the revision's SQL (0: known by its name)."""
+    """One dangerous statement of a pending revision. LINE counts from 1 in the revision's SQL; 0: WHERE it is in its source."""
 
     revision: str
     rule: str
     line: int
     statement: str
+    where: str = ""
 
     @property
     def effect(self) -> str:
@@ -95,14 +119,15 @@ class Finding:
 
     @property
     def destroys(self) -> bool:
-        return self.effect == DESTROYS
+        """Whether data may be lost: what nobody can judge counts as well."""
+        return self.effect in (DESTROYS, UNKNOWN)
 
     def allowed(self, names: Iterable[str]) -> bool:
         """Tell whether NAMES (`revision` or `revision:rule`) has it."""
         return bool({self.revision, f"{self.revision}:{self.rule}"} & set(names))
 
     def __str__(self) -> str:
-        place = f"line {self.line} of its SQL" if self.line else "its source"
+        place = f"line {self.line} of its SQL" if self.line else self.where or "its source"
         return f"revision {self.revision}, {place}: {self.statement}\n  {self.rule}: it {self.effect}: {RULES[self.rule][1]}"
 
 
@@ -142,12 +167,25 @@ def findings(pending: Sequence[Pending], report: str) -> list[Finding]:
         index = max(place for place, start in enumerate(starts) if start <= line)
         kept.append(Finding(pending[index].revision, rule, line - starts[index] + 1, shortened(statement)))
     return kept + [
-        Finding(one.revision, OPERATIONS[call], 0, f"{call}(…)")
-        for one in pending
-        if one.problem
-        for call in one.calls
-        if call in OPERATIONS and not any((k.revision, k.rule) == (one.revision, OPERATIONS[call]) for k in kept)
-    ]
+        one for step in pending if step.problem for one in in_source(step)
+        if not any((k.revision, k.rule) == (one.revision, one.rule) for k in kept)
+    ]  # fmt: skip
+
+
+def in_source(step: Pending) -> list[Finding]:
+    """Return what is dangerous in the source of a revision, one of each kind, and what can't be told from it."""
+    found: dict[str, Finding] = {}
+    for what, where in step.reached:
+        for rule in [OPERATIONS[what]] if what in OPERATIONS else rules_of(what):
+            shown = what.removesuffix("()") + ("" if what.endswith(")()") else "(…)") if what in OPERATIONS else what
+            found.setdefault(rule, Finding(step.revision, rule, 0, shortened(shown), where))
+    unread = [Finding(step.revision, "unreadable", 0, what, where) for what, where in step.unread]
+    return [*found.values(), *unread]
+
+
+def rules_of(text: str) -> list[str]:
+    """Return the rules that a text breaks if it is SQL."""
+    return [rule for rule, pattern in TEXTS.items() if pattern.search(text)]
 
 
 def statements(lines: Sequence[str]) -> list[tuple[int, str]]:

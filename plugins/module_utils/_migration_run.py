@@ -3,6 +3,7 @@
 """A migration run alone: one at a time for a database, however many hosts deploy.
 
 `SCRIPT` runs under the app's own Python (3.9 or later), as its user, and starts the app's migration command as its child.
+It imports the app itself, where nothing can be written: only the child writes, when there is a dump.
 It holds an advisory lock in a transaction of its own, so that the lock ends with it, also behind a pooler. It asks for the
 lock again and again rather than wait in it: a session that waits has a snapshot, for which CREATE INDEX CONCURRENTLY of the
 one that migrates would wait in turn.
@@ -17,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils import _app_probe
+from ansible_collections.slipway.flask.plugins.module_utils import _app_guard, _app_probe, _app_schema
 
 MARK = "slipway-migration:"
 LOCK = 0x534C4950574159
@@ -27,26 +28,31 @@ DUMP_PREFIX = "SLIPWAY_DUMP_"
 """Variables with this in front are libpq's, for pg_dump alone."""
 
 SCRIPT = (
-    r'''
-import json, os, subprocess, sys, threading, time
+    r"""
+import json, os, subprocess, sys, threading, time, traceback
 
 sys.path.insert(0, os.getcwd())
 ask = json.loads(sys.argv[2])
 found = {"ran": False, "status": 0, "failed": "", "before": None, "after": None, "waited": 0, "holders": []}
+options = os.environ.get("PGOPTIONS")
 
 
 def tell():
     print("\nslipway-migration:" + json.dumps(found), flush=True)
-    sys.exit(found["status"])
+    end(found["status"])
 
 
-def own(prefix):
-    """Return the environment of a child; the variables with PREFIX are for one child only."""
+def own_environment(prefix):
+    # The environment of a child, which may write; the variables with PREFIX are for one child only.
     plain = {name: value for name, value in os.environ.items() if not name.startswith(ask["prefix"])}
+    plain.pop("PGOPTIONS", None)
+    if options is not None:
+        plain["PGOPTIONS"] = options
     extra = {name[len(prefix):]: value for name, value in os.environ.items() if prefix and name.startswith(prefix)}
     return {**plain, **extra}
-'''
-    + _app_probe.SCHEMA
+"""
+    + _app_guard.SCRIPT
+    + _app_schema.SCRIPT
     + r'''
 
 def lock(engine):
@@ -86,53 +92,83 @@ def watch(engine, over):
 def run(name, argv, prefix, engine):
     over = threading.Event()
     watcher = threading.Thread(target=watch, args=(engine, over), daemon=True)
-    if engine.dialect.name == "postgresql":
+    if engine is not None and engine.dialect.name == "postgresql":
         watcher.start()
     sys.stdout.flush()
-    found["status"] = subprocess.run(["/usr/bin/env", *argv], env=own(prefix)).returncode
+    found["status"] = subprocess.run(["/usr/bin/env", *argv], env=own_environment(prefix)).returncode
     over.set()
     if found["status"]:
         found["failed"] = name
 
 
-def look(engine, held, extension):
+def look(place, engine, held):
     """Return the database's heads; HELD has the advisory lock, and the savepoint gives up the locks of the look itself."""
-    if held is None:
-        with engine.connect() as connection:
-            return heads_of(connection, extension)
+    if place is None:
+        return None
+    if held is None or not place.usual:
+        return place.current()
     inner = held.begin_nested()
     try:
-        return heads_of(held, extension)
+        return place.current(held)
     finally:
         inner.rollback()
 
 
+def imported():
+    """Return the app, imported where nothing can be written; None when it can't be without that."""
+    from gunicorn.util import import_app
+
+    limit(ask.get("seconds"))
+    try:
+        return import_app(sys.argv[1])
+    except BaseException as error:
+        if unwritable(error) or postponed:
+            return None
+        traceback.print_exc()
+        end(1)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
 def migrate(app):
-    extension = app.extensions["migrate"]
-    with app.app_context():
-        engine = extension.db.engine
-        held = lock(engine) if engine.dialect.name == "postgresql" else None
-        found["before"] = found["after"] = look(engine, held, extension)
-        if found["before"] == ask["wanted"]:
-            return
-        if ask["expected"] is not None and found["before"] != ask["expected"]:
-            found["status"], found["failed"] = 1, "moved"
-            return
-        if ask["dump"]:
-            run("dump", ask["dump"], ask["prefix"], engine)
-        if not found["status"]:
-            found["ran"] = True
-            run("command", ask["argv"], "", engine)
-        try:
-            found["after"] = look(engine, held, extension)
-        except Exception as error:
-            found["after"] = None
-            print(f"where the database is now can't be asked: {type(error).__name__}", file=sys.stderr)
+    argv = ask.get("place")  # without the app, only Alembic's own command can be looked at
+    place = Place(app, argv) if argv and (app is not None or "alembic" in argv) else None
+    if place is not None:
+        engine = place.engine
+    elif app is not None and "migrate" in (getattr(app, "extensions", None) or {}):
+        engine = app.extensions["migrate"].db.engine
+    else:
+        engine = url_engine()
+    held = lock(engine) if engine is not None and engine.dialect.name == "postgresql" else None
+    found["before"] = found["after"] = look(place, engine, held)
+    if found["before"] is not None and found["before"] == ask["wanted"]:
+        return
+    if ask["expected"] is not None and found["before"] is not None and found["before"] != ask["expected"]:
+        found["status"], found["failed"] = 1, "moved"
+        return
+    if ask["dump"]:
+        run("dump", ask["dump"], ask["prefix"], engine)
+    if not found["status"]:
+        found["ran"] = True
+        run("command", ask["argv"], "", engine)
+    try:
+        found["after"] = look(place, engine, held)
+    except Exception as error:
+        found["after"] = None
+        print(f"where the database is now can't be asked: {type(error).__name__}", file=sys.stderr)
 
 
-from gunicorn.util import import_app
+def url_engine():
+    try:
+        return engine_of(os.environ.get(ask.get("variable", ""), ""))
+    except Exception:
+        return None  # no SQLAlchemy, or no driver that it knows: nobody else's migration is waited for
 
-migrate(import_app(sys.argv[1]))
+
+guard()
+app = imported()
+with getattr(app, "app_context", contextlib.nullcontext)():
+    migrate(app)
 tell()
 '''
 )
@@ -213,7 +249,7 @@ def failure(
             "one (migrations_dump: false)"
         )
     revision = revision_of(output, pending, ran.after)
-    rows = [f"`{command}` failed with status {ran.status}{f' at revision {revision}' if revision else ''}"]
+    rows = [f"{command} failed with status {ran.status}{f' at revision {revision}' if revision else ''}"]
     if said := error_of(output):
         rows.append(said)
     if ran.holders:

@@ -35,23 +35,17 @@ VERIFY: dict[str, Any] = {
         "port": {"type": "int", "default": 443},
     },
 }
-MIGRATING: dict[str, Any] = {
+MIGRATIONS: dict[str, Any] = {
     "type": "dict",
     "apply_defaults": True,
     "options": {
+        "mode": {"type": "str", "choices": ["guarded", "report", "off"], "default": "guarded"},
+        "allow": {"type": "list", "elements": "str", "default": []},
+        "dump": {"type": "bool", "default": True},
         "lock_timeout_seconds": {"type": "int", "default": 5},
         "statement_timeout_seconds": {"type": "int", "default": 0},
         "variable": {"type": "str", "default": "DATABASE_URL"},
         "owner_url": {"type": "str", "default": "", "no_log": True},
-    },
-}
-MIGRATIONS: dict[str, Any] = {
-    **MIGRATING,
-    "options": {
-        **MIGRATING["options"],
-        "mode": {"type": "str", "choices": ["guarded", "report", "off"], "default": "guarded"},
-        "allow": {"type": "list", "elements": "str", "default": []},
-        "dump": {"type": "bool", "default": True},
     },
 }
 WEB: dict[str, Any] = {
@@ -71,6 +65,8 @@ RUN: dict[str, Any] = {
     "settings_folder": {"type": "path", "required": True},
     "writable_paths": {"type": "list", "elements": "path", "default": []},
     "command_seconds": {"type": "int", "default": 3600},
+    "check_seconds": {"type": "int", "default": 120},
+    "writes_at_import": {"type": "bool", "default": False},
     "health": HEALTH,
     "verify": VERIFY,
     "web": WEB,

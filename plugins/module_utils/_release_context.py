@@ -23,6 +23,12 @@ from ansible_collections.slipway.flask.plugins.module_utils._release_once import
 PURPOSES = ("build", "check", "release")
 """What an app's own commands are run for; a unit of its own each."""
 
+LOOK = {"ProtectSystem": "strict", "PrivateTmp": "yes", "KillSignal": "SIGKILL"}
+"""What a command that may write nothing has for certain, whatever the service's unit says."""
+
+LOOK_GRACE_SECONDS = 15
+"""What systemd gives such a command beyond its time: to start, and to say where it was."""
+
 
 @dataclass
 class Context:
@@ -145,9 +151,33 @@ class Context:
         self, argv: list[str], purpose: str, writable: list[str] | None = None, more_files: Sequence[Path] = ()
     ) -> subprocess.CompletedProcess[str]:
         """Run ARGV as the app's user, with the release's environment and that in MORE_FILES; return what it printed."""
-        venv = self.here / "venv"
+        command = self._how(
+            [*self.places, *(writable or [])],
+            self.settings["command_seconds"],
+            _sandbox.BUILD if purpose == "build" else {},
+        )
+        command.more_files = more_files
+        return command.run(["/usr/bin/env", *argv], command_unit(self.paths.app, purpose, self.record.id))
+
+    @property
+    def places(self) -> list[str]:
+        """The folders that the app may write when it serves."""
         planned = [str(self.planned)] if self.planned.is_dir() else []
-        command = _sandbox.Command(
+        return [str(self.paths.shared), *planned, *self.settings["writable_paths"]]
+
+    def look(self, argv: list[str], seconds: int) -> subprocess.CompletedProcess[str]:
+        """Run ARGV as `run` does, but where nothing can be written, for SECONDS at most; return what it printed.
+
+        What it has started is killed when it ends.
+        """
+        command = self._how([], seconds + LOOK_GRACE_SECONDS, LOOK)
+        return command.run(["/usr/bin/env", *argv], command_unit(self.paths.app, "check", self.record.id))
+
+    def _how(
+        self, writable: list[str], seconds: int, properties: Mapping[str, str | Sequence[str]]
+    ) -> _sandbox.Command:
+        venv = self.here / "venv"
+        return _sandbox.Command(
             user=self.settings["user"],
             folder=self.src,
             environment_file=self.environment_file,
@@ -160,13 +190,11 @@ class Context:
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "PYTHONUNBUFFERED": "1",
             },
-            writable=[str(self.paths.shared), *planned, *self.settings["writable_paths"], *(writable or [])],
-            seconds=self.settings["command_seconds"],
-            more_files=more_files,
+            writable=writable,
+            seconds=seconds,
             service=self.unit,
-            properties=_sandbox.BUILD if purpose == "build" else {},
+            properties=properties,
         )
-        return command.run(["/usr/bin/env", *argv], command_unit(self.paths.app, purpose, self.record.id))
 
 
 def command_unit(app: str, purpose: str, release: str) -> str:

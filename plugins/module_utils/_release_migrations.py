@@ -8,28 +8,26 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils import (
     _app_command,
-    _gunicorn_systemd,
+    _app_probe,
     _host,
     _migration_lint,
     _migration_run,
     _python_uv,
+    _release_probe,
     _squawk,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._app_probe import Probe
+from ansible_collections.slipway.flask.plugins.module_utils._migration_alone import Alone
 from ansible_collections.slipway.flask.plugins.module_utils._migration_dump import Dump
-from ansible_collections.slipway.flask.plugins.module_utils._postgres_url import (
-    DatabaseUrl,
-    UrlError,
-    add_options,
-    parse_url,
-    redact,
-)
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
 
@@ -41,36 +39,110 @@ def migrates(argv: Sequence[str]) -> bool:
     return "upgrade" in argv
 
 
+MIGRATING = re.compile(r"migrat|upgrade|alembic|schema|init[-_]?db|syncdb|create[-_](all|db|tables)", re.IGNORECASE)
+"""What a command that changes a schema has in its words, where nothing better is known of it."""
+
+
+def commands_of(commands: Iterable[Sequence[str]]) -> dict[str, Any]:
+    """Return what the question to an app has to know of the release COMMANDS."""
+    commands = [list(argv) for argv in commands]
+    upgrades = [argv for argv in commands if migrates(argv)]
+    return {"commands": upgrades, "own": len(upgrades) < len(commands)}
+
+
+def named(commands: Iterable[Sequence[str]]) -> str:
+    """Return commands for a message."""
+    return ", ".join(f"`{_app_command.label(argv)}`" for argv in commands)
+
+
 class Migrations:
     """What one release does to the database's schema. FINDINGS are what `judge` found dangerous, allowed or not."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, down: bool = False) -> None:
         self.context, self.settings = context, context.settings["migrations"]
+        self.alone = Alone(context)
         self.findings: list[_migration_lint.Finding] = []
         self.expected: list[str] | None = None
         self.dump: Dump | None = None
+        self.dumped = False
+        self.upgrades: list[list[str]] = []
+        self.others: list[list[str]] = []
+        self.what, self.run_of = ("pending migrations", "deploy") if not down else ("downgrade", "rollback")
 
     # ---- before anything runs ----------------------------------------------------------------------------------
 
     def judge(self, probe: Probe, commands: Iterable[Sequence[str]]) -> None:
-        """Refuse what the release COMMANDS can't or must not do to the database. Raises ReleaseError."""
-        upgrades = [argv for argv in commands if migrates(argv)]
-        if probe.heads is None or not upgrades:
+        """Refuse what the release COMMANDS, and the app's import, can't or must not do to the database.
+
+        Raises ReleaseError.
+        """
+        commands = [list(argv) for argv in commands]
+        self.upgrades = [argv for argv in commands if migrates(argv)]
+        self.others = [argv for argv in commands if not migrates(argv)]
+        if any(_migration_lint.rules_of(what) for what, _ in probe.wrote):
+            self.expect_anything()
+        if probe.heads is None:
+            self._unknown(probe)
+        elif self.upgrades or probe.wrote:
+            split = probe.split or (probe.heads if len(probe.heads) > 1 and len(probe.places) < 2 else ())
+            if split and not any("heads" in argv for argv in self.upgrades):
+                heads = " ".join(split)
+                raise ReleaseError(
+                    f"the code's migrations have {len(split)} heads ({', '.join(split)}), so nobody can say which "
+                    f"comes last. Join them in your repository: `flask db merge -m 'Merge heads' {heads}`, and commit the file"
+                )
+            if probe.unknown:
+                raise ReleaseError(
+                    f"the database is ahead of this code: it is at {', '.join(probe.unknown)}, which this revision does not "
+                    "have. Deploy the newer code (or merge it into yours); to undo the newer migrations first, go back with "
+                    "rollback.yml -e rollback_schema=downgrade"
+                )
+            self._judge(probe)
+        elif self.others and probe.pending:
+            self._judge(probe)
+            self.context.notes.append(
+                f"{len(probe.pending)} migrations are pending and none of the release commands is `flask db upgrade`; "
+                f"{named(self.others)} may run them, so they were judged as if it did"
+            )
+
+    def judge_again(self, probe: Probe) -> None:
+        """Judge what release commands have made pending that was not when `judge` looked. Raises ReleaseError."""
+        if probe.heads is None:
             return
-        if len(probe.heads) > 1 and not any("heads" in argv for argv in upgrades):
-            heads = " ".join(probe.heads)
-            raise ReleaseError(
-                f"the code's migrations have {len(probe.heads)} heads ({', '.join(probe.heads)}), so nobody can say which "
-                f"comes last. Join them in your repository: `flask db merge -m 'Merge heads' {heads}`, and commit the file"
+        notes, seen = list(self.context.notes), {str(one) for one in self.findings}
+        self._judge(probe)
+        new = [note for note in self.context.notes[len(notes) :] if not any(told in note for told in seen)]
+        self.context.notes[:] = notes + [note for note in new if note not in notes]
+
+    def takes(self, argv: Sequence[str], probe: Probe) -> bool:
+        """Tell whether a release command is run as a migration: alone, and with a dump before what destroys."""
+        own = not self.upgrades and bool(probe.pending) and list(argv) in self.others
+        return probe.heads is not None and (migrates(argv) or own)
+
+    def _unknown(self, probe: Probe) -> None:
+        """Say of commands that migrate that they could not be looked at; stop for those of Alembic's."""
+        if self.settings["mode"] == "off":
+            return
+        if self.upgrades and probe.note:
+            told = f"the migrations of {named(self.upgrades)} can't be looked at: {probe.note}"
+            if self.settings["mode"] == "guarded":
+                raise ReleaseError(
+                    f"{told}\nNothing was run. Mend that, or set `migrations: report` to run them without having seen what they do"
+                )
+            self.context.notes.append(told)
+            return
+        known = [argv for argv in [*self.upgrades, *self.others] if argv[:2] != ["flask", "db"]]  # it fails by itself
+        strange = [argv for argv in known if MIGRATING.search(" ".join(argv))]
+        if strange:
+            self.context.notes.append(
+                f"{named(strange)} was not judged, and no dump is made before it: the app has no Flask-Migrate and no alembic.ini"
             )
-        if probe.unknown:
-            raise ReleaseError(
-                f"the database is ahead of this code: it is at {', '.join(probe.unknown)}, which this revision does not "
-                "have. Deploy the newer code (or merge it into yours); to undo the newer migrations first, go back with "
-                "rollback.yml -e rollback_schema=downgrade"
-            )
+
+    def _judge(self, probe: Probe) -> None:
+        """Look at the pending revisions, and at what the import would write."""
         self.expected = None if probe.current is None else list(probe.current)
-        if self.settings["mode"] == "off" or probe.at_head:
+        self.findings = []
+        if self.settings["mode"] == "off":
             return
         if probe.current is None:
             told = f"the database does not tell where its schema is: {probe.note}"
@@ -80,18 +152,48 @@ class Migrations:
                     "To migrate without having seen what it does, set `migrations: report`"
                 )
             self.context.notes.append(told)
-        elif probe.current and probe.dialect == "postgresql" and probe.pending:
+        elif not probe.at_head and probe.current and probe.dialect == "postgresql" and probe.pending:
             self._lint(probe)
             self._decide(probe)
 
+    def judge_down(self, probe: Probe) -> None:
+        """Judge the revisions that are to be undone, which PROBE has as pending. Raises ReleaseError."""
+        self.expected = None if probe.current is None else list(probe.current)
+        if self.settings["mode"] == "off":
+            return
+        if probe.between is None:
+            told = f"what the downgrade would run can't be looked at: {probe.note or probe.error}"
+            if self.settings["mode"] == "guarded":
+                raise ReleaseError(
+                    f"{told}\nNothing was run. Go back without it (rollback_schema=keep), or set `migrations: report`"
+                )
+            self.context.notes.append(told)
+            self.expect_anything()
+        elif probe.dialect == "postgresql" and probe.pending:
+            self._lint(probe)
+            self._decide(probe)
+
+    def harm(self, probe: Probe) -> list[_migration_lint.Finding]:
+        """Return what undoing PROBE's revisions would do, for a message: nothing is refused or noted."""
+        notes = list(self.context.notes)
+        with suppress(ReleaseError):
+            self.judge_down(probe)
+        self.context.notes[:] = notes
+        return self.findings
+
+    def expect_anything(self) -> None:
+        """Make ready for an import that nobody could look at beforehand: there is a dump before it."""
+        if self.settings["dump"] and self.alone.url():
+            self.dump = Dump(self.context, self.alone.url(), {})
+            self.dump.check()
+
     def _lint(self, probe: Probe) -> None:
         """Find what is dangerous in the pending revisions; those allowed as a whole need no linter."""
-        unread = [one for one in probe.pending if one.problem]
-        for one in unread:
-            self.context.notes.append(
-                f"revision {one.title} looks at the database, so its SQL can't be written beforehand and was judged only "
-                f"in part ({one.problem})"
-            )
+        for one in probe.pending:
+            if one.problem:
+                self.context.notes.append(
+                    f"revision {one.title}: its SQL can't be written beforehand ({one.problem}), so it was judged by its source"
+                )
         path = self.context.here / "migrations.sql"
         text, _ = _migration_lint.script(probe.pending)
         self.context.write(path, text, 0, self.context.gid, 0o640)
@@ -101,10 +203,10 @@ class Migrations:
         except (_python_uv.EnvironmentError_, ValueError) as error:
             if self.settings["mode"] == "guarded" and not {p.revision for p in probe.pending} <= self._allowed():
                 raise ReleaseError(
-                    f"the pending migrations can't be judged, because squawk can't be used: {error}\n"
-                    f"Mend that, or allow them by name ({allowing([p.revision for p in probe.pending])})"
+                    f"the {self.what} can't be judged, because squawk can't be used: {error}\n"
+                    f"Mend that, or allow them by name ({allowing([p.revision for p in probe.pending], self.run_of)})"
                 ) from error
-            self.context.notes.append(f"the pending migrations were not judged: {error}")
+            self.context.notes.append(f"the {self.what} were not judged: {error}")
         finally:
             path.unlink()
 
@@ -112,7 +214,7 @@ class Migrations:
         """Return squawk's report of the SQL in PATH; it runs with the app's rights, for the SQL is the app's."""
         settings = self.context.settings
         index = _python_uv.Index(
-            settings["index_url"] or "", tuple(settings["extra_index_urls"] or ()), settings["ca_bundle"]
+            settings.get("index_url") or "", tuple(settings.get("extra_index_urls") or ()), settings["ca_bundle"]
         )
         squawk = _squawk.ensure(_python_uv.Uv(settings["uv"], index))
         server = ["--pg-version", f"{version // 10000}.{version % 10000}"] if version else []
@@ -130,101 +232,66 @@ class Migrations:
         if stopping and self.settings["mode"] == "guarded":
             what = "a statement" if len(stopping) == 1 else f"{len(stopping)} statements"
             raise ReleaseError(
-                f"{what} of the pending migrations would harm the site while it serves:\n"
+                f"{what} of the {self.what} would harm the site while it serves:\n"
                 + "\n".join(f"- {one}" for one in stopping)
-                + f"\nNothing was run. Change the migration, or allow it: {allowing([one.revision for one in stopping])}"
+                + "\nNothing was run. Change the migration, or allow it: "
+                + allowing([one.revision for one in stopping], self.run_of)
             )
         self.context.notes += [f"{'allowed' if one not in stopping else 'reported'}: {one}" for one in self.findings]
-        if self.settings["dump"] and any(one.destroys for one in self.findings):
-            self.dump = Dump(self.context, self._url(), probe.server)
+        if self.settings["dump"] and not self.dumped and any(one.destroys for one in self.findings):
+            self.dump = Dump(self.context, self.alone.url(), probe.server)
             self.dump.check()
 
     # ---- the run -----------------------------------------------------------------------------------------------
 
     def run(self, argv: list[str], probe: Probe) -> Probe:
         """Run a migration command alone, and return PROBE as it is afterwards. Raises ReleaseError with what is known."""
-        context, command = self.context, _app_command.label(argv)
-        file = context.environment_file.with_name("migration")
-        dump = self.dump if migrates(argv) else None
-        ask = {
-            "argv": _app_command.argv(argv),
-            "wanted": list(probe.heads or ()) if argv == UPGRADE else None,
-            "expected": self.expected,
-            "dump": dump.prepare() if dump else None,
-            "lock": _migration_run.LOCK,
-            "prefix": _migration_run.DUMP_PREFIX,
-        }
-        context.write(file, _gunicorn_systemd.environment_file({}, self._variables(dump)), 0, 0, 0o600)
-        try:
-            python = ["python", "-c", _migration_run.SCRIPT, context.settings["wsgi"], json.dumps(ask)]
-            done = context.run(python, "release", [str(dump.path.parent)] if dump else None, [file])
-        finally:
-            file.unlink(missing_ok=True)
-        said = _host.masked(f"{done.stdout}\n{done.stderr}", context.environment_file)
-        url = self._url()
-        ran, output = _migration_run.read(redact(said, url.password if url else ""), done.returncode)
-        if ran.before is not None:
-            context.record.heads_before = ran.before
-        context.record.heads_after = ran.after
-        if dump:
-            context.notes += dump.finish(kept=ran.ran)
-        if ran.failed or done.returncode:
-            told = _migration_run.failure(command, ran, output, probe.pending, self.settings)
-            raise ReleaseError(f"{told}\nIts last lines:\n{_host.tail(output)}")
-        if ran.waited >= 1:
-            context.notes.append(f"waited {ran.waited:.0f} s for another migration of this database")
+        place = next((one for one in probe.places if one["argv"] == argv), None)
+        several = len(probe.places) > 1
+        wanted = place["heads"] if place else None if several else list(probe.heads or ())
+        expected = place["current"] if place and several else None if several else self.expected
+        ran, _ = self.alone.run(
+            _app_command.argv(argv),
+            f"`{_app_command.label(argv)}`",
+            probe,
+            self._dump(),
+            place=argv,
+            wanted=wanted if argv == UPGRADE or place else None,
+            expected=expected,
+        )
         if not ran.ran:
-            context.notes.append("another deploy has migrated the database meanwhile: there was nothing left to do")
+            self.context.notes.append(
+                "another deploy has migrated the database meanwhile: there was nothing left to do"
+            )
+        if several:
+            return replace(
+                probe, current=tuple(sorted({*(probe.current or ()), *(ran.after or ())} - {*(ran.before or ())}))
+            )
         self.expected = ran.after
         return probe if ran.after is None else replace(probe, current=tuple(ran.after))
 
-    def _variables(self, dump: Dump | None) -> dict[str, str]:
-        """Return the environment that a migration has beyond the service's; it may hold the owner's password."""
-        environment = self._environment()
-        seconds = {
-            "lock_timeout": self.settings["lock_timeout_seconds"],
-            "statement_timeout": self.settings["statement_timeout_seconds"],
-        }
-        options = " ".join(f"-c {name}={value}s" for name, value in seconds.items() if value)
-        found = {"PGAPPNAME": f"slipway {self.context.record.id}"}
-        if options:
-            found["PGOPTIONS"] = f"{environment.get('PGOPTIONS', '')} {options}".strip()
-        url, own = self._url(), self._owner_url() or environment.get(self._variable, "")
-        if own and url and url.parameters.get("options"):  # it goes before PGOPTIONS
-            found[self._variable] = add_options(own, options)
-        elif own and self.settings["owner_url"]:
-            found[self._variable] = own
-        if dump and url:
-            found |= {f"{_migration_run.DUMP_PREFIX}{name}": text for name, text in url.environment().items()}
-        return found
+    def _dump(self) -> Dump | None:
+        """Return the dump that is due, once: one before the first that migrates is enough for a run."""
+        dump, self.dump = self.dump, None
+        self.dumped = self.dumped or dump is not None
+        return dump
 
-    @property
-    def _variable(self) -> str:
-        return str(self.settings["variable"])
-
-    def _owner_url(self) -> str:
-        """Return the owner's URL with the scheme of the app's own in this release, which follows the app's driver."""
-        scheme, there, _ = self._environment().get(self._variable, "").partition("://")
-        url = str(self.settings["owner_url"])
-        return f"{scheme}://{url.partition('://')[2]}" if url and there else url
-
-    def _environment(self) -> Mapping[str, str]:
-        return _host.environment_of(self.context.environment_file.read_text())
-
-    def _url(self) -> DatabaseUrl | None:
-        """Return the URL that migrations use, None when there is none or it can't be read."""
-        try:
-            found = parse_url(self.settings["owner_url"] or self._environment().get(self._variable, ""))
-        except UrlError:
-            return None
-        return found if found.is_postgres else None
+    def import_once(self, probe: Probe) -> Probe:
+        """Import an app that writes when it is imported, alone; return what it says of itself. Raises ReleaseError."""
+        context = self.context
+        question = {**_release_probe.common(context), **commands_of(self.upgrades), "write": True}
+        argv = ["python", "-c", _app_probe.SCRIPT, context.settings["wsgi"], json.dumps(question)]
+        _, output = self.alone.run(
+            argv, "the import of the app", probe, self._dump(), place=None, wanted=None, expected=None
+        )
+        return _app_probe.read(output)[0]
 
 
-def allowing(revisions: Iterable[str]) -> str:
-    """Return how a person allows REVISIONS."""
+def allowing(revisions: Iterable[str], run: str) -> str:
+    """Return how a person allows REVISIONS for a RUN (deploy, rollback), or for good."""
     names = list(dict.fromkeys(revisions))
     quoted = ", ".join(f'"{name}"' for name in names)
-    return f"-e allow_migrations={','.join(names)} for this deploy, or `migrations_allow: [{quoted}]` of the app"
+    return f"-e allow_migrations={','.join(names)} for this {run}, or `migrations_allow: [{quoted}]` of the app"
 
 
 def newer_schema(before: list[str] | None, after: list[str] | None) -> str:

@@ -7,7 +7,6 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import stat
@@ -22,18 +21,18 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _python_build,
     _python_driver,
     _python_env,
-    _python_hints,
     _python_project,
     _python_scm,
     _release_handover,
+    _release_probe,
     _release_shared,
     _requirement,
     _tree,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError, read
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
-from ansible_collections.slipway.flask.plugins.module_utils._release_migrations import UPGRADE, Migrations, migrates
-from ansible_collections.slipway.flask.plugins.module_utils._release_once import Once
+from ansible_collections.slipway.flask.plugins.module_utils._release_migrations import UPGRADE, Migrations, commands_of
+from ansible_collections.slipway.flask.plugins.module_utils._release_once import Once, label_of
 from ansible_collections.slipway.flask.plugins.module_utils._release_source import Source
 
 
@@ -42,7 +41,7 @@ class Preparation:
 
     def __init__(self, context: Context, source: Source) -> None:
         self.context, self.settings, self.paths, self.source = context, context.settings, context.paths, source
-        self.probed = _app_probe.Probe()
+        self.probed, self.question, self.unseen = _app_probe.Probe(), dict[str, Any](), False
         self.migrations = Migrations(context)
 
     def fetch(self) -> None:
@@ -158,29 +157,45 @@ class Preparation:
                 )
             link.symlink_to(f"../venv/{folder.relative_to(environment)}")
 
-    def _probe(self, ask: dict[str, Any]) -> None:
-        python = str(self.context.here / "venv/bin/python")
-        done = self.context.run([python, "-c", _app_probe.SCRIPT, self.settings["wsgi"], json.dumps(ask)], "check", [])
-        self.probed, printed = _app_probe.read(done.stdout)
-        if self.probed.error:
-            said = _host.masked(_host.tail(f"{printed}\n{done.stderr}"), self.context.environment_file)
-            error = _host.masked(self.probed.error, self.context.environment_file)
-            if self.probed.gunicorn is not None:
-                raise ReleaseError(
-                    f"{unserved(self.probed.gunicorn, self.probed.python)}: {error}\nIts last lines:\n{said}"
-                )
-            raise ReleaseError(
-                f"'wsgi' is '{self.settings['wsgi']}', which can't be imported: {error}"
-                f"{_python_driver.advice(error) or _python_hints.of_import(error, self.probed.python)}\nIts last lines:\n{said}"
-            )
+    def _probe(self, question: dict[str, Any]) -> None:
+        """Import the app where nothing can be written; one that can't do without is left for `migrate`, when it may."""
+        answer = _release_probe.ask(self.context, question)
+        blocked = bool(answer.failed and (answer.probe.unwritable or answer.probe.wrote))
+        self.unseen = blocked and self.settings["writes_at_import"]
+        if answer.failed and not self.unseen:
+            raise ReleaseError(answer.failed)
+        self.probed = answer.probe
 
     def check(self) -> None:
         """Import the app once, alone; refuse debug mode, a SECRET_KEY that anybody can guess, and dangerous migrations."""
-        ask: dict[str, Any] = {"sql": self.settings["migrations"]["mode"] != "off"}
+        commands = self._commands()
+        self.question = {"sql": self.settings["migrations"]["mode"] != "off", **commands_of(commands)}
         if self.settings["plan"]:
             gunicorn = str(self.context.environment_file.with_name("gunicorn.conf.py"))
-            ask = {"sql": True, "empty": True, "server": True, "gunicorn": gunicorn}
-        self._probe(ask)
+            self.question |= {"sql": True, "empty": True, "server": True, "gunicorn": gunicorn}
+        self._probe(self.question)
+        if self.probed.threads:
+            self.context.notes.append(
+                f"the app starts threads when it is imported ({', '.join(self.probed.threads)}): each worker of each release "
+                "will have its own, two releases during a switch; the check has ended them"
+            )
+        if self.unseen:
+            self.migrations.expect_anything()
+            self.context.notes.append(
+                "the app writes when it is imported (writes_at_import), so the check could not see what it does: "
+                + _release_probe.written([*self.probed.wrote, *[self.probed.unwritable] * bool(self.probed.unwritable)])  # type: ignore[list-item]
+            )
+            return
+        self._settings()
+        if self.probed.wrote:
+            self.context.notes.append(
+                f"the app writes when it is imported: {_release_probe.written(self.probed.wrote)}. The check left it out; it "
+                "is done at 'migrate', once and alone, before a worker starts"
+            )
+        self.migrations.judge(self.probed, commands)
+
+    def _settings(self) -> None:
+        """Refuse settings that are not for the public."""
         if self.probed.debug:
             raise ReleaseError(
                 "the app runs in debug mode, whose console runs anybody's code; take DEBUG out of its settings"
@@ -189,20 +204,26 @@ class Preparation:
         found = _apps.secret_key_problems("SECRET_KEY", {"SECRET_KEY": key}) if key is not None else []
         if found:
             raise ReleaseError(f"the app's own setting: {found[0]}")
-        commands = [_app_command.split(one["command"]) for one in self.settings["release_commands"]]
-        self.migrations.judge(self.probed, commands)
 
     def migrate(self) -> None:
         """Run the release commands; `flask db upgrade` only if the database is not known to be at the code's head."""
         self.context.record.heads_before = known(self.probed.current)
         once, ask_again = self.context.once(), False
+        if self.unseen or self.probed.wrote:
+            self._import_once()
         for entry in self.settings["release_commands"]:
             words = _app_command.split(entry["command"])
             if entry["once"] and self._has_run(once, entry):
                 continue
+            takes = self.migrations.takes(words, self.probed)
+            if takes and ask_again:
+                # What ran before may have moved the database: `flask db stamp`, one of the app's own.
+                self._probe_again(self.question)
+                self.migrations.judge_again(self.probed)
+                ask_again = False
             if words == UPGRADE and self.probed.at_head:
                 continue
-            if self.probed.heads is not None and migrates(words):
+            if takes:
                 self.probed = self.migrations.run(words, self.probed)
             else:
                 self.context.command(words, "release")
@@ -210,7 +231,7 @@ class Preparation:
             if entry["once"]:
                 once.add(entry)
         if ask_again and self.probed.heads is not None:
-            self._probe({})
+            self._probe_again({**self.question, "sql": False})
         self.context.record.heads_after = known(self.probed.current)
         self.context.save()
 
@@ -223,19 +244,36 @@ class Preparation:
             )
         return bool(known_as)
 
+    def _import_once(self) -> None:
+        """Import an app that writes then, alone and with the right to; what it says of itself counts from here on."""
+        self.probed = self.migrations.import_once(self.probed)
+        self._settings()
+        self._probe_again(self.question)
+        self.migrations.judge_again(self.probed)
+
+    def _probe_again(self, question: dict[str, Any]) -> None:
+        """Ask once more what may have changed; an app that can't be imported without writing has said it as it wrote."""
+        answer = _release_probe.ask(self.context, question)
+        if answer.failed and not self.settings["writes_at_import"]:
+            raise ReleaseError(answer.failed)
+        if not answer.failed:
+            self.probed = answer.probe
+
+    def _commands(self) -> list[list[str]]:
+        """Return the words of the release commands that are to run now."""
+        once = self.context.once()
+        return [
+            _app_command.split(entry["command"])
+            for entry in self.settings["release_commands"]
+            if not entry["once"]
+            or (_app_command.once_name(entry) not in once.ran and label_of(entry["command"]) not in once.unnamed)
+        ]
+
 
 def readable(about: os.stat_result) -> int:
     """Return the permission bits of a file or folder of a release's code: its group reads it and nobody else writes it."""
     mode = about.st_mode | 0o440 | (0o110 if about.st_mode & 0o100 else 0)
     return 0o750 if stat.S_ISDIR(mode) else mode & 0o755
-
-
-def unserved(gunicorn: str, python: str) -> str:
-    """Return what to do about a gunicorn of this version ("": none) that can't be imported itself."""
-    way = '`overrides: ["gunicorn>=23"]` puts a newer one in its place'
-    if not gunicorn:
-        return f"gunicorn is not installed; {way}, or add it to the app's list"
-    return f"gunicorn {gunicorn}, which the app's own list brings, does not run on Python {python} ({way})"
 
 
 def known(heads: tuple[str, ...] | None) -> list[str] | None:

@@ -10,12 +10,11 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from ansible_collections.slipway.flask.plugins.module_utils import _app_probe, _host
+from ansible_collections.slipway.flask.plugins.module_utils import _app_probe, _host, _release_probe
 from ansible_collections.slipway.flask.plugins.module_utils._release import (
     Record,
     ReleaseError,
@@ -24,7 +23,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import (
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release_lease import Lease
-from ansible_collections.slipway.flask.plugins.module_utils._release_migrations import UPGRADE, Migrations
+from ansible_collections.slipway.flask.plugins.module_utils._release_migrations import Migrations
 from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome, Run
 from ansible_collections.slipway.flask.plugins.module_utils._release_traffic import Traffic
 from ansible_collections.slipway.flask.plugins.module_utils._summary import AFTER
@@ -41,6 +40,8 @@ class Rollback(Run):
     """The revision that the database is to go down to before the release starts."""
     migrations: Migrations | None = None
     """Those of the release that serves, once it has undone some."""
+    judged: Migrations | None = None
+    """Those that are to be undone."""
 
     def roll_back(self) -> Outcome:
         """Make an older release serve. Raises ReleaseError; the release that served before then still does."""
@@ -137,7 +138,7 @@ class Rollback(Run):
         serving = self.paths.record(self.context.record.previous)
         if serving is None:
             raise ReleaseError(f"release {self.context.record.previous} is gone")
-        return Context(self.settings, self.paths, serving, self.context.uid, self.context.gid)
+        return Context(self.settings, self.paths, serving, self.context.uid, self.context.gid, self.context.notes)
 
     def _wanted(self) -> list[str] | None:
         """Return the heads that the release was made for."""
@@ -145,16 +146,21 @@ class Rollback(Run):
         return made.heads_after if made else None
 
     def _probe(self, newer: Context) -> None:
-        """Ask the release that serves where the database is."""
-        argv = ["python", "-c", _app_probe.SCRIPT, self.settings["wsgi"], json.dumps({"lower": self._wanted() or []})]
-        self.probed, _ = _app_probe.read(newer.run(argv, "check").stdout)
+        """Ask the release that serves where the database is, and what undoing its revisions would run."""
+        question = {"lower": self._wanted() or [], "sql": True, "own": True}
+        self.probed = _release_probe.ask(newer, question).probe
+
+    def _command(self, what: str, *more: str) -> list[str]:
+        """Return the command that migrates WHAT way (upgrade, downgrade): Flask-Migrate's, or plain Alembic's."""
+        plain = any("alembic" in place["argv"] for place in self.probed.places)
+        return [*(("alembic",) if plain else ("flask", "db")), what, *more]
 
     def _migrate(self) -> None:
         """Have the release that serves undo its revisions, when that is wanted."""
-        if not self.downgrade:
+        if not self.downgrade or not self.judged:
             return
-        self.migrations = Migrations(self._newer())
-        self.migrations.run(["flask", "db", "downgrade", self.downgrade], self.probed)
+        self.migrations = self.judged
+        self.migrations.run(self._command("downgrade", self.downgrade), self.probed)
         self.context.record.heads_after = [] if self.downgrade == "base" else [self.downgrade]
 
     def _compare_schema(self) -> None:
@@ -170,24 +176,30 @@ class Rollback(Run):
                 f"the database is at {', '.join(current) or 'base'}, and release {target.id} is a newer one, made for "
                 f"{', '.join(wanted) or 'base'}: deploy its revision again, which migrates (or rollback_schema=keep)"
             )
+        self.judged = Migrations(newer, down=True)
         if self.settings["schema"] == "downgrade" and len(wanted) < 2:
+            self.judged.judge_down(self.probed)
             self.downgrade = wanted[0] if wanted else "base"
             return
-        raise ReleaseError(self._explain(newer, current, wanted))
+        raise ReleaseError(self._explain(current, wanted))
 
-    def _explain(self, newer: Context, current: list[str], wanted: list[str]) -> str:
+    def _explain(self, current: list[str], wanted: list[str]) -> str:
         """Return what stands between the two releases, and the two ways on."""
         between = (
             "\n".join(f"  - {step}" for step in self.probed.between or ()) or "  (unknown to the code that serves)"
         )
-        way = f"{','.join(current) or 'base'}:{','.join(wanted) or 'base'}"
-        sql = newer.run(["flask", "db", "downgrade", "--sql", way], "check")
-        shown = _host.tail(sql.stdout, SQL_LINES) if sql.returncode == 0 else "the downgrade can't be written as SQL"
+        sql = "\n".join(one.sql for one in self.probed.pending)
+        shown = _host.tail(sql, SQL_LINES) or "the downgrade can't be written as SQL"
+        assert self.judged  # noqa: S101 - `_compare_schema` has made it
+        harm = self.judged.harm(self.probed)
+        allow = f" -e allow_migrations={','.join(dict.fromkeys(one.revision for one in harm))}" if harm else ""
         return (
             f"the database is at {', '.join(current) or 'base'}, release {self.context.record.id} was made for "
             f"{', '.join(wanted) or 'base'}. In between:\n{between}\n"
             "Either say that its code works with the newer schema (rollback_schema=keep), or have the release that serves "
-            f"undo these revisions first (rollback_schema=downgrade), which would run:\n{shown}"
+            f"undo these revisions first (-e rollback_schema=downgrade{allow}), which would run:\n{shown}"
+            + "".join(f"\n- {one}" for one in harm)
+            + ("\nThe database would be dumped before" if any(one.destroys for one in harm) else "")
         )
 
     def _give_up(self, error: ReleaseError) -> None:
@@ -199,7 +211,8 @@ class Rollback(Run):
             try:
                 if self.settings["resume"]:
                     self._probe(self.migrations.context)
-                self.migrations.run(UPGRADE, self.probed)
+                upgrade = self._command("upgrade")
+                self.migrations.run([*upgrade, "head"] if upgrade[0] == "alembic" else upgrade, self.probed)
             except ReleaseError as second:
                 error.args = (f"{error}\nAnd the schema could not be brought up again: {second}",)
         record.outcome, record.ended = "rollback failed", now()

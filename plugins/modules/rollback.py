@@ -38,6 +38,22 @@ options:
     type: dict
     default: {}
     suboptions:
+      mode:
+        description:
+          - What a dangerous statement of a downgrade does, as squawk finds it in its SQL.
+          - V(guarded) stops the rollback before anything has run, V(report) tells of it, V(off) does not look.
+        type: str
+        choices: [guarded, report, off]
+        default: guarded
+      allow:
+        description: Revisions that may be undone whatever that does, each C(revision) or C(revision:rule).
+        type: list
+        elements: str
+        default: []
+      dump:
+        description: Whether the database is dumped before a downgrade that destroys something.
+        type: bool
+        default: true
       lock_timeout_seconds:
         description: How long a migration waits for a lock in PostgreSQL; 0 is for ever.
         type: int
@@ -54,6 +70,14 @@ options:
         description: URL with which migrations run, of a role that owns the schema; empty is the service's own.
         type: str
         default: ""
+  uv:
+    description: Path of uv, which installs the linter where it is missing.
+    type: path
+    default: /opt/slipway/bin/uv
+  ca_bundle:
+    description: Certificate authorities that the download of the linter trusts.
+    type: path
+    default: /etc/ssl/certs/ca-certificates.crt
 """
 
 EXAMPLES = r"""
@@ -107,7 +131,7 @@ serves:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._release_arguments import MIGRATING, RUN, answer
+from ansible_collections.slipway.flask.plugins.module_utils._release_arguments import MIGRATIONS, RUN, answer
 from ansible_collections.slipway.flask.plugins.module_utils._release_rollback import Rollback
 
 
@@ -117,7 +141,9 @@ def argument_spec() -> dict[str, Any]:
         **RUN,
         "to": {"type": "str", "default": ""},
         "schema": {"type": "str", "choices": ["refuse", "keep", "downgrade"], "default": "refuse"},
-        "migrations": MIGRATING,
+        "migrations": MIGRATIONS,
+        "uv": {"type": "path", "default": "/opt/slipway/bin/uv"},
+        "ca_bundle": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
     }
 
 

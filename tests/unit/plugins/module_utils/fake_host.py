@@ -67,7 +67,7 @@ class FakeHost:
             "python_downloads": {},
             "requirements": [], "whole": False, "packages": dict(PACKAGES), "uv": "uv", "ca_bundle": "", "index_url": None,
             "extra_index_urls": None, "files": {}, "shared_folders": [], "writable_paths": [], "build_commands": [],
-            "release_commands": [], "command_seconds": 60,
+            "release_commands": [], "command_seconds": 60, "check_seconds": 30, "writes_at_import": False,
             "drain_seconds": 5, "watch_seconds": 5, "keep_releases": 3, "min_free_mb": 0,
             "health": {"path": ["/healthz"], "status": [200], "host": "shop.example.com", "timeout_seconds": 1},
             "verify": {"domain": "shop.example.com", "address": "127.0.0.1", "port": 443}, "archive": "",

@@ -78,6 +78,8 @@ def test_an_app_that_uses_every_key_has_no_problems() -> None:
         "health_status": [200, 204],
         "health_host": "internal",
         "health_timeout_seconds": 5,
+        "check_seconds": 60,
+        "writes_at_import": True,
         "watch_seconds": 0,
         "body_size_mb": 50,
         "header_kb": 16,

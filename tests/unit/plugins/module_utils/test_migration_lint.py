@@ -19,9 +19,11 @@ def reported(*entries: tuple[int, str], lines: int = 1) -> str:
 
 
 def found(
-    *statements: str, report: str = "[]", problem: str = "", calls: tuple[str, ...] = ()
+    *statements: str, report: str = "[]", problem: str = "", reached: tuple[str, ...] = ()
 ) -> list[tuple[str, str]]:
-    one = Pending("0005", sql="\n".join(statements) + "\n", problem=problem, calls=calls)
+    one = Pending(
+        "0005", sql="\n".join(statements) + "\n", problem=problem, reached=tuple((one, "a.py:1") for one in reached)
+    )
     return [(finding.rule, finding.effect) for finding in findings([one], report)]
 
 
@@ -86,10 +88,10 @@ def test_one_statement_with_two_names_is_told_once() -> None:
 
 
 def test_a_revision_whose_sql_can_not_be_written_is_judged_by_its_operations() -> None:
-    assert found("", problem="NoInspectionAvailable", calls=("add_column", "drop_table")) == [
+    assert found("", problem="NoInspectionAvailable", reached=("add_column()", "drop_table()")) == [
         ("ban-drop-table", "destroys")
     ]
-    assert found("", calls=("drop_table",)) == [], "its SQL is whole"
+    assert found("", reached=("drop_table()",)) == [], "its SQL is whole"
 
 
 def test_a_finding_names_its_revision_and_its_line_there() -> None:

@@ -167,9 +167,28 @@ def test_off_does_not_look(site: FakeHost) -> None:
 
 
 def test_a_revision_whose_sql_can_not_be_written_is_told_and_goes_on_when_nothing_is_seen_in_it(site: FakeHost) -> None:
-    unread = {**ADD, "sql": "", "problem": "NoInspectionAvailable: no", "calls": ["get_bind", "add_column"]}
+    unread = {**ADD, "sql": "", "problem": "NoInspectionAvailable: no", "reached": [["add_column()", "0005.py:9"]]}
     (note,) = deploy(site, pending(unread)).notes
-    assert "revision 0005 (Add a price) looks at the database" in note
+    assert "revision 0005 (Add a price): its SQL can't be written beforehand (NoInspectionAvailable: no)" in note
+
+
+@pytest.mark.parametrize(
+    ("part", "what", "said"),
+    [
+        ("reached", "drop_column()", "revision 0005, steps.py:3: drop_column(…)\n  ban-drop-column: it destroys"),
+        ("reached", "TRUNCATE ?", "revision 0005, steps.py:3: TRUNCATE ?\n  truncate: it destroys"),
+        ("unread", "eval(…)", "revision 0005, steps.py:3: eval(…)\n  unreadable: it can't be judged"),
+    ],
+)
+def test_what_only_the_source_tells_is_as_good_as_sql_and_what_it_does_not_tell_as_bad_as_a_drop(
+    site: FakeHost, part: str, what: str, said: str
+) -> None:
+    unread = {**ADD, "sql": "", "problem": "TypeError: no", part: [[what, "steps.py:3"]]}
+    with pytest.raises(ReleaseError) as refused:
+        deploy(site, pending(unread))
+    assert said in str(refused.value)
+    assert "-e allow_migrations=0005" in str(refused.value)
+    assert "to bring it back" in deploy(site, pending(unread), allow=["0005"]).notes[-1]
 
 
 def test_migrations_that_can_not_be_judged_are_refused_or_allowed_by_name(

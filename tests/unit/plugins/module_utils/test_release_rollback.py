@@ -15,7 +15,6 @@ from ansible_collections.slipway.flask.plugins.module_utils._summary import AFTE
 from fake_host import FakeHost, Killed
 
 HOOKS = list(_release_hooks.of_stages(dict.fromkeys(_release_hooks.NAMES, "x.yml"), BACK))
-DOWN_SQL = "flask db downgrade --sql b2:a1"
 
 
 def roll_back(host: FakeHost, *, check: bool = False, **changes: Any) -> Outcome:
@@ -46,8 +45,8 @@ def migrated(host: FakeHost) -> FakeHost:
     host.change()
     host.probes = [{"heads": ["b2"], "current": ["a1"]}, {"heads": ["b2"], "current": ["b2"]}]
     host.deploy(release_commands=[{"command": "flask db upgrade", "once": False}])
-    host.probes = [{"heads": ["b2"], "current": ["b2"], "between": ["b2 (Drop the price)"]}]
-    host.commands[DOWN_SQL] = (0, "DROP TABLE price;")
+    undone = [{"revision": "b2", "sql": "DROP TABLE price;"}]
+    host.probes = [{"heads": ["b2"], "current": ["b2"], "between": ["b2 (Drop the price)"], "pending": undone}]
     host.events = []
     return host
 
