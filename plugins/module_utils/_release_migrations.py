@@ -45,9 +45,9 @@ MIGRATING = re.compile(r"migrat|upgrade|alembic|schema|init[-_]?db|syncdb|create
 
 def commands_of(commands: Iterable[Sequence[str]]) -> dict[str, Any]:
     """Return what the question to an app has to know of the release COMMANDS."""
-    commands = [list(argv) for argv in commands]
-    upgrades = [argv for argv in commands if migrates(argv)]
-    return {"commands": upgrades, "own": len(upgrades) < len(commands)}
+    every = [list(argv) for argv in commands]
+    upgrades = [argv for argv in every if migrates(argv)]
+    return {"commands": upgrades, "own": len(upgrades) < len(every)}
 
 
 def named(commands: Iterable[Sequence[str]]) -> str:
@@ -76,9 +76,9 @@ class Migrations:
 
         Raises ReleaseError.
         """
-        commands = [list(argv) for argv in commands]
-        self.upgrades = [argv for argv in commands if migrates(argv)]
-        self.others = [argv for argv in commands if not migrates(argv)]
+        every = [list(argv) for argv in commands]
+        self.upgrades = [argv for argv in every if migrates(argv)]
+        self.others = [argv for argv in every if not migrates(argv)]
         if any(_migration_lint.rules_of(what) for what, _ in probe.wrote):
             self.expect_anything()
         if probe.heads is None:
