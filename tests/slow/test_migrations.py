@@ -8,6 +8,7 @@ The tests run in the file's order on one host, on which the first release has co
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -148,6 +149,73 @@ def test_allowed_drop_leaves_a_dump_that_its_printed_command_restores(site: App)
     host.run(found[2])
     assert site.sql("select count(*) from ships where name = 'Restored'") == "1"
     assert schema(host) == before
+
+
+UPGRADES = """
+from flask_migrate import upgrade
+
+with app.app_context():
+    upgrade()
+"""
+WRITES = """
+from harbour.extensions import db
+
+with app.app_context():
+    db.session.execute(db.text("create table if not exists marks (id int)"))
+    db.session.commit()
+"""
+POLLS = """
+import threading, time
+threading.Thread(target=time.sleep, args=(3600,), name="poller").start()
+"""
+
+
+def test_app_that_migrates_at_import_changes_nothing_in_a_plan_and_is_guarded_and_dumped_like_all(site: App) -> None:
+    host = site.project.host
+    before = schema(host)
+    site.add("wsgi.py", UPGRADES)
+    site.describe(release_commands=[])
+    site.migration("0005", "0004", 'op.drop_column("documents", "media_type")')
+    for refused in (site.deploy("--tags", "plan"), site.deploy()):
+        assert refused.code != 0
+        assert "ban-drop-column: it destroys" in refused.output, refused.output
+    assert schema(host) == before
+    done = site.deploy("-e", "allow_migrations=0005")
+    assert done.code == 0, done.output
+    assert "`Alembic's upgrade` at wsgi.py:13. The check left it out" in done.output, done.output
+    assert site.sql("select version_num from alembic_version") == "0005"
+    found = re.search(r"as it was before is in \S+\.dump; to bring it back: (.+)", done.output)
+    assert found, done.output
+    host.run(found[1])
+    assert schema(host) == before
+
+
+def test_app_that_can_not_be_imported_without_writing_is_told_so_and_has_a_key(site: App) -> None:
+    site.add("wsgi.py", WRITES)
+    refused = site.deploy()
+    assert refused.code != 0
+    for said in ("given up at stage 'check'", "which writes when it is imported", "`writes_at_import: true`",
+                 "`create table if not exists marks (id int)` at wsgi.py:13"):  # fmt: skip
+        assert said in refused.output, refused.output
+    assert site.sql("select to_regclass('marks')") == ""
+    site.describe(writes_at_import=True)
+    done = site.deploy()
+    assert done.code == 0, done.output
+    assert site.sql("select to_regclass('marks')") == "marks"
+    assert "to bring it back" in done.output
+    site.sql("drop table marks")
+
+
+def test_check_ends_with_its_answer_and_an_import_without_an_end_says_where_it_is(site: App) -> None:
+    site.add("wsgi.py", POLLS)
+    started = time.monotonic()
+    planned = site.deploy("--tags", "plan")
+    assert time.monotonic() - started < 60
+    assert "the app starts threads when it is imported (poller)" in planned.output, planned.output
+    site.add("wsgi.py", "app.run(port=5999)\n")
+    site.describe(check_seconds=5)
+    stuck = site.deploy("--tags", "plan")
+    assert "had not come to an end after 5 s (check_seconds), at wsgi.py, line 12: a server is started" in stuck.output
 
 
 FLEET = ("east", "west")

@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils import _app_probe
+from ansible_collections.slipway.flask.plugins.module_utils import _app_probe, _release_probe
 from ansible_collections.slipway.flask.plugins.module_utils._app_probe import Probe
 
 # What gunicorn.util.import_app does with `module:app` and `module:create_app()`.
@@ -66,8 +69,10 @@ app.extensions["migrate"] = types.SimpleNamespace(
 }
 
 
-def probed(folder: Path, files: dict[str, str], entry: str = "app:app") -> tuple[Probe, str, str, int]:
-    """Run the probe over FILES; return its answer, what else was printed, standard error and exit status."""
+def probed(
+    folder: Path, files: dict[str, str], entry: str = "app:app", ask: dict[str, Any] | None = None
+) -> tuple[Probe, str, str, int]:
+    """Run the probe over FILES and ASK it; return its answer, what else was printed, standard error and exit status."""
     for name, text in {
         "gunicorn/__init__.py": "",
         "gunicorn/util.py": IMPORT_APP,
@@ -76,8 +81,8 @@ def probed(folder: Path, files: dict[str, str], entry: str = "app:app") -> tuple
     }.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
-    command = [sys.executable, "-S", "-E", "-B", "-c", _app_probe.SCRIPT, entry]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-S", "-E", "-B", "-c", _app_probe.SCRIPT, entry, json.dumps(ask or {})]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
     return *_app_probe.read(done.stdout), done.stderr, done.returncode
 
 
@@ -197,3 +202,97 @@ def test_the_last_answer_counts() -> None:
         f"{_app_probe.MARK}{json.dumps({'error': text, 'heads': None, 'current': None})}" for text in ("forged", "")
     ]
     assert _app_probe.read("\n".join([rows[0], "text", rows[1]])) == (Probe(error=""), "text")
+
+
+# ---- where nothing can be written --------------------------------------------------------------------------------------
+
+SQLITE = """
+import sqlite3
+database = sqlite3.connect("shop.db")
+{}
+app = lambda environ, start: []
+"""
+
+
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
+def test_an_app_that_writes_to_sqlite_at_import_changes_nothing_and_is_told_the_line(tmp_path: Path, mode: str) -> None:
+    database = sqlite3.connect(tmp_path / "shop.db")
+    database.execute(f"PRAGMA journal_mode={mode}")
+    database.execute("CREATE TABLE ships (id)")
+    database.commit()
+    app = SQLITE.format('database.execute("DROP TABLE ships"); database.commit()')
+    found, _, _, _ = probed(tmp_path, {"app.py": app})
+    assert found.unwritable == ("attempt to write a readonly database", "app.py:4")
+    assert database.execute("SELECT count(*) FROM ships").fetchone() == (0,)
+    database.close()
+
+
+def test_an_app_that_only_reads_sqlite_at_import_is_left_alone(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "shop.db") as database:
+        database.execute("CREATE TABLE ships (id)")
+    found, printed, error, _ = probed(
+        tmp_path, {"app.py": SQLITE.format('print(database.execute("SELECT count(*) FROM ships").fetchone())')}
+    )
+    assert (found.error, found.wrote, printed.strip()) == ("", (), "(0,)"), error
+
+
+def test_a_database_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    found, _, error, _ = probed(tmp_path, {"app.py": SQLITE.format('database.execute("CREATE TABLE a (b)")')})
+    assert found.error == "", error
+    assert not (tmp_path / "shop.db").exists()
+
+
+def test_the_right_to_write_is_given_when_it_is_asked_for(tmp_path: Path) -> None:
+    app = SQLITE.format('database.execute("CREATE TABLE a (b)"); database.commit()')
+    probed(tmp_path, {"app.py": app}, ask={"write": True})
+    assert sqlite3.connect(tmp_path / "shop.db").execute("SELECT count(*) FROM a").fetchone() == (0,)
+
+
+def test_a_session_of_libpq_is_told_to_be_read_only_and_keeps_its_options(tmp_path: Path) -> None:
+    app = "import os\nprint(os.environ['PGOPTIONS'])\napp = lambda environ, start: []\n"
+    assert probed(tmp_path, {"app.py": app})[1].strip() == "-c default_transaction_read_only=on"
+    told = probed(
+        tmp_path, {"app.py": f"import os\nos.environ.setdefault('PGOPTIONS', '')\n{app}"}, ask={"pooler": True}
+    )
+    assert told[1].strip() == "", "a pooler takes none"
+
+
+@pytest.mark.parametrize(
+    "left",
+    ["import threading, time; threading.Thread(target=time.sleep, args=(600,), name='poller').start()",
+     "import atexit, time; atexit.register(time.sleep, 600)",
+     "import subprocess; subprocess.Popen(['sleep', '600'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)"],
+    ids=["a thread", "a last word", "a program"],
+)  # fmt: skip
+def test_the_check_ends_when_it_has_its_answer_whatever_the_app_has_started(tmp_path: Path, left: str) -> None:
+    found, _, error, status = probed(tmp_path, {"app.py": f"{left}\napp = lambda environ, start: []\n"})
+    assert (found.error, status) == ("", 0), error
+    assert found.threads == (("poller",) if "poller" in left else ())
+
+
+def test_an_import_that_does_not_end_is_ended_and_says_where_it_was(tmp_path: Path) -> None:
+    app = "import socketserver\nsocketserver.TCPServer(('127.0.0.1', 0), None).serve_forever()\n"
+    found, _, error, _ = probed(tmp_path, {"app.py": app}, ask={"seconds": 1})
+    assert found.error == "it ended without an answer"
+    context: Any = SimpleNamespace(src=tmp_path, settings={"check_seconds": 1, "wsgi": "app:app"})
+    told = _release_probe.why(context, found, error)
+    assert "had not come to an end after 1 s (check_seconds), at app.py, line 2: a server is started" in told
+
+
+@pytest.mark.parametrize(
+    ("module", "doing"),
+    [("werkzeug/serving.py", "a server is started"), ("psycopg/connection.py", "does not answer"),
+     ("apscheduler/schedulers/blocking.py", "a scheduler that blocks"), ("threading.py", "a thread or a lock"),
+     ("subprocess.py", "a program that it has started")],
+)  # fmt: skip
+def test_what_an_import_is_doing_is_guessed_from_where_it_is(tmp_path: Path, module: str, doing: str) -> None:
+    stderr = (
+        'Timeout (0:02:00)!\nThread 0x01 (most recent call first):\n  File "/usr/lib/x.py", line 1 in poll\n\n'
+        f'Thread 0x02 (most recent call first):\n  File "/usr/lib/{module}", line 7 in go\n'
+        f'  File "{tmp_path}/shop/app.py", line 9 in make\n  File "{tmp_path}/wsgi.py", line 2 in <module>\n'
+        '  File "<string>", line 700 in <module>\n'
+    )
+    context: Any = SimpleNamespace(src=tmp_path, settings={"check_seconds": 120})
+    told = _release_probe.stuck(stderr, context)
+    assert told.startswith("after 120 s (check_seconds), at shop/app.py, line 9: ")
+    assert doing in told

@@ -325,3 +325,141 @@ def test_a_database_that_does_not_tell_where_it_is_stops_a_guarded_deploy(site: 
     (note,) = deploy(site, silent, mode="report").notes
     assert "connection refused" in note
     assert "run flask db upgrade" in site.events
+
+
+# ---- apps that migrate in another way ----------------------------------------------------------------------------------
+
+
+def commands(*lines: str) -> list[dict[str, Any]]:
+    return [{"command": line, "once": False} for line in lines]
+
+
+def test_a_command_that_stamps_the_database_first_is_no_other_migration(site: FakeHost) -> None:
+    site.probes = [
+        pending(DROP, current=[], pending=[]),
+        pending(ADD, current=["0004"]),
+        {"heads": ["0005"], "current": ["0005"]},
+    ]
+    site.deploy(release_commands=commands("flask db stamp 0004", "flask db upgrade"))
+    assert [event for event in site.events if event.startswith("run")] == [
+        "run flask db stamp 0004",
+        "run flask db upgrade",
+    ]
+    assert site.migration["ask"]["expected"] == ["0004"]
+
+
+def test_what_a_command_has_made_pending_is_judged_before_it_runs(site: FakeHost) -> None:
+    site.probes = [pending(current=[], pending=[]), pending(DROP)]
+    with pytest.raises(ReleaseError, match="ban-drop-column: it destroys") as refused:
+        site.deploy(release_commands=commands("flask db stamp 0004", "flask db upgrade"))
+    assert refused.value.stage == "migrate"
+    assert "run flask db upgrade" not in site.events
+
+
+@pytest.mark.parametrize("line", ["flask deploy", "python manage.py setup"])
+def test_a_command_of_its_own_is_judged_as_if_it_ran_the_pending_migrations(site: FakeHost, line: str) -> None:
+    site.probes = [pending(DROP)]
+    with pytest.raises(ReleaseError, match="ban-drop-column: it destroys"):
+        site.deploy(release_commands=commands(line))
+    site.probes = [pending(DROP), {"heads": ["0005"], "current": ["0005"]}]
+    settings = {**site.settings["migrations"], "allow": ["0005"]}
+    notes = site.deploy(release_commands=commands(line), migrations=settings).notes
+    assert site.migration["ask"]["argv"] == line.split()
+    assert site.migration["ask"]["dump"][0] == "pg_dump"
+    assert any(f"`{line}` may run them, so they were judged as if it did" in note for note in notes)
+
+
+def test_a_folder_that_can_not_be_looked_at_stops_a_guarded_deploy(site: FakeHost) -> None:
+    site.probes = [{"note": "CommandError: Path doesn't exist: x/migrations"}]
+    line = "flask db upgrade --directory x/migrations"
+    with pytest.raises(ReleaseError, match=f"the migrations of `{line}` can't be looked at: CommandError: Path"):
+        site.deploy(release_commands=commands(line))
+    settings = {**site.settings["migrations"], "mode": "report"}
+    (note,) = site.deploy(release_commands=commands(line), migrations=settings).notes
+    assert "can't be looked at" in note
+
+
+@pytest.mark.parametrize(
+    ("line", "told"), [("yoyo apply --batch", False), ("python migrate.py", True), ("flask seed", False)]
+)
+def test_a_command_that_is_nobody_s_is_named_when_it_sounds_like_a_migration(
+    site: FakeHost, line: str, told: bool
+) -> None:
+    site.probes = [{}]
+    notes = site.deploy(release_commands=commands(line)).notes
+    assert (
+        notes
+        == [f"`{line}` was not judged, and no dump is made before it: the app has no Flask-Migrate and no alembic.ini"]
+        * told
+    )
+
+
+def test_each_of_several_commands_is_held_to_its_own_folder(site: FakeHost) -> None:
+    lines = ["flask db upgrade", "flask db upgrade --directory audit"]
+    places = [{"argv": line.split(), "heads": [head], "current": [now]}
+              for line, head, now in zip(lines, ("0005", "a2"), ("0004", "a1"), strict=True)]  # fmt: skip
+    site.probes = [pending(ADD, heads=["0005", "a2"], current=["0004", "a1"], places=places)]
+    site.deploy(release_commands=commands(*lines))
+    ask = site.migration["ask"]
+    assert (ask["argv"], ask["expected"], ask["wanted"]) == (lines[1].split(), ["a1"], ["a2"])
+
+
+def test_several_heads_are_those_of_one_folder(site: FakeHost) -> None:
+    site.probes = [pending(heads=["0005", "a1", "a2"], split=["a1", "a2"], places=[{}, {}])]
+    with pytest.raises(ReleaseError, match="have 2 heads .a1, a2."):
+        site.deploy(release_commands=UPGRADE)
+
+
+# ---- apps that write when they are imported ----------------------------------------------------------------------------
+
+SEEDS = {"error": "ProgrammingError: no such table", "wrote": [["create_all()", "shop/__init__.py:12"]]}
+
+
+def test_what_an_import_would_have_written_is_left_out_told_and_done_once_at_migrate(site: FakeHost) -> None:
+    site.probes = [
+        pending(ADD, wrote=[["Alembic's upgrade", "shop.py:9"]]),
+        {"heads": ["0005"], "current": ["0005"]},
+    ]
+    (note,) = site.deploy(release_commands=[]).notes
+    assert "the app writes when it is imported: `Alembic's upgrade` at shop.py:9. The check left it out" in note
+    assert site.migration["ask"]["argv"][:2] == ["python", "-c"]
+    assert site.record()["heads_after"] == ["0005"]
+
+
+def test_migrations_that_an_import_runs_are_guarded_and_dumped_like_all(site: FakeHost) -> None:
+    site.probes = [pending(DROP, wrote=[["Alembic's upgrade", "shop.py:9"]])]
+    with pytest.raises(ReleaseError, match="ban-drop-column: it destroys") as refused:
+        site.deploy(release_commands=[])
+    assert refused.value.stage == "check"
+    site.probes = [site.probes[0], {"heads": ["0005"], "current": ["0005"]}]
+    settings = {**site.settings["migrations"], "allow": ["0005"]}
+    assert "to bring it back" in "".join(site.deploy(release_commands=[], migrations=settings).notes)
+    assert site.migration["ask"]["dump"][0] == "pg_dump"
+
+
+def test_an_app_that_can_not_be_imported_without_writing_is_told_so_by_name(site: FakeHost) -> None:
+    site.probes = [SEEDS]
+    with pytest.raises(ReleaseError) as refused:
+        site.deploy(release_commands=[])
+    assert refused.value.stage == "check"
+    for text in (
+        "which writes when it is imported",
+        "`create_all()` at shop/__init__.py:12",
+        "`writes_at_import: true`",
+    ):
+        assert text in str(refused.value)
+
+
+def test_such_an_app_is_imported_at_migrate_after_a_dump_when_its_key_says_so(site: FakeHost) -> None:
+    site.probes = [SEEDS, {"debug": False}]
+    notes = site.deploy(release_commands=[], writes_at_import=True).notes
+    assert "could not see what it does: `create_all()` at shop/__init__.py:12" in notes[0]
+    assert "to bring it back" in notes[1]
+
+
+def test_such_an_app_in_debug_mode_is_refused_before_it_serves(site: FakeHost) -> None:
+    serving = site.current
+    site.probes = [SEEDS, {"debug": True}]
+    with pytest.raises(ReleaseError, match="debug mode"):
+        site.deploy(release_commands=[], writes_at_import=True)
+    assert site.current == serving

@@ -7,8 +7,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils import _release_hooks, _release_lease
+from ansible_collections.slipway.flask.plugins.module_utils import (
+    _migration_dump,
+    _release_hooks,
+    _release_lease,
+    _squawk,
+)
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._release_migrations import Migrations
 from ansible_collections.slipway.flask.plugins.module_utils._release_rollback import Rollback
 from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome
 from ansible_collections.slipway.flask.plugins.module_utils._summary import AFTER, BACK
@@ -289,3 +295,63 @@ def test_a_rollback_whose_hook_takes_too_long_loses_the_app(
     assert (two.history[2]["id"], two.history[2]["outcome"]) == (old, outcome)
     assert (done.previous, len(done.notes)) == (serves, 1)
     assert two.running == {two.current}
+
+
+# ---- a downgrade is judged and dumped as a deploy's migrations are -----------------------------------------------------
+
+UNDONE = {
+    "revision": "b2",
+    "doc": "Drop the price",
+    "sql": "",
+    "problem": "x",
+    "reached": [["drop_table()", "b2.py:9"]],
+}
+
+
+@pytest.fixture
+def destroying(migrated: FakeHost, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> FakeHost:
+    """The host of `migrated`, on PostgreSQL; undoing b2 drops a table."""
+    migrated.probes = [
+        {**migrated.probes[0], "dialect": "postgresql", "pending": [UNDONE], "server": {"version": 150018}}
+    ]  # type: ignore[dict-item]
+    monkeypatch.setattr(_squawk, "ensure", lambda uv: tmp_path / "squawk")
+    monkeypatch.setattr(_migration_dump, "FOLDER", tmp_path / "backups")
+    monkeypatch.setattr(_migration_dump, "client_version", lambda: 15)
+    monkeypatch.setattr(Migrations, "_squawk", lambda *_: "[]")
+    old, new = migrated.paths.release_ids()
+    for release in (old, new):
+        (migrated.paths.settings_of(release) / "environment").write_text('DATABASE_URL="postgresql:///shop"\n')
+    return migrated
+
+
+def test_a_destroying_downgrade_is_refused_until_it_is_allowed_by_name(destroying: FakeHost) -> None:
+    serving = destroying.serving()
+    with pytest.raises(ReleaseError) as refused:
+        roll_back(destroying, schema="downgrade")
+    for text in ("a statement of the downgrade would harm", "revision b2, b2.py:9: drop_table(…)", "Nothing was run",
+                 "-e allow_migrations=b2 for this rollback"):  # fmt: skip
+        assert text in str(refused.value)
+    assert refused.value.stage == "check"
+    assert destroying.serving() == serving
+
+
+def test_a_destroying_downgrade_that_is_allowed_leaves_a_dump(destroying: FakeHost) -> None:
+    settings = {**destroying.settings["migrations"], "allow": ["b2"]}
+    notes = "".join(roll_back(destroying, schema="downgrade", migrations=settings).notes)
+    assert "allowed: revision b2" in notes
+    assert "to bring it back" in notes
+    assert destroying.migration["ask"]["dump"][0] == "pg_dump"
+
+
+def test_a_refused_rollback_tells_what_a_downgrade_would_destroy_and_how_to_allow_it(destroying: FakeHost) -> None:
+    with pytest.raises(ReleaseError) as refused:
+        roll_back(destroying)
+    assert "-e rollback_schema=downgrade -e allow_migrations=b2" in str(refused.value)
+    assert "ban-drop-table: it destroys" in str(refused.value)
+    assert "The database would be dumped before" in str(refused.value)
+
+
+def test_a_downgrade_that_can_not_be_looked_at_is_refused(destroying: FakeHost) -> None:
+    destroying.probes = [{"error": "ImportError: no", "note": "", "heads": None, "current": None}]
+    with pytest.raises(ReleaseError, match="what the downgrade would run can't be looked at: ImportError: no"):
+        roll_back(destroying, schema="downgrade")
