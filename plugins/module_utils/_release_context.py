@@ -168,9 +168,9 @@ class Context:
     def look(self, argv: list[str], seconds: int) -> subprocess.CompletedProcess[str]:
         """Run ARGV as `run` does, but where nothing can be written, for SECONDS at most; return what it printed.
 
-        What it has started is killed when it ends.
+        What stands in for shared folders in a plan goes with it and may be written. What it has started is killed.
         """
-        command = self._how([], seconds + LOOK_GRACE_SECONDS, LOOK)
+        command = self._how([str(self.planned)] if self.planned.is_dir() else [], seconds + LOOK_GRACE_SECONDS, LOOK)
         return command.run(["/usr/bin/env", *argv], command_unit(self.paths.app, "check", self.record.id))
 
     def _how(
