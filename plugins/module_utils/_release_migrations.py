@@ -280,7 +280,7 @@ class Migrations:
         """Import an app that writes when it is imported, alone; return what it says of itself. Raises ReleaseError."""
         context = self.context
         question = {**_release_probe.common(context), **commands_of(self.upgrades), "write": True}
-        argv = ["python", "-c", _app_probe.SCRIPT, context.settings["wsgi"], json.dumps(question)]
+        argv = ["python", "-c", _release_probe.script(context), context.settings["wsgi"], json.dumps(question)]
         _, output = self.alone.run(
             argv, "the import of the app", probe, self._dump(), place=None, wanted=None, expected=None
         )

@@ -175,9 +175,11 @@ class Preparation:
             self.question |= {"sql": True, "empty": True, "server": True, "gunicorn": gunicorn}
         self._probe(self.question)
         if self.probed.threads:
+            alone = _release_handover.stops_first(self.paths.app)
+            switch = "" if alone else ", two releases during a switch (unless `handover: stop_first`)"
             self.context.notes.append(
                 f"the app starts threads when it is imported ({', '.join(self.probed.threads)}): each worker of each release "
-                "will have its own, two releases during a switch; the check has ended them"
+                f"will have its own{switch}; the check has ended them"
             )
         if self.unseen:
             self.migrations.expect_anything()

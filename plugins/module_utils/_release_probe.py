@@ -15,10 +15,12 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils import (
     _app_probe,
+    _app_still,
     _host,
     _migration_run,
     _python_driver,
     _python_hints,
+    _release_handover,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
 
@@ -50,7 +52,7 @@ def ask(context: Context, question: Mapping[str, Any]) -> Answer:
     """Import the app of CONTEXT's release once, alone, and put QUESTION to it. Notes of CONTEXT get what is odd."""
     seconds = context.settings["check_seconds"]
     wanted = {**question, **common(context), "seconds": seconds}
-    done = context.look(["python", "-c", _app_probe.SCRIPT, context.settings["wsgi"], json.dumps(wanted)], seconds)
+    done = context.look(["python", "-c", script(context), context.settings["wsgi"], json.dumps(wanted)], seconds)
     probe, printed = _app_probe.read(done.stdout)
     if not question.get("pooler") and _migration_run.POOLER.search(f"{probe.error}\n{probe.note}\n{done.stderr}"):
         # A pooler takes no settings of a session; transactions are read-only all the same.
@@ -61,6 +63,13 @@ def ask(context: Context, question: Mapping[str, Any]) -> Answer:
     return Answer(
         probe, f"{_host.masked(why(context, probe, done.stderr), context.environment_file)}\nIts last lines:\n{said}"
     )
+
+
+def script(context: Context) -> str:
+    """Return the script that imports the app. One that must be one process begins nothing beside the release that serves."""
+    app, release = context.paths.app, context.record.id
+    alone = _release_handover.stops_first(app) or _release_handover.stops_first(app, release)
+    return (_app_still.SCRIPT if alone else "") + _app_probe.SCRIPT
 
 
 def common(context: Context) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils import _release_handover
+from ansible_collections.slipway.flask.plugins.module_utils import _app_still, _release_handover
 from ansible_collections.slipway.flask.plugins.module_utils._release import Paths, Record, ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release_engine import Engine
 from ansible_collections.slipway.flask.plugins.module_utils._release_handover import Told
@@ -271,3 +271,26 @@ def test_settings_that_suggest_one_process_are_told_until_the_handover_is_chosen
 def test_a_deploy_shows_the_hint(host: FakeHost) -> None:
     host.configure(f'SECRET_KEY="x"\n{FILE}')
     assert "set `handover: stop_first`" in host.deploy().notes[0]
+
+
+# ---- the check ------------------------------------------------------------------------------------------------------
+
+
+def test_a_check_begins_nothing_of_an_app_that_must_be_one_process(
+    alone: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answer = list[str](), alone.answer
+
+    def watch(command: Any, argv: list[str]) -> Any:
+        asked.append(argv[3] if argv[2:3] == ["-c"] else "")
+        return answer(command, argv)
+
+    monkeypatch.setattr(alone, "answer", watch)
+    alone.deploy()
+    assert any(script.startswith(_app_still.SCRIPT) for script in asked)
+    (alone.units / "shop@.service").write_text("[Service]\n")
+    (alone.units / f"shop@{alone.current}.service").write_text("[Service]\n")
+    asked.clear()
+    alone.change()
+    alone.deploy()
+    assert not any(_app_still.SCRIPT in script for script in asked)
