@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +40,8 @@ class Context:
     uid: int = 0
     gid: int = 0
     notes: list[str] = field(default_factory=list)
+    tell: Callable[[str], None] = lambda text: None
+    """Shows what a stage that takes long is at."""
 
     @property
     def here(self) -> Path:

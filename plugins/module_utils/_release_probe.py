@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +26,9 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _release_handover,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
+
+WAITING_SECONDS = 10
+"""How often a person is told that an import goes on."""
 
 STUCK = re.compile(r"^Timeout \(\d+:\d\d:\d\d(?:\.\d+)?\)!$", re.MULTILINE)
 FRAME = re.compile(r'^  File "([^"]+)", line (\d+) in (.+)$', re.MULTILINE)
@@ -52,7 +58,9 @@ def ask(context: Context, question: Mapping[str, Any]) -> Answer:
     """Import the app of CONTEXT's release once, alone, and put QUESTION to it. Notes of CONTEXT get what is odd."""
     seconds = context.settings["check_seconds"]
     wanted = {**question, **common(context), "seconds": seconds}
-    done = context.look(["python", "-c", script(context), context.settings["wsgi"], json.dumps(wanted)], seconds)
+    argv = ["python", "-c", script(context), context.settings["wsgi"], json.dumps(wanted)]
+    with waiting(context, seconds):
+        done = context.look(argv, seconds)
     probe, printed = _app_probe.read(done.stdout)
     if not question.get("pooler") and _migration_run.POOLER.search(f"{probe.error}\n{probe.note}\n{done.stderr}"):
         # A pooler takes no settings of a session; transactions are read-only all the same.
@@ -70,6 +78,25 @@ def script(context: Context) -> str:
     app, release = context.paths.app, context.record.id
     alone = _release_handover.stops_first(app) or _release_handover.stops_first(app, release)
     return (_app_still.SCRIPT if alone else "") + _app_probe.SCRIPT
+
+
+@contextmanager
+def waiting(context: Context, seconds: int) -> Iterator[None]:
+    """Say that an import goes on, each time that it has taken WAITING_SECONDS more. What the app prints may be secret."""
+    over, started = threading.Event(), time.monotonic()
+
+    def tell() -> None:
+        while not over.wait(WAITING_SECONDS):
+            gone = time.monotonic() - started
+            context.tell(f"check: the app is still being imported, {gone:.0f} s of at most {seconds} s")
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def common(context: Context) -> dict[str, Any]:

@@ -32,6 +32,10 @@ class Progress:
         """Say that STAGE is over after SECONDS."""
         self._add(f"{stage} {seconds:.1f}")
 
+    def note(self, text: str) -> None:
+        """Say what a stage that takes long is at: `check: the app is still being imported`. Anybody may read it."""
+        self._add(text)
+
     def _add(self, line: str) -> None:
         if not self.token:
             return
@@ -60,8 +64,13 @@ def read(text: str, token: str) -> list[str]:
 def told(lines: list[str], shown: int) -> str:
     """Return what is new in LINES after the first SHOWN, as a person reads it; "" for nothing.
 
-    `build` is a stage that goes on, `build 3.1` one that took so many seconds.
+    `build` is a stage that goes on, `build 3.1` one that took so many seconds, `check: …` what a long one is at.
     """
     news = lines[shown:]
-    over = {line.split()[0] for line in news if " " in line}
-    return ", ".join(f"{line} s" if " " in line else f"{line} …" for line in news if " " in line or line not in over)
+    notes = [line for line in news if ": " in line]
+    over = {line.split()[0] for line in news if " " in line and line not in notes}
+    return ", ".join(
+        line if line in notes else f"{line} s" if " " in line else f"{line} …"
+        for line in news
+        if " " in line or line not in over
+    )

@@ -72,6 +72,7 @@ class Run:
         self.paths = Paths(self.app, Path(settings["root"]), Path(settings["settings_folder"]))
         self.context = Context(settings, self.paths, Record("", self.app, "", ""))
         self.progress = Progress(self.app, settings.get("progress") or "")
+        self.context.tell = self.progress.note
 
     def _find_user(self) -> None:
         """Look up the app's user. Raises ReleaseError when its service has not been set up."""

@@ -8,12 +8,13 @@ import json
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils import _app_probe, _release_probe
+from ansible_collections.slipway.flask.plugins.module_utils import _app_probe, _release_probe, _release_progress
 from ansible_collections.slipway.flask.plugins.module_utils._app_probe import Probe
 
 # What gunicorn.util.import_app does with `module:app` and `module:create_app()`.
@@ -296,3 +297,15 @@ def test_what_an_import_is_doing_is_guessed_from_where_it_is(tmp_path: Path, mod
     told = _release_probe.stuck(stderr, context)
     assert told.startswith("after 120 s (check_seconds), at shop/app.py, line 9: ")
     assert doing in told
+
+
+def test_an_import_that_takes_long_is_told_while_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    said = threading.Event()
+    context: Any = SimpleNamespace(tell=lambda text: (told.append(text), said.set()))
+    monkeypatch.setattr(_release_probe, "WAITING_SECONDS", 0.01)
+    with _release_probe.waiting(context, 120):
+        assert said.wait(20)
+    assert told[0] == "check: the app is still being imported, 0 s of at most 120 s"
+    assert _release_progress.told(["fetch 0.1", "check", told[0]], 0) == f"fetch 0.1 s, check …, {told[0]}"
+    assert _release_progress.told(["check", told[0], "check 12.0"], 0) == f"{told[0]}, check 12.0 s"
