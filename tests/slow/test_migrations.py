@@ -182,7 +182,7 @@ def test_app_that_migrates_at_import_changes_nothing_in_a_plan_and_is_guarded_an
     assert schema(host) == before
     done = site.deploy("-e", "allow_migrations=0005")
     assert done.code == 0, done.output
-    assert "`Alembic's upgrade` at wsgi.py:13. The check left it out" in done.output, done.output
+    assert "`Alembic's upgrade` at wsgi.py:14. The check left it out" in done.output, done.output
     assert site.sql("select version_num from alembic_version") == "0005"
     found = re.search(r"as it was before is in \S+\.dump; to bring it back: (.+)", done.output)
     assert found, done.output
@@ -195,7 +195,7 @@ def test_app_that_can_not_be_imported_without_writing_is_told_so_and_has_a_key(s
     refused = site.deploy()
     assert refused.code != 0
     for said in ("given up at stage 'check'", "which writes when it is imported", "`writes_at_import: true`",
-                 "`create table if not exists marks (id int)` at wsgi.py:13"):  # fmt: skip
+                 "`create table if not exists marks (id int)` at wsgi.py:14"):  # fmt: skip
         assert said in refused.output, refused.output
     assert site.sql("select to_regclass('marks')") == ""
     site.describe(writes_at_import=True)
@@ -215,7 +215,7 @@ def test_check_ends_with_its_answer_and_an_import_without_an_end_says_where_it_i
     site.add("wsgi.py", "app.run(port=5999)\n")
     site.describe(check_seconds=5)
     stuck = site.deploy("--tags", "plan")
-    assert "had not come to an end after 5 s (check_seconds), at wsgi.py, line 12: a server is started" in stuck.output
+    assert "had not come to an end after 5 s (check_seconds), at wsgi.py, line 13: a server is started" in stuck.output
 
 
 FLEET = ("east", "west")
