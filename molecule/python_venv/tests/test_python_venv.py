@@ -24,6 +24,8 @@ def packages(host: Host, app: str) -> dict[str, str]:
         ("locked", {"flask": "3.1.0", "wtforms": "3.2.1", "croniter": "6.0.0"}, {"gunicorn"}, {"iniconfig", "locked"}),
         ("flaskr", {}, {"flask", "gunicorn"}, {"flaskr", "iniconfig"}),
         ("installed", {"blog": "2.0"}, {"click"}, {"gunicorn"}),
+        ("piped", {"itsdangerous": "2.2.0"}, {"gunicorn"}, {"blinker"}),
+        ("overridden", {"own": "4", "flask": "3.0.3", "werkzeug": "2.3.8", "click": "8.1.3"}, set(), {"gunicorn"}),
         ("poetry", {"itsdangerous": "2.2.0"}, set(), {"blinker", "poetry"}),
         ("pdm", {"itsdangerous": "2.2.0"}, set(), {"blinker", "pdm", "pdm-app"}),
     ],
