@@ -29,6 +29,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import _python_scm a
 from ansible_collections.slipway.flask.plugins.module_utils import _python_uv as tools
 from ansible_collections.slipway.flask.plugins.module_utils import _python_versions as versions
 from ansible_collections.slipway.flask.plugins.module_utils import _tree
+from ansible_collections.slipway.flask.plugins.module_utils._python_plan import Plan
 from ansible_collections.slipway.flask.plugins.module_utils._python_uv import EnvironmentError_
 
 __all__ = ["Environment", "EnvironmentError_", "EnvironmentSpec", "ensure", "key_of"]
@@ -281,7 +282,7 @@ def _build(
             hidden = [spec.project / name for name in spec.hidden]
             workshop, project, seen = seats.seated(spec.project, source, workshop, spec.root, hidden)
             made = workshop.scratch / path.name
-            plan = building.Plan(
+            plan = Plan(
                 project=project, source=seen, interpreter=interpreter, new=made, work=workshop.given,
                 uv=tools.Uv(spec.uv, _index(spec), workshop.cache, spec.log), workshop=workshop,
                 extra_packages=tuple(spec.extra_packages), constraints=tuple(spec.constraints),

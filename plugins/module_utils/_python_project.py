@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils import _python_lists as lists
+from ansible_collections.slipway.flask.plugins.module_utils import _python_named as named
 
 # In this order; the first that exists is read. Locks come first: they say more than the lists they were made from.
 CANDIDATES = (
@@ -43,14 +44,6 @@ IGNORED_ANYWHERE = frozenset(
     | {".mypy_cache", ".pytest_cache", ".ruff_cache"}
 )
 IGNORED_AT_THE_TOP = frozenset({"build", "dist", "env", "instance", "venv"})
-# Where locks and project files name a folder, a wheel or a folder of wheels: uv's, Poetry's and PDM's words for it.
-NAMED_PATH = re.compile(
-    r"""\b(?:path|directory|editable|virtual|url|registry)["']?\s*[=:]\s*["'](?P<target>[^"'\n]+)["']|@\s*(?P<file>file:[^"'\s;]+)"""
-)
-LINKS = re.compile(r"""\bfind-links\s*=\s*\[(?P<targets>[^\]]*)\]""")
-REPOSITORY = re.compile(
-    r"""(?:\bgit["']?\s*[=:]\s*|\btype = "git"\nurl = )["'](?P<address>[^"'\s]+(?:://|@)[^"'\s]+)["'](?P<rest>.*)"""
-)
 DYNAMIC = re.compile(r"""^dynamic\s*=\s*\[[^\]]*["'](?:optional-)?dependencies["']""", re.MULTILINE)
 
 
@@ -181,8 +174,8 @@ def completed(project: Path, kind: str, main: tuple[Path, ...], ignored: tuple[s
         path, beside = waiting.pop()
         if not path.name.endswith((".toml", ".lock", ".cfg", ".py")) or not path.is_file():
             continue
-        more, archives = paths_named(path, beside)
-        repositories += repositories_named(path)
+        more, archives = named.paths(path, beside)
+        repositories += named.repositories(path)
         files += [archive for archive in archives if archive not in files]
         new = [folder for folder in more if (folder != base or whole) and folder not in folders]
         folders += new
@@ -195,32 +188,6 @@ def completed(project: Path, kind: str, main: tuple[Path, ...], ignored: tuple[s
         if not lists.is_open(path, project):
             raise ProjectError(f"{path} lies outside of the source, and not everybody on this host may read it")
     return Source(kind, main, tuple(files), tuple(folders), hashed, tuple(dict.fromkeys(repositories)), ignored)
-
-
-def paths_named(path: Path, base: Path) -> tuple[list[Path], list[Path]]:
-    """Return the local folders and archives that a lock or a project file names, seen from BASE."""
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
-    links = [
-        one for found in LINKS.finditer(text) for one in re.findall(r"""["']([^"']+)["']""", found.group("targets"))
-    ]
-    links += [found.group("target") for found in re.finditer(r"""registry = ["'](?P<target>[^"']+)["']""", text)]
-    places = [lists.located(target, (base,), sure=True, links=True) for target in links]
-    archives = [archive for place in places if place and place.is_dir() for archive in lists.archives_in(place)]
-    targets = [found.group("target") or found.group("file") for found in NAMED_PATH.finditer(text)]
-    located = [lists.located(target, (base,), sure=True) for target in targets]
-    archives += [place for place in located if place and place.is_file() and lists.ARCHIVE.search(place.name)]
-    folders = [place for place in located if place and place.is_dir()]
-    return list(dict.fromkeys(folders)), list(dict.fromkeys(archives))
-
-
-def repositories_named(path: Path) -> list[str]:
-    """Return the addresses of repositories that a lock or a project file names."""
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
-    found = []
-    for one in REPOSITORY.finditer(text):
-        commit = re.search(r"\b[0-9a-f]{40}\b", one.group())
-        found.append(one.group("address") + (f"#{commit.group()}" if commit else ""))
-    return found + lists.REPOSITORY.findall(text)
 
 
 def sets_up_uv(path: Path) -> bool:
