@@ -220,6 +220,17 @@ def console_scripts(project: Path) -> set[str]:
     return found
 
 
+def advice(project: Path, said: str) -> str:
+    """Return what to do about a program that env(1) did not find if the project itself would bring it, else ""."""
+    found = re.search(r"env: .([\w.-]+).: No such file", said)
+    if not found or found.group(1) not in console_scripts(project):
+        return ""
+    return (
+        f"\n{found.group(1)} is a command of the project itself, which is not installed: it is when one of the app's "
+        "release_commands or build_commands calls it, or when its list of requirements says -e .\n"
+    )
+
+
 def source_layout(project: Path) -> bool:
     """Return whether the project keeps its packages in src/, where they can't be imported from unless installed."""
     inside = project / "src"

@@ -16,10 +16,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils import _app_command, _host, _python_hints, _sandbox
+from ansible_collections.slipway.flask.plugins.module_utils import (
+    _app_command,
+    _host,
+    _python_hints,
+    _python_project,
+    _sandbox,
+)
 from ansible_collections.slipway.flask.plugins.module_utils._release import Paths, Record, ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release_once import Once
 
+MISSING = 127
+"""Status of env(1) when there is no such program."""
 PURPOSES = ("build", "check", "release")
 """What an app's own commands are run for; a unit of its own each."""
 
@@ -159,7 +167,10 @@ class Context:
             _sandbox.BUILD if purpose == "build" else {},
         )
         command.more_files = more_files
-        return command.run(["/usr/bin/env", *argv], command_unit(self.paths.app, purpose, self.record.id))
+        done = command.run(["/usr/bin/env", *argv], command_unit(self.paths.app, purpose, self.record.id))
+        if done.returncode == MISSING:
+            done.stderr += _python_project.advice(self.src, done.stderr)
+        return done
 
     @property
     def places(self) -> list[str]:

@@ -213,6 +213,22 @@ def test_console_scripts(tmp_path: Path, files: dict[str, str], names: set[str])
     assert projects.console_scripts(make(tmp_path, files)) == names
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("/usr/bin/env: 'shop': No such file or directory", "shop is a command of the project itself"),
+        ("/usr/bin/env: ‘shop’: No such file or directory", "shop is a command of the project itself"),
+        ("/usr/bin/env: 'celery': No such file or directory", ""),
+        ("shop: error", ""),
+    ],
+)
+def test_a_command_of_the_project_that_is_not_installed_is_told(tmp_path: Path, said: str, told: str) -> None:
+    make(tmp_path, {"pyproject.toml": '[project.scripts]\nshop = "shop:main"\n'})
+    found = projects.advice(tmp_path, said)
+    assert told in found
+    assert bool(told) == bool(found)
+
+
 LOCKED = 'source = { virtual = "." }\nsource = { editable = "packages/web" }\nsource = { editable = "packages/core" }\n'
 
 
