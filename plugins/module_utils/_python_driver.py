@@ -57,13 +57,9 @@ def lacking(packages: Mapping[str, str], wanted: str) -> list[str]:
 
 
 def fitted(environment: str, variable: str, to: str) -> str:
-    """Return the text of an environment file in which VARIABLE's URL has the scheme TO instead of the default one."""
-    return re.sub(
-        rf"""^({re.escape(variable)}=["']?){re.escape(DEFAULT)}(?=://)""",
-        rf"\g<1>{to}",
-        environment,
-        flags=re.MULTILINE,
-    )
+    """Return the text of an environment file in which VARIABLE's URL of PostgreSQL has the scheme TO."""
+    url = rf"""^({re.escape(variable)}=["']?)postgres(?:ql)?(?:\+\w+)?(?=://)"""
+    return re.sub(url, rf"\g<1>{to}", environment, flags=re.MULTILINE)
 
 
 def advice(error: str) -> str:
@@ -74,5 +70,5 @@ def advice(error: str) -> str:
     other = {"psycopg": "postgresql+psycopg2", "psycopg2": "postgresql+psycopg"}[found.group(1)]
     return (
         f"\nThe scheme of the database's URL decides which driver SQLAlchemy imports. Leave `database_scheme` out, set it to "
-        f"{other}, or put {found.group(1)} into `extra_packages`."
+        f"{other}, or put {found.group(1)} into `extra_packages`; then run site.yml."
     )

@@ -137,7 +137,19 @@ def detect(project: Path, requirements: list[str], member: str = "") -> Source:
         looked_for = ", ".join(name for name, _ in CANDIDATES)
         raise ProjectError(f"{project} has no file that lists its Python packages (looked for {looked_for}){way}")
     name, kind = present[0]
+    if name == "pyproject.toml" and unlocked(project / name):
+        raise ProjectError(
+            f"{project / name} says `package-mode = false`, which Poetry alone understands: run `poetry lock` and commit "
+            "poetry.lock"
+        )
     return completed(project, kind, (project / name,), tuple(other for other, _ in present[1:]), member)
+
+
+def unlocked(path: Path) -> bool:
+    """Return whether a pyproject.toml lists its packages for Poetry only and can't be built, so that a lock must say them."""
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    listed = re.search(r"^\[project\]", text, re.MULTILINE)
+    return not listed and re.search(r"^package-mode\s*=\s*false", text, re.MULTILINE) is not None
 
 
 def usable(project: Path, name: str) -> bool:

@@ -57,7 +57,11 @@ def test_which_scheme_and_which_driver(packages: dict[str, str], wanted: str, sc
         ('DATABASE_URL="postgresql+psycopg:///shop"\n', 'DATABASE_URL="postgresql+psycopg2:///shop"\n'),
         ("A=1\nDATABASE_URL=postgresql+psycopg://u:p@h/x\n", "A=1\nDATABASE_URL=postgresql+psycopg2://u:p@h/x\n"),
         ('OTHER_DATABASE_URL="postgresql+psycopg:///shop"\n', None),
-        ('DATABASE_URL="postgresql:///shop?next=postgresql+psycopg://"\n', None),
+        (
+            'DATABASE_URL="postgresql:///shop?next=postgres://"\n',
+            'DATABASE_URL="postgresql+psycopg2:///shop?next=postgres://"\n',
+        ),
+        ('DATABASE_URL="mysql+pymysql://h/x"\n', None),
     ],
 )
 def test_only_the_scheme_of_the_databases_own_url_is_fitted(text: str, after: str | None) -> None:

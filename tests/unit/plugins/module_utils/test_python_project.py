@@ -55,6 +55,7 @@ def test_detection(
     [
         ({"app.py": ""}, [], "no file that lists its Python packages"),
         ({"Pipfile": ""}, [], "run `pipenv lock` and commit Pipfile.lock"),
+        ({"pyproject.toml": "[tool.poetry]\npackage-mode = false\n"}, [], "run `poetry lock` and commit poetry.lock"),
         ({"environment.yml": ""}, [], "conda's; list the packages"),
         ({"requirements.in": "flask"}, [], "uv pip compile"),
         ({"pyproject.toml": "[tool.black]\n"}, [], "no file that lists"),
