@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from pathlib import Path
@@ -188,10 +187,10 @@ class Attack:
     def readable(self, user: str) -> set[str]:
         """Return the files of both apps that USER can read, without their releases' names."""
         places = " ".join(f"/srv/{name} /etc/{name} /run/{name} /var/log/nginx" for name in (EVIL, VICTIM))
-        files = self.host.run(f"find {places} -type f").splitlines()
-        script = "import json, os, sys; print(json.dumps([path for path in json.load(sys.stdin) if os.access(path, os.R_OK)]))"
-        ask = f"runuser -u {user} -- python3 -c {shlex.quote(script)}"
-        told = json.loads(self.host.run(f"printf %s {shlex.quote(json.dumps(files))} | {ask}"))
+        script = (
+            "import os, sys; print(*(path for path in sys.stdin.read().split() if os.access(path, os.R_OK)), sep='\\n')"
+        )
+        told = self.host.run(f"find {places} -type f | runuser -u {user} -- python3 -c {shlex.quote(script)}").split()
         return {"/".join(part for part in path.split("/") if "-" not in part or "." in part) for path in told}
 
 
