@@ -63,6 +63,7 @@ left_out:
   returned: always
 """
 
+import os
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -71,6 +72,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._acme_renewal import
 
 
 def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(
         argument_spec={
             "due": {"type": "dict", "default": {}},

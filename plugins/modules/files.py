@@ -104,11 +104,14 @@ changed_files:
   returned: always
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._files import Entry, FilesError, FileSet, unpack
 
 
 def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(
         argument_spec={
             "payload": {"type": "str", "required": True, "no_log": True},

@@ -45,11 +45,14 @@ sites:
   elements: str
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._nginx_maintenance import MaintenanceError, switch
 
 
 def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(
         argument_spec={
             "sites": {"type": "list", "elements": "str", "required": True},

@@ -111,6 +111,7 @@ failures:
   type: dict
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,7 @@ def try_one(entry: dict[str, str], text: str, psql: str, timeout: int, check: bo
 
 
 def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     psql, timeout = find_psql(), module.params["timeout_seconds"]
     found: dict[str, Any] = {}

@@ -119,6 +119,7 @@ pending_restart:
   elements: str
 """
 
+import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -157,6 +158,7 @@ def warn(module: AnsibleModule, outcome: Outcome) -> None:
 
 
 def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     asked = module.params
     try:

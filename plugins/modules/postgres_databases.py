@@ -80,6 +80,7 @@ statements:
   elements: str
 """
 
+import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -133,6 +134,7 @@ def bring(wanted: list[Database], cluster_name: str, locale: str, check: bool) -
 
 
 def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     if problems := database_problems(module.params["databases"]):
         module.fail_json(msg="databases: " + "; ".join(problems))

@@ -205,6 +205,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 
 def main() -> None:
     """Build or find the environment, then point the link to it."""
+    os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     wanted = {name: value for name, value in module.params.items() if name != "link"}
     link = Path(module.params["link"]) if module.params["link"] else None

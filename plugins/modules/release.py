@@ -296,6 +296,7 @@ serves:
 """
 
 import json
+import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -368,6 +369,7 @@ def settings_of(parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     settings = settings_of(module.params)
     job = Plan(settings) if settings["plan"] else Engine(settings, check=module.check_mode)

@@ -105,6 +105,7 @@ def run(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=ARGUMENTS)
     done = run(module.params)
     if not done:

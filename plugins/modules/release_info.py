@@ -114,6 +114,7 @@ left:
   elements: str
 """
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,7 @@ AT_ONCE = 4
 
 
 def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     limit, urls = module.params["limit"], module.params["urls"]
     if limit < 1:

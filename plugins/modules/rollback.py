@@ -128,6 +128,7 @@ serves:
   returned: failure
 """
 
+import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -148,6 +149,7 @@ def argument_spec() -> dict[str, Any]:
 
 
 def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     job = Rollback(module.params, check=module.check_mode)
     answer(module, job, job.roll_back)

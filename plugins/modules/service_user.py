@@ -60,11 +60,14 @@ actions:
   sample: [group shop made, user shop made, www-data added to group shop]
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._service_user import ServiceUser, ServiceUserError
 
 
 def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},

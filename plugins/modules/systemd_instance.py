@@ -46,11 +46,14 @@ actions:
   sample: [shop@7.service enabled, shop@7.service started]
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._systemd_instance import Instance, InstanceError
 
 
 def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},

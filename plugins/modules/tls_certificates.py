@@ -92,6 +92,7 @@ renewing:
   returned: always
 """
 
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -103,6 +104,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._tls_certificates im
 
 
 def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(
         argument_spec={
             "folder": {"type": "path", "default": "/etc/nginx/tls"},

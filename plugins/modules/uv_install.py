@@ -120,6 +120,7 @@ ARGUMENTS = {
 
 def main() -> None:
     """See to uv, then to Python."""
+    os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     wanted = module.params
     python = interpreters.Interpreter("", "", "")

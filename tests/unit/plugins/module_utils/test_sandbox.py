@@ -130,3 +130,11 @@ def test_a_command_that_fails_without_a_word_shows_its_units_journal(
     tool("systemd-run", script)
     tool("journalctl", "case $* in *--unit*) echo 'Permission denied';; esac")
     assert command(tmp_path).run(["true"], "shop-check-1.service").stderr == told
+
+
+MODULES = [path for path in (ROOT / "plugins/modules").glob("*.py") if "AnsibleModule(" in path.read_text()]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=[path.stem for path in MODULES])
+def test_modes_that_a_module_makes_do_not_depend_on_the_umask_of_its_caller(module: Path) -> None:
+    assert re.search(r"^    os\.umask\(0o022\).*\n    module = AnsibleModule\(", module.read_text(), re.MULTILINE)
