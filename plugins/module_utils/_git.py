@@ -14,6 +14,15 @@ from ansible_collections.slipway.flask.plugins.module_utils import _urls
 
 # A hook of git, which may well start a deploy, sets these for its own repository.
 OF_HOOKS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR")
+# What a repository or its configuration could have git run is not run; git only reads for us.
+QUIET = {
+    "core.fsmonitor": "false",
+    "core.hooksPath": "/dev/null",
+    "fetch.recurseSubmodules": "false",  # submodules are fetched by us, from where they may be
+    "protocol.ext.allow": "never",
+    "safe.bareRepository": "explicit",  # a folder of the source can look like a repository with a configuration
+    "submodule.recurse": "false",
+}
 
 
 def environment(address: str = "", settings: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -22,7 +31,7 @@ def environment(address: str = "", settings: Mapping[str, str] | None = None) ->
     They go through GIT_CONFIG_COUNT (git-config(1), since git 2.31): every user can read an argument list, and a
     repository keeps what stands in the address of its remote.
     """
-    pairs = dict(settings or {})
+    pairs = QUIET | dict(settings or {})
     plain, authorization = _urls.split(address)
     if authorization:
         pairs[f"http.{_urls.server(plain)}.extraHeader"] = f"Authorization: {authorization}"

@@ -22,7 +22,6 @@ from ansible_collections.slipway.flask.plugins.module_utils._revision import WHO
 HEAD = "refs/slipway/HEAD"
 SETTINGS = {
     "safe.directory": "*",
-    "core.hooksPath": "/dev/null",
     "gc.autoDetach": "false",  # nothing of ours goes on after the deploy
     "maintenance.autoDetach": "false",
     "http.lowSpeedLimit": "1",

@@ -32,6 +32,7 @@ POINTS = {
 }
 """Where the package's code runs -> how the unit is called that it must run in."""
 WSGI = """
+import os
 
 import attack
 from flask import Flask
@@ -64,7 +65,15 @@ LOCKED = {
     "pdm.lock": '[metadata]\ngroups = ["default"]\nstrategy = ["inherit_metadata"]\nlock_version = "4.5.0"\n'
     'content_hash = "sha256:0"\n\n[[metadata.targets]]\nrequires_python = ">=3.9"\n',
 }
-PLUGIN = "import sys; sys.path.insert(0, {0!r}); import attack; attack.tell('export of a lock')\n"
+PLUGIN = """
+def main(core):
+    import sys
+
+    sys.path.insert(0, ".")
+    import attack
+
+    attack.tell("export of a lock")
+"""
 
 
 def write(folder: Path, files: dict[str, str]) -> None:
@@ -102,7 +111,11 @@ def rows(
     shutil.copy(PARTS / "backend.py", sources / "hostile/libs/dep")
     for version in ("3.11", "3.13"):
         site = f".pdm-plugins/lib/python{version}/site-packages"
-        write(sources / "alone", {f"{site}/hostile.pth": PLUGIN.format(".")})
+        about = f"{site}/hostile_plugin-1.0.dist-info"
+        entry = "[pdm]\nhostile = hostile_plugin:main\n"
+        metadata = "Metadata-Version: 2.1\nName: hostile-plugin\nVersion: 1.0\n"
+        files = {f"{about}/entry_points.txt": entry, f"{about}/METADATA": metadata, f"{site}/hostile_plugin.py": PLUGIN}
+        write(sources / "alone", files)
     commands = [{"command": "python attack.py 'build command'"}, {"command": "python modes.py"}]
     hostile = app(
         "hostile", sources / "hostile", files={"private.cfg": attack["OWN"]}, secrets={"SECRET_KEY": attack["OWN"]},
@@ -125,7 +138,7 @@ def rows(
         "journalctl --no-pager -o cat -t hostile; cat /var/cache/private/slipway/*/told.jsonl; "
         "find /tmp /var/tmp /root -name told.jsonl -exec cat {} +"
     )
-    found = [json.loads(row) for row in told.splitlines()]
+    found = [json.loads(row) for row in told.splitlines() if row.startswith('{"point": ')]
     report(host, found)
     return found
 
@@ -193,12 +206,10 @@ def test_app_reads_what_its_build_commands_make_and_does_not_write_it(
     assert host.run(f"stat -c '%U %G %a' /srv/hostile/current/src/made/{name}") == f"root hostile {mode}"
 
 
-def test_link_that_a_build_command_makes_leads_root_nowhere(host: Host, rows: list[dict[str, Any]]) -> None:
-    assert host.run("stat -c '%U %G' /etc/victim") == "root victim"
-
-
 def test_modes_of_a_release_do_not_depend_on_the_umask_of_who_deploys(host: Host, rows: list[dict[str, Any]]) -> None:
-    assert host.run("cd /srv/victim; stat -Lc '%a' releases current current/src venvs /opt/slipway /opt/slipway/bin").split() == [
-        "755" if place == "venvs" or place.startswith("/opt") else "750"
-        for place in ("releases", "current", "current/src", "venvs", "/opt/slipway", "/opt/slipway/bin")
-    ]  # fmt: skip
+    expected = {
+        "releases": "751", "current/src": "751", "current/src/app.py": "640", "venvs/*": "755", "/opt/slipway/bin/uv": "755",
+        "/opt/slipway": "755", "/etc/victim": "711", "/etc/nginx/slipway": "755",
+    }  # fmt: skip
+    found = host.run(f"cd /srv/victim; stat -Lc %a {' '.join(expected)}").split()
+    assert dict(zip(expected, found, strict=True)) == expected

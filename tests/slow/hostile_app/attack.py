@@ -29,7 +29,7 @@ def below(folder: str, text: str) -> list[str]:
     """Return the files below FOLDER that hold TEXT."""
     found = []
     for top, _, names in os.walk(folder):
-        for path in (os.path.join(top, name) for name in names if name not in ("attack.py", "attack.pyc")):
+        for path in (os.path.join(top, name) for name in names if not name.startswith("attack.")):
             try:
                 if os.path.isfile(path) and text.encode() in Path(path).read_bytes()[:100000]:
                     found.append(path)
@@ -128,13 +128,13 @@ def tries(building: bool) -> dict[str, Callable[[], list[str]]]:
         "find secrets in the environment": lambda: [
             name for name, value in os.environ.items() if any(secret in value for secret in secrets)
         ],
-        "reach services": lambda: reached("/run/dbus/system_bus_socket", *sockets_of("victim")),
+        "reach services": lambda: reached(*sockets_of("victim")),
         "have rights": rights,
     }  # fmt: skip
     if building:
         local = [("127.0.0.1", 22), ("127.0.0.1", 80), ("169.254.169.254", 80)]
         found |= {
-            "reach this host": lambda: reached("/run/systemd/private", JOURNAL, *sockets_of("hostile"), *local),
+            "reach this host": lambda: reached("/run/dbus/system_bus_socket", JOURNAL, *sockets_of("hostile"), *local),
             "find the app's files": lambda: [*below(os.getcwd(), OWN), *below("/srv", OWN), *readable("/etc/hostile")],
         }
     return found

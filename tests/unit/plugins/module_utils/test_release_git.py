@@ -87,6 +87,42 @@ def test_the_files_of_a_commit_are_written_with_or_without_a_subfolder(repositor
     assert (tmp_path / "out-shop/app.py").read_text() == "one"
 
 
+def test_nothing_that_a_repository_names_is_run(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Filters and formats of .gitattributes, hooks, commands in .gitmodules: git only reads."""
+    marker = tmp_path / "ran"
+    evil = tmp_path / "evil"
+    evil.write_text(f"#!/bin/sh\necho $0 $* >>{marker}\ncat\n")
+    evil.chmod(0o755)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GIT_ALLOW_PROTOCOL", "https:ssh:ext:file")
+    (repository / ".gitattributes").write_text("* filter=evil diff=evil export-subst ident\n")
+    (repository / ".gitmodules").write_text(
+        f'[submodule "x"]\npath = x\nurl = ext::{evil}\nupdate = !{evil}\n[core]\nfsmonitor = {evil}\nsshCommand = {evil}\n'
+    )
+    (repository / "named").write_text("$Format:%GG %(trailers)$\n")
+    commit(repository, "two")
+    for key in ("filter.evil.smudge", "filter.evil.clean", "core.fsmonitor", "core.sshCommand", "diff.evil.textconv"):
+        git(repository, "config", "--file", str(tmp_path / ".gitconfig"), key, str(evil))
+    mirror = Git(str(repository), tmp_path / "mirror.git")
+    mirror.commit("main")
+    hooks = tmp_path / "mirror.git/hooks"
+    hooks.mkdir(exist_ok=True)
+    for name in ("reference-transaction", "post-update", "post-checkout", "pre-auto-gc"):
+        (hooks / name).symlink_to(evil)
+    monkeypatch.delenv("HOME")
+    (repository / "again").write_text("x")
+    found = commit(repository, "three")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert mirror.commit("main") == found
+    target = tmp_path / "files"
+    target.mkdir()
+    mirror.export(found, "", target)
+    assert (target / "shop/app.py").read_text() == "three"
+    assert not marker.exists(), marker.read_text()
+
+
 def test_a_subfolder_that_the_commit_lacks_is_named(repository: Path, tmp_path: Path) -> None:
     mirror = Git(str(repository), tmp_path / "mirror.git")
     found = mirror.commit("main")

@@ -187,6 +187,23 @@ def test_a_pipe_in_the_source_does_not_hang_the_deploy(write: Write) -> None:
     assert "pipe" not in members(pack(folder))
 
 
+def test_programs_that_a_folders_own_git_names_are_not_run(write: Write, tmp_path: Path) -> None:
+    folder = write()
+    commit(folder)
+    marker, evil = tmp_path / "ran", tmp_path / "evil"
+    evil.write_text(f"#!/bin/sh\necho $0 $* >>{marker}\n")
+    evil.chmod(0o755)
+    (folder / ".git/hooks").mkdir(exist_ok=True)
+    for name in ("post-index-change", "fsmonitor-watchman"):
+        (folder / ".git/hooks" / name).symlink_to(evil)
+    for key in ("core.sshCommand", "core.pager", "diff.external", "core.fsmonitor"):
+        git(folder, "config", key, str(evil))
+    marker.unlink(missing_ok=True)
+    (folder / "new.py").write_text("2")
+    assert pack(folder).dirty
+    assert not marker.exists(), marker.read_text()
+
+
 @pytest.mark.parametrize("name", ["empty", "missing"])
 def test_a_folder_without_files_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
