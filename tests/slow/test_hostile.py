@@ -61,19 +61,14 @@ FILES = {
     '[project]\nname = "hostile-dep"\ndynamic = ["version"]\n',
 }
 LOCKED = {
-    "pyproject.toml": '[project]\nname = "alone"\nversion = "1"\nrequires-python = ">=3.9"\ndependencies = []\n',
-    "pdm.lock": '[metadata]\ngroups = ["default"]\nstrategy = ["inherit_metadata"]\nlock_version = "4.5.0"\n'
-    'content_hash = "sha256:0"\n\n[[metadata.targets]]\nrequires_python = ">=3.9"\n',
+    "pyproject.toml": '[project]\nname = "alone"\nversion = "1"\nrequires-python = ">=3.9"\ndependencies = []\n'
+    "[tool.poetry]\npackage-mode = false\n",
+    "poetry.lock": 'package = []\n\n[metadata]\nlock-version = "2.1"\npython-versions = ">=3.9"\n'
+    'content-hash = "ff9c4d90a413e5b513f92a443c2607225973bebea8f831996abbafecd3ad8446"\n',
+    ".poetry/plugins/hostile.pth": "import os, sys; sys.path.insert(0, os.getcwd()); "
+    "import attack; attack.tell('export of a lock')\n",
 }
-PLUGIN = """
-def main(core):
-    import sys
-
-    sys.path.insert(0, ".")
-    import attack
-
-    attack.tell("export of a lock")
-"""
+"""A project with a plugin for the exporter of its lock."""
 
 
 def write(folder: Path, files: dict[str, str]) -> None:
@@ -109,13 +104,6 @@ def rows(
     for place in ("hostile", "hostile/libs/dep", "alone"):
         shutil.copy(PARTS / "attack.py", sources / place)
     shutil.copy(PARTS / "backend.py", sources / "hostile/libs/dep")
-    for version in ("3.11", "3.13"):
-        site = f".pdm-plugins/lib/python{version}/site-packages"
-        about = f"{site}/hostile_plugin-1.0.dist-info"
-        entry = "[pdm]\nhostile = hostile_plugin:main\n"
-        metadata = "Metadata-Version: 2.1\nName: hostile-plugin\nVersion: 1.0\n"
-        files = {f"{about}/entry_points.txt": entry, f"{about}/METADATA": metadata, f"{site}/hostile_plugin.py": PLUGIN}
-        write(sources / "alone", files)
     commands = [{"command": "python attack.py 'build command'"}, {"command": "python modes.py"}]
     hostile = app(
         "hostile", sources / "hostile", files={"private.cfg": attack["OWN"]}, secrets={"SECRET_KEY": attack["OWN"]},
@@ -189,7 +177,7 @@ def test_what_was_built_belongs_to_root_and_only_root_writes_it(host: Host, rows
     assert host.run("find /srv/hostile/venvs /srv/alone/venvs ! -user root -o -perm /7022 ! -type l ! -type d") == ""
     assert (
         host.run(
-            "find /srv/hostile/venvs /srv/victim/venvs -type d ! -perm 0755 -o -type f ! -perm -0444 ! -name .lock"
+            "find /srv/hostile/venvs /srv/victim/venvs -mindepth 1 -type d ! -perm 0755 -o -type f ! -perm -0444 ! -name .lock"
         )
         == ""
     )
