@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Collection
@@ -24,20 +25,18 @@ def copy(source: Path, target: Path, links: Collection[str] = ()) -> None:
     nothing. Times are kept, for compiled Python has its source's in it. A link may lead to what is in SOURCE or be one of
     LINKS. Raises TreeError for other links and for what is neither file, folder nor link.
     """
-    for top, folders, names, handle in os.fwalk(source, follow_symlinks=False):
-        place = target / os.path.relpath(top, source)
-        place.mkdir(mode=0o755)
-        for name in folders + names:
-            about = os.stat(name, dir_fd=handle, follow_symlinks=False)
-            if stat.S_ISLNK(about.st_mode):
-                led = os.readlink(name, dir_fd=handle)
-                if led not in links and not is_within(os.path.relpath(top, source), led):
-                    raise TreeError(f"{os.path.join(top, name)} is a link to {led}, which is not part of it")
-                os.symlink(led, place / name)
-            elif stat.S_ISREG(about.st_mode):
-                _copy_file(handle, name, place / name)
-            elif not stat.S_ISDIR(about.st_mode):
-                raise TreeError(f"{os.path.join(top, name)} is neither a file nor a folder nor a link")
+    before = os.umask(0o022)
+    try:
+        for top, folders, names, handle in os.fwalk(source, follow_symlinks=False):
+            place = target / os.path.relpath(top, source)
+            place.mkdir()
+            for name in names:
+                _copy_one(handle, name, place / name, os.path.relpath(top, source), links)
+            for name in folders:
+                if is_link(name, handle):
+                    _copy_one(handle, name, place / name, os.path.relpath(top, source), links)
+    finally:
+        os.umask(before)
 
 
 def is_within(folder: str, led: str) -> bool:
@@ -45,18 +44,28 @@ def is_within(folder: str, led: str) -> bool:
     return not led.startswith("/") and os.path.normpath(os.path.join(folder, led)).split("/")[0] != ".."
 
 
-def _copy_file(folder: int, name: str, target: Path) -> None:
-    handle = os.open(name, READ, dir_fd=folder)
+def _copy_one(folder: int, name: str, target: Path, within: str, links: Collection[str]) -> None:
+    """Copy one file or link of an open FOLDER, in few calls: an environment has thousands of files."""
+    try:
+        handle = os.open(name, READ, dir_fd=folder)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise TreeError(f"{os.path.join(within, name)} is neither a file nor a folder nor a link") from error
+        led = os.readlink(name, dir_fd=folder)
+        if led not in links and not is_within(within, led):
+            raise TreeError(f"{os.path.join(within, name)} is a link to {led}, which is not part of it") from None
+        os.symlink(led, target)
+        return
     try:
         about = os.fstat(handle)
         if not stat.S_ISREG(about.st_mode):
-            raise TreeError(f"'{name}' is no file any more")
+            raise TreeError(f"{os.path.join(within, name)} is neither a file nor a folder nor a link")
         mode = 0o755 if about.st_mode & 0o111 else 0o644
         new = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
         try:
-            while os.sendfile(new, handle, None, BLOCK):
-                pass
-            os.fchmod(new, mode)
+            left = about.st_size
+            while left > 0 and (sent := os.sendfile(new, handle, None, min(left, BLOCK))):
+                left -= sent
             os.utime(new, ns=(about.st_atime_ns, about.st_mtime_ns))
         finally:
             os.close(new)

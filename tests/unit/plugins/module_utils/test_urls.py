@@ -47,9 +47,9 @@ def test_credentials_reach_git_beside_the_settings_that_somebody_has_made(monkey
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", "/checkout")
     monkeypatch.setenv("GIT_DIR", "/elsewhere")
     found = _git.environment("https://ann:pw@example.com:8443/deep/a.git", {"gc.auto": "0"})
-    pairs = {found[f"GIT_CONFIG_KEY_{number}"]: found[f"GIT_CONFIG_VALUE_{number}"] for number in range(3)}
-    assert found["GIT_CONFIG_COUNT"] == "3"
-    assert pairs == {
+    numbers = range(int(found["GIT_CONFIG_COUNT"]))
+    pairs = {found[f"GIT_CONFIG_KEY_{number}"]: found[f"GIT_CONFIG_VALUE_{number}"] for number in numbers}
+    assert pairs == _git.QUIET | {
         "safe.directory": "/checkout",
         "gc.auto": "0",
         "http.https://example.com:8443/.extraHeader": f"Authorization: {basic('ann:pw')}",
