@@ -15,7 +15,7 @@ LACKING: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"Python\.h: No such file", COMPILER),
     (r"\[Errno 2\][^\n]*'(?:\w+-linux-gnu-)?(?:gcc|cc|[gc]\+\+)'|(?:gcc|cc|[gc]\+\+|make): (?:command )?not found", COMPILER),
     (r"unable to execute '\S*gcc'|command '\S*(?:gcc|cc|[gc]\+\+)' failed|you need a C compiler|Unknown compiler\(s\)", COMPILER),
-    (r"pg_config executable not found|pg_config is required|libpq-fe\.h", (*COMPILER, "libpq-dev")),
+    (r"pg_config executable not found|pg_config is required|(?:pg_config|libpq-fe|postgres_ext)\.h: No such file|libpq-fe\.h", (*COMPILER, "libpq-dev")),
     (r"mysql_config|MYSQLCLIENT_CFLAGS|mysql\.h", (*COMPILER, "default-libmysqlclient-dev", "pkg-config")),
     (r"\bffi\.h: No such file", (*COMPILER, "libffi-dev")),
     (r"openssl/\w+\.h: No such file|OpenSSL[^\n]*not found|openssl-sys", (*COMPILER, "libssl-dev")),
@@ -45,6 +45,13 @@ LACKING: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"(?:^|[\s'‘:])node['’]?: (?:command |No such file|not found)|No such file[^\n]*'node'", ("nodejs",)),
     (r"(?:^|[\s'‘:])make['’]?: (?:command |No such file|not found)", ("make",)),
 )  # fmt: skip
+# What these need besides a compiler, which they miss only once there is one: said at once, it saves an attempt.
+NEEDED = {
+    "psycopg2": ("libpq-dev",), "psycopg-c": ("libpq-dev",), "mysqlclient": ("default-libmysqlclient-dev", "pkg-config"),
+    "cffi": ("libffi-dev",), "python-ldap": ("libldap-dev", "libsasl2-dev"), "gssapi": ("libkrb5-dev",),
+    "pyodbc": ("unixodbc-dev",), "pycairo": ("libcairo2-dev", "pkg-config"), "pylibmc": ("libmemcached-dev", "zlib1g-dev"),
+    "xmlsec": ("libxmlsec1-dev", "pkg-config"), "lxml": ("libxml2-dev", "libxslt1-dev"),
+}  # fmt: skip
 OTHERS = (
     (r"UnknownIssuer|CERTIFICATE_VERIFY_FAILED",
      "The package index has a certificate of an unknown authority: put your company's CA into "
@@ -62,13 +69,14 @@ OLDER = re.compile(
     r"|does not satisfy Python<|has no attribute 'cython_sources'|Cython\.Compiler\.Errors"
 )
 NEWER = re.compile(r"does not satisfy Python>=?(\d\.\d+)")
-PACKAGE = re.compile(r"Failed to (?:build|download|download and build)(?: source distribution)?:? `([^`]+)`")
+PACKAGE = re.compile(r"Failed to (build|download|download and build)(?: source distribution)?:? `([^`]+)`")
 TELLING = (
     r"(?:^|\s)fatal error: .+",
     r"^\S+\.(?:c|h|cc|cpp|cxx|pyx)\S*: error: .+",
     r"^(?:[\w.]+\.)?(?:[A-Z]\w*)?(?:Error|Exception|Exit)\b.*",
     r"^(?:error|ERROR): (?!Command |Failed to |subprocess).+",
     r"^\S*: ERROR: .+",
+    r"^(?:cause|Caused by): .+",  # uv's own, the innermost last
 )
 LONGEST = 300
 
@@ -79,13 +87,16 @@ def cause(output: str) -> str:
     for number, pattern in enumerate(TELLING):
         found = [line for line in lines if re.search(pattern, line) and not PACKAGE.search(line)]
         if found:  # a compiler's first error is the cause, an exception's last line is
-            return found[0 if number < 2 else -1][:LONGEST]
+            return re.sub(r"^(?:cause|Caused by): ", "", found[0 if number < 2 else -1])[:LONGEST]
     return ""
 
 
 def lacking(output: str) -> list[str]:
     """Return the system packages that a failing build or command lacks, [] when it says nothing of the kind."""
     found = [name for pattern, names in LACKING if re.search(pattern, output, re.MULTILINE) for name in names]
+    named = PACKAGE.search(output)
+    if named and "build-essential" in found:
+        found += NEEDED.get(named.group(2).partition("==")[0], ())
     return list(dict.fromkeys(found))
 
 
@@ -116,7 +127,7 @@ def older(output: str) -> str:
     """Return what to do about a package that is older than the Python that it is built for."""
     named, running = PACKAGE.search(output), re.search(r"python3\.(\d+)|cpython-3(\d+)|\bcp3(\d+)", output)
     only = re.search(r"only found wheels for `([^`]+)` \(v([^)]+)\)", output)
-    what = named.group(1) if named else "{}=={}".format(*only.groups()) if only else "A package that the app pins"
+    what = named.group(2) if named else "{}=={}".format(*only.groups()) if only else "A package that the app pins"
     this = f"Python 3.{next(part for part in running.groups() if part)}" if running else "this Python"
     return (
         f"{what} is older than {this} and has no wheel for it: take a newer version of it, or give the app an older Python "
@@ -127,7 +138,8 @@ def older(output: str) -> str:
 def explained(output: str) -> str:
     """Return what comes before a failing tool's last lines: which package, why, and what to do; "" when that is unknown."""
     named, why = PACKAGE.search(output), cause(output)
-    head = f"{named.group(1)} could not be built{f': {why}' if why else ''}" if named else ""
+    done = "downloaded" if named and named.group(1) == "download" else "built"
+    head = f"{named.group(2)} could not be {done}{f': {why}' if why else ''}" if named else ""
     return f"{head}{hint(output)}".lstrip("\n")
 
 
