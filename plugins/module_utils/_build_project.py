@@ -35,7 +35,8 @@ def seated(
         return workshop, project, source
     seats = []
     for number, place in enumerate([project, *outside]):
-        seat = copy.with_name(f"seat-{number}")
+        # Not where tools can write: systemd would follow a link that they put in its place.
+        seat = workshop.given.with_name(f"seat-{number}")
         projects.copy_tree(place, seat, root, left_out)
         workshop.give(seat)
         seats.append((seat, place))

@@ -61,7 +61,7 @@ class Workshop:
     """One build's place. Tools write to `scratch`, which is gone afterwards, and to `cache`; `given` is only read.
 
     name: the unit's, "" for whoever is not root, whose tools run as they are; shown: further files and folders that
-    tools read; seats: folders in `scratch` and the places where tools see them.
+    tools read; seats: folders beside `given` and the places where tools see them.
     """
 
     scratch: Path
@@ -146,7 +146,7 @@ def workshop(root: Path, given: Path, cache: Path, lock: int, shown: Iterable[Pa
     CACHES.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     inside.mkdir(mode=0o700, parents=True, exist_ok=True)
     for left in inside.glob("work-*"):
-        shutil.rmtree(left)
+        shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
     scratch = Path(tempfile.mkdtemp(prefix="work-", dir=inside))
     made = Workshop(scratch, inside / "uv", given, name, lock, tuple(path for path in shown if is_hidden(path)))
     try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import os
 import re
+import stat
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,7 +167,9 @@ def text_of(path: Path, project: Path, by: str = "") -> str:
     """Return the text of a list in whatever encoding its first bytes say; raise ProjectError."""
     try:
         if not is_open(path, project):
-            raise ProjectError(f"{path}{by} lies outside of the source, and not everybody on this host may read it")
+            raise ProjectError(
+                f"{path}{by} lies outside of the source: there, everybody must be able to read it, and only root to change it"
+            )
         data = path.read_bytes()
         return data.decode(encoding_of(data))
     except (OSError, UnicodeDecodeError) as error:
@@ -183,8 +186,20 @@ def encoding_of(data: bytes) -> str:
 
 
 def is_open(path: Path, project: Path) -> bool:
-    """Return whether PATH is the project's own, or one that everybody may read: root reads it, and errors quote it."""
+    """Return whether PATH is the project's own, or one that everybody may read and only root can change.
+
+    Root reads it, errors quote it, and packages' code sees it. Whoever can change it could lead root elsewhere meanwhile.
+    """
     real, base = Path(os.path.realpath(path)), Path(os.path.realpath(project))
     if real == base or real.is_relative_to(base):
         return True
-    return all(place.stat().st_mode & (0o001 if place.is_dir() else 0o004) for place in (real, *real.parents))
+    return all(place.stat().st_mode & (0o001 if place.is_dir() else 0o004) for place in (real, *real.parents)) and (
+        os.geteuid() != 0 or not any(_is_others(place, place == real) for place in (real, *real.parents))
+    )
+
+
+def _is_others(place: Path, itself: bool) -> bool:
+    """Return whether somebody but root can replace what is at PLACE, or in it; in a folder like /tmp only what is their own."""
+    about = place.stat()
+    sticky = about.st_mode & stat.S_ISVTX and not itself
+    return about.st_uid != 0 or bool(about.st_mode & stat.S_IWOTH and not sticky)

@@ -198,7 +198,9 @@ def completed(project: Path, kind: str, main: tuple[Path, ...], ignored: tuple[s
         folders.append(base)
     for path in (*files, *folders):
         if not lists.is_open(path, project):
-            raise ProjectError(f"{path} lies outside of the source, and not everybody on this host may read it")
+            raise ProjectError(
+                f"{path} lies outside of the source: there, everybody must be able to read it, and only root to change it"
+            )
     return Source(kind, main, tuple(files), tuple(folders), hashed, tuple(dict.fromkeys(repositories)), ignored)
 
 

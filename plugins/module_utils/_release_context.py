@@ -11,7 +11,7 @@ import os
 import stat
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,21 +87,35 @@ class Context:
     def folder(self, path: Path, uid: int, bits: int) -> None:
         """Make a folder, or give it its owner and permission bits. Raises ReleaseError for a link.
 
-        A link that the app has put in a folder of its own must not lead root to somebody else's.
+        A link that the app has put in a folder of its own must not lead root to somebody else's: below such a folder
+        all is done with the app's rights.
         """
-        path.mkdir(parents=True, exist_ok=True)
-        try:
-            handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        except OSError:
-            raise ReleaseError(f"{path} is no folder, or a link to one: move it away") from None
-        try:
-            found = os.fstat(handle)
-            if (found.st_uid, found.st_gid) != (uid, self.gid):
-                os.fchown(handle, uid, self.gid)
-            if stat.S_IMODE(found.st_mode) != bits:
-                os.fchmod(handle, bits)
-        finally:
-            os.close(handle)
+        with self.as_app() if self.is_apps(path) else nullcontext():
+            try:
+                path.mkdir(parents=True, exist_ok=True)
+                handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            except PermissionError as error:
+                raise ReleaseError(f"{path} can't be made: {error.strerror}") from None
+            except OSError:
+                raise ReleaseError(f"{path} is no folder, or a link to one: move it away") from None
+            try:
+                found = os.fstat(handle)
+                if (found.st_uid, found.st_gid) != (uid, self.gid):
+                    os.fchown(handle, uid, self.gid)
+                if stat.S_IMODE(found.st_mode) != bits:
+                    os.fchmod(handle, bits)
+            except PermissionError:
+                raise ReleaseError(f"{path} belongs to another user than the app's: move it away") from None
+            finally:
+                os.close(handle)
+
+    def is_apps(self, path: Path) -> bool:
+        """Tell whether the app owns a folder on the way to PATH, and so could lead it elsewhere."""
+        for parent in path.parents:
+            with suppress(OSError):
+                if self.uid and parent.stat().st_uid == self.uid:
+                    return True
+        return False
 
     def write(self, path: Path, content: str, uid: int, gid: int, bits: int) -> None:
         """Replace PATH by a file with CONTENT, owner and permission bits."""
@@ -136,13 +150,16 @@ class Context:
         if os.geteuid():
             yield
             return
+        groups, group = os.getgroups(), os.getegid()
+        os.setgroups([])  # of root's own groups, too
         os.setegid(self.gid)
         os.seteuid(self.uid)
         try:
             yield
         finally:
             os.seteuid(0)
-            os.setegid(0)
+            os.setegid(group)
+            os.setgroups(groups)
 
     def command(self, words: list[str], purpose: str, writable: list[str] | None = None) -> str:
         """Run one of the app's commands and return what it printed. Raises ReleaseError with its last lines."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,8 @@ class Plan(Engine):
             yield
         finally:
             for path in made:
-                shutil.rmtree(path, ignore_errors=True)
+                with self.context.as_app() if self.context.is_apps(path) else nullcontext():
+                    shutil.rmtree(path, ignore_errors=True)
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:

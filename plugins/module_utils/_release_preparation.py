@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -76,18 +77,12 @@ class Preparation:
 
     def _write_file(self, path: Path, content: str) -> None:
         """Write one of the app's own files: only its user may read it, for it may hold secrets."""
-        context, place = self.context, path.parent
-        if place.resolve().is_relative_to(
-            self.paths.shared
-        ):  # the app may write here, so root must not follow its links
-            with context.as_app():
-                place.mkdir(mode=0o750, parents=True, exist_ok=True)
-                context.write(path, content, context.uid, context.gid, 0o400)
-            return
-        place.mkdir(mode=0o750, parents=True, exist_ok=True)
-        if not place.resolve().is_relative_to(self.paths.root):
+        context, place = self.context, path.parent.resolve()  # a link that the app changes from here on leads nowhere
+        if not place.is_relative_to(self.paths.root.resolve()):
             raise ReleaseError(f"'{path.name}' in 'files' would land outside of {self.paths.root}")
-        context.write(path, content, context.uid, context.gid, 0o400)
+        with context.as_app() if context.is_apps(place / path.name) else nullcontext():
+            place.mkdir(mode=0o750, parents=True, exist_ok=True)
+            context.write(place / path.name, content, context.uid, context.gid, 0o400)
 
     @property
     def workspace(self) -> Path:

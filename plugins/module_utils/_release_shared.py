@@ -9,25 +9,33 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from pathlib import Path
 
+from ansible_collections.slipway.flask.plugins.module_utils import _tree
+from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
 
 
 def link(context: Context, name: str) -> None:
-    """Link the shared folder NAME into the release of CONTEXT; at first it gets what the source has there."""
+    """Link the shared folder NAME into the release of CONTEXT; at first it gets what the source has there.
+
+    Raises ReleaseError when a link of the source leads elsewhere on the way: root would change what is there.
+    """
     there, shared, here = context.paths.shared / name, context.shared(name), context.src / name
-    if context.settings["plan"] and here.parent.resolve().is_relative_to(context.paths.shared):
-        return  # in another shared folder, which a plan leaves as it is
+    plan, way = context.settings["plan"], here.parent.resolve()
+    if way.is_relative_to(context.paths.shared.resolve()) and way == there.parent.resolve():  # in another shared folder
+        if not plan:
+            context.folder(there, context.uid, 0o750)
+        return
+    if not way.is_relative_to(context.src.resolve()):
+        raise ReleaseError(f"'{name}' in 'shared_folders' can't be put there: a link of the source leads to {way}")
     if shared != there:
         context.folder(context.planned, 0, 0o750)
         mirror(context, there, shared)
-    if not shared.exists():
-        if here.is_dir():
-            shutil.copytree(here, shared, symlinks=True)
-        for place in (shared, *shared.rglob("*")) if shared.exists() else ():
-            os.chown(place, context.uid, context.gid, follow_symlinks=False)
-    if not context.settings["plan"] or shared != there:
+    if not os.path.lexists(shared):
+        begin(context, name, here.resolve(), shared)
+    if not plan or shared != there:
         context.folder(shared, context.uid, 0o750)
     if here.is_symlink() or here.is_file():
         here.unlink()
@@ -35,6 +43,23 @@ def link(context: Context, name: str) -> None:
         shutil.rmtree(here)
     here.parent.mkdir(parents=True, exist_ok=True)
     here.symlink_to(shared)
+
+
+def begin(context: Context, name: str, source: Path, shared: Path) -> None:
+    """Copy the folder SOURCE to SHARED, whole or not at all, if it is part of the source."""
+    if not source.is_dir() or context.is_apps(shared):
+        return
+    if not source.is_relative_to(context.src.resolve()):
+        context.notes.append(
+            f"'{name}' in 'shared_folders' is a link in the source that leads out of it, to {source}: the folder begins empty"
+        )
+        return
+    shared.parent.mkdir(parents=True, exist_ok=True)
+    new = shared.with_name(f".{shared.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    shutil.copytree(source, new, symlinks=True)
+    _tree.own(new, context.uid, context.gid, lambda about: stat.S_IMODE(about.st_mode))
+    new.rename(shared)
 
 
 def mirror(context: Context, there: Path, stand_in: Path) -> None:

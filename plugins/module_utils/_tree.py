@@ -8,7 +8,10 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
+
+from ansible_collections.slipway.flask.plugins.module_utils import _acl
 
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 BLOCK = 1 << 24
@@ -76,6 +79,8 @@ def _copy_one(folder: int, name: str, target: Path, within: str, links: Collecti
 def own(folder: Path, uid: int, gid: int, bits: Callable[[os.stat_result], int], skip: Collection[str] = ()) -> None:
     """Give FOLDER and what is in it to UID and GID with the permission BITS of each file or folder; links stay links.
 
+    Access lists go: they could let somebody in whom the bits do not name.
+
     SKIP: paths that stay as they are.
     """
     for top, folders, names, handle in os.fwalk(folder, follow_symlinks=False):
@@ -97,6 +102,9 @@ def _own(name: str, folder: int, uid: int, gid: int, bits: Callable[[os.stat_res
     handle = os.open(name, READ, dir_fd=folder)
     try:
         os.fchown(handle, uid, gid)
+        for attribute in (_acl.ACCESS, _acl.DEFAULT):
+            with suppress(OSError):  # it has none
+                os.removexattr(handle, attribute)
         os.fchmod(handle, bits(os.fstat(handle)))
     finally:
         os.close(handle)

@@ -117,11 +117,12 @@ class WebAccess:
 
     def _share(self, folder: Path) -> None:
         """Let the web server read what is in FOLDER and will be. All of it is the app's, and done with the app's rights."""
-        for parent in folder.parents:
+        for parent in reversed(folder.parents):
             if parent == self.paths.root or not parent.is_relative_to(self.paths.root):
+                continue
+            if not parent.exists() or self.context.is_apps(parent / "any"):  # the app could put another one there
                 break
-            if parent.exists() and parent.stat().st_uid != self.context.uid:
-                add_bits(parent, stat.S_IXOTH)
+            add_bits(parent, stat.S_IXOTH)
         user = self._uid()
         with self.context.as_app():
             folder.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -137,7 +138,9 @@ class WebAccess:
         _acl.grant(folder, user, _acl.READ | _acl.ENTER, default=True)
         with os.scandir(folder) as entries:
             for entry in entries:
-                with suppress(PermissionError):  # not the app's
+                with suppress(
+                    PermissionError, FileNotFoundError, NotADirectoryError
+                ):  # not the app's, or not there any more
                     group = entry.stat(follow_symlinks=False).st_mode & stat.S_IRGRP
                     if entry.is_dir(follow_symlinks=False) and group:
                         self._let_read(Path(entry.path), user)

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,23 @@ def test_a_list_does_not_show_what_only_root_may_read(tmp_path: Path, how: str) 
     with pytest.raises(lists.ProjectError, match="lies outside of the source") as refused:
         lists.read((project / "requirements.txt",), project)
     assert "$6$" not in str(refused.value)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root reads with more rights than those who could lead it elsewhere")
+@pytest.mark.parametrize(
+    ("owner", "mode", "sticky", "is_open"),
+    [(0, 0o755, True, True), (4242, 0o755, True, False), (0, 0o777, True, False), (0, 0o755, False, False)],
+    ids=["root's alone", "an app's own", "everybody's", "in a folder where everybody may rename"],
+)
+def test_root_reads_nothing_outside_of_the_source_that_others_can_swap(
+    owner: int, mode: int, sticky: bool, is_open: bool
+) -> None:
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as place:
+        (Path(place) / "there").mkdir()
+        Path(place).chmod(0o1777 if sticky else 0o777)
+        (Path(place) / "there").chmod(mode)
+        os.chown(Path(place) / "there", owner, owner)
+        assert lists.is_open(Path(place) / "there", Path("/nowhere")) is is_open
 
 
 def test_repositories_are_noticed(tmp_path: Path) -> None:

@@ -211,6 +211,49 @@ def test_a_shared_folder_begins_as_the_sources_and_outlives_the_release(host: Fa
     assert (host.paths.current / "src/uploads/deep/a.txt").read_text() == "a visitor's"
 
 
+def test_a_shared_folder_never_begins_as_what_is_not_the_sources(host: FakeHost) -> None:
+    private = another_apps(host)
+    (host.source / "uploads").symlink_to(private / "uploads")
+    notes = host.deploy(shared_folders=["uploads"]).notes
+    assert any("'uploads' in 'shared_folders' is a link in the source that leads out of it" in note for note in notes)
+    assert list((host.paths.shared / "uploads").iterdir()) == []
+    assert [path.name for path in private.rglob("*")] == ["uploads", "key.txt"]
+
+
+def test_a_shared_folder_is_not_put_where_a_link_of_the_source_leads(host: FakeHost) -> None:
+    private = another_apps(host)
+    (host.source / "var").symlink_to(private)
+    with pytest.raises(ReleaseError, match="'var/uploads' in 'shared_folders' .* a link of the source leads to"):
+        host.deploy(shared_folders=["var/uploads"])
+    assert [path.is_symlink() for path in private.rglob("*")] == [False, False]
+
+
+def another_apps(host: FakeHost) -> Path:
+    """Make what is another app's and return its folder."""
+    private = host.folder / "private"
+    (private / "uploads").mkdir(parents=True)
+    (private / "uploads/key.txt").write_text("another app's")
+    return private
+
+
+def test_a_shared_folder_in_another_one_keeps_what_is_in_it(host: FakeHost) -> None:
+    (host.source / "data/media").mkdir(parents=True)
+    (host.source / "data/media/a.txt").write_text("from the source")
+    for text in ("app = 1\n", "app = 2\n"):
+        host.change(text)
+        host.deploy(shared_folders=["data", "data/media"])
+        assert (host.paths.current / "src/data/media/a.txt").read_text() == "from the source"
+    assert not (host.paths.shared / "data/media").is_symlink()
+
+
+def test_a_shared_folder_may_begin_as_another_folder_of_the_source(host: FakeHost) -> None:
+    (host.source / "data/deep").mkdir(parents=True)
+    (host.source / "data/deep/a.txt").write_text("from the source")
+    (host.source / "uploads").symlink_to("data")
+    host.deploy(shared_folders=["uploads"])
+    assert (host.paths.shared / "uploads/deep/a.txt").read_text() == "from the source"
+
+
 @needs_root
 def test_the_app_owns_what_it_may_write_and_nothing_of_its_code(host: FakeHost) -> None:
     (host.source / "pkg").mkdir()

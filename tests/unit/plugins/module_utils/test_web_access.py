@@ -101,6 +101,18 @@ def test_a_shared_folder_that_is_served_is_opened_once_and_passes_it_on(host: Fa
     assert others(media / "new/later.png") == 0
 
 
+def test_bits_are_given_to_no_folder_that_the_app_could_swap(host: FakeHost) -> None:
+    """Below a folder of the app's, what is root's now may be a link to what is another's in a moment."""
+    serve(host, shared_folders=["media"])
+    inner = host.paths.shared / "media/roots"
+    (inner / "thumbs").mkdir(parents=True, mode=0o700)
+    inner.chmod(0o700)
+    (host.source / "static").symlink_to(inner / "thumbs")
+    host.change()
+    serve(host, "static", shared_folders=["media"])
+    assert others(inner) == 0
+
+
 def test_a_folder_to_be_served_that_is_somebody_elses_is_told_and_left(host: FakeHost) -> None:
     (host.source / "static").symlink_to("/etc")
     before = stat.S_IMODE(os.stat("/etc/shadow").st_mode)
