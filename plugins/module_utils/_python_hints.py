@@ -15,7 +15,7 @@ LACKING: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"Python\.h: No such file", COMPILER),
     (r"\[Errno 2\][^\n]*'(?:\w+-linux-gnu-)?(?:gcc|cc|[gc]\+\+)'|(?:gcc|cc|[gc]\+\+|make): (?:command )?not found", COMPILER),
     (r"unable to execute '\S*gcc'|command '\S*(?:gcc|cc|[gc]\+\+)' failed|you need a C compiler|Unknown compiler\(s\)", COMPILER),
-    (r"pg_config executable not found|pg_config is required|(?:pg_config|libpq-fe|postgres_ext)\.h: No such file|libpq-fe\.h", (*COMPILER, "libpq-dev")),
+    (r"pg_config executable not found|pg_config is required|(?:pg_config|libpq-fe)\.h", (*COMPILER, "libpq-dev")),
     (r"mysql_config|MYSQLCLIENT_CFLAGS|mysql\.h", (*COMPILER, "default-libmysqlclient-dev", "pkg-config")),
     (r"\bffi\.h: No such file", (*COMPILER, "libffi-dev")),
     (r"openssl/\w+\.h: No such file|OpenSSL[^\n]*not found|openssl-sys", (*COMPILER, "libssl-dev")),
@@ -59,6 +59,9 @@ OTHERS = (
     (r"https?://(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])[:/]",
      "A build reaches no service of its own host but an index or proxy that the host's settings name: set "
      "python_venv_index_url to it."),
+    (r"No such command 'db'",
+     "The app has no Flask-Migrate (or another app was found): set release_commands to what brings its database up to date, [] for "
+     "nothing."),
 )  # fmt: skip
 # What only shows with code that was written for an older Python: what its C headers and its library have no more.
 OLDER = re.compile(
