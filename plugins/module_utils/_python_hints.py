@@ -183,6 +183,11 @@ def of_import(error: str, version: str) -> str:
                 f"\nPython 3.{taken} took that away, and the app runs on {version}: take a newer version of what imports it, or "
                 f'set python: "3.{taken - 1}".'
             )
+    if minor < 14 and re.search(r"NameError: name '(?:[A-Z]\w*)' is not defined", error):
+        return (
+            f"\nIf that name stands in an annotation, this is code for Python 3.14, which does not evaluate them, and the app runs "
+            f'on {version}: set python: "3.14", or take a version of what imports it that supports {version}.'
+        )
     if "No module named 'pkg_resources'" in error:
         return "\nNewer versions of setuptools have no pkg_resources: add setuptools<81 to what the app lists."
     if re.search(r"\bSyntaxError\b", error) and "source code string cannot contain null bytes" not in error:
