@@ -84,10 +84,8 @@ class Rollback(Run):
         wanted = named or (serving.previous if serving.previous in there else (older or [""])[-1])
         found = self.paths.record(wanted) if wanted else None
         if found is None:
-            raise ReleaseError(
-                f"there is no release before {serving.id} to go back to; name one of those on the host: {known}",
-                "check",
-            )
+            others = f"name one of those on the host: {known}" if there else "it is the only one on the host"
+            raise ReleaseError(f"there is no release before {serving.id} to go back to; {others}", "check")
         return found
 
     def _run_stages(self, lease: Lease | None = None) -> Outcome:

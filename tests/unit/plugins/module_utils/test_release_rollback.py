@@ -78,6 +78,12 @@ def test_a_second_rollback_has_nowhere_to_go_and_says_what_there_is(two: FakeHos
         roll_back(two)
 
 
+def test_the_first_release_has_nothing_before_it_and_is_said_to_be_the_only_one(host: FakeHost) -> None:
+    host.deploy()
+    with pytest.raises(ReleaseError, match=r"no release before 0001-\w+ to go back to; it is the only one on the host"):
+        roll_back(host)
+
+
 def test_a_named_release_serves_also_a_newer_one(two: FakeHost) -> None:
     _, new = two.paths.release_ids()
     roll_back(two)
