@@ -123,6 +123,8 @@ def hint(output: str) -> str:
             "run site.yml."
         )
     advice += [text for pattern, text in OTHERS if re.search(pattern, output)]
+    if of_writing(output):
+        advice.append(of_writing(output))
     return "".join(f"\n{line}" for line in advice)
 
 
@@ -144,6 +146,23 @@ def explained(output: str) -> str:
     done = "downloaded" if named and named.group(1) == "download" else "built"
     head = f"{named.group(2)} could not be {done}{f': {why}' if why else ''}" if named else ""
     return f"{head}{hint(output)}".lstrip("\n")
+
+
+# An app that writes into its release, and the name below its code's folder.
+INTO_RELEASE = re.compile(
+    r"(?:Read-only file system|Permission denied): '/srv/[^'/]+/releases/[^'/]+/src/([^'/]+)[^'\n]*'"
+)
+
+
+def of_writing(error: str) -> str:
+    """Return what to do when an app writes into its own code, "" when it has not."""
+    found = INTO_RELEASE.search(error)
+    if found is None:
+        return ""
+    return (
+        f"A release's code can't be written by the app. If '{found.group(1)}' is a folder of data, name it in shared_folders: "
+        f"[{found.group(1)}], where it outlives a release; else have the app's own settings name another place."
+    )
 
 
 # What an import misses -> the version of Python that brought it, or that took it away.
@@ -183,6 +202,8 @@ def of_import(error: str, version: str) -> str:
                 f"\nPython 3.{taken} took that away, and the app runs on {version}: take a newer version of what imports it, or "
                 f'set python: "3.{taken - 1}".'
             )
+    if of_writing(error):
+        return f"\n{of_writing(error)}"
     if minor < 14 and re.search(r"NameError: name '(?:[A-Z]\w*)' is not defined", error):
         return (
             f"\nIf that name stands in an annotation, this is code for Python 3.14, which does not evaluate them, and the app runs "
