@@ -7,6 +7,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._revision import sho
 STAGES = ("fetch", "build", "check", "migrate", "start", "gate", "switch", "verify", "watch", "drain", "prune")
 BACK = tuple(stage for stage in STAGES if stage not in ("fetch", "build", "prune"))
 """The stages of a rollback."""
+CONTROL = re.compile(r"[^\n\t\x20-\x7e\xa0-\U0010ffff]")
 AFTER = ("drain", "after_drain", "before_prune", "prune", "after_prune")
 """Stages and hooks at which a failure finds the release before stopped already: nothing goes back."""
 
@@ -88,7 +90,12 @@ def failed(host: str, app: str, result: Mapping[str, Any], what: str = "deploy")
     if result.get("serves") == "":  # of a host that could not answer it is not known
         serving = "No release serves yet."
     notes = "".join(f"\nNote: {note}" for note in result.get("notes") or [])
-    return f"{app} on {host}: the {what} was given up{stage}. {serving}\n{result.get('msg', '')}{notes}"
+    return printable(f"{app} on {host}: the {what} was given up{stage}. {serving}\n{result.get('msg', '')}{notes}")
+
+
+def printable(text: str) -> str:
+    """Return TEXT without what a terminal would obey: what apps and packages print stands in messages."""
+    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def failures(host: str, texts: Mapping[str, str], apps: int) -> str:

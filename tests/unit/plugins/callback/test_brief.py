@@ -31,6 +31,9 @@ PLAY = """
     - name: Explain
       ansible.builtin.fail: {msg: "first line\\nsecond: line"}
       ignore_errors: true
+    - name: Explain what an app printed
+      ansible.builtin.fail: {msg: "an app \\e]0;title\\a\\u009b2J says\\tüber"}
+      ignore_errors: true
     - name: Crash
       crash:
       ignore_errors: true
@@ -73,6 +76,13 @@ def output(folder: Path, *arguments: str) -> str:
 @pytest.fixture(scope="module")
 def brief(folder: Path) -> str:
     return output(folder)
+
+
+def test_what_an_app_printed_does_nothing_to_the_terminal(brief: str) -> None:
+    assert (
+        "an app \N{REPLACEMENT CHARACTER}]0;title\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}2J says\tüber"
+        in brief
+    )
 
 
 def test_what_changed_nothing_takes_no_line(brief: str) -> None:
