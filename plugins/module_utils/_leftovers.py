@@ -21,6 +21,8 @@ from pathlib import Path
 PAYLOADS = Path("/tmp")
 """Where a module unpacks its code: AnsiballZ's tempfile.mkdtemp(prefix="ansible_<module>_payload_")."""
 PAYLOAD = re.compile(r"ansible_[\w.-]+_payload_\w+")
+OURS = Path(__file__)
+"""This code, in the payload of the module that runs it: whatever the clock says, that one is not left behind."""
 TRANSFERS = Path("~root/.ansible/tmp")
 """Ansible's default `remote_tmp` of root: a module's file with all of its parameters, where pipelining is off."""
 TRANSFER = re.compile(r"ansible-(module)?tmp-[\w.-]+")
@@ -33,7 +35,7 @@ UNPACKING_SECONDS = 300
 def sweep() -> None:
     """Remove what is nobody's any more. What can't be removed stays: no release fails because of it."""
     for folder in _folders(PAYLOADS, PAYLOAD):
-        if not _has_owner(folder):
+        if folder not in OURS.parents and not _has_owner(folder):
             shutil.rmtree(folder, ignore_errors=True)
     for folder in _folders(TRANSFERS.expanduser(), TRANSFER):
         if time.time() - folder.lstat().st_mtime > DAY_SECONDS:

@@ -270,7 +270,10 @@ check("at boot", [p.name for p in wants], [f"harbour@{current}.service"])
 listed = said("systemctl", "list-units", "--all", "--plain", "--no-legend", "harbour*").splitlines()
 loaded = [row.split() for row in listed if ".slice" not in row]
 check("units", [row[0] for row in loaded if row[2] != "inactive"], [f"harbour@{current}.service"])
-check("environments", names(root / "venvs"), {".lock"} | {os.readlink(root / "releases" / r / "venv")[12:] for r in releases})
+used = {".lock"} | {os.readlink(root / "releases" / r / "venv")[12:] for r in releases}
+unused = [n for n in names(root / "venvs") if n not in used]  # one that a failed deploy built whole, for the next try
+check("environments", [n for n in names(root / "venvs") if n not in unused[:1]], used)
+check("kept environments", [n for n in unused if not (root / "venvs" / n / "slipway.json").is_file()], [])
 check("in hand", [n for n in names(root) if n.startswith(".")], [".lock"])
 check("under way", [n for n in names("/run/slipway") if n.endswith(".lease")], [])
 records = [json.loads((root / "releases" / r / "release.json").read_text()) for r in releases]

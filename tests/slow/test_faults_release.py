@@ -81,10 +81,13 @@ FAILURES: list[tuple[Callable[[App], None], str, list[str]]] = [
 
 
 def everything(host: Host) -> str:
-    """Return every trace that a release can leave: folders, environments, settings, units, sockets, tables."""
+    """Return every trace that a release can leave: folders, settings, units, sockets, tables.
+
+    An environment that it built whole stays for the next try: `strays` looks at those.
+    """
     return host.run(
         "cd /srv/harbour; readlink current; ls -A . | grep -v ^previous;"
-        "ls -A releases venvs sources /etc/harbour/releases /run/harbour;"
+        "ls -A releases sources /etc/harbour/releases /run/harbour;"
         "ls /etc/systemd/system /etc/systemd/system/multi-user.target.wants;"
         "systemctl list-units --all --plain --no-legend 'harbour*' | awk '{print $1, $3}';"
         "runuser -u harbour -- psql -d harbour -Atc 'select tablename from pg_tables order by 1'"

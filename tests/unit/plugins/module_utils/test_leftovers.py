@@ -52,6 +52,15 @@ def test_a_payload_stays_while_a_python_runs_that_may_have_unpacked_it(
     assert payload.exists() is stays
 
 
+def test_the_payload_that_runs_stays_although_the_clock_was_set_back_meanwhile(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payload = made(places / "tmp/ansible_slipway.flask.release_payload_x1")
+    monkeypatch.setattr(_leftovers, "OURS", payload / "ansible_payload.zip/module_utils/_leftovers.py")
+    _leftovers.sweep()
+    assert payload.exists()
+
+
 def test_what_is_no_payload_stays(places: Path) -> None:
     others = [made(places / "tmp" / name) for name in ("ansible_notes", "payload_ansible_x", "systemd-private-1")]
     link = places / "tmp/ansible_x_payload_link"
