@@ -30,6 +30,15 @@ ask = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
 
 def line_of(error):
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+
+
+def first_of(error):
+    # What the error was raised because of, or after: it often names the file or module that the error itself does not.
+    first, seen = error, set()
+    while id(first) not in seen:
+        seen.add(id(first))
+        first = first.__cause__ or (not first.__suppress_context__ and first.__context__) or first
+    return "" if line_of(first) == line_of(error) else f", after {line_of(first)}"
 """
     + _app_guard.SCRIPT
     + _app_schema.SCRIPT
@@ -86,7 +95,7 @@ try:
     app = import_app(sys.argv[1])
 except BaseException as error:
     traceback.print_exc()
-    found.update(error=f"{type(error).__name__}: {error}", python=PYTHON, wrote=wrote())
+    found.update(error=f"{type(error).__name__}: {error}{first_of(error)}", python=PYTHON, wrote=wrote())
     if what := unwritable(error):
         found["unwritable"] = [" ".join(what.split())[:200], raised_at(error)]
     tell(1)

@@ -210,7 +210,7 @@ def of_import(error: str, version: str) -> str:
             f'on {version}: set python: "3.14", or take a version of what imports it that supports {version}.'
         )
     if "No module named 'pkg_resources'" in error:
-        return "\nNewer versions of setuptools have no pkg_resources: add setuptools<81 to what the app lists."
+        return "\nNew setuptools have no pkg_resources: add setuptools<81 to what the app lists, or to extra_packages."
     if re.search(r"\bSyntaxError\b", error) and "source code string cannot contain null bytes" not in error:
         return (
             f"\nThe app runs on Python {version}. If this is the syntax of a newer one, name it: python, or a .python-version "

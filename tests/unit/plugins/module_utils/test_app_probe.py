@@ -131,6 +131,26 @@ def test_an_app_that_does_not_import_tells_why(tmp_path: Path, app: str, entry: 
 
 
 @pytest.mark.parametrize(
+    ("raised", "message"),
+    [
+        (
+            "raise ValueError('no handler') from error",
+            "ValueError: no handler, after FileNotFoundError: [Errno 2] No such",
+        ),
+        ("raise ValueError('no handler')", "ValueError: no handler, after FileNotFoundError: [Errno 2] No such file"),
+        ("raise", "FileNotFoundError: [Errno 2] No such file or directory: 'logs/error.log'"),
+        ("failed = error\nraise ValueError('no handler')", "ValueError: no handler"),
+    ],
+)
+def test_what_an_error_was_raised_after_is_told(tmp_path: Path, raised: str, message: str) -> None:
+    found = probed(tmp_path, {"app.py": f"try:\n    open('logs/error.log')\nexcept OSError as error:\n    {raised}\n"})[
+        0
+    ]
+    assert found.error.startswith(message)
+    assert ("after" in found.error) is ("after" in message)
+
+
+@pytest.mark.parametrize(
     ("files", "version"),
     [
         ({"gunicorn/util.py": "import pkg_resources_that_is_gone", "gunicorn-20.0.4.dist-info/METADATA": "Version: 20.0.4"},
