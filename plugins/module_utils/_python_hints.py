@@ -148,10 +148,8 @@ def explained(output: str) -> str:
     return f"{head}{hint(output)}".lstrip("\n")
 
 
-# An app that writes into its release, and the name below its code's folder.
-INTO_RELEASE = re.compile(
-    r"(?:Read-only file system|Permission denied): '/srv/[^'/]+/releases/[^'/]+/src/([^'/]+)[^'\n]*'"
-)
+# An app that writes into its release, and the path below its code's folder.
+INTO_RELEASE = re.compile(r"(?:Read-only file system|Permission denied): '/srv/[^'/]+/releases/[^'/]+/src/([^'\n]+)'")
 
 
 def of_writing(error: str) -> str:
@@ -159,10 +157,16 @@ def of_writing(error: str) -> str:
     found = INTO_RELEASE.search(error)
     if found is None:
         return ""
-    return (
-        f"A release's code can't be written by the app. If '{found.group(1)}' is a folder of data, name it in shared_folders: "
-        f"[{found.group(1)}], where it outlives a release; else have the app's own settings name another place."
+    folder, _, name = found.group(1).rpartition("/")
+    if "." not in name:  # a folder that it makes, else a file
+        folder = found.group(1)
+    data = (
+        f"If '{folder}' holds data, name it in shared_folders: [{folder}], where it outlives a release"
+        if folder
+        else ""
     )
+    other = "have the app's own settings name another place."
+    return f"A release's code can't be written by the app. {f'{data}; else {other}' if data else other.capitalize()}"
 
 
 # What an import misses -> the version of Python that brought it, or that took it away.
