@@ -100,3 +100,22 @@ def test_a_rollback_that_fails_when_all_is_done_tells_that_it_went_back() -> Non
 
 def test_a_failure_without_a_stage_names_none() -> None:
     assert _summary.failed("web1", "shop", {"msg": "x"}).startswith("shop on web1: the deploy was given up. What")
+
+
+@pytest.mark.parametrize(
+    ("message", "rows"),
+    [
+        (
+            "`zou create-admin` failed with status 1. Its last lines:\nadding\nEmail is not valid",
+            ["Email is not valid"],
+        ),
+        (
+            "`zou create-admin` failed with status 1. Its last lines:\nadding\nEmail is not valid\nNote: no dump",
+            ["Email is not valid"],
+        ),
+        ("`zou create-admin` failed with status 1.\nadd git\nIts last lines:\nfailed", []),
+    ],
+)
+def test_what_a_failed_command_said_last_is_in_the_summary_of_all_apps(message: str, rows: list[str]) -> None:
+    told = _summary.failures("web1", {"zou": f"zou on web1: the deploy was given up.\n{message}"}, 2).splitlines()
+    assert told[2:] == [f"    {line}" for line in ["`zou create-admin` failed with status 1.", *rows]]
