@@ -255,7 +255,8 @@ def source_layout(project: Path) -> bool:
 def tree_files(folder: Path, without: Path | None = None) -> list[Path]:
     """Return the files below `folder` that can matter to a build, sorted.
 
-    Left out: caches, version control, the folder `without`, and virtual environments with links to them.
+    Left out: caches, version control, the folder `without`, virtual environments with links to them, and links to folders by
+    an absolute path: those are shared folders of a release, whose data no build may depend on or could see.
     """
     found: list[Path] = []
     for top, folders, names in os.walk(folder):
@@ -268,7 +269,11 @@ def tree_files(folder: Path, without: Path | None = None) -> list[Path]:
             and Path(top) / name != without
             and not (Path(top) / name / "pyvenv.cfg").exists()
         )
-        links = [name for name in folders if (Path(top) / name).is_symlink()]
+        links = [
+            name
+            for name in folders
+            if (Path(top) / name).is_symlink() and not os.readlink(f"{top}/{name}").startswith("/")
+        ]
         found += [Path(top) / name for name in sorted(names + links) if not name.endswith((".pyc", ".pyo"))]
     return found
 

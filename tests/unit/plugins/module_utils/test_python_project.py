@@ -170,6 +170,18 @@ def test_names_of_requirement_lines(line: str, name: str) -> None:
     assert projects.requirement_name(line) == name
 
 
+def test_shared_folders_of_a_release_are_no_content_and_links_inside_the_project_are(tmp_path: Path) -> None:
+    """A build does not see what they lead to: hatchling stops at a link to a folder that is not there."""
+    make(tmp_path, {"src/shop/__init__.py": "", "src/assets/site.css": "", "shared/uploads/cat.png": ""})
+    (tmp_path / "src/shop/uploads").symlink_to(tmp_path / "shared/uploads")
+    (tmp_path / "src/shop/static").symlink_to("../assets")
+    found = {str(path.relative_to(tmp_path / "src")) for path in projects.tree_files(tmp_path / "src")}
+    assert found == {"shop/__init__.py", "shop/static", "assets/site.css"}
+    projects.copy_tree(tmp_path / "src", tmp_path / "copy")
+    assert (tmp_path / "copy/shop/static/site.css").is_file()
+    assert not (tmp_path / "copy/shop/uploads").is_symlink()
+
+
 def test_caches_are_no_content(tmp_path: Path) -> None:
     kept = {"setup.py", "app/static/dist/app.js", "app/build/x.py"}
     make(tmp_path, dict.fromkeys(kept, ""))
