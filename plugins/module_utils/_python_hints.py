@@ -230,3 +230,14 @@ def of_import(error: str, version: str) -> str:
         )
         return f"\nA package of the app needs the system's library {name}: {what} and run site.yml."
     return ""
+
+
+def of_page(journal: str) -> str:
+    """Return what to do about a page that fails, a sentence with a line break after it; "" when that is unknown."""
+    if "TemplateNotFound" in journal and re.search(r"/site-packages/(?!flask/|jinja2/)\S+\.py", journal):
+        return (
+            "The app is installed as a package, and a template is not in it: files that are no Python code are only installed "
+            "when the packaging says so (setuptools: [tool.setuptools.package-data] in pyproject.toml).\n"
+        )
+    advice = of_writing(journal)
+    return f"{advice}\n" if advice else ""

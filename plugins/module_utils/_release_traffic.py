@@ -15,6 +15,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _health,
     _host,
     _nginx_takeover,
+    _python_hints,
     _release_drain,
     _release_handover,
 )
@@ -105,7 +106,8 @@ class Traffic:
                 when = f"within {health['timeout_seconds']} s" if falls <= FALLS else f"after {must}, again and again"
                 if falls > FALLS or time.monotonic() > deadline or not _host.is_active(unit):
                     last = _host.masked(last_words(unit), self.context.environment_file)
-                    raise ReleaseError(f"{said} {when}; it must answer {must}. The end of the journal:\n{last}")
+                    why = _python_hints.of_page(last)
+                    raise ReleaseError(f"{said} {when}; it must answer {must}. {why}The end of the journal:\n{last}")
                 time.sleep(POLL_SECONDS)
 
     def switch(self) -> None:

@@ -107,7 +107,7 @@ def failures(host: str, texts: Mapping[str, str], apps: int) -> str:
         first = first.removeprefix(f"{app} on {host}: ")
         rows.append(f"  - {app}: {first}")
         lines = [line.strip() for line in rest.splitlines() if line.strip() and not line.startswith("Note: ")]
-        begun = [line.removesuffix(" Its last lines:") for line in lines[:1]]
+        begun = [re.sub(r" (?:Its last lines|The end of (?:the|its) journal):$", "", line) for line in lines[:1]]
         rows += [f"    {line}" for line in (begun if begun == lines[:1] else [*begun, lines[-1]])]
     return "\n".join([head, *rows])
 

@@ -143,3 +143,24 @@ def test_an_import_that_needs_another_python_or_a_library_says_which(error: str,
     said = hints.of_import(error, version)
     assert advice in said
     assert bool(said) is bool(advice)
+
+
+LOST = """File "/srv/shop/venvs/cb3f/lib/python3.13/site-packages/{}/__init__.py", line 20, in index
+jinja2.exceptions.TemplateNotFound: a.html"""
+
+
+@pytest.mark.parametrize(
+    ("journal", "advice"),
+    [
+        (LOST.format("my_shop"), "[tool.setuptools.package-data]"),
+        (LOST.format("flask"), ""),
+        (
+            "OSError: [Errno 30] Read-only file system: '/srv/a/releases/6/src/shop/up/x.png'",
+            "shared_folders: [shop/up]",
+        ),
+        ("KeyError: 'user'", ""),
+    ],
+)
+def test_why_a_page_fails_is_told_where_it_is_known(journal: str, advice: str) -> None:
+    assert advice in hints.of_page(journal)
+    assert bool(hints.of_page(journal)) is bool(advice)

@@ -113,6 +113,7 @@ def test_a_failure_without_a_stage_names_none() -> None:
             "`zou create-admin` failed with status 1. Its last lines:\nadding\nEmail is not valid\nNote: no dump",
             ["Email is not valid"],
         ),
+        ("`zou create-admin` failed with status 1. The end of the journal:\nloading\nno such page", ["no such page"]),
         ("`zou create-admin` failed with status 1.\nadd git\nIts last lines:\nfailed", []),
     ],
 )
