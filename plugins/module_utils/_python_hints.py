@@ -155,6 +155,11 @@ INTO_RELEASE = re.compile(r"(?:Read-only file system|Permission denied): '/srv/[
 def of_writing(error: str) -> str:
     """Return what to do when an app writes into its own code, "" when it has not."""
     found = INTO_RELEASE.search(error)
+    if re.search(r"Read-only file system: '/srv/[^'/]+/venvs/", error):
+        return (
+            "A program of the project's own runs the copy of it that is in the environment, which nobody can write to: "
+            "`python -m <package> …` or `flask --app <package> …` runs the release's code, beside its shared folders."
+        )
     if found is None:
         return ""
     folder, _, name = found.group(1).rpartition("/")

@@ -158,6 +158,7 @@ jinja2.exceptions.TemplateNotFound: a.html"""
             "OSError: [Errno 30] Read-only file system: '/srv/a/releases/6/src/shop/up/x.png'",
             "shared_folders: [shop/up]",
         ),
+        ("OSError: [Errno 30] Read-only file system: '/srv/forum/venvs/fad7/var'", "`python -m <package> …`"),
         ("KeyError: 'user'", ""),
     ],
 )
