@@ -24,6 +24,7 @@ SERVICE: dict[str, tuple[str, ...]] = {
     "UMask": ("0027",),
     "LimitCORE": ("0",),
     "ProtectSystem": ("strict",),
+    "ReadOnlyPaths": ("-/run/lock",),
     "ProtectHome": ("yes",),
     "PrivateTmp": ("yes",),
     "PrivateDevices": ("yes",),
@@ -41,6 +42,7 @@ SERVICE: dict[str, tuple[str, ...]] = {
     "RemoveIPC": ("yes",),
     "PrivateIPC": ("yes",),
     "ProtectProc": ("invisible",),
+    "InaccessiblePaths": ("-/run/dbus",),
     "ProcSubset": ("pid",),
     "ProtectClock": ("yes",),
     "ProtectHostname": ("yes",),
@@ -61,8 +63,8 @@ SERVICE: dict[str, tuple[str, ...]] = {
 """Setting of systemd.exec(5) -> its lines, as in roles/gunicorn_systemd/templates/app@.service.j2."""
 
 FURTHER = (
-    "BindPaths", "BindReadOnlyPaths", "ExecPaths", "InaccessiblePaths", "IPAddressAllow", "IPAddressDeny", "NoExecPaths",
-    "PrivateNetwork", "ReadOnlyPaths", "RestrictFileSystems", "RestrictNetworkInterfaces", "SocketBindAllow",
+    "BindPaths", "BindReadOnlyPaths", "ExecPaths", "IPAddressAllow", "IPAddressDeny", "NoExecPaths",
+    "PrivateNetwork", "RestrictFileSystems", "RestrictNetworkInterfaces", "SocketBindAllow",
     "SocketBindDeny", "SupplementaryGroups", "TemporaryFileSystem",
 )  # fmt: skip
 """Settings that commands share with the service where its unit has them (drop-ins, service_directives)."""

@@ -44,6 +44,14 @@ def test_the_sandbox_of_the_role_is_the_one_that_commands_know() -> None:
     assert settings() == {name: list(lines) for name, lines in _sandbox.SERVICE.items()}
 
 
+def test_an_app_can_not_ask_for_the_command_lines_of_others_and_shares_no_folder_with_them() -> None:
+    """On the bus, systemd tells anybody what runs in each unit (GetUnitProcesses)."""
+    found = settings()
+    assert found["ProtectProc"] == ["invisible"]
+    assert found["InaccessiblePaths"] == ["-/run/dbus"]
+    assert found["ReadOnlyPaths"] == ["-/run/lock"]
+
+
 OPENED = {
     "host_metrics": {"ProcSubset": ["all"], "RestrictAddressFamilies": ["AF_UNIX AF_INET AF_INET6 AF_NETLINK"]},
     "runtime_code": {"MemoryDenyWriteExecute": ["no"]},

@@ -17,6 +17,8 @@ from pathlib import Path
 
 VICTIM = "b71f3a29c4e85d06b71f3a29c4e85d06a1"  # the other app's SECRET_KEY
 OWN = "5d09bc17e6f2a8435d09bc17e6f2a843c2"  # no business of whoever builds a package of the app
+BUS = "/run/dbus/system_bus_socket"
+"""systemd tells anybody there what runs in each unit, with its command lines (GetUnitProcesses)."""
 JOURNAL = "/run/systemd/journal/dev-log"
 CLONE_NEWUSER = 0x10000000
 
@@ -130,13 +132,13 @@ def tries(building: bool) -> dict[str, Callable[[], list[str]]]:
         "find secrets in the environment": lambda: [
             name for name, value in os.environ.items() if any(secret in value for secret in secrets)
         ],
-        "reach services": lambda: reached(*sockets_of("victim")),
+        "reach services": lambda: reached(BUS, *sockets_of("victim")),
         "have rights": rights,
     }  # fmt: skip
     if building:
         local = [("127.0.0.1", 22), ("127.0.0.1", 80), ("169.254.169.254", 80)]
         found |= {
-            "reach this host": lambda: reached("/run/dbus/system_bus_socket", JOURNAL, *sockets_of("hostile"), *local),
+            "reach this host": lambda: reached(JOURNAL, *sockets_of("hostile"), *local),
             "find the app's files": lambda: [*below(os.getcwd(), OWN), *below("/srv", OWN), *readable("/etc/hostile")],
         }
     return found
