@@ -19,7 +19,7 @@ BY = f"{getpass.getuser()}@{socket.gethostname()}"
 STAGES = ("fetch", "build", "check", "migrate", "start", "gate", "switch", "verify", "watch", "drain", "prune")
 POINTS = {
     **{f"at {stage}": ("begin", stage) for stage in STAGES},
-    "in the middle of build": ("add_missing", ""),
+    "in the middle of build": ("add_needed", ""),
     "before the history is written": ("append_history", ""),
 }
 SWITCHED = ("at verify", "at watch", "at drain", "at prune", "before the history is written")
