@@ -11,7 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils import _build_sandbox, _sandbox, _tree
+from ansible_collections.slipway.flask.plugins.module_utils import (
+    _acl,
+    _build_project,
+    _build_sandbox,
+    _python_project,
+    _sandbox,
+    _tree,
+)
 from ansible_collections.slipway.flask.plugins.module_utils import _python_uv as tools
 from fake_tools import Tools
 
@@ -111,14 +118,28 @@ def test_a_build_that_a_killed_run_left_is_ended_before_the_next(
     name = _build_sandbox.name_of(tmp_path / "shop/venvs")
     left = tmp_path / "private/slipway" / name.removeprefix("slipway-") / "work-old"
     left.mkdir(parents=True)
+    left.with_name("work-link").symlink_to(tmp_path)  # a package may have left anything there
+    left.with_name("work-file").write_text("x")
     (tmp_path / "ours").mkdir()
     with _build_sandbox.workshop(tmp_path / "shop/venvs", tmp_path / "ours/given", tmp_path / "cache", 0) as workshop:
         assert systemctl() == [f"stop {name}.service"]
-        assert not left.exists()
+        assert [path.name for path in left.parent.glob("work-*")] == [workshop.scratch.name]
         assert workshop.cache.is_dir()
         assert workshop.scratch.is_dir()
     assert not workshop.scratch.exists()
     assert systemctl() == [f"stop {name}.service"] * 2
+
+
+def test_what_systemd_shows_to_a_build_lies_where_no_build_can_put_a_link(tmp_path: Path) -> None:
+    for name in ("app", "lib"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "setup.py").write_text("")
+    source = _python_project.Source("requirements", (tmp_path / "app/setup.py",), folders=(tmp_path / "lib",))
+    workshop, _, _ = _build_project.seated(tmp_path / "app", source, made(tmp_path), tmp_path / "venvs", ())
+    assert len(workshop.seats) == 2
+    for copy, _ in workshop.seats:
+        assert (copy / "setup.py").is_file()
+        assert not copy.is_relative_to(workshop.scratch)
 
 
 def test_each_folder_of_environments_has_a_user_and_a_cache_of_its_own() -> None:
@@ -224,3 +245,18 @@ def test_owning_a_folder_follows_no_link(tmp_path: Path) -> None:
     found = [stat.S_IMODE(path.stat().st_mode) for path in (outside / "file", outside / "below", folder / "sub/kept")]
     assert found == [0o700, 0o700, 0o400]
     assert stat.S_IMODE((folder / "sub").stat().st_mode) == 0o755
+
+
+def test_owning_a_folder_ends_the_access_lists_in_it(tmp_path: Path) -> None:
+    """A command could let itself, or another app, in for later."""
+    folder = tmp_path / "folder"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub/file").write_text("x")
+    for path in (folder, folder / "sub"):
+        _acl.grant(path, 4242, 7, default=True)
+    for path in (folder / "sub", folder / "sub/file"):
+        _acl.grant(path, 4242, 7)
+    _tree.own(folder, os.getuid(), os.getgid(), lambda _: 0o750)
+    for path in (folder, folder / "sub", folder / "sub/file"):
+        assert (_acl.read(path), _acl.read(path, default=True)) == (None, None)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o750
