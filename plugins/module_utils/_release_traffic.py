@@ -104,7 +104,9 @@ class Traffic:
             if said:
                 falls += before > 0
                 when = f"within {health['timeout_seconds']} s" if falls <= FALLS else f"after {must}, again and again"
-                if falls > FALLS or time.monotonic() > deadline or not _host.is_active(unit):
+                alive = _host.is_active(unit)
+                if falls > FALLS or time.monotonic() > deadline or not alive:
+                    when = when if alive else "and its service ended"
                     last = _host.masked(last_words(unit), self.context.environment_file)
                     why = _python_hints.of_page(last)
                     raise ReleaseError(f"{said} {when}; it must answer {must}. {why}The end of the journal:\n{last}")
