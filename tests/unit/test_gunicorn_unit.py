@@ -20,8 +20,8 @@ ROLE = Path(__file__).resolve().parents[2] / "roles/gunicorn_systemd"
 CALLS = "@chown nice setpriority ioprio_set sched_setaffinity sched_setattr sched_setparam sched_setscheduler setrlimit"
 
 
-def settings(**variables: Any) -> dict[str, list[str]]:
-    """Return the sandbox of the unit with those VARIABLES of the role: name -> its lines."""
+def unit(**variables: Any) -> str:
+    """Return the text of the unit with those VARIABLES of the role."""
     environment = NativeEnvironment(trim_blocks=True, undefined=StrictUndefined)
     environment.filters = {**FilterModule().filters(), **environment.filters, "slipway.flask.systemd_quote": str}
     given = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
@@ -33,15 +33,31 @@ def settings(**variables: Any) -> dict[str, list[str]]:
     }
     given["__gunicorn_systemd_end_workers"] = private["__gunicorn_systemd_end_workers"]
     text = environment.overlay().from_string((ROLE / "templates/app@.service.j2").read_text())
-    rendered = "".join(str(part) for part in text.root_render_func(text.new_context(given)))
+    return "".join(str(part) for part in text.root_render_func(text.new_context(given)))
+
+
+def settings(**variables: Any) -> dict[str, list[str]]:
+    """Return the sandbox of that unit: name -> its lines."""
     found: dict[str, list[str]] = {}
-    for name, value in _sandbox.of_unit(rendered):
+    for name, value in _sandbox.of_unit(unit(**variables)):
         found.setdefault(name, []).append(value)
     return found
 
 
 def test_the_sandbox_of_the_role_is_the_one_that_commands_know() -> None:
     assert settings() == {name: list(lines) for name, lines in _sandbox.SERVICE.items()}
+
+
+def test_what_root_runs_for_an_app_is_no_program_of_its_packages() -> None:
+    """The PATH of the unit begins with the environment's programs: a package may bring its own `sed`."""
+    lines = re.findall(
+        r"^Exec\w+=[-@:!]*\+[-@:!]*(.*)$", unit(gunicorn_systemd_socket_users=["www-data"]), re.MULTILINE
+    )
+    assert len(lines) == 2
+    for line in lines:
+        assert line.startswith("/")
+        if line.startswith("/bin/sh"):
+            assert line.startswith("/bin/sh -c 'PATH=/usr/bin:/bin; ")
 
 
 def test_an_app_can_not_ask_for_the_command_lines_of_others_and_shares_no_folder_with_them() -> None:
