@@ -30,6 +30,8 @@ LONGEST = 131072
 """Bytes that NAME=value and its final zero may take together: MAX_ARG_STRLEN, execve(2)."""
 OWNED = {"RELEASE_ID", "RUNTIME_DIRECTORY", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "GUNICORN_CMD_ARGS"}
 """Variables that the unit, systemd or gunicorn's command line own: overriding one would break the release quietly."""
+LOADER = re.compile(r"LD_(PRELOAD|LIBRARY_PATH|AUDIT)")
+"""Variables by which ld.so(8) loads code into every program of the unit."""
 HOOKS = {"bind", "post_worker_init", "logger_class", "control_socket"}
 """Names that the config file needs for itself: the socket nginx knows, the message to systemd, the logs."""
 
@@ -220,9 +222,16 @@ def variable_problem(name: str, value: object) -> str:
     text = value_text(value)
     if match := UNREADABLE.search(text):
         return f"its value has the character U+{ord(match.group()):04X}, which systemd refuses; encode it (base64)."
+    if LOADER.fullmatch(name) and not all(map(_is_systems, re.split(r"[\s:;]", text))):
+        return "the unit has lines that run as root and would load it, too; name only what is below /usr, /lib or /opt."
     if len(f"{name}={text}".encode()) >= LONGEST:
         return "its value is longer than the 128 KiB that Linux allows; put it into a file."
     return ""
+
+
+def _is_systems(library: str) -> bool:
+    """Tell whether ld.so(8) finds a LIBRARY, or a folder of them, where only packages of the system are."""
+    return bool(re.fullmatch(r"/(usr|lib|lib64|opt)/.*|[\w.+-]+\.so[\d.]*", library)) and ".." not in library.split("/")
 
 
 def _extras(settings: Mapping[str, Any]) -> list[str]:

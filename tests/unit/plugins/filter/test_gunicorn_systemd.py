@@ -154,6 +154,11 @@ def test_other_good_values(changed: dict[str, Any]) -> None:
         ("A=B", "x", "a variable's name has"),
         ("RELEASE_ID", "x", "set by the unit itself"),
         ("GUNICORN_CMD_ARGS", "--bind x", "set by the unit itself"),
+        ("LD_PRELOAD", "/srv/shop/current/venv/lib/libx.so", "lines that run as root"),
+        ("LD_PRELOAD", "/usr/lib/libx.so {release_folder}/libx.so", "lines that run as root"),
+        ("LD_LIBRARY_PATH", "/usr/lib:", "lines that run as root"),  # nothing is the folder of the code
+        ("LD_LIBRARY_PATH", "/usr/../srv/shop/shared", "lines that run as root"),
+        ("LD_AUDIT", "lib/x.so", "lines that run as root"),
         ("X", None, "it has no value"),
         ("X", 1.10, "in quotes"),
         ("X", ["hush"], "it is a list"),
@@ -170,6 +175,14 @@ def test_bad_environment_never_shows_a_value(name: str, value: object, message: 
         assert text.startswith(f"gunicorn_systemd_{key} has '{name}': ")
         assert message in text
         assert "hush" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("LD_PRELOAD", "libjemalloc.so.2"), ("LD_PRELOAD", "/usr/lib/a.so:/lib/b.so"), ("LD_LIBRARY_PATH", "/opt/oracle")],
+)
+def test_libraries_of_the_system_may_be_loaded(name: str, value: str) -> None:
+    assert complaints(environment={name: value}) == ""
 
 
 def test_a_variable_in_both_is_refused() -> None:
