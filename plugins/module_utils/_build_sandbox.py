@@ -93,6 +93,8 @@ class Workshop:
         """Return the unit's settings: the sandbox of a service, with less to see."""
         tops = sorted(entry.name for entry in os.scandir("/") if entry.is_dir(follow_symlinks=False))
         empty = [f"/{name}:ro" for name in tops if name not in VISIBLE]
+        room = self.given.parents[1]  # the folder of environments, where only root may enter what is being built
+        empty += [] if is_hidden(room) else [f"{room}:ro"]
         seen = [self.given, *self.shown, Path(os.path.realpath("/etc/resolv.conf")), Path("/run/systemd/resolve")]
         if tools.UV_SETTINGS.is_file() and not tools.UV_SETTINGS.stat().st_mode & 0o004:
             settings = self.given / "uv.toml"

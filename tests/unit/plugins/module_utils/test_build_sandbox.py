@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import stat
@@ -87,6 +88,20 @@ def test_tools_run_in_a_unit_that_sees_little_and_is_told_less(
 def test_a_build_has_each_setting_of_a_services_sandbox(tmp_path: Path) -> None:
     names = {name for name, _ in made(tmp_path).properties(tmp_path, tmp_path / "environment", {})}
     assert {*_sandbox.SERVICE} <= names
+
+
+@pytest.mark.parametrize(
+    ("root", "empty"), [("/opt/tiny/venvs", True), ("/usr/local/lib/venvs", True), ("/srv/shop/venvs", False)]
+)
+def test_what_tools_are_given_can_be_reached_wherever_the_environments_are(
+    tmp_path: Path, root: str, empty: bool
+) -> None:
+    """Only root may enter the folder that holds it, so in the unit an empty one that all may enter stands there."""
+    workshop = dataclasses.replace(made(tmp_path), given=Path(root, ".building-x/given"))
+    settings = workshop.properties(tmp_path, tmp_path / "environment", {})
+    emptied = [line for name, line in settings if name == "TemporaryFileSystem"]
+    assert (f"{root}:ro" in " ".join(emptied).split()) is empty
+    assert ("BindReadOnlyPaths", f"-{root}/.building-x/given") in settings
 
 
 def test_what_a_tool_prints_when_it_fails_is_told(tool: Tools, tmp_path: Path) -> None:
