@@ -105,7 +105,7 @@ def duplicates(what: str, values: Sequence[str]) -> list[str]:
     """Return one sentence for each value that stands more than once."""
     twice = sorted({value for value in values if values.count(value) > 1})
     return [
-        f"slipway_apps: the {what} '{value}' stands {values.count(value)} times; each may stand once" for value in twice
+        f"slipway_apps: the {what} '{value}' is listed {values.count(value)} times; list it once" for value in twice
     ]
 
 
@@ -211,12 +211,11 @@ def setting_problems(app: Mapping[str, Any]) -> list[str]:
     for place, mapping in (("environment", environment), ("secrets", secrets)):
         for name, value in mapping.items():
             if not VARIABLE.fullmatch(str(name)):
-                found.append(f"'{name}' in '{place}' is no variable name: letters, digits and underscores")
+                found.append(f"'{name}' in '{place}' is not a valid variable name: letters, digits and underscores")
             elif value is None or isinstance(value, (list, dict)):
                 found.append(f"'{name}' in '{place}' must be text, a number or true/false; quote it or remove it")
     found += [
-        f"'{name}' stands in both 'environment' and 'secrets'; keep one"
-        for name in sorted(set(environment) & set(secrets))
+        f"'{name}' is in both 'environment' and 'secrets'; keep one" for name in sorted(set(environment) & set(secrets))
     ]
     found += _sandbox_needs.problems(app.get("sandbox", {}), "'sandbox'")
     values = {**environment, **secrets}
@@ -337,7 +336,7 @@ def edge_problems(app: Mapping[str, Any]) -> list[str]:
                 "absolute path"
             )
         if url in app.get("static", {}):
-            found.append(f"'{url}' stands in both 'static' and 'protected_downloads'; keep one")
+            found.append(f"'{url}' is in both 'static' and 'protected_downloads'; keep one")
     absolute = {url: folder if str(folder).startswith("/") else f"/{folder}" for url, folder in downloads.items()}
     return [*found, *_nginx_tls_limits.download_problems(absolute)]
 

@@ -95,7 +95,7 @@ def _addresses(rule: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{key} has '{entry}', which is everybody: {how}"
     both = {network(entry) for entry in lists["allow"]} & {network(entry) for entry in lists["deny"]} - {None}
     for entry in sorted(map(str, both)):
-        yield f"{entry} stands in both allow and deny; keep one"
+        yield f"{entry} is in both allow and deny; keep one"
 
 
 def _users(rule: Mapping[str, Any]) -> Iterator[str]:

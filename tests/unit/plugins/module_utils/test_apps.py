@@ -344,9 +344,15 @@ SETTINGS = {
         ["SECRET_KEY stands in 'environment'", "move it"],
     ),
     "development": (shop_environment(FLASK_ENV="development"), ["FLASK_ENV is 'development'", "remove it"]),
-    "in both": (shop(environment={"MAIL": "a"}, secrets={"SECRET_KEY": KEY, "MAIL": "b"}), ["'MAIL' stands in both"]),
-    "name with a hyphen": (shop(environment={"MY-VAR": "a"}), ["'MY-VAR' in 'environment' is no variable name"]),
-    "name of a secret": (shop(secrets={"SECRET_KEY": KEY, "1x": "a"}), ["'1x' in 'secrets' is no variable name"]),
+    "in both": (shop(environment={"MAIL": "a"}, secrets={"SECRET_KEY": KEY, "MAIL": "b"}), ["'MAIL' is in both"]),
+    "name with a hyphen": (
+        shop(environment={"MY-VAR": "a"}),
+        ["'MY-VAR' in 'environment' is not a valid variable name"],
+    ),
+    "name of a secret": (
+        shop(secrets={"SECRET_KEY": KEY, "1x": "a"}),
+        ["'1x' in 'secrets' is not a valid variable name"],
+    ),
     "list as value": (shop_environment(HOSTS=["a"]), ["'HOSTS' in 'environment' must be text, a number or true/false"]),
     "nothing as value": (shop_environment(MAIL=None), ["'MAIL' in 'environment' must be text"]),
     "url without URL": (shop(database="url"), ["'database' is 'url' but 'database_url' is empty"]),
@@ -416,12 +422,12 @@ def test_an_app_that_is_no_mapping_is_named_by_its_place() -> None:
 )
 def test_a_domain_may_stand_once_whatever_its_case(first: list[str], second: list[str]) -> None:
     found = _apps.problems([shop(domains=first), shop(name="blog", domains=second)])
-    assert found == ["slipway_apps: the domain 'a.example.com' stands 2 times; each may stand once"]
+    assert found == ["slipway_apps: the domain 'a.example.com' is listed 2 times; list it once"]
 
 
 def test_two_apps_may_not_have_one_name() -> None:
     found = _apps.problems([APP, shop(domains=["b.example.com"])])
-    assert found == ["slipway_apps: the name 'shop' stands 2 times; each may stand once"]
+    assert found == ["slipway_apps: the name 'shop' is listed 2 times; list it once"]
 
 
 def test_two_apps_without_a_name_are_told_that_and_no_more() -> None:
@@ -530,7 +536,7 @@ def test_international_domains_and_wildcards_are_as_nginx_and_certificates_name_
 
 def test_a_domain_in_two_spellings_is_one_domain() -> None:
     found = _apps.problems([shop(domains=["b\u00fccher.example", "xn--bcher-kva.example"])])
-    assert found == ["slipway_apps: the domain 'xn--bcher-kva.example' stands 2 times; each may stand once"]
+    assert found == ["slipway_apps: the domain 'xn--bcher-kva.example' is listed 2 times; list it once"]
 
 
 def test_static_files_may_say_how_long_they_are_kept() -> None:

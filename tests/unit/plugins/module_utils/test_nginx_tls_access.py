@@ -49,7 +49,7 @@ def test_good_rules(rule: dict[str, Any]) -> None:
         ({"allow": "192.0.2.7"}, "allow must be a list"),
         ({"allow": ["office"]}, "allow has 'office': it must be an address"),
         ({"deny": ["192.0.2.7/24"]}, "deny has '192.0.2.7/24': write '192.0.2.0/24'"),
-        ({"allow": ["192.0.2.7"], "deny": ["192.0.2.7/32"]}, "192.0.2.7/32 stands in both allow and deny"),
+        ({"allow": ["192.0.2.7"], "deny": ["192.0.2.7/32"]}, "192.0.2.7/32 is in both allow and deny"),
         (
             {"deny": ["0.0.0.0/0"]},
             "deny has '0.0.0.0/0', which is everybody: `allow: [127.0.0.1]` keeps everybody else out",
