@@ -25,6 +25,11 @@ from ansible_collections.slipway.flask.plugins.module_utils._release_watch impor
 from ansible_collections.slipway.flask.plugins.module_utils._web_access import WebAccess
 
 POLL_SECONDS = 0.1
+LOOK_SECONDS = 0.02
+LEAVE_SECONDS = 1.0
+"""How long a run waits for the last answers of the old release: a request that was under way at the switch leaves its
+connection to nginx, which may give it one more. After that only streams and the like are left, which nobody has to wait for.
+"""
 READY_IN_A_ROW = 8
 """Good answers in a row that make a release ready: one worker may be ready and the next not."""
 KEPT_SECONDS = 0.1
@@ -178,9 +183,16 @@ class Traffic:
         """Let the old release take in all who wait at its socket, and have it end by itself once they are served."""
         if not previous or previous == self.context.record.id:
             return
-        if self.paths.socket(previous) != self.context.socket:
-            self._let_finish(previous)
+        socket = self.paths.socket(previous)
+        if socket == self.context.socket:
+            _release_drain.retire(self.paths, previous)
+            return
+        self._let_finish(previous)
         _release_drain.retire(self.paths, previous)
+        for _ in range(round(LEAVE_SECONDS / LOOK_SECONDS)):
+            if not _host.connected(socket):
+                break
+            time.sleep(LOOK_SECONDS)
 
     def _let_finish(self, release: str) -> None:
         """Wait until RELEASE, to which nobody is led any more, has taken in all who wait at its socket."""

@@ -41,6 +41,18 @@ def test_a_release_that_ends_at_once_is_not_told_of(host: FakeHost) -> None:
     assert second(host, connections=0)[2] == []
 
 
+def test_a_run_waits_a_moment_for_the_last_answers_of_the_release_before(
+    host: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks after the run has ended is answered by the new release."""
+    left = iter([2, 1, 0])
+    monkeypatch.setattr(_host, "connected", lambda socket: next(left, 0))
+    host.deploy()
+    host.change("app = 2\n")
+    host.deploy()
+    assert list(left) == []
+
+
 def test_the_next_start_waits_until_two_releases_are_one_again(host: FakeHost) -> None:
     old, new, _ = second(host)
     host.change("app = 3\n")
