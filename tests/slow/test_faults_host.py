@@ -44,7 +44,7 @@ def small_disk(app: dict[str, Any]) -> dict[str, Any]:
 
 
 MISTAKES: list[tuple[Callable[[dict[str, Any]], dict[str, Any]], list[str]]] = [
-    (duplicate_domain, ["domain", DOMAIN, "stands 2 times"]),
+    (duplicate_domain, ["domain", DOMAIN, "is listed 2 times"]),
     (misspelled_key, ["app 'harbour'", "'workes'", "did you mean 'workers'?"]),
     (no_secret_key, ["app 'harbour'", "SECRET_KEY is missing", "secrets.token_hex"]),
     (no_source, ["app 'harbour'", "source folder", "-that-is-not-there' does not exist"]),

@@ -84,7 +84,7 @@ def test_all_problems_are_told_at_once_and_the_host_is_not_asked(base: Path) -> 
     assert lines[1:] == [f"  - {text}" for text in result["problems"]]
     assert "'wsgi' is 'shop', which has no colon" in lines[1]
     assert "SECRET_KEY is missing" in lines[2]
-    assert "the domain 'shop.example.com' stands 2 times" in lines[3]
+    assert "the domain 'shop.example.com' is listed 2 times" in lines[3]
     assert action.asked == 0
 
 
