@@ -145,16 +145,20 @@ class Migrations:
         if self.settings["mode"] == "off":
             return
         if probe.current is None:
-            told = f"the database does not tell where its schema is: {probe.note}"
-            if self.settings["mode"] == "guarded":
-                raise ReleaseError(
-                    f"{told}\nIt must be up, and the service's role must be allowed to read Alembic's table (GRANT SELECT). "
-                    "To migrate without having seen what it does, set `migrations: report`"
-                )
-            self.context.notes.append(told)
+            self._unseen(
+                f"the database does not tell where its schema is: {probe.note}",
+                "It must be up, and the service's role must be allowed to read Alembic's table (GRANT SELECT). "
+                "To migrate without having seen what it does, set `migrations: report`",
+            )
         elif not probe.at_head and probe.current and probe.dialect == "postgresql" and probe.pending:
             self._lint(probe)
             self._decide(probe)
+
+    def _unseen(self, told: str, ways: str) -> None:
+        """Refuse what can't be judged, with the WAYS on, or note it where it is to be reported only. Raises ReleaseError."""
+        if self.settings["mode"] == "guarded":
+            raise ReleaseError(f"{told}\n{ways}")
+        self.context.notes.append(told)
 
     def judge_down(self, probe: Probe) -> None:
         """Judge the revisions that are to be undone, which PROBE has as pending. Raises ReleaseError."""
@@ -162,12 +166,10 @@ class Migrations:
         if self.settings["mode"] == "off":
             return
         if probe.between is None:
-            told = f"what the downgrade would run can't be looked at: {probe.note or probe.error}"
-            if self.settings["mode"] == "guarded":
-                raise ReleaseError(
-                    f"{told}\nNothing was run. Go back without it (rollback_schema=keep), or set `migrations: report`"
-                )
-            self.context.notes.append(told)
+            self._unseen(
+                f"what the downgrade would run can't be looked at: {probe.note or probe.error}",
+                "Nothing was run. Go back without it (rollback_schema=keep), or set `migrations: report`",
+            )
             self.expect_anything()
         elif probe.dialect == "postgresql" and probe.pending:
             self._lint(probe)
