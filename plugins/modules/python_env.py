@@ -17,6 +17,8 @@ description:
   - Reads, in this order, C(uv.lock), C(poetry.lock), C(pdm.lock), C(requirements.txt), C(requirements/production.txt),
     C(requirements/prod.txt), C(pyproject.toml), C(setup.py), C(setup.cfg); the first that exists is used.
   - Hashes in requirement files are enforced for all packages as soon as one is given.
+extends_documentation_fragment:
+  - slipway.flask.interpreters
 options:
   project:
     description: Folder on the host with the application's Python files.
@@ -72,18 +74,6 @@ options:
       - Empty takes what the project says of its Python (C(.python-version), C(runtime.txt), C(Pipfile),
         C(.tool-versions), C(requires-python)), else the distribution's.
       - The distribution's interpreter is taken if it fits; else uv fetches one that does.
-    type: str
-    default: ""
-  python_downloads:
-    description: Whether uv may fetch interpreters.
-    type: bool
-    default: true
-  python_mirror:
-    description: URL to fetch them from, in place of python-build-standalone's. May hold a user and password.
-    type: str
-    default: ""
-  python_list_url:
-    description: URL of a list of interpreters with their hashes, in place of the one in uv.
     type: str
     default: ""
   uv:

@@ -14,6 +14,8 @@ description:
     distribution's package C(python3-pip-whl). Nothing else is needed on the host.
   - A folder per version, and a symbolic link that is replaced atomically. Older versions are removed.
   - Also finds the wanted Python, has uv fetch it into C(/opt/slipway/python), or says which ones the host has.
+extends_documentation_fragment:
+  - slipway.flask.interpreters
 options:
   version:
     description: Version of uv. An empty string installs none; O(link) must then lead to one already.
@@ -32,18 +34,6 @@ options:
     description:
       - Python to find; empty for the distribution's C(python3), or a version such as C(3.12), or an absolute path.
       - A version that the host lacks is fetched by uv, unless O(python_downloads) is off.
-    type: str
-    default: ""
-  python_downloads:
-    description: Whether uv may fetch interpreters.
-    type: bool
-    default: true
-  python_mirror:
-    description: URL to fetch them from, in place of python-build-standalone's. May hold a user and password.
-    type: str
-    default: ""
-  python_list_url:
-    description: URL of a list of interpreters with their hashes, in place of the one in uv.
     type: str
     default: ""
   ca_bundle:
