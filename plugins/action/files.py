@@ -12,6 +12,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 from ansible_collections.slipway.flask.plugins.module_utils._files import pack
+from ansible_collections.slipway.flask.plugins.plugin_utils import _on_host
 
 KEYS = {"dest", "state", "src", "content", "vars", "to", "mode", "owner", "group"}
 STATES = ("file", "directory", "link", "absent", "present")
@@ -28,13 +29,12 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         arguments = self._task.args
         entries = [self._entry(*numbered, task_vars) for numbered in enumerate(arguments.get("files") or [], 1)]
-        module_arguments = {
+        asked = {
             "payload": pack(entries),
             "validate": arguments.get("validate") or [],
             "prune": arguments.get("prune") or [],
         }
-        result.update(self._execute_module("slipway.flask.files", module_arguments, task_vars=task_vars))
-        result.pop("invocation", None)
+        result.update(_on_host.ask(self, "files", asked, task_vars))
         return result
 
     def _entry(self, number: int, entry: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.slipway.flask.plugins.module_utils import _app_choice
+from ansible_collections.slipway.flask.plugins.plugin_utils import _on_host
 
 # YAML reads a bare `on` as true.
 STATES = {"on": True, "true": True, "off": False, "false": False}
@@ -34,8 +35,7 @@ class ActionModule(ActionBase):
             return {**result, **error.result}
         by = f"{getpass.getuser()}@{socket.gethostname()}"
         arguments = {"sites": [app["name"] for app in apps], "closed": closed, "by": by}
-        answer = self._execute_module("slipway.flask.maintenance", arguments, task_vars=task_vars)
-        answer.pop("invocation", None)
+        answer = _on_host.ask(self, "maintenance", arguments, task_vars)
         if not answer.get("failed"):
             for app in apps:
                 before = "" if app["name"] in answer["sites"] else "already "

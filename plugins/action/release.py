@@ -13,7 +13,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils import _private, _so
 from ansible_collections.slipway.flask.plugins.plugin_utils._hooks import Hooks
 from ansible_collections.slipway.flask.plugins.plugin_utils._release_action import ReleaseAction
 
-NAME = "slipway.flask.release"
+NAME = "release"
 
 
 class ActionModule(ReleaseAction):

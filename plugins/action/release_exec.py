@@ -18,6 +18,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _app_command_problems,
     _app_wiring,
 )
+from ansible_collections.slipway.flask.plugins.plugin_utils import _on_host
 
 
 class ActionModule(ActionBase):
@@ -45,8 +46,7 @@ class ActionModule(ActionBase):
             **_app_choice.places(app), "wsgi": app["wsgi"], "words": json.dumps(words), "seconds": given.get("seconds", 3600),
             "writable_paths": app["writable_paths"],
         }  # fmt: skip
-        answer = self._execute_module("slipway.flask.release_exec", arguments, task_vars=task_vars)
-        answer.pop("invocation", None)
+        answer = _on_host.ask(self, "release_exec", arguments, task_vars)
         if "rc" in answer and "release" in answer:
             show(answer["stdout"], answer["stderr"])
             told = f"`{_app_command.label(words)}` in release {answer['release']} of {app['name']} on {host}"

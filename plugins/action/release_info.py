@@ -10,6 +10,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.slipway.flask.plugins.module_utils import _app_choice, _app_wiring, _release_tables
+from ansible_collections.slipway.flask.plugins.plugin_utils import _on_host
 
 
 class ActionModule(ActionBase):
@@ -29,8 +30,7 @@ class ActionModule(ActionBase):
         if status:
             arguments["known"] = [app["name"] for app in self._task.args["apps"]]
             arguments |= {"status": True, "urls": {app["name"]: _app_wiring.database_url(app) for app in apps}}
-        answer = self._execute_module("slipway.flask.release_info", arguments, task_vars=task_vars)
-        answer.pop("invocation", None)
+        answer = _on_host.ask(self, "release_info", arguments, task_vars)
         if not status and not answer.get("failed"):
             for found in answer.get("apps", []):
                 Display().display(_release_tables.history(host, found) + "\n")

@@ -22,7 +22,7 @@ class ActionModule(ReleaseAction):
         hooks = Hooks(arguments, _source.base_of(task_vars), _summary.BACK)
         if hooks.problems:
             return {**result, "failed": True, "msg": "\n".join(hooks.problems)}
-        answer = self.call("slipway.flask.rollback", arguments, task_vars)
+        answer = self.call("rollback", arguments, task_vars)
         if hooks.stop(answer):
             return {**result, **answer}
         host = str(task_vars.get("inventory_hostname"))

@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""The host's side of slipway.flask.files; the templates are rendered by the action plugin of the same name."""
+"""Documentation of slipway.flask.files; its action plugin does the work, on the host with files_on_host."""
 
 from __future__ import annotations
 
@@ -103,45 +103,3 @@ changed_files:
   elements: str
   returned: always
 """
-
-import os
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._files import Entry, FilesError, FileSet, unpack
-
-
-def main() -> None:
-    os.umask(0o022)  # the same modes whoever calls
-    module = AnsibleModule(
-        argument_spec={
-            "payload": {"type": "str", "required": True, "no_log": True},
-            "validate": {"type": "list", "elements": "str", "default": []},
-            "prune": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {
-                    "folder": {"type": "path", "required": True},
-                    "pattern": {"type": "str", "required": True},
-                },
-            },
-        },
-        supports_check_mode=True,
-    )
-    entries = [Entry(**entry) for entry in unpack(module.params["payload"])]
-    files = FileSet(check=module.check_mode)
-    try:
-        files.apply(entries)
-        for place in module.params["prune"]:
-            files.prune(place["folder"], place["pattern"], {entry.dest for entry in entries})
-        files.validate(module.params["validate"])
-    except FilesError as error:
-        module.fail_json(msg=str(error), changed_files=[])
-    result: dict[str, object] = {"changed": bool(files.changed), "changed_files": files.changed}
-    if module._diff:
-        result["diff"] = files.diffs
-    module.exit_json(**result)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""The host's side of slipway.flask.maintenance; the action plugin of the same name chooses the apps and prints."""
+"""Documentation of slipway.flask.maintenance; its action plugin does the work, on the host with maintenance_on_host."""
 
 from __future__ import annotations
 
@@ -44,30 +44,3 @@ sites:
   type: list
   elements: str
 """
-
-import os
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._nginx_maintenance import MaintenanceError, switch
-
-
-def main() -> None:
-    os.umask(0o022)  # the same modes whoever calls
-    module = AnsibleModule(
-        argument_spec={
-            "sites": {"type": "list", "elements": "str", "required": True},
-            "closed": {"type": "bool", "required": True},
-            "by": {"type": "str", "required": True},
-        },
-        supports_check_mode=True,
-    )
-    asked = module.params
-    try:
-        different = switch(asked["sites"], asked["closed"], asked["by"], module.check_mode)
-    except (MaintenanceError, OSError) as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=bool(different), sites=different)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""The host's side of slipway.flask.release_exec; the action plugin of the same name chooses the app and prints."""
+"""Documentation of slipway.flask.release_exec; its action plugin does the work, on the host with release_exec_on_host."""
 
 from __future__ import annotations
 
@@ -64,54 +64,3 @@ stderr:
   type: str
   returned: success
 """
-
-import json
-import os
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils import _app_command
-from ansible_collections.slipway.flask.plugins.module_utils._release import Paths
-from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
-
-ARGUMENTS: dict[str, Any] = {
-    "app": {"type": "str", "required": True},
-    "root": {"type": "path", "required": True},
-    "settings": {"type": "path", "required": True},
-    "wsgi": {"type": "str", "required": True},
-    "words": {"type": "str", "required": True, "no_log": True},  # JSON: a list would be blotted out of the answer
-    "writable_paths": {"type": "list", "elements": "path", "default": []},
-    "seconds": {"type": "int", "default": 3600},
-}
-
-
-def run(given: dict[str, Any]) -> dict[str, Any]:
-    """Run the command and return what it did; empty when no release serves."""
-    paths = Paths(given["app"], Path(given["root"]), Path(given["settings"]))
-    record = paths.record(paths.current_id())
-    if record is None:
-        return {}
-    settings = {
-        "user": given["app"],
-        "wsgi": given["wsgi"],
-        "writable_paths": given["writable_paths"],
-        "command_seconds": given["seconds"],
-    }
-    # Several commands may run at once: each has a unit of its own.
-    argv = _app_command.argv(json.loads(given["words"]))
-    done = Context(settings, paths, record).run(argv, f"exec-{os.getpid()}")
-    return {"release": record.id, "rc": done.returncode, "stdout": done.stdout, "stderr": done.stderr}
-
-
-def main() -> None:
-    os.umask(0o022)  # the same modes whoever calls
-    module = AnsibleModule(argument_spec=ARGUMENTS)
-    done = run(module.params)
-    if not done:
-        module.fail_json(msg="nothing has been deployed yet, so there is nothing to run the command in")
-    module.exit_json(changed=True, **done)
-
-
-if __name__ == "__main__":
-    main()

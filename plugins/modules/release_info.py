@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""The host's side of slipway.flask.release_info; the action plugin of the same name chooses the apps and prints."""
+"""Documentation of slipway.flask.release_info; its action plugin does the work, on the host with release_info_on_host."""
 
 from __future__ import annotations
 
@@ -113,66 +113,3 @@ left:
   type: list
   elements: str
 """
-
-import os
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._app_left import left
-from ansible_collections.slipway.flask.plugins.module_utils._release import Paths
-from ansible_collections.slipway.flask.plugins.module_utils._release_info import history_of
-from ansible_collections.slipway.flask.plugins.module_utils._release_status import status_of
-
-ARGUMENTS: dict[str, Any] = {
-    "apps": {
-        "type": "list",
-        "elements": "dict",
-        "required": True,
-        "options": {
-            "app": {"type": "str", "required": True},
-            "root": {"type": "path", "required": True},
-            "settings": {"type": "path", "required": True},
-            "domain": {"type": "str", "required": True},
-            "health": {
-                "type": "dict",
-                "required": True,
-                "options": {
-                    "path": {"type": "list", "elements": "str"},
-                    "status": {"type": "list", "elements": "int"},
-                    "host": {"type": "str"},
-                },
-            },
-        },
-    },
-    # Of their own, and secret as a whole: a URL may hold a password.
-    "urls": {"type": "dict", "default": {}, "no_log": True},
-    "limit": {"type": "int", "default": 20},
-    "status": {"type": "bool", "default": False},
-    "known": {"type": "list", "elements": "str", "default": []},
-}
-AT_ONCE = 4
-"""Apps looked at side by side: most of it is waiting for answers."""
-
-
-def main() -> None:
-    os.umask(0o022)  # the same modes whoever calls
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    limit, urls = module.params["limit"], module.params["urls"]
-    if limit < 1:
-        module.fail_json(msg=f"limit is {limit}; it must be 1 or more: how many entries of the history are shown")
-
-    def look(app: dict[str, Any]) -> dict[str, Any]:
-        paths = Paths(app["app"], Path(app["root"]), Path(app["settings"]))
-        if module.params["status"]:
-            return status_of(paths, app["health"], app["domain"], app["app"], urls.get(app["app"], ""))
-        return history_of(paths, limit)
-
-    more = {"left": left(module.params["known"])} if module.params["status"] else {}
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        module.exit_json(changed=False, apps=list(pool.map(look, module.params["apps"])), **more)
-
-
-if __name__ == "__main__":
-    main()

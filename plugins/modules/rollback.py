@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""The host's side of slipway.flask.rollback; the action plugin of the same name tells what happened."""
+"""Documentation of slipway.flask.rollback; its action plugin does the work, on the host with rollback_on_host."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ options:
           - What a dangerous statement of a downgrade does, as squawk finds it in its SQL.
           - V(guarded) stops the rollback before anything has run, V(report) tells of it, V(off) does not look.
         type: str
-        choices: [guarded, report, off]
+        choices: [guarded, report, "off"]
         default: guarded
       allow:
         description: Revisions that may be undone whatever that does, each C(revision) or C(revision:rule).
@@ -127,33 +127,3 @@ serves:
   type: str
   returned: failure
 """
-
-import os
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._release_arguments import MIGRATIONS, RUN, answer
-from ansible_collections.slipway.flask.plugins.module_utils._release_rollback import Rollback
-
-
-def argument_spec() -> dict[str, Any]:
-    """Return the module's parameters."""
-    return {
-        **RUN,
-        "to": {"type": "str", "default": ""},
-        "schema": {"type": "str", "choices": ["refuse", "keep", "downgrade"], "default": "refuse"},
-        "migrations": MIGRATIONS,
-        "uv": {"type": "path", "default": "/opt/slipway/bin/uv"},
-        "ca_bundle": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
-    }
-
-
-def main() -> None:
-    os.umask(0o022)  # the same modes whoever calls
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    job = Rollback(module.params, check=module.check_mode)
-    answer(module, job, job.roll_back)
-
-
-if __name__ == "__main__":
-    main()

@@ -20,7 +20,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.slipway.flask.plugins.module_utils import _notifications
-from ansible_collections.slipway.flask.plugins.plugin_utils import _failures
+from ansible_collections.slipway.flask.plugins.plugin_utils import _failures, _on_host
 from ansible_collections.slipway.flask.plugins.plugin_utils._progress import Watch
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -34,16 +34,15 @@ class ReleaseAction(ActionBase):
         """A name that this action's progress has, and no other's."""
         return secrets.token_hex(8)
 
-    def call(self, module: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Run MODULE and show its progress; once more if what holds the app is a run of this machine that has died."""
+    def call(self, name: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Ask NAME's half on the host and show its progress; once more if a run of this machine that died holds the app."""
         arguments = {"by": f"{getpass.getuser()}@{socket.gethostname()}", **arguments, "progress": self.token}
         with Watch(self._connection, str(task_vars.get("inventory_hostname")), str(arguments.get("app")), self.token):
-            answer: dict[str, Any] = self._execute_module(module, arguments, task_vars=task_vars)
+            answer: dict[str, Any] = _on_host.ask(self, name, arguments, task_vars)
             if answer.get("failed") and died(str(answer.get("holder") or "")):
                 arguments["gone"] = answer["holder"]
-                answer = self._execute_module(module, arguments, task_vars=task_vars)
-        for key in ("invocation", "holder"):
-            answer.pop(key, None)
+                answer = _on_host.ask(self, name, arguments, task_vars)
+        answer.pop("holder", None)
         return answer
 
     def ended(self, answer: dict[str, Any], host: str) -> dict[str, Any]:

@@ -62,7 +62,7 @@ class Runner:
         return result
 
     def execute(self, name: str, arguments: dict[str, Any], **_: Any) -> dict[str, Any]:
-        self.asked.append(arguments)
+        self.asked.append(json.loads(arguments["task"]))
         return dict(self.answer)
 
 

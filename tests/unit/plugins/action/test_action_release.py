@@ -35,8 +35,8 @@ class Action(release.ActionModule):
         self._connection._shell.join_path = lambda *parts: "/".join(parts)
 
     def _execute_module(self, name: str, arguments: dict[str, Any], **_: Any) -> dict[str, Any]:
-        assert name == "slipway.flask.release"
-        self.calls.append(dict(arguments))
+        assert (name, set(arguments)) == ("slipway.flask.release_on_host", {"task"})
+        self.calls.append(json.loads(arguments["task"]))
         return dict(self.answers.pop(0))
 
     def _make_tmp_path(self, remote_user: str | None = None) -> str:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
@@ -32,7 +33,7 @@ def run(base: Path, answer: dict[str, Any], **arguments: Any) -> tuple[dict[str,
     action._execute_module = MagicMock(return_value=dict(answer))
     result = action.run(task_vars={"inventory_dir": str(base), "inventory_hostname": "web1"})
     called = action._execute_module.call_args
-    return called.args[1] if called else {}, result
+    return json.loads(called.args[1]["task"]) if called else {}, result
 
 
 def test_a_rollback_is_told(tmp_path: Path, shown: list[str]) -> None:

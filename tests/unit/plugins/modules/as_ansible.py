@@ -31,6 +31,11 @@ def call(capsys: pytest.CaptureFixture[str]) -> Call:
     return run
 
 
+def task(**asked: Any) -> dict[str, Any]:
+    """Return the parameters with which an action plugin runs its half on the host."""
+    return {"task": json.dumps(asked)}
+
+
 def options_of(module: Any) -> dict[str, Any]:
     """Return the documented options of MODULE, those of its fragments among them."""
     documented = yaml.safe_load(module.DOCUMENTATION)

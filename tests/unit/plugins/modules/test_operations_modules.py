@@ -23,12 +23,15 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import Path
 from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
 from ansible_collections.slipway.flask.plugins.modules import (
     maintenance,
+    maintenance_on_host,
     release_exec,
+    release_exec_on_host,
     release_failures,
     release_info,
+    release_info_on_host,
     release_report,
 )
-from as_ansible import Call, options_of
+from as_ansible import Call, options_of, task
 
 
 @pytest.fixture
@@ -65,30 +68,36 @@ def test_the_documentation_tells_what_the_action_takes(module: Any, action: Any)
     assert yaml.safe_load(module.EXAMPLES)
 
 
-@pytest.mark.parametrize(("module", "names"), [(release_info, ("limit", "status")), (release_exec, ("seconds",))])
-def test_documented_defaults_are_the_real_ones(module: Any, names: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("module", "half", "names"),
+    [
+        (release_info, release_info_on_host, ("limit", "status")),
+        (release_exec, release_exec_on_host, ("seconds",)),
+    ],
+)
+def test_documented_defaults_are_the_real_ones(module: Any, half: Any, names: tuple[str, ...]) -> None:
     options = options_of(module)
     for name in names:
         assert (options[name]["default"], options[name]["type"]) == (
-            module.ARGUMENTS[name]["default"],
-            module.ARGUMENTS[name]["type"],
+            half.ARGUMENTS[name]["default"],
+            half.ARGUMENTS[name]["type"],
         )
 
 
 @pytest.mark.parametrize("check", [True, False])
 def test_a_history_is_told_in_check_mode_too(call: Call, paths: Paths, check: bool) -> None:
-    result = call(release_info.main, apps=[described(paths)], _ansible_check_mode=check)
+    result = call(release_info_on_host.main, **task(apps=[described(paths)]), _ansible_check_mode=check)
     (found,) = result["apps"]
     assert (result["changed"], found["serving"], found["total"]) == (False, "0001-abc", 1)
 
 
 def test_no_history_is_no_failure(call: Call, tmp_path: Path) -> None:
     empty = Paths("shop", tmp_path / "srv", tmp_path / "etc")
-    assert call(release_info.main, apps=[described(empty)])["apps"][0]["entries"] == []
+    assert call(release_info_on_host.main, **task(apps=[described(empty)]))["apps"][0]["entries"] == []
 
 
 def test_a_limit_that_shows_nothing_is_refused(call: Call, paths: Paths) -> None:
-    result = call(release_info.main, apps=[described(paths)], limit=0)
+    result = call(release_info_on_host.main, **task(apps=[described(paths)], limit=0))
     assert result["msg"] == "limit is 0; it must be 1 or more: how many entries of the history are shown"
 
 
@@ -99,9 +108,9 @@ def test_status_asks_with_the_url_of_the_app(call: Call, paths: Paths, monkeypat
         seen.append(arguments)
         return {"app": "shop"}
 
-    monkeypatch.setattr(release_info, "status_of", status_of)
+    monkeypatch.setattr(release_info_on_host, "status_of", status_of)
     url = "postgresql://shop:hunter2@db/shop"
-    result = call(release_info.main, apps=[described(paths)], status=True, urls={"shop": url})
+    result = call(release_info_on_host.main, **task(apps=[described(paths)], status=True, urls={"shop": url}))
     assert (result["apps"], result["left"]) == ([{"app": "shop"}], [])
     assert seen == [(paths, described(paths)["health"], "shop.example.com", "shop", url)]
     assert "hunter2" not in json.dumps(result)
@@ -118,7 +127,7 @@ def test_a_command_runs_in_the_release_that_serves(call: Call, paths: Paths, mon
 
     monkeypatch.setattr(Context, "run", run)
     places = {"app": "shop", "root": str(paths.root), "settings": str(paths.settings)}
-    result = call(release_exec.main, **places, wsgi="shop:app", words='["flask", "users"]')
+    result = call(release_exec_on_host.main, **task(**places, wsgi="shop:app", words='["flask", "users"]'))
     assert seen == [("0001-abc", "shop", "shop:app", ["flask", "users"])]
     told = (result["changed"], result["release"], result["rc"], result["stdout"], result["stderr"])
     assert told == (True, "0001-abc", 3, "out", "err")
@@ -126,14 +135,14 @@ def test_a_command_runs_in_the_release_that_serves(call: Call, paths: Paths, mon
 
 def test_without_a_release_there_is_nothing_to_run_in(call: Call, tmp_path: Path) -> None:
     places = {"app": "shop", "root": str(tmp_path), "settings": str(tmp_path)}
-    result = call(release_exec.main, **places, wsgi="shop:app", words='["id"]')
+    result = call(release_exec_on_host.main, **task(**places, wsgi="shop:app", words='["id"]'))
     assert result["msg"] == "nothing has been deployed yet, so there is nothing to run the command in"
 
 
 def test_sites_are_closed_and_opened(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(maintenance, "switch", partial(_nginx_maintenance.switch, folder=tmp_path))
+    monkeypatch.setattr(maintenance_on_host, "switch", partial(_nginx_maintenance.switch, folder=tmp_path))
     asked = {"sites": ["shop"], "by": "ann@laptop"}
-    refused = call(maintenance.main, **asked, closed=True)
+    refused = call(maintenance_on_host.main, **task(**asked, closed=True))
     assert "nginx has no site 'shop' on this host" in refused["msg"] and "provision.yml" in refused["msg"]
     for folder in ("sites", "maintenance"):
         (tmp_path / folder).mkdir()
@@ -148,7 +157,7 @@ def test_sites_are_closed_and_opened(call: Call, tmp_path: Path, monkeypatch: py
         (False, False, False),
     ]:
         before = flag.exists()
-        result = call(maintenance.main, **asked, closed=closed, _ansible_check_mode=check)
+        result = call(maintenance_on_host.main, **task(**asked, closed=closed), _ansible_check_mode=check)
         assert (result["changed"], result["sites"]) == (changed, ["shop"] if changed else [])
         assert flag.exists() is (before if check else closed)
     assert _nginx_maintenance.closed_since("shop", tmp_path) == ""

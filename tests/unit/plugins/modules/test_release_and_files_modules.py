@@ -19,8 +19,16 @@ from ansible_collections.slipway.flask.plugins.module_utils._files import pack
 from ansible_collections.slipway.flask.plugins.module_utils._release import Record, ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release_engine import Engine
 from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome
-from ansible_collections.slipway.flask.plugins.modules import files, preflight, release, rollback
-from as_ansible import Call, options_of
+from ansible_collections.slipway.flask.plugins.modules import (
+    files,
+    files_on_host,
+    preflight,
+    release,
+    release_on_host,
+    rollback,
+    rollback_on_host,
+)
+from as_ansible import Call, options_of, task
 
 SETTINGS = {"app": "shop", "wsgi": "app:app", "user": "no-such-user", "health": {"path": "/healthz"}}
 FROM_ACTION = {
@@ -62,7 +70,7 @@ def described(option: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_documentation_of_release_tells_what_it_takes() -> None:
     documented = options_of(release)
-    spec = release.argument_spec()
+    spec = release_on_host.argument_spec()
     assert set(documented) == set(spec) - FROM_ACTION | ON_CONTROLLER
     for name in set(documented) - ON_CONTROLLER:
         assert described(documented[name]) == described(spec[name]), name
@@ -70,14 +78,14 @@ def test_the_documentation_of_release_tells_what_it_takes() -> None:
 
 def test_the_documentation_of_rollback_tells_what_it_takes() -> None:
     documented = options_of(rollback)
-    spec = rollback.argument_spec()
+    spec = rollback_on_host.argument_spec()
     assert set(documented) == set(spec) - FROM_ACTION | BY_HOOKS
     for name in set(documented) - BY_HOOKS:
         assert described(documented[name]) == described(spec[name]), name
 
 
 def test_whatever_may_be_secret_is_kept_out_of_logs() -> None:
-    hidden = {name for name, option in release.argument_spec().items() if option.get("no_log")}
+    hidden = {name for name, option in release_on_host.argument_spec().items() if option.get("no_log")}
     assert hidden == {
         "git_key",
         "secret_url",
@@ -92,7 +100,9 @@ def test_whatever_may_be_secret_is_kept_out_of_logs() -> None:
 
 
 def test_a_release_that_fails_tells_its_stage(call: Call, tmp_path: Path) -> None:
-    result = call(release.main, **SETTINGS, root=str(tmp_path / "srv"), settings_folder=str(tmp_path / "etc"))
+    result = call(
+        release_on_host.main, **task(**SETTINGS, root=str(tmp_path / "srv"), settings_folder=str(tmp_path / "etc"))
+    )
     assert result["msg"] == "there is no user 'no-such-user' on the host; run site.yml first"
     assert result["stage"] == "preflight"
 
@@ -106,16 +116,16 @@ def test_a_release_that_fails_tells_what_serves_and_what_else_is_worth_knowing(
 
     monkeypatch.setattr(Engine, "deploy", deploy)
     places = {"root": str(tmp_path), "settings_folder": str(tmp_path)}
-    first = call(release.main, **SETTINGS, **places)
+    first = call(release_on_host.main, **task(**SETTINGS, **places))
     assert (first["serves"], first["notes"]) == ("", ["the variables have other settings than the host", "twice"])
     (tmp_path / "current").symlink_to("releases/0001-a")
-    assert call(release.main, **SETTINGS, **places)["serves"] == "0001-a"
+    assert call(release_on_host.main, **task(**SETTINGS, **places))["serves"] == "0001-a"
 
 
 def test_a_release_without_its_health_is_refused(call: Call) -> None:
     arguments = {**SETTINGS, "root": "/srv/shop", "settings_folder": "/etc/shop"}
     del arguments["health"]
-    assert "health" in call(release.main, **arguments)["msg"]
+    assert "health" in call(release_on_host.main, **task(**arguments))["msg"]
 
 
 def test_a_release_tells_its_record_and_the_engine_gets_every_default(
@@ -129,7 +139,7 @@ def test_a_release_tells_its_record_and_the_engine_gets_every_default(
 
     monkeypatch.setattr(Engine, "deploy", deploy)
     places = {"root": str(tmp_path), "settings_folder": str(tmp_path)}
-    result = call(release.main, **SETTINGS, **places, _ansible_check_mode=True)
+    result = call(release_on_host.main, **task(**SETTINGS, **places), _ansible_check_mode=True)
     told = (result["changed"], result["release"], result["previous"], result["notes"], result["need_archive"])
     assert told == (True, "0002-a", "0001-b", ["n"], False)
     assert result["record"]["revision"] == "a" * 40
@@ -144,7 +154,7 @@ def test_an_error_of_the_host_is_no_traceback(call: Call, tmp_path: Path, monkey
 
     monkeypatch.setattr(Engine, "deploy", deploy)
     places = {"root": str(tmp_path), "settings_folder": str(tmp_path)}
-    assert call(release.main, **SETTINGS, **places)["msg"] == "/srv/shop: Permission denied"
+    assert call(release_on_host.main, **task(**SETTINGS, **places))["msg"] == "/srv/shop: Permission denied"
 
 
 # ---- files -------------------------------------------------------------------------------------------------------
@@ -156,17 +166,19 @@ def payload(folder: Path, content: str) -> str:
 
 
 def test_files_tells_what_it_changed_and_shows_a_diff_only_when_asked(call: Call, tmp_path: Path) -> None:
-    result = call(files.main, payload=payload(tmp_path, "hunter2"))
+    result = call(files_on_host.main, **task(payload=payload(tmp_path, "hunter2")))
     assert (result["changed"], result["changed_files"]) == (True, [str(tmp_path / "f")])
     assert "diff" not in result
-    again = call(files.main, payload=payload(tmp_path, "hunter3"), _ansible_diff=True, _ansible_check_mode=True)
+    again = call(
+        files_on_host.main, **task(payload=payload(tmp_path, "hunter3")), _ansible_diff=True, _ansible_check_mode=True
+    )
     assert (again["changed"], len(again["diff"])) == (True, 1)
     assert "hunter" not in json.dumps(again)
     assert (tmp_path / "f").read_text() == "hunter2"
 
 
 def test_files_that_are_refused_are_no_change(call: Call, tmp_path: Path) -> None:
-    result = call(files.main, payload=payload(tmp_path, "x"), validate=["false"])
+    result = call(files_on_host.main, **task(payload=payload(tmp_path, "x"), validate=["false"]))
     assert (result["failed"], result["changed_files"]) == (True, [])
     assert not (tmp_path / "f").exists()
 

@@ -1,0 +1,44 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What an action plugin asks its half on the host, as that half reads it.
+
+An action plugin takes what its documentation says and finishes it here on the controller; its half on the host takes the
+result. So each half has a name of its own (`release`, `release_on_host`), and all of them take one option: `task`.
+
+It is one text, and marked as secret, because Ansible writes a module's parameters into the host's journal, all but those
+that are marked; a marked mapping would also blot every word of it out of the module's answer.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.errors import UnsupportedError
+
+TASK: dict[str, Any] = {"task": {"type": "str", "required": True, "no_log": True}}
+"""The argument spec of every half on the host; its documentation is the fragment slipway.flask.task."""
+
+SUFFIX = "_on_host"
+
+
+def task_of(module: AnsibleModule, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what MODULE is asked, with the defaults of SPEC, which is an argument spec.
+
+    Fails as Ansible does where it is against SPEC. What SPEC marks as secret (`no_log`) is hidden in the module's answer.
+    """
+    checked = ArgumentSpecValidator(spec).validate(json.loads(module.params["task"]))
+    module.no_log_values.update(checked._no_log_values)
+    if checked.error_messages:
+        message: str = checked.errors.msg
+        if isinstance(checked.errors[0], UnsupportedError):
+            name = str(module._name).removesuffix(SUFFIX)
+            message = f"Unsupported parameters for ({name}) module: {message}"
+        module.fail_json(msg=message)
+    asked: dict[str, Any] = checked.validated_parameters
+    return asked

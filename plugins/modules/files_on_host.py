@@ -1,0 +1,66 @@
+#!/usr/bin/python
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The host's half of slipway.flask.files."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: files_on_host
+short_description: The host's half of slipway.flask.files
+version_added: 0.2.0
+author: Slipway contributors (@slipway)
+extends_documentation_fragment:
+  - slipway.flask.task
+description:
+  - Does on the host what the action plugin of M(slipway.flask.files) asks of it.
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing then.
+"""
+
+EXAMPLES = r"""#"""
+
+RETURN = r"""#"""
+
+import os
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._files import Entry, FilesError, FileSet, unpack
+from ansible_collections.slipway.flask.plugins.module_utils._task import TASK, task_of
+
+ARGUMENTS: dict[str, Any] = {
+    "payload": {"type": "str", "required": True, "no_log": True},
+    "validate": {"type": "list", "elements": "str", "default": []},
+    "prune": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {"folder": {"type": "path", "required": True}, "pattern": {"type": "str", "required": True}},
+    },
+}
+
+
+def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
+    module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
+    asked = task_of(module, ARGUMENTS)
+    entries = [Entry(**entry) for entry in unpack(asked["payload"])]
+    files = FileSet(check=module.check_mode)
+    try:
+        files.apply(entries)
+        for place in asked["prune"]:
+            files.prune(place["folder"], place["pattern"], {entry.dest for entry in entries})
+        files.validate(asked["validate"])
+    except FilesError as error:
+        module.fail_json(msg=str(error), changed_files=[])
+    result: dict[str, object] = {"changed": bool(files.changed), "changed_files": files.changed}
+    if module._diff:
+        result["diff"] = files.diffs
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

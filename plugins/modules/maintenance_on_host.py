@@ -1,0 +1,53 @@
+#!/usr/bin/python
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The host's half of slipway.flask.maintenance."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: maintenance_on_host
+short_description: The host's half of slipway.flask.maintenance
+version_added: 0.2.0
+author: Slipway contributors (@slipway)
+extends_documentation_fragment:
+  - slipway.flask.task
+description:
+  - Does on the host what the action plugin of M(slipway.flask.maintenance) asks of it.
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing then.
+"""
+
+EXAMPLES = r"""#"""
+
+RETURN = r"""#"""
+
+import os
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._nginx_maintenance import MaintenanceError, switch
+from ansible_collections.slipway.flask.plugins.module_utils._task import TASK, task_of
+
+ARGUMENTS: dict[str, Any] = {
+    "sites": {"type": "list", "elements": "str", "required": True},
+    "closed": {"type": "bool", "required": True},
+    "by": {"type": "str", "required": True},
+}
+
+
+def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
+    module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
+    asked = task_of(module, ARGUMENTS)
+    try:
+        different = switch(asked["sites"], asked["closed"], asked["by"], module.check_mode)
+    except (MaintenanceError, OSError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=bool(different), sites=different)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+#!/usr/bin/python
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The host's half of slipway.flask.release_exec."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: release_exec_on_host
+short_description: The host's half of slipway.flask.release_exec
+version_added: 0.2.0
+author: Slipway contributors (@slipway)
+extends_documentation_fragment:
+  - slipway.flask.task
+description:
+  - Does on the host what the action plugin of M(slipway.flask.release_exec) asks of it.
+attributes:
+  check_mode:
+    support: none
+    description: The action plugin skips the task.
+"""
+
+EXAMPLES = r"""#"""
+
+RETURN = r"""#"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils import _app_command
+from ansible_collections.slipway.flask.plugins.module_utils._release import Paths
+from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
+from ansible_collections.slipway.flask.plugins.module_utils._task import TASK, task_of
+
+ARGUMENTS: dict[str, Any] = {
+    "app": {"type": "str", "required": True},
+    "root": {"type": "path", "required": True},
+    "settings": {"type": "path", "required": True},
+    "wsgi": {"type": "str", "required": True},
+    "words": {"type": "str", "required": True, "no_log": True},  # JSON: a list would be blotted out of the answer
+    "writable_paths": {"type": "list", "elements": "path", "default": []},
+    "seconds": {"type": "int", "default": 3600},
+}
+
+
+def run(given: dict[str, Any]) -> dict[str, Any]:
+    """Run the command and return what it did; empty when no release serves."""
+    paths = Paths(given["app"], Path(given["root"]), Path(given["settings"]))
+    record = paths.record(paths.current_id())
+    if record is None:
+        return {}
+    settings = {
+        "user": given["app"],
+        "wsgi": given["wsgi"],
+        "writable_paths": given["writable_paths"],
+        "command_seconds": given["seconds"],
+    }
+    # Several commands may run at once: each has a unit of its own.
+    argv = _app_command.argv(json.loads(given["words"]))
+    done = Context(settings, paths, record).run(argv, f"exec-{os.getpid()}")
+    return {"release": record.id, "rc": done.returncode, "stdout": done.stdout, "stderr": done.stderr}
+
+
+def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
+    module = AnsibleModule(argument_spec=TASK)
+    done = run(task_of(module, ARGUMENTS))
+    if not done:
+        module.fail_json(msg="nothing has been deployed yet, so there is nothing to run the command in")
+    module.exit_json(changed=True, **done)
+
+
+if __name__ == "__main__":
+    main()

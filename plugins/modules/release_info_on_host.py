@@ -1,0 +1,90 @@
+#!/usr/bin/python
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The host's half of slipway.flask.release_info."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: release_info_on_host
+short_description: The host's half of slipway.flask.release_info
+version_added: 0.2.0
+author: Slipway contributors (@slipway)
+extends_documentation_fragment:
+  - slipway.flask.task
+description:
+  - Does on the host what the action plugin of M(slipway.flask.release_info) asks of it.
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing then.
+"""
+
+EXAMPLES = r"""#"""
+
+RETURN = r"""#"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._app_left import left
+from ansible_collections.slipway.flask.plugins.module_utils._release import Paths
+from ansible_collections.slipway.flask.plugins.module_utils._release_info import history_of
+from ansible_collections.slipway.flask.plugins.module_utils._release_status import status_of
+from ansible_collections.slipway.flask.plugins.module_utils._task import TASK, task_of
+
+ARGUMENTS: dict[str, Any] = {
+    "apps": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "app": {"type": "str", "required": True},
+            "root": {"type": "path", "required": True},
+            "settings": {"type": "path", "required": True},
+            "domain": {"type": "str", "required": True},
+            "health": {
+                "type": "dict",
+                "required": True,
+                "options": {
+                    "path": {"type": "list", "elements": "str"},
+                    "status": {"type": "list", "elements": "int"},
+                    "host": {"type": "str"},
+                },
+            },
+        },
+    },
+    # Of their own, and secret as a whole: a URL may hold a password.
+    "urls": {"type": "dict", "default": {}, "no_log": True},
+    "limit": {"type": "int", "default": 20},
+    "status": {"type": "bool", "default": False},
+    "known": {"type": "list", "elements": "str", "default": []},
+}
+AT_ONCE = 4
+"""Apps looked at side by side: most of it is waiting for answers."""
+
+
+def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
+    module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
+    asked = task_of(module, ARGUMENTS)
+    limit, urls = asked["limit"], asked["urls"]
+    if limit < 1:
+        module.fail_json(msg=f"limit is {limit}; it must be 1 or more: how many entries of the history are shown")
+
+    def look(app: dict[str, Any]) -> dict[str, Any]:
+        paths = Paths(app["app"], Path(app["root"]), Path(app["settings"]))
+        if asked["status"]:
+            return status_of(paths, app["health"], app["domain"], app["app"], urls.get(app["app"], ""))
+        return history_of(paths, limit)
+
+    more = {"left": left(asked["known"])} if asked["status"] else {}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        module.exit_json(changed=False, apps=list(pool.map(look, asked["apps"])), **more)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+#!/usr/bin/python
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The host's half of slipway.flask.rollback."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: rollback_on_host
+short_description: The host's half of slipway.flask.rollback
+version_added: 0.2.0
+author: Slipway contributors (@slipway)
+extends_documentation_fragment:
+  - slipway.flask.task
+description:
+  - Does on the host what the action plugin of M(slipway.flask.rollback) asks of it.
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing then.
+"""
+
+EXAMPLES = r"""#"""
+
+RETURN = r"""#"""
+
+import os
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._release_arguments import MIGRATIONS, RUN, answer
+from ansible_collections.slipway.flask.plugins.module_utils._release_rollback import Rollback
+from ansible_collections.slipway.flask.plugins.module_utils._task import TASK, task_of
+
+
+def argument_spec() -> dict[str, Any]:
+    """Return what it may be asked."""
+    return {
+        **RUN,
+        "to": {"type": "str", "default": ""},
+        "schema": {"type": "str", "choices": ["refuse", "keep", "downgrade"], "default": "refuse"},
+        "migrations": MIGRATIONS,
+        "uv": {"type": "path", "default": "/opt/slipway/bin/uv"},
+        "ca_bundle": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
+    }
+
+
+def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
+    module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
+    job = Rollback(task_of(module, argument_spec()), check=module.check_mode)
+    answer(module, job, job.roll_back)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""How an action plugin asks its half on the host; the other end is in module_utils/_task.py.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.slipway.flask.plugins.module_utils._task import SUFFIX
+
+
+def ask(action: ActionBase, name: str, asked: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+    """Return what the host's half of the action NAME answers when it is ASKED; its parameters are not in it."""
+    # A date, which YAML makes of 2026-11-26, is its text, as for any other module.
+    task = json.dumps(asked, default=str)
+    answer: dict[str, Any] = action._execute_module(
+        f"slipway.flask.{name}{SUFFIX}", {"task": task}, task_vars=task_vars
+    )
+    answer.pop("invocation", None)
+    return answer
