@@ -8,8 +8,10 @@ The tests run in the file's order on one host: the mistakes come first, while it
 from __future__ import annotations
 
 import copy
+import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,6 +77,21 @@ def test_mistake_is_named_before_anything_is_changed(
     assert [text for text in said if text not in refused.output] == [], refused.output
     assert DESCRIPTION["secrets"]["SECRET_KEY"] not in refused.output
     assert traces(host) == before
+
+
+def test_root_password_is_enough_to_log_in(app: App, host: Host, tmp_path: Path) -> None:
+    """A new VPS often has nothing else; what stops the run here is known from the host alone."""
+    host.run(
+        "echo root:correct-horse | chpasswd; printf 'PermitRootLogin yes\nPasswordAuthentication yes\n'"
+        " >/etc/ssh/sshd_config.d/00-password.conf && systemctl reload ssh"
+    )
+    (tmp_path / "password").write_text("correct-horse\n")
+    alone = "-o ControlPath=none -o IdentityAgent=none"
+    variables = {"ansible_ssh_private_key_file": None, "ansible_ssh_extra_args": alone, "slipway_disk_mb": 10**9}
+    asked = ("--connection-password-file", str(tmp_path / "password"))  # as --ask-pass, without a terminal
+    stopped = app.project.play("playbooks/provision.yml", *asked, "--extra-vars", json.dumps(variables))
+    host.run("rm /etc/ssh/sshd_config.d/00-password.conf; usermod --password '*' root; systemctl reload ssh")
+    assert "1000000000 MB are needed" in stopped.output, stopped.output
 
 
 # ---- a provisioned host -------------------------------------------------------------------------------------------
