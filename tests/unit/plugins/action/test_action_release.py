@@ -252,7 +252,11 @@ def test_a_run_of_this_machine_that_has_died_holds_nothing(base: Path, shown: Sh
     assert (action.calls[1]["gone"], result["changed"]) == (holder, True)
 
 
-@pytest.mark.parametrize("holder", [f"{_release_action.machine()}/{os.getpid()}", "elsewhere/boot/1", "", "x"])
+@pytest.mark.parametrize(
+    "holder",
+    [f"{_release_action.machine()}/{os.getpid()}", "elsewhere/boot/1", "", "x"],
+    ids=["it lives", "on another machine", "unknown", "unreadable"],
+)
 def test_a_run_that_lives_or_may_live_keeps_its_hold(base: Path, holder: str) -> None:
     action, result = run(base, {"failed": True, "msg": "held", "holder": holder}, path="../shop")
     assert (len(action.calls), result["failed"], "holder" in result) == (1, True, False)
