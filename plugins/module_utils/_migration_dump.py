@@ -15,6 +15,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 from ansible_collections.slipway.flask.plugins.module_utils._postgres_url import DatabaseUrl
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
@@ -89,12 +90,12 @@ class Dump:
 
     def restore(self) -> str:
         """Return the command, for root on the host, that puts the database back as it was."""
-        assert self.url is not None  # noqa: S101 - `check` has refused it
+        url = cast(DatabaseUrl, self.url)  # `check` has refused what has none
         names = ("host", "port", "dbname", "user", "sslmode", "sslrootcert")
-        found = {name: self.url.parameters[name] for name in names if self.url.parameters.get(name)}
+        found = {name: url.parameters[name] for name in names if url.parameters.get(name)}
         place = " ".join(f"{name}={value}" for name, value in found.items())
         command = f"pg_restore --clean --if-exists --no-owner --single-transaction --dbname={shlex.quote(place)}"
-        if self.url.password:
+        if url.password:
             return f"{command} {self.path} (it asks for the password)"
         return f"runuser -u {self.context.settings['user']} -- {command} < {self.path}"
 

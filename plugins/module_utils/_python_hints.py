@@ -41,9 +41,9 @@ LACKING: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"CMake must be installed|No such file[^\n]*'cmake'|cmake: (?:command )?not found|Could not find CMake", (*COMPILER, "cmake")),
     (r"gfortran|Fortran compiler", (*COMPILER, "gfortran")),
     (r"Git executable not found|git: (?:command )?not found|executable 'git'", ("git",)),
-    (r"(?:^|[\s'‘:])(?:npm|npx)['’]?: (?:command |No such file|not found)|No such file[^\n]*'np[mx]'", ("npm",)),
-    (r"(?:^|[\s'‘:])node['’]?: (?:command |No such file|not found)|No such file[^\n]*'node'", ("nodejs",)),
-    (r"(?:^|[\s'‘:])make['’]?: (?:command |No such file|not found)", ("make",)),
+    (r"(?:^|[\s'\u2018:])(?:npm|npx)['\u2019]?: (?:command |No such file|not found)|No such file[^\n]*'np[mx]'", ("npm",)),
+    (r"(?:^|[\s'\u2018:])node['\u2019]?: (?:command |No such file|not found)|No such file[^\n]*'node'", ("nodejs",)),
+    (r"(?:^|[\s'\u2018:])make['\u2019]?: (?:command |No such file|not found)", ("make",)),
 )  # fmt: skip
 # What these need besides a compiler, which they miss only once there is one: said at once, it saves an attempt.
 NEEDED = {
@@ -65,9 +65,10 @@ OTHERS = (
 )  # fmt: skip
 # What only shows with code that was written for an older Python: what its C headers and its library have no more.
 OLDER = re.compile(
-    r"No module named '(?:distutils|imp|asyncore|pkg_resources)'|unknown type name ‘CFrame’|KeyError: '__version__'"
-    r"|‘(?:_PyErr_StackItem|PyThreadState|PyLongObject|PyFrameObject|PyUnicodeObject|PyTypeObject)’[^\n]*has no member named"
-    r"|too few arguments to function ‘_PyLong_|implicit declaration of function ‘_?Py\w+’"
+    r"No module named '(?:distutils|imp|asyncore|pkg_resources)'|unknown type name \u2018CFrame\u2019|KeyError: '__version__'"
+    r"|\u2018(?:_PyErr_StackItem|PyThreadState|PyLongObject|PyFrameObject|PyUnicodeObject|PyTypeObject)\u2019"
+    r"[^\n]*has no member named"
+    r"|too few arguments to function \u2018_PyLong_|implicit declaration of function \u2018_?Py\w+\u2019"
     r"|no wheels with a matching Python (?:ABI|version|implementation) tag|we only found wheels for"
     r"|does not satisfy Python<|has no attribute 'cython_sources'|Cython\.Compiler\.Errors"
 )

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import cast
 
 from ansible_collections.slipway.flask.plugins.module_utils import _app_probe, _host, _release_probe
 from ansible_collections.slipway.flask.plugins.module_utils._release import (
@@ -188,8 +189,7 @@ class Rollback(Run):
         )
         sql = "\n".join(one.sql for one in self.probed.pending)
         shown = _host.tail(sql, SQL_LINES) or "the downgrade can't be written as SQL"
-        assert self.judged  # noqa: S101 - `_compare_schema` has made it
-        harm = self.judged.harm(self.probed)
+        harm = cast(Migrations, self.judged).harm(self.probed)  # `_compare_schema` has made it
         allow = f" -e allow_migrations={','.join(dict.fromkeys(one.revision for one in harm))}" if harm else ""
         return (
             f"the database is at {', '.join(current) or 'base'}, release {self.context.record.id} was made for "

@@ -22,7 +22,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any, cast
 
 from ansible_collections.slipway.flask.plugins.module_utils import _health, _host
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
@@ -160,9 +160,8 @@ def log_of(unit: str) -> Iterator[Log]:
     """Follow what UNIT's newest run writes, from its start on."""
     command = [*_host.newest_run(unit), "--output=cat", "--follow", "--no-tail"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        assert process.stdout
         try:
-            yield Log(process.stdout.fileno())
+            yield Log(cast(IO[bytes], process.stdout).fileno())
         finally:
             process.kill()
 

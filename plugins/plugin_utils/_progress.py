@@ -11,7 +11,7 @@ import copy
 import shlex
 import threading
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 from ansible.errors import AnsibleError
 from ansible.plugins.connection.ssh import Connection
@@ -59,8 +59,7 @@ class Watch:
             wait = EVERY_SECONDS
 
     def _look(self) -> None:
-        assert self.connection is not None
-        status, output, _ = self.connection.exec_command(self.command, sudoable=False)
+        status, output, _ = cast(Connection, self.connection).exec_command(self.command, sudoable=False)
         lines = _release_progress.read(output.decode(errors="replace"), self.token) if status == 0 else []
         text = _release_progress.told(lines, self.shown)
         if text and not self.over.is_set():
