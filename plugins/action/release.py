@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
-from ansible_collections.slipway.flask.plugins.module_utils import _plan_text, _source, _summary
+from ansible_collections.slipway.flask.plugins.module_utils import _plan_text, _source, _stages, _summary
 from ansible_collections.slipway.flask.plugins.plugin_utils import _private, _sources
 from ansible_collections.slipway.flask.plugins.plugin_utils._hooks import Hooks
 from ansible_collections.slipway.flask.plugins.plugin_utils._release_action import ReleaseAction
@@ -29,7 +29,7 @@ class ActionModule(ReleaseAction):
         webhooks = arguments.pop("notifications", None)
         arguments.pop("go_on", None)
         base = _source.base_of(task_vars)
-        hooks = Hooks(arguments, base, _summary.STAGES)
+        hooks = Hooks(arguments, base, _stages.STAGES)
         if hooks.problems:
             return {"failed": True, "msg": "\n".join(hooks.problems)}
         problems = _private.pack(arguments)

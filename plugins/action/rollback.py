@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils import _source, _summary
+from ansible_collections.slipway.flask.plugins.module_utils import _source, _stages, _summary
 from ansible_collections.slipway.flask.plugins.plugin_utils._hooks import Hooks
 from ansible_collections.slipway.flask.plugins.plugin_utils._release_action import ReleaseAction
 
@@ -19,7 +19,7 @@ class ActionModule(ReleaseAction):
         task_vars = task_vars or {}
         arguments = dict(self._task.args)
         webhooks = arguments.pop("notifications", None)
-        hooks = Hooks(arguments, _source.base_of(task_vars), _summary.BACK)
+        hooks = Hooks(arguments, _source.base_of(task_vars), _stages.BACK)
         if hooks.problems:
             return {**result, "failed": True, "msg": "\n".join(hooks.problems)}
         answer = self.call("rollback", arguments, task_vars)

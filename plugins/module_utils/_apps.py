@@ -24,6 +24,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _python_versions,
     _release_hooks,
     _sandbox_needs,
+    _secret_key,
     _source,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._app_keys import KEYS, RANGES, REQUIRED
@@ -33,13 +34,6 @@ from ansible_collections.slipway.flask.plugins.module_utils._app_keys import KEY
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 WSGI = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(.*\))?")
-PLACEHOLDER = re.compile(
-    r"(?i)(dev|devel(opment)?|secret(_?key)?|change[-_ ]?(me|this|it)|replace[-_ ]?me|default|example|password|test"
-    r"|todo|xxx+|your[-_ ].*|super[-_ ]?secret.*|.*change[-_ ]?me.*|<.*>)"
-)
-SECRET_KEY_LENGTH = 16
-"""Shortest SECRET_KEY let through, in characters: 128 bits in hexadecimal would be 32, base64 of 96 bits is 16."""
-
 RESERVED = {
     "root", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news", "uucp", "proxy", "www-data", "backup",
     "list", "irc", "nobody", "nginx", "postgres", "systemd", "sshd", "ssh", "default", "template0", "template1", "local",
@@ -224,7 +218,7 @@ def setting_problems(app: Mapping[str, Any]) -> list[str]:
         found.append("FLASK_ENV is 'development': remove it (Flask 2.3 dropped it, older ones switch debugging on)")
     if "SECRET_KEY" in environment:
         found.append("SECRET_KEY stands in 'environment'; move it to 'secrets', whose values are never shown")
-    found += secret_key_problems(app.get("secret_key_variable", "SECRET_KEY"), values)
+    found += _secret_key.problems(app.get("secret_key_variable", "SECRET_KEY"), values)
     if app.get("database") == "url" and not app.get("database_url"):
         found.append("'database' is 'url' but 'database_url' is empty; give the URL of the database")
     if app.get("database_url") and app.get("database", "local") != "url":
@@ -242,25 +236,6 @@ def setting_problems(app: Mapping[str, Any]) -> list[str]:
             f"{variable} is set by 'database'; remove it from 'environment' and 'secrets', or set `database: none`"
         )
     return found
-
-
-def secret_key_problems(variable: str, values: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with the secret that signs the app's sessions, held by the environment's VARIABLE."""
-    how = "make one with `python3 -c 'import secrets; print(secrets.token_hex(32))'` and keep it in Ansible Vault"
-    if not variable:
-        return []
-    if variable not in values:
-        return [
-            f"{variable} is missing from 'secrets'; {how} (or set `secret_key_variable: ''` if a settings file has it)"
-        ]
-    if values[variable] is None or isinstance(values[variable], (list, dict)):
-        return []  # refused as a value already
-    key = str(values[variable])
-    if PLACEHOLDER.fullmatch(key.strip()) or len(set(key)) < 6:
-        return [f"{variable} in 'secrets' is a placeholder, which anybody can guess; {how}"]
-    if len(key) < SECRET_KEY_LENGTH:
-        return [f"{variable} in 'secrets' has {len(key)} characters; it needs at least {SECRET_KEY_LENGTH}; {how}"]
-    return []
 
 
 def path_problems(app: Mapping[str, Any]) -> list[str]:

@@ -34,7 +34,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release_run import 
 from ansible_collections.slipway.flask.plugins.module_utils._release_settings import differences_from_sealed, named
 from ansible_collections.slipway.flask.plugins.module_utils._release_source import source_of
 from ansible_collections.slipway.flask.plugins.module_utils._release_traffic import Traffic
-from ansible_collections.slipway.flask.plugins.module_utils._summary import AFTER
+from ansible_collections.slipway.flask.plugins.module_utils._stages import AFTER
 from ansible_collections.slipway.flask.plugins.module_utils._web_access import WebAccess
 
 

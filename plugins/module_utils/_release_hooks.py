@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._summary import STAGES
+from ansible_collections.slipway.flask.plugins.module_utils._stages import STAGES
 
 NAMES = tuple(f"{when}_{stage}" for stage in STAGES for when in ("before", "after"))
 """Every hook, in the order in which they come."""

@@ -17,7 +17,6 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils import (
     _app_command,
     _app_probe,
-    _apps,
     _host,
     _python_build,
     _python_driver,
@@ -28,6 +27,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import (
     _release_probe,
     _release_shared,
     _requirement,
+    _secret_key,
     _tree,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError, read
@@ -198,7 +198,7 @@ class Preparation:
                 "the app runs in debug mode, whose console runs anybody's code; take DEBUG out of its settings"
             )
         key = self.probed.secret_key
-        found = _apps.secret_key_problems("SECRET_KEY", {"SECRET_KEY": key}) if key is not None else []
+        found = _secret_key.problems("SECRET_KEY", {"SECRET_KEY": key}) if key is not None else []
         if found:
             raise ReleaseError(f"the app's own setting: {found[0]}")
 

@@ -27,7 +27,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release_lease impor
 from ansible_collections.slipway.flask.plugins.module_utils._release_migrations import Migrations
 from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome, Run
 from ansible_collections.slipway.flask.plugins.module_utils._release_traffic import Traffic
-from ansible_collections.slipway.flask.plugins.module_utils._summary import AFTER
+from ansible_collections.slipway.flask.plugins.module_utils._stages import AFTER
 
 SQL_LINES = 40
 

@@ -12,13 +12,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._revision import short
+from ansible_collections.slipway.flask.plugins.module_utils._stages import AFTER, STAGES
 
-STAGES = ("fetch", "build", "check", "migrate", "start", "gate", "switch", "verify", "watch", "drain", "prune")
-BACK = tuple(stage for stage in STAGES if stage not in ("fetch", "build", "prune"))
-"""The stages of a rollback."""
 CONTROL = re.compile(r"[^\n\t\x20-\x7e\xa0-\U0010ffff]")
-AFTER = ("drain", "after_drain", "before_prune", "prune", "after_prune")
-"""Stages and hooks at which a failure finds the release before stopped already: nothing goes back."""
 
 
 def revision_of(record: Mapping[str, Any]) -> str:

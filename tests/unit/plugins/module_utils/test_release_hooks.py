@@ -13,7 +13,7 @@ from ansible_collections.slipway.flask.plugins.module_utils import _release_hook
 from ansible_collections.slipway.flask.plugins.module_utils._release import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release_engine import Engine
 from ansible_collections.slipway.flask.plugins.module_utils._release_rollback import Rollback
-from ansible_collections.slipway.flask.plugins.module_utils._summary import AFTER, STAGES
+from ansible_collections.slipway.flask.plugins.module_utils._stages import AFTER, STAGES
 from fake_host import FakeHost
 
 

@@ -17,7 +17,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import Rele
 from ansible_collections.slipway.flask.plugins.module_utils._release_migrations import Migrations
 from ansible_collections.slipway.flask.plugins.module_utils._release_rollback import Rollback
 from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome
-from ansible_collections.slipway.flask.plugins.module_utils._summary import AFTER, BACK
+from ansible_collections.slipway.flask.plugins.module_utils._stages import AFTER, BACK
 from fake_host import FakeHost, Killed
 
 HOOKS = list(_release_hooks.of_stages(dict.fromkeys(_release_hooks.NAMES, "x.yml"), BACK))
