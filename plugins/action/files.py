@@ -11,8 +11,8 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
-from ansible_collections.slipway.flask.plugins.module_utils._files import pack
-from ansible_collections.slipway.flask.plugins.plugin_utils import _on_host
+from ansible_collections.slipway.flask.plugins.module_utils._host.files import pack
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
 
 KEYS = {"dest", "state", "src", "content", "vars", "to", "mode", "owner", "group"}
 STATES = ("file", "directory", "link", "absent", "present")
@@ -34,7 +34,7 @@ class ActionModule(ActionBase):
             "validate": arguments.get("validate") or [],
             "prune": arguments.get("prune") or [],
         }
-        result.update(_on_host.ask(self, "files", asked, task_vars))
+        result.update(on_host.ask(self, "files", asked, task_vars))
         return result
 
     def _entry(self, number: int, entry: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:

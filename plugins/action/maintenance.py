@@ -10,8 +10,8 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.slipway.flask.plugins.module_utils import _app_choice
-from ansible_collections.slipway.flask.plugins.plugin_utils import _on_host
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice
 
 # YAML reads a bare `on` as true.
 STATES = {"on": True, "true": True, "off": False, "false": False}
@@ -30,12 +30,12 @@ class ActionModule(ActionBase):
         if closed is None:
             return {**result, "failed": True, "msg": f"state is '{said}'; say -e state=on or -e state=off"}
         try:
-            apps = _app_choice.meant(self._task.args, task_vars)
-        except _app_choice.ChoiceError as error:
+            apps = choice.meant(self._task.args, task_vars)
+        except choice.ChoiceError as error:
             return {**result, **error.result}
         by = f"{getpass.getuser()}@{socket.gethostname()}"
         arguments = {"sites": [app["name"] for app in apps], "closed": closed, "by": by}
-        answer = _on_host.ask(self, "maintenance", arguments, task_vars)
+        answer = on_host.ask(self, "maintenance", arguments, task_vars)
         if not answer.get("failed"):
             for app in apps:
                 before = "" if app["name"] in answer["sites"] else "already "

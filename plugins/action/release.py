@@ -8,10 +8,13 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
-from ansible_collections.slipway.flask.plugins.module_utils import _plan_text, _source, _stages, _summary
-from ansible_collections.slipway.flask.plugins.plugin_utils import _private, _sources
-from ansible_collections.slipway.flask.plugins.plugin_utils._hooks import Hooks
-from ansible_collections.slipway.flask.plugins.plugin_utils._release_action import ReleaseAction
+from ansible_collections.slipway.flask.plugins.module_utils._release import stages
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import private, sources
+from ansible_collections.slipway.flask.plugins.plugin_utils._action.hooks import Hooks
+from ansible_collections.slipway.flask.plugins.plugin_utils._action.release import ReleaseAction
+from ansible_collections.slipway.flask.plugins.plugin_utils._report import deploy
+from ansible_collections.slipway.flask.plugins.plugin_utils._report import plan as report_plan
+from ansible_collections.slipway.flask.plugins.plugin_utils._source import description
 
 NAME = "release"
 
@@ -28,17 +31,17 @@ class ActionModule(ReleaseAction):
     def _run(self, task_vars: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
         webhooks = arguments.pop("notifications", None)
         arguments.pop("go_on", None)
-        base = _source.base_of(task_vars)
-        hooks = Hooks(arguments, base, _stages.STAGES)
+        base = description.base_of(task_vars)
+        hooks = Hooks(arguments, base, stages.STAGES)
         if hooks.problems:
             return {"failed": True, "msg": "\n".join(hooks.problems)}
-        problems = _private.pack(arguments)
+        problems = private.pack(arguments)
         if problems:
             return {"failed": True, "msg": "\n".join(problems)}
         try:
-            source = _sources.prepare(arguments, base, str(task_vars.get("inventory_hostname")), bool(hooks.resumed))
+            source = sources.prepare(arguments, base, str(task_vars.get("inventory_hostname")), bool(hooks.resumed))
             answer = self.call(NAME, source.arguments, task_vars) if hooks.resumed else self._deploy(source, task_vars)
-        except (_source.SourceError, OSError) as error:
+        except (description.SourceError, OSError) as error:
             return {"failed": True, "msg": str(error)}
         answer.pop("need_archive", None)
         if hooks.stop(answer):
@@ -49,7 +52,7 @@ class ActionModule(ReleaseAction):
             self._tell(answer, webhooks, str(task_vars.get("inventory_hostname")))
         return answer
 
-    def _deploy(self, source: _sources.Prepared, task_vars: dict[str, Any]) -> dict[str, Any]:
+    def _deploy(self, source: sources.Prepared, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Begin a release, with the source sent if the host lacks it."""
         content = {} if self._task.check_mode else source.content()
         answer = self.call(NAME, source.arguments | content, task_vars)
@@ -67,11 +70,11 @@ class ActionModule(ReleaseAction):
         domain = (self._task.args.get("verify") or {}).get("domain")
         url = f"https://{domain}/" if domain else ""
         if answer.get("failed"):
-            text = _summary.failed(host, str(self._task.args["app"]), answer)
+            text = deploy.failed(host, str(self._task.args["app"]), answer)
         elif self._task.check_mode or not answer.get("record"):
             return
         else:
-            text = _summary.deployed(host, url, answer)
+            text = deploy.deployed(host, url, answer)
         self.tell("deploy", answer, text, url, webhooks, host)
 
     def _plan(self, answer: dict[str, Any], host: str) -> None:
@@ -79,8 +82,8 @@ class ActionModule(ReleaseAction):
         app, plan = str(self._task.args["app"]), answer.get("plan")
         if answer.get("failed"):
             answer.pop("exception", None)  # it repeats the module's message without what is added here
-            answer["msg"] = _summary.failed(host, app, answer, "plan")
+            answer["msg"] = deploy.failed(host, app, answer, "plan")
         elif plan:
-            Display().display(_plan_text.planned(host, app, plan, answer["notes"]) + "\n")
+            Display().display(report_plan.planned(host, app, plan, answer["notes"]) + "\n")
             if plan["refused"]:
-                answer.update(failed=True, msg=_plan_text.refused(host, app, plan))
+                answer.update(failed=True, msg=report_plan.refused(host, app, plan))

@@ -12,13 +12,9 @@ from typing import Any
 from ansible import context
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.slipway.flask.plugins.module_utils import (
-    _app_choice,
-    _app_command,
-    _app_command_problems,
-    _app_wiring,
-)
-from ansible_collections.slipway.flask.plugins.plugin_utils import _on_host
+from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, commands, wiring
 
 
 class ActionModule(ActionBase):
@@ -28,14 +24,12 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars, given = task_vars or {}, self._task.args
-        host, hosts = str(task_vars.get("inventory_hostname")), _app_choice.play_apps(task_vars)
+        host, hosts = str(task_vars.get("inventory_hostname")), choice.play_apps(task_vars)
         try:
-            app = _app_choice.choose_one(
-                given.get("apps"), str(given.get("app") or ""), _app_choice.everywhere(task_vars)
-            )
+            app = choice.choose_one(given.get("apps"), str(given.get("app") or ""), choice.everywhere(task_vars))
             command = whole(str(given.get("command") or ""), context.CLIARGS.get("extra_vars") or ())
             words = words_of(command, app)
-        except _app_choice.ChoiceError as error:
+        except choice.ChoiceError as error:
             return {**result, **error.result}
         first = next((name for name, apps in hosts.items() if app and app["name"] in apps), host)
         if app is None or host != first:
@@ -43,13 +37,13 @@ class ActionModule(ActionBase):
         if self._task.check_mode:
             return {**result, "skipped": True, "skip_reason": "nobody knows what a command would do"}
         arguments = {
-            **_app_choice.places(app), "wsgi": app["wsgi"], "words": json.dumps(words), "seconds": given.get("seconds", 3600),
+            **choice.places(app), "wsgi": app["wsgi"], "words": json.dumps(words), "seconds": given.get("seconds", 3600),
             "writable_paths": app["writable_paths"],
         }  # fmt: skip
-        answer = _on_host.ask(self, "release_exec", arguments, task_vars)
+        answer = on_host.ask(self, "release_exec", arguments, task_vars)
         if "rc" in answer and "release" in answer:
             show(answer["stdout"], answer["stderr"])
-            told = f"`{_app_command.label(words)}` in release {answer['release']} of {app['name']} on {host}"
+            told = f"`{app_command.label(words)}` in release {answer['release']} of {app['name']} on {host}"
             told += f" ended with status {answer['rc']}"
             if answer["rc"]:  # what it printed is shown already
                 answer = {
@@ -83,15 +77,15 @@ def whole(command: str, extra_vars: Iterable[str]) -> str:
 def words_of(command: str, app: Mapping[str, Any] | None) -> list[str]:
     """Return the words of a command line for APP. Raises ChoiceError when there is none, or one that must not be run."""
     if not command.strip():
-        raise _app_choice.ChoiceError("say what to run with -e command='flask …'")
+        raise choice.ChoiceError("say what to run with -e command='flask …'")
     names, secret = None, dict[str, Any]()
     if app:
-        secret = _app_wiring.secrets(app)
+        secret = wiring.secrets(app)
         names = [*app["environment"], *secret]
-    found = _app_command_problems.of_line("the command", command, names, secret)
+    found = commands.of_line("the command", command, names, secret)
     if found:
-        raise _app_choice.ChoiceError("\n".join(found))
-    return _app_command.split(command)
+        raise choice.ChoiceError("\n".join(found))
+    return app_command.split(command)
 
 
 def show(stdout: str, stderr: str) -> None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.slipway.flask.plugins.module_utils import _summary
-from ansible_collections.slipway.flask.plugins.plugin_utils import _failures
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import failures as action_failures
+from ansible_collections.slipway.flask.plugins.plugin_utils._report import deploy
 
 
 class ActionModule(ActionBase):
@@ -18,9 +18,9 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         host = str((task_vars or {}).get("inventory_hostname"))
-        failures = _failures.of(host)
+        failures = action_failures.of(host)
         result["changed"] = False
         if failures:
-            text = _summary.failures(host, failures, int(self._task.args["apps"]))
+            text = deploy.failures(host, failures, int(self._task.args["apps"]))
             result.update(failed=True, msg=text, failures=list(failures))
         return result

@@ -9,8 +9,9 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.slipway.flask.plugins.module_utils import _app_choice, _app_wiring, _release_tables
-from ansible_collections.slipway.flask.plugins.plugin_utils import _on_host
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, wiring
+from ansible_collections.slipway.flask.plugins.plugin_utils._report import tables
 
 
 class ActionModule(ActionBase):
@@ -22,18 +23,18 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         host = str(task_vars.get("inventory_hostname"))
         try:
-            apps = _app_choice.meant(self._task.args, task_vars)
-        except _app_choice.ChoiceError as error:
+            apps = choice.meant(self._task.args, task_vars)
+        except choice.ChoiceError as error:
             return {**result, **error.result}
         status = boolean(self._task.args.get("status") or False)
         arguments = {"apps": [description(app) for app in apps], "limit": self._task.args.get("limit", 20)}
         if status:
             arguments["known"] = [app["name"] for app in self._task.args["apps"]]
-            arguments |= {"status": True, "urls": {app["name"]: _app_wiring.database_url(app) for app in apps}}
-        answer = _on_host.ask(self, "release_info", arguments, task_vars)
+            arguments |= {"status": True, "urls": {app["name"]: wiring.database_url(app) for app in apps}}
+        answer = on_host.ask(self, "release_info", arguments, task_vars)
         if not status and not answer.get("failed"):
             for found in answer.get("apps", []):
-                Display().display(_release_tables.history(host, found) + "\n")
+                Display().display(tables.history(host, found) + "\n")
         result.update(answer)
         return result
 
@@ -41,4 +42,4 @@ class ActionModule(ActionBase):
 def description(app: dict[str, Any]) -> dict[str, Any]:
     """Return what the host must know of an app to tell of its releases."""
     health = {key: app[f"health_{key}"] for key in ("path", "status", "host")}
-    return {**_app_choice.places(app), "domain": app["domains"][0], "health": health}
+    return {**choice.places(app), "domain": app["domains"][0], "health": health}

@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.slipway.flask.plugins.module_utils import _release_tables
+from ansible_collections.slipway.flask.plugins.plugin_utils._report import tables as report_tables
 
 WIDTH = 100
 """Characters of a line where no terminal says how wide it is."""
@@ -32,8 +32,8 @@ class ActionModule(ActionBase):
                 problems += [f"{app['app']} on {host}: {text}" for app in found["apps"] for text in app["problems"]]
         if tables:
             width = shutil.get_terminal_size((WIDTH, 24)).columns
-            Display().display("\n\n".join([_release_tables.status(tables, width), *left]) + "\n")
+            Display().display("\n\n".join([report_tables.status(tables, width), *left]) + "\n")
         result["changed"] = False
         if problems:
-            result.update(failed=True, msg=_release_tables.not_serving(problems))
+            result.update(failed=True, msg=report_tables.not_serving(problems))
         return result

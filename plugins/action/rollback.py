@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils import _source, _stages, _summary
-from ansible_collections.slipway.flask.plugins.plugin_utils._hooks import Hooks
-from ansible_collections.slipway.flask.plugins.plugin_utils._release_action import ReleaseAction
+from ansible_collections.slipway.flask.plugins.module_utils._release import stages
+from ansible_collections.slipway.flask.plugins.plugin_utils._action.hooks import Hooks
+from ansible_collections.slipway.flask.plugins.plugin_utils._action.release import ReleaseAction
+from ansible_collections.slipway.flask.plugins.plugin_utils._report import deploy
+from ansible_collections.slipway.flask.plugins.plugin_utils._source import description
 
 
 class ActionModule(ReleaseAction):
@@ -19,7 +21,7 @@ class ActionModule(ReleaseAction):
         task_vars = task_vars or {}
         arguments = dict(self._task.args)
         webhooks = arguments.pop("notifications", None)
-        hooks = Hooks(arguments, _source.base_of(task_vars), _stages.BACK)
+        hooks = Hooks(arguments, description.base_of(task_vars), stages.BACK)
         if hooks.problems:
             return {**result, "failed": True, "msg": "\n".join(hooks.problems)}
         answer = self.call("rollback", arguments, task_vars)
@@ -29,8 +31,8 @@ class ActionModule(ReleaseAction):
         domain = (arguments.get("verify") or {}).get("domain")
         url = f"https://{domain}/" if domain else ""
         if answer.get("failed"):
-            text = _summary.failed(host, str(arguments.get("app")), answer, "rollback")
+            text = deploy.failed(host, str(arguments.get("app")), answer, "rollback")
             self.tell("rollback", answer, text, url, webhooks, host)
         elif not self._task.check_mode:
-            self.tell("rollback", answer, _summary.rolled_back(host, answer), url, webhooks, host)
+            self.tell("rollback", answer, deploy.rolled_back(host, answer), url, webhooks, host)
         return {**result, **answer}

@@ -30,7 +30,7 @@ from typing import Any
 
 from ansible import constants as C
 from ansible.plugins.callback.default import CallbackModule as Default
-from ansible_collections.slipway.flask.plugins.module_utils import _summary
+from ansible_collections.slipway.flask.plugins.plugin_utils._report import deploy
 
 OWN = "slipway.flask."
 EXPLAINED = {"msg", "changed", "failed"}
@@ -71,7 +71,7 @@ class CallbackModule(Default):
         self._handle_warnings(result.result)
         if self._last_task_banner != result.task._uuid:
             self._print_task_banner(result.task)
-        told = textwrap.indent(_summary.printable(str(result.result["msg"])), "  ")
+        told = textwrap.indent(deploy.printable(str(result.result["msg"])), "  ")
         self._display.display(
             f"fatal: [{self.host_label(result)}]: FAILED!\n{told}",
             color=C.COLOR_ERROR,

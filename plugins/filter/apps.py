@@ -7,7 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.slipway.flask.plugins.module_utils import _app_version, _app_wiring, _apps
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import description, wiring
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import version as app_version
 
 
 def normalise_apps(apps: Any, only: str = "", version: Any = "") -> list[dict[str, Any]]:
@@ -16,24 +17,24 @@ def normalise_apps(apps: Any, only: str = "", version: Any = "") -> list[dict[st
     A host that has no such app gets an empty list: whether any host has it is what preflight knows.
     Raises AnsibleFilterError for a wrong description.
     """
-    found = _apps.problems(apps) or _app_version.problems(apps, only, str(version))
+    found = description.problems(apps) or app_version.problems(apps, only, str(version))
     if found:
         raise AnsibleFilterError("slipway.flask.normalise_apps: " + "; ".join(found))
-    return [_app_version.wanted(_apps.normalise(app), str(version)) for app in apps if only in ("", app["name"])]
+    return [app_version.wanted(description.normalise(app), str(version)) for app in apps if only in ("", app["name"])]
 
 
 class FilterModule:
     def filters(self) -> dict[str, Any]:
         return {
             "normalise_apps": normalise_apps,
-            "app_connection": _app_wiring.connection,
-            "app_database": _app_wiring.database,
-            "app_needed_packages": _app_wiring.needed_packages,
-            "app_owner_url": _app_wiring.owner_url,
-            "app_packages": _app_wiring.packages,
-            "app_secrets": _app_wiring.secrets,
-            "app_scheme": _app_wiring.wanted_scheme,
-            "app_site": _app_wiring.site,
-            "app_web_folders": _app_wiring.web_folders,
-            "app_writable_paths": _app_wiring.writable_paths,
+            "app_connection": wiring.connection,
+            "app_database": wiring.database,
+            "app_needed_packages": wiring.needed_packages,
+            "app_owner_url": wiring.owner_url,
+            "app_packages": wiring.packages,
+            "app_secrets": wiring.secrets,
+            "app_scheme": wiring.wanted_scheme,
+            "app_site": wiring.site,
+            "app_web_folders": wiring.web_folders,
+            "app_writable_paths": wiring.writable_paths,
         }

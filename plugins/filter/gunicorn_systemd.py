@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Filters of the role gunicorn_systemd; their rules are in module_utils/_gunicorn_systemd.py."""
+"""Filters of the role gunicorn_systemd; their rules are in module_utils/_host/gunicorn.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.slipway.flask.plugins.module_utils._gunicorn_systemd import (
+from ansible_collections.slipway.flask.plugins.module_utils._host.gunicorn import (
     ROLE,
     environment_file,
     problems,

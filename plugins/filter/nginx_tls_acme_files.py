@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._acme_setup import Variables, files
+from ansible_collections.slipway.flask.plugins.plugin_utils._certificates.setup import Variables, files
 
 DOCUMENTATION = r"""
 name: nginx_tls_acme_files

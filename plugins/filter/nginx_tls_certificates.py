@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._nginx_tls import Site, as_file
+from ansible_collections.slipway.flask.plugins.plugin_utils._nginx.site import Site, as_file
 
 DOCUMENTATION = r"""
 name: nginx_tls_certificates

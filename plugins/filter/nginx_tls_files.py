@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._nginx_tls import Site, as_file, complete
-from ansible_collections.slipway.flask.plugins.module_utils._nginx_tls_access import users_file
-from ansible_collections.slipway.flask.plugins.module_utils._nginx_tls_limits import complete as complete_limits
+from ansible_collections.slipway.flask.plugins.plugin_utils._nginx.access import users_file
+from ansible_collections.slipway.flask.plugins.plugin_utils._nginx.limits import complete as complete_limits
+from ansible_collections.slipway.flask.plugins.plugin_utils._nginx.site import Site, as_file, complete
 
 DOCUMENTATION = r"""
 name: nginx_tls_files

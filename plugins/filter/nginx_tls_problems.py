@@ -9,8 +9,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.slipway.flask.plugins.module_utils._nginx_tls import Site, problems
-from ansible_collections.slipway.flask.plugins.module_utils._nginx_tls_settings import problems as settings_problems
+from ansible_collections.slipway.flask.plugins.plugin_utils._nginx.settings import problems as settings_problems
+from ansible_collections.slipway.flask.plugins.plugin_utils._nginx.site import Site, problems
 
 DOCUMENTATION = r"""
 name: nginx_tls_problems

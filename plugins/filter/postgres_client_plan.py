@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._postgres_check import check_plan
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.check import check_plan
 
 DOCUMENTATION = r"""
 name: postgres_client_plan

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._postgres_check import connection_problems
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.check import connection_problems
 
 DOCUMENTATION = r"""
 name: postgres_client_problems

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._postgres import database_problems
-from ansible_collections.slipway.flask.plugins.module_utils._postgres_settings import server_problems
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import database_problems
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.settings import server_problems
 
 DOCUMENTATION = r"""
 name: postgres_server_problems

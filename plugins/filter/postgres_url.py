@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.slipway.flask.plugins.module_utils._postgres_url import UrlError, rewrite_url
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import UrlError, rewrite_url
 
 DOCUMENTATION = r"""
 name: postgres_url

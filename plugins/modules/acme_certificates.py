@@ -67,8 +67,8 @@ import os
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._acme import SERVICE, TIMER, Settings
-from ansible_collections.slipway.flask.plugins.module_utils._acme_renewal import Renewal, reload_nginx
+from ansible_collections.slipway.flask.plugins.module_utils._certificates.acme import SERVICE, TIMER, Settings
+from ansible_collections.slipway.flask.plugins.module_utils._certificates.renewal import Renewal, reload_nginx
 
 
 def main() -> None:

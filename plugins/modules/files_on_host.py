@@ -28,7 +28,7 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._files import Entry, FilesError, FileSet, unpack
+from ansible_collections.slipway.flask.plugins.module_utils._host.files import Entry, FilesError, FileSet, unpack
 from ansible_collections.slipway.flask.plugins.module_utils._task import TASK, task_of
 
 ARGUMENTS: dict[str, Any] = {

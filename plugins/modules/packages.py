@@ -56,7 +56,7 @@ installed:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils import _packages
+from ansible_collections.slipway.flask.plugins.module_utils._host import packages
 
 
 def main() -> None:
@@ -70,12 +70,12 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    wanted = _packages.missing(module.params["name"]) if module.params["name"] else []
+    wanted = packages.missing(module.params["name"]) if module.params["name"] else []
     if wanted and not module.check_mode:
         try:
-            _packages.write_first(module.params["files"])
-            _packages.install(wanted, module.params["cache_seconds"], module.params["lock_seconds"])
-        except _packages.PackagesError as error:
+            packages.write_first(module.params["files"])
+            packages.install(wanted, module.params["cache_seconds"], module.params["lock_seconds"])
+        except packages.PackagesError as error:
             module.fail_json(msg=str(error))
     module.exit_json(changed=bool(wanted), installed=wanted)
 

@@ -116,9 +116,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._postgres import PostgresError, as_user, find_psql
-from ansible_collections.slipway.flask.plugins.module_utils._postgres_check import attempt, notes
-from ansible_collections.slipway.flask.plugins.module_utils._postgres_url import DatabaseUrl, UrlError, parse_url
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.check import attempt, notes
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import PostgresError, as_user, find_psql
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import DatabaseUrl, UrlError, parse_url
 
 ARGUMENTS: dict[str, Any] = {
     "connections": {

@@ -123,9 +123,9 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._postgres import PostgresError
-from ansible_collections.slipway.flask.plugins.module_utils._postgres_cluster import Outcome, ensure
-from ansible_collections.slipway.flask.plugins.module_utils._postgres_settings import (
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.cluster import Outcome, ensure
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import PostgresError
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.settings import (
     conf_text,
     hba_text,
     read_host_memory_mb,

@@ -84,19 +84,19 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._postgres import (
-    PostgresError,
-    database_problems,
-    find_cluster,
-    log_tail,
-)
-from ansible_collections.slipway.flask.plugins.module_utils._postgres_databases import (
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.databases import (
     Database,
     Plan,
     empty_state,
     ensure,
     plan,
     wanted_databases,
+)
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import (
+    PostgresError,
+    database_problems,
+    find_cluster,
+    log_tail,
 )
 
 ARGUMENTS: dict[str, Any] = {

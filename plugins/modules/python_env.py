@@ -168,8 +168,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils import _python_env as environments
-from ansible_collections.slipway.flask.plugins.module_utils._uv_install import point
+from ansible_collections.slipway.flask.plugins.module_utils._python import environment as environments
+from ansible_collections.slipway.flask.plugins.module_utils._python.uv_install import point
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "project": {"type": "path", "required": True},

@@ -30,9 +30,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils import _app_command
-from ansible_collections.slipway.flask.plugins.module_utils._release import Paths
-from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
+from ansible_collections.slipway.flask.plugins.module_utils._app import command
+from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths
 from ansible_collections.slipway.flask.plugins.module_utils._task import TASK, task_of
 
 ARGUMENTS: dict[str, Any] = {
@@ -59,7 +59,7 @@ def run(given: dict[str, Any]) -> dict[str, Any]:
         "command_seconds": given["seconds"],
     }
     # Several commands may run at once: each has a unit of its own.
-    argv = _app_command.argv(json.loads(given["words"]))
+    argv = command.argv(json.loads(given["words"]))
     done = Context(settings, paths, record).run(argv, f"exec-{os.getpid()}")
     return {"release": record.id, "rc": done.returncode, "stdout": done.stdout, "stderr": done.stderr}
 

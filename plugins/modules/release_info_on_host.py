@@ -30,10 +30,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._app_left import left
-from ansible_collections.slipway.flask.plugins.module_utils._release import Paths
-from ansible_collections.slipway.flask.plugins.module_utils._release_info import history_of
-from ansible_collections.slipway.flask.plugins.module_utils._release_status import status_of
+from ansible_collections.slipway.flask.plugins.module_utils._app.left import left
+from ansible_collections.slipway.flask.plugins.module_utils._release.info import history_of
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths
+from ansible_collections.slipway.flask.plugins.module_utils._release.status import status_of
 from ansible_collections.slipway.flask.plugins.module_utils._task import TASK, task_of
 
 ARGUMENTS: dict[str, Any] = {

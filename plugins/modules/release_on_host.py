@@ -29,9 +29,9 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._release_arguments import MIGRATIONS, RUN, answer
-from ansible_collections.slipway.flask.plugins.module_utils._release_engine import Engine
-from ansible_collections.slipway.flask.plugins.module_utils._release_plan import Plan
+from ansible_collections.slipway.flask.plugins.module_utils._release.arguments import MIGRATIONS, RUN, answer
+from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Engine
+from ansible_collections.slipway.flask.plugins.module_utils._release.plan import Plan
 from ansible_collections.slipway.flask.plugins.module_utils._task import TASK, task_of
 
 WORDS: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
@@ -76,7 +76,7 @@ def argument_spec() -> dict[str, Any]:
         "extra_index_urls": {"type": "list", "elements": "str", "no_log": True},
         "files": {"type": "dict", "default": {}, "no_log": True},
         "shared_folders": WORDS,
-        "commands": {"type": "str", "default": "{}", "no_log": True},  # JSON; see plugin_utils/_private.py
+        "commands": {"type": "str", "default": "{}", "no_log": True},  # JSON; see plugin_utils/_action/private.py
         "migrations": MIGRATIONS,
         "plan": {"type": "bool", "default": False},
         "expected": {"type": "str", "default": "{}", "no_log": True},  # JSON, as above

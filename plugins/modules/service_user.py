@@ -63,7 +63,7 @@ actions:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._service_user import ServiceUser, ServiceUserError
+from ansible_collections.slipway.flask.plugins.module_utils._host.service_user import ServiceUser, ServiceUserError
 
 
 def main() -> None:

@@ -49,7 +49,7 @@ actions:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._systemd_instance import Instance, InstanceError
+from ansible_collections.slipway.flask.plugins.module_utils._host.instance import Instance, InstanceError
 
 
 def main() -> None:

@@ -99,8 +99,14 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._acme import TIMER, Record, due_reason, facts_of, url
-from ansible_collections.slipway.flask.plugins.module_utils._tls_certificates import CertificateError, Store, Wanted
+from ansible_collections.slipway.flask.plugins.module_utils._certificates.acme import (
+    TIMER,
+    Record,
+    due_reason,
+    facts_of,
+    url,
+)
+from ansible_collections.slipway.flask.plugins.module_utils._certificates.store import CertificateError, Store, Wanted
 
 
 def main() -> None:

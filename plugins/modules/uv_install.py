@@ -90,9 +90,9 @@ import os
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils import _python_interpreters as interpreters
-from ansible_collections.slipway.flask.plugins.module_utils import _python_uv as tools
-from ansible_collections.slipway.flask.plugins.module_utils import _uv_install as uv
+from ansible_collections.slipway.flask.plugins.module_utils._python import interpreters as interpreters
+from ansible_collections.slipway.flask.plugins.module_utils._python import uv as tools
+from ansible_collections.slipway.flask.plugins.module_utils._python import uv_install as uv
 
 ARGUMENTS = {
     "version": {"type": "str", "required": True},

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.plugins.filter.core import FilterModule
-from ansible_collections.slipway.flask.plugins.module_utils import _sandbox, _sandbox_needs
+from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox, sandbox_needs
 from jinja2 import StrictUndefined
 from jinja2.nativetypes import NativeEnvironment
 
@@ -39,13 +39,13 @@ def unit(**variables: Any) -> str:
 def settings(**variables: Any) -> dict[str, list[str]]:
     """Return the sandbox of that unit: name -> its lines."""
     found: dict[str, list[str]] = {}
-    for name, value in _sandbox.of_unit(unit(**variables)):
+    for name, value in sandbox.of_unit(unit(**variables)):
         found.setdefault(name, []).append(value)
     return found
 
 
 def test_the_sandbox_of_the_role_is_the_one_that_commands_know() -> None:
-    assert settings() == {name: list(lines) for name, lines in _sandbox.SERVICE.items()}
+    assert settings() == {name: list(lines) for name, lines in sandbox.SERVICE.items()}
 
 
 def test_what_root_runs_for_an_app_is_no_program_of_its_packages() -> None:
@@ -83,7 +83,7 @@ OPENED = {
 
 @pytest.mark.parametrize(("need", "opened"), OPENED.items())
 def test_each_need_opens_so_much_and_no_more(need: str, opened: dict[str, list[str]]) -> None:
-    assert set(OPENED) == set(_sandbox_needs.NEEDS)
+    assert set(OPENED) == set(sandbox_needs.NEEDS)
     found, usual = settings(gunicorn_systemd_sandbox={need: True}), settings()
     assert {name: lines for name, lines in found.items() if lines != usual[name]} == opened
     assert settings(gunicorn_systemd_sandbox={need: False}) == usual
@@ -97,4 +97,4 @@ def test_the_log_knows_the_same_refusals_as_the_deploy() -> None:
     text = (ROLE / "templates/gunicorn.conf.py.j2").read_text()
     match = re.search(r"^_REFUSALS = (\(.*?^\))", text, re.DOTALL | re.MULTILINE)
     assert match
-    assert ast.literal_eval(match[1]) == _sandbox_needs.REFUSALS
+    assert ast.literal_eval(match[1]) == sandbox_needs.REFUSALS

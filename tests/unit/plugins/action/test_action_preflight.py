@@ -10,7 +10,7 @@ from unittest.mock import MagicMock
 
 import pytest
 from ansible_collections.slipway.flask.plugins.action import preflight
-from ansible_collections.slipway.flask.plugins.module_utils import _preflight
+from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import look
 
 APP: dict[str, Any] = {
     "name": "shop",
@@ -34,7 +34,7 @@ class Action(preflight.ActionModule):
         self.answer, self.asked = answer, 0
 
     def _low_level_execute_command(self, cmd: str, **_: Any) -> dict[str, Any]:
-        assert cmd.startswith(_preflight.PROBE) or self.asked
+        assert cmd.startswith(look.PROBE) or self.asked
         self.asked += 1
         return {"rc": 0, "stdout": self.answer, "stderr": ""}
 

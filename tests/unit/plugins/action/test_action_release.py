@@ -16,8 +16,9 @@ from unittest.mock import MagicMock
 
 import pytest
 from ansible_collections.slipway.flask.plugins.action import release, release_failures
-from ansible_collections.slipway.flask.plugins.module_utils import _source_folder
-from ansible_collections.slipway.flask.plugins.plugin_utils import _release_action, _sources
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import release as action_release
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import sources
+from ansible_collections.slipway.flask.plugins.plugin_utils._source import folder
 
 RECORD = {"id": "0001-a", "app": "shop", "revision": "abcdef1", "seconds": {"fetch": 1.0}}
 DEPLOYED = {"changed": True, "record": RECORD, "need_archive": False, "previous": ""}
@@ -57,7 +58,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Shown:
     display = MagicMock(
         display=lambda text, color="": texts.append(text), warning=lambda text: texts.append(f"warning: {text}")
     )
-    monkeypatch.setattr(_release_action, "Display", lambda: display)
+    monkeypatch.setattr(action_release, "Display", lambda: display)
     return texts
 
 
@@ -80,7 +81,7 @@ def run(
 
 def test_a_host_that_has_the_source_is_called_once(base: Path, shown: Shown) -> None:
     action, result = run(base, DEPLOYED, path="../shop", verify={"domain": "shop.example.com"})
-    packed = _source_folder.pack(base.parent / "shop", base / "tar")
+    packed = folder.pack(base.parent / "shop", base / "tar")
     (call,) = action.calls
     assert (call["source_key"], call["revision"], call["dirty"]) == (packed.key, packed.revision, False)
     assert "path" not in call
@@ -93,16 +94,16 @@ def test_a_host_that_has_the_source_is_called_once(base: Path, shown: Shown) -> 
 
 def test_a_small_source_goes_along_so_that_the_host_need_not_ask_for_it(base: Path, shown: Shown) -> None:
     action, _ = run(base, DEPLOYED, path="../shop")
-    _source_folder.pack(base.parent / "shop", base / "tar")
+    folder.pack(base.parent / "shop", base / "tar")
     assert gzip.decompress(base64.b64decode(action.calls[0]["content"])) == (base / "tar").read_bytes()
     checked, _ = run(base, DEPLOYED, check_mode=True, path="../shop")
     assert "content" not in checked.calls[0], "nothing would be unpacked"
 
 
 def test_a_host_that_lacks_a_large_source_is_sent_it(base: Path, shown: Shown) -> None:
-    (base.parent / "shop/web/video").write_bytes(os.urandom(_sources.SMALL_BYTES))
+    (base.parent / "shop/web/video").write_bytes(os.urandom(sources.SMALL_BYTES))
     action, result = run(base, {"changed": False, "need_archive": True}, DEPLOYED, path="../shop", subfolder="web")
-    _source_folder.pack(base.parent / "shop/web", base / "tar")
+    folder.pack(base.parent / "shop/web", base / "tar")
     assert gzip.decompress(action.sent) == (base / "tar").read_bytes()
     assert "content" not in action.calls[0]
     assert action.calls[1] == {**action.calls[0], "upload": "/remote/source"}
@@ -247,14 +248,14 @@ def test_wrong_hooks_are_refused_before_the_host_is_asked(base: Path, hooks: dic
 def test_a_run_of_this_machine_that_has_died_holds_nothing(base: Path, shown: Shown) -> None:
     child = subprocess.Popen(["true"])
     child.wait()
-    holder = f"{_release_action.machine()}/{child.pid}"
+    holder = f"{action_release.machine()}/{child.pid}"
     action, result = run(base, {"failed": True, "msg": "held", "holder": holder}, DEPLOYED, path="../shop")
     assert (action.calls[1]["gone"], result["changed"]) == (holder, True)
 
 
 @pytest.mark.parametrize(
     "holder",
-    [f"{_release_action.machine()}/{os.getpid()}", "elsewhere/boot/1", "", "x"],
+    [f"{action_release.machine()}/{os.getpid()}", "elsewhere/boot/1", "", "x"],
     ids=["it lives", "on another machine", "unknown", "unreadable"],
 )
 def test_a_run_that_lives_or_may_live_keeps_its_hold(base: Path, holder: str) -> None:
@@ -274,7 +275,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
         posts.append((url, json.loads(content)))
         return ""
 
-    monkeypatch.setattr(_release_action._notifications, "send", send)
+    monkeypatch.setattr(action_release._notifications, "send", send)
     return posts
 
 
@@ -311,7 +312,7 @@ def test_webhooks_are_left_alone_when_nothing_has_happened_yet(
 
 
 def test_a_webhook_that_fails_is_one_warning(base: Path, shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_release_action._notifications, "send", lambda url, content: "it answered 404")
+    monkeypatch.setattr(action_release._notifications, "send", lambda url, content: "it answered 404")
     _, result = run(base, DEPLOYED, path="../shop", notifications=WEBHOOKS[:1])
     assert shown[1:] == ["warning: notification 1 (slipway) of shop on web1 could not be sent: it answered 404"]
     assert not result.get("failed")

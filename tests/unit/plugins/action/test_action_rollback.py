@@ -11,7 +11,7 @@ from unittest.mock import MagicMock
 
 import pytest
 from ansible_collections.slipway.flask.plugins.action import rollback
-from ansible_collections.slipway.flask.plugins.plugin_utils import _release_action
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import release
 
 RECORD = {"id": "0001-a", "app": "shop", "revision": "abcdef1", "seconds": {"check": 1.0}}
 DONE = {"changed": True, "record": RECORD, "previous": "0002-b", "notes": [], "hook": {}}
@@ -22,7 +22,7 @@ WAITING = {**DONE, "hook": {"name": "before_start", "release": "0001-a"}}
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is displayed."""
     texts: list[str] = []
-    monkeypatch.setattr(_release_action, "Display", lambda: MagicMock(display=texts.append))
+    monkeypatch.setattr(release, "Display", lambda: MagicMock(display=texts.append))
     return texts
 
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.slipway.flask.plugins.filter.gunicorn_systemd import FilterModule, gunicorn_systemd_problems
-from ansible_collections.slipway.flask.plugins.module_utils._gunicorn_systemd import (
+from ansible_collections.slipway.flask.plugins.module_utils._host.gunicorn import (
     INSTANCE,
     environment_file,
     unit_quote,

@@ -15,7 +15,7 @@ from unittest.mock import MagicMock
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._task import TASK, task_of
-from ansible_collections.slipway.flask.plugins.plugin_utils import _on_host
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
 from as_ansible import Call, options_of, task
 
 MODULES = "ansible_collections.slipway.flask.plugins.modules."
@@ -41,7 +41,7 @@ def half(spec: dict[str, Any], shown: Callable[[dict[str, Any]], Any]) -> Callab
 
 @pytest.mark.parametrize("name", HALVES)
 def test_every_half_belongs_to_an_action_and_takes_only_what_is_written_into_no_log(name: str) -> None:
-    whole = name.removesuffix("_on_host")
+    whole = name.removesuffix("on_host")
     assert (FOLDER / f"{whole}.py").exists() and (FOLDER.parent / f"action/{whole}.py").exists()
     module = import_module(MODULES + name)
     assert options_of(module) == {
@@ -84,7 +84,7 @@ def test_the_parameters_are_not_in_the_answer_and_a_date_is_its_text() -> None:
     action = MagicMock()
     action._execute_module.return_value = {"changed": True, "invocation": {"module_args": {"task": "secret"}}}
     asked = {"files": {"released": datetime.date(2026, 11, 26)}}
-    assert _on_host.ask(action, "release", asked, {"a": 1}) == {"changed": True}
+    assert on_host.ask(action, "release", asked, {"a": 1}) == {"changed": True}
     (name, arguments), more = action._execute_module.call_args
     assert (name, more) == ("slipway.flask.release_on_host", {"task_vars": {"a": 1}})
     assert json.loads(arguments["task"]) == {"files": {"released": "2026-11-26"}}

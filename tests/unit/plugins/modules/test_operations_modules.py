@@ -18,9 +18,10 @@ from ansible_collections.slipway.flask.plugins.action import release_exec as exe
 from ansible_collections.slipway.flask.plugins.action import release_failures as failures_action
 from ansible_collections.slipway.flask.plugins.action import release_info as info_action
 from ansible_collections.slipway.flask.plugins.action import release_report as report_action
-from ansible_collections.slipway.flask.plugins.module_utils import _nginx_maintenance, _release_status
-from ansible_collections.slipway.flask.plugins.module_utils._release import Paths, Record, append_history
-from ansible_collections.slipway.flask.plugins.module_utils._release_context import Context
+from ansible_collections.slipway.flask.plugins.module_utils._nginx import maintenance as nginx_maintenance
+from ansible_collections.slipway.flask.plugins.module_utils._release import status
+from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record, append_history
 from ansible_collections.slipway.flask.plugins.modules import (
     maintenance,
     maintenance_on_host,
@@ -114,7 +115,7 @@ def test_status_asks_with_the_url_of_the_app(call: Call, paths: Paths, monkeypat
     assert (result["apps"], result["left"]) == ([{"app": "shop"}], [])
     assert seen == [(paths, described(paths)["health"], "shop.example.com", "shop", url)]
     assert "hunter2" not in json.dumps(result)
-    assert _release_status.status_of is not status_of
+    assert status.status_of is not status_of
 
 
 def test_a_command_runs_in_the_release_that_serves(call: Call, paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +141,7 @@ def test_without_a_release_there_is_nothing_to_run_in(call: Call, tmp_path: Path
 
 
 def test_sites_are_closed_and_opened(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(maintenance_on_host, "switch", partial(_nginx_maintenance.switch, folder=tmp_path))
+    monkeypatch.setattr(maintenance_on_host, "switch", partial(nginx_maintenance.switch, folder=tmp_path))
     asked = {"sites": ["shop"], "by": "ann@laptop"}
     refused = call(maintenance_on_host.main, **task(**asked, closed=True))
     assert "nginx has no site 'shop' on this host" in refused["msg"] and "provision.yml" in refused["msg"]
@@ -160,6 +161,6 @@ def test_sites_are_closed_and_opened(call: Call, tmp_path: Path, monkeypatch: py
         result = call(maintenance_on_host.main, **task(**asked, closed=closed), _ansible_check_mode=check)
         assert (result["changed"], result["sites"]) == (changed, ["shop"] if changed else [])
         assert flag.exists() is (before if check else closed)
-    assert _nginx_maintenance.closed_since("shop", tmp_path) == ""
+    assert nginx_maintenance.closed_since("shop", tmp_path) == ""
     flag.touch()
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", _nginx_maintenance.closed_since("shop", tmp_path))
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", nginx_maintenance.closed_since("shop", tmp_path))

@@ -8,9 +8,9 @@ from types import ModuleType
 
 import pytest
 import yaml
-from ansible_collections.slipway.flask.plugins.module_utils._postgres import Cluster, PostgresError
-from ansible_collections.slipway.flask.plugins.module_utils._postgres_check import Attempt
-from ansible_collections.slipway.flask.plugins.module_utils._postgres_databases import Database
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.check import Attempt
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.databases import Database
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import Cluster, PostgresError
 from ansible_collections.slipway.flask.plugins.modules import postgres_check, postgres_cluster, postgres_databases
 
 LOCAL, REMOTE = "postgresql:///a", "postgresql://u:s3cret@h/d"

@@ -15,10 +15,10 @@ import pytest
 import yaml
 from ansible_collections.slipway.flask.plugins.action import files as files_action
 from ansible_collections.slipway.flask.plugins.action import preflight as preflight_action
-from ansible_collections.slipway.flask.plugins.module_utils._files import pack
-from ansible_collections.slipway.flask.plugins.module_utils._release import Record, ReleaseError
-from ansible_collections.slipway.flask.plugins.module_utils._release_engine import Engine
-from ansible_collections.slipway.flask.plugins.module_utils._release_run import Outcome
+from ansible_collections.slipway.flask.plugins.module_utils._host.files import pack
+from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Engine
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import Record, ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._release.run import Outcome
 from ansible_collections.slipway.flask.plugins.modules import (
     files,
     files_on_host,

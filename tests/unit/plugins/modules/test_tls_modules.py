@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._acme import Settings
-from ansible_collections.slipway.flask.plugins.module_utils._acme_renewal import Outcome
+from ansible_collections.slipway.flask.plugins.module_utils._certificates.acme import Settings
+from ansible_collections.slipway.flask.plugins.module_utils._certificates.renewal import Outcome
 from ansible_collections.slipway.flask.plugins.modules import acme_certificates, tls_certificates
 from as_ansible import Call, options_of
 

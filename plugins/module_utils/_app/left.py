@@ -1,0 +1,45 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Apps that a host still has and nobody describes any more: what is said of one.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+
+MARK = re.compile(r"^# One instance runs one release: (.+)@<release>\.service$", re.MULTILINE)
+"""The line of gunicorn_systemd's unit by which it is known."""
+
+
+def left(known: Collection[str]) -> list[str]:
+    """Return a sentence for each app that is set up on this host and not in KNOWN."""
+    found = []
+    for path in sorted(systemd.UNITS.glob("*@.service")):
+        if (name := name_of(path)) and name not in known:
+            found.append(said(name, any(systemd.is_active(f"{name}@{one}.service") for one in systemd.instances(name))))
+    return found
+
+
+def name_of(path: Path) -> str:
+    """Return the app whose unit the file is, "" when it is nobody's."""
+    try:
+        match = MARK.search(path.read_text(errors="replace"))
+    except OSError:
+        return ""
+    return match[1] if match else ""
+
+
+def said(name: str, runs: bool) -> str:
+    """Return what is said of an app that left the list; RUNS tells whether its service does."""
+    state = "its service runs and starts at boot" if runs else "its service does not run"
+    stop = f"`systemctl stop '{name}@*' && rm -f {systemd.WANTS}/{name}@*.service`"
+    return (
+        f"the app '{name}' is set up on the host and not in slipway_apps: {state}, and its secrets stay in /etc/{name}. "
+        f"Put it back into the list, or {f'end it with {stop}' if runs else 'remove what it left'}"
+    )

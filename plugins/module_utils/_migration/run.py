@@ -1,0 +1,277 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""A migration run alone: one at a time for a database, however many hosts deploy.
+
+`SCRIPT` runs under the app's own Python (3.9 or later), as its user, and starts the app's migration command as its child.
+It imports the app itself, where nothing can be written: only the child writes, when there is a dump.
+It holds an advisory lock in a transaction of its own, so that the lock ends with it, also behind a pooler. It asks for the
+lock again and again rather than wait in it: a session that waits has a snapshot, for which CREATE INDEX CONCURRENTLY of the
+one that migrates would wait in turn.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._migration import guard, probe, schema
+
+MARK = "slipway-migration:"
+LOCK = 0x534C4950574159
+"""The advisory lock's number: "SLIPWAY". Such locks belong to one database."""
+
+DUMP_PREFIX = "SLIPWAY_DUMP_"
+"""Variables with this in front are libpq's, for pg_dump alone."""
+
+SCRIPT = (
+    r"""
+import json, os, subprocess, sys, threading, time, traceback
+
+sys.path.insert(0, os.getcwd())
+ask = json.loads(sys.argv[2])
+found = {"ran": False, "status": 0, "failed": "", "before": None, "after": None, "waited": 0, "holders": []}
+options = os.environ.get("PGOPTIONS")
+
+
+def tell():
+    print("\nslipway-migration:" + json.dumps(found), flush=True)
+    end(found["status"])
+
+
+def own_environment(prefix):
+    # The environment of a child, which may write; the variables with PREFIX are for one child only.
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(ask["prefix"])}
+    plain.pop("PGOPTIONS", None)
+    if options is not None:
+        plain["PGOPTIONS"] = options
+    extra = {name[len(prefix):]: value for name, value in os.environ.items() if prefix and name.startswith(prefix)}
+    return {**plain, **extra}
+"""
+    + guard.SCRIPT
+    + schema.SCRIPT
+    + r'''
+
+def lock(engine):
+    """Return a connection that holds the lock until it is closed."""
+    started, said = time.monotonic(), False
+    while True:
+        connection = engine.connect().execution_options(isolation_level="READ COMMITTED")
+        connection.execute(text("SELECT set_config('idle_in_transaction_session_timeout', '0', true)"))
+        if connection.execute(text(f"SELECT pg_try_advisory_xact_lock({ask['lock']})")).scalar():
+            found["waited"] = round(time.monotonic() - started, 1)
+            return connection
+        connection.close()
+        if not said:
+            print("another migration of this database is under way: waiting for its end", file=sys.stderr, flush=True)
+        said = True
+        time.sleep(0.5)
+
+
+def watch(engine, over):
+    """Look who holds up the migration, for as long as it runs."""
+    try:
+        while not over.wait(0.4):
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                rows = connection.execute(text(
+                    "SELECT DISTINCT a.pid, coalesce(a.usename::text, ''), a.application_name, coalesce(a.state, ''),"
+                    " coalesce(host(a.client_addr), ''), coalesce(extract(epoch FROM now() - a.xact_start), -1)::int"
+                    " FROM pg_stat_activity w CROSS JOIN LATERAL unnest(pg_blocking_pids(w.pid)) AS b(pid)"
+                    " JOIN pg_stat_activity a ON a.pid = b.pid"
+                    " WHERE w.datname = current_database() AND w.application_name = :name"
+                ), {"name": os.environ.get("PGAPPNAME", "")}).fetchall()
+            if rows:
+                found["holders"] = [list(row) for row in rows]
+    except Exception:
+        return  # it is help for a message; what goes wrong shows in the migration itself
+
+
+def run(name, argv, prefix, engine):
+    over = threading.Event()
+    watcher = threading.Thread(target=watch, args=(engine, over), daemon=True)
+    if engine is not None and engine.dialect.name == "postgresql":
+        watcher.start()
+    sys.stdout.flush()
+    found["status"] = subprocess.run(["/usr/bin/env", *argv], env=own_environment(prefix)).returncode
+    over.set()
+    if found["status"]:
+        found["failed"] = name
+
+
+def look(place, engine, held):
+    """Return the database's heads; HELD has the advisory lock, and the savepoint gives up the locks of the look itself."""
+    if place is None:
+        return None
+    if held is None or not place.usual:
+        return place.current()
+    inner = held.begin_nested()
+    try:
+        return place.current(held)
+    finally:
+        inner.rollback()
+
+
+def imported():
+    """Return the app, imported where nothing can be written; None when it can't be without that."""
+    from gunicorn.util import import_app
+
+    limit(ask.get("seconds"))
+    try:
+        return import_app(sys.argv[1])
+    except BaseException as error:
+        if unwritable(error) or postponed:
+            return None
+        traceback.print_exc()
+        end(1)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def migrate(app):
+    argv = ask.get("place")  # without the app, only Alembic's own command can be looked at
+    place = Place(app, argv) if argv and (app is not None or "alembic" in argv) else None
+    if place is not None:
+        engine = place.engine
+    elif app is not None and "migrate" in (getattr(app, "extensions", None) or {}):
+        engine = app.extensions["migrate"].db.engine
+    else:
+        engine = url_engine()
+    held = lock(engine) if engine is not None and engine.dialect.name == "postgresql" else None
+    found["before"] = found["after"] = look(place, engine, held)
+    if found["before"] is not None and found["before"] == ask["wanted"]:
+        return
+    if ask["expected"] is not None and found["before"] is not None and found["before"] != ask["expected"]:
+        found["status"], found["failed"] = 1, "moved"
+        return
+    if ask["dump"]:
+        run("dump", ask["dump"], ask["prefix"], engine)
+    if not found["status"]:
+        found["ran"] = True
+        run("command", ask["argv"], "", engine)
+    try:
+        found["after"] = look(place, engine, held)
+    except Exception as error:
+        found["after"] = None
+        print(f"where the database is now can't be asked: {type(error).__name__}", file=sys.stderr)
+
+
+def url_engine():
+    try:
+        return engine_of(os.environ.get(ask.get("variable", ""), ""))
+    except Exception:
+        return None  # no SQLAlchemy, or no driver that it knows: nobody else's migration is waited for
+
+
+guard()
+app = imported()
+with getattr(app, "app_context", contextlib.nullcontext)():
+    migrate(app)
+tell()
+'''
+)
+
+STEP = re.compile(r"Running (?:up|down)grade \S* ?-> ?(\w+)|Running downgrade (\w+) ->")
+ERROR = re.compile(r"^(?:(?:[A-Za-z_]\w*\.)+[A-Z]\w*|[A-Z]\w*(?:Error|Exception|Exit)): .+", re.MULTILINE)
+POOLER = re.compile(r"unsupported startup parameter", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What became of a migration. BEFORE and AFTER are the database's heads (None: unknown), WAITED seconds.
+
+    FAILED is "" (it went well), "command", "dump", or "moved": the database was not where it was when it was judged.
+    HOLDERS are the sessions that held it up: pid, role, application, state, address, seconds of their transaction.
+    """
+
+    status: int
+    ran: bool = False
+    failed: str = ""
+    before: list[str] | None = None
+    after: list[str] | None = None
+    waited: float = 0
+    holders: tuple[tuple[Any, ...], ...] = ()
+
+
+def read(output: str, status: int) -> tuple[Ran, str]:
+    """Return what a run told that ended with STATUS, and what the command itself printed."""
+    told, rest = probe.answer(output, MARK)
+    if told is None:
+        return Ran(status or 1, failed="command"), rest
+    return Ran(**{**told, "holders": tuple(map(tuple, told["holders"]))}), rest
+
+
+def revision_of(output: str, pending: Sequence[probe.Pending], after: Sequence[str] | None) -> str:
+    """Return the title of the revision that failed, "" when it can't be told: the last one that was begun."""
+    begun = [first or second for first, second in STEP.findall(output)]
+    titles = {one.revision: one.title for one in pending}
+    for revision in reversed(begun):
+        if revision in titles and revision not in (after or ()):
+            return titles[revision]
+    return pending[0].title if len(pending) == 1 else ""
+
+
+def error_of(output: str) -> str:
+    """Return the line of OUTPUT that names the error, "" for none."""
+    found = [match[0] for match in ERROR.finditer(output)]
+    return found[-1] if found else ""
+
+
+def holders(ran: Ran) -> str:
+    """Return who held a migration up, one line each."""
+    rows = []
+    for pid, role, application, state, address, seconds in ran.holders:
+        told = [f"role {role}" if role else "", f'application "{application}"' if application else ""]
+        told += [f"from {address}" if address else "", state if seconds < 0 else f"{state} for {seconds} s"]
+        rows.append(f"  process {pid} of the database server ({', '.join(text for text in told if text)})")
+    return "\n".join(rows)
+
+
+def state(heads: Sequence[str] | None) -> str:
+    """Return migration heads in words."""
+    return "an unknown revision" if heads is None else ", ".join(heads) or "no revision"
+
+
+def failure(command: str, ran: Ran, output: str, pending: Sequence[probe.Pending], settings: Mapping[str, Any]) -> str:
+    """Return what a person has to know of a migration that failed; the last lines of its output are not in it."""
+    if ran.failed == "moved":
+        return (
+            f"the database is at {state(ran.before)} now: another migration has moved it since this one was judged. "
+            "Deploy again"
+        )
+    if ran.failed == "dump":
+        return (
+            "the dump before a destructive migration failed, so nothing was migrated. Mend what it says, or do without "
+            "one (migrations_dump: false)"
+        )
+    revision = revision_of(output, pending, ran.after)
+    rows = [f"{command} failed with status {ran.status}{f' at revision {revision}' if revision else ''}"]
+    if said := error_of(output):
+        rows.append(said)
+    if ran.holders:
+        rows.append("It waited for a lock that another session holds:")
+        rows.append(holders(ran))
+    if "lock timeout" in output:
+        rows.append(
+            f"It gave up after {settings['lock_timeout_seconds']} s (migrations_lock_timeout_seconds), so that nobody "
+            "queues behind it; deploy again when the lock is free"
+        )
+    if "statement timeout" in output:
+        rows.append(
+            f"A statement took longer than {settings['statement_timeout_seconds']} s (migrations_statement_timeout_seconds)"
+        )
+    if POOLER.search(output):
+        rows.append(
+            "The URL leads to a pooler, which takes no settings: give a direct one as database_owner_url, or set "
+            "migrations_lock_timeout_seconds: 0 and migrations_statement_timeout_seconds: 0"
+        )
+    if ran.after is not None:
+        moved = (
+            "as before" if ran.before == ran.after else f"it was at {state(ran.before)}: a part has been done and stays"
+        )
+        rows.append(f"The database is at {state(ran.after)}, {moved}")
+    elif ran.ran:
+        rows.append(f"Where the database is now can't be asked; it was at {state(ran.before)}")
+    return "\n".join(rows)

@@ -1,0 +1,203 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Connection checks: what is wrong with a list of connections, and trying one from the host as the app's user.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import as_user
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.reason import explain
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import (
+    LIBPQ_DRIVERS,
+    DatabaseUrl,
+    UrlError,
+    parse_url,
+    redact,
+)
+
+CA_FOLDER = "/etc/ssl/slipway"
+CONNECTION_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+SYSTEM_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+KEYS = {"name", "url", "user", "ca", "ca_file"}
+QUERY_SECONDS = 10
+
+QUERY = """
+SET statement_timeout = '5s';
+SELECT json_build_object(
+  'server_version', current_setting('server_version'),
+  'server_version_num', current_setting('server_version_num')::int,
+  'max_connections', current_setting('max_connections')::int,
+  'superuser_reserved_connections', current_setting('superuser_reserved_connections')::int,
+  'reserved_connections', coalesce(current_setting('reserved_connections', true), '0')::int,
+  'connections_used', (SELECT coalesce(sum(numbackends), 0)::int FROM pg_stat_database),
+  'role_connection_limit', (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user),
+  'database_connection_limit', (SELECT datconnlimit FROM pg_database WHERE datname = current_database()),
+  'ssl', coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false),
+  'ssl_version', coalesce((SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid()), ''),
+  'encoding', (SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()),
+  'role', current_user::text,
+  'database', current_database()::text,
+  'read_only', pg_is_in_recovery(),
+  'can_create_tables', coalesce(has_schema_privilege(current_schema(), 'CREATE'), false));
+"""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What trying a connection brought: the server's answers, or the kind and text of the failure."""
+
+    facts: dict[str, Any]
+    kind: str = ""
+    message: str = ""
+
+
+def ca_path(name: str) -> str:
+    """Return where the CA of the connection NAME lies on the host."""
+    return f"{CA_FOLDER}/{name}-ca.crt"
+
+
+def connection_problems(connections: Any) -> list[str]:
+    """Return what is wrong with a list of connections, one sentence a fault; never with a URL's contents."""
+    if not isinstance(connections, Sequence) or isinstance(connections, str):
+        return [f"must be a list of mappings with 'name' and 'url', not {type(connections).__name__}"]
+    problems: list[str] = []
+    seen: set[str] = set()
+    for number, entry in enumerate(connections, 1):
+        if not isinstance(entry, Mapping) or not {"name", "url"} <= set(entry):
+            problems.append(f"entry {number} must be a mapping with 'name' and 'url'")
+            continue
+        name = str(entry["name"])
+        if name in seen:
+            problems.append(f"connection '{name}' is listed twice")
+        seen.add(name)
+        problems += [f"connection '{name}': {problem}" for problem in _entry_problems(entry, name)]
+    return problems
+
+
+def _entry_problems(entry: Mapping[str, Any], name: str) -> Iterable[str]:
+    if not CONNECTION_NAME.fullmatch(name):
+        yield "the name must begin with a small letter and have only small letters, digits, _ and -"
+    for unknown in sorted(set(map(str, entry)) - KEYS):
+        yield f"unknown key '{unknown}': keys are {', '.join(sorted(KEYS))}"
+    user = entry.get("user") or ""
+    if user and not SYSTEM_USER.fullmatch(str(user)):
+        yield f"user '{user}' can't be a system user's name"
+    if entry.get("ca") and entry.get("ca_file"):
+        yield "give either ca (the certificate's text) or ca_file (a file on the controller)"
+    if entry.get("ca") and "-----BEGIN CERTIFICATE-----" not in str(entry["ca"]):
+        yield "ca must be a certificate in PEM form (-----BEGIN CERTIFICATE-----); a file's path goes into ca_file"
+    try:
+        url = parse_url(entry["url"])
+    except UrlError as error:
+        yield f"url {error}"
+        return
+    if not (entry.get("ca") or entry.get("ca_file")) or not url.is_postgres:
+        return
+    mode = url.parameters.get("sslmode", "not set")
+    if mode not in {"verify-ca", "verify-full"}:
+        yield f"it has a CA, but sslmode is {mode}, so nothing would check it: add sslmode=verify-full to the url"
+    named = url.parameters.get("sslrootcert")
+    if named and named != ca_path(name):
+        yield f"its CA is written to {ca_path(name)}, but the url says sslrootcert={named}: make them the same"
+
+
+def check_plan(connections: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Split CONNECTIONS into what slipway.flask.postgres_check takes (`checks`, `urls`) and the CA `files` to write."""
+    checks, urls, files = [], {}, []
+    for entry in connections:
+        name = str(entry["name"])
+        ca = ca_path(name) if entry.get("ca") or entry.get("ca_file") else ""
+        checks.append({"name": name, "user": str(entry.get("user") or ""), "ca": ca})
+        urls[name] = str(entry["url"])
+        if ca and entry.get("ca"):
+            files.append({"dest": ca, "content": str(entry["ca"]).strip() + "\n"})
+        elif ca:
+            files.append({"dest": ca, "src": str(entry["ca_file"])})
+    if files:
+        files.insert(0, {"dest": CA_FOLDER, "state": "directory"})
+    return {"checks": checks, "urls": urls, "files": files}
+
+
+def environment(url: DatabaseUrl, timeout: int, ca: str = "") -> dict[str, str]:
+    """Return psql's whole environment: nothing of the caller's comes through, the password is in no argument.
+
+    :param timeout: seconds for connecting to each address; libpq takes 2 as the least.
+    """
+    variables = {
+        "PATH": "/usr/bin:/bin",
+        "LC_ALL": "C",  # explain() reads libpq's English
+        "HOME": "/nonexistent",
+        "PGPASSFILE": "/nonexistent",
+        "PGCONNECT_TIMEOUT": str(max(2, timeout)),
+        "PGAPPNAME": "slipway-check",
+        **url.environment(),
+    }
+    if ca:
+        variables.setdefault("PGSSLROOTCERT", ca)
+    return variables
+
+
+def attempt(psql: str, url: DatabaseUrl, user: str, timeout: int, ca: str = "") -> Attempt:
+    """Connect as the system user USER ('' is who runs this), and ask the server about itself.
+
+    :raises PostgresError: when USER doesn't exist.
+    """
+    command = [psql, "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-f", "-"]
+    # libpq tries each address of each host for PGCONNECT_TIMEOUT; two addresses (IPv6, IPv4) are usual.
+    patience = max(2, timeout) * 2 * len(url.hosts) + QUERY_SECONDS
+    try:
+        done = subprocess.run(
+            command, input=QUERY, text=True, errors="replace", capture_output=True, check=False, cwd="/",
+            env=environment(url, timeout, ca), timeout=patience, **(as_user(user) if user else {}),
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return _failure(url, f"timeout expired: no answer within {patience} seconds")
+    if done.returncode:
+        return _failure(url, done.stderr.strip())
+    try:
+        facts: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        return _failure(url, f"unexpected answer: {done.stdout.strip()[-300:]}")
+    return Attempt(facts)
+
+
+def _failure(url: DatabaseUrl, said: str) -> Attempt:
+    said = redact(said, url.password)
+    kind, cause, fix = explain(said)
+    own_words = re.sub(r"\s+", " ", said.removeprefix("psql: error: "))[-600:]
+    where = redact(url.where, url.password)
+    return Attempt({}, kind, f"{cause} ({where}). To do: {fix}. psql said: {own_words}")
+
+
+def notes(url: DatabaseUrl, facts: Mapping[str, Any], ca: str) -> list[str]:
+    """Return what works now and will still surprise: unencrypted traffic, a standby, no right to make tables."""
+    found = []
+    mode = url.parameters.get("sslmode", "prefer")
+    if not url.is_local and not facts["ssl"]:
+        found.append("the connection is not encrypted: use sslmode=verify-full with the server's CA")
+    elif not url.is_local and mode not in {"verify-ca", "verify-full"}:
+        found.append(f"the server's identity is not checked (sslmode={mode}): use sslmode=verify-full with its CA")
+    if ca and "sslrootcert" not in url.parameters:
+        found.append(f"the url names no CA; the app needs sslrootcert={ca} in it")
+    if facts["encoding"] != "UTF8":
+        found.append(f"the database's encoding is {facts['encoding']}, not UTF8")
+    if facts["read_only"]:
+        found.append("the server is a read-only standby: migrations and writes will fail")
+    elif not facts["can_create_tables"]:
+        found.append(
+            f"the role {facts['role']} may not create tables, so migrations will fail: make it the database's owner "
+            "or GRANT CREATE ON SCHEMA public to it"
+        )
+    driver = url.scheme.removeprefix(url.dialect)
+    if url.unknown and driver in LIBPQ_DRIVERS:
+        found.append(f"libpq has no parameter {', '.join(url.unknown)}: drivers built on it refuse such a url")
+    return found

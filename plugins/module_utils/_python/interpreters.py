@@ -1,0 +1,302 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""PRIVATE to the collection. The Python that an environment is made from: the host's own, or one that uv fetches.
+
+The distribution's interpreter is taken wherever it fits: APT keeps it safe. Another one comes from python-build-standalone
+through uv, which knows the SHA-256 of each; all apps share it below /opt/slipway/python. It is root's, and readable by all.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ansible_collections.slipway.flask.plugins.module_utils._python import uv as tools
+from ansible_collections.slipway.flask.plugins.module_utils._python import versions as versions
+
+# /usr/bin first: the distribution's own interpreter wins over one that somebody installed beside it.
+FOLDERS = ("/usr/bin", "/usr/local/bin")
+FETCHED = Path("/opt/slipway/python")
+WHOLE = "slipway.json"
+LOCK_SECONDS = 1800
+# Every version that two demands could agree on.
+PLAUSIBLE = [
+    (3, minor, patch) for minor in range(versions.OLDEST[1], versions.LAST_PLAUSIBLE[1] + 1) for patch in range(40)
+]
+PROBE = (
+    "import json, platform, sys, sysconfig;"
+    "print(json.dumps([platform.python_version(), str(sysconfig.get_config_var('SOABI')), sys.version_info[:3]]))"
+)
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python on the host: `path` without symbolic links, full `version`, and the ABI that binary packages need.
+
+    note: why it is not the distribution's, "" when it is or when somebody chose it. An empty path: it would be fetched.
+    """
+
+    path: str
+    version: str
+    abi: str
+    note: str = field(default="", compare=False)
+
+    def numbers(self) -> versions.Version:
+        """Return its version for comparison."""
+        return versions.numbers(self.version)
+
+
+@dataclass(frozen=True)
+class Fetching:
+    """How uv fetches interpreters: `mirror` and `list_url` are "" for the public ones, and may hold a user and password."""
+
+    uv: str = "/opt/slipway/bin/uv"
+    allowed: bool = True
+    mirror: str = ""
+    list_url: str = ""
+    index: tools.Index = field(default_factory=tools.Index)
+    folder: Path = FETCHED
+
+    def run(self, *arguments: str, doing: str) -> str:
+        """Run `uv python` where no project's settings are; return what it prints, or raise EnvironmentError_."""
+        variables = self.index.variables() | {
+            "UV_PYTHON_INSTALL_DIR": str(self.folder), "UV_PYTHON_DOWNLOADS": "manual", "UV_COMPILE_BYTECODE": "true",
+            "UV_NO_CONFIG": "true", "UV_NO_CACHE": "true", "UV_NO_PROGRESS": "true", "NO_COLOR": "1",
+        }  # fmt: skip
+        if self.mirror:
+            variables["UV_PYTHON_INSTALL_MIRROR"] = self.mirror
+        if self.list_url:
+            variables["UV_PYTHON_DOWNLOADS_JSON_URL"] = self.list_url
+        return tools.run([self.uv, "python", *arguments], doing, cwd=Path("/"), variables=variables)
+
+    def known(self) -> dict[versions.Version, str]:
+        """Return version -> uv's name of every CPython that uv can fetch for this host; raise EnvironmentError_."""
+        said = self.run(
+            "list", "--only-downloads", "--all-versions", "--output-format", "json", doing="asking uv for interpreters"
+        )
+        try:
+            return {
+                versions.numbers(one["version"]): one["key"]
+                for one in json.loads(said)
+                if (one["implementation"], one["variant"]) == ("cpython", "default")
+                and re.fullmatch(r"\d+\.\d+\.\d+", one["version"])
+            }
+        except (ValueError, KeyError, TypeError) as error:
+            raise tools.EnvironmentError_(f"uv's list of interpreters can't be read: {error}") from error
+
+    def place(self, key: str, version: versions.Version) -> Path:
+        """Return where the interpreter of that name is, or would be."""
+        return self.folder / key / "bin" / "python{}.{}".format(*version)
+
+    def whole(self, path: Path) -> bool:
+        """Return whether an interpreter is complete: a fetch that was killed leaves one that isn't."""
+        return (path.parents[1] / WHOLE).is_file() and os.access(path, os.X_OK)
+
+    def fetched(self) -> list[Path]:
+        """Return the interpreters that are there and complete."""
+        return [path for path in self.folder.glob("cpython-*/bin/python3.*") if self._named(path) and self.whole(path)]
+
+    @staticmethod
+    def _named(path: Path) -> bool:
+        return not path.parents[1].is_symlink() and re.fullmatch(r"python3\.\d+", path.name) is not None
+
+    def fetch(self, key: str, version: versions.Version) -> Path:
+        """Return the interpreter of that name, fetched unless it is there; raise EnvironmentError_."""
+        path, name = self.place(key, version), ".".join(map(str, version))
+        if self.whole(path):
+            return path
+        self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        with held(self.folder / ".slipway.lock", "an interpreter is being fetched"):
+            if not self.whole(path):
+                # uv would make its lock writable for everybody.
+                os.close(os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                self.run("install", "--no-bin", "--reinstall", name, doing=f"fetching Python {name}")
+                if not os.access(path, os.X_OK):
+                    raise tools.EnvironmentError_(f"fetching Python {name} failed: uv has not made {path}")
+                probe(str(path))
+                (path.parents[1] / WHOLE).write_text(json.dumps({"version": name}) + "\n", encoding="utf-8")
+                (path.parents[1] / WHOLE).chmod(0o644)
+                tools.sync(self.folder)
+        return path
+
+
+@contextmanager
+def held(lock: Path, what: str) -> Iterator[int]:
+    """Hold a lock file; yield its descriptor. Raise EnvironmentError_ that says `what` goes on when it takes too long."""
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise tools.EnvironmentError_(
+                        f"{what} for {LOCK_SECONDS // 60} minutes; see `ps -ef | grep uv`"
+                    ) from None
+                time.sleep(0.1)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def probe(path: str) -> Interpreter:
+    """Return what the Python at `path` is. Raise EnvironmentError_ when it doesn't work or is too old."""
+    path = os.path.realpath(path)
+    try:
+        answer = subprocess.run([path, "-I", "-c", PROBE], capture_output=True, text=True, check=True)
+        version, abi, numbers = json.loads(answer.stdout)
+    except (OSError, ValueError, subprocess.CalledProcessError) as error:
+        raise tools.EnvironmentError_(f"{path} is not a Python that works: {error}") from error
+    if tuple(numbers) < versions.OLDEST:
+        raise tools.EnvironmentError_(f"{path} is Python {version}; Slipway needs 3.9 or later")
+    return Interpreter(path, version, abi)
+
+
+def existing() -> list[str]:
+    """Return the paths of the host's own Python 3 interpreters, each name once, oldest first."""
+    found: dict[str, str] = {}
+    for folder in FOLDERS:
+        for path in Path(folder).glob("python3*"):
+            if re.fullmatch(r"python3\.\d+", path.name) and os.access(path, os.X_OK):
+                found.setdefault(path.name, str(path))
+    return [found[name] for name in sorted(found, key=lambda name: int(name.split(".")[1]))]
+
+
+def distributions() -> Interpreter:
+    """Return the distribution's python3; raise EnvironmentError_ when there is none."""
+    path = next((f"{folder}/python3" for folder in FOLDERS if os.access(f"{folder}/python3", os.X_OK)), "")
+    if not path:
+        raise tools.EnvironmentError_(f"there is no python3 on this host ({_there()}); install python3 first")
+    return probe(path)
+
+
+def find(
+    python: str, demands: Sequence[versions.Demand] = (), fetching: Fetching | None = None, *, check: bool = False
+) -> Interpreter:
+    """Return the interpreter for a value of `python` ("" = what the project's `demands` say, else the distribution's).
+
+    check: fetch nothing; what would be fetched has no path. Raises EnvironmentError_ that says who asks for what, what
+    the host has, and the ways on.
+    """
+    try:
+        asked = versions.of_setting(python)
+    except ValueError as error:
+        raise tools.EnvironmentError_(str(error)) from None
+    needs = [demand for demand in demands if demand.firm]
+    if python == "python3" or python.startswith("/"):
+        found = distributions() if python == "python3" else _at(python)
+        for demand in needs:
+            if not demand.allows(found.numbers()):
+                raise tools.EnvironmentError_(_contradiction(python, found.version, demand))
+        return found
+    wanted = [asked, *needs] if asked else list(demands)
+    if not any(all(demand.allows(version) for demand in wanted) for version in PLAUSIBLE):
+        raise tools.EnvironmentError_(
+            f"no Python can fit: {_asks(wanted)}. These don't go together: change the file, or set python to a version that "
+            "the project runs on"
+        )
+    default = distributions()
+    if _fits(default, wanted):
+        return default
+    reason = " and ".join(f"{demand.origin} says {demand.text}" for demand in demands)
+    note = "" if asked else "Python {} is used, not the distribution's " + default.version + f": {reason}"
+    for path in sorted(existing(), key=lambda path: _distance(default, int(path.rpartition(".")[2]))):
+        try:
+            found = probe(path)
+        except tools.EnvironmentError_:
+            continue
+        if _fits(found, wanted):
+            return Interpreter(found.path, found.version, found.abi, note.format(found.version))
+    found = _from_uv(wanted, default, fetching or Fetching(allowed=False), check=check)
+    return Interpreter(found.path, found.version, found.abi, note.format(found.version))
+
+
+def _from_uv(
+    wanted: Sequence[versions.Demand], default: Interpreter, fetching: Fetching, *, check: bool
+) -> Interpreter:
+    """Return an interpreter that uv has fetched or fetches now; raise EnvironmentError_."""
+    there = [found for path in fetching.fetched() if _fits(found := probe(str(path)), wanted)]
+    there.sort(key=lambda found: (_distance(default, found.numbers()[1]), [-part for part in found.numbers()]))
+    why = "python_venv_python_downloads is off, so that uv fetches none"
+    if fetching.allowed:
+        if not os.access(fetching.uv, os.X_OK):
+            why = f"there is no uv at {fetching.uv} to fetch one"
+        else:
+            try:
+                known = fetching.known()
+                fit = [version for version in known if all(demand.allows(version) for demand in wanted)]
+                if fit:
+                    best = min(fit, key=lambda version: (_distance(default, version[1]), [-part for part in version]))
+                    path = fetching.place(known[best], best)
+                    if check and not fetching.whole(path):
+                        return Interpreter("", ".".join(map(str, best)), "")
+                    found = probe(str(fetching.fetch(known[best], best)))
+                    if _fits(found, wanted):
+                        return found
+                    why = f"what the list calls Python {'.'.join(map(str, best))} is Python {found.version}"
+                else:
+                    why = "uv knows none that fits"
+            except tools.EnvironmentError_ as error:
+                why = str(error)
+    if there:  # an older bug fix of it, for want of the newest
+        return there[0]
+    raise tools.EnvironmentError_(_refusal(wanted, why))
+
+
+def _at(path: str) -> Interpreter:
+    """Return the interpreter at an absolute path; raise EnvironmentError_."""
+    if not (Path(path).is_file() and os.access(path, os.X_OK)):
+        raise tools.EnvironmentError_(f"there is no {path} on this host ({_there()}); name one that is there")
+    return probe(path)
+
+
+def _fits(found: Interpreter, wanted: Sequence[versions.Demand]) -> bool:
+    return all(demand.allows(found.numbers()) for demand in wanted)
+
+
+def _distance(default: Interpreter, minor: int) -> tuple[bool, int]:
+    """Return how far a minor version is from the distribution's: the nearest newer one first, then the nearest older."""
+    away = minor - default.numbers()[1]
+    return (away < 0, abs(away))
+
+
+def _there() -> str:
+    names = ", ".join(Path(path).name for path in existing())
+    return f"it has {names or 'none'}"
+
+
+def _contradiction(python: str, version: str, demand: versions.Demand) -> str:
+    return (
+        f"'python' is {python!r} (Python {version}), but {demand.origin} of this project says {demand.text!r}: set python to a "
+        "version that both allow, leave it empty, or change the file"
+    )
+
+
+def _asks(wanted: Sequence[versions.Demand]) -> str:
+    """Return who asks for what."""
+    return " and ".join(
+        f"'python' is {demand.text!r}"
+        if demand.origin == "python"
+        else f"{demand.origin} of this project says {demand.text!r}"
+        for demand in wanted
+    )
+
+
+def _refusal(wanted: Sequence[versions.Demand], why: str) -> str:
+    """Return why no interpreter fits: who asks for what, what is there, and the ways on."""
+    return (
+        f"no Python fits: {_asks(wanted)}; this host has {_there().removeprefix('it has ')}, and {why}.\n"
+        "Set python to a version that can be had, change what the project asks for, name the absolute path of an "
+        "interpreter that is on the host, or let uv fetch one (python_venv_python_downloads, and "
+        "python_venv_python_mirror where the public host can't be reached)."
+    )

@@ -1,0 +1,303 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""PRIVATE to the collection. Which of a project's files say what it depends on, and what belongs to their content.
+
+Nothing here runs a tool or needs the network. Host Python may be 3.10, which has no TOML parser: the few facts that
+are needed from TOML files are found by line patterns.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ansible_collections.slipway.flask.plugins.module_utils._python import lists as lists
+from ansible_collections.slipway.flask.plugins.module_utils._python import named as named
+
+# In this order; the first that exists is read. Locks come first: they say more than the lists they were made from.
+CANDIDATES = (
+    ("uv.lock", "uv"),
+    ("poetry.lock", "poetry"),
+    ("pdm.lock", "pdm"),
+    ("pylock.toml", "pylock"),
+    ("Pipfile.lock", "pipfile"),
+    ("requirements.txt", "requirements"),
+    ("requirements/production.txt", "requirements"),
+    ("requirements/prod.txt", "requirements"),
+    ("pyproject.toml", "project"),
+    ("setup.py", "project"),
+    ("setup.cfg", "project"),
+)
+# What says what a project needs in words that nothing here reads, and the way on.
+UNREAD = {
+    "Pipfile": "run `pipenv lock` and commit Pipfile.lock",
+    "environment.yml": "conda's; list the packages from the index in requirements.txt, and the others as `system_packages`",
+    "requirements.in": "run `uv pip compile requirements.in -o requirements.txt` and commit it, or name it in `requirements`",
+}
+# Never part of a package, and often written to while the project runs.
+IGNORED_ANYWHERE = frozenset(
+    {".git", ".hg", ".svn", ".tox", ".nox", ".venv", "node_modules", "__pycache__"}
+    | {".mypy_cache", ".pytest_cache", ".ruff_cache"}
+)
+IGNORED_AT_THE_TOP = frozenset({"build", "dist", "env", "instance", "venv"})
+DYNAMIC = re.compile(r"""^dynamic\s*=\s*\[[^\]]*["'](?:optional-)?dependencies["']""", re.MULTILINE)
+
+
+ProjectError = lists.ProjectError
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a project's dependencies are read from.
+
+    kind: "uv", "poetry", "pdm", "requirements", "project" or "package", which has no files;
+    main: the files that the tool is given; files: every file whose content matters;
+    folders: every local folder whose content matters; repositories: addresses of those that a tool clones;
+    hashed: a requirement carries `--hash`, so all of them must; ignored: candidates that were passed over.
+    """
+
+    kind: str
+    main: tuple[Path, ...]
+    files: tuple[Path, ...] = ()
+    folders: tuple[Path, ...] = ()
+    hashed: bool = False
+    repositories: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = field(default=(), compare=False)
+
+
+def normalised(name: str) -> str:
+    """Return the comparable form of a package's name (PyPA's "Name normalization", formerly PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def requirement_name(line: str) -> str:
+    """Return the normalised package name of one requirement line, "" when the line starts with none."""
+    found = re.match(r"\s*([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)\s*(?=$|[\[<>=!~;@#\s(,])", line)
+    return normalised(found.group(1)) if found else ""
+
+
+def kind_of(path: Path) -> str:
+    """Return the kind of a file that the user named, by its name."""
+    for name, kind in CANDIDATES:
+        if path.name == Path(name).name:
+            return kind
+    return "requirements"
+
+
+def workspace_of(top: Path, subfolder: str) -> Path | None:
+    """Return the folder of the uv workspace in TOP whose lock is that of the member in SUBFOLDER, None when none is.
+
+    A member that has a lock or a list of its own is read by that.
+    """
+    member = Path(os.path.normpath(subfolder))
+    home = top / member
+    if not may_be_member(home):
+        return None
+    above = next((top / place for place in member.parents if (top / place / "uv.lock").is_file()), None)
+    if above is None:
+        return None
+    named = rf"""\b(?:editable|virtual|directory) = ["']{re.escape(home.relative_to(above).as_posix())}["']"""
+    return above if re.search(named, (above / "uv.lock").read_text(encoding="utf-8", errors="replace")) else None
+
+
+def may_be_member(home: Path) -> bool:
+    """Return whether what a folder's project needs may stand in the lock of a workspace above it."""
+    return (
+        next((name for name, _ in CANDIDATES if (home / name).is_file() and usable(home, name)), "") == "pyproject.toml"
+    )
+
+
+def detect(project: Path, requirements: list[str], member: str = "") -> Source:
+    """Return what `project`'s dependencies are read from: the files named in `requirements`, or the first candidate.
+
+    member: the folder of the app in a uv workspace that `project` is.
+    Raises ProjectError when a named file or every candidate is missing, or the named ones don't go together.
+    """
+    if not project.is_dir():
+        raise ProjectError(f"the project's folder {project} does not exist")
+    if requirements:
+        main = tuple(Path(os.path.normpath(project / name)) for name in requirements)
+        missing = [name for name, path in zip(requirements, main, strict=True) if not path.is_file()]
+        if missing:
+            raise ProjectError(f"{', '.join(missing)} (named as requirements) is not in {project}")
+        kinds = {kind_of(path) for path in main}
+        if len(kinds) > 1 or (len(main) > 1 and kinds != {"requirements"}):
+            raise ProjectError(
+                f"requirements name {', '.join(requirements)}: give one lock or project file, or only files in "
+                "pip's requirements format"
+            )
+        return completed(project, kinds.pop(), main, (), member)
+    present = [(name, kind) for name, kind in CANDIDATES if (project / name).is_file() and usable(project, name)]
+    if not present:
+        way = next((f"; {path}: {way}" for path, way in UNREAD.items() if (project / path).is_file()), "")
+        looked_for = ", ".join(name for name, _ in CANDIDATES)
+        raise ProjectError(f"{project} has no file that lists its Python packages (looked for {looked_for}){way}")
+    name, kind = present[0]
+    if name == "pyproject.toml" and unlocked(project / name):
+        raise ProjectError(
+            f"{project / name} says `package-mode = false`, which Poetry alone understands: run `poetry lock` and commit "
+            "poetry.lock"
+        )
+    return completed(project, kind, (project / name,), tuple(other for other, _ in present[1:]), member)
+
+
+def unlocked(path: Path) -> bool:
+    """Return whether a pyproject.toml lists its packages for Poetry only and can't be built, so that a lock must say them."""
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    listed = re.search(r"^\[project\]", text, re.MULTILINE)
+    return not listed and re.search(r"^package-mode\s*=\s*false", text, re.MULTILINE) is not None
+
+
+def usable(project: Path, name: str) -> bool:
+    """Return whether a file that exists says anything about dependencies (many pyproject.toml only set up tools)."""
+    if name in ("uv.lock", "poetry.lock", "pdm.lock"):
+        return (project / "pyproject.toml").is_file()
+    if name == "pyproject.toml":
+        text = (project / name).read_text(encoding="utf-8", errors="replace")
+        return re.search(r"^\[(project|tool\.poetry|build-system)\]", text, re.MULTILINE) is not None
+    if name == "setup.cfg":
+        return "install_requires" in (project / name).read_text(encoding="utf-8", errors="replace")
+    return True
+
+
+def completed(project: Path, kind: str, main: tuple[Path, ...], ignored: tuple[str, ...], member: str = "") -> Source:
+    """Return the Source of `kind` with every file and folder that its environment depends on; raise ProjectError."""
+    files: list[Path] = list(main)
+    folders: list[Path] = []
+    repositories: list[str] = []
+    hashed = False
+    if kind == "requirements":
+        found = lists.read(main, project)
+        files, folders, hashed = [*found.texts, *found.archives], found.folders, found.hashed
+        repositories = found.repositories
+    for name in ("pyproject.toml", "uv.toml", "poetry.toml"):
+        path = project / name
+        if path not in files and path.is_file() and (kind != "requirements" or sets_up_uv(path)):
+            files.append(path)
+    base = (project / member).resolve()
+    whole = kind in ("pylock", "pipfile")  # what they say of the project itself is installed as all the rest is
+    waiting = [(path, project) for path in files if kind != "requirements" or path not in found.texts]
+    waiting += [(folder / "pyproject.toml", folder) for folder in folders]
+    while waiting:  # what a local package names in its turn is built with it
+        path, beside = waiting.pop()
+        if not path.name.endswith((".toml", ".lock", ".cfg", ".py")) or not path.is_file():
+            continue
+        more, archives = named.paths(path, beside)
+        repositories += named.repositories(path)
+        files += [archive for archive in archives if archive not in files]
+        new = [folder for folder in more if (folder != base or whole) and folder not in folders]
+        folders += new
+        waiting += [(folder / "pyproject.toml", folder) for folder in new]
+    # A wheel in the source is there to be installed, however a tool comes to it.
+    files += [path for path in tree_files(project) if path.suffix == ".whl" and path not in files]
+    if kind == "project" and not static(project, main[0]):
+        folders.append(base)
+    for path in (*files, *folders):
+        if not lists.is_open(path, project):
+            raise ProjectError(
+                f"{path} lies outside of the source: there, everybody must be able to read it, and only root to change it"
+            )
+    return Source(kind, main, tuple(files), tuple(folders), hashed, tuple(dict.fromkeys(repositories)), ignored)
+
+
+def sets_up_uv(path: Path) -> bool:
+    """Return whether a configuration file changes what `uv pip install` does."""
+    return path.name == "uv.toml" or "[tool.uv" in path.read_text(encoding="utf-8", errors="replace")
+
+
+def static(project: Path, main: Path) -> bool:
+    """Return whether the dependencies stand in pyproject.toml itself, so that no other file of the project matters."""
+    if main.name != "pyproject.toml":
+        return False
+    text = main.read_text(encoding="utf-8", errors="replace")
+    return re.search(r"^\[project\]", text, re.MULTILINE) is not None and DYNAMIC.search(text) is None
+
+
+def console_scripts(project: Path) -> set[str]:
+    """Return the names of the commands that the project itself declares (they exist once it is installed)."""
+    found: set[str] = set()
+    for name in ("pyproject.toml", "setup.cfg", "setup.py"):
+        path = project / name
+        text = path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
+        if name == "pyproject.toml":
+            sections = re.findall(r"^\[(?:project|tool\.poetry)\.scripts\]\n((?:(?!\[).*\n?)*)", text, re.MULTILINE)
+            found |= {
+                one for body in sections for one in re.findall(r"""^["']?([\w.-]+)["']?\s*=""", body, re.MULTILINE)
+            }
+        elif "console_scripts" in text:
+            after = text.partition("console_scripts")[2]
+            found |= set(re.findall(r"""([\w.-]+)\s*=\s*[A-Za-z_][\w.]*:[A-Za-z_]""", after))
+    return found
+
+
+def advice(project: Path, said: str) -> str:
+    """Return what to do about a program that env(1) did not find if the project itself would bring it, else ""."""
+    found = re.search(r"env: .([\w.-]+).: No such file", said)
+    if not found or found.group(1) not in console_scripts(project):
+        return ""
+    return (
+        f"\n{found.group(1)} is a command of the project itself, which is not installed: it is when one of the app's "
+        "release_commands or build_commands calls it, or when its list of requirements says -e .\n"
+    )
+
+
+def source_layout(project: Path) -> bool:
+    """Return whether the project keeps its packages in src/, where they can't be imported from unless installed."""
+    inside = project / "src"
+    packaged = any((project / name).is_file() for name in ("pyproject.toml", "setup.py"))
+    return packaged and any((folder / "__init__.py").is_file() for folder in inside.glob("*/"))
+
+
+def tree_files(folder: Path, without: Path | None = None) -> list[Path]:
+    """Return the files below `folder` that can matter to a build, sorted.
+
+    Left out: caches, version control, the folder `without`, virtual environments with links to them, and links to folders by
+    an absolute path: those are shared folders of a release, whose data no build may depend on or could see.
+    """
+    found: list[Path] = []
+    for top, folders, names in os.walk(folder):
+        ignored = IGNORED_ANYWHERE | (IGNORED_AT_THE_TOP if Path(top) == folder else set())
+        folders[:] = sorted(
+            name
+            for name in folders
+            if name not in ignored
+            and not name.endswith(".egg-info")
+            and Path(top) / name != without
+            and not (Path(top) / name / "pyvenv.cfg").exists()
+        )
+        links = [
+            name
+            for name in folders
+            if (Path(top) / name).is_symlink() and not os.readlink(f"{top}/{name}").startswith("/")
+        ]
+        found += [Path(top) / name for name in sorted(names + links) if not name.endswith((".pyc", ".pyo"))]
+    return found
+
+
+def contents(folder: Path, project: Path, without: Path | None = None) -> list[Path]:
+    """Return what `tree_files` names, and what links to other folders of the project lead to, each folder once."""
+    found: list[Path] = []
+    seen = {folder.resolve()}
+    waiting = [folder]
+    while waiting:
+        files = tree_files(waiting.pop(), without)
+        found += files
+        for path in files:
+            led = path.resolve() if path.is_symlink() and path.is_dir() else None
+            if led and led not in seen and led.is_relative_to(project) and not folder.is_relative_to(led):
+                seen.add(led)
+                waiting.append(led)
+    return found
+
+
+def copy_tree(folder: Path, to: Path, without: Path | None = None, hidden: Collection[Path] = ()) -> None:
+    """Copy what `tree_files` names but HIDDEN, so that build tools, which write beside setup.py, do so in the copy."""
+    to.mkdir(parents=True, exist_ok=True)
+    for path in (path for path in tree_files(folder, without) if path not in hidden):
+        copy = to / path.relative_to(folder)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, copy, follow_symlinks=False)

@@ -1,0 +1,226 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What every stage of one release shares: its settings, its place on the host, and how its commands run.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
+from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox, systemd
+from ansible_collections.slipway.flask.plugins.module_utils._python import hints, project
+from ansible_collections.slipway.flask.plugins.module_utils._release.once import Once
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record, ReleaseError
+
+MISSING = 127
+"""Status of env(1) when there is no such program."""
+PURPOSES = ("build", "check", "release")
+"""What an app's own commands are run for; a unit of its own each."""
+
+LOOK = {"ProtectSystem": "strict", "PrivateTmp": "yes", "KillSignal": "SIGKILL"}
+"""What a command that may write nothing has for certain, whatever the service's unit says."""
+
+LOOK_GRACE_SECONDS = 15
+"""What systemd gives such a command beyond its time: to start, and to say where it was."""
+
+
+@dataclass
+class Context:
+    """One release of one app under way. UID and GID are the app's; SETTINGS the parameters of slipway.flask.release."""
+
+    settings: Mapping[str, Any]
+    paths: Paths
+    record: Record
+    uid: int = 0
+    gid: int = 0
+    notes: list[str] = field(default_factory=list)
+    tell: Callable[[str], None] = lambda text: None
+    """Shows what a stage that takes long is at."""
+
+    @property
+    def here(self) -> Path:
+        """The release's folder."""
+        return self.paths.release(self.record.id)
+
+    @property
+    def src(self) -> Path:
+        """The release's code."""
+        return self.here / "src"
+
+    @property
+    def environment_file(self) -> Path:
+        """The release's own environment file."""
+        return self.paths.settings_of(self.record.id) / "environment"
+
+    @property
+    def unit(self) -> str:
+        """The release's service."""
+        return self.paths.unit(self.record.id)
+
+    @property
+    def socket(self) -> Path:
+        """Where the release's service listens."""
+        return self.paths.socket(self.record.id)
+
+    def save(self) -> None:
+        """Write the record to its place."""
+        self.record.write(self.here / "release.json")
+
+    def wanted(self, name: str) -> Path:
+        """Return where the wanted settings' file NAME is, of which each release gets a copy."""
+        return self.paths.settings / name
+
+    def folder(self, path: Path, uid: int, bits: int) -> None:
+        """Make a folder, or give it its owner and permission bits. Raises ReleaseError for a link.
+
+        A link that the app has put in a folder of its own must not lead root to somebody else's: below such a folder
+        all is done with the app's rights.
+        """
+        with self.as_app() if self.is_apps(path) else nullcontext():
+            try:
+                path.mkdir(parents=True, exist_ok=True)
+                handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            except PermissionError as error:
+                raise ReleaseError(f"{path} can't be made: {error.strerror}") from None
+            except OSError:
+                raise ReleaseError(f"{path} is no folder, or a link to one: move it away") from None
+            try:
+                found = os.fstat(handle)
+                if (found.st_uid, found.st_gid) != (uid, self.gid):
+                    os.fchown(handle, uid, self.gid)
+                if stat.S_IMODE(found.st_mode) != bits:
+                    os.fchmod(handle, bits)
+            except PermissionError:
+                raise ReleaseError(f"{path} belongs to another user than the app's: move it away") from None
+            finally:
+                os.close(handle)
+
+    def is_apps(self, path: Path) -> bool:
+        """Tell whether the app owns a folder on the way to PATH, and so could lead it elsewhere."""
+        for parent in path.parents:
+            with suppress(OSError):
+                if self.uid and parent.stat().st_uid == self.uid:
+                    return True
+        return False
+
+    def write(self, path: Path, content: str, uid: int, gid: int, bits: int) -> None:
+        """Replace PATH by a file with CONTENT, owner and permission bits."""
+        temporary = path.with_name(f".{path.name}.new")
+        temporary.unlink(missing_ok=True)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(content)
+            if (os.geteuid(), os.getegid()) != (uid, gid):
+                os.fchown(file.fileno(), uid, gid)
+            os.fchmod(file.fileno(), bits)
+        temporary.replace(path)
+
+    @property
+    def planned(self) -> Path:
+        """Where a plan has what a deploy would make for good outside of the release's folder."""
+        return self.here / "planned"
+
+    def shared(self, name: str) -> Path:
+        """Return where a shared folder is for this release; a plan has a stand-in for one that it would have to change."""
+        there = self.paths.shared / name
+        written = any(Path(name) in Path(path).parents for path in self.settings["files"])
+        return self.planned / name if self.settings.get("plan") and (written or not there.exists()) else there
+
+    def once(self) -> Once:
+        """Return what is known of the app's commands that run but once."""
+        return Once(self.paths.root / "once.json", lambda path, text: self.write(path, text, 0, 0, 0o600))
+
+    @contextmanager
+    def as_app(self) -> Iterator[None]:
+        """Touch files with the app's rights, where the app could have laid a link for root to follow."""
+        if os.geteuid():
+            yield
+            return
+        groups, group = os.getgroups(), os.getegid()
+        os.setgroups([])  # of root's own groups, too
+        os.setegid(self.gid)
+        os.seteuid(self.uid)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+            os.setegid(group)
+            os.setgroups(groups)
+
+    def command(self, words: list[str], purpose: str, writable: list[str] | None = None) -> str:
+        """Run one of the app's commands and return what it printed. Raises ReleaseError with its last lines."""
+        done = self.run(app_command.argv(words), purpose, writable)
+        output = systemd.masked(f"{done.stdout}\n{done.stderr}", self.environment_file)
+        if done.returncode:
+            hint = hints.hint(output)
+            raise ReleaseError(
+                f"`{app_command.label(words)}` failed with status {done.returncode}.{hint}"
+                + ("\n" if hint else " ")
+                + f"Its last lines:\n{systemd.tail(output)}"
+            )
+        return output
+
+    def run(
+        self, argv: list[str], purpose: str, writable: list[str] | None = None, more_files: Sequence[Path] = ()
+    ) -> subprocess.CompletedProcess[str]:
+        """Run ARGV as the app's user, with the release's environment and that in MORE_FILES; return what it printed."""
+        command = self._how(
+            [*self.places, *(writable or [])],
+            self.settings["command_seconds"],
+            sandbox.BUILD if purpose == "build" else {},
+        )
+        command.more_files = more_files
+        done = command.run(["/usr/bin/env", *argv], command_unit(self.paths.app, purpose, self.record.id))
+        if done.returncode == MISSING:
+            done.stderr += project.advice(self.src, done.stderr)
+        return done
+
+    @property
+    def places(self) -> list[str]:
+        """The folders that the app may write when it serves."""
+        planned = [str(self.planned)] if self.planned.is_dir() else []
+        return [str(self.paths.shared), *planned, *self.settings["writable_paths"]]
+
+    def look(self, argv: list[str], seconds: int) -> subprocess.CompletedProcess[str]:
+        """Run ARGV as `run` does, but where nothing can be written, for SECONDS at most; return what it printed.
+
+        What stands in for shared folders in a plan goes with it and may be written. What it has started is killed.
+        """
+        command = self._how([str(self.planned)] if self.planned.is_dir() else [], seconds + LOOK_GRACE_SECONDS, LOOK)
+        return command.run(["/usr/bin/env", *argv], command_unit(self.paths.app, "check", self.record.id))
+
+    def _how(self, writable: list[str], seconds: int, properties: Mapping[str, str | Sequence[str]]) -> sandbox.Command:
+        venv = self.here / "venv"
+        return sandbox.Command(
+            user=self.settings["user"],
+            folder=self.src,
+            environment_file=self.environment_file,
+            environment={
+                "PATH": f"{venv}/bin:/usr/local/bin:/usr/bin:/bin",
+                "VIRTUAL_ENV": str(venv),
+                "FLASK_APP": self.settings["wsgi"],
+                "RELEASE_ID": self.record.id,
+                "HOME": "/tmp",
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "PYTHONUNBUFFERED": "1",
+            },
+            writable=writable,
+            seconds=seconds,
+            service=self.unit,
+            properties=properties,
+        )
+
+
+def command_unit(app: str, purpose: str, release: str) -> str:
+    """Return the name of the transient unit in which a command of a release runs."""
+    return f"{app}-{purpose}-{release}.service"

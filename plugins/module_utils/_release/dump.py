@@ -1,0 +1,114 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""A point to go back to before a migration that destroys: a dump of the database, and the command that restores it.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import DatabaseUrl
+from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
+
+FOLDER = Path("/var/backups/slipway")
+KEPT = 3
+WITHOUT = "or do without a dump (migrations_dump: false)"
+
+
+class Dump:
+    """One dump to be made. URL is the database's (None: not known), SERVER the probe's numbers."""
+
+    def __init__(self, context: Context, url: DatabaseUrl | None, server: Mapping[str, int]) -> None:
+        self.context, self.url, self.server = context, url, server
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        self.path = FOLDER / context.paths.app / f"{context.record.id}-{stamp}.dump"
+
+    def check(self) -> None:
+        """Refuse a dump that can't be made. Raises ReleaseError."""
+        why = "Before a migration that destroys, the database is dumped, and"
+        if self.url is None:
+            raise ReleaseError(f"{why} the app's environment has no PostgreSQL URL to do it with: give one, {WITHOUT}")
+        pg_dump, server = client_version(), self.server.get("version", 0) // 10000
+        if pg_dump < max(server, 1):
+            have = f"pg_dump is of version {pg_dump}" if pg_dump else "there is no pg_dump"
+            there, package = (f", the server of {server}", f"-{server}") if server else ("", "")
+            raise ReleaseError(f"{why} {have}{there}: install postgresql-client{package}, {WITHOUT}")
+        # A dump is compressed and has no indexes: in practice it is smaller than the database.
+        needed, free = self.server.get("bytes", 0), shutil.disk_usage(existing(FOLDER)).free
+        if free < needed:
+            raise ReleaseError(
+                f"{why} only {free // 2**20} MB are free below {FOLDER} for one of {needed // 2**20} MB: make room, {WITHOUT}"
+            )
+
+    def prepare(self) -> list[str]:
+        """Make the file, which the app's user alone can write for now, and return the command that fills it."""
+        folder = self.path.parent
+        FOLDER.mkdir(mode=0o711, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o711, exist_ok=True)
+        for half in folder.glob("*.part"):
+            half.unlink()
+        handle = os.open(self.part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        try:
+            if os.geteuid() == 0:
+                os.fchown(handle, self.context.uid, self.context.gid)
+        finally:
+            os.close(handle)
+        return ["pg_dump", "--format=custom", "--no-password", f"--file={self.part}"]
+
+    @property
+    def part(self) -> Path:
+        return self.path.with_suffix(".part")
+
+    def finish(self, kept: bool) -> list[str]:
+        """Take the file over for root, drop older ones, and return the note that tells of it; not KEPT: remove it."""
+        if not kept:
+            self.part.unlink(missing_ok=True)
+            return []
+        handle = os.open(self.part, os.O_WRONLY | os.O_NOFOLLOW)
+        try:
+            if os.geteuid() == 0:
+                os.fchown(handle, 0, 0)
+            os.fchmod(handle, 0o600)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        self.part.replace(self.path)
+        for old in sorted(self.path.parent.glob("*.dump"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+            old.unlink()
+        return [f"the database as it was before is in {self.path}; to bring it back: {self.restore()}"]
+
+    def restore(self) -> str:
+        """Return the command, for root on the host, that puts the database back as it was."""
+        url = cast(DatabaseUrl, self.url)  # `check` has refused what has none
+        names = ("host", "port", "dbname", "user", "sslmode", "sslrootcert")
+        found = {name: url.parameters[name] for name in names if url.parameters.get(name)}
+        place = " ".join(f"{name}={value}" for name, value in found.items())
+        command = f"pg_restore --clean --if-exists --no-owner --single-transaction --dbname={shlex.quote(place)}"
+        if url.password:
+            return f"{command} {self.path} (it asks for the password)"
+        return f"runuser -u {self.context.settings['user']} -- {command} < {self.path}"
+
+
+def client_version() -> int:
+    """Return the major version of pg_dump, 0 when there is none."""
+    if not shutil.which("pg_dump"):
+        return 0
+    told = subprocess.run(["pg_dump", "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"(\d+)\.?\d*", told)
+    return int(found[1]) if found else 0
+
+
+def existing(path: Path) -> Path:
+    """Return PATH or the nearest folder above it that exists."""
+    return path if path.exists() else existing(path.parent)

@@ -1,0 +1,175 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""How a release takes over that must never run beside another one of its app (`handover: stop_first`).
+
+All releases of such an app take their requests from one socket, which systemd holds: `<app>.socket`. While the old release
+ends and the new one starts, requests wait there. systemd also does the handover, in a unit of its own: a run that is killed in
+the middle stops nothing, and a release that does not start gives way to the one before.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, ReleaseError
+
+STOP_FIRST = "stop_first"
+LOOK_SECONDS = 0.1
+DIRECTIVE = re.compile(r"^X-Handover=(\w+)\s*$", re.MULTILINE)
+"""How a unit says it: systemd leaves settings with `X-` alone (systemd.syntax(7))."""
+
+SCRIPT = r'''
+import json, os, subprocess, sys, time
+
+ask = json.loads(sys.argv[1])
+old, new = ask["old"], ask["new"]  # id, unit, and the socket if it is one of its own, else ""
+
+
+def systemctl(*words):
+    return subprocess.run(["systemctl", *words], capture_output=True).returncode == 0
+
+
+def point(release):
+    """Point `current` at a release in one step, and have it on disk; it must be so before one may start."""
+    temporary = ask["current"] + ".handover"
+    if os.path.lexists(temporary):
+        os.unlink(temporary)
+    os.symlink("releases/" + release["id"], temporary)
+    os.replace(temporary, ask["current"])
+    handle = os.open(os.path.dirname(ask["current"]), os.O_RDONLY)
+    os.fsync(handle)
+    os.close(handle)
+
+
+def backlog(path):
+    """Return how many connections wait at a socket for somebody to accept them."""
+    rows = subprocess.run(["ss", "-xlnH"], capture_output=True, text=True).stdout.splitlines()
+    return sum(int(row.split()[2]) for row in rows if row.split()[4:5] == [path])
+
+
+def begin(release):
+    systemctl("reset-failed", release["unit"])
+    return systemctl("start", release["unit"]) and systemctl("is-active", "--quiet", release["unit"])
+
+
+def hand_over(old, new):
+    """End OLD, start NEW and tell whether it runs; visitors are led to its socket when that takes requests."""
+    if not new["socket"]:  # requests wait at the common socket from here on
+        point(new)
+    if old and old["socket"] and not new["socket"]:
+        time.sleep(ask["kept"])
+        deadline = time.monotonic() + ask["drain"]
+        while backlog(old["socket"]) and time.monotonic() < deadline:
+            time.sleep(0.1)
+    if old:
+        systemctl("stop", old["unit"])
+    good = begin(new)
+    if good and new["socket"]:
+        point(new)
+    return good
+
+
+begun = time.monotonic()
+good = hand_over(old, new)
+told = {"good": good, "back": False, "seconds": round(time.monotonic() - begun, 2)}
+if not good and ask["back"] and old:
+    systemctl("stop", new["unit"])
+    told["back"] = hand_over(None, old)
+try:
+    os.write(1, json.dumps(told).encode())
+except OSError:  # the run that has begun this is gone
+    pass
+'''
+
+
+@dataclass(frozen=True)
+class Told:
+    """How a handover ended: GOOD when the new release runs, BACK when the old one does again, and the SECONDS it took."""
+
+    good: bool
+    back: bool
+    seconds: float
+
+
+def kind(text: str) -> str:
+    """Return what the TEXT of a unit says of the handover: `overlap`, `stop_first`, or "" when it says nothing."""
+    match = DIRECTIVE.search(text)
+    return match[1] if match else ""
+
+
+def hint(unit_text: str, environment: str, gunicorn: str) -> str:
+    """Return why an app may have to be one process, as far as its settings tell and its UNIT does not; "" for no reason.
+
+    ENVIRONMENT is the text of its environment file, GUNICORN that of gunicorn.conf.py.
+    """
+    reasons = []
+    if any(value.startswith("sqlite:") for value in systemd.environment_of(environment).values()):
+        reasons.append("its database is a file (SQLite)")
+    if re.search(r"^workers = _workers\(1,", gunicorn, re.MULTILINE):
+        reasons.append("it has one worker")
+    if kind(unit_text) or not reasons:
+        return ""
+    return (
+        f"{' and '.join(reasons)}, but two releases run side by side for a moment: if the app keeps data in memory or runs a "
+        "scheduler, set `handover: stop_first` (requests then wait a moment); `handover: overlap` ends this note"
+    )
+
+
+def stops_first(app: str, release: str = "") -> bool:
+    """Tell whether RELEASE of APP must run alone; without a release, whether the next one must."""
+    try:
+        return kind(systemd.unit_file(app, release).read_text()) == STOP_FIRST
+    except OSError:
+        return False
+
+
+def folder(app: str) -> Path:
+    """Return the folder of the socket that an app's releases have in common."""
+    return Path("/run") / app / "socket"
+
+
+def unit(app: str) -> str:
+    """Return the name of the unit that hands over."""
+    return f"{app}-handover.service"
+
+
+def wait(app: str) -> None:
+    """Wait until a handover is over that a killed run has begun; systemd bounds what it waits for itself."""
+    while systemd.is_active(unit(app)):
+        time.sleep(LOOK_SECONDS)
+
+
+def hand_over(paths: Paths, old: str, new: str, drain_seconds: int, kept: float, back: bool = True) -> Told:
+    """End the release OLD ("" for none), start NEW and lead visitors there; with BACK, OLD serves again if NEW can't start.
+
+    Raises ReleaseError when it can't even be tried.
+    """
+
+    def described(release: str) -> dict[str, str] | None:
+        own = "" if stops_first(paths.app, release) else str(paths.socket(release))
+        return {"id": release, "unit": paths.unit(release), "socket": own} if release else None
+
+    ask = {
+        "old": described(old), "new": described(new), "current": str(paths.current), "drain": drain_seconds, "kept": kept,
+        "back": back,
+    }  # fmt: skip
+    if systemd.systemctl("start", f"{paths.app}.socket").returncode:
+        raise ReleaseError(f"{paths.app}.socket, at which requests are to wait, does not start; run site.yml")
+    command = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", f"--unit={unit(paths.app)}",
+               f"--description=Hands {paths.app} over to release {new}",
+               "/usr/bin/python3", "-c", SCRIPT, json.dumps(ask)]  # fmt: skip
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    try:
+        return Told(**json.loads(done.stdout))
+    except (ValueError, TypeError):
+        raise ReleaseError(
+            f"the handover did not end as it should: {systemd.tail(done.stdout + done.stderr)}"
+        ) from None

@@ -1,0 +1,73 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The points between a release's stages at which a user's own tasks run.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._release.stages import STAGES
+
+NAMES = tuple(f"{when}_{stage}" for stage in STAGES for when in ("before", "after"))
+"""Every hook, in the order in which they come."""
+
+
+def position(name: str, stages: Sequence[str] = STAGES) -> int:
+    """Return how many of the STAGES are over when the hook NAME runs."""
+    when, _, stage = name.partition("_")
+    return stages.index(stage) + (when == "after")
+
+
+def of_stages(hooks: Mapping[str, str], stages: Sequence[str]) -> dict[str, str]:
+    """Return those of the HOOKS that come before or after one of the STAGES."""
+    return {name: path for name, path in hooks.items() if name.partition("_")[2] in stages}
+
+
+def nearest(name: Any) -> str:
+    """Return " (did you mean 'x'?)" for the hook whose name is nearest to NAME, or ""."""
+    found = difflib.get_close_matches(str(name), NAMES, n=1)
+    return f" (did you mean '{found[0]}'?)" if found else ""
+
+
+def problems(hooks: Any) -> list[str]:
+    """Return what is wrong with a description of hooks (name to file of tasks), one sentence each."""
+    if not isinstance(hooks, Mapping):
+        return ["'hooks' must be a mapping such as {after_switch: hooks/purge.yml}"]
+    found = [
+        f"unknown hook '{name}' in 'hooks'{nearest(name)}; it must be before_ or after_ and one of the stages "
+        f"{', '.join(STAGES)}"
+        for name in hooks
+        if name not in NAMES
+    ]
+    found += [
+        f"'{name}' in 'hooks' must name a file of tasks"
+        for name, path in hooks.items()
+        if name in NAMES and not (isinstance(path, str) and path)
+    ]
+    return found
+
+
+def file_problems(hooks: Mapping[str, str], base: Path) -> list[str]:
+    """Return a sentence for each file of HOOKS that is not there; relative paths count from BASE."""
+    return [
+        f"'{name}' in 'hooks' is '{path}', but there is no such file (looked at {file_of(path, base)})"
+        for name, path in hooks.items()
+        if not file_of(path, base).is_file()
+    ]
+
+
+def file_of(path: str, base: Path) -> Path:
+    """Return where a file of tasks is."""
+    return (base / Path(path).expanduser()).resolve()
+
+
+def following(hooks: Mapping[str, str], done: str = "") -> str:
+    """Return the name of the first of the HOOKS, or of the first one after the hook that is DONE; "" for none."""
+    rest = NAMES[NAMES.index(done) + 1 :] if done else NAMES
+    return next((name for name in rest if name in hooks), "")

@@ -1,0 +1,304 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The migrations of one release: judged before anything runs, run alone, and with a dump where they destroy.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._app import command
+from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._migration import lint
+from ansible_collections.slipway.flask.plugins.module_utils._migration import probe as migration_probe
+from ansible_collections.slipway.flask.plugins.module_utils._migration import run as migration_run
+from ansible_collections.slipway.flask.plugins.module_utils._migration import squawk as migration_squawk
+from ansible_collections.slipway.flask.plugins.module_utils._migration.probe import Probe
+from ansible_collections.slipway.flask.plugins.module_utils._python import uv
+from ansible_collections.slipway.flask.plugins.module_utils._release import probe as release_probe
+from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
+from ansible_collections.slipway.flask.plugins.module_utils._release.dump import Dump
+from ansible_collections.slipway.flask.plugins.module_utils._release.migration_alone import Alone
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
+
+UPGRADE = ["flask", "db", "upgrade"]
+
+
+def migrates(argv: Sequence[str]) -> bool:
+    """Tell whether a release command is a migration: `flask db upgrade`, `alembic upgrade head` and the like."""
+    return "upgrade" in argv
+
+
+MIGRATING = re.compile(r"migrat|upgrade|alembic|schema|init[-_]?db|syncdb|create[-_](all|db|tables)", re.IGNORECASE)
+"""What a command that changes a schema has in its words, where nothing better is known of it."""
+
+
+def commands_of(commands: Iterable[Sequence[str]]) -> dict[str, Any]:
+    """Return what the question to an app has to know of the release COMMANDS."""
+    every = [list(argv) for argv in commands]
+    upgrades = [argv for argv in every if migrates(argv)]
+    return {"commands": upgrades, "own": len(upgrades) < len(every)}
+
+
+def named(commands: Iterable[Sequence[str]]) -> str:
+    """Return commands for a message."""
+    return ", ".join(f"`{command.label(argv)}`" for argv in commands)
+
+
+class Migrations:
+    """What one release does to the database's schema. FINDINGS are what `judge` found dangerous, allowed or not."""
+
+    def __init__(self, context: Context, down: bool = False) -> None:
+        self.context, self.settings = context, context.settings["migrations"]
+        self.alone = Alone(context)
+        self.findings: list[lint.Finding] = []
+        self.expected: list[str] | None = None
+        self.dump: Dump | None = None
+        self.dumped = False
+        self.upgrades: list[list[str]] = []
+        self.others: list[list[str]] = []
+        self.what, self.run_of = ("pending migrations", "deploy") if not down else ("downgrade", "rollback")
+
+    # ---- before anything runs ----------------------------------------------------------------------------------
+
+    def judge(self, probe: Probe, commands: Iterable[Sequence[str]]) -> None:
+        """Refuse what the release COMMANDS, and the app's import, can't or must not do to the database.
+
+        Raises ReleaseError.
+        """
+        every = [list(argv) for argv in commands]
+        self.upgrades = [argv for argv in every if migrates(argv)]
+        self.others = [argv for argv in every if not migrates(argv)]
+        if any(lint.rules_of(what) for what, _ in probe.wrote):
+            self.expect_anything()
+        if probe.heads is None:
+            self._unknown(probe)
+        elif self.upgrades or probe.wrote:
+            split = probe.split or (probe.heads if len(probe.heads) > 1 and len(probe.places) < 2 else ())
+            if split and not any("heads" in argv for argv in self.upgrades):
+                heads = " ".join(split)
+                raise ReleaseError(
+                    f"the code's migrations have {len(split)} heads ({', '.join(split)}), so nobody can say which "
+                    f"comes last. Join them in your repository: `flask db merge -m 'Merge heads' {heads}`, and commit the file"
+                )
+            if probe.unknown:
+                raise ReleaseError(
+                    f"the database is ahead of this code: it is at {', '.join(probe.unknown)}, which this revision does not "
+                    "have. Deploy the newer code (or merge it into yours); to undo the newer migrations first, go back with "
+                    "rollback.yml -e rollback_schema=downgrade"
+                )
+            self._judge(probe)
+        elif self.others and probe.pending:
+            self._judge(probe)
+            self.context.notes.append(
+                f"{len(probe.pending)} migrations are pending and none of the release commands is `flask db upgrade`; "
+                f"{named(self.others)} may run them, so they were judged as if it did"
+            )
+
+    def judge_again(self, probe: Probe) -> None:
+        """Judge what release commands have made pending that was not when `judge` looked. Raises ReleaseError."""
+        if probe.heads is None:
+            return
+        notes, seen = list(self.context.notes), {str(one) for one in self.findings}
+        self._judge(probe)
+        new = [note for note in self.context.notes[len(notes) :] if not any(told in note for told in seen)]
+        self.context.notes[:] = notes + [note for note in new if note not in notes]
+
+    def takes(self, argv: Sequence[str], probe: Probe) -> bool:
+        """Tell whether a release command is run as a migration: alone, and with a dump before what destroys."""
+        own = not self.upgrades and bool(probe.pending) and list(argv) in self.others
+        return probe.heads is not None and (migrates(argv) or own)
+
+    def _unknown(self, probe: Probe) -> None:
+        """Say of commands that migrate that they could not be looked at; stop for those of Alembic's."""
+        if self.settings["mode"] == "off":
+            return
+        if self.upgrades and probe.note:
+            told = f"the migrations of {named(self.upgrades)} can't be looked at: {probe.note}"
+            if self.settings["mode"] == "guarded":
+                raise ReleaseError(
+                    f"{told}\nNothing was run. Mend that, or set `migrations: report` to run them without having seen what they do"
+                )
+            self.context.notes.append(told)
+            return
+        known = [argv for argv in [*self.upgrades, *self.others] if argv[:2] != ["flask", "db"]]  # it fails by itself
+        strange = [argv for argv in known if MIGRATING.search(" ".join(argv))]
+        if strange:
+            self.context.notes.append(
+                f"{named(strange)} was not judged, and no dump is made before it: the app has no Flask-Migrate and no alembic.ini"
+            )
+
+    def _judge(self, probe: Probe) -> None:
+        """Look at the pending revisions, and at what the import would write."""
+        self.expected = None if probe.current is None else list(probe.current)
+        self.findings = []
+        if self.settings["mode"] == "off":
+            return
+        if probe.current is None:
+            self._unseen(
+                f"the database does not tell where its schema is: {probe.note}",
+                "It must be up, and the service's role must be allowed to read Alembic's table (GRANT SELECT). "
+                "To migrate without having seen what it does, set `migrations: report`",
+            )
+        elif not probe.at_head and probe.current and probe.dialect == "postgresql" and probe.pending:
+            self._lint(probe)
+            self._decide(probe)
+
+    def _unseen(self, told: str, ways: str) -> None:
+        """Refuse what can't be judged, with the WAYS on, or note it where it is to be reported only. Raises ReleaseError."""
+        if self.settings["mode"] == "guarded":
+            raise ReleaseError(f"{told}\n{ways}")
+        self.context.notes.append(told)
+
+    def judge_down(self, probe: Probe) -> None:
+        """Judge the revisions that are to be undone, which PROBE has as pending. Raises ReleaseError."""
+        self.expected = None if probe.current is None else list(probe.current)
+        if self.settings["mode"] == "off":
+            return
+        if probe.between is None:
+            self._unseen(
+                f"what the downgrade would run can't be looked at: {probe.note or probe.error}",
+                "Nothing was run. Go back without it (rollback_schema=keep), or set `migrations: report`",
+            )
+            self.expect_anything()
+        elif probe.dialect == "postgresql" and probe.pending:
+            self._lint(probe)
+            self._decide(probe)
+
+    def harm(self, probe: Probe) -> list[lint.Finding]:
+        """Return what undoing PROBE's revisions would do, for a message: nothing is refused or noted."""
+        notes = list(self.context.notes)
+        with suppress(ReleaseError):
+            self.judge_down(probe)
+        self.context.notes[:] = notes
+        return self.findings
+
+    def expect_anything(self) -> None:
+        """Make ready for an import that nobody could look at beforehand: there is a dump before it."""
+        if self.settings["dump"] and self.alone.url():
+            self.dump = Dump(self.context, self.alone.url(), {})
+            self.dump.check()
+
+    def _lint(self, probe: Probe) -> None:
+        """Find what is dangerous in the pending revisions; those allowed as a whole need no linter."""
+        for one in probe.pending:
+            if one.problem:
+                self.context.notes.append(
+                    f"revision {one.title}: its SQL can't be written beforehand ({one.problem}), so it was judged by its source"
+                )
+        path = self.context.here / "migrations.sql"
+        text, _ = lint.script(probe.pending)
+        self.context.write(path, text, 0, self.context.gid, 0o640)
+        try:
+            report = self._squawk(path, probe.server.get("version", 0))
+            self.findings = lint.findings(probe.pending, report)
+        except (uv.EnvironmentError_, ValueError) as error:
+            if self.settings["mode"] == "guarded" and not {p.revision for p in probe.pending} <= self._allowed():
+                raise ReleaseError(
+                    f"the {self.what} can't be judged, because squawk can't be used: {error}\n"
+                    f"Mend that, or allow them by name ({allowing([p.revision for p in probe.pending], self.run_of)})"
+                ) from error
+            self.context.notes.append(f"the {self.what} were not judged: {error}")
+        finally:
+            path.unlink()
+
+    def _squawk(self, path: Path, version: int) -> str:
+        """Return squawk's report of the SQL in PATH; it runs with the app's rights, for the SQL is the app's."""
+        settings = self.context.settings
+        index = uv.Index(
+            settings.get("index_url") or "", tuple(settings.get("extra_index_urls") or ()), settings["ca_bundle"]
+        )
+        squawk = migration_squawk.ensure(uv.Uv(settings["uv"], index))
+        server = ["--pg-version", f"{version // 10000}.{version % 10000}"] if version else []
+        done = self.context.run([str(squawk), "--reporter", "json", *server, str(path)], "check")
+        if not done.stdout.lstrip().startswith("["):
+            raise ValueError(f"squawk said: {systemd.tail(done.stdout + done.stderr, 3)}")
+        return done.stdout
+
+    def _allowed(self) -> set[str]:
+        return {name.strip() for name in self.settings["allow"] if name.strip()}
+
+    def _decide(self, probe: Probe) -> None:
+        """Stop for findings that nobody has allowed; make ready for a dump before one that destroys."""
+        stopping = [one for one in self.findings if not one.allowed(self._allowed())]
+        if stopping and self.settings["mode"] == "guarded":
+            what = "a statement" if len(stopping) == 1 else f"{len(stopping)} statements"
+            raise ReleaseError(
+                f"{what} of the {self.what} would harm the site while it serves:\n"
+                + "\n".join(f"- {one}" for one in stopping)
+                + "\nNothing was run. Change the migration, or allow it: "
+                + allowing([one.revision for one in stopping], self.run_of)
+            )
+        self.context.notes += [f"{'allowed' if one not in stopping else 'reported'}: {one}" for one in self.findings]
+        if self.settings["dump"] and not self.dumped and any(one.destroys for one in self.findings):
+            self.dump = Dump(self.context, self.alone.url(), probe.server)
+            self.dump.check()
+
+    # ---- the run -----------------------------------------------------------------------------------------------
+
+    def run(self, argv: list[str], probe: Probe) -> Probe:
+        """Run a migration command alone, and return PROBE as it is afterwards. Raises ReleaseError with what is known."""
+        place = next((one for one in probe.places if one["argv"] == argv), None)
+        several = len(probe.places) > 1
+        wanted = place["heads"] if place else None if several else list(probe.heads or ())
+        expected = place["current"] if place and several else None if several else self.expected
+        ran, _ = self.alone.run(
+            command.argv(argv),
+            f"`{command.label(argv)}`",
+            probe,
+            self._dump(),
+            place=argv,
+            wanted=wanted if argv == UPGRADE or place else None,
+            expected=expected,
+        )
+        if not ran.ran:
+            self.context.notes.append(
+                "another deploy has migrated the database meanwhile: there was nothing left to do"
+            )
+        if several:
+            return replace(
+                probe, current=tuple(sorted({*(probe.current or ()), *(ran.after or ())} - {*(ran.before or ())}))
+            )
+        self.expected = ran.after
+        return probe if ran.after is None else replace(probe, current=tuple(ran.after))
+
+    def _dump(self) -> Dump | None:
+        """Return the dump that is due, once: one before the first that migrates is enough for a run."""
+        dump, self.dump = self.dump, None
+        self.dumped = self.dumped or dump is not None
+        return dump
+
+    def import_once(self, probe: Probe) -> Probe:
+        """Import an app that writes when it is imported, alone; return what it says of itself. Raises ReleaseError."""
+        context = self.context
+        question = {**release_probe.common(context), **commands_of(self.upgrades), "write": True}
+        argv = ["python", "-c", release_probe.script(context), context.settings["wsgi"], json.dumps(question)]
+        _, output = self.alone.run(
+            argv, "the import of the app", probe, self._dump(), place=None, wanted=None, expected=None
+        )
+        return migration_probe.read(output)[0]
+
+
+def allowing(revisions: Iterable[str], run: str) -> str:
+    """Return how a person allows REVISIONS for a RUN (deploy, rollback), or for good."""
+    names = list(dict.fromkeys(revisions))
+    quoted = ", ".join(f'"{name}"' for name in names)
+    return f"-e allow_migrations={','.join(names)} for this {run}, or `migrations_allow: [{quoted}]` of the app"
+
+
+def newer_schema(before: list[str] | None, after: list[str] | None) -> str:
+    """Return what to say of a release that migrated and then failed, "" when the schema is where it was."""
+    if after is None or before == after:
+        return ""
+    return (
+        f"\nThe database was migrated before that, from {migration_run.state(before)} to {migration_run.state(after)}, and "
+        "stays so: what serves was made for the older schema. The next deploy goes on from there"
+    )

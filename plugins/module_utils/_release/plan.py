@@ -1,0 +1,187 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What a deploy would do, found out by preparing a release that never starts and is removed again.
+
+Nothing of it lasts: neither a release, an environment nor an archive that was not there before, nor a line in the history;
+the database is only read. A mirror of a git repository is brought up to date.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._migration.probe import Probe
+from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Engine
+from ansible_collections.slipway.flask.plugins.module_utils._release.preparation import Preparation
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import (
+    Record,
+    ReleaseError,
+    history,
+    next_id,
+    now,
+)
+from ansible_collections.slipway.flask.plugins.module_utils._release.run import Outcome
+from ansible_collections.slipway.flask.plugins.module_utils._release.settings import (
+    assignments,
+    differences,
+    directives,
+)
+
+
+class Plan(Engine):
+    """The plan of one deploy of one app. SETTINGS are the parameters of slipway.flask.release."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        # Folders outside of the release's own are made for the time of the plan only, and left as they are if they are there.
+        super().__init__({**settings, "plan": True, "writable_paths": []})
+        self.given = settings
+
+    def plan(self) -> Outcome:
+        """Return what a deploy would do, with what stands in its way. Raises ReleaseError when that can't be found out."""
+        fresh = not self.paths.root.exists()
+        self._prepare_host()
+        try:
+            with self._alone(), self._writable_paths():
+                key, revision = self.source.find()
+                return self._look(key, revision)
+        finally:
+            if fresh:
+                shutil.rmtree(self.paths.root)
+
+    @contextmanager
+    def _writable_paths(self) -> Iterator[None]:
+        """Let the app write where a deploy would; folders that are not there are made, and removed in the end."""
+        made: list[Path] = []
+        try:
+            for path in map(Path, self.given["writable_paths"]):
+                if not path.exists():
+                    made.append(next(one for one in reversed([path, *path.parents]) if not one.exists()))
+                    self.context.folder(path, self.context.uid, 0o750)
+            self.settings = self.context.settings = {**self.settings, "writable_paths": self.given["writable_paths"]}
+            yield
+        finally:
+            for path in made:
+                with self.context.as_app() if self.context.is_apps(path) else nullcontext():
+                    shutil.rmtree(path, ignore_errors=True)
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        """Run a stage without a note of it: a plan that is killed has left nothing to tell of."""
+        with super()._stage(name):
+            self.paths.under_way.unlink(missing_ok=True)
+            yield
+
+    def _look(self, key: str, revision: str) -> Outcome:
+        previous = self.paths.current_id()
+        serving = self.paths.record(previous) if previous else None
+        found: dict[str, Any] = {
+            "revision": revision, "dirty": bool(self.settings["dirty"]), "serves": previous,
+            "serves_revision": serving.revision if serving else "", "same": False, "refused": "", "stage": "",
+        }  # fmt: skip
+        wanted = Engine(self.given)._fingerprint(key)
+        if serving and serving.fingerprint == wanted and systemd.is_active(self.paths.unit(previous)):
+            return Outcome(False, serving, notes=self.context.notes, plan={**found, "same": True}, previous=previous)
+        if self.source.lacks(key):
+            return Outcome(False, need_archive=True)
+        known = self.paths.release_ids() + [entry["id"] for entry in history(self.paths.history)]
+        record = Record(
+            next_id(known, revision), self.app, revision, wanted, source_key=key, by=self.settings["by"], started=now(),
+            previous=previous,
+        )  # fmt: skip
+        self.context.record = record
+        before = set(os.listdir(self.paths.environments))
+        try:
+            found |= self._prepare(previous, before)
+        finally:
+            self._remove(record.id)
+            for folder in set(os.listdir(self.paths.environments)) - before:
+                shutil.rmtree(self.paths.environments / folder, ignore_errors=True)
+            used = {one.source_key for release in self.paths.release_ids() if (one := self.paths.record(release))}
+            if key not in used:
+                self.paths.archive(key).unlink(missing_ok=True)
+        return Outcome(False, record, notes=self.context.notes, plan=found, previous=previous)
+
+    def _prepare(self, previous: str, environments: set[str]) -> dict[str, Any]:
+        """Prepare a release up to its check, and return what came out."""
+        prepare, found = Preparation(self.context, self.source), dict[str, Any]()
+        try:
+            for name in ("fetch", "build", "check"):
+                with self._stage(name):
+                    getattr(prepare, name)()
+        except ReleaseError as error:
+            found |= {"refused": str(error), "stage": error.stage}
+        key, probe = self.context.record.environment, prepare.probed
+        allowed = {name.strip() for name in self.settings["migrations"]["allow"]}
+        return found | {
+            "environment": key,
+            "environment_reused": key in environments,
+            "heads": None if probe.heads is None else list(probe.heads),
+            "current": None if probe.current is None else list(probe.current),
+            "pending": [
+                {"title": one.title, "file": one.file, "sql": one.sql, "problem": one.problem} for one in probe.pending
+            ],
+            "findings": [
+                {"told": str(one), "allowed": one.allowed(allowed), "effect": one.effect, "revision": one.revision}
+                for one in prepare.migrations.findings
+            ],
+            "judged": self.settings["migrations"]["mode"] != "off",
+            "settings": self._changes(previous),
+            "connections": connections(probe),
+            "disk": {
+                "free_mb": shutil.disk_usage(self.paths.root).free // 2**20,
+                "release_mb": megabytes(self.context.src),
+                "environment_mb": 0 if not key or key in environments else megabytes(self.paths.environments / key),
+                "needed_mb": self.settings["min_free_mb"],
+            },
+        }
+
+    def _changes(self, previous: str) -> dict[str, dict[str, list[str]]]:
+        """Return the names of the settings that are other ones than those of the release PREVIOUS."""
+        if not previous:
+            return {}
+        pairs = {
+            "environment": (self.context.wanted("environment"), self.paths.settings_of(previous) / "environment"),
+            "gunicorn": (
+                self.context.wanted("gunicorn.conf.py"),
+                self.paths.settings_of(previous) / "gunicorn.conf.py",
+            ),
+            "unit": (systemd.unit_file(self.app), systemd.unit_file(self.app, previous)),
+        }
+        readers = {"environment": systemd.environment_of, "gunicorn": assignments, "unit": directives}
+        found = {}
+        for name, (wanted, there) in pairs.items():
+            if not there.exists():
+                continue
+            old = there.read_text().replace(str(self.paths.release(previous)), "{release_folder}")
+            if name == "environment" and self.context.environment_file.exists():  # with the scheme that fits the driver
+                new = self.context.environment_file.read_text().replace(str(self.context.here), "{release_folder}")
+            else:
+                new = wanted.read_text()
+            if changed := differences(readers[name](old), readers[name](new)):
+                found[name] = changed
+        return found
+
+
+def connections(probe: Probe) -> dict[str, int]:
+    """Return how many connections a release may open, twice of which are open during the switch, and how many there are."""
+    server = probe.server
+    if not server or not server.get("workers"):
+        return {}
+    each = min([server[name] for name in ("threads", "pool") if server.get(name)] or [1])
+    release = server["workers"] * each
+    usable = server["max"] - server["reserved"]
+    return {"release": release, "switch": 2 * release, "usable": usable, "used": server["used"]}
+
+
+def megabytes(folder: Path) -> int:
+    """Return the size of all files below FOLDER."""
+    sizes = (os.lstat(os.path.join(place, name)).st_size for place, _, names in os.walk(folder) for name in names)
+    return sum(sizes) // 2**20

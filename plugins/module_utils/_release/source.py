@@ -1,0 +1,154 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Where a release's code comes from, as its host sees it: what is sent to it, a repository, an archive, a package.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import base64
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._release.archive import download, unpack
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._release.repository import Git
+from ansible_collections.slipway.flask.plugins.module_utils._source import requirement, urls
+
+
+class Source:
+    """One source of one app. SETTINGS are the parameters of slipway.flask.release; NAME is what records call it."""
+
+    def __init__(self, settings: Mapping[str, Any], paths: Paths) -> None:
+        self.settings, self.paths = settings, paths
+        self.name = "folder"
+
+    def planned(self) -> str:
+        """Return the name of the contents as far as it is known without changing the host, "" when it is not."""
+        return str(self.settings["source_key"])
+
+    def find(self) -> tuple[str, str]:
+        """Return the name of the source's contents, and its revision. Raises ReleaseError."""
+        return self.settings["source_key"], self.settings["revision"]
+
+    def lacks(self, key: str) -> bool:
+        """Tell whether the controller has to send the contents called KEY."""
+        return False
+
+    def write(self, key: str, folder: Path, subfolder: str) -> None:
+        """Write the contents called KEY, of those only what is below SUBFOLDER, into the empty FOLDER. Raises ReleaseError."""
+        raise NotImplementedError
+
+    def has_more(self) -> bool:
+        """Tell whether there is more in the source than its subfolder."""
+        return bool(self.settings["subfolder"])
+
+
+class Sent(Source):
+    """A folder or an archive on the controller: it is sent if the host lacks it."""
+
+    def __init__(self, settings: Mapping[str, Any], paths: Paths) -> None:
+        super().__init__(settings, paths)
+        self.name = settings["archive"] or self.name
+
+    def find(self) -> tuple[str, str]:
+        key, revision = super().find()
+        incoming = self.paths.sources / ".incoming"
+        if self.settings["upload"]:
+            shutil.copyfile(self.settings["upload"], incoming)
+            incoming.replace(self.paths.archive(key))
+        elif self.settings["content"] and self.lacks(key):
+            incoming.write_bytes(base64.b64decode(self.settings["content"]))
+            incoming.replace(self.paths.archive(key))
+        return key, revision
+
+    def lacks(self, key: str) -> bool:
+        return not self.paths.archive(key).exists()
+
+    def has_more(self) -> bool:
+        """Of a folder only what is below the subfolder is packed, unless that is a member of a workspace."""
+        return super().has_more() and bool(self.settings["archive"] or self.settings["whole"])
+
+    def write(self, key: str, folder: Path, subfolder: str) -> None:
+        """One that can't be unpacked is removed, so that the next deploy has it sent again."""
+        kept = self.paths.archive(key)
+        foreign = bool(self.settings["archive"])
+        try:
+            with kept.open("rb") as archive:
+                unpack(archive, folder, subfolder if self.has_more() else "", foreign)
+        except ReleaseError:
+            kept.unlink()
+            raise
+
+
+class Download(Sent):
+    """An archive that the host fetches itself; its checksum is its name."""
+
+    def __init__(self, settings: Mapping[str, Any], paths: Paths) -> None:
+        super().__init__(settings, paths)
+        self.name = urls.shown(settings["archive"])
+
+    def planned(self) -> str:
+        return str(self.settings["sha256"])
+
+    def find(self) -> tuple[str, str]:
+        return self.settings["sha256"], self.settings["sha256"]
+
+    def lacks(self, key: str) -> bool:
+        return False
+
+    def write(self, key: str, folder: Path, subfolder: str) -> None:
+        kept = self.paths.archive(key)
+        if not kept.exists():
+            address = self.settings["secret_url"] or self.settings["archive"]
+            download(address, self.settings["sha256"], kept, self.settings["ca_bundle"])
+        super().write(key, folder, subfolder)
+
+
+class Repository(Source):
+    """A git repository that the host reads."""
+
+    def __init__(self, settings: Mapping[str, Any], paths: Paths) -> None:
+        super().__init__(settings, paths)
+        self.name = urls.shown(settings["git"])
+        address = settings["secret_url"] or settings["git"]
+        self.git = Git(address, paths.root / "repository.git", settings["git_key"] or "")
+
+    def planned(self) -> str:
+        return ""  # what the remote branch holds is not known without fetching
+
+    def find(self) -> tuple[str, str]:
+        commit = self.git.commit(self.settings["version"])
+        return commit, commit
+
+    def write(self, key: str, folder: Path, subfolder: str) -> None:
+        self.git.export(key, subfolder, folder)
+
+
+class Package(Source):
+    """A package on an index. It is installed with the environment, and the release's own folder begins empty."""
+
+    def __init__(self, settings: Mapping[str, Any], paths: Paths) -> None:
+        super().__init__(settings, paths)
+        self.name = settings["package"]
+
+    def planned(self) -> str:
+        return self.name
+
+    def find(self) -> tuple[str, str]:
+        return self.name, requirement.version(self.name)
+
+    def write(self, key: str, folder: Path, subfolder: str) -> None:
+        """Nothing is fetched: the environment's builder does that."""
+
+
+def source_of(settings: Mapping[str, Any], paths: Paths) -> Source:
+    """Return the source that SETTINGS describe."""
+    if settings["git"]:
+        return Repository(settings, paths)
+    if settings["package"]:
+        return Package(settings, paths)
+    return (Download if urls.is_http(settings["archive"]) else Sent)(settings, paths)

@@ -1,0 +1,144 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What the description of an app means for each role: the one place where an app becomes a site, a service, a database.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from ansible_collections.slipway.flask.plugins.module_utils._python import driver as driver
+
+SOCKETS = "/var/run/postgresql"
+"""Folder of PostgreSQL's socket on Debian and Ubuntu (postgresql-common)."""
+
+GUNICORN = "gunicorn>=23,<28"
+"""The series that its settings are tested with; one that the app's own list has goes before."""
+UPSTREAM_KEEPALIVE = 16
+"""Idle connections that each worker of nginx keeps to an app: as many as a few workers of gunicorn have threads."""
+WORKERS = {"gevent": "gevent>=24.10"}
+
+
+def root(app: Mapping[str, Any]) -> str:
+    """Return the folder of the app's releases."""
+    return f"/srv/{app['name']}"
+
+
+def authority(app: Mapping[str, Any]) -> str:
+    """Return where the CA of the app's database is on the host, "" when it has none of its own."""
+    return f"/etc/ssl/slipway/{app['name']}-ca.crt" if app["database_ca"] else ""
+
+
+def database_url(app: Mapping[str, Any]) -> str:
+    """Return the database's URL in the form the app wants, "" for an app without one."""
+    if app["database"] == "none":
+        return ""
+    if app["database"] == "local":
+        return f"{app['database_scheme'] or driver.DEFAULT}:///{app['name']}?host={quote(SOCKETS, safe='/')}"
+    return whole_url(app, str(app["database_url"]))
+
+
+def owner_url(app: Mapping[str, Any]) -> str:
+    """Return the URL with which the app's migrations run, "" for the app's own."""
+    return whole_url(app, str(app["database_owner_url"])) if app["database_owner_url"] else ""
+
+
+def whole_url(app: Mapping[str, Any], url: str) -> str:
+    """Return a database's URL with the scheme that the app wants, and with the CA that it is to trust."""
+    rest = url.split("://", 1)[-1]
+    url = f"{app['database_scheme'] or driver.DEFAULT}://{rest}"
+    if authority(app) and "sslrootcert=" not in url:
+        mode = "" if "sslmode=" in url else "sslmode=verify-full&"
+        url += f"{'&' if '?' in url else '?'}{mode}sslrootcert={authority(app)}"
+    return url
+
+
+def secrets(app: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the app's secret environment variables, the database's URL among them."""
+    url = database_url(app)
+    return {**app["secrets"], **({app["database_variable"]: url} if url else {})}
+
+
+def needed_packages(app: Mapping[str, Any]) -> list[str]:
+    """Return the requirement lines that are added when the app's own set has no such package: the server, its workers."""
+    return [GUNICORN, *([WORKERS[app["worker_class"]]] if app["worker_class"] in WORKERS else [])]
+
+
+def wanted_scheme(app: Mapping[str, Any]) -> str:
+    """Return which driver the app's database needs: a scheme, "auto" for whatever the app brings, "" for no database."""
+    return "" if app["database"] == "none" else str(app["database_scheme"] or driver.AUTO)
+
+
+def writable_paths(app: Mapping[str, Any]) -> list[str]:
+    """Return the folders that the app's service may write."""
+    return [f"{root(app)}/shared", *app["writable_paths"]]
+
+
+def connection(app: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the app's entry for the role postgres_client."""
+    return {"name": app["name"], "url": database_url(app), "user": app["name"], "ca": app["database_ca"]}
+
+
+def database(app: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the app's entry for the role postgres_server."""
+    return {"name": app["name"], "owner": app["name"], "extensions": list(app["database_extensions"])}
+
+
+def site(app: Mapping[str, Any], waiting: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the app's entry for the role nginx_tls; WAITING are the apps whose domains another site still serves."""
+    current = f"{root(app)}/current"
+    found = {
+        "name": app["name"],
+        "domains": list(app["domains"]),
+        "redirect_domains": list(app["redirect_domains"]),
+        "upstream": f"unix:{current}/run/gunicorn.sock",
+        "static": [
+            {
+                **entry,
+                "url": url,
+                "folder": f"{current}/src/{entry['folder'].strip('/')}/",
+                "previous_folder": f"{root(app)}/previous/src/{entry['folder'].strip('/')}/",
+                "within": f"{current}/src",
+            }
+            for url, entry in app["static"].items()
+        ],
+        "rate_limits": dict(app["rate_limits"]),
+        "streaming": list(app["streaming"]),
+        "protected_downloads": {
+            url: folder if folder.startswith("/") else f"{root(app)}/shared/{folder.strip('/')}"
+            for url, folder in app["protected_downloads"].items()
+        },
+        "body_size_mb": app["body_size_mb"],
+        "header_kb": app["header_kb"],
+        "timeout_seconds": app["timeout_seconds"],
+        "headers": app["headers"],
+        "access": app["access"],
+        "client_ca_file": app["client_ca_file"],
+        "probe_path": app["health_path"][0],
+        "certificate": app["certificate"],
+    }
+    if app["worker_class"] == "gthread":  # the only one that gives no kept connection up while a request is on its way
+        found["upstream_keepalive"] = UPSTREAM_KEEPALIVE
+    if app["hsts_preload"]:
+        found["hsts_preload"] = True
+    if app["name"] in waiting:
+        found["waiting"] = True
+    if app["certificate"] == "provided":
+        found |= {"certificate_file": app["certificate_file"], "key_file": app["certificate_key_file"]}
+    return found
+
+
+def web_folders(app: Mapping[str, Any]) -> list[str]:
+    """Return the app's folders that nginx serves by itself: of its code and shared ones by name, others by path."""
+    static = [entry["folder"] for entry in app["static"].values()]
+    return sorted({folder.rstrip("/") for folder in (*static, *app["protected_downloads"].values())})
+
+
+def packages(apps: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the APT packages that the apps need: what they ask for, git for a repository, setfacl for their sockets."""
+    found = {name for app in apps for name in (*app["system_packages"], "acl")}
+    return sorted(found | {"git" for app in apps if app["source"]["git"]})

@@ -1,0 +1,284 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Sites as the user writes them, as the templates read them. PRIVATE to the collection: it may change without notice."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import access, limits, settings
+
+Site = dict[str, Any]
+
+NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"  # RFC 1035, 2.3.1, with the digits of RFC 1123
+DOMAIN = re.compile(rf"(\*\.)?({LABEL}\.)*{LABEL}")
+DOMAIN_LENGTH = 253
+PATH = re.compile(r"(/[A-Za-z0-9._@+-]+)+/?")
+SOCKET_LENGTH = 107  # bytes: sun_path of sockaddr_un is 108, and ends with a null byte (unix(7))
+ADDRESS = re.compile(r"(\[[0-9a-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})")
+URL_FOLDER = re.compile(r"/([A-Za-z0-9_~-][A-Za-z0-9._~-]*/)+")
+URL_FILE = re.compile(r"/(\.well-known/)?([A-Za-z0-9_~-][A-Za-z0-9._~-]*/)*[A-Za-z0-9_~-]+(\.[A-Za-z0-9_~-]+)+")
+HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
+ALT_SVC_SECONDS = 86_400
+"""How long a browser tries HTTP/3 first, after having been told of it: a day, as nginx's own documentation has it."""
+HEADER_VALUE = re.compile(r"[^$\x00-\x1f\x7f]*")
+
+SITE_DEFAULTS: Site = {
+    "redirect_domains": [],
+    "waiting": False,
+    "static": [],
+    "streaming": [],
+    "protected_downloads": {},
+    "connections_per_address": 0,
+    "rate_limits": {},
+    "certificate": "self_signed",
+    "certificate_file": "",
+    "key_file": "",
+    "access": [],
+    "client_ca_file": "",
+    "probe_path": "",
+    "extra_config": "",
+    "upstream_keepalive": None,
+}
+ADDRESSES_KEEPALIVE = 16
+"""Idle connections to an app that listens on an address; behind a socket, it has to be asked for."""
+KEEPALIVE_MAX = 1024
+STATIC_DEFAULTS: Site = {
+    "expires_seconds": 3600,
+    "immutable": "auto",
+    "fallback": "404",
+    "previous_folder": "",
+    "within": "",
+}
+RANGES = {
+    "body_size_mb": (1, 102_400, "megabytes"),
+    "header_kb": (4, 64, "kilobytes"),
+    "timeout_seconds": (1, 86_400, "seconds"),
+    "hsts_seconds": (0, 10 * 31_536_000, "seconds"),
+}
+
+
+def complete(site: Site, defaults: Site) -> Site:
+    """Return SITE as the templates read it: defaults filled in, headers merged, names made.
+
+    DEFAULTS has body_size_mb, timeout_seconds, headers, hsts_seconds and hsts_preload for sites that don't say, and
+    http3 for all.
+    """
+    full = merged(site, defaults)
+    full["domains"] = [domain.lower() for domain in full["domains"]]
+    full["redirect_domains"] = [domain.lower() for domain in full["redirect_domains"]]
+    if full["certificate"] == "self_signed" and "hsts_seconds" not in site:
+        # A browser that has noted HSTS offers no way past an untrusted certificate: the site would be shut to it.
+        full["hsts_seconds"] = 0
+    upstream = full["upstream"]
+    is_socket = isinstance(upstream, str) and upstream.startswith("unix:")
+    full["socket"] = upstream if is_socket else ""
+    # A release's folder is told by the link that leads to its socket: /srv/shop/current of /srv/shop/current/run/x.sock.
+    before, link, _ = full["socket"].removeprefix("unix:").partition("/current/")
+    full["release_link"] = before + link.rstrip("/") if link else ""
+    full["addresses"] = [] if is_socket else [upstream] if isinstance(upstream, str) else list(upstream)
+    if full["upstream_keepalive"] is None:
+        full["upstream_keepalive"] = 0 if is_socket else ADDRESSES_KEEPALIVE
+    full["static"] = [{**STATIC_DEFAULTS, **entry} for entry in full["static"]]
+    for entry in full["static"]:
+        entry["is_folder"] = entry["url"].endswith("/")
+        for key in ("folder", "previous_folder"):
+            if entry[key]:
+                entry[key] = entry[key].rstrip("/") + ("/" if entry["is_folder"] else "")
+        entry["within"] = entry["within"].rstrip("/") or entry["folder"].rstrip("/")
+        rest = entry["folder"].rstrip("/").removeprefix(entry["within"])
+        entry["previous_within"] = entry["previous_folder"].rstrip("/").removesuffix(rest)
+        entry["has_previous"] = bool(
+            entry["previous_folder"] and entry["is_folder"] and entry["fallback"] == "404"
+        ) and (entry["immutable"] != "never")
+    # nginx's variables are global, so that each site has its own; a site's name has no underscore.
+    full["prefix"] = "nginx_tls_" + full["name"].replace("-", "_")
+    full["access"] = access.complete(full["access"])
+    full["has_users"] = any(rule["basic_auth"] for rule in full["access"])
+    full["probe_pattern"] = access.probe_pattern(full["probe_path"])
+    full["headers"] = headers_of(full, defaults["headers"], site.get("headers", {}))
+    return full
+
+
+def merged(site: Site, defaults: Site) -> Site:
+    """Return SITE with all its keys, its limits over those of DEFAULTS."""
+    full = {**SITE_DEFAULTS, **defaults, **site}
+    common, own = defaults.get("rate_limits", {}), site.get("rate_limits", {})
+    if isinstance(common, dict) and isinstance(own, dict):
+        full["rate_limits"] = {**common, **own}
+    return full
+
+
+def as_file(text: str) -> str:
+    """Return TEXT with exactly one newline at its end, however it was read."""
+    return text.rstrip() + "\n"
+
+
+def headers_of(full: Site, common: dict[str, str], own: dict[str, str]) -> list[dict[str, str]]:
+    """Return name, value and the nginx variables of each security header; '' as a value drops the header."""
+    preload = "; includeSubDomains; preload" if full["hsts_preload"] else ""
+    wanted = {
+        "Strict-Transport-Security": f"max-age={full['hsts_seconds']}{preload}" if full["hsts_seconds"] else "",
+        "Alt-Svc": f'h3=":443"; ma={ALT_SVC_SECONDS}' if full["http3"] else "",
+    }
+    pairs = [*wanted.items(), *common.items(), *own.items()]
+    by_key = {name.lower(): (name, str(value)) for name, value in pairs}
+    return [
+        {
+            "name": name,
+            "value": value.replace("\\", r"\\").replace('"', r"\""),
+            "variable": f"{full['prefix']}_{slug}",
+            "upstream": f"upstream_http_{slug}",
+        }
+        for slug, (name, value) in sorted((key.replace("-", "_"), pair) for key, pair in by_key.items())
+        if value
+    ]
+
+
+def problems(sites: list[Site], defaults: Site, pem: dict[str, str], now: datetime) -> list[str]:
+    """Return one sentence a mistake in SITES: what is wrong, and what it must be. PEM: contents by file name."""
+    found: list[str] = []
+    names: set[str] = set()
+    owners: dict[str, str] = {}
+    for index, site in enumerate(sites):
+        name = str(site.get("name", ""))
+        where = f"nginx_tls_sites, site '{name}'" if name else f"nginx_tls_sites[{index}]"
+        if not NAME.fullmatch(name):
+            found.append(f"{where}: name must be 1 to 31 of a-z, 0-9 and '-', beginning with a letter")
+        if name in names:
+            found.append(f"{where}: the name is given twice; every site needs its own")
+        names.add(name)
+        if missing := [key for key in ("domains", "upstream") if not site.get(key)]:
+            found.append(f"{where}: {' and '.join(missing)} must be given")
+            continue
+        if wrong := list(access.problems(site.get("access", []), site.get("client_ca_file", ""))):
+            found += [f"{where}: {text}" for text in wrong]
+            continue
+        full = complete(site, defaults)
+        found += [f"{where}: {text}" for text in limits.problems(full)]
+        checks = (*_domains(full, owners), *_numbers(full), *_upstream(full), *_static(full), *_headers(full))
+        found += [f"{where}: {text}" for text in checks]
+        found += [f"{where}: {text}" for text in _certificate(full, pem, now)]
+    return found
+
+
+def _domains(site: Site, owners: dict[str, str]) -> Iterator[str]:
+    for domain in site["domains"] + site["redirect_domains"]:
+        if not domain.isascii():
+            try:
+                ascii_form = f": write {domain.encode('idna').decode()}"
+            except UnicodeError:
+                ascii_form = ""
+            yield f"domain '{domain}' must be in its ASCII form (xn--…){ascii_form}"
+        elif len(domain) > DOMAIN_LENGTH or not DOMAIN.fullmatch(domain):
+            yield f"domain '{domain}' must be a host name such as example.org or *.example.org, without scheme and port"
+        elif domain.rpartition(".")[2].isdigit():
+            yield f"domain '{domain}' is an address: TLS needs a host name (clients send no address as SNI, RFC 6066)"
+        if domain in owners:
+            yield f"domain '{domain}' is already one of site '{owners[domain]}': nginx could serve only one of them"
+        owners[domain] = site["name"]
+    if site["redirect_domains"] and site["domains"][0].startswith("*."):
+        yield f"redirect_domains lead to the first of domains, which can't be the wildcard '{site['domains'][0]}'"
+
+
+def _numbers(site: Site) -> Iterator[str]:
+    for key, (low, high, unit) in RANGES.items():
+        value = site[key]
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            yield f"{key} is {value!r}; it must be a whole number of {unit}, {low} to {high} (default: nginx_tls_{key})"
+            return
+    least = settings.PRELOAD_SECONDS
+    if site["hsts_preload"] and site["hsts_seconds"] < least:
+        why = ", as with a self-signed certificate" if site["certificate"] == "self_signed" else ""
+        yield f"hsts_preload needs hsts_seconds of {least} (a year) or more; it is {site['hsts_seconds']}{why}"
+
+
+def _upstream(site: Site) -> Iterator[str]:
+    if site["socket"]:
+        path = site["socket"].removeprefix("unix:")
+        if not PATH.fullmatch(path) or path.endswith("/") or ".." in path.split("/"):
+            yield f"upstream '{site['socket']}' must be unix: and an absolute path without spaces or '..'"
+        elif len(path) > SOCKET_LENGTH:
+            yield f"upstream's path has {len(path)} characters; the kernel's limit for sockets is {SOCKET_LENGTH}"
+    for address in site["addresses"]:
+        match = ADDRESS.fullmatch(str(address))
+        if not match or not 0 < int(match[2]) < 65_536 or (match[1].startswith("[") and not _is_ipv6(match[1])):
+            yield f"upstream '{address}' must be unix:/path, or addresses such as 127.0.0.1:8000 or [::1]:8000"
+
+    kept = site["upstream_keepalive"]
+    if isinstance(kept, bool) or not isinstance(kept, int) or not 0 <= kept <= KEEPALIVE_MAX:
+        yield f"upstream_keepalive is {kept!r}; it must be a whole number of connections, 0 to {KEEPALIVE_MAX}"
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text.strip("[]")).version == 6
+    except ValueError:
+        return False
+
+
+def _static(site: Site) -> Iterator[str]:
+    seen: set[str] = set()
+    for entry in site["static"]:
+        url, folder = entry["url"], entry["folder"]
+        if url == "/":
+            yield "static url '/' would hide the application: serve files under a folder such as /static/"
+        elif entry["is_folder"] and not URL_FOLDER.fullmatch(url):
+            yield f"static url '{url}' must look like /static/: no spaces, no part that begins with a dot"
+        elif not entry["is_folder"] and not URL_FILE.fullmatch(url):
+            yield f"static url '{url}' must end with '/' (a folder), or name one file such as /favicon.ico"
+        if not PATH.fullmatch(folder) or {"..", "."} & set(folder.split("/")):
+            yield f"static folder '{folder}' of {url} must be an absolute path without spaces, '.' or '..' parts"
+        previous = entry["previous_folder"]
+        if previous and (not PATH.fullmatch(previous) or {"..", "."} & set(previous.split("/"))):
+            yield f"previous_folder '{previous}' of {url} must be an absolute path without spaces, '.' or '..' parts"
+        if not f"{folder.rstrip('/')}/".startswith(f"{entry['within']}/"):
+            yield f"within '{entry['within']}' of static {url} must be a folder above '{folder}', or that folder"
+        if url in seen:
+            yield f"static url '{url}' is given twice"
+        seen.add(url)
+        seconds = entry["expires_seconds"]
+        if isinstance(seconds, bool) or not isinstance(seconds, int) or seconds < 0:
+            yield f"expires_seconds of static {url} is {seconds!r}; it must be a whole number of seconds, 0 or more"
+        for key, choices in (("immutable", ("auto", "always", "never")), ("fallback", ("404", "app"))):
+            if str(entry[key]) not in choices:
+                yield f"{key} of static {url} is {entry[key]!r}; it must be one of {', '.join(choices)}"
+
+
+def _headers(site: Site) -> Iterator[str]:
+    yield from header_problems({header["name"]: header["value"] for header in site["headers"]})
+
+
+def header_problems(headers: Mapping[Any, Any]) -> Iterator[str]:
+    """Yield one sentence a mistake in HEADERS, values by name."""
+    for name, value in headers.items():
+        if not HEADER.fullmatch(str(name)):
+            yield f"header '{name}' must be a header's name: letters, digits and '-'"
+        if not isinstance(value, (str, int)) or not HEADER_VALUE.fullmatch(str(value)):
+            yield f"the value of header '{name}' must be one line without '$'"
+
+
+def _certificate(site: Site, pem: dict[str, str], now: datetime) -> Iterator[str]:
+    # Only the controller has the library that this needs; the rest of this file runs anywhere.
+    from ansible_collections.slipway.flask.plugins.plugin_utils._nginx.pem import pem_problems
+
+    if site["client_ca_file"] and "BEGIN CERTIFICATE" not in pem.get(site["client_ca_file"], ""):
+        yield f"client_ca_file '{site['client_ca_file']}' must be the absolute path of a PEM certificate on the controller"
+    keys = ("certificate_file", "key_file")
+    source, files = site["certificate"], [site[key] for key in keys]
+    if source not in ("self_signed", "provided", "acme"):
+        yield f"certificate is '{source}'; it must be self_signed, provided or acme"
+    elif source != "provided" and any(files):
+        yield "certificate_file and key_file are used only with 'certificate: provided'"
+    elif source == "provided" and not all(files):
+        yield "certificate 'provided' needs certificate_file and key_file, two PEM files on the controller"
+    elif missing := [f"{key} '{site[key]}'" for key in keys if source == "provided" and site[key] not in pem]:
+        yield f"{' and '.join(missing)} must be the absolute path of a file on the controller"
+    elif source == "provided":
+        certificate, private_key = (pem[path] for path in files)
+        yield from pem_problems(certificate, private_key, site["domains"] + site["redirect_domains"], now)

@@ -1,0 +1,193 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What is on a host already and belongs to somebody else: users, units, folders, databases, sites, and who has the ports.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._app import left as app_left
+from ansible_collections.slipway.flask.plugins.module_utils._nginx import foreign
+from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import taken
+
+App = Mapping[str, Any]
+Facts = Mapping[str, str]
+
+# POSIX sh, for root. Prints KEY=VALUE lines, and nginx's configuration with a bar before each line.
+LOOK = r"""
+PATH="$PATH:/usr/sbin:/sbin"; export PATH LC_ALL=C
+for name in @NAMES@; do
+  entry=$(getent passwd "$name") && echo "user:$name=$entry"
+  getent group "$name" >/dev/null && echo "group:$name=yes"
+  grep -qs "One instance runs one release: $name@" "/etc/systemd/system/$name@.service" && echo "unit:$name=yes"
+  for path in /etc/systemd/system/$name@.service /etc/systemd/system/$name.service /usr/lib/systemd/system/$name@.service \
+      /usr/lib/systemd/system/$name.service /lib/systemd/system/$name@.service /lib/systemd/system/$name.service \
+      /etc/init.d/$name /etc/$name /run/$name /srv/$name; do
+    [ -e "$path" ] && echo "path:$name:$path=yes"
+  done
+  [ -L "/srv/$name/current" ] && echo "serving:$name=yes"
+done
+for unit in /etc/systemd/system/*@.service; do
+  name=$(sed -n 's/^# One instance runs one release: \(.*\)@<release>.service$/\1/p' "$unit" 2>/dev/null)
+  [ -n "$name" ] || continue
+  echo "app:$name=$(systemctl list-units --plain --no-legend --state=active "$name@*.service" | wc -l)"
+done
+for path in @FOLDERS@; do
+  [ -e "$path" ] || continue
+  echo "real:$path=$(readlink -f "$path")"; echo "owner:$path=$(stat -L -c %U "$path")"
+  [ -n "$(ls -A "$path")" ] && echo "full:$path=yes"
+done
+for path in @PYTHONS@; do [ -x "$path" ] && echo "python:$path=yes"; done
+if command -v ss >/dev/null; then
+  ss -Hltnp 'sport = :80 or sport = :443' 2>/dev/null | awk '
+    {sub(/.*:/, "", $4); gsub(/[(),"=]/, " ", $6); split($6, part, " "); print $4, part[2], part[4]}' |
+  while read -r port program pid; do
+    unit=$(sed -n 's/^[0-9]*:[^:]*:.*\/\([^/][^/]*\)$/\1/p' "/proc/$pid/cgroup" | head -n 1)
+    echo "port:$port=$program $unit"
+  done
+fi
+command -v nginx >/dev/null && nginx -T 2>/dev/null | awk '
+  /^# configuration file \// {skip = /\/(mime\.types|fastcgi\.conf|[a-z]+_params|[a-z]+-utf|koi-win):$|\/etc\/nginx\/slipway\//}
+  !skip {print "|" $0}'
+if command -v psql >/dev/null && getent passwd postgres >/dev/null; then
+  (cd / && runuser -u postgres -- psql -XAtqc "
+    SELECT 'database:' || datname || '=' || pg_get_userbyid(datdba) FROM pg_database
+      WHERE NOT datistemplate AND datname <> 'postgres'
+    UNION ALL SELECT 'superuser:' || rolname || '=yes' FROM pg_roles WHERE rolsuper
+    UNION ALL SELECT 'hba=' || setting FROM pg_settings WHERE name = 'hba_file'" 2>/dev/null)
+  grep -qsF 'Written by Ansible (slipway.flask)' /etc/postgresql/*/*/pg_hba.conf && echo cluster=own
+fi
+echo looked=yes
+""".strip()
+
+
+def script(apps: Sequence[App]) -> str:
+    """Return the shell script that tells what a host has where APPS (whole descriptions) would be."""
+    words = {
+        "@NAMES@": [app["name"] for app in apps],
+        "@FOLDERS@": [path for app in apps for path in app["writable_paths"]],
+        "@PYTHONS@": [app["python"] for app in apps if app["python"].startswith("/")],
+    }
+    text = LOOK
+    for mark, values in words.items():
+        text = text.replace(mark, " ".join(map(shlex.quote, values)) or '""')
+    return text
+
+
+def own(app: App, facts: Facts) -> bool:
+    """Tell whether Slipway has set the app up on the host: by the unit that it wrote, or the user that it made."""
+    name = app["name"]
+    comment = facts.get(f"user:{name}", "").split(":")[4:5]
+    return f"unit:{name}" in facts or comment == [f"Runs {name}"]
+
+
+def foreign_sites(facts: Facts) -> list[foreign.File]:
+    """Return the files with sites that nginx reads on the host and that Slipway has not written."""
+    return foreign.read(facts.get("nginx", ""))
+
+
+def waiting(apps: Sequence[App], facts: Facts) -> list[str]:
+    """Return the names of the apps whose domains another site serves until their first release answers."""
+    return [
+        app["name"]
+        for app in apps
+        if app["adopt"]
+        and f"serving:{app['name']}" not in facts
+        and any(file.serving(_domains(app)) for file in foreign_sites(facts))
+    ]
+
+
+def problems(apps: Sequence[App], facts: Facts, challenge: str = "http-01") -> list[str]:
+    """Return what on the host is in the way of APPS, with the ways on; CHALLENGE is that of the role nginx_tls."""
+    found: list[str] = []
+    for app in apps if "looked" in facts else ():
+        texts = [
+            *taken.names(app, facts, own(app, facts)),
+            *taken.folders(app, facts),
+            *taken.database(app, facts, own(app, facts)),
+            *_python(app, facts),
+            *_sites(app, facts, challenge),
+        ]
+        found += [f"app '{app['name']}': {text}" for text in texts]
+    return found + [*taken.cluster(apps, facts), *taken.ports(facts), *_nginx(apps, facts)]
+
+
+def _domains(app: App) -> list[str]:
+    return [*app["domains"], *app["redirect_domains"]]
+
+
+def _python(app: App, facts: Facts) -> Iterator[str]:
+    """Yield a sentence when the app's `python` is a path that leads nowhere, and no package could bring it."""
+    path = app["python"]
+    if path.startswith("/") and f"python:{path}" not in facts and not app["system_packages"]:
+        yield f"there is no '{path}' on the host ('python'). Install it, or name its package in `system_packages`"
+
+
+def _sites(app: App, facts: Facts, challenge: str) -> Iterator[str]:
+    """Yield a sentence for each file of another's in which nginx serves a domain of the app."""
+    for file in foreign_sites(facts):
+        served = file.serving(_domains(app))
+        if not served:
+            continue
+        what = f"nginx serves {', '.join(served)} from {file.path}, which Slipway has not written"
+        others = [name for name in file.names if not any(foreign.matches(name, one) for one in _domains(app))]
+        if f"serving:{app['name']}" in facts:
+            yield f"{what}. The app serves already: remove that file and run `systemctl reload nginx`"
+        elif not app["adopt"]:
+            yield (
+                f"{what}. Set `adopt: true` for the app, and that site goes on until the app's first release answers "
+                "(docs/adopt.md), or remove the file yourself"
+            )
+        elif others:
+            yield (
+                f"{what}. It also serves {', '.join(others)}: add these to the app's `domains` or `redirect_domains`, or move "
+                "them to a file of their own"
+            )
+        elif not file.stays:
+            yield f"{what}. To be adopted, the site must be in a file of its own in /etc/nginx/sites-enabled: move it there"
+        elif app["certificate"] == "acme" and challenge == "http-01":
+            yield (
+                f"{what}. The authority of `certificate: acme` would ask that site: give the app its present certificate "
+                "with `certificate: provided`, and go over to acme once the app serves (docs/adopt.md)"
+            )
+
+
+def _nginx(apps: Sequence[App], facts: Facts) -> Iterator[str]:
+    """Yield what nginx's new configuration would end or trip over beside the apps' domains."""
+    domains = [domain for app in apps for domain in _domains(app)]
+    own = foreign.OWN in facts.get("nginx", "")  # its nginx.conf is there: what it reads will be read
+    for file in foreign_sites(facts):
+        rest = [name for name in file.names if not file_serves(name, domains)]
+        if rest and not file.stays and not own:
+            yield (
+                f"nginx serves {', '.join(rest)} from {file.path}, which is replaced or no longer read after provisioning. "
+                "Move that site to a file of its own in /etc/nginx/sites-enabled"
+            )
+        defaults = sorted({port for port in file.defaults if port in ("80", "443")})
+        if defaults and file.stays:
+            yield (
+                f"{file.path} has the default server of port {' and '.join(defaults)}, which Slipway sets up itself to "
+                "refuse unknown hosts. Take `default_server` out of its `listen`"
+            )
+
+
+def left(apps: Sequence[App], facts: Facts) -> list[str]:
+    """Return a sentence for each app that the host has and none of APPS is."""
+    known = {app["name"] for app in apps}
+    names = [key.removeprefix("app:") for key in facts if key.startswith("app:")]
+    return [app_left.said(name, facts[f"app:{name}"] != "0") for name in names if name not in known]
+
+
+def file_serves(name: str, domains: Sequence[str]) -> bool:
+    """Tell whether a server_name is that of one of the DOMAINS."""
+    return any(foreign.matches(name, domain) for domain in domains)
+
+
+def provisioned(apps: Sequence[App], facts: Facts) -> list[str]:
+    """Return the names of those of APPS that Slipway has set up on the host."""
+    return [app["name"] for app in apps if own(app, facts)]

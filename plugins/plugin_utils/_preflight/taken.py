@@ -1,0 +1,149 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Names, folders, databases and ports of a host that somebody else has: what is said of each, and the ways on.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._host.service_user import NO_LOGIN
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import identifier
+from ansible_collections.slipway.flask.plugins.plugin_utils._app.description import SYSTEM_FOLDERS
+
+App = Mapping[str, Any]
+Facts = Mapping[str, str]
+
+AS_POSTGRES = "runuser -u postgres -- psql"
+
+
+def names(app: App, facts: Facts, own: bool) -> Iterator[str]:
+    """Yield a sentence for each user, group, unit and folder called as the app and not Slipway's; none for an OWN app."""
+    name = app["name"]
+    if own:
+        return
+    account = facts.get(f"user:{name}", "").split(":")
+    if len(account) == 7:
+        uid, shell = account[2], account[6]
+        service = shell in NO_LOGIN and 100 <= int(uid) < 1000
+        if not (service and app["adopt"]):
+            way = ", or set `adopt: true` if it is this app's own" if service else ""
+            yield (
+                f"there is a user '{name}' already (uid {uid}, {shell}), which Slipway has not made. Choose another name "
+                f"for the app{way}"
+            )
+    elif f"group:{name}" in facts:
+        yield (
+            f"there is a group '{name}' without a user of that name: it belongs to something else. Choose another name, or "
+            f"`groupdel {name}` if it is a leftover"
+        )
+    for key in facts:
+        if not key.startswith(f"path:{name}:"):
+            continue
+        path = key.removeprefix(f"path:{name}:")
+        if path == f"/run/{name}" and app["adopt"]:
+            continue
+        if path == f"/etc/systemd/system/{name}.service":
+            if not app["adopt"]:
+                yield (
+                    f"there is a service {name}.service ({path}), which Slipway has not written. Choose another name, set "
+                    f"`adopt: true` if it is this app's old service, or remove it: "
+                    f"`systemctl disable --now {name}.service && rm {path}`"
+                )
+        elif path.endswith((".service", f"init.d/{name}")):
+            if not (path.endswith("/lib/systemd/system/" + path.rpartition("/")[2]) and not path.startswith("/usr")):
+                yield f"the name is another service's ({path}). Choose another name"
+        elif path.startswith("/run/"):
+            yield f"{path} is another program's. Choose another name"
+        else:
+            yield (
+                f"{path} is there and Slipway has not made it. Choose another name, or move it away: "
+                f"`mv {path} {path}.old`"
+            )
+
+
+def folders(app: App, facts: Facts) -> Iterator[str]:
+    """Yield a sentence for each writable path that exists and is not the app's: nothing is ever re-owned."""
+    for path in app["writable_paths"]:
+        owner = facts.get(f"owner:{path}")
+        if owner is None:
+            continue
+        real = facts.get(f"real:{path}", path)
+        if SYSTEM_FOLDERS.fullmatch(real):
+            yield f"'{path}' in 'writable_paths' leads to {real}, which belongs to the system"
+        elif owner != app["name"] and (owner != "root" or f"full:{path}" in facts):
+            yield (
+                f"'{path}' in 'writable_paths' belongs to {owner} on the host and has something in it. Name a folder "
+                f"inside, such as {path.rstrip('/')}/{app['name']}, which is made for the app"
+            )
+
+
+def database(app: App, facts: Facts, own: bool) -> Iterator[str]:
+    """Yield a sentence when the local database or role called as the app can't be the app's."""
+    name = app["name"]
+    if app["database"] != "local":
+        return
+    if f"superuser:{name}" in facts:
+        yield (
+            f"PostgreSQL's role '{name}' is a superuser, which could read every app's data. Choose another name, or run "
+            f"`{AS_POSTGRES} -c 'ALTER ROLE {identifier(name)} NOSUPERUSER'`"
+        )
+    owner = facts.get(f"database:{name}")
+    if owner is None:
+        return
+    if owner != name:
+        yield f"the database '{name}' exists and belongs to {owner}. Choose another name, or {hand_over(name, owner, facts)}"
+    elif not (own or app["adopt"] or "cluster" in facts):
+        yield (
+            f"the database '{name}' exists already, and Slipway has not made it. Choose another name, or set "
+            "`adopt: true` if it is this app's (docs/adopt.md)"
+        )
+
+
+def hand_over(name: str, owner: str, facts: Facts) -> str:
+    """Return the commands by which the database NAME becomes the app's; OWNER gets in as before."""
+    if f"superuser:{owner}" in facts:
+        # What a superuser owns can't be reassigned as a whole: the system's own would be part of it.
+        return (
+            f"put it aside and copy it after provisioning: `{AS_POSTGRES} -c 'ALTER DATABASE {identifier(name)} RENAME TO "
+            f"{identifier(name + '-old')}'` (docs/adopt.md)"
+        )
+    role, former = identifier(name), identifier(owner)
+    steps = [f"-c 'GRANT {role} TO {former}'", f"-c 'ALTER DATABASE {role} OWNER TO {role}'"]
+    steps.append(f"-c 'REASSIGN OWNED BY {former} TO {role}'")
+    return f"hand it over: `{AS_POSTGRES} -d {name} -c 'CREATE ROLE {role} LOGIN' {' '.join(steps)}`"
+
+
+def cluster(apps: Sequence[App], facts: Facts) -> Iterator[str]:
+    """Yield a sentence when the host's PostgreSQL is somebody else's and has databases that its settings would shut out."""
+    local = [app for app in apps if app["database"] == "local"]
+    if not local or "hba" not in facts or "cluster" in facts or any(app["adopt"] for app in local):
+        return
+    taken = {app["name"] for app in local}
+    others = sorted(key.removeprefix("database:") for key in facts if key.startswith("database:"))
+    others = [name for name in others if name not in taken]
+    if others:
+        yield (
+            f"PostgreSQL on the host has the databases {', '.join(others)}, and provisioning would write {facts['hba']} anew "
+            "and close its network port. Use it as it is with `database: url`, or say how the others get in "
+            "(`postgres_server_hba`, `postgres_server_settings`) and set `adopt: true` for the app (docs/adopt.md)"
+        )
+
+
+def ports(facts: Facts) -> Iterator[str]:
+    """Yield a sentence for each of the ports of HTTP and HTTPS that something else than Debian's nginx has."""
+    holders: dict[tuple[str, str], list[str]] = {}
+    for port in ("80", "443"):
+        program, _, unit = facts.get(f"port:{port}", "").partition(" ")
+        if program and unit != "nginx.service":
+            holders.setdefault((program, unit), []).append(port)
+    for (program, unit), taken in holders.items():
+        service = unit.endswith(".service")
+        way = f"`systemctl disable --now {unit}`" if service else "end it"
+        yield (
+            f"port {' and '.join(taken)} belongs to {program}{f' ({unit})' if service else ''}, and nginx needs it. Move that "
+            f"server to another port and let nginx pass its sites on (docs/adopt.md), or {way}, which ends its sites"
+        )

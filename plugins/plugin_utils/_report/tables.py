@@ -1,0 +1,138 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What a person reads of releases: their history, and how those that serve are.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._source.revision import short
+
+GAP = "  "
+NOTHING = "-"
+HISTORY = ("RELEASE", "REVISION", "WHEN (UTC)", "BY", "OUTCOME", "SECONDS", "HEAD", "NOW")
+
+
+def grid(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return ROWS as lines whose cells stand in columns."""
+    whole = [list(row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*whole, strict=True)]
+    return [GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in whole]
+
+
+def when(time: str | None) -> str:
+    """Return a time such as 2026-10-01T06:42:17Z to the minute."""
+    return time[:16].replace("T", " ") if time else NOTHING
+
+
+def revision(found: Mapping[str, Any]) -> str:
+    """Return a short revision, with a star when files were changed since it was committed."""
+    name = short(str(found.get("revision") or NOTHING))
+    return f"{name}*" if found.get("dirty") else name
+
+
+def history(host: str, found: Mapping[str, Any]) -> str:
+    """Return the history of one app on one host."""
+    app, serving = f"{found['app']} on {host}", found["serving"]
+    if not found["entries"]:
+        return f"{app}: no history; " + (f"release {serving} serves" if serving else "nothing has been deployed yet")
+    back = [release for release in found["present"] if release != serving]
+    head = f"{app}: {f'release {serving} serves' if serving else 'nothing serves'}"
+    head += f"; rollback.yml can go to {', '.join(back)}" if back else "; no other release is on the host"
+    rows, seen = [], set()
+    for entry in found["entries"]:
+        rows.append(history_row(entry, "" if entry["id"] in seen else now(entry["id"], found)))
+        seen.add(entry["id"])
+    lines, shown, total = grid([HISTORY, *rows]), len(rows), found["total"]
+    if shown < total:
+        lines.append(f"The newest {shown} of {total}; -e limit={total} shows all.")
+    return "\n".join([head, *(f"{GAP}{line}" for line in lines)])
+
+
+def now(release: str, found: Mapping[str, Any]) -> str:
+    """Return what has become of a release."""
+    if release == found["serving"]:
+        return "serves"
+    if release in found.get("draining", ()):
+        return "drains"
+    return "kept" if release in found["present"] else ""
+
+
+def history_row(entry: Mapping[str, Any], now: str) -> list[str]:
+    """Return one line of a history as cells; NOW is what has become of the release."""
+    outcome = str(entry.get("outcome") or NOTHING) + (f" at {entry['stage']}" if entry.get("stage") else "")
+    heads = entry.get("heads_after")
+    return [
+        str(entry["id"]),
+        revision(entry),
+        when(entry.get("ended") or entry.get("started")),
+        str(entry.get("by") or NOTHING),
+        outcome,
+        f"{entry['seconds']:.1f}",
+        NOTHING if heads is None else ", ".join(heads) or "empty",
+        now,
+    ]
+
+
+def status(found: Mapping[str, Sequence[Mapping[str, Any]]], width: int) -> str:
+    """Return one table of all apps of all hosts (FOUND: by host), a column each, broken where WIDTH is used up."""
+    columns = [status_column(host, app) for host, apps in found.items() for app in apps]
+    labels = ["App", "Host", "Release", "Revision", "Since (UTC)", "Unit", "Health", "Workers", "Memory", "Restarts",
+              "Certificate", "Connections", "Disk used", "Disk free", "Site"]  # fmt: skip
+    blocks, rest = [], columns
+    while rest:
+        count, used = 0, max(map(len, labels))
+        while count < len(rest) and (count == 0 or used + len(GAP) + max(map(len, rest[count])) <= width):
+            used += len(GAP) + max(map(len, rest[count]))
+            count += 1
+        blocks.append("\n".join(grid(zip(labels, *rest[:count], strict=True))))
+        rest = rest[count:]
+    draining = [
+        f"{app['app']} on {host}: {text}"
+        for host, apps in found.items()
+        for app in apps
+        for text in app.get("draining", ())
+    ]
+    return "\n\n".join([*blocks, *(["\n".join(draining)] if draining else [])])
+
+
+def status_column(host: str, found: Mapping[str, Any]) -> list[str]:
+    """Return how one app is, as cells from top to bottom."""
+    health, shown, used = found.get("health") or {}, found["certificate"], found["connections"]
+    said = "no answer" if health else NOTHING
+    if health.get("status"):
+        said = f"{health['status']} in {health['milliseconds']} ms"
+    return [
+        str(found["app"]),
+        host,
+        str(found["release"] or "none"),
+        revision(found),
+        when(found["since"]),
+        str(found.get("state", NOTHING)),
+        said,
+        str(found.get("workers", NOTHING)),
+        size(found.get("memory")),
+        str(found.get("restarts", NOTHING)),
+        NOTHING if shown["days"] is None else f"{shown['days']} days, {shown['issuer']}",
+        used["said"] or f"{used['used']} of {used['allowed']}",
+        size(found["disk_used"]),
+        size(found["disk_free"]),
+        "closed" if found.get("closed_since") else "open",
+    ]
+
+
+def size(number: float | None) -> str:
+    """Return a number of bytes as a person says it."""
+    if number is None:
+        return NOTHING
+    megabytes = number / 2**20
+    return f"{megabytes:.0f} MB" if megabytes < 1000 else f"{megabytes / 1024:.1f} GB"
+
+
+def not_serving(problems: Sequence[str]) -> str:
+    """Return the message that names every app that does not serve, and why."""
+    return "\n".join(["Not every app serves:", *(f"  - {text}" for text in problems)])

@@ -1,0 +1,274 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Which files of a project are read, and what belongs to their content."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.slipway.flask.plugins.module_utils._python import project as projects
+
+PROJECT = '[project]\nname = "app"\ndependencies = ["flask"]\n'
+
+
+def make(folder: Path, files: dict[str, str]) -> Path:
+    """Write `files` (relative name -> text) below `folder`, and return it."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("files", "requirements", "kind", "main", "ignored"),
+    [
+        ({"requirements.txt": ""}, [], "requirements", "requirements.txt", ()),
+        ({"requirements/prod.txt": ""}, [], "requirements", "requirements/prod.txt", ()),
+        ({"requirements/prod.txt": "", "requirements/production.txt": ""}, [], "requirements",
+         "requirements/production.txt", ("requirements/prod.txt",)),
+        ({"uv.lock": "", "pyproject.toml": PROJECT, "requirements.txt": ""}, [], "uv", "uv.lock",
+         ("requirements.txt", "pyproject.toml")),
+        ({"uv.lock": "", "requirements.txt": ""}, [], "requirements", "requirements.txt", ()),
+        ({"poetry.lock": "", "pyproject.toml": "[tool.poetry]\n"}, [], "poetry", "poetry.lock", ("pyproject.toml",)),
+        ({"pdm.lock": "", "pyproject.toml": PROJECT}, [], "pdm", "pdm.lock", ("pyproject.toml",)),
+        ({"Pipfile.lock": "{}", "requirements.txt": ""}, [], "pipfile", "Pipfile.lock", ("requirements.txt",)),
+        ({"pylock.toml": "", "pyproject.toml": PROJECT}, [], "pylock", "pylock.toml", ("pyproject.toml",)),
+        ({"pyproject.toml": PROJECT, "setup.py": ""}, [], "project", "pyproject.toml", ("setup.py",)),
+        ({"pyproject.toml": "[tool.black]\n", "setup.py": ""}, [], "project", "setup.py", ()),
+        ({"pyproject.toml": "[tool.black]\n", "requirements.txt": ""}, [], "requirements", "requirements.txt", ()),
+        ({"setup.cfg": "[options]\ninstall_requires =\n  flask\n"}, [], "project", "setup.cfg", ()),
+        ({"uv.lock": "", "pyproject.toml": PROJECT, "r/a.txt": ""}, ["r/a.txt"], "requirements", "r/a.txt", ()),
+        ({"requirements.txt": "", "pyproject.toml": PROJECT}, ["pyproject.toml"], "project", "pyproject.toml", ()),
+    ],
+)  # fmt: skip
+def test_detection(
+    tmp_path: Path, files: dict[str, str], requirements: list[str], kind: str, main: str, ignored: tuple[str, ...]
+) -> None:
+    source = projects.detect(make(tmp_path, files), requirements)
+    assert (source.kind, source.main, source.ignored) == (kind, (tmp_path / main,), ignored)
+
+
+@pytest.mark.parametrize(
+    ("files", "requirements", "message"),
+    [
+        ({"app.py": ""}, [], "no file that lists its Python packages"),
+        ({"Pipfile": ""}, [], "run `pipenv lock` and commit Pipfile.lock"),
+        ({"pyproject.toml": "[tool.poetry]\npackage-mode = false\n"}, [], "run `poetry lock` and commit poetry.lock"),
+        ({"environment.yml": ""}, [], "conda's; list the packages"),
+        ({"requirements.in": "flask"}, [], "uv pip compile"),
+        ({"pyproject.toml": "[tool.black]\n"}, [], "no file that lists"),
+        ({"requirements.txt": ""}, ["prod.txt"], "prod.txt .* is not in"),
+        ({"a.txt": "", "uv.lock": ""}, ["a.txt", "uv.lock"], "give one lock"),
+        ({"requirements.txt": "-r gone.txt\n"}, [], r"gone\.txt \(named by requirements\.txt\) can't be read"),
+    ],
+)
+def test_refusals(tmp_path: Path, files: dict[str, str], requirements: list[str], message: str) -> None:
+    with pytest.raises(projects.ProjectError, match=message):
+        projects.detect(make(tmp_path, files), requirements)
+
+
+def test_a_missing_project_is_named(tmp_path: Path) -> None:
+    with pytest.raises(projects.ProjectError, match="gone does not exist"):
+        projects.detect(tmp_path / "gone", [])
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["-r more.txt", "-rmore.txt", "--requirement more.txt", "--requirement=more.txt", "-c more.txt", "-r 'more.txt'",
+     "--constraint more.txt", "-r more.txt  # why", "-r \\\n  more.txt"],
+)  # fmt: skip
+def test_includes_are_followed(tmp_path: Path, line: str) -> None:
+    make(tmp_path, {"requirements/prod.txt": f"{line}\n", "requirements/more.txt": "-r prod.txt\nflask\n"})
+    source = projects.detect(tmp_path, [])
+    assert source.files == (tmp_path / "requirements/prod.txt", tmp_path / "requirements/more.txt")
+
+
+@pytest.mark.parametrize(
+    ("line", "folder"),
+    [
+        ("-e .", "."),
+        (".", "."),
+        (".[web]", "."),
+        ("-e ./libs/a", "libs/a"),
+        ("libs/a", "libs/a"),
+        ("./libs/a[x] ; python_version > '3'", "libs/a"),
+        ("a @ file:./libs/a", "libs/a"),
+        ("--editable=libs/a", "libs/a"),
+        ("flask", None),
+        ("a @ https://example.org/a.whl", None),
+        ("git+https://example.org/a.git@v1", None),
+        ("# ./libs/a", None),
+    ],
+)
+def test_local_folders(tmp_path: Path, line: str, folder: str | None) -> None:
+    make(tmp_path, {"requirements.txt": f"{line}\n", "libs/a/setup.py": "", "setup.py": ""})
+    assert projects.detect(tmp_path, []).folders == (((tmp_path / folder).resolve(),) if folder else ())
+
+
+def test_folders_of_a_lock(tmp_path: Path) -> None:
+    lock = 'source = { editable = "." }\nsource = { directory = "libs/a" }\nsource = { registry = "x" }\n'
+    make(tmp_path, {"uv.lock": lock, "pyproject.toml": PROJECT, "libs/a/setup.py": ""})
+    assert projects.detect(tmp_path, []).folders == ((tmp_path / "libs/a").resolve(),)
+
+
+@pytest.mark.parametrize(
+    ("text", "hashed"),
+    [
+        ("flask==3 --hash=sha256:00\n", True),
+        ("flask==3 \\\n    --hash=sha256:00\n", True),
+        ("flask==3  # --hash=sha256:00\n", False),
+        ("flask==3\n", False),
+    ],
+)
+def test_hashes_are_noticed(tmp_path: Path, text: str, hashed: bool) -> None:
+    make(tmp_path, {"requirements.txt": "-r base.txt\n", "base.txt": text})
+    assert projects.detect(tmp_path, []).hashed is hashed
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        (PROJECT, False),
+        ('[project]\nname = "a"\ndynamic = ["version"]\n', False),
+        ('[project]\nname = "a"\ndynamic = ["version", "dependencies"]\n', True),
+        ('[project]\ndynamic = [\n  "dependencies",\n]\n', True),
+        ("[tool.poetry]\n", True),
+        ("[build-system]\n", True),
+    ],
+)
+def test_dependencies_that_only_a_build_knows_need_the_whole_project(tmp_path: Path, text: str, whole: bool) -> None:
+    source = projects.detect(make(tmp_path, {"pyproject.toml": text}), [])
+    assert source.folders == ((tmp_path.resolve(),) if whole else ())
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("Flask", "flask"), ("Flask_SQLAlchemy", "flask-sqlalchemy"), ("zope.interface", "zope-interface"), ("a-_.b", "a-b")],
+)  # fmt: skip
+def test_normalisation(name: str, expected: str) -> None:
+    assert projects.normalised(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("gunicorn", "gunicorn"),
+        ("psycopg[binary]>=3,<4", "psycopg"),
+        ("Flask_Login ~= 1", "flask-login"),
+        ("x @ https://example.org/x.whl", "x"),
+        ("x;python_version>'3'", "x"),
+        ("x==1 --hash=sha256:0", "x"),
+        ("git+https://example.org/x.git", ""),
+        ("./x", ""),
+        ("-e .", ""),
+        ("", ""),
+    ],
+)
+def test_names_of_requirement_lines(line: str, name: str) -> None:
+    assert projects.requirement_name(line) == name
+
+
+def test_shared_folders_of_a_release_are_no_content_and_links_inside_the_project_are(tmp_path: Path) -> None:
+    """A build does not see what they lead to: hatchling stops at a link to a folder that is not there."""
+    make(tmp_path, {"src/shop/__init__.py": "", "src/assets/site.css": "", "shared/uploads/cat.png": ""})
+    (tmp_path / "src/shop/uploads").symlink_to(tmp_path / "shared/uploads")
+    (tmp_path / "src/shop/static").symlink_to("../assets")
+    found = {str(path.relative_to(tmp_path / "src")) for path in projects.tree_files(tmp_path / "src")}
+    assert found == {"shop/__init__.py", "shop/static", "assets/site.css"}
+    projects.copy_tree(tmp_path / "src", tmp_path / "copy")
+    assert (tmp_path / "copy/shop/static/site.css").is_file()
+    assert not (tmp_path / "copy/shop/uploads").is_symlink()
+
+
+def test_caches_are_no_content(tmp_path: Path) -> None:
+    kept = {"setup.py", "app/static/dist/app.js", "app/build/x.py"}
+    make(tmp_path, dict.fromkeys(kept, ""))
+    make(
+        tmp_path, dict.fromkeys([".git/HEAD", "build/x.py", "app/__pycache__/x.pyc", "instance/db", "a.egg-info/x"], "")
+    )
+    assert {str(path.relative_to(tmp_path)) for path in projects.tree_files(tmp_path)} == kept
+    make(tmp_path, {"py/pyvenv.cfg": "", "envs/x": ""})
+    (tmp_path / "current").symlink_to("py")
+    assert len(projects.tree_files(tmp_path, tmp_path / "envs")) == len(kept)
+    projects.copy_tree(tmp_path, tmp_path / "copy")
+    assert (tmp_path / "copy/app/static/dist/app.js").is_file()
+    assert not (tmp_path / "copy/.git").exists()
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({"pyproject.toml": "", "src/app/__init__.py": ""}, True),
+        ({"pyproject.toml": "", "app/__init__.py": ""}, False),
+        ({"src/app/__init__.py": ""}, False),
+        ({"pyproject.toml": "", "src/app.js": ""}, False),
+    ],
+)
+def test_source_layout(tmp_path: Path, files: dict[str, str], found: bool) -> None:
+    assert projects.source_layout(make(tmp_path, files)) is found
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        ({"pyproject.toml": '[project.scripts]\nshop = "shop:main"\n"shop-admin"="shop:admin"\n\n[x]\ny = "z:a"\n'},
+         {"shop", "shop-admin"}),
+        ({"pyproject.toml": '[tool.poetry.scripts]\nshop = "shop:main"\n'}, {"shop"}),
+        ({"setup.cfg": "[options.entry_points]\nconsole_scripts =\n    shop = shop.cli:main\n"}, {"shop"}),
+        ({"setup.py": 'setup(entry_points={"console_scripts": ["shop=shop.cli:main", "x = a:b"]})'}, {"shop", "x"}),
+        ({"pyproject.toml": PROJECT, "setup.py": "setup(name='x')"}, set()),
+        ({}, set()),
+    ],
+)  # fmt: skip
+def test_console_scripts(tmp_path: Path, files: dict[str, str], names: set[str]) -> None:
+    assert projects.console_scripts(make(tmp_path, files)) == names
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("/usr/bin/env: 'shop': No such file or directory", "shop is a command of the project itself"),
+        ("/usr/bin/env: ‘shop’: No such file or directory", "shop is a command of the project itself"),
+        ("/usr/bin/env: 'celery': No such file or directory", ""),
+        ("shop: error", ""),
+    ],
+)
+def test_a_command_of_the_project_that_is_not_installed_is_told(tmp_path: Path, said: str, told: str) -> None:
+    make(tmp_path, {"pyproject.toml": '[project.scripts]\nshop = "shop:main"\n'})
+    found = projects.advice(tmp_path, said)
+    assert told in found
+    assert bool(told) == bool(found)
+
+
+LOCKED = 'source = { virtual = "." }\nsource = { editable = "packages/web" }\nsource = { editable = "packages/core" }\n'
+
+
+@pytest.mark.parametrize(
+    ("files", "subfolder", "found"),
+    [
+        ({"uv.lock": LOCKED, "packages/web/pyproject.toml": PROJECT}, "packages/web", "."),
+        ({"uv.lock": LOCKED, "packages/web/pyproject.toml": PROJECT}, "./packages/web/", "."),
+        ({"py/uv.lock": LOCKED, "py/packages/web/pyproject.toml": PROJECT}, "py/packages/web", "py"),
+        ({"uv.lock": LOCKED, "packages/web/pyproject.toml": PROJECT, "packages/web/uv.lock": ""}, "packages/web", None),
+        ({"uv.lock": LOCKED, "packages/web/requirements.txt": ""}, "packages/web", None),
+        ({"uv.lock": LOCKED, "packages/other/pyproject.toml": PROJECT}, "packages/other", None),
+        ({"packages/web/pyproject.toml": PROJECT}, "packages/web", None),
+        ({"uv.lock": LOCKED, "pyproject.toml": PROJECT}, "", None),
+    ],
+)
+def test_a_member_of_a_workspace_is_read_by_its_lock(
+    tmp_path: Path, files: dict[str, str], subfolder: str, found: str | None
+) -> None:
+    workspace = projects.workspace_of(make(tmp_path, files), subfolder)
+    assert workspace == (None if found is None else tmp_path / found)
+
+
+def test_the_code_of_other_members_counts_and_that_of_the_app_does_not(tmp_path: Path) -> None:
+    make(tmp_path, {"uv.lock": LOCKED, "pyproject.toml": PROJECT, "packages/web/pyproject.toml": PROJECT,
+                    "packages/core/pyproject.toml": PROJECT})  # fmt: skip
+    source = projects.detect(tmp_path, [], "packages/web")
+    assert source.kind == "uv"
+    assert (tmp_path / "packages/core").resolve() in source.folders
+    assert (tmp_path / "packages/web").resolve() not in source.folders

@@ -1,0 +1,184 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Releases as folders and records: their order, what is kept of them, their history, and the lock."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from ansible_collections.slipway.flask.plugins.module_utils._release import record
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record, ReleaseError
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        ([], "0001-abcdef1"),
+        (["0001-1111111", "0002-2222222"], "0003-abcdef1"),
+        (["0009-1111111", "0002-2222222"], "0010-abcdef1"),
+        (["9999-1111111"], "10000-abcdef1"),
+        (["10000-1111111", "9999-1111111"], "10001-abcdef1"),
+        (["", "current", "x-1"], "0001-abcdef1"),
+    ],
+)
+def test_a_release_is_numbered_after_all_before_it(known: list[str], expected: str) -> None:
+    assert record.next_id(known, "abcdef1234567890" * 4) == expected
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    return Paths("shop", tmp_path / "srv", tmp_path / "etc")
+
+
+def test_releases_stand_in_the_order_they_were_made(paths: Paths) -> None:
+    assert paths.release_ids() == []
+    for name in ("10000-a", "0002-c", "0010-b", "9999-z", "not-a-release", ".0003-x"):
+        (paths.releases / name).mkdir(parents=True)
+    assert paths.release_ids() == ["0002-c", "0010-b", "9999-z", "10000-a"]
+
+
+def test_the_current_release_is_what_the_link_says(paths: Paths) -> None:
+    assert paths.current_id() == ""
+    paths.root.mkdir()
+    paths.current.symlink_to("releases/0002-c")
+    assert paths.current_id() == "0002-c"
+
+
+def test_everything_of_a_release_is_named_after_it(paths: Paths, tmp_path: Path) -> None:
+    assert paths.unit("0001-a") == "shop@0001-a.service"
+    assert paths.runtime("0001-a") == Path("/run/shop/0001-a")
+    assert paths.settings_of("0001-a") == tmp_path / "etc/releases/0001-a"
+
+
+def test_the_one_before_is_kept_also_when_it_is_the_oldest() -> None:
+    ids = ["0001-a", "0002-b", "0003-c", "0004-d"]
+    assert record.to_prune(ids, "0004-d", 3, "0001-a") == ["0002-b"]
+    assert record.to_prune(ids, "0004-d", 2, "0001-a") == ["0002-b", "0003-c"]
+    assert record.to_prune(ids, "0004-d", 2, "0000-gone") == ["0001-a", "0002-b"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "current", "keep", "gone"),
+    [
+        (["1", "2", "3", "4"], "4", 2, ["1", "2"]),
+        (["1", "2", "3", "4"], "1", 2, ["2", "3"]),
+        (["1", "2", "3", "4"], "2", 3, ["1"]),
+        (["1", "2"], "2", 5, []),
+        (["1", "2"], "2", 2, []),
+        (["1", "2"], "", 2, ["1"]),
+        ([], "", 2, []),
+    ],
+)
+def test_the_newest_are_kept_and_the_one_that_serves_always(
+    ids: list[str], current: str, keep: int, gone: list[str]
+) -> None:
+    assert record.to_prune(ids, current, keep) == gone
+
+
+def full_record() -> Record:
+    return Record(
+        "0002-abcdef1", "shop", "abcdef1", "f" * 64, True, "folder", "k" * 64, "env", None, ["b2"], "ann@box",
+        record.now(), record.now(), {"fetch": 0.2}, "deployed", "", "ä\n", "0001-1234567",
+    )  # fmt: skip
+
+
+def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
+    full_record().write(tmp_path / "release.json")
+    assert Record.read(tmp_path / "release.json") == full_record()
+    assert [path.name for path in tmp_path.iterdir()] == ["release.json"]
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", '{"id": "0001-a"}', "null", '{"id": 1, "cut'])
+def test_a_record_that_can_not_be_read_is_none(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "release.json").write_text(text)
+    assert Record.read(tmp_path / "release.json") is None
+
+
+def test_a_record_of_another_version_is_read_as_far_as_it_is_known(tmp_path: Path) -> None:
+    (tmp_path / "r").write_text('{"id": "1", "app": "a", "revision": "r", "fingerprint": "f", "later": true}')
+    assert Record.read(tmp_path / "r") == Record("1", "a", "r", "f")
+
+
+def test_the_history_has_a_line_for_each_deploy_and_a_cut_line_costs_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    assert record.history(path) == []
+    first, second = full_record(), full_record()
+    first.id, second.id = "0001-a", "0002-b"
+    record.append_history(path, first)
+    with path.open("a") as file:  # the host lost power here
+        file.write('{"id": "0001-b", "app": "sh')
+    record.append_history(path, second)
+    assert [entry["id"] for entry in record.history(path)] == ["0001-a", "0002-b"]
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_fingerprint_is_the_same_for_the_same_parts_in_any_order() -> None:
+    first = record.fingerprint({"a": [1, 2], "b": {"c": "d"}})
+    assert first == record.fingerprint({"b": {"c": "d"}, "a": [1, 2]})
+    assert first != record.fingerprint({"b": {"c": "d"}, "a": [2, 1]})
+
+
+def test_a_missing_file_has_an_empty_hash(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("x")
+    assert record.file_hash(tmp_path / "none") == ""
+    assert len(record.file_hash(tmp_path / "f")) == 64
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from ansible_collections.slipway.flask.plugins.module_utils._release import record
+with record.lock(Path(sys.argv[1]), "ann@box"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_deploy_is_told_who_deploys_and_since_when(tmp_path: Path) -> None:
+    with record.lock(tmp_path / ".lock", "ann@box"):
+        (tmp_path / ".lock").write_text(f"ann@box\n{time.clock_gettime(time.CLOCK_BOOTTIME) - 90:.0f}\n")
+        record.Record("0007-3f9c2ab", "shop", "3f9c2ab", "f", stage="build").write(tmp_path / ".run.json")
+        message = r"^ann@box has been deploying this app for (89|9[01]) s \(release 0007-3f9c2ab, stage 'build'\); wait"
+        with pytest.raises(ReleaseError, match=message), record.lock(tmp_path / ".lock", "bob"):
+            pytest.fail("two hold the lock")
+    assert "ann@box" in (tmp_path / ".lock").read_text()
+
+
+def test_a_clock_that_was_set_back_makes_no_lock_younger_than_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with record.lock(tmp_path / ".lock", "ann@box"):
+        clock = time.clock_gettime(time.CLOCK_BOOTTIME)
+        monkeypatch.setattr(time, "time", lambda: 0.0)
+        monkeypatch.setattr(time, "clock_gettime", lambda _: clock + 30)
+        with pytest.raises(ReleaseError, match=r"for (29|30|31) s; wait"), record.lock(tmp_path / ".lock", "bob"):
+            pytest.fail("two hold the lock")
+
+
+def test_a_lock_is_free_again_after_its_end_and_after_a_failure(tmp_path: Path) -> None:
+    with pytest.raises(ValueError), record.lock(tmp_path / ".lock", "a-rather-long-name@box"):
+        raise ValueError
+    with record.lock(tmp_path / ".lock", "bob"):
+        assert (tmp_path / ".lock").read_text().startswith("bob\n")
+        assert len((tmp_path / ".lock").read_text().splitlines()) == 2
+    assert (tmp_path / ".lock").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_killed_deploy_leaves_no_lock(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    command = [sys.executable, "-c", HOLD, str(tmp_path / ".lock")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(ReleaseError, match="ann@box has been deploying"), record.lock(tmp_path / ".lock", "bob"):
+            pytest.fail("two hold the lock")
+        holder.kill()
+        holder.wait()
+    with record.lock(tmp_path / ".lock", "bob"):
+        pass

@@ -1,0 +1,202 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What a host has that is somebody else's: said before anything is changed, with ways on; what is ours is passed over."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.slipway.flask.plugins.module_utils._app import left
+from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
+from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import host, look
+from app_descriptions import shop
+
+OURS = {"unit:shop": "yes", "user:shop": "shop:x:998:998:Runs shop:/nonexistent:/usr/sbin/nologin"}
+SITE = "# configuration file {path}:\nserver {{ {listen} server_name {names}; }}"
+OLD = "/etc/nginx/sites-enabled/old"
+
+
+def problems(facts: dict[str, str], challenge: str = "http-01", **changes: Any) -> list[str]:
+    return host.problems([description.normalise(shop(**changes))], {"looked": "yes", **facts}, challenge)
+
+
+def site(names: str = "shop.example.com", path: str = OLD, listen: str = "") -> dict[str, str]:
+    return {"nginx": SITE.format(path=path, names=names, listen=listen)}
+
+
+def test_a_bare_host_and_a_provisioned_one_have_no_problems() -> None:
+    assert problems({}) == []
+    provisioned = {
+        **OURS, "group:shop": "yes", "path:shop:/etc/systemd/system/shop@.service": "yes", "path:shop:/etc/shop": "yes",
+        "path:shop:/run/shop": "yes", "path:shop:/srv/shop": "yes", "database:shop": "shop", "cluster": "own", "hba": "/x",
+        "owner:/var/lib/shop": "shop", "full:/var/lib/shop": "yes", "port:80": "nginx nginx.service",
+        "port:443": "nginx nginx.service", "serving:shop": "yes", "nginx": "# configuration file /etc/nginx/nginx.conf:\nuser x;",
+    }  # fmt: skip
+    assert problems(provisioned, writable_paths=["/var/lib/shop"]) == []
+
+
+def test_an_app_is_known_by_its_unit_or_by_its_users_comment() -> None:
+    """A run may have been stopped between the two."""
+    app = description.normalise(shop())
+    for key, value in OURS.items():
+        assert host.own(app, {key: value})
+    assert not host.own(app, {"user:shop": "shop:x:112:120:MySQL Server,,,:/nonexistent:/bin/false"})
+    half = {"user:shop": OURS["user:shop"], "path:shop:/etc/shop": "yes"}
+    assert problems(half) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"user:shop": "shop:x:1000:1000::/home/shop:/bin/bash"}, "there is a user 'shop' already (uid 1000, /bin/bash)"),
+        ({"user:shop": "shop:x:112:120:X:/nonexistent:/bin/false"}, "or set `adopt: true` if it is this app's own"),
+        ({"group:shop": "yes"}, "there is a group 'shop' without a user of that name"),
+        ({"path:shop:/etc/systemd/system/shop.service": "yes"}, "there is a service shop.service"),
+        ({"path:shop:/usr/lib/systemd/system/shop@.service": "yes"}, "the name is another service's"),
+        ({"path:shop:/etc/init.d/shop": "yes"}, "the name is another service's (/etc/init.d/shop)"),
+        ({"path:shop:/etc/shop": "yes"}, "/etc/shop is there and Slipway has not made it"),
+        ({"path:shop:/srv/shop": "yes"}, "`mv /srv/shop /srv/shop.old`"),
+        ({"path:shop:/run/shop": "yes"}, "/run/shop is another program's"),
+        ({"database:shop": "shop", "hba": "/x"}, "the database 'shop' exists already, and Slipway has not made it"),
+        ({"database:shop": "old", "hba": "/x"}, "GRANT \"shop\" TO \"old\""),
+        ({"database:shop": "postgres", "superuser:postgres": "yes", "hba": "/x"}, "RENAME TO \"shop-old\""),
+        ({"superuser:shop": "yes", "hba": "/x"}, "ALTER ROLE \"shop\" NOSUPERUSER"),
+        ({"database:wiki": "wiki", "hba": "/x"}, "PostgreSQL on the host has the databases wiki"),
+        ({"port:80": "apache2 apache2.service"}, "port 80 belongs to apache2 (apache2.service), and nginx needs it"),
+        ({"port:443": "caddy session-3.scope"}, "port 443 belongs to caddy, and nginx needs it"),
+        ({"port:80": "nginx docker-1a.scope"}, "port 80 belongs to nginx, and nginx needs it"),
+        (site(), f"nginx serves shop.example.com from {OLD}, which Slipway has not written. Set `adopt: true`"),
+        (site("*.example.com"), f"nginx serves shop.example.com from {OLD}"),
+        ({**site(), "serving:shop": "yes"}, "The app serves already: remove that file"),
+        (site("blog.example.com", "/etc/nginx/sites-enabled/default"), "replaced or no longer read after provisioning"),
+        (site("blog.example.com", "/etc/nginx/nginx.conf"), "replaced or no longer read after provisioning"),
+        (site("blog.example.com", "/etc/nginx/vhosts.d/blog.conf"), "replaced or no longer read after provisioning"),
+        (site("blog.example.com", OLD, "listen 443 ssl default_server;"), "has the default server of port 443"),
+    ],
+)  # fmt: skip
+def test_what_is_somebody_elses_is_said_with_a_way_on(facts: dict[str, str], said: str) -> None:
+    (told,) = problems(facts)
+    assert said in told
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        site("blog.example.com"),
+        {
+            "nginx": site("blog.example.com", "/etc/nginx/snippets/blog.conf")["nginx"]
+            + "\n#/etc/nginx/slipway/sites/*.conf"
+        },
+        site("blog.example.com", OLD, "listen 8080 default_server;"),
+        site("_", "/etc/nginx/sites-enabled/default", "listen 80 default_server;"),
+        {"path:shop:/usr/lib/systemd/system/shop@.service": "yes", **OURS},
+    ],
+)
+def test_what_is_in_nobodys_way_is_passed_over(facts: dict[str, str]) -> None:
+    assert problems(facts) == []
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        site(),
+        {"user:shop": "shop:x:112:120:X:/nonexistent:/bin/false", "path:shop:/run/shop": "yes"},
+        {"path:shop:/etc/systemd/system/shop.service": "yes"},
+        {"database:shop": "shop", "database:wiki": "wiki", "hba": "/x"},
+    ],
+)
+def test_what_is_adopted_is_allowed(facts: dict[str, str]) -> None:
+    assert problems(facts) != []
+    assert problems(facts, adopt=True) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "changes", "said"),
+    [
+        (site("shop.example.com www.shop.example.com"), {}, "It also serves www.shop.example.com: add these"),
+        (site(path="/etc/nginx/nginx.conf"), {}, "in a file of its own in /etc/nginx/sites-enabled"),
+        (site(path="/etc/nginx/sites-enabled/default"), {}, "in a file of its own in /etc/nginx/sites-enabled"),
+        (site(), {"certificate": "acme"}, "`certificate: provided`, and go over to acme"),
+        ({"path:shop:/srv/shop": "yes"}, {}, "/srv/shop is there"),
+        ({"user:shop": "shop:x:1000:1000::/home/shop:/bin/bash"}, {}, "there is a user 'shop' already"),
+        ({"database:shop": "old", "hba": "/x"}, {}, "belongs to old"),
+    ],
+)
+def test_what_can_not_be_adopted_is_said(facts: dict[str, str], changes: dict[str, Any], said: str) -> None:
+    (told,) = problems(facts, adopt=True, **changes)
+    assert said in told
+
+
+def test_a_site_waits_only_for_the_first_release() -> None:
+    apps = [
+        description.normalise(shop(adopt=True)),
+        description.normalise(shop(name="blog", domains=["blog.example.com"])),
+    ]
+    assert host.waiting(apps, site()) == ["shop"]
+    assert host.waiting(apps, {**site(), "serving:shop": "yes"}) == []
+    assert host.waiting(apps, {}) == []
+    assert problems(site(), "dns-01", adopt=True, certificate="acme") == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({}, None),
+        ({"owner:/data/x": "shop", "full:/data/x": "yes"}, None),
+        ({"owner:/data/x": "root", "real:/data/x": "/data/x"}, None),
+        ({"owner:/data/x": "root", "full:/data/x": "yes"}, "belongs to root on the host and has something in it"),
+        ({"owner:/data/x": "blog"}, "Name a folder inside, such as /data/x/shop"),
+        ({"owner:/data/x": "shop", "real:/data/x": "/etc/cron.d"}, "leads to /etc/cron.d, which belongs to the system"),
+    ],
+)
+def test_a_folder_that_is_somebody_elses_is_never_taken(facts: dict[str, str], said: str | None) -> None:
+    told = problems(facts, writable_paths=["/data/x"])
+    assert (told == []) if said is None else (said in told[0])
+
+
+@pytest.mark.parametrize(
+    ("facts", "packages", "refused"),
+    [({}, [], True), ({}, ["python3.14"], False), ({"python:/opt/python3.14": "yes"}, [], False)],
+)
+def test_an_interpreter_that_is_not_there_is_known_before(
+    facts: dict[str, str], packages: list[str], refused: bool
+) -> None:
+    assert bool(problems(facts, python="/opt/python3.14", system_packages=packages)) is refused
+
+
+def test_the_script_runs_in_any_posix_shell_and_quotes_what_it_is_given() -> None:
+    app = description.normalise(shop(writable_paths=["/no such; touch /tmp/x", "/usr/bin"], python="/bin/sh"))
+    script = look.with_look(host.script([app]))
+    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=False)
+    facts = look.read(done.stdout)
+    assert done.stderr == ""
+    if facts["uid"] == "0":
+        assert (facts["looked"], facts["python:/bin/sh"], facts["owner:/usr/bin"]) == ("yes", "yes", "root")
+        assert facts["full:/usr/bin"] == "yes"
+
+
+def test_an_app_that_left_the_list_is_named() -> None:
+    apps = [description.normalise(shop())]
+    assert host.left(apps, {"app:shop": "1"}) == []
+    runs, ended = host.left(apps, {"app:blog": "2", "app:wiki": "0"})
+    assert runs.startswith(
+        "the app 'blog' is set up on the host and not in slipway_apps: its service runs and starts at boot"
+    )
+    assert "its secrets stay in /etc/blog" in runs
+    assert "`systemctl stop 'blog@*' && rm -f /etc/systemd/system/multi-user.target.wants/blog@*.service`" in runs
+    assert "its service does not run" in ended
+
+
+def test_the_host_itself_knows_its_apps_by_their_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in (("blog", "# One instance runs one release: blog@<release>.service\n"), ("getty", "[Unit]\n")):
+        (tmp_path / f"{name}@.service").write_text(text)
+    monkeypatch.setattr(systemd, "UNITS", tmp_path)
+    monkeypatch.setattr(systemd, "instances", lambda name: ["0001-a"])
+    monkeypatch.setattr(systemd, "is_active", lambda unit: unit == "blog@0001-a.service")
+    (told,) = left.left(["shop"])
+    assert told == left.said("blog", True)
+    assert left.left(["blog"]) == []

@@ -1,0 +1,331 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""A host on which the release engine can deploy without systemd, nginx or network: folders are real, the rest is told."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import stat
+import subprocess
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
+from ansible_collections.slipway.flask.plugins.module_utils._host import leftovers, sandbox, systemd
+from ansible_collections.slipway.flask.plugins.module_utils._migration import probe
+from ansible_collections.slipway.flask.plugins.module_utils._migration import run as migration_run
+from ansible_collections.slipway.flask.plugins.module_utils._python import environment
+from ansible_collections.slipway.flask.plugins.module_utils._release import audit, lease, traffic
+from ansible_collections.slipway.flask.plugins.module_utils._release import context as release_context
+from ansible_collections.slipway.flask.plugins.module_utils._release import run as release_run
+from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
+from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Engine
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, ReleaseError, history
+from ansible_collections.slipway.flask.plugins.module_utils._release.run import Outcome
+from ansible_collections.slipway.flask.plugins.plugin_utils._source import folder as source_folder
+
+SECRET = "s3cr3t-key-0123456789abcdef"
+ROOT = os.getuid() == 0
+UID = 4242 if ROOT else os.getuid()
+
+
+class Killed(BaseException):
+    """Ends a deploy as a kill does: nothing of it is caught."""
+
+
+PACKAGES = {"extra_packages": [], "constraints": [], "overrides": [], "needed": [], "database": ""}
+
+
+class FakeHost:
+    """One host with the service of the app `shop` set up. Attributes say how its parts behave."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.paths = Paths("shop", folder / "srv/shop", folder / "etc/shop")
+        self.units, self.wants, self.source = folder / "units", folder / "wants", folder / "source"
+        for place in (self.paths.settings, self.units, self.source, self.paths.root.parent):
+            place.mkdir(parents=True)
+        (self.units / "shop@.service").write_text("[Service]\n")
+        (self.source / "app.py").write_text("app = 1\n")
+        self.configure(f'SECRET_KEY="{SECRET}"\n')
+        (self.paths.settings / "gunicorn.conf.py").write_text("workers = 2\n")
+        self.settings: dict[str, Any] = {
+            "app": "shop", "git": "", "git_key": None, "version": "HEAD", "subfolder": "", "wsgi": "app:app",
+            "user": "shop", "root": str(self.paths.root), "settings_folder": str(self.paths.settings), "python": "",
+            "python_downloads": {},
+            "requirements": [], "whole": False, "packages": dict(PACKAGES), "uv": "uv", "ca_bundle": "", "index_url": None,
+            "extra_index_urls": None, "files": {}, "shared_folders": [], "writable_paths": [], "build_commands": [],
+            "release_commands": [], "command_seconds": 60, "check_seconds": 30, "writes_at_import": False,
+            "drain_seconds": 5, "watch_seconds": 5, "keep_releases": 3, "min_free_mb": 0,
+            "health": {"path": ["/healthz"], "status": [200], "host": "shop.example.com", "timeout_seconds": 1},
+            "verify": {"domain": "shop.example.com", "address": "127.0.0.1", "port": 443}, "archive": "",
+            "web": {"user": "", "service": "nginx.service", "folders": []},
+            "by": "ann@box", "dirty": False, "process": "box/1", "gone": None, "until": "", "hook_seconds": 900,
+            "resume": "", "gave_up": "", "sha256": "", "package": "", "upload": None, "content": None,
+            "secret_url": None,
+            "plan": False, "expected_environment": "",
+            "migrations": {
+                "mode": "guarded", "allow": [], "lock_timeout_seconds": 5, "statement_timeout_seconds": 0, "dump": True,
+                "variable": "DATABASE_URL", "owner_url": "",
+            },
+        }  # fmt: skip
+        self.running: set[str] = set()
+        self.jobs: set[str] = set()  # units of the app's own commands that still run
+        self.events: list[str] = []
+        self.sent = 0
+        self.fails: dict[str, Exception | BaseException] = {}  # event -> what it raises
+        self.health: list[int | Exception] = [200]  # answers on the socket, the last one for ever
+        self.site: list[int | Exception] = [200]  # answers through nginx
+        self.probes: list[dict[str, Any] | str] = [{}]  # answers of the app, the last one for ever
+        self.commands: dict[str, tuple[int, str]] = {}  # command line -> status and output
+        self.watched: list[str] = [""]  # what the watch finds wrong, the last one for ever
+        self.ran: dict[str, Any] = {}  # what a migration tells otherwise than it would
+        self.migration: dict[str, Any] = {}  # what the last one was given
+        self.waiting: list[int] = [0]  # connections in the old socket's backlog
+        self.slow: dict[str, int] = {}  # connections of releases that take their time to end
+        self.draining: dict[str, int] = {}  # looks after which a release that was told to end has ended
+        self.environment = "env1"
+        self.packages: dict[str, str] = {}  # what is in it
+        self.overridden: list[str] = []
+        self.journal = "journal"
+
+    def configure(self, text: str) -> None:
+        (self.paths.settings / "environment").write_text(text)
+
+    def configure_unit(self, text: str) -> None:
+        (self.units / "shop@.service").write_text(text)
+
+    def event(self, text: str) -> None:
+        """Remember that TEXT happened; raise what was ordered for it, once."""
+        self.events.append(text)
+        for start in [start for start in self.fails if text.startswith(start)]:
+            raise self.fails.pop(start)
+
+    def deploy(self, *, check: bool = False, **changes: Any) -> Outcome:
+        """Deploy the source folder as the action plugin does: the archive is sent only when it is asked for."""
+        tar = self.folder / "source.tar"
+        packed = source_folder.pack(self.source, tar)
+        arguments = {**self.settings, "source_key": packed.key, "revision": packed.revision, **changes}
+        outcome = Engine(arguments, check=check).deploy()
+        if outcome.need_archive:
+            self.sent += 1
+            (self.folder / "upload.tar.gz").write_bytes(gzip.compress(tar.read_bytes()))
+            outcome = Engine({**arguments, "upload": str(self.folder / "upload.tar.gz")}).deploy()
+        return outcome
+
+    def change(self, text: str = "app = 2\n") -> None:
+        """Change the app's code."""
+        (self.source / "app.py").write_text(text)
+
+    @property
+    def current(self) -> str:
+        return self.paths.current_id()
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        return history(self.paths.history)
+
+    def record(self) -> dict[str, Any]:
+        """Return the record of the release that serves."""
+        found: dict[str, Any] = json.loads((self.paths.current / "release.json").read_text())
+        return found
+
+    def serving(self) -> dict[str, Any]:
+        """Return all that decides what a visitor gets, now and after a reboot, and what a release leaves behind."""
+        names = [self.paths.release_ids(), sorted(os.listdir(self.paths.settings / "releases"))]
+        tree = {
+            str(path.relative_to(self.folder)): os.readlink(path) if path.is_symlink() else path.read_bytes()
+            for place in (self.paths.releases, self.paths.settings, self.wants, self.units)
+            for path in sorted(place.rglob("*"))
+            if path.is_symlink() or path.is_file()
+        }
+        return {"current": self.current, "running": set(self.running), "names": names, "tree": tree}
+
+    def tree(self) -> dict[str, tuple[int, bytes]]:
+        """Return mode and contents of everything that the engine could change."""
+        found = {}
+        for place in ("srv", "etc", "wants"):
+            for path in [self.folder / place, *sorted((self.folder / place).rglob("*"))]:
+                if os.path.lexists(path):
+                    status = path.lstat()
+                    text = path.read_bytes() if stat.S_ISREG(status.st_mode) else b""
+                    found[str(path)] = (status.st_mode, text)
+        return found
+
+    # ---- what stands in for the host ------------------------------------------------------------------------------
+
+    def start(self, unit: str) -> None:
+        self.event(f"start {self.instance(unit)}")
+        self.running.add(self.instance(unit))
+
+    def stop(self, *units: str) -> None:
+        self.jobs -= set(units)
+        for instance in map(self.instance, units):
+            if instance in self.running:
+                self.event(f"stop {instance}")
+                self.running.discard(instance)
+
+    def systemctl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Take in `systemctl stop --no-block`, which returns at once."""
+        if arguments[:2] == ("stop", "--no-block"):
+            instance = self.instance(arguments[2])
+            if instance in self.running:
+                self.event(f"stop {instance}")
+                self.running.discard(instance)
+                if instance in self.slow:
+                    self.draining[instance] = 5
+        return subprocess.CompletedProcess(arguments, 0, "", "")
+
+    def properties(self, unit: str, *names: str) -> dict[str, str]:
+        """Tell of a unit; one that drains ends after a few looks at it."""
+        instance = self.instance(unit)
+        if instance not in self.draining:
+            return {"ActiveState": "active" if instance in self.running else "inactive"}
+        if "TimeoutStopUSec" not in names:
+            self.draining[instance] -= 1
+            if not self.draining[instance]:
+                del self.draining[instance]
+                self.event(f"ended {instance}")
+        return {"ActiveState": "deactivating", "TimeoutStopUSec": "40s", "StateChangeTimestampMonotonic": "0"}
+
+    @staticmethod
+    def instance(unit: str) -> str:
+        return unit.removeprefix("shop@").removesuffix(".service")
+
+    def ask(self, connection: tuple[str, ...], path: str, headers: dict[str, str]) -> tuple[int, str]:
+        self.event(f"ask {connection[0]} {path} {headers['Host']} while {self.current or 'nothing'} serves")
+        answer = next_of(self.health if connection[0] == "socket" else self.site)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer, ""
+
+    def watch(self, context: Context, previous: str) -> SimpleNamespace:
+        def look(seconds: float = 0) -> None:
+            self.event(f"watch {context.record.id} after {previous} for {seconds} s")
+            if wrong := next_of(self.watched):
+                raise ReleaseError(wrong)
+
+        return SimpleNamespace(run=look, look_back=look)
+
+    def backlog(self, socket: Path) -> int:
+        self.event(f"backlog {socket}")
+        found = next_of(self.waiting)
+        assert isinstance(found, int)
+        return found
+
+    def ensure(self, spec: environment.EnvironmentSpec) -> SimpleNamespace:
+        self.event(f"build {spec.project}")
+        python = spec.root / self.environment / "bin/python"
+        if not python.exists():
+            python.parent.mkdir(parents=True)
+            python.symlink_to("/bin/true")
+        return SimpleNamespace(key=self.environment, notes=[], overridden=self.overridden, packages=self.packages)
+
+    def run(self, command: sandbox.Command, argv: list[str], unit: str) -> subprocess.CompletedProcess[str]:
+        assert argv[0] == "/usr/bin/env"
+        self.jobs.add(unit)
+        done = self.answer(command, argv)  # when the deploy is killed in here, the command goes on
+        self.jobs.discard(unit)
+        return done
+
+    def answer(self, command: sandbox.Command, argv: list[str]) -> subprocess.CompletedProcess[str]:
+        self.last_argv = argv
+        if argv[2:4] == ["-c", app_command.RUNNER]:
+            argv = ["/usr/bin/env", *map(app_command.shown, json.loads(argv[4]))]
+        elif argv[2:3] == ["-c"]:
+            if argv[3] == migration_run.SCRIPT:
+                return self.migrate(command, argv, json.loads(argv[5]))
+            self.event("probe")
+            answer = next_of(self.probes)
+            told = answer if isinstance(answer, str) else probe.MARK + json.dumps(
+                {"error": "", "heads": None, "current": None, **answer}
+            )  # fmt: skip
+            return subprocess.CompletedProcess(argv, 0, told, "Traceback: …")
+        line = " ".join(argv[1:])
+        if line.startswith("python -I -S -m compileall"):
+            return subprocess.CompletedProcess(argv, 0, "", "")
+        self.event(f"run {line}")
+        self.last_command = command
+        status, output = self.commands.get(line, (0, ""))
+        return subprocess.CompletedProcess(argv, status, output, "")
+
+    def migrate(
+        self, command: sandbox.Command, argv: list[str], ask: dict[str, Any]
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a migration as `migration_run.SCRIPT` does; the next probe tells where the database is afterwards."""
+        self.migration = {"ask": ask, "environment": "".join(file.read_text() for file in command.more_files)}
+        line = "the import" if ask["argv"][:2] == ["python", "-c"] else " ".join(ask["argv"])
+        self.event(f"run {line}")
+        self.last_command = command
+        status, output = self.commands.get(line, (0, ""))
+        after = next_of(self.probes)
+        assert isinstance(after, dict)
+        told = {
+            "ran": True, "status": status, "failed": "command" if status else "", "before": ask["expected"],
+            "after": after.get("current"), "waited": 0, "holders": [], **self.ran,
+        }  # fmt: skip
+        if ask["argv"][:2] == ["python", "-c"]:  # the import of an app that writes then
+            output += f"\n{probe.MARK}{json.dumps({'error': '', **after})}"
+        answer = f"{output}\n{migration_run.MARK}{json.dumps(told)}\n"
+        return subprocess.CompletedProcess(argv, told["status"], answer, "")
+
+
+def next_of(answers: list[Any]) -> Any:
+    """Return the first of ANSWERS and drop it; the last one stays."""
+    return answers.pop(0) if len(answers) > 1 else answers[0]
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
+    """A host with the service of the app `shop` set up, and nothing deployed."""
+    fake = FakeHost(tmp_path)
+    account = {"getpwnam": lambda _: SimpleNamespace(pw_uid=UID)}
+    monkeypatch.setattr(release_run, "pwd", SimpleNamespace(**account))
+    monkeypatch.setattr(release_run, "grp", SimpleNamespace(getgrnam=lambda _: SimpleNamespace(gr_gid=UID)))
+    monkeypatch.setattr(traffic, "POLL_SECONDS", 0)
+    monkeypatch.setattr(audit, "SOCKET", tmp_path / "no journal")
+    monkeypatch.setattr(lease, "FOLDER", tmp_path / "run")
+    monkeypatch.setattr(leftovers, "PAYLOADS", tmp_path / "tmp")
+    monkeypatch.setattr(leftovers, "TRANSFERS", tmp_path / "transfers")
+    monkeypatch.setattr(traffic, "Watch", fake.watch)
+    monkeypatch.setattr(environment, "ensure", fake.ensure)
+    parts: dict[str, Any] = {
+        "UNITS": fake.units, "WANTS": fake.wants, "start": fake.start, "stop": fake.stop, "ask": fake.ask,
+        "is_active": lambda unit: fake.instance(unit) in fake.running,
+        "instances": lambda app: sorted(fake.running | set(fake.draining)),
+        "systemctl": fake.systemctl, "properties": fake.properties,
+        "connected": lambda path: fake.slow.get(path.parent.name, 0),
+        "journal": lambda unit, lines=25: fake.journal, "backlog": fake.backlog,
+        "SocketConnection": lambda path, timeout: ("socket", path),
+        "LocalTLSConnection": lambda *address: ("site", *address),
+        "replace_link": watched(fake, systemd.replace_link),
+    }  # fmt: skip
+    for name, part in parts.items():
+        monkeypatch.setattr(systemd, name, part)
+    monkeypatch.setattr(sandbox.Command, "run", lambda command, argv, unit: fake.run(command, argv, unit))
+    # The app's user, who does not exist here, may not enter pytest's own folder.
+    monkeypatch.setattr(release_context.Context, "as_app", lambda _: nullcontext())
+    if not ROOT:  # only root gives files away
+        monkeypatch.setattr(os, "chown", lambda *_, **__: None)
+        monkeypatch.setattr(os, "fchown", lambda *_, **__: None)
+    return fake
+
+
+def watched(fake: FakeHost, replace_link: Callable[[Path, str], None]) -> Callable[[Path, str], None]:
+    """Return REPLACE_LINK with an event before and after `current` is replaced."""
+
+    def replace(link: Path, target: str) -> None:
+        if link != fake.paths.current:
+            return replace_link(link, target)
+        fake.event(f"before switch to {Path(target).name}")
+        replace_link(link, target)
+        fake.event(f"switched to {Path(target).name}")
+        return None
+
+    return replace
