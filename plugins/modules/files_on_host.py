@@ -29,7 +29,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._host.files import Entry, FilesError, FileSet, unpack
-from ansible_collections.slipway.flask.plugins.module_utils._task import TASK, task_of
+from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
 
 ARGUMENTS: dict[str, Any] = {
     "payload": {"type": "str", "required": True, "no_log": True},

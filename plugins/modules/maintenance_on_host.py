@@ -28,8 +28,8 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
 from ansible_collections.slipway.flask.plugins.module_utils._nginx.maintenance import MaintenanceError, switch
-from ansible_collections.slipway.flask.plugins.module_utils._task import TASK, task_of
 
 ARGUMENTS: dict[str, Any] = {
     "sites": {"type": "list", "elements": "str", "required": True},

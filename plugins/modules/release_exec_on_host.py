@@ -31,9 +31,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._app import command
+from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths
-from ansible_collections.slipway.flask.plugins.module_utils._task import TASK, task_of
 
 ARGUMENTS: dict[str, Any] = {
     "app": {"type": "str", "required": True},

@@ -31,10 +31,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._app.left import left
+from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
 from ansible_collections.slipway.flask.plugins.module_utils._release.info import history_of
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths
 from ansible_collections.slipway.flask.plugins.module_utils._release.status import status_of
-from ansible_collections.slipway.flask.plugins.module_utils._task import TASK, task_of
 
 ARGUMENTS: dict[str, Any] = {
     "apps": {

@@ -29,10 +29,10 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
 from ansible_collections.slipway.flask.plugins.module_utils._release.arguments import MIGRATIONS, RUN, answer
 from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Engine
 from ansible_collections.slipway.flask.plugins.module_utils._release.plan import Plan
-from ansible_collections.slipway.flask.plugins.module_utils._task import TASK, task_of
 
 WORDS: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
 

@@ -28,9 +28,9 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
 from ansible_collections.slipway.flask.plugins.module_utils._release.arguments import MIGRATIONS, RUN, answer
 from ansible_collections.slipway.flask.plugins.module_utils._release.rollback import Rollback
-from ansible_collections.slipway.flask.plugins.module_utils._task import TASK, task_of
 
 
 def argument_spec() -> dict[str, Any]:

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""How an action plugin asks its half on the host; the other end is in module_utils/_task.py.
+"""How an action plugin asks its half on the host; the other end is in module_utils/_host/task.py.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.slipway.flask.plugins.module_utils._task import SUFFIX
+from ansible_collections.slipway.flask.plugins.module_utils._host.task import SUFFIX
 
 
 def ask(action: ActionBase, name: str, asked: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from unittest.mock import MagicMock
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._task import TASK, task_of
+from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
 from as_ansible import Call, options_of, task
 
@@ -41,7 +41,7 @@ def half(spec: dict[str, Any], shown: Callable[[dict[str, Any]], Any]) -> Callab
 
 @pytest.mark.parametrize("name", HALVES)
 def test_every_half_belongs_to_an_action_and_takes_only_what_is_written_into_no_log(name: str) -> None:
-    whole = name.removesuffix("on_host")
+    whole = name.removesuffix("_on_host")
     assert (FOLDER / f"{whole}.py").exists() and (FOLDER.parent / f"action/{whole}.py").exists()
     module = import_module(MODULES + name)
     assert options_of(module) == {
