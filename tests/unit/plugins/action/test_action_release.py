@@ -275,7 +275,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
         posts.append((url, json.loads(content)))
         return ""
 
-    monkeypatch.setattr(action_release._notifications, "send", send)
+    monkeypatch.setattr(action_release.notifications, "send", send)
     return posts
 
 
@@ -312,7 +312,7 @@ def test_webhooks_are_left_alone_when_nothing_has_happened_yet(
 
 
 def test_a_webhook_that_fails_is_one_warning(base: Path, shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(action_release._notifications, "send", lambda url, content: "it answered 404")
+    monkeypatch.setattr(action_release.notifications, "send", lambda url, content: "it answered 404")
     _, result = run(base, DEPLOYED, path="../shop", notifications=WEBHOOKS[:1])
     assert shown[1:] == ["warning: notification 1 (slipway) of shop on web1 could not be sent: it answered 404"]
     assert not result.get("failed")
