@@ -20,9 +20,13 @@ attributes:
     description: The action plugin skips the task.
 """
 
-EXAMPLES = r"""#"""
+EXAMPLES = r"""
+[]
+"""
 
-RETURN = r"""#"""
+RETURN = r"""
+{}
+"""
 
 import json
 import os

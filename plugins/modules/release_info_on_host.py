@@ -20,9 +20,13 @@ attributes:
     description: Changes nothing then.
 """
 
-EXAMPLES = r"""#"""
+EXAMPLES = r"""
+[]
+"""
 
-RETURN = r"""#"""
+RETURN = r"""
+{}
+"""
 
 import os
 from concurrent.futures import ThreadPoolExecutor

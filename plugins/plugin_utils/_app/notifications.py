@@ -12,9 +12,10 @@ from __future__ import annotations
 import http.client
 import json
 import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from typing import Any
+
+from ansible.module_utils.urls import open_url
 
 FORMATS = ("slipway", "slack", "discord")
 SECONDS = 5
@@ -82,10 +83,9 @@ def body(style: str, told: Mapping[str, Any]) -> bytes:
 
 def send(url: str, content: bytes) -> str:
     """Post CONTENT to URL; return why that failed, "" when it did not."""
-    headers = {"Content-Type": "application/json", "User-Agent": "slipway"}
+    headers = {"Content-Type": "application/json"}
     try:
-        request = urllib.request.Request(url, content, headers, method="POST")
-        with urllib.request.urlopen(request, timeout=SECONDS):
+        with open_url(url, content, headers, "POST", timeout=SECONDS, http_agent="slipway", use_netrc=False):
             return ""
     except urllib.error.HTTPError as error:
         return f"it answered {error.code}"
