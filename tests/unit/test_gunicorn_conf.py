@@ -63,17 +63,61 @@ def test_connections_are_kept_only_by_workers_that_end_them_well(
     assert read(version, gunicorn_systemd_worker_class=worker_class)["keepalive"] == seconds
 
 
-@pytest.mark.parametrize(("link", "closed"), [(f"releases/{THIS}", False), (f"releases/{OTHER}", True), ("", False)])
-def test_a_release_ends_connections_when_another_one_serves(read: Any, tmp_path: Path, link: str, closed: bool) -> None:
+class Response:
+    """What gunicorn makes of an answer: one that was told to end its connection, or not."""
+
+    closes = False
+
+    def force_close(self) -> None:
+        self.closes = True
+
+    def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: object = None) -> str:
+        return f"{status} {'closes' if self.closes else 'stays'}"
+
+
+def answered(said: dict[str, Any], start_response: Any, keepalive: int = 5, during: Any = lambda: None) -> str:
+    """Return how an app answers in a worker that was made ready, where DURING happens before the answer begins."""
+
+    def app(environ: dict[str, str], start_response: Any) -> Any:
+        during()
+        return start_response("200 OK", [])
+
+    worker = SimpleNamespace(cfg=SimpleNamespace(workers=1, keepalive=keepalive), wsgi=app)
+    said["post_worker_init"](worker)
+    return str(worker.wsgi({}, start_response))
+
+
+@pytest.mark.parametrize(
+    ("link", "answer"),
+    [(f"releases/{THIS}", "200 OK stays"), (f"releases/{OTHER}", "200 OK closes"), ("", "200 OK stays")],
+)
+def test_a_release_ends_connections_when_another_one_serves(read: Any, tmp_path: Path, link: str, answer: str) -> None:
     if link:
         (tmp_path / CURRENT).symlink_to(link)
-    ended: list[bool] = []
-    read((27, 0, 1))["pre_request"](None, SimpleNamespace(force_close=lambda: ended.append(True)))
-    assert bool(ended) is closed
+    assert answered(read((27, 0, 1)), Response().start_response) == answer
 
 
-def test_no_link_is_looked_at_when_there_is_none(read: Any) -> None:
-    assert "pre_request" not in read((27, 0, 1), gunicorn_systemd_current_link="")
+def test_an_answer_ends_its_connection_when_another_release_came_to_serve_meanwhile(read: Any, tmp_path: Path) -> None:
+    (tmp_path / CURRENT).symlink_to(f"releases/{THIS}")
+
+    def switch() -> None:
+        (tmp_path / CURRENT).unlink()
+        (tmp_path / CURRENT).symlink_to(f"releases/{OTHER}")
+
+    assert answered(read((27, 0, 1)), Response().start_response, during=switch) == "200 OK closes"
+
+
+def test_another_server_or_one_that_keeps_no_connection_is_left_alone(read: Any, tmp_path: Path) -> None:
+    (tmp_path / CURRENT).symlink_to(f"releases/{OTHER}")
+    said = read((27, 0, 1))
+    assert answered(said, lambda status, headers: status) == "200 OK"
+    assert answered(said, Response().start_response, keepalive=0) == "200 OK stays"
+
+
+def test_no_link_is_looked_at_when_there_is_none(read: Any, tmp_path: Path) -> None:
+    (tmp_path / CURRENT).symlink_to(f"releases/{OTHER}")
+    said = read((27, 0, 1), gunicorn_systemd_current_link="")
+    assert answered(said, Response().start_response) == "200 OK stays"
 
 
 class Systemd:
@@ -116,7 +160,7 @@ class Systemd:
 def test_the_socket_is_kept_over_a_restart_but_not_over_one_that_came_to_nothing(
     read: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    systemd, worker = Systemd(tmp_path, monkeypatch), SimpleNamespace(cfg=SimpleNamespace(workers=2))
+    systemd, worker = Systemd(tmp_path, monkeypatch), SimpleNamespace(cfg=SimpleNamespace(workers=2, keepalive=0))
     server = SimpleNamespace(LISTENERS=[systemd.messages])
     first = systemd.start(read, kept=False)
     first["when_ready"](server)

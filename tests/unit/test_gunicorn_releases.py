@@ -22,12 +22,28 @@ from jinja2 import Environment, StrictUndefined
 ROLE = Path(__file__).resolve().parents[2] / "roles/gunicorn_systemd"
 UV = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}") or "uv"
 THIS, OTHER = "0007-aaa", "0008-bbb"
-APP = "def app(environ, start_response):\n    start_response('200 OK', [('Content-Length', '2')])\n    return [b'ok']\n"
+APP = """
+import os, time
+
+def app(environ, start_response):
+    while environ["PATH_INFO"] == "/slow" and not os.path.exists("go"):
+        open("begun", "w").close()
+        time.sleep(0.01)
+    start_response("200 OK", [("Content-Length", "2")])
+    return [b"ok"]
+"""
 VERSIONS = [
     "20.0.0", "20.1.0", "21.2.0", "22.0.0", "23.0.0", "24.0.0", "24.1.1", "25.0.0", "25.3.0", "26.0.0",
     "26.2.0", "27.0.0", "27.0.1",
 ]  # fmt: skip
 Serve = Callable[..., "Served"]
+
+
+def wait_for(ready: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not ready():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 class Served:
@@ -49,9 +65,21 @@ class Served:
         """Return what it has logged."""
         return (self.folder / "log").read_text()
 
-    def ask(self, client: socket.socket) -> bytes:
+    def leads_to(self, release: str) -> None:
+        """Make RELEASE the one that serves."""
+        self.current.unlink(missing_ok=True)
+        self.current.symlink_to(f"releases/{release}")
+
+    def ask(self, client: socket.socket, path: str = "/page") -> bytes:
         """Send one request and return the head of the answer; the connection stays open on our side."""
-        client.sendall(b"GET /page HTTP/1.1\r\nHost: shop\r\nX-Forwarded-Proto: https\r\n\r\n")
+        self.send(client, path)
+        return self.receive(client)
+
+    def send(self, client: socket.socket, path: str) -> None:
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: shop\r\nX-Forwarded-Proto: https\r\n\r\n".encode())
+
+    def receive(self, client: socket.socket) -> bytes:
+        """Return the head of the answer."""
         answer = b""
         while not answer.endswith(b"ok"):
             part = client.recv(4096)
@@ -115,12 +143,11 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_release_answers_when_it_serves_and_when_another_one_does(serve: Serve, version: str) -> None:
     served = serve(version)
-    served.current.symlink_to(f"releases/{THIS}")
+    served.leads_to(THIS)
     with served.connect() as client:
         keeps = b"connection: keep-alive" in served.ask(client).lower()
         assert keeps is (version == "27.0.1")
-    served.current.unlink()
-    served.current.symlink_to(f"releases/{OTHER}")
+    served.leads_to(OTHER)
     with served.connect() as client:
         head = served.ask(client)
         assert head.startswith(b"HTTP/1.1 200 ")
@@ -141,10 +168,22 @@ def test_a_gunicorn_that_loses_requests_is_refused_in_words(serve: Serve, versio
 
 def test_a_connection_that_is_kept_ends_once_another_release_serves(serve: Serve) -> None:
     served = serve("27.0.1")
-    served.current.symlink_to(f"releases/{THIS}")
+    served.leads_to(THIS)
     with served.connect() as client:
         assert b"connection: keep-alive" in served.ask(client).lower()
-        served.current.unlink()
-        served.current.symlink_to(f"releases/{OTHER}")
+        served.leads_to(OTHER)
         assert b"connection: close" in served.ask(client).lower()
+        assert client.recv(1) == b"", "the server ends it"
+
+
+def test_a_request_under_way_at_the_switch_leaves_no_kept_connection(serve: Serve) -> None:
+    """The web server would give it to somebody who asks after the switch."""
+    served = serve("27.0.1")
+    served.leads_to(THIS)
+    with served.connect() as client:
+        served.send(client, "/slow")
+        wait_for(lambda: (served.folder / "begun").exists())
+        served.leads_to(OTHER)
+        (served.folder / "go").touch()
+        assert b"connection: close" in served.receive(client).lower()
         assert client.recv(1) == b"", "the server ends it"
