@@ -3,11 +3,8 @@
 """How an app is imported where nothing can be written, and brought to an end when the question is answered.
 
 `SCRIPT` runs under the app's own Python (3.9 or later) before the app's first line. The unit around it makes the file system
-read-only; this is what the file system can't do: databases. A session of PostgreSQL begins with
-`default_transaction_read_only` (libpq's PGOPTIONS, asyncpg's server_settings, pg8000's startup_params), one of MySQL with
-`init_command`; each transaction of SQLAlchemy's begins with SET TRANSACTION READ ONLY, which also holds behind a pooler and
-for drivers that take no options. An SQLite file is opened with `query_only`. What apps most often do at import,
-`create_all()` and Alembic's `upgrade`, is left out and told.
+read-only; this is what the file system can't do: databases, each by its dialect (`_database/`). What apps most often do at
+import, `create_all()` and Alembic's `upgrade`, is left out and told.
 
 Weighed: a read-only role (only a local server's, and the app's own rights are then not tried), a scratch database (not its
 data, not its revision), SET SESSION (a pooler would hand the session on to the site). It is a guard against accidents:
@@ -19,10 +16,9 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 SCRIPT = r'''
-import errno, faulthandler, functools, importlib.util, inspect, logging, os, re, sqlite3, sys, threading, urllib.parse
+import errno, faulthandler, functools, importlib.util, inspect, logging, os, re, sys, threading
 
 READ_ONLY = re.compile(r"in a read-only transaction|in a READ ONLY transaction|attempt to write a readonly database|\b25006\b")
-PG_READ_ONLY = "-c default_transaction_read_only=on"
 postponed = []  # what the app would have written while it was imported: [what, where]
 configurations = []  # Alembic's, of migrations that the app runs at import
 own = os.path.realpath(os.getcwd()) + os.sep
@@ -110,22 +106,11 @@ def guard_sqlalchemy(sqlalchemy):
     # With arguments by their names, as SQLAlchemy wants to see them.
     @event.listens_for(Engine, "do_connect")
     def connecting(dialect, conn_rec, cargs, cparams):
-        driver = getattr(dialect, "driver", "")
-        if driver == "asyncpg" and not ask.get("pooler"):
-            cparams["server_settings"] = {**(cparams.get("server_settings") or {}), "default_transaction_read_only": "on"}
-        elif driver.startswith("psycopg") and cparams.get("options") and not ask.get("pooler"):
-            cparams["options"] = f"{cparams['options']} {PG_READ_ONLY}"
-        elif driver == "pg8000" and "startup_params" in inspect.signature(dialect.dbapi.connect).parameters:
-            more = {} if ask.get("pooler") else {"default_transaction_read_only": "on"}
-            cparams["startup_params"] = {**(cparams.get("startup_params") or {}), **more}
-        elif dialect.name in ("mysql", "mariadb"):
-            cparams.setdefault("init_command", "SET SESSION TRANSACTION READ ONLY")
+        dialect_of(dialect.name).connecting(getattr(dialect, "driver", ""), dialect, cparams)
 
     @event.listens_for(Engine, "begin")
     def begun(conn):
-        if conn.dialect.name == "postgresql":
-            execute = getattr(conn, "exec_driver_sql", conn.execute)
-            execute("SET TRANSACTION READ ONLY")
+        dialect_of(conn).begun(conn)
 
     @event.listens_for(Engine, "handle_error")
     def failed(context):
@@ -164,43 +149,6 @@ def guard_alembic(command):
         setattr(command, name, left_out(name, getattr(command, name)))
 
 
-def guard_sqlite():
-    real = sqlite3.connect
-
-    def opened(*args, **more):
-        connection = real(*args, **more)
-        try:
-            connection.execute("SELECT 1 FROM sqlite_master").fetchall()
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    @functools.wraps(real)
-    def connect(database, *args, **more):
-        path = os.fsdecode(database)
-        uri = args[6] if len(args) > 6 else more.get("uri", False)
-        if uri and path.startswith("file:"):
-            parts = urllib.parse.urlsplit(path)
-            memory, path = "mode=memory" in parts.query, urllib.parse.unquote(parts.path)
-        else:
-            memory = False
-        if memory or path in ("", ":memory:"):
-            return real(database, *args, **more)
-        if not os.path.exists(path):
-            return real(":memory:", *args, **more)  # a file that is not there yet is not made
-        try:
-            connection = opened(database, *args, **more)
-        except sqlite3.OperationalError:
-            # WAL mode, a folder that is read-only and nobody who has it open: the file alone is the database.
-            immutable = "file:" + urllib.parse.quote(os.path.abspath(path)) + "?immutable=1"
-            connection = opened(immutable, *args[:6], **{**more, "uri": True})
-        connection.execute("PRAGMA query_only=ON")
-        return connection
-
-    sqlite3.connect = sqlite3.dbapi2.connect = connect
-
-
 def guard_files():
     make = os.mkdir
 
@@ -229,10 +177,9 @@ def guard_files():
 
 def guard():
     """Have nothing written from here on."""
-    if not ask.get("pooler"):
-        os.environ["PGOPTIONS"] = f"{os.environ.get('PGOPTIONS', '')} {PG_READ_ONLY}".strip()
+    for dialect in DIALECTS.values():
+        dialect.guard()
     sys.meta_path.insert(0, After({"sqlalchemy": guard_sqlalchemy, "alembic.command": guard_alembic}))
-    guard_sqlite()
     guard_files()
 
 
@@ -258,4 +205,5 @@ def end(status):
             pass
     os._exit(status)
 '''
-"""Needs `ask`, a dictionary: `pooler` leaves out what poolers refuse; `writable` are the app's places when it serves."""
+"""Needs the dialects' scripts, and `ask`, a dictionary: `pooler` leaves out what poolers refuse; `writable` are the app's
+places when it serves."""

@@ -13,6 +13,7 @@ import json
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._database import known
 from ansible_collections.slipway.flask.plugins.module_utils._migration import guard, reading, schema
 
 MARK = "slipway-probe:"
@@ -40,6 +41,7 @@ def first_of(error):
         first = first.__cause__ or (not first.__suppress_context__ and first.__context__) or first
     return "" if line_of(first) == line_of(error) else f", after {line_of(first)}"
 """
+    + known.SCRIPT
     + guard.SCRIPT
     + schema.SCRIPT
     + reading.SCRIPT

@@ -4,9 +4,7 @@
 
 `SCRIPT` runs under the app's own Python (3.9 or later), as its user, and starts the app's migration command as its child.
 It imports the app itself, where nothing can be written: only the child writes, when there is a dump.
-It holds an advisory lock in a transaction of its own, so that the lock ends with it, also behind a pooler. It asks for the
-lock again and again rather than wait in it: a session that waits has a snapshot, for which CREATE INDEX CONCURRENTLY of the
-one that migrates would wait in turn.
+What a lock is, and who holds up a migration, is the database's dialect's to say (`_database/`).
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -18,14 +16,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._database import known
 from ansible_collections.slipway.flask.plugins.module_utils._migration import guard, probe, schema
 
 MARK = "slipway-migration:"
-LOCK = 0x534C4950574159
-"""The advisory lock's number: "SLIPWAY". Such locks belong to one database."""
-
 DUMP_PREFIX = "SLIPWAY_DUMP_"
-"""Variables with this in front are libpq's, for pg_dump alone."""
+"""Variables with this in front are for the command alone that dumps."""
 
 SCRIPT = (
     r"""
@@ -34,7 +30,6 @@ import json, os, subprocess, sys, threading, time, traceback
 sys.path.insert(0, os.getcwd())
 ask = json.loads(sys.argv[2])
 found = {"ran": False, "status": 0, "failed": "", "before": None, "after": None, "waited": 0, "holders": []}
-options = os.environ.get("PGOPTIONS")
 
 
 def tell():
@@ -42,47 +37,32 @@ def tell():
     end(found["status"])
 
 
-def own_environment(prefix):
-    # The environment of a child, which may write; the variables with PREFIX are for one child only.
-    plain = {name: value for name, value in os.environ.items() if not name.startswith(ask["prefix"])}
-    plain.pop("PGOPTIONS", None)
-    if options is not None:
-        plain["PGOPTIONS"] = options
-    extra = {name[len(prefix):]: value for name, value in os.environ.items() if prefix and name.startswith(prefix)}
-    return {**plain, **extra}
 """
+    + known.SCRIPT
     + guard.SCRIPT
     + schema.SCRIPT
     + r'''
+before = {name: os.environ.get(name) for dialect in DIALECTS.values() for name in dialect.variables}
 
-def lock(engine):
-    """Return a connection that holds the lock until it is closed."""
-    started, said = time.monotonic(), False
-    while True:
-        connection = engine.connect().execution_options(isolation_level="READ COMMITTED")
-        connection.execute(text("SELECT set_config('idle_in_transaction_session_timeout', '0', true)"))
-        if connection.execute(text(f"SELECT pg_try_advisory_xact_lock({ask['lock']})")).scalar():
-            found["waited"] = round(time.monotonic() - started, 1)
-            return connection
-        connection.close()
-        if not said:
-            print("another migration of this database is under way: waiting for its end", file=sys.stderr, flush=True)
-        said = True
-        time.sleep(0.5)
+
+def own_environment(prefix):
+    """Return the environment of a child, which may write; the variables with PREFIX are for one child only."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(ask["prefix"])}
+    for name, value in before.items():
+        plain.pop(name, None)
+        if value is not None:
+            plain[name] = value
+    extra = {name[len(prefix):]: value for name, value in os.environ.items() if prefix and name.startswith(prefix)}
+    return {**plain, **extra}
 
 
 def watch(engine, over):
     """Look who holds up the migration, for as long as it runs."""
     try:
         while not over.wait(0.4):
-            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                rows = connection.execute(text(
-                    "SELECT DISTINCT a.pid, coalesce(a.usename::text, ''), a.application_name, coalesce(a.state, ''),"
-                    " coalesce(host(a.client_addr), ''), coalesce(extract(epoch FROM now() - a.xact_start), -1)::int"
-                    " FROM pg_stat_activity w CROSS JOIN LATERAL unnest(pg_blocking_pids(w.pid)) AS b(pid)"
-                    " JOIN pg_stat_activity a ON a.pid = b.pid"
-                    " WHERE w.datname = current_database() AND w.application_name = :name"
-                ), {"name": os.environ.get("PGAPPNAME", "")}).fetchall()
+            rows = dialect_of(engine).holders(engine)
+            if rows is None:
+                return
             if rows:
                 found["holders"] = [list(row) for row in rows]
     except Exception:
@@ -92,7 +72,7 @@ def watch(engine, over):
 def run(name, argv, prefix, engine):
     over = threading.Event()
     watcher = threading.Thread(target=watch, args=(engine, over), daemon=True)
-    if engine is not None and engine.dialect.name == "postgresql":
+    if engine is not None:
         watcher.start()
     sys.stdout.flush()
     found["status"] = subprocess.run(["/usr/bin/env", *argv], env=own_environment(prefix)).returncode
@@ -139,7 +119,10 @@ def migrate(app):
         engine = app.extensions["migrate"].db.engine
     else:
         engine = url_engine()
-    held = lock(engine) if engine is not None and engine.dialect.name == "postgresql" else None
+    started = time.monotonic()
+    held = dialect_of(engine).lock(engine) if engine is not None else None
+    if held is not None:
+        found["waited"] = round(time.monotonic() - started, 1)
     found["before"] = found["after"] = look(place, engine, held)
     if found["before"] is not None and found["before"] == ask["wanted"]:
         return

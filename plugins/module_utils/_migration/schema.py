@@ -166,10 +166,8 @@ def look(place):
             with engine.connect() as connection:
                 found["dialect"] = connection.dialect.name
                 one["current"] = place.current(connection)
-                if found["dialect"] == "postgresql" and (ask.get("server") or one["heads"] != one["current"]):
-                    server(connection, engine.pool)
-                    if ask.get("gunicorn"):
-                        workers(ask["gunicorn"])
+                if ask.get("server") or one["heads"] != one["current"]:
+                    server(connection, getattr(engine, "pool", None))
     except Exception as error:
         found["note"] = line_of(error)
         return one
@@ -191,18 +189,15 @@ def look(place):
 
 
 def server(connection, pool):
-    """Fill in what a PostgreSQL server says of itself, and how many connections one process of the app may open."""
-    told = connection.execute(text(
-        "SELECT current_setting('server_version_num')::int, pg_database_size(current_database()),"
-        " current_setting('max_connections')::int,"
-        " current_setting('superuser_reserved_connections')::int"
-        " + coalesce(current_setting('reserved_connections', true)::int, 0),"
-        " (SELECT count(*) FROM pg_stat_activity WHERE datname IS NOT NULL)"
-    )).fetchone()
-    found["server"] = dict(zip(("version", "bytes", "max", "reserved", "used"), map(int, told)))
+    """Fill in what the server says of itself, and how many connections one process of the app may open."""
+    found["server"] = dialect_of(connection).server(connection)
+    if not found["server"]:
+        return
     overflow = getattr(pool, "_max_overflow", -1)
     if hasattr(pool, "size") and overflow >= 0:
         found["server"]["pool"] = pool.size() + overflow
+    if ask.get("gunicorn"):
+        workers(ask["gunicorn"])
 
 
 def workers(path):
@@ -215,9 +210,9 @@ def workers(path):
 
 
 def pending(place, script, step, current, down=False):
-    """Return a revision that is to be run, or undone, with its SQL for PostgreSQL as far as that can be written."""
+    """Return a revision that is to be run, or undone, with its SQL as far as that can be written."""
     one = {"revision": step.revision, "doc": step.doc, "file": os.path.basename(step.path), "sql": "", "problem": ""}
-    if not ask.get("sql") or found["dialect"] != "postgresql" or not (current or ask.get("empty")):
+    if not ask.get("sql") or not dialect_of(found["dialect"]).writes_sql or not (current or ask.get("empty")):
         return one
     start = "downgrade" if down else "upgrade"
     roots = [os.path.dirname(step.path), script.dir, os.path.dirname(os.path.realpath(script.dir)), os.getcwd()]

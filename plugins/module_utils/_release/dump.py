@@ -8,16 +8,14 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import os
-import re
-import shlex
 import shutil
-import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import DatabaseUrl
+from ansible_collections.slipway.flask.plugins.module_utils._database.base import Dialect
+from ansible_collections.slipway.flask.plugins.module_utils._database.base import Dump as Tool
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 
@@ -27,23 +25,23 @@ WITHOUT = "or do without a dump (migrations_dump: false)"
 
 
 class Dump:
-    """One dump to be made. URL is the database's (None: not known), SERVER the probe's numbers."""
+    """One dump to be made of the database of a DIALECT at URL. SERVER are the probe's numbers."""
 
-    def __init__(self, context: Context, url: DatabaseUrl | None, server: Mapping[str, int]) -> None:
-        self.context, self.url, self.server = context, url, server
+    def __init__(self, context: Context, dialect: Dialect, url: str, server: Mapping[str, int]) -> None:
+        self.context, self.dialect, self.server = context, dialect, server
+        self.tool = dialect.dump(url)
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         self.path = FOLDER / context.paths.app / f"{context.record.id}-{stamp}.dump"
 
     def check(self) -> None:
         """Refuse a dump that can't be made. Raises ReleaseError."""
         why = "Before a migration that destroys, the database is dumped, and"
-        if self.url is None:
-            raise ReleaseError(f"{why} the app's environment has no PostgreSQL URL to do it with: give one, {WITHOUT}")
-        pg_dump, server = client_version(), self.server.get("version", 0) // 10000
-        if pg_dump < max(server, 1):
-            have = f"pg_dump is of version {pg_dump}" if pg_dump else "there is no pg_dump"
-            there, package = (f", the server of {server}", f"-{server}") if server else ("", "")
-            raise ReleaseError(f"{why} {have}{there}: install postgresql-client{package}, {WITHOUT}")
+        if self.tool is None:
+            raise ReleaseError(
+                f"{why} the app's environment has no {self.dialect.title} URL to do it with: give one, {WITHOUT}"
+            )
+        if problem := self.tool.problem(self.server):
+            raise ReleaseError(f"{why} {problem}, {WITHOUT}")
         # A dump is compressed and has no indexes: in practice it is smaller than the database.
         needed, free = self.server.get("bytes", 0), shutil.disk_usage(existing(FOLDER)).free
         if free < needed:
@@ -64,7 +62,7 @@ class Dump:
                 os.fchown(handle, self.context.uid, self.context.gid)
         finally:
             os.close(handle)
-        return ["pg_dump", "--format=custom", "--no-password", f"--file={self.part}"]
+        return self._tool.command(self.part)
 
     @property
     def part(self) -> Path:
@@ -88,25 +86,17 @@ class Dump:
             old.unlink()
         return [f"the database as it was before is in {self.path}; to bring it back: {self.restore()}"]
 
+    def environment(self) -> dict[str, str]:
+        """Return the variables that only the command which dumps gets."""
+        return self._tool.environment()
+
     def restore(self) -> str:
         """Return the command, for root on the host, that puts the database back as it was."""
-        url = cast(DatabaseUrl, self.url)  # `check` has refused what has none
-        names = ("host", "port", "dbname", "user", "sslmode", "sslrootcert")
-        found = {name: url.parameters[name] for name in names if url.parameters.get(name)}
-        place = " ".join(f"{name}={value}" for name, value in found.items())
-        command = f"pg_restore --clean --if-exists --no-owner --single-transaction --dbname={shlex.quote(place)}"
-        if url.password:
-            return f"{command} {self.path} (it asks for the password)"
-        return f"runuser -u {self.context.settings['user']} -- {command} < {self.path}"
+        return self._tool.restore(self.path, self.context.settings["user"])
 
-
-def client_version() -> int:
-    """Return the major version of pg_dump, 0 when there is none."""
-    if not shutil.which("pg_dump"):
-        return 0
-    told = subprocess.run(["pg_dump", "--version"], capture_output=True, text=True, check=False).stdout
-    found = re.search(r"(\d+)\.?\d*", told)
-    return int(found[1]) if found else 0
+    @property
+    def _tool(self) -> Tool:
+        return cast(Tool, self.tool)  # `check` has refused a dump without one
 
 
 def existing(path: Path) -> Path:

@@ -18,6 +18,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.slipway.flask.plugins.module_utils._database import known
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, ReleaseError
 
@@ -111,8 +112,10 @@ def hint(unit_text: str, environment: str, gunicorn: str) -> str:
     ENVIRONMENT is the text of its environment file, GUNICORN that of gunicorn.conf.py.
     """
     reasons = []
-    if any(value.startswith("sqlite:") for value in systemd.environment_of(environment).values()):
-        reasons.append("its database is a file (SQLite)")
+    urls = systemd.environment_of(environment).values()
+    files = [dialect.title for dialect in map(known.of, urls) if dialect.is_file]
+    if files:
+        reasons.append(f"its database is a file ({files[0]})")
     if re.search(r"^workers = _workers\(1,", gunicorn, re.MULTILINE):
         reasons.append("it has one worker")
     if kind(unit_text) or not reasons:

@@ -11,17 +11,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._database import known
+from ansible_collections.slipway.flask.plugins.module_utils._database.base import Dialect
 from ansible_collections.slipway.flask.plugins.module_utils._host import gunicorn, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._migration import probe as migration_probe
 from ansible_collections.slipway.flask.plugins.module_utils._migration import run as migration_run
 from ansible_collections.slipway.flask.plugins.module_utils._migration.probe import Probe
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import (
-    DatabaseUrl,
-    UrlError,
-    add_options,
-    parse_url,
-    redact,
-)
 from ansible_collections.slipway.flask.plugins.module_utils._release import probe as release_probe
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.dump import Dump
@@ -49,7 +44,6 @@ class Alone:
             **release_probe.common(context),
             "seconds": context.settings["check_seconds"],
             "dump": dump.prepare() if dump else None,
-            "lock": migration_run.LOCK,
             "prefix": migration_run.DUMP_PREFIX,
         }
         context.write(file, gunicorn.environment_file({}, self.variables(dump)), 0, 0, 0o600)
@@ -58,9 +52,8 @@ class Alone:
             done = context.run(python, "release", [str(dump.path.parent)] if dump else None, [file])
         finally:
             file.unlink(missing_ok=True)
-        url = self.url()
         ran, output = migration_run.read(f"{done.stdout}\n{done.stderr}", done.returncode)
-        said = systemd.masked(redact(output, url.password if url else ""), context.environment_file)
+        said = systemd.masked(self.dialect.secret(self.url)(output), context.environment_file)
         if ran.before is not None:
             context.record.heads_before = ran.before
         context.record.heads_after = ran.after
@@ -76,21 +69,19 @@ class Alone:
     def variables(self, dump: Dump | None) -> dict[str, str]:
         """Return the environment that a migration has beyond the service's; it may hold the owner's password."""
         environment = self._environment()
-        seconds = {
-            "lock_timeout": self.settings["lock_timeout_seconds"],
-            "statement_timeout": self.settings["statement_timeout_seconds"],
+        timeouts = {
+            "lock": self.settings["lock_timeout_seconds"],
+            "statement": self.settings["statement_timeout_seconds"],
         }
-        options = " ".join(f"-c {name}={value}s" for name, value in seconds.items() if value)
-        found = {"PGAPPNAME": f"slipway {self.context.record.id}"}
-        if options:
-            found["PGOPTIONS"] = f"{environment.get('PGOPTIONS', '')} {options}".strip()
-        url, own = self.url(), self._owner_url() or environment.get(self._variable, "")
-        if own and url and url.parameters.get("options"):  # it goes before PGOPTIONS
-            found[self._variable] = add_options(own, options)
-        elif own and self.settings["owner_url"]:
-            found[self._variable] = own
-        if dump and url:
-            found |= {f"{migration_run.DUMP_PREFIX}{name}": text for name, text in url.environment().items()}
+        found: dict[str, str] = {}
+        for dialect in known.KNOWN:
+            found |= dialect.session(environment, f"slipway {self.context.record.id}", timeouts)
+        own = self._owner_url() or environment.get(self._variable, "")
+        limited = self.dialect.limited(own, timeouts)
+        if limited != environment.get(self._variable, ""):
+            found[self._variable] = limited
+        if dump:
+            found |= {f"{migration_run.DUMP_PREFIX}{name}": text for name, text in dump.environment().items()}
         return found
 
     @property
@@ -106,13 +97,15 @@ class Alone:
     def _environment(self) -> Mapping[str, str]:
         return systemd.environment_of(self.context.environment_file.read_text())
 
-    def url(self) -> DatabaseUrl | None:
-        """Return the URL that migrations use, None when there is none or it can't be read."""
-        try:
-            found = parse_url(self.settings["owner_url"] or self._environment().get(self._variable, ""))
-        except UrlError:
-            return None
-        return found if found.is_postgres else None
+    @property
+    def url(self) -> str:
+        """The URL that migrations use, "" when there is none."""
+        return str(self.settings["owner_url"] or self._environment().get(self._variable, ""))
+
+    @property
+    def dialect(self) -> Dialect:
+        """The kind of database of that URL."""
+        return known.of(self.url)
 
 
 def without_answers(text: str) -> str:

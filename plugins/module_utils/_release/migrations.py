@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import command
-from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._database import known
 from ansible_collections.slipway.flask.plugins.module_utils._migration import lint
 from ansible_collections.slipway.flask.plugins.module_utils._migration import probe as migration_probe
 from ansible_collections.slipway.flask.plugins.module_utils._migration import run as migration_run
-from ansible_collections.slipway.flask.plugins.module_utils._migration import squawk as migration_squawk
 from ansible_collections.slipway.flask.plugins.module_utils._migration.probe import Probe
 from ansible_collections.slipway.flask.plugins.module_utils._python import uv
 from ansible_collections.slipway.flask.plugins.module_utils._release import probe as release_probe
@@ -148,7 +147,7 @@ class Migrations:
                 "It must be up, and the service's role must be allowed to read Alembic's table (GRANT SELECT). "
                 "To migrate without having seen what it does, set `migrations: report`",
             )
-        elif not probe.at_head and probe.current and probe.dialect == "postgresql" and probe.pending:
+        elif not probe.at_head and probe.current and known.named(probe.dialect).is_judged and probe.pending:
             self._lint(probe)
             self._decide(probe)
 
@@ -169,7 +168,7 @@ class Migrations:
                 "Nothing was run. Go back without it (rollback_schema=keep), or set `migrations: report`",
             )
             self.expect_anything()
-        elif probe.dialect == "postgresql" and probe.pending:
+        elif known.named(probe.dialect).is_judged and probe.pending:
             self._lint(probe)
             self._decide(probe)
 
@@ -183,8 +182,9 @@ class Migrations:
 
     def expect_anything(self) -> None:
         """Make ready for an import that nobody could look at beforehand: there is a dump before it."""
-        if self.settings["dump"] and self.alone.url():
-            self.dump = Dump(self.context, self.alone.url(), {})
+        dialect = self.alone.dialect
+        if self.settings["dump"] and dialect.dump(self.alone.url):
+            self.dump = Dump(self.context, dialect, self.alone.url, {})
             self.dump.check()
 
     def _lint(self, probe: Probe) -> None:
@@ -198,30 +198,26 @@ class Migrations:
         text, _ = lint.script(probe.pending)
         self.context.write(path, text, 0, self.context.gid, 0o640)
         try:
-            report = self._squawk(path, probe.server.get("version", 0))
+            report = self._linted(path, probe)
             self.findings = lint.findings(probe.pending, report)
         except (uv.EnvironmentError_, ValueError) as error:
             if self.settings["mode"] == "guarded" and not {p.revision for p in probe.pending} <= self._allowed():
                 raise ReleaseError(
-                    f"the {self.what} can't be judged, because squawk can't be used: {error}\n"
+                    f"the {self.what} can't be judged, because {known.named(probe.dialect).linter} can't be used: {error}\n"
                     f"Mend that, or allow them by name ({allowing([p.revision for p in probe.pending], self.run_of)})"
                 ) from error
             self.context.notes.append(f"the {self.what} were not judged: {error}")
         finally:
             path.unlink()
 
-    def _squawk(self, path: Path, version: int) -> str:
-        """Return squawk's report of the SQL in PATH; it runs with the app's rights, for the SQL is the app's."""
+    def _linted(self, path: Path, probe: Probe) -> str:
+        """Return the linter's report of the SQL in PATH; it runs with the app's rights, for the SQL is the app's."""
         settings = self.context.settings
         index = uv.Index(
             settings.get("index_url") or "", tuple(settings.get("extra_index_urls") or ()), settings["ca_bundle"]
         )
-        squawk = migration_squawk.ensure(uv.Uv(settings["uv"], index))
-        server = ["--pg-version", f"{version // 10000}.{version % 10000}"] if version else []
-        done = self.context.run([str(squawk), "--reporter", "json", *server, str(path)], "check")
-        if not done.stdout.lstrip().startswith("["):
-            raise ValueError(f"squawk said: {systemd.tail(done.stdout + done.stderr, 3)}")
-        return done.stdout
+        tools, run = uv.Uv(settings["uv"], index), lambda argv: self.context.run(argv, "check")
+        return known.named(probe.dialect).judge(path, probe.server, tools, run)
 
     def _allowed(self) -> set[str]:
         return {name.strip() for name in self.settings["allow"] if name.strip()}
@@ -239,7 +235,7 @@ class Migrations:
             )
         self.context.notes += [f"{'allowed' if one not in stopping else 'reported'}: {one}" for one in self.findings]
         if self.settings["dump"] and not self.dumped and any(one.destroys for one in self.findings):
-            self.dump = Dump(self.context, self.alone.url(), probe.server)
+            self.dump = Dump(self.context, known.named(probe.dialect), self.alone.url, probe.server)
             self.dump.check()
 
     # ---- the run -----------------------------------------------------------------------------------------------

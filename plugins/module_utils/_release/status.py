@@ -19,17 +19,15 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import health as app_health
 from ansible_collections.slipway.flask.plugins.module_utils._certificates.status import certificate_problems
+from ansible_collections.slipway.flask.plugins.module_utils._database.connections import connections
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._nginx.maintenance import closed_since
-from ansible_collections.slipway.flask.plugins.module_utils._postgres import check
-from ansible_collections.slipway.flask.plugins.module_utils._postgres import names as postgres_names
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import UrlError, parse_url
 from ansible_collections.slipway.flask.plugins.module_utils._release.drain import draining
 from ansible_collections.slipway.flask.plugins.module_utils._release.info import since
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths
 
 DAY = 86_400  # seconds
-HEALTH_SECONDS, TLS_SECONDS, CONNECT_SECONDS, DU_SECONDS = 10, 5, 3, 30
+HEALTH_SECONDS, TLS_SECONDS, DU_SECONDS = 10, 5, 30
 PROC = Path("/proc")
 
 
@@ -159,26 +157,6 @@ def issuer(said: str) -> str:
         return "self-signed"
     found = dict(line.strip().split("=", 1) for line in names.splitlines() if "=" in line)
     return found.get("O") or found.get("CN") or "unknown"
-
-
-def connections(url: str, user: str) -> dict[str, Any]:
-    """Return the server's connections that are in use and those that apps may use; None with a reason."""
-    nothing: dict[str, Any] = {"used": None, "allowed": None}
-    if not url:
-        return {**nothing, "said": "no database"}
-    try:
-        parsed, psql = parse_url(url), postgres_names.find_psql()
-        if not parsed.is_postgres or not psql:
-            return {**nothing, "said": "no psql" if parsed.is_postgres else parsed.dialect}
-        tried = check.attempt(psql, parsed, user, CONNECT_SECONDS)
-    except (UrlError, postgres_names.PostgresError, OSError):
-        return {**nothing, "said": "unknown"}
-    if tried.kind:
-        return {**nothing, "said": tried.kind.replace("_", " ")}
-    facts = tried.facts
-    reserved = facts["superuser_reserved_connections"] + facts["reserved_connections"]
-    # The connection that asked is over by now.
-    return {"used": facts["connections_used"] - 1, "allowed": facts["max_connections"] - reserved, "said": ""}
 
 
 def space(paths: Paths) -> dict[str, Any]:

@@ -16,6 +16,7 @@ FLOORS = [
     {"module_utils._source"},
     {"module_utils._host"},
     {"module_utils._app", "module_utils._certificates", "module_utils._nginx", "module_utils._postgres", "module_utils._python"},
+    {"module_utils._database"},
     {"module_utils._migration"},
     {"module_utils._release"},
     {"plugin_utils._certificates", "plugin_utils._nginx", "plugin_utils._source"},

@@ -47,7 +47,7 @@ def run(folder: Path, **changes: Any) -> tuple[Ran, str]:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
     ask = {"argv": ["sh", "-c", "echo 0005 > head"], "wanted": ["0005"], "expected": ["0004"], "dump": None, **changes}
-    ask |= {"place": ["flask", "db", "upgrade"], "lock": migration_run.LOCK, "prefix": migration_run.DUMP_PREFIX}
+    ask |= {"place": ["flask", "db", "upgrade"], "prefix": migration_run.DUMP_PREFIX}
     command = [sys.executable, "-S", "-E", "-B", "-c", migration_run.SCRIPT, "shop:app", json.dumps(ask)]
     environment = {"PATH": "/usr/bin:/bin", "SLIPWAY_DUMP_PGPASSWORD": "s3cret"}
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=environment)

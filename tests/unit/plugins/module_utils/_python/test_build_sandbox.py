@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[5]
 TRUSTED = {
     "_python/build_sandbox.py": "for whoever is not root",
     "_python/interpreters.py": "`uv python`: no package, no settings of a project, archives of a known hash",
-    "_migration/squawk.py": "one wheel of a known hash",
+    "_database/squawk.py": "one wheel of a known hash",
     "_python/uv_install.py": "one wheel of a known hash",
 }
 """Files that run uv or pip as root -> why no foreign code can run there."""

@@ -13,7 +13,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._migration import squawk as migration_squawk
+from ansible_collections.slipway.flask.plugins.module_utils._database import postgresql
+from ansible_collections.slipway.flask.plugins.module_utils._database import squawk as linter
 from ansible_collections.slipway.flask.plugins.module_utils._python import uv as python_uv
 from ansible_collections.slipway.flask.plugins.module_utils._release import dump as release_dump
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
@@ -35,14 +36,14 @@ def pending(*steps: Mapping[str, Any], **more: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def squawk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(migration_squawk, "ensure", lambda uv: Path("/opt/slipway/squawk"))
+    monkeypatch.setattr(linter, "ensure", lambda uv: Path("/opt/slipway/squawk"))
 
 
 @pytest.fixture
 def site(host: FakeHost, squawk: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     """A host that serves a release whose schema is at 0004; squawk and pg_dump are told what they answer."""
     monkeypatch.setattr(release_dump, "FOLDER", tmp_path / "backups")
-    monkeypatch.setattr(release_dump, "client_version", lambda: 15)
+    monkeypatch.setattr(postgresql, "client_version", lambda: 15)
     host.configure(f'DATABASE_URL="{URL}"\nSECRET_KEY="s3cr3t-key-0123456789abcdef"\n')
     host.probes = [{"heads": ["0004"], "current": ["0004"]}]
     host.deploy(release_commands=UPGRADE)
@@ -141,7 +142,7 @@ def test_a_migration_that_another_deploy_has_run_leaves_no_dump(site: FakeHost) 
 def test_a_dump_that_can_not_be_made_is_refused_at_the_check(
     site: FakeHost, monkeypatch: pytest.MonkeyPatch, client: int, size: int, message: str
 ) -> None:
-    monkeypatch.setattr(release_dump, "client_version", lambda: client)
+    monkeypatch.setattr(postgresql, "client_version", lambda: client)
     with pytest.raises(ReleaseError, match=message) as refused:
         deploy(site, pending(DROP, server={"version": 150018, "bytes": size}), allow=["0005"])
     assert refused.value.stage == "check"
@@ -199,7 +200,7 @@ def test_migrations_that_can_not_be_judged_are_refused_or_allowed_by_name(
     def no_network(uv: object) -> Path:
         raise python_uv.EnvironmentError_("installing squawk failed: no route to host")
 
-    monkeypatch.setattr(migration_squawk, "ensure", no_network)
+    monkeypatch.setattr(linter, "ensure", no_network)
     with pytest.raises(ReleaseError, match="squawk can't be used: installing squawk failed"):
         deploy(site, pending(ADD))
     (note,) = deploy(site, pending(ADD), allow=["0005"]).notes
@@ -283,7 +284,7 @@ def test_squawk_is_installed_once_by_hash_and_older_ones_go(tmp_path: Path, monk
     def run(command: list[str], doing: str, *, cwd: Path, variables: Mapping[str, str]) -> str:
         calls.append(command)
         assert "--require-hashes" in command
-        assert (cwd / "requirements.txt").read_text().count("sha256:") == len(migration_squawk.HASHES)
+        assert (cwd / "requirements.txt").read_text().count("sha256:") == len(linter.HASHES)
         (cwd / "files/bin").mkdir(parents=True)
         (cwd / "files/bin/squawk").touch(0o755)
         return ""
@@ -291,23 +292,17 @@ def test_squawk_is_installed_once_by_hash_and_older_ones_go(tmp_path: Path, monk
     monkeypatch.setattr(python_uv, "run", run)
     (tmp_path / "squawk-1.0.0").mkdir()
     uv = python_uv.Uv("uv", python_uv.Index(), tmp_path / "cache")
-    assert (
-        migration_squawk.ensure(uv, tmp_path)
-        == migration_squawk.ensure(uv, tmp_path)
-        == migration_squawk.path(tmp_path)
-    )
+    assert linter.ensure(uv, tmp_path) == linter.ensure(uv, tmp_path) == linter.path(tmp_path)
     assert len(calls) == 1
-    assert sorted(path.name for path in tmp_path.glob("squawk*")) == [f"squawk-{migration_squawk.VERSION}"]
+    assert sorted(path.name for path in tmp_path.glob("squawk*")) == [f"squawk-{linter.VERSION}"]
 
 
 def test_the_command_that_restores_names_a_remote_database_without_its_password() -> None:
     context: Any = SimpleNamespace(
         paths=SimpleNamespace(app="shop"), record=SimpleNamespace(id="0002-x"), settings={"user": "shop"}
     )
-    url = release_dump.DatabaseUrl(
-        "postgresql", "postgresql", {"host": "db", "user": "o", "password": "pw12", "dbname": "shop"}
-    )
-    told = release_dump.Dump(context, url, {}).restore()
+    url = "postgresql://o:pw12@db/shop"
+    told = release_dump.Dump(context, postgresql.Postgresql(), url, {}).restore()
     assert "--dbname='host=db dbname=shop user=o' /var/backups/slipway/shop/0002-x-" in told
     assert "pw12" not in told
     assert told.endswith("(it asks for the password)")

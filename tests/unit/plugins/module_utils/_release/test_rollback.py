@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._migration import squawk
+from ansible_collections.slipway.flask.plugins.module_utils._database import postgresql, squawk
 from ansible_collections.slipway.flask.plugins.module_utils._release import dump, hooks, lease
 from ansible_collections.slipway.flask.plugins.module_utils._release.migrations import Migrations
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
@@ -318,8 +318,8 @@ def destroying(migrated: FakeHost, monkeypatch: pytest.MonkeyPatch, tmp_path: An
     ]  # type: ignore[dict-item]
     monkeypatch.setattr(squawk, "ensure", lambda uv: tmp_path / "squawk")
     monkeypatch.setattr(dump, "FOLDER", tmp_path / "backups")
-    monkeypatch.setattr(dump, "client_version", lambda: 15)
-    monkeypatch.setattr(Migrations, "_squawk", lambda *_: "[]")
+    monkeypatch.setattr(postgresql, "client_version", lambda: 15)
+    monkeypatch.setattr(Migrations, "_linted", lambda *_: "[]")
     old, new = migrated.paths.release_ids()
     for release in (old, new):
         (migrated.paths.settings_of(release) / "environment").write_text('DATABASE_URL="postgresql:///shop"\n')

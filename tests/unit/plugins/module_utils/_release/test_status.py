@@ -12,9 +12,6 @@ from typing import Any
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
-from ansible_collections.slipway.flask.plugins.module_utils._postgres import check
-from ansible_collections.slipway.flask.plugins.module_utils._postgres import names as postgres_names
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.check import Attempt
 from ansible_collections.slipway.flask.plugins.module_utils._release import status as release_status
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record
 from cryptography import x509
@@ -25,9 +22,6 @@ from cryptography.x509.oid import NameOID
 
 HEALTH = {"path": ["/healthz"], "status": [200], "host": "shop.example.com"}
 SHOWN = "ActiveState=active\nNRestarts=2\nMainPID=100\nMemoryCurrent=[not set]\n"
-FACTS = {
-    "superuser_reserved_connections": 3, "reserved_connections": 1, "connections_used": 8, "max_connections": 100,
-}  # fmt: skip
 
 
 @pytest.fixture
@@ -221,28 +215,3 @@ def test_a_site_that_nobody_serves_has_no_certificate(monkeypatch: pytest.Monkey
     found = release_status.certificate("shop.example.com")
     assert (found["served"], found["days"]) == (False, None)
     assert "refused" in found["said"]
-
-
-def test_connections_leave_out_those_that_are_kept_for_superusers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres_names, "find_psql", lambda: "psql")
-    monkeypatch.setattr(check, "attempt", lambda *_: Attempt(FACTS))
-    found = release_status.connections("postgresql+psycopg:///shop", "shop")
-    assert found == {"used": 7, "allowed": 96, "said": ""}
-
-
-@pytest.mark.parametrize(
-    ("url", "psql", "kind", "said"),
-    [
-        ("", "psql", "", "no database"),
-        ("sqlite:///x", "psql", "", "sqlite"),
-        ("postgresql:///shop", "", "", "no psql"),
-        ("postgresql:///shop", "psql", "password_wrong", "password wrong"),
-        ("no url", "psql", "", "unknown"),
-    ],
-)
-def test_a_database_that_tells_nothing_is_no_failure(
-    url: str, psql: str, kind: str, said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(postgres_names, "find_psql", lambda: psql)
-    monkeypatch.setattr(check, "attempt", lambda *_: Attempt({}, kind, "long"))
-    assert release_status.connections(url, "shop") == {"used": None, "allowed": None, "said": said}
