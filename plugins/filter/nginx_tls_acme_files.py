@@ -4,11 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from ansible_collections.slipway.flask.plugins.plugin_utils._certificates.setup import Variables, files
-
 DOCUMENTATION = r"""
 name: nginx_tls_acme_files
 short_description: What the renewal of certificates by ACME is on a host
@@ -32,6 +27,11 @@ _value:
   type: list
   elements: dict
 """
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.plugin_utils._certificates.setup import Variables, files
 
 
 def nginx_tls_acme_files(sites: list[Variables], settings: Variables) -> list[dict[str, Any]]:

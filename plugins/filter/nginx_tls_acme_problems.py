@@ -4,11 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from ansible_collections.slipway.flask.plugins.plugin_utils._certificates.setup import Variables, problems
-
 DOCUMENTATION = r"""
 name: nginx_tls_acme_problems
 short_description: What is wrong with the variables for certificates by ACME
@@ -43,6 +38,11 @@ _value:
   type: list
   elements: str
 """
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.plugin_utils._certificates.setup import Variables, problems
 
 
 def nginx_tls_acme_problems(sites: list[Variables], settings: Variables, certbot: str, system: str) -> list[str]:

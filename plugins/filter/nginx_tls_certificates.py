@@ -4,11 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from ansible_collections.slipway.flask.plugins.plugin_utils._nginx.site import Site, as_file
-
 DOCUMENTATION = r"""
 name: nginx_tls_certificates
 short_description: The certificates that a list of TLS sites wants
@@ -32,6 +27,11 @@ _value:
   type: list
   elements: dict
 """
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.plugin_utils._nginx.site import Site, as_file
 
 
 def nginx_tls_certificates(sites: list[Site], pem: dict[str, str]) -> list[dict[str, Any]]:

@@ -4,13 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from ansible_collections.slipway.flask.plugins.plugin_utils._nginx.access import users_file
-from ansible_collections.slipway.flask.plugins.plugin_utils._nginx.limits import complete as complete_limits
-from ansible_collections.slipway.flask.plugins.plugin_utils._nginx.site import Site, as_file, complete
-
 DOCUMENTATION = r"""
 name: nginx_tls_files
 short_description: The virtual host files of a list of TLS sites
@@ -52,6 +45,12 @@ _value:
   elements: dict
 """
 
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.plugin_utils._nginx.access import users_file
+from ansible_collections.slipway.flask.plugins.plugin_utils._nginx.limits import complete as complete_limits
+from ansible_collections.slipway.flask.plugins.plugin_utils._nginx.site import Site, as_file, complete
 
 LOG = {"state": "present", "mode": "0640", "owner": "www-data", "group": "adm"}
 """As Debian's logrotate makes them anew: nginx itself would leave them to everybody until the first rotation."""

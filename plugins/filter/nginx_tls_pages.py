@@ -4,10 +4,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from typing import Any
-
 DOCUMENTATION = r"""
 name: nginx_tls_pages
 short_description: The files of nginx's error pages, for people and for programs
@@ -42,6 +38,10 @@ _value:
   type: list
   elements: dict
 """
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
 
 
 def nginx_tls_pages(

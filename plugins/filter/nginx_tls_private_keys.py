@@ -4,11 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from ansible_collections.slipway.flask.plugins.plugin_utils._nginx.site import Site, as_file
-
 DOCUMENTATION = r"""
 name: nginx_tls_private_keys
 short_description: The keys of the provided certificates of a list of TLS sites
@@ -32,6 +27,11 @@ _value:
   description: PEM texts by site name.
   type: dict
 """
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.plugin_utils._nginx.site import Site, as_file
 
 
 def nginx_tls_private_keys(sites: list[Site], pem: dict[str, str]) -> dict[str, str]:

@@ -4,14 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timezone
-from typing import Any
-
-from ansible.errors import AnsibleFilterError
-from ansible_collections.slipway.flask.plugins.plugin_utils._nginx.settings import problems as settings_problems
-from ansible_collections.slipway.flask.plugins.plugin_utils._nginx.site import Site, problems
-
 DOCUMENTATION = r"""
 name: nginx_tls_problems
 short_description: What is wrong with a list of TLS sites
@@ -47,6 +39,14 @@ _value:
   type: list
   elements: str
 """
+
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.slipway.flask.plugins.plugin_utils._nginx.settings import problems as settings_problems
+from ansible_collections.slipway.flask.plugins.plugin_utils._nginx.site import Site, problems
 
 
 def nginx_tls_problems(

@@ -4,11 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.check import check_plan
-
 DOCUMENTATION = r"""
 name: postgres_client_plan
 short_description: Splits database connections into checks, secret URLs and CA files
@@ -37,6 +32,11 @@ _value:
   description: C(checks) (name, user, ca), C(urls) (by name) and C(files) (dest and src or content).
   type: dict
 """
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.check import check_plan
 
 
 class FilterModule:

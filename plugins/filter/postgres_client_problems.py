@@ -4,11 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.check import connection_problems
-
 DOCUMENTATION = r"""
 name: postgres_client_problems
 short_description: What is wrong with a list of database connections
@@ -38,6 +33,11 @@ _value:
   type: list
   elements: str
 """
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.check import connection_problems
 
 
 def postgres_client_problems(connections: Any) -> list[str]:

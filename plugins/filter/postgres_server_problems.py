@@ -4,12 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import database_problems
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.settings import server_problems
-
 DOCUMENTATION = r"""
 name: postgres_server_problems
 short_description: What is wrong with the variables of the role postgres_server
@@ -38,6 +32,12 @@ _value:
   type: list
   elements: str
 """
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import database_problems
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.settings import server_problems
 
 
 def postgres_server_problems(variables: Mapping[str, Any]) -> list[str]:

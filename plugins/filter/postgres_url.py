@@ -4,12 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from ansible.errors import AnsibleFilterError
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import UrlError, rewrite_url
-
 DOCUMENTATION = r"""
 name: postgres_url
 short_description: Rewrites a PostgreSQL URL for a driver
@@ -45,6 +39,12 @@ _value:
   type: str
   sample: postgresql+psycopg://db.example/shop?sslmode=verify-full
 """
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import UrlError, rewrite_url
 
 
 def postgres_url(url: str, scheme: str = "", parameters: dict[str, str] | None = None) -> str:
