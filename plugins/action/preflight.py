@@ -79,6 +79,7 @@ class ActionModule(ActionBase):
                 f"{task_vars['inventory_hostname']}: {text}"
                 for text in host.left([app_description.normalise(app) for app in apps], facts)
             ],
+            packages=facts.get("packages", ""),
             waiting=host.waiting([app_description.normalise(app) for app in apps], facts),
             provisioned=host.provisioned([app_description.normalise(app) for app in apps], facts),
         )

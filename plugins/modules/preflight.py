@@ -62,6 +62,10 @@ memory_mb:
   description: Memory of the host, in megabytes.
   type: int
   returned: success
+packages:
+  description: Names of the installed packages, with spaces between; empty unless O(provision).
+  type: str
+  returned: success
 waiting:
   description: Names of the adopted apps whose domains another site serves until their first release answers.
   type: list

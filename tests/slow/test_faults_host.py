@@ -79,6 +79,14 @@ def test_mistake_is_named_before_anything_is_changed(
     assert traces(host) == before
 
 
+def test_wrong_type_of_a_roles_variable_is_named_before_anything_is_changed(app: App, host: Host) -> None:
+    before = traces(host)
+    refused = app.project.play("site.yml", "--extra-vars", "nginx_tls_hsts_seconds=two-years")
+    assert "argument 'nginx_tls_hsts_seconds' is of type" in refused.output, refused.output
+    assert refused.count("changed") == 0
+    assert traces(host) == before
+
+
 def test_root_password_is_enough_to_log_in(app: App, host: Host, tmp_path: Path) -> None:
     """A new VPS often has nothing else; what stops the run here is known from the host alone."""
     host.run(

@@ -42,6 +42,8 @@ for path in @FOLDERS@; do
   echo "real:$path=$(readlink -f "$path")"; echo "owner:$path=$(stat -L -c %U "$path")"
   [ -n "$(ls -A "$path")" ] && echo "full:$path=yes"
 done
+echo "packages=$(dpkg-query --show --showformat '${db:Status-Abbrev} ${binary:Package} ${Package}\n' 2>/dev/null |
+  awk '$1 == "ii" {print $2; if ($3 != $2) print $3}' | tr '\n' ' ')"
 for path in @PYTHONS@; do [ -x "$path" ] && echo "python:$path=yes"; done
 if command -v ss >/dev/null; then
   ss -Hltnp 'sport = :80 or sport = :443' 2>/dev/null | awk '

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from typing import Any
 
 SUPPORTED = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04", "26.04")}
 NAMES = {"debian": "Debian", "ubuntu": "Ubuntu"}
@@ -75,6 +76,18 @@ def problems(facts: Mapping[str, str], disk_mb: int, become_password: bool) -> l
             f"only {free} MB of disk are free, {disk_mb} MB are needed (slipway_disk_mb); make room or use more disk"
         )
     return found
+
+
+def unsupported(facts: Mapping[str, Any], role: str) -> str:
+    """Return that the system of a host with Ansible's FACTS is none that ROLE supports, "" if it is one."""
+    name = str(facts["distribution"])
+    version = facts["distribution_major_version" if name == NAMES["debian"] else "distribution_version"]
+    systems = [f"{NAMES[key]} {version}" for key, versions in SUPPORTED.items() for version in versions]
+    return (
+        ""
+        if f"{name} {version}" in systems
+        else f"This host runs {name} {version}; {role} supports {', '.join(systems)}."
+    )
 
 
 def ansible_facts(facts: Mapping[str, str]) -> dict[str, str | int]:

@@ -1,0 +1,57 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The tags of provision.yml: each runs its part, and every check before it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ROLES = ("postgres_server", "python_venv", "gunicorn_systemd", "nginx_tls", "postgres_client")
+PARTS: dict[str, set[str]] = {
+    "packages": set(),
+    "postgresql": {"postgres_server", "postgres_client"},
+    "python": {"python_venv"},
+    "apps": {"gunicorn_systemd"},
+    "nginx": {"nginx_tls"},
+}
+APPS = {
+    "Check what each app's service is told": "gunicorn_systemd: check",
+    "Set up the service of each app": "gunicorn_systemd",
+}
+"""Included once per app, so that their tasks are not listed."""
+
+
+def listed(run: Callable[..., str], playbook: str, tag: str) -> list[str]:
+    """Return the tasks of PLAYBOOK that `--tags TAG` runs: their role, or their name where they have none."""
+    text = run("ansible-playbook", "-i", "localhost,", playbook, "--list-tasks", "--tags", tag)
+    found = []
+    for name in re.findall(r"^      (.+)\tTAGS:", text, re.MULTILINE):
+        role, _, task = name.removeprefix("slipway.flask.").partition(" : ")
+        checks = task.startswith("validate | ")
+        found.append(APPS.get(name) or (f"{role}: check" if checks else role if task else name))
+    return found
+
+
+@pytest.mark.parametrize("tag", PARTS)
+def test_tag_runs_its_part_after_every_check(run: Callable[..., str], tag: str) -> None:
+    tasks = listed(run, "playbooks/provision.yml", tag)
+    assert tasks[0].startswith("preflight | ")
+    checks = [task for task in tasks if task.endswith(": check")]
+    assert sorted(checks) == sorted(f"{role}: check" for role in ROLES)
+    rest = tasks[tasks.index(checks[-1]) + 1 :]
+    assert rest[0] == "Install the packages of all roles"
+    assert {task for task in rest[1:] if not task.startswith("preflight | ")} == PARTS[tag]
+
+
+def test_tag_of_provision_deploys_nothing(run: Callable[..., str]) -> None:
+    assert "Deploy each app" not in listed(run, "site.yml", "nginx")
+
+
+def test_every_tag_is_documented() -> None:
+    text = (ROOT / "docs/operations.md").read_text().partition("## Provision only a part\n")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `([a-z]+)` \|", text, re.MULTILINE) == list(PARTS)
