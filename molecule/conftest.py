@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import testinfra
 import testinfra.host
 import yaml
+from testinfra.backend import base
 
 
 def addresses() -> dict[str, str]:
@@ -36,10 +36,30 @@ def addresses() -> dict[str, str]:
     return found
 
 
+class Inside(base.BaseBackend):
+    """Runs commands in a test host as `podman exec` does, at a twentieth of its cost: there are hundreds of them."""
+
+    NAME = "inside"
+    NAMESPACES = "--mount --uts --ipc --net --pid --cgroup"
+    ENVIRONMENT = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root container=podman"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+        found = self.run_local("podman inspect --format '{{.State.Pid}}' %s", name)
+        self.command_prefix = f"env -i {self.ENVIRONMENT} nsenter --target {int(found.stdout)} {self.NAMESPACES}"
+
+    def run(self, command: str, *args: str, **_: Any) -> base.CommandResult:
+        asked = self.get_command(command, *args)
+        done = self.run_local(f"{self.command_prefix} sh -c %s", asked)
+        done.command = self.encode(asked)
+        return done
+
+
 @pytest.fixture(scope="module", params=sorted(addresses()))
 def host(request: pytest.FixtureRequest) -> testinfra.host.Host:
-    """One test host after the other, reached by `podman exec`: many times faster than through Ansible."""
-    return testinfra.get_host(f"podman://{request.param}")
+    """One test host after the other, looked at from inside, past SSH and Ansible."""
+    return testinfra.host.Host(Inside(request.param))
 
 
 @dataclass
@@ -61,7 +81,7 @@ class _Connection(http.client.HTTPConnection):
     def connect(self) -> None:
         self.sock = socket.create_connection((self._address, 443 if self._tls_wanted else 80), 30)
         if self._tls_wanted:
-            context = ssl.create_default_context()
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reads no authorities, which would take 18 ms
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             self.sock = context.wrap_socket(self.sock, server_hostname=self.host)
 

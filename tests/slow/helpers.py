@@ -28,6 +28,12 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = Path(sys.executable).parent
 VPS = (sys.executable, str(ROOT / "bin/lib/vps.py"))
+NAMESPACES = ("--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup")
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "container": "podman",
+}
 PLAY_SECONDS = 600
 """A playbook that takes longer hangs: the slowest, from a bare host, takes about a minute."""
 
@@ -72,8 +78,9 @@ class Host:
         subprocess.run(["podman", "stop", "--time", "60", self.name], check=True, capture_output=True)
 
     def ask(self, script: str) -> subprocess.CompletedProcess[str]:
-        command = ["podman", "exec", self.name, "sh", "-c", script]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+        """Run a shell SCRIPT as `podman exec` does, at a twentieth of its cost: tests ask all the time."""
+        command = ["nsenter", "--target", str(self.facts["pid"]), *NAMESPACES, "sh", "-c", script]
+        return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
 
     def run(self, script: str) -> str:
         """Return what a shell SCRIPT prints, without space around it; fail when it fails."""
@@ -161,12 +168,18 @@ class Answer:
     text: str
 
 
+def any_certificate() -> ssl.SSLContext:
+    """Return settings for TLS that take each certificate; no authorities are read for it, which would take 18 ms."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+    return tls
+
+
 class Connection(http.client.HTTPSConnection):
     """HTTPS to an address under a site's name, as if DNS led there; the host's own certificate is taken as it is."""
 
     def __init__(self, address: str, domain: str, timeout: float = 30) -> None:
-        self.tls = ssl.create_default_context()
-        self.tls.check_hostname, self.tls.verify_mode = False, ssl.CERT_NONE
+        self.tls = any_certificate()
         super().__init__(domain, timeout=timeout, context=self.tls)
         self.address = address
 
