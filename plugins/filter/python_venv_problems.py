@@ -4,10 +4,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from typing import Any
-
 DOCUMENTATION = r"""
 name: python_venv_problems
 short_description: What is wrong with the variables of the role python_venv
@@ -39,6 +35,10 @@ _value:
   type: list
   elements: str
 """
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
 
 HASH = re.compile(r"sha256:[0-9a-f]{64}")
 UV = re.compile(r"/.+/bin/uv")
