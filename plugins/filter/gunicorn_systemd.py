@@ -8,12 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.slipway.flask.plugins.module_utils._host.gunicorn import (
-    ROLE,
-    environment_file,
-    problems,
-    unit_quote,
-)
+from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file
+from ansible_collections.slipway.flask.plugins.module_utils._host.gunicorn import ROLE, problems, unit_quote
 
 
 def gunicorn_systemd_problems(variables: Mapping[str, Any]) -> list[str]:
@@ -29,6 +25,6 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "gunicorn_systemd_problems": gunicorn_systemd_problems,
-            "systemd_environment_file": environment_file,
+            "systemd_environment_file": environment_file.text_of,
             "systemd_quote": unit_quote,
         }

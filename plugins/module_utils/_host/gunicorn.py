@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""What gunicorn_systemd writes into a unit and an environment file, and what is wrong with its variables.
+"""What is wrong with gunicorn_systemd's variables, and how its unit quotes an argument.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox_needs
+from ansible_collections.slipway.flask.plugins.module_utils._host.environment_file import value_text
 
 ROLE = "gunicorn_systemd_"
 APP = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -67,26 +68,6 @@ def unit_quote(text: str) -> str:
     """
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     return f'"{escaped}"'
-
-
-def value_text(value: object) -> str:
-    """Return VALUE as an environment variable has it: text as it is, 8000 as `8000`, booleans as `true` and `false`."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
-
-
-def environment_file(environment: Mapping[str, object], secrets: Mapping[str, object]) -> str:
-    """Return the text of an EnvironmentFile= from which systemd reads exactly these values, sorted by name.
-
-    After systemd.exec(5), EnvironmentFile=: inside double quotes newlines are kept, nothing is expanded, and a
-    backslash before `"`, backslash, backtick or dollar stands for that character. Values must have passed `problems`.
-    """
-    lines = []
-    for name, value in sorted({**environment, **secrets}.items()):
-        escaped = re.sub(r'(["\\`$])', r"\\\1", value_text(value))
-        lines.append(f'{name}="{escaped}"\n')
-    return "".join(lines)
 
 
 def problems(settings: Mapping[str, Any]) -> list[str]:

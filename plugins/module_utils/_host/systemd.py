@@ -1,19 +1,13 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""What a release needs of its host: systemd's units, and requests over sockets and TLS.
+"""systemd's units: their state, their end of the journal, and which of them start at boot.
 
 PRIVATE to the collection. It can have breaking changes.
 """
 
 from __future__ import annotations
 
-import http.client
-import os
-import re
-import socket
-import ssl
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 
 WANTS = Path("/etc/systemd/system/multi-user.target.wants")
@@ -99,102 +93,3 @@ def set_enabled(app: str, instance: str, enabled: bool) -> None:
         WANTS.mkdir(exist_ok=True)
         own = unit_file(app, instance)
         link.symlink_to(own if own.exists() else unit_file(app))
-
-
-class SocketConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
-
-    def __init__(self, path: str, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
-
-
-class LocalTLSConnection(http.client.HTTPSConnection):
-    """HTTPS to this host under the name of a site, whatever DNS says and whoever signed the certificate."""
-
-    def __init__(self, domain: str, address: str, port: int, timeout: float) -> None:
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        super().__init__(domain, port, timeout=timeout, context=context)
-        self._address, self._tls = address, context
-
-    def connect(self) -> None:
-        plain = socket.create_connection((self._address, self.port), self.timeout)
-        self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
-
-
-def ask(connection: http.client.HTTPConnection, path: str, headers: Mapping[str, str]) -> tuple[int, str]:
-    """GET PATH and return the status and the start of the body. Raises OSError or http.client.HTTPException."""
-    try:
-        connection.request("GET", path, headers={"User-Agent": "slipway", **headers})
-        answer = connection.getresponse()
-        return answer.status, answer.read(2000).decode("utf-8", "replace")
-    finally:
-        connection.close()
-
-
-def backlog(path: Path) -> int:
-    """Return how many connections wait on a listening Unix socket for somebody to accept them."""
-    listed = subprocess.run(["ss", "-xlnH"], capture_output=True, text=True, check=False).stdout
-    for row in listed.splitlines():
-        columns = row.split()
-        if len(columns) > 4 and columns[4] == str(path):
-            return int(columns[2])
-    return 0
-
-
-def connected(path: Path) -> int:
-    """Return how many connections to a Unix socket are open, taken in or still waiting (states 03 and 02 of proc(5))."""
-    rows = [row.split() for row in Path("/proc/net/unix").read_text().splitlines()]
-    return sum(row[5] in ("02", "03") and row[7:] == [str(path)] for row in rows if len(row) > 5)
-
-
-def replace_link(link: Path, target: str) -> None:
-    """Point LINK at TARGET in one atomic step (rename(2)), and have it on disk."""
-    temporary = link.with_name(f".{link.name}.new")
-    temporary.unlink(missing_ok=True)
-    temporary.symlink_to(target)
-    temporary.replace(link)
-    handle = os.open(link.parent, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def masked(text: str, environment_file: Path) -> str:
-    """Return TEXT without the values of ENVIRONMENT_FILE: what an app prints may hold its secrets."""
-    try:
-        values = environment_values(environment_file.read_text())
-    except OSError:
-        values = set()
-    for value in sorted(values, key=len, reverse=True):  # the longest first: one may hold another
-        if len(value) >= 8 and not is_path(value):
-            text = text.replace(value, "********")
-    return re.sub(r"(://[^:/@\s]*:)[^@\s]+@", r"\1********@", text)
-
-
-def environment_of(text: str) -> dict[str, str]:
-    """Return the variables in an EnvironmentFile= (systemd.exec(5))."""
-    found = {}
-    rows = re.findall(r'^(\w+)=(?:"((?:\\.|[^"\\])*)"|([^\n]*))$', text, re.DOTALL | re.MULTILINE)
-    for name, quoted, plain in rows:
-        found[name] = re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL) if quoted else plain.strip().strip("'")
-    return found
-
-
-def environment_values(text: str) -> set[str]:
-    """Return the values in an EnvironmentFile= (systemd.exec(5)) and the single lines of those that have several."""
-    values = environment_of(text).values()
-    return {*values, *(line for value in values for line in value.splitlines())}
-
-
-def is_path(value: str) -> bool:
-    """Tell whether VALUE names something on this host or in one of its folders; a secret may begin with a slash too."""
-    folder = os.path.dirname(value)
-    return value.startswith("/") and (os.path.exists(value) or (folder != "/" and os.path.isdir(folder)))

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ansible_collections.slipway.flask.plugins.module_utils._host import gunicorn, sandbox, systemd
+from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, sandbox, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._python import uv as tools
 
 SYSTEMD = Path("/run/systemd/system")
@@ -85,7 +85,7 @@ class Workshop:
         environment = self.given.with_name("environment")
         descriptor = os.open(environment, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(gunicorn.environment_file(wanted, {}))
+            file.write(environment_file.text_of(wanted, {}))
         options = [f"--property={name}={value}" for name, value in self.properties(cwd, environment, wanted)]
         return tools.checked(sandbox.transient(f"{self.name}.service", options, command), doing, check)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
-from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox, systemd
+from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, sandbox, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._python import hints, project
 from ansible_collections.slipway.flask.plugins.module_utils._release.once import Once
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record, ReleaseError
@@ -160,7 +160,7 @@ class Context:
     def command(self, words: list[str], purpose: str, writable: list[str] | None = None) -> str:
         """Run one of the app's commands and return what it printed. Raises ReleaseError with its last lines."""
         done = self.run(app_command.argv(words), purpose, writable)
-        output = systemd.masked(f"{done.stdout}\n{done.stderr}", self.environment_file)
+        output = environment_file.masked(f"{done.stdout}\n{done.stderr}", self.environment_file)
         if done.returncode:
             hint = hints.hint(output)
             raise ReleaseError(

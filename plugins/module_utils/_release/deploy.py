@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._release import drain, orphans
 from ansible_collections.slipway.flask.plugins.module_utils._release.lease import Lease
 from ansible_collections.slipway.flask.plugins.module_utils._release.migrations import newer_schema
@@ -189,7 +189,7 @@ class Engine(Run):
         """Note what the variables have otherwise than the host: a deploy takes what the host has."""
         if not self.settings["expected_environment"]:
             return
-        there = systemd.environment_of(read(self.context.wanted("environment")))
+        there = environment_file.environment_of(read(self.context.wanted("environment")))
         found = differences_from_sealed(there, self.settings["expected_environment"])
         if found:
             self.context.notes.append(

@@ -14,6 +14,7 @@ import re
 import time
 from dataclasses import dataclass
 
+from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, ReleaseError
 
@@ -52,7 +53,7 @@ def _look(paths: Paths, release: str) -> Draining:
     unit = systemd.properties(paths.unit(release), "TimeoutStopUSec", "StateChangeTimestampMonotonic")
     begun = int(unit.get("StateChangeTimestampMonotonic") or 0) / 1e6
     left = seconds_of(unit.get("TimeoutStopUSec", "")) - (time.monotonic() - begun)
-    return Draining(release, systemd.connected(paths.socket(release)), max(0, round(left)))
+    return Draining(release, host_http.connected(paths.socket(release)), max(0, round(left)))
 
 
 def seconds_of(text: str) -> float:

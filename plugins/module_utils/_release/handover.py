@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._database import known
-from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, ReleaseError
 
 STOP_FIRST = "stop_first"
@@ -112,7 +112,7 @@ def hint(unit_text: str, environment: str, gunicorn: str) -> str:
     ENVIRONMENT is the text of its environment file, GUNICORN that of gunicorn.conf.py.
     """
     reasons = []
-    urls = systemd.environment_of(environment).values()
+    urls = environment_file.environment_of(environment).values()
     files = [dialect.title for dialect in map(known.of, urls) if dialect.is_file]
     if files:
         reasons.append(f"its database is a file ({files[0]})")

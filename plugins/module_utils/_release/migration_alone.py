@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._database import known
 from ansible_collections.slipway.flask.plugins.module_utils._database.base import Dialect
-from ansible_collections.slipway.flask.plugins.module_utils._host import gunicorn, systemd
+from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._migration import probe as migration_probe
 from ansible_collections.slipway.flask.plugins.module_utils._migration import run as migration_run
 from ansible_collections.slipway.flask.plugins.module_utils._migration.probe import Probe
@@ -46,14 +46,14 @@ class Alone:
             "dump": dump.prepare() if dump else None,
             "prefix": migration_run.DUMP_PREFIX,
         }
-        context.write(file, gunicorn.environment_file({}, self.variables(dump)), 0, 0, 0o600)
+        context.write(file, environment_file.text_of({}, self.variables(dump)), 0, 0, 0o600)
         try:
             python = ["python", "-c", migration_run.SCRIPT, context.settings["wsgi"], json.dumps(ask)]
             done = context.run(python, "release", [str(dump.path.parent)] if dump else None, [file])
         finally:
             file.unlink(missing_ok=True)
         ran, output = migration_run.read(f"{done.stdout}\n{done.stderr}", done.returncode)
-        said = systemd.masked(self.dialect.secret(self.url)(output), context.environment_file)
+        said = environment_file.masked(self.dialect.secret(self.url)(output), context.environment_file)
         if ran.before is not None:
             context.record.heads_before = ran.before
         context.record.heads_after = ran.after
@@ -95,7 +95,7 @@ class Alone:
         return f"{scheme}://{url.partition('://')[2]}" if url and there else url
 
     def _environment(self) -> Mapping[str, str]:
-        return systemd.environment_of(self.context.environment_file.read_text())
+        return environment_file.environment_of(self.context.environment_file.read_text())
 
     @property
     def url(self) -> str:

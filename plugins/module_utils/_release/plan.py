@@ -17,7 +17,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._migration.probe import Probe
 from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Engine
 from ansible_collections.slipway.flask.plugins.module_utils._release.preparation import Preparation
@@ -155,7 +155,7 @@ class Plan(Engine):
             ),
             "unit": (systemd.unit_file(self.app), systemd.unit_file(self.app, previous)),
         }
-        readers = {"environment": systemd.environment_of, "gunicorn": assignments, "unit": directives}
+        readers = {"environment": environment_file.environment_of, "gunicorn": assignments, "unit": directives}
         found = {}
         for name, (wanted, there) in pairs.items():
             if not there.exists():

@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
 from ansible_collections.slipway.flask.plugins.module_utils._app import secret_key
-from ansible_collections.slipway.flask.plugins.module_utils._host import systemd, tree
+from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd, tree
 from ansible_collections.slipway.flask.plugins.module_utils._migration import probe as migration_probe
 from ansible_collections.slipway.flask.plugins.module_utils._python import build as python_build
 from ansible_collections.slipway.flask.plugins.module_utils._python import driver, scm
@@ -97,7 +97,7 @@ class Preparation:
                 package=self.settings["package"],
                 commands=[app_command.program(one["command"]) for one in commands],
                 version=scm.of_revision(self.settings["version"], self.context.record.revision),
-                environment=systemd.environment_of(self.context.environment_file.read_text()),
+                environment=environment_file.environment_of(self.context.environment_file.read_text()),
                 **self.settings["packages"], python=self.settings["python"],
                 python_downloads=fetching.get("allowed", True), python_mirror=fetching.get("mirror", ""),
                 python_list_url=fetching.get("list_url", ""),

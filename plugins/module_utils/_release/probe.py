@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._migration import probe as migration_probe
 from ansible_collections.slipway.flask.plugins.module_utils._migration import run, still
 from ansible_collections.slipway.flask.plugins.module_utils._python import driver, hints
@@ -63,9 +63,10 @@ def ask(context: Context, question: Mapping[str, Any]) -> Answer:
         return ask(context, {**question, "pooler": True})
     if not probe.error:
         return Answer(probe)
-    said = systemd.masked(systemd.tail(f"{printed}\n{done.stderr}"), context.environment_file)
+    said = environment_file.masked(systemd.tail(f"{printed}\n{done.stderr}"), context.environment_file)
     return Answer(
-        probe, f"{systemd.masked(why(context, probe, done.stderr), context.environment_file)}\nIts last lines:\n{said}"
+        probe,
+        f"{environment_file.masked(why(context, probe, done.stderr), context.environment_file)}\nIts last lines:\n{said}",
     )
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils._app import health as app_health
 from ansible_collections.slipway.flask.plugins.module_utils._certificates.status import certificate_problems
 from ansible_collections.slipway.flask.plugins.module_utils._database.connections import connections
+from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._nginx.maintenance import closed_since
 from ansible_collections.slipway.flask.plugins.module_utils._release.drain import draining
@@ -119,7 +120,7 @@ def answer(socket: str, health: Mapping[str, Any]) -> dict[str, Any]:
     for path in health["path"]:
         started = time.monotonic()
         try:
-            status, _ = systemd.ask(systemd.SocketConnection(socket, HEALTH_SECONDS), path, headers)
+            status, _ = host_http.ask(host_http.SocketConnection(socket, HEALTH_SECONDS), path, headers)
         except (OSError, http.client.HTTPException) as error:
             said = f"gave no answer ({error or type(error).__name__})"
             return {"path": path, "status": None, "milliseconds": None, "said": said}
@@ -132,7 +133,7 @@ def answer(socket: str, health: Mapping[str, Any]) -> dict[str, Any]:
 
 def certificate(domain: str) -> dict[str, Any]:
     """Return whether nginx serves DOMAIN over TLS, who issued its certificate, and how many days that has left (None: unknown)."""
-    connection = systemd.LocalTLSConnection(domain, "127.0.0.1", 443, TLS_SECONDS)
+    connection = host_http.LocalTLSConnection(domain, "127.0.0.1", 443, TLS_SECONDS)
     try:
         connection.connect()
         shown = connection.sock.getpeercert(binary_form=True)

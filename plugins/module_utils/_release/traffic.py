@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import health as app_health
-from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, links, systemd
+from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
 from ansible_collections.slipway.flask.plugins.module_utils._nginx import takeover
 from ansible_collections.slipway.flask.plugins.module_utils._python import hints
 from ansible_collections.slipway.flask.plugins.module_utils._release import drain as release_drain
@@ -62,14 +63,14 @@ class Traffic:
         try:
             systemd.start(self.context.unit)
         except systemd.HostError as error:
-            raise ReleaseError(systemd.masked(str(error), self.context.environment_file)) from error
+            raise ReleaseError(environment_file.masked(str(error), self.context.environment_file)) from error
 
     def _take_over(self) -> None:
         """Have the release that serves end and this one start: visitors wait in between, and nobody runs beside it."""
         old, new = self.paths.current_id(), self.context.record.id
         systemd.set_enabled(self.paths.app, new, True)  # both may be: only the one that `current` names starts
         if old and old != new:
-            systemd.replace_link(self.paths.previous, f"releases/{old}")
+            links.replace_link(self.paths.previous, f"releases/{old}")
         told = self._hand_over(old if old != new else "", new)
         self.switched = told.good
         if told.good:
@@ -80,7 +81,7 @@ class Traffic:
             return
         if not old:
             self.paths.current.unlink(missing_ok=True)
-        last = systemd.masked(last_words(self.context.unit), self.context.environment_file)
+        last = environment_file.masked(last_words(self.context.unit), self.context.environment_file)
         serves = (
             f"{old} serves again" if told.back else "nothing serves" if not old else f"{old} could not be started again"
         )
@@ -110,7 +111,7 @@ class Traffic:
                 alive = systemd.is_active(unit)
                 if falls > FALLS or time.monotonic() > deadline or not alive:
                     when = when if alive else "and its service ended"
-                    last = systemd.masked(last_words(unit), self.context.environment_file)
+                    last = environment_file.masked(last_words(unit), self.context.environment_file)
                     why = hints.of_page(last)
                     raise ReleaseError(f"{said} {when}; it must answer {must}. {why}The end of the journal:\n{last}")
                 time.sleep(POLL_SECONDS)
@@ -125,9 +126,9 @@ class Traffic:
         if old and old != self.context.record.id:
             if web.in_group():  # made before the web server had a way of its own
                 web.open(old)
-            systemd.replace_link(self.paths.previous, f"releases/{old}")
+            links.replace_link(self.paths.previous, f"releases/{old}")
         self.switched = True
-        systemd.replace_link(self.paths.current, f"releases/{self.context.record.id}")
+        links.replace_link(self.paths.current, f"releases/{self.context.record.id}")
         if takeover.is_due(self.paths.app):
             kept = takeover.take_over(self.paths.app)
             self.context.notes += [
@@ -140,12 +141,12 @@ class Traffic:
         if not site["domain"]:
             return
         time.sleep(KEPT_SECONDS)
-        connection = systemd.LocalTLSConnection(
+        connection = host_http.LocalTLSConnection(
             site["domain"], site["address"], site["port"], health["timeout_seconds"]
         )
         path = health["path"][0]
         try:
-            status, _ = systemd.ask(connection, path, {"Host": health["host"] or site["domain"]})
+            status, _ = host_http.ask(connection, path, {"Host": health["host"] or site["domain"]})
         except (OSError, http.client.HTTPException) as error:
             raise ReleaseError(f"https://{site['domain']}{path} gave no answer through nginx: {error}") from error
         if status not in health["status"]:
@@ -173,7 +174,7 @@ class Traffic:
                     f"{previous} could not be started again: journalctl -u {self.paths.unit(previous)} has the reason"
                 )
         elif previous:
-            systemd.replace_link(self.paths.current, f"releases/{previous}")
+            links.replace_link(self.paths.current, f"releases/{previous}")
             self._let_finish(self.context.record.id)
         else:
             self.paths.current.unlink(missing_ok=True)
@@ -190,7 +191,7 @@ class Traffic:
         self._let_finish(previous)
         release_drain.retire(self.paths, previous)
         for _ in range(round(LEAVE_SECONDS / LOOK_SECONDS)):
-            if not systemd.connected(socket):
+            if not host_http.connected(socket):
                 break
             time.sleep(LOOK_SECONDS)
 
@@ -198,5 +199,5 @@ class Traffic:
         """Wait until RELEASE, to which nobody is led any more, has taken in all who wait at its socket."""
         socket = self.paths.socket(release)
         deadline = time.monotonic() + self.settings["drain_seconds"]
-        while systemd.backlog(socket) and time.monotonic() < deadline:
+        while host_http.backlog(socket) and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)

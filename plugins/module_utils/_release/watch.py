@@ -25,7 +25,8 @@ from dataclasses import dataclass, field
 from typing import IO, Any, cast
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import health as app_health
-from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd
+from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 
@@ -203,7 +204,7 @@ class Watch:
                 for line in log.lines(min(left, LOOK_SECONDS)):
                     self.after.take(line)
                 self.after.seconds = time.monotonic() - started
-                self.after.waiting = systemd.connected(self.context.socket)
+                self.after.waiting = host_http.connected(self.context.socket)
                 self._judge(self._service() or self._health() or self._visitors(left <= LOOK_SECONDS))
 
     def look_back(self) -> None:
@@ -231,7 +232,7 @@ class Watch:
 
     def _judge(self, wrong: str) -> None:
         if wrong:
-            last = systemd.masked("\n".join(self.after.said), self.context.environment_file)
+            last = environment_file.masked("\n".join(self.after.said), self.context.environment_file)
             raise ReleaseError(f"after the switch, {wrong}. The end of its journal, without the requests:\n{last}")
 
 
@@ -240,4 +241,6 @@ def unhealthy(context: Context, seconds: float = 10) -> str:
     health = context.settings["health"]
     headers = {"Host": health["host"] or "localhost", "X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1"}
     socket = str(context.socket)
-    return app_health.wrong(health, lambda path: systemd.ask(systemd.SocketConnection(socket, seconds), path, headers))
+    return app_health.wrong(
+        health, lambda path: host_http.ask(host_http.SocketConnection(socket, seconds), path, headers)
+    )

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file
 from ansible_collections.slipway.flask.plugins.module_utils._release import settings
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import commands as app_commands
 
@@ -28,7 +28,7 @@ def pack(arguments: dict[str, Any]) -> list[str]:
     Returns what is wrong with the commands; then nothing is packed.
     """
     given = {key: list(arguments.pop(key, None) or []) for key in COMMANDS}
-    expected = systemd.environment_of(str(arguments.pop("expected_environment", None) or ""))
+    expected = environment_file.environment_of(str(arguments.pop("expected_environment", None) or ""))
     secret = app_commands.secretive(expected)
     found = [text for key in COMMANDS for text in app_commands.of_list(key, given[key], secrets=secret)]
     if found:

@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
-from ansible_collections.slipway.flask.plugins.module_utils._host import leftovers, sandbox, systemd
+from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
+from ansible_collections.slipway.flask.plugins.module_utils._host import leftovers, links, sandbox, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._migration import probe
 from ansible_collections.slipway.flask.plugins.module_utils._migration import run as migration_run
 from ansible_collections.slipway.flask.plugins.module_utils._python import environment
@@ -296,18 +297,22 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     monkeypatch.setattr(traffic, "Watch", fake.watch)
     monkeypatch.setattr(environment, "ensure", fake.ensure)
     parts: dict[str, Any] = {
-        "UNITS": fake.units, "WANTS": fake.wants, "start": fake.start, "stop": fake.stop, "ask": fake.ask,
+        "UNITS": fake.units, "WANTS": fake.wants, "start": fake.start, "stop": fake.stop,
         "is_active": lambda unit: fake.instance(unit) in fake.running,
         "instances": lambda app: sorted(fake.running | set(fake.draining)),
         "systemctl": fake.systemctl, "properties": fake.properties,
-        "connected": lambda path: fake.slow.get(path.parent.name, 0),
-        "journal": lambda unit, lines=25: fake.journal, "backlog": fake.backlog,
-        "SocketConnection": lambda path, timeout: ("socket", path),
-        "LocalTLSConnection": lambda *address: ("site", *address),
-        "replace_link": watched(fake, systemd.replace_link),
+        "journal": lambda unit, lines=25: fake.journal,
     }  # fmt: skip
     for name, part in parts.items():
         monkeypatch.setattr(systemd, name, part)
+    requests: dict[str, Any] = {
+        "ask": fake.ask, "backlog": fake.backlog, "connected": lambda path: fake.slow.get(path.parent.name, 0),
+        "SocketConnection": lambda path, timeout: ("socket", path),
+        "LocalTLSConnection": lambda *address: ("site", *address),
+    }  # fmt: skip
+    for name, part in requests.items():
+        monkeypatch.setattr(host_http, name, part)
+    monkeypatch.setattr(links, "replace_link", watched(fake, links.replace_link))
     monkeypatch.setattr(sandbox.Command, "run", lambda command, argv, unit: fake.run(command, argv, unit))
     # The app's user, who does not exist here, may not enter pytest's own folder.
     monkeypatch.setattr(release_context.Context, "as_app", lambda _: nullcontext())

@@ -12,12 +12,8 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.slipway.flask.plugins.filter.gunicorn_systemd import FilterModule, gunicorn_systemd_problems
-from ansible_collections.slipway.flask.plugins.module_utils._host.gunicorn import (
-    INSTANCE,
-    environment_file,
-    unit_quote,
-    value_text,
-)
+from ansible_collections.slipway.flask.plugins.module_utils._host.environment_file import text_of, value_text
+from ansible_collections.slipway.flask.plugins.module_utils._host.gunicorn import INSTANCE, unit_quote
 
 DEFAULTS = Path(__file__).parents[4] / "roles/gunicorn_systemd/defaults/main.yml"
 
@@ -62,11 +58,11 @@ def test_names_of_the_filters() -> None:
     ],
 )
 def test_environment_file_quotes_as_systemd_reads(value: object, line: str) -> None:
-    assert environment_file({"X": value}, {}) == f"{line}\n"
+    assert text_of({"X": value}, {}) == f"{line}\n"
 
 
 def test_environment_file_has_secrets_too_sorted() -> None:
-    assert environment_file({"B": "1"}, {"A": "2"}) == 'A="2"\nB="1"\n'
+    assert text_of({"B": "1"}, {"A": "2"}) == 'A="2"\nB="1"\n'
 
 
 def test_unit_quote() -> None:

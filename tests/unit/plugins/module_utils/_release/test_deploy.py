@@ -16,8 +16,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
-from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
-from ansible_collections.slipway.flask.plugins.module_utils._host.gunicorn import environment_file
+from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file
 from ansible_collections.slipway.flask.plugins.module_utils._release import source
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.settings import sealed
@@ -585,7 +584,7 @@ def test_settings_that_only_the_variables_have_are_named_and_left(host: FakeHost
     expected = '# as Ansible writes it\nGREETING="h3llo \\"you\\""\nMAIL_FROM="shop@example.com"\n'
     if deployed:
         host.deploy()
-    wanted = sealed(systemd.environment_of(expected))
+    wanted = sealed(environment_file.environment_of(expected))
     done = host.deploy(expected_environment=wanted)
     (note,) = done.notes
     assert "(MAIL_FROM added, LOG_LEVEL removed, GREETING changed)" in note and "site.yml brings them" in note
@@ -599,10 +598,10 @@ def test_settings_that_only_the_variables_have_are_named_and_left(host: FakeHost
     ["", " ", "a\nB=2\n", 'quoted "x" \\ $HOME `id`', "-----BEGIN KEY-----\r\nMIIE\r\n-----END KEY-----\r\n", "é#;'"],
 )
 def test_the_same_settings_are_the_same_whatever_is_in_them(host: FakeHost, value: str) -> None:
-    text = environment_file({"FIRST": "1", "VALUE": value}, {})
+    text = environment_file.text_of({"FIRST": "1", "VALUE": value}, {})
     (host.paths.settings / "environment").write_bytes(text.encode())
-    wanted = sealed(systemd.environment_of(text))
-    assert systemd.environment_of(text)["VALUE"] == value
+    wanted = sealed(environment_file.environment_of(text))
+    assert environment_file.environment_of(text)["VALUE"] == value
     assert host.deploy(expected_environment=wanted).notes == []
     own = host.paths.settings_of(host.current) / "environment"
     assert own.read_bytes() == text.encode(), "the release has it to the byte"

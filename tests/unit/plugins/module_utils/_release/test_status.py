@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._release import status as release_status
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record
@@ -150,7 +151,7 @@ def test_health_is_asked_as_at_the_gate(monkeypatch: pytest.MonkeyPatch) -> None
         asked.append((path, headers["Host"], headers["X-Forwarded-Proto"]))
         return 503, ""
 
-    monkeypatch.setattr(systemd, "ask", ask)
+    monkeypatch.setattr(host_http, "ask", ask)
     found = release_status.answer("/run/shop/0001-abc/gunicorn.sock", HEALTH)
     assert (found["status"], found["said"]) == (503, "answered 503")
     assert found["milliseconds"] >= 0
@@ -192,7 +193,7 @@ def test_a_certificate_tells_who_issued_it_and_its_days(
     monkeypatch: pytest.MonkeyPatch, names: dict[x509.ObjectIdentifier, str], issuer: str
 ) -> None:
     monkeypatch.setattr(Connection, "certificate", certificate(names))
-    monkeypatch.setattr(systemd, "LocalTLSConnection", Connection)
+    monkeypatch.setattr(host_http, "LocalTLSConnection", Connection)
     found = release_status.certificate("shop.example.com")
     assert found == {"served": True, "issuer": issuer, "days": 10, "said": ""}
 
@@ -211,7 +212,7 @@ def certificate(issuer: dict[x509.ObjectIdentifier, str]) -> bytes:
 
 
 def test_a_site_that_nobody_serves_has_no_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(systemd, "LocalTLSConnection", Connection)
+    monkeypatch.setattr(host_http, "LocalTLSConnection", Connection)
     found = release_status.certificate("shop.example.com")
     assert (found["served"], found["days"]) == (False, None)
     assert "refused" in found["said"]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._release import watch as release_watch
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
@@ -162,7 +163,7 @@ def watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watch:
         systemd, "newest_run", lambda unit: ["sh", "-c", f"tail -n +1 -f {log}"] if "2" in unit else ["true"]
     )
     monkeypatch.setattr(systemd, "properties", lambda unit, *names: {"ActiveState": "active", "NRestarts": "0"})
-    monkeypatch.setattr(systemd, "ask", lambda *_: (200, ""))
+    monkeypatch.setattr(host_http, "ask", lambda *_: (200, ""))
     monkeypatch.setattr(release_watch, "LOOK_SECONDS", 0.05)
     return Watch(Context(settings, paths, Record("0002-b", "shop", "b", "f")), "0001-a")
 
@@ -194,7 +195,7 @@ def test_one_bad_answer_to_the_health_request_is_let_pass_and_two_are_not(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = [503, 200, 503, 503]
-    monkeypatch.setattr(systemd, "ask", lambda *_: (answers.pop(0), ""))
+    monkeypatch.setattr(host_http, "ask", lambda *_: (answers.pop(0), ""))
     with pytest.raises(ReleaseError, match=r"after the switch, /healthz answered 503; it must answer 200"):
         watch.run(60)
     assert answers == []

@@ -19,7 +19,7 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.slipway.flask.plugins.filter.apps import FilterModule
-from ansible_collections.slipway.flask.plugins.module_utils._host import gunicorn
+from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, gunicorn
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import check, names
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import keys as app_keys
@@ -50,7 +50,7 @@ def engine() -> jinja2.Environment:
     """Return a Jinja that knows the filters which the playbooks use."""
     made = jinja2.Environment(undefined=jinja2.StrictUndefined)
     own = {f"slipway.flask.{name}": function for name, function in FilterModule().filters().items()}
-    own["slipway.flask.systemd_environment_file"] = gunicorn.environment_file
+    own["slipway.flask.systemd_environment_file"] = environment_file.text_of
     made.filters |= {**own, "bool": bool, "split": str.split}
     return made
 
