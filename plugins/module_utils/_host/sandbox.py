@@ -91,6 +91,7 @@ NOT_OF_COMMANDS = {
     "FileDescriptorStoreMax": "as RuntimeDirectory",
     "RuntimeDirectoryPreserve": "as RuntimeDirectory",
     "ExecStop": "as KillMode",
+    "ExecStopPost": "as RuntimeDirectory",
     "SuccessExitStatus": "as Restart",
     "SyslogIdentifier": "what a command prints goes to its caller",
     "LogRateLimitIntervalSec": "as SyslogIdentifier",
