@@ -190,6 +190,14 @@ def test_fingerprinted_files_are_immutable(host: Host) -> None:
     assert {path: "immutable" in answer.one("cache-control") for path, answer in answers} == expected
 
 
+def test_a_file_is_looked_for_in_the_vetted_folder_first_then_in_the_code(host: Host) -> None:
+    vetted, code = fetch(host, path="/static/vetted.css"), fetch(host, path="/static/app.css")
+    assert vetted.body == "only there" and code.body.startswith("a {")
+    for answer in (vetted, code):
+        assert answer.one("cache-control") == "public, max-age=3600" and answer.one("content-type") == "text/css"
+        assert answer.one("x-content-type-options") == "nosniff"
+
+
 def test_nothing_else_is_served_from_disk(host: Host) -> None:
     paths = [
         "/static../secret.txt",
@@ -207,6 +215,9 @@ def test_nothing_else_is_served_from_disk(host: Host) -> None:
         "/later/file",
         "/.nginx_tls/502.html",
         "/.nginx_tls_previous/1/static/app.css",
+        "/.nginx_tls_previous/1/static/private/app.0123abcd.js",
+        "/.nginx_tls_code/1/static/app.css",
+        "/.nginx_tls_code/1/static/private/app.0123abcd.js",
     ]
     for path, answer in fetch_paths(host, paths):
         assert answer.status in (400, 404) or json.loads(answer.body)["upstream"], path

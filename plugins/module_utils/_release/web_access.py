@@ -5,7 +5,7 @@
 The app's folder (0750, the app's group) has one more user in its access list, who may pass through and see nothing. Below
 it, what is served is readable to everybody who came so far; code and settings stay the app's. nginx follows a link only
 to what its owner owns (`disable_symlinks if_not_owner`). Code is root's, so a link in it would lead to all that is root's:
-those that lead out of the release are given to the app, and then lead to what is the app's own.
+those that lead out of the release are given to the app, and then lead to what is the app's own. `vetted` has the rest.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -24,6 +24,7 @@ from pathlib import Path
 from ansible_collections.slipway.flask.plugins.module_utils._host import acl, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._release.vetted import Vetted
 
 LINKS_MAX = 40
 """As many links as the kernel follows in one path (path_resolution(7))."""
@@ -47,8 +48,11 @@ class WebAccess:
             for folder in (self.paths.releases, here, here / "src"):
                 add_bits(folder, stat.S_IXOTH)
             self._own_links(here / "src", here)
+            vetted = Vetted(here, self.context.gid, lambda path: self._inside(path, here))
             for name in self.web["folders"]:
                 self._serve(name, here)
+                if not name.startswith("/"):
+                    vetted.add(name.strip("/"))
         except acl.AclError as error:
             raise ReleaseError(str(error)) from error
 

@@ -103,6 +103,9 @@ def site(app: Mapping[str, Any], waiting: Iterable[str] = ()) -> dict[str, Any]:
                 "folder": f"{current}/src/{entry['folder'].strip('/')}/",
                 "previous_folder": f"{root(app)}/previous/src/{entry['folder'].strip('/')}/",
                 "within": f"{current}/src",
+                "vetted_folder": ""
+                if _is_shared(entry["folder"], app)
+                else f"{current}/vetted/{entry['folder'].strip('/')}/",
             }
             for url, entry in app["static"].items()
         ],
@@ -130,6 +133,11 @@ def site(app: Mapping[str, Any], waiting: Iterable[str] = ()) -> dict[str, Any]:
     if app["certificate"] == "provided":
         found |= {"certificate_file": app["certificate_file"], "key_file": app["certificate_key_file"]}
     return found
+
+
+def _is_shared(folder: str, app: Mapping[str, Any]) -> bool:
+    """Tell whether a folder of the code is one of those that outlive a release, or is in one."""
+    return any(f"{folder.strip('/')}/".startswith(f"{name.strip('/')}/") for name in app["shared_folders"])
 
 
 def web_folders(app: Mapping[str, Any]) -> list[str]:

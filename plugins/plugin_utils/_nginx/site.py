@@ -54,6 +54,7 @@ STATIC_DEFAULTS: Site = {
     "fallback": "404",
     "previous_folder": "",
     "within": "",
+    "vetted_folder": "",
 }
 RANGES = {
     "body_size_mb": (1, 102_400, "megabytes"),
@@ -87,7 +88,7 @@ def complete(site: Site, defaults: Site) -> Site:
     full["static"] = [{**STATIC_DEFAULTS, **entry} for entry in full["static"]]
     for entry in full["static"]:
         entry["is_folder"] = entry["url"].endswith("/")
-        for key in ("folder", "previous_folder"):
+        for key in ("folder", "previous_folder", "vetted_folder"):
             if entry[key]:
                 entry[key] = entry[key].rstrip("/") + ("/" if entry["is_folder"] else "")
         entry["within"] = entry["within"].rstrip("/") or entry["folder"].rstrip("/")
@@ -96,6 +97,8 @@ def complete(site: Site, defaults: Site) -> Site:
         entry["has_previous"] = bool(
             entry["previous_folder"] and entry["is_folder"] and entry["fallback"] == "404"
         ) and (entry["immutable"] != "never")
+        if not entry["is_folder"] or entry["fallback"] != "404":
+            entry["vetted_folder"] = ""
     # nginx's variables are global, so that each site has its own; a site's name has no underscore.
     full["prefix"] = "nginx_tls_" + full["name"].replace("-", "_")
     full["access"] = access.complete(full["access"])
@@ -234,9 +237,9 @@ def _static(site: Site) -> Iterator[str]:
             yield f"static url '{url}' must end with '/' (a folder), or name one file such as /favicon.ico"
         if not PATH.fullmatch(folder) or {"..", "."} & set(folder.split("/")):
             yield f"static folder '{folder}' of {url} must be an absolute path without spaces, '.' or '..' parts"
-        previous = entry["previous_folder"]
-        if previous and (not PATH.fullmatch(previous) or {"..", "."} & set(previous.split("/"))):
-            yield f"previous_folder '{previous}' of {url} must be an absolute path without spaces, '.' or '..' parts"
+        for key in ("previous_folder", "vetted_folder"):
+            if entry[key] and (not PATH.fullmatch(entry[key]) or {"..", "."} & set(entry[key].split("/"))):
+                yield f"{key} '{entry[key]}' of {url} must be an absolute path without spaces, '.' or '..' parts"
         if not f"{folder.rstrip('/')}/".startswith(f"{entry['within']}/"):
             yield f"within '{entry['within']}' of static {url} must be a folder above '{folder}', or that folder"
         if url in seen:

@@ -102,6 +102,7 @@ def test_a_site_serves_whatever_release_is_current() -> None:
         shop(
             redirect_domains=["shop.example.org"],
             static={"/static/": "shop/static", "/media/": {"folder": "media/", "expires_seconds": 60}},
+            shared_folders=["media"],
             body_size_mb=50,
             timeout_seconds=90,
             headers={"X-Frame-Options": "DENY"},
@@ -118,6 +119,7 @@ def test_a_site_serves_whatever_release_is_current() -> None:
                 "folder": "/srv/shop/current/src/shop/static/",
                 "previous_folder": "/srv/shop/previous/src/shop/static/",
                 "within": "/srv/shop/current/src",
+                "vetted_folder": "/srv/shop/current/vetted/shop/static/",
             },
             {
                 "url": "/media/",
@@ -125,6 +127,7 @@ def test_a_site_serves_whatever_release_is_current() -> None:
                 "previous_folder": "/srv/shop/previous/src/media/",
                 "expires_seconds": 60,
                 "within": "/srv/shop/current/src",
+                "vetted_folder": "",  # it is a shared one
             },
         ],
         "rate_limits": {},

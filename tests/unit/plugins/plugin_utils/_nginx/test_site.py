@@ -93,6 +93,10 @@ def test_good_sites_have_no_problems(good: dict[str, Any]) -> None:
             {"static": [{**STATIC, "previous_folder": "../old"}]},
             "previous_folder '../old/' of /static/ must be an absolute",
         ),
+        (
+            {"static": [{**STATIC, "vetted_folder": "vetted"}]},
+            "vetted_folder 'vetted/' of /static/ must be an absolute",
+        ),
         ({"rate_limits": {"/login": "often"}}, "rate_limits of '/login' is 'often'"),
         ({"header_kb": 65}, "header_kb is 65"),
         ({"static": [{"url": "/s/", "folder": "/a/b", "within": "/a/c"}]}, "within '/a/c' of static /s/"),
