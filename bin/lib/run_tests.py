@@ -5,6 +5,7 @@
 
     bin/test                    all of it: lint, unit tests, every Molecule scenario on Debian 12 and 13, slow tests
     bin/test lint unit          only what needs no host
+    bin/test core [2.20]        lint's and unit's part that meets ansible-core, on each supported minor or on one
     bin/test roles -k nginx     the scenarios of the roles, those whose name contains nginx
     bin/test site --debian 13   the whole site, on one release; --keep leaves the hosts for a look
 

@@ -7,6 +7,12 @@ from __future__ import annotations
 
 class ModuleDocFragment:
     DOCUMENTATION = r"""
+attributes:
+  action_group:
+    description: C(module_defaults) for C(group/slipway.flask.apps) hold for all modules that take O(apps) and O(app).
+    support: full
+    membership:
+      - slipway.flask.apps
 options:
   apps:
     description: The apps, as in C(slipway_apps).

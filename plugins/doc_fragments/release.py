@@ -7,6 +7,12 @@ from __future__ import annotations
 
 class ModuleDocFragment:
     DOCUMENTATION = r"""
+attributes:
+  action_group:
+    description: C(module_defaults) for C(group/slipway.flask.release) hold for M(slipway.flask.release) and M(slipway.flask.rollback).
+    support: full
+    membership:
+      - slipway.flask.release
 options:
   app:
     description: Name of the app.

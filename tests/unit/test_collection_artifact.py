@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +39,18 @@ def test_tarball_holds_the_collection_and_nothing_else(tarball: Path) -> None:
         names = archive.getnames()
     assert {name.split("/")[0] for name in names} == SHIPPED
     assert not [name for name in names if "__pycache__" in name or "molecule" in name or name.endswith(".retry")]
+
+
+def test_tarball_tells_what_galaxy_shows(tarball: Path) -> None:
+    with tarfile.open(tarball) as archive:
+        manifest = json.load(archive.extractfile("MANIFEST.json") or io.BytesIO())
+    told = manifest["collection_info"]
+    links = [told[name] for name in ("repository", "documentation", "homepage", "issues")]
+    assert all(link.startswith(told["homepage"]) for link in links) and len(set(links)) == 3
+    assert (told["license_file"], told["readme"], told["dependencies"]) == ("LICENSE", "README.md", {})
+    assert told["description"] and told["authors"] and set(told["tags"]) >= {"flask", "nginx", "postgresql"}
+    # Galaxy's own list: a collection without one of them can't be published.
+    assert set(told["tags"]) & {"application", "cloud", "database", "infrastructure", "linux", "monitoring", "tools"}
 
 
 def test_tarball_is_small(tarball: Path) -> None:
