@@ -32,7 +32,7 @@ class ActionModule(ReleaseAction):
         webhooks = arguments.pop("notifications", None)
         arguments.pop("go_on", None)
         base = description.base_of(task_vars)
-        hooks = Hooks(arguments, base, stages.STAGES)
+        hooks = Hooks(arguments, base, stages.names_of("deploy"))
         if hooks.problems:
             return {"failed": True, "msg": "\n".join(hooks.problems)}
         problems = private.pack(arguments)

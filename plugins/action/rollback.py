@@ -21,7 +21,7 @@ class ActionModule(ReleaseAction):
         task_vars = task_vars or {}
         arguments = dict(self._task.args)
         webhooks = arguments.pop("notifications", None)
-        hooks = Hooks(arguments, description.base_of(task_vars), stages.BACK)
+        hooks = Hooks(arguments, description.base_of(task_vars), stages.names_of("rollback"))
         if hooks.problems:
             return {**result, "failed": True, "msg": "\n".join(hooks.problems)}
         answer = self.call("rollback", arguments, task_vars)

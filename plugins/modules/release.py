@@ -13,8 +13,8 @@ author: Slipway contributors (@slipway)
 extends_documentation_fragment:
   - slipway.flask.release
 description:
-  - "Runs the stages of a release: fetch, build, check, migrate, start, gate, switch, verify, drain, prune, record."
-  - Whatever fails before the switch leaves the old release serving; a failed verify switches back by itself.
+  - "Runs the stages of a release: fetch, build, check, migrate, start, gate, switch, verify, watch, drain, prune, record."
+  - Whatever fails before the switch leaves the old release serving; a failed verify or watch switches back by itself.
   - Changes nothing when what is asked for serves already.
 attributes:
   check_mode:

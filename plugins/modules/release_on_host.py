@@ -35,7 +35,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
 from ansible_collections.slipway.flask.plugins.module_utils._release.arguments import MIGRATIONS, RUN, answer
-from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Engine
+from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Deploy
 from ansible_collections.slipway.flask.plugins.module_utils._release.plan import Plan
 
 WORDS: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
@@ -106,7 +106,7 @@ def main() -> None:
     os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
     settings = settings_of(task_of(module, argument_spec()))
-    job = Plan(settings) if settings["plan"] else Engine(settings, check=module.check_mode)
+    job = Plan(settings) if settings["plan"] else Deploy(settings, check=module.check_mode)
     run = job.plan if isinstance(job, Plan) else job.deploy
     answer(module, job, run, need_archive=lambda done: done.need_archive, plan=lambda done: done.plan)
 

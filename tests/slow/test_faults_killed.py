@@ -11,18 +11,19 @@ import signal
 import socket
 
 import pytest
+from ansible_collections.slipway.flask.plugins.module_utils._release.stages import names_of, position
 from faults import App, Load, Seen
 from helpers import Host, wait_for
 from stops import kill_at
 
 BY = f"{getpass.getuser()}@{socket.gethostname()}"
-STAGES = ("fetch", "build", "check", "migrate", "start", "gate", "switch", "verify", "watch", "drain", "prune")
+STAGES = names_of("deploy")
 POINTS = {
     **{f"at {stage}": ("begin", stage) for stage in STAGES},
     "in the middle of build": ("add_needed", ""),
     "before the history is written": ("append_history", ""),
 }
-SWITCHED = ("at verify", "at watch", "at drain", "at prune", "before the history is written")
+SWITCHED = (*(f"at {stage}" for stage in STAGES[position("after_switch", STAGES) :]), "before the history is written")
 
 
 @pytest.mark.fault("deploy killed")

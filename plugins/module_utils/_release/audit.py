@@ -13,14 +13,14 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils._release.record import Record
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record
 
 SOCKET = Path("/run/systemd/journal/socket")
 INFORMATION, WARNING = 6, 4
 """Priorities of syslog(3)."""
 
 
-def tell(record: Record) -> None:
+def told(_: Paths, record: Record) -> None:
     """Write RECORD to the journal; where there is none, the app's history alone has it."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:

@@ -10,39 +10,36 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd
-from ansible_collections.slipway.flask.plugins.module_utils._release import drain, orphans
-from ansible_collections.slipway.flask.plugins.module_utils._release.lease import Lease
-from ansible_collections.slipway.flask.plugins.module_utils._release.migrations import newer_schema
+from ansible_collections.slipway.flask.plugins.module_utils._release import observers, orphans, removal
+from ansible_collections.slipway.flask.plugins.module_utils._release.history import history
 from ansible_collections.slipway.flask.plugins.module_utils._release.preparation import Preparation
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import (
     Record,
     ReleaseError,
     file_hash,
     fingerprint,
-    history,
     next_id,
     now,
     read,
-    to_prune,
 )
+from ansible_collections.slipway.flask.plugins.module_utils._release.recovery import Recovery
 from ansible_collections.slipway.flask.plugins.module_utils._release.run import Outcome, Run
 from ansible_collections.slipway.flask.plugins.module_utils._release.settings import differences_from_sealed, named
 from ansible_collections.slipway.flask.plugins.module_utils._release.source import source_of
-from ansible_collections.slipway.flask.plugins.module_utils._release.stages import AFTER
-from ansible_collections.slipway.flask.plugins.module_utils._release.traffic import Traffic
+from ansible_collections.slipway.flask.plugins.module_utils._release.stages import What
 from ansible_collections.slipway.flask.plugins.module_utils._release.web_access import WebAccess
 
 
-class Engine(Run):
+class Deploy(Run):
     """One deploy of one app. SETTINGS are the parameters of slipway.flask.release."""
 
-    what = "deploy"
+    what: ClassVar[What] = "deploy"
 
     def __init__(self, settings: Mapping[str, Any], check: bool = False) -> None:
         super().__init__(settings, check)
@@ -65,7 +62,7 @@ class Engine(Run):
             if not same and self.source.lacks(key):
                 return Outcome(False, need_archive=True)
             known = [*self.paths.release_ids(), *orphans.with_settings(self.paths)]
-            self._recover()
+            Recovery(self.context).recover()
             self.context.once().tidy()
             same, previous = same and self.paths.current_id() == previous, self.paths.current_id()
             if same:
@@ -76,13 +73,13 @@ class Engine(Run):
                 self.source.name, key, by=self.settings["by"], started=now(),
                 previous=previous,
             )  # fmt: skip
-            return self._run_stages()
+            return self._run()
 
     def _resume(self) -> Outcome:
         """Go on with the release that stopped for a hook, or give it up when the hook failed."""
         self._find_user()
         with self._alone():
-            return self._run_stages(self._held(self.paths.record(self.settings["resume"])))
+            return self._run(self._held(self.paths.record(self.settings["resume"])))
 
     def _plan(self) -> Outcome:
         """Tell what a deploy would do without changing anything (check mode)."""
@@ -94,54 +91,30 @@ class Engine(Run):
         wanted = self._fingerprint(key)
         return Outcome(serving is None or serving.fingerprint != wanted, serving, previous=previous)
 
-    def _run_stages(self, lease: Lease | None = None) -> Outcome:
-        """Run the stages up to the next hook, or to the end; LEASE says at which hook an earlier call has stopped."""
-        record, previous = self.context.record, self.context.record.previous
-        prepare, traffic = Preparation(self.context, self.source), Traffic(self.context)
-        traffic.switched = self.paths.current_id() == record.id
-        stages: dict[str, Callable[[], None]] = {
-            "fetch": prepare.fetch, "build": prepare.build, "check": prepare.check, "migrate": prepare.migrate,
-            "start": partial(self._start, traffic), "gate": traffic.gate, "switch": traffic.switch, "verify": traffic.verify,
-            "watch": partial(traffic.watch, previous), "drain": partial(traffic.drain, previous), "prune": self._prune,
-        }  # fmt: skip
-        try:
-            due = self._due(list(stages), lease)
-            if lease and due[:1] == ["migrate"]:
-                prepare.check()  # what it found is gone with the call that found it, and the hook may have changed it
-            for name in due:
-                with self._stage(name):
-                    stages[name]()
-        except ReleaseError as error:
-            if error.stage in AFTER:
-                self._finish()
-            else:
-                traffic.switch_back(previous)
-                if error.stage != "migrate":
-                    error.args = (f"{error}{newer_schema(record.heads_before, record.heads_after)}",)
-                self._abandon(error)
-            raise
-        if self.settings["until"]:
-            return self._pause(lease)
-        self._finish()
-        return Outcome(
-            True, record, notes=list(dict.fromkeys(self.context.notes)), previous=previous, draining=self._draining()
-        )
+    @cached_property
+    def preparation(self) -> Preparation:
+        """What makes the release ready to start."""
+        return Preparation(self.context, self.source)
 
-    def _pause(self, before: Lease | None) -> Outcome:
-        """Stop for the tasks of a hook; nobody else gets the app until they are over or have taken too long."""
-        record = self.context.record
+    def _keep(self, record: Record) -> None:
         self.context.folder(self.context.here, 0, 0o751)
-        record.notes = list(dict.fromkeys(self.context.notes))
         self.context.save()
-        return Outcome(True, record, notes=self.context.notes, previous=record.previous, hook=self._hold(before))
 
     def _finish(self) -> None:
-        """Write down that the release serves."""
         if WebAccess(self.context).leave_group():
             self.context.notes.append(f"{self.settings['web']['user']} has left the group of {self.app}")
         self.context.record.outcome, self.context.record.ended = "deployed", now()
         self.context.save()
-        self._enter(self.context.record)
+        observers.ended(self.paths, self.context.record)
+
+    def prune(self) -> None:
+        """Remove releases beyond those kept, and what only they used."""
+        removal.prune(self.paths, self.settings["keep_releases"])
+
+    def discard(self) -> None:
+        """Remove the release with all that it made; its environment stays for the next try."""
+        removal.remove(self.paths, self.context.record.id)
+        removal.prune(self.paths, self.settings["keep_releases"], spare=self.context.record.environment)
 
     # ---- what is there, and what is wanted --------------------------------------------------------------------
 
@@ -210,45 +183,3 @@ class Engine(Run):
             parts[name] = file_hash(self.context.wanted(name))
         parts["unit"] = file_hash(systemd.unit_file(self.app))
         return fingerprint({**parts, "source": source_key})
-
-    # ---- what goes ---------------------------------------------------------------------------------------------
-
-    def _prune(self, spare: bool = False) -> None:
-        """Remove releases beyond those kept, and environments and archives that none of the kept ones uses.
-
-        spare: one environment stays for the next try, which would have to build it again.
-        """
-        current = self.paths.current_id()
-        serving = self.paths.record(current)
-        previous = serving.previous if serving else ""
-        busy = {one.release for one in drain.draining(self.paths)}
-        for release in to_prune(self.paths.release_ids(), current, self.settings["keep_releases"], previous):
-            if release not in busy:  # the next deploy removes it
-                self._remove(release)
-        kept = [record for release in self.paths.release_ids() if (record := self.paths.record(release))]
-        used = {record.environment for record in kept}
-        unused = [
-            folder
-            for folder in self.paths.environments.iterdir()
-            if folder.is_dir() and not folder.name.startswith(".") and folder.name not in used
-        ]
-        for folder in unused:
-            if not spare or folder != self._spare(unused):
-                shutil.rmtree(folder)
-        archives = {self.paths.archive(record.source_key).name for record in kept}
-        for archive in self.paths.sources.iterdir():
-            if archive.name not in archives:
-                archive.unlink()
-
-    def _spare(self, unused: list[Path]) -> Path:
-        """Return which of the environments that no release uses stays: this run's own, or else the newest."""
-        own = self.paths.environments / self.context.record.environment
-        return own if own in unused else max(unused, key=lambda folder: folder.stat().st_mtime)
-
-    def _abandon(self, error: ReleaseError) -> None:
-        """Write down why the release failed; of all that it made, that line stays, and its environment for the next try."""
-        self.context.record.outcome, self.context.record.ended = "failed", now()
-        self.context.record.stage, self.context.record.message = error.stage, str(error)
-        self._remove(self.context.record.id)
-        self._prune(spare=True)
-        self._enter(self.context.record)

@@ -12,21 +12,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._release.stages import STAGES
+from ansible_collections.slipway.flask.plugins.module_utils._release import stages
 
-NAMES = tuple(f"{when}_{stage}" for stage in STAGES for when in ("before", "after"))
+NAMES = tuple(f"{when}_{stage}" for stage in stages.NAMES for when in ("before", "after"))
 """Every hook, in the order in which they come."""
 
 
-def position(name: str, stages: Sequence[str] = STAGES) -> int:
-    """Return how many of the STAGES are over when the hook NAME runs."""
-    when, _, stage = name.partition("_")
-    return stages.index(stage) + (when == "after")
-
-
-def of_stages(hooks: Mapping[str, str], stages: Sequence[str]) -> dict[str, str]:
-    """Return those of the HOOKS that come before or after one of the STAGES."""
-    return {name: path for name, path in hooks.items() if name.partition("_")[2] in stages}
+def of_stages(hooks: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
+    """Return those of the HOOKS that come before or after one of the stages with these NAMES."""
+    return {name: path for name, path in hooks.items() if name.partition("_")[2] in names}
 
 
 def nearest(name: Any) -> str:
@@ -41,7 +35,7 @@ def problems(hooks: Any) -> list[str]:
         return ["'hooks' must be a mapping such as {after_switch: hooks/purge.yml}"]
     found = [
         f"unknown hook '{name}' in 'hooks'{nearest(name)}; it must be before_ or after_ and one of the stages "
-        f"{', '.join(STAGES)}"
+        f"{', '.join(stages.NAMES)}"
         for name in hooks
         if name not in NAMES
     ]

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._release.drain import draining
-from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, history
+from ansible_collections.slipway.flask.plugins.module_utils._release.history import history
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths
 
 SWITCHED = ("deployed", "rolled back")
 """Outcomes after which the release of the entry served."""

@@ -15,16 +15,16 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._migration.probe import Probe
-from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Engine
-from ansible_collections.slipway.flask.plugins.module_utils._release.preparation import Preparation
+from ansible_collections.slipway.flask.plugins.module_utils._release import removal, stages
+from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Deploy
+from ansible_collections.slipway.flask.plugins.module_utils._release.history import history
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import (
     Record,
     ReleaseError,
-    history,
     next_id,
     now,
 )
@@ -34,10 +34,13 @@ from ansible_collections.slipway.flask.plugins.module_utils._release.settings im
     differences,
     directives,
 )
+from ansible_collections.slipway.flask.plugins.module_utils._release.stages import What
 
 
-class Plan(Engine):
+class Plan(Deploy):
     """The plan of one deploy of one app. SETTINGS are the parameters of slipway.flask.release."""
+
+    what: ClassVar[What] = "plan"
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         # Folders outside of the release's own are made for the time of the plan only, and left as they are if they are there.
@@ -86,7 +89,7 @@ class Plan(Engine):
             "revision": revision, "dirty": bool(self.settings["dirty"]), "serves": previous,
             "serves_revision": serving.revision if serving else "", "same": False, "refused": "", "stage": "",
         }  # fmt: skip
-        wanted = Engine(self.given)._fingerprint(key)
+        wanted = self._fingerprint(key)
         if serving and serving.fingerprint == wanted and systemd.is_active(self.paths.unit(previous)):
             return Outcome(False, serving, notes=self.context.notes, plan={**found, "same": True}, previous=previous)
         if self.source.lacks(key):
@@ -101,7 +104,7 @@ class Plan(Engine):
         try:
             found |= self._prepare(previous, before)
         finally:
-            self._remove(record.id)
+            removal.remove(self.paths, record.id)
             for folder in set(os.listdir(self.paths.environments)) - before:
                 shutil.rmtree(self.paths.environments / folder, ignore_errors=True)
             used = {one.source_key for release in self.paths.release_ids() if (one := self.paths.record(release))}
@@ -111,11 +114,9 @@ class Plan(Engine):
 
     def _prepare(self, previous: str, environments: set[str]) -> dict[str, Any]:
         """Prepare a release up to its check, and return what came out."""
-        prepare, found = Preparation(self.context, self.source), dict[str, Any]()
+        prepare, found = self.preparation, dict[str, Any]()
         try:
-            for name in ("fetch", "build", "check"):
-                with self._stage(name):
-                    getattr(prepare, name)()
+            self._go_through(stages.stages_of(self.what))
         except ReleaseError as error:
             found |= {"refused": str(error), "stage": error.stage}
         key, probe = self.context.record.environment, prepare.probed

@@ -25,7 +25,12 @@ from ansible_collections.slipway.flask.plugins.module_utils._python import proje
 from ansible_collections.slipway.flask.plugins.module_utils._release import handover, shared
 from ansible_collections.slipway.flask.plugins.module_utils._release import probe as release_probe
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
-from ansible_collections.slipway.flask.plugins.module_utils._release.migrations import UPGRADE, Migrations, commands_of
+from ansible_collections.slipway.flask.plugins.module_utils._release.migrations import (
+    UPGRADE,
+    Migrations,
+    commands_of,
+    newer_schema,
+)
 from ansible_collections.slipway.flask.plugins.module_utils._release.once import Once, label_of
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError, read
 from ansible_collections.slipway.flask.plugins.module_utils._release.source import Source
@@ -226,6 +231,10 @@ class Preparation:
             self._probe_again({**self.question, "sql": False})
         self.context.record.heads_after = known(self.probed.current)
         self.context.save()
+
+    def undo_migrate(self) -> str:
+        """Return what to say of a schema that is newer now; what has been migrated stays."""
+        return newer_schema(self.context.record.heads_before, self.context.record.heads_after)
 
     def _has_run(self, once: Once, entry: dict[str, Any]) -> bool:
         """Tell whether a command that runs but once has run, and note under which other name."""

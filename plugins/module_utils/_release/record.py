@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""The releases of an app on a host: their folders, their records, their history, and the lock that guards them.
+"""The releases of an app on a host: their folders, their records, and the lock that guards them.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ansible_collections.slipway.flask.plugins.module_utils._release.lease import uptime
 from ansible_collections.slipway.flask.plugins.module_utils._source.revision import short
@@ -60,12 +60,14 @@ class Record:
     message: str = ""
     previous: str = ""
     notes: list[str] = field(default_factory=list)
+    what: Literal["deploy", "rollback"] = "deploy"
 
     @classmethod
     def read(cls, path: Path) -> Record | None:
         """Return the record in PATH, or None for one that is missing or can't be read."""
         try:
-            found = json.loads(path.read_text())
+            found = {**json.loads(path.read_text())}
+            found.setdefault("what", what_of(found))
             return cls(**{key.name: found[key.name] for key in fields(cls) if key.name in found})
         except (OSError, ValueError, TypeError, KeyError):
             return None
@@ -75,6 +77,19 @@ class Record:
         temporary = path.with_name(f".{path.name}.new")
         temporary.write_text(json.dumps(asdict(self), indent=2) + "\n")
         temporary.replace(path)
+
+
+def what_of(entry: Mapping[str, Any]) -> Literal["deploy", "rollback"]:
+    """Return what a run did whose ENTRY does not say so: earlier versions of Slipway left it to be told from the rest.
+
+    A rollback that has not ended is at one of its stages or hooks, and never was at `fetch`, where every deploy begins.
+    """
+    outcome, stage = entry.get("outcome"), str(entry.get("stage") or "")
+    if outcome in ("unfinished", "killed"):
+        back = stage and not stage.endswith("fetch") and "fetch" not in (entry.get("seconds") or {})
+    else:
+        back = outcome in ("rolled back", "rollback failed")
+    return "rollback" if back else "deploy"
 
 
 def now() -> str:
@@ -209,33 +224,6 @@ def to_prune(ids: list[str], current: str, keep: int, previous: str = "") -> lis
     """
     rest = [release for release in ids if release not in (current, previous)]
     return rest[: max(0, len(rest) - (keep - 1 - (previous in ids and previous != current)))]
-
-
-def append_history(path: Path, record: Record) -> None:
-    """Add one line to the history and have it on disk before returning; one that was cut short is ended first."""
-    with path.open("ab+") as history:
-        if history.tell():
-            history.seek(-1, os.SEEK_END)
-        cut = history.read(1) not in (b"", b"\n")
-        history.write((b"\n" if cut else b"") + json.dumps(asdict(record)).encode() + b"\n")
-        history.flush()
-        os.fsync(history.fileno())
-    path.chmod(0o640)
-
-
-def history(path: Path) -> list[dict[str, Any]]:
-    """Return the history, oldest first; a line cut short by a crash is left out."""
-    found = []
-    try:
-        rows = path.read_text().splitlines()
-    except OSError:
-        return []
-    for row in rows:
-        try:
-            found.append(json.loads(row))
-        except ValueError:
-            continue
-    return found
 
 
 @contextmanager

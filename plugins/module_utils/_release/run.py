@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""What every run over an app's releases does, a deploy and a rollback alike: timed stages, and clearing up after a crash.
+"""What every run over an app's releases does, a deploy, a rollback and a plan alike: the loop over its stages.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -10,31 +10,28 @@ from __future__ import annotations
 import grp
 import http.client
 import pwd
-import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from ansible_collections.slipway.flask.plugins.module_utils._host import leftovers, systemd
+from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._python import environment
-from ansible_collections.slipway.flask.plugins.module_utils._release import audit, drain, handover, orphans
-from ansible_collections.slipway.flask.plugins.module_utils._release import lease as release_lease
-from ansible_collections.slipway.flask.plugins.module_utils._release.context import PURPOSES, Context, command_unit
-from ansible_collections.slipway.flask.plugins.module_utils._release.hooks import position
+from ansible_collections.slipway.flask.plugins.module_utils._release import drain, observers, stages
+from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.lease import Lease, uptime
 from ansible_collections.slipway.flask.plugins.module_utils._release.progress import Progress
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import (
     Paths,
     Record,
     ReleaseError,
-    append_history,
-    history,
     lock,
     now,
 )
+from ansible_collections.slipway.flask.plugins.module_utils._release.stages import Stage, What
 from ansible_collections.slipway.flask.plugins.module_utils._release.traffic import Traffic
 
 
@@ -57,7 +54,9 @@ class Outcome:
 class Run:
     """One run over the releases of one app. SETTINGS are the module's parameters."""
 
-    what = ""
+    what: ClassVar[What]
+    failure: ClassVar[str] = "failed"
+    """The outcome of a run that was given up."""
 
     def __init__(self, settings: Mapping[str, Any], check: bool = False) -> None:
         self.settings = settings
@@ -67,6 +66,7 @@ class Run:
         self.context = Context(settings, self.paths, Record("", self.app, "", ""))
         self.progress = Progress(self.app, settings.get("progress") or "")
         self.context.tell = self.progress.note
+        self.traffic = Traffic(self.context)
 
     def _find_user(self) -> None:
         """Look up the app's user. Raises ReleaseError when its service has not been set up."""
@@ -88,6 +88,67 @@ class Run:
                 raise ReleaseError(lease.said(), holder=lease.process)
             yield
 
+    # ---- the stages ----------------------------------------------------------------------------------------------
+
+    def _run(self, lease: Lease | None = None) -> Outcome:
+        """Run the stages up to the next hook, or to the end; LEASE says at which hook an earlier call has stopped.
+
+        Raises ReleaseError when one of them fails, after what can be undone has been.
+        """
+        record = self.context.record
+        self.traffic.switched = self.paths.current_id() == record.id
+        try:
+            self._go_through(self._due(lease))
+        except ReleaseError as error:
+            if stages.stays(error.stage):
+                self._finish()
+            else:
+                self._undo(error)
+            raise
+        if self.settings["until"]:
+            return self._pause(lease)
+        self._finish()
+        return Outcome(True, record, notes=self._notes(), previous=record.previous, draining=self._draining())
+
+    def _go_through(self, due: Iterable[Stage]) -> None:
+        """Run the stages that are DUE, one after the other."""
+        for stage in due:
+            with self._stage(stage.name):
+                self.method(stage.does)()
+
+    def _undo(self, error: ReleaseError) -> None:
+        """Undo what was done, the last stage first, and write down why: ERROR, which may have more to say then."""
+        for stage in reversed(stages.stages_of(self.what)):
+            told = self.method(stage.undo)() if stage.undo else ""
+            error.args = (f"{error}{told or ''}",)
+        record = self.context.record
+        record.outcome, record.ended = self.failure, now()
+        record.stage, record.message = error.stage, str(error)
+        observers.ended(self.paths, record)
+
+    def method(self, name: str) -> Callable[[], str | None]:
+        """Return the method that a stage names."""
+        found: Callable[[], str | None] = attrgetter(name)(self)
+        return found
+
+    def _pause(self, before: Lease | None) -> Outcome:
+        """Stop for the tasks of a hook; nobody else gets the app until they are over or have taken too long."""
+        record = self.context.record
+        record.notes = self._notes()
+        self._keep(record)
+        return Outcome(True, record, notes=record.notes, previous=record.previous, hook=self._hold(before))
+
+    def _keep(self, record: Record) -> None:
+        """Write RECORD where the next call finds it, which goes on after a hook."""
+        raise NotImplementedError
+
+    def _finish(self) -> None:
+        """Write down that the release serves."""
+        raise NotImplementedError
+
+    def _notes(self) -> list[str]:
+        return list(dict.fromkeys(self.context.notes))
+
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
         """Time a stage and put its name on whatever goes wrong in it."""
@@ -105,10 +166,11 @@ class Run:
         except (systemd.HostError, OSError, http.client.HTTPException, ValueError) as error:
             raise ReleaseError(str(error), name) from error
         finally:
-            self.context.record.seconds[name] = round(time.monotonic() - started, 2)
-            self.progress.end(name, self.context.record.seconds[name])
+            seconds = round(time.monotonic() - started, 2)
+            self.context.record.seconds[name] = round(self.context.record.seconds.get(name, 0) + seconds, 2)
+            self.progress.end(name, seconds)
 
-    def _start(self, traffic: Traffic) -> None:
+    def start(self) -> None:
         """Start the release, beside one other at most: memory and database connections are reckoned for two."""
         for one in drain.draining(self.paths):
             name, begun = f"drain({one.release})", time.monotonic()
@@ -120,7 +182,12 @@ class Run:
                 self.context.notes.append(
                     f"the start waited {waited:.0f} s for the end of {one.release}, which drained"
                 )
-        traffic.start()
+        self.traffic.start()
+
+    def halt(self) -> None:
+        """Stop the release, and have no restart of the host start it."""
+        systemd.stop(self.context.unit)
+        systemd.set_enabled(self.app, self.context.record.id, False)
 
     def _draining(self) -> list[str]:
         """Return what the run leaves open: nobody has to wait for it."""
@@ -140,16 +207,20 @@ class Run:
         self.context.record, self.context.notes = record, record.notes
         return lease
 
-    def _due(self, stages: Sequence[str], lease: Lease | None) -> list[str]:
-        """Return those of the STAGES between the hook of LEASE, or the start, and the next hook, or the end.
+    def _due(self, lease: Lease | None) -> list[Stage]:
+        """Return the stages between the hook of LEASE, or the start, and the next hook, or the end.
 
         Raises ReleaseError when the tasks of that hook have failed.
         """
         if self.settings["gave_up"] and lease:
             raise ReleaseError(self.settings["gave_up"], lease.hook)
-        first = position(lease.hook, stages) if lease else 0
-        last = position(self.settings["until"], stages) if self.settings["until"] else len(stages)
-        return list(stages[first:last])
+        every, names = stages.stages_of(self.what), stages.names_of(self.what)
+        first = stages.position(lease.hook, names) if lease else 0
+        last = stages.position(self.settings["until"], names) if self.settings["until"] else len(every)
+        due = list(every[first:last])
+        if lease and due and due[0].needs:  # its findings went with the earlier call, or the hook changed them
+            due.insert(0, stages.stage(due[0].needs))
+        return due
 
     def _hold(self, before: Lease | None) -> dict[str, str]:
         """Keep everybody else from the app while the tasks of a hook run; return what these may want to know."""
@@ -160,129 +231,3 @@ class Run:
             "name": hook, "what": self.what, "app": self.app, "release": record.id, "folder": str(self.context.here),
             "revision": record.revision, "previous": record.previous,
         }  # fmt: skip
-
-    # ---- after a crash -------------------------------------------------------------------------------------------
-
-    def _recover(self) -> None:
-        """Finish or discard what a run that was killed left behind; afterwards only `current` runs, and what drains."""
-        release_lease.drop(self.app)
-        handover.wait(self.app)
-        current, killed = self.paths.current_id(), Record.read(self.paths.under_way)
-        for release in self.paths.release_ids():
-            found = self.paths.record(release)
-            if release != current and (found is None or found.outcome == "unfinished"):
-                self._remove(release)
-        if killed:
-            self._tell_of(killed, current)
-        serving = self.paths.record(current) if current else None
-        if serving and serving.outcome == "unfinished":
-            current = self._settle(serving)
-        for release in {*systemd.instances(self.app), *systemd.enabled(self.app)}:
-            if release == current:
-                continue
-            if systemd.is_active(self.paths.unit(release)):
-                drain.retire(self.paths, release)
-            elif not drain.is_draining(self.paths, release):
-                systemd.stop(self.paths.unit(release))
-            systemd.set_enabled(self.app, release, False)
-        self._remove_orphans()
-        leftovers.sweep()
-
-    def _remove_orphans(self) -> None:
-        """Remove settings and units of releases that have no folder: the app's folder came back from an older backup."""
-        gone = orphans.orphans(self.paths)
-        for release in gone:
-            self._remove(release)
-        if gone:
-            self.context.notes.append(
-                f"{self.paths.settings} had settings of releases that {self.paths.root} does not have ({', '.join(gone)}); "
-                "they were removed"
-            )
-
-    def _tell_of(self, killed: Record, current: str) -> None:
-        """Enter a run that was KILLED into the history; a deploy that had switched and was not over is settled after this."""
-        found = self.paths.record(killed.id)
-        last = history(self.paths.history)[-1:]
-        if last and (last[0].get("id"), last[0].get("started")) == (killed.id, killed.started):
-            self.paths.under_way.unlink()  # it was killed when all was done
-            return
-        if killed.id == current and found and "fetch" in killed.seconds:  # a deploy; a rollback has no such stage
-            if found.outcome == "deployed":
-                self.context.notes.append(
-                    f"release {current} was switched to by a run that did not end; it is recorded now"
-                )
-                self._enter(found)
-            return
-        killed.ended = now()
-        if killed.id == current:  # a rollback: the release had been deployed long before
-            killed.outcome, killed.stage = "rolled back", ""
-            self.context.notes.append(
-                f"the rollback to {killed.id} was killed after it had switched; it is recorded now"
-            )
-        else:
-            killed.outcome = "killed"
-            what = f"a run that did not end, at stage '{killed.stage}' of release {killed.id}"
-            self.context.notes.append(f"{what}, was cleared away")
-        self._enter(killed)
-
-    def _enter(self, record: Record) -> None:
-        """Add a run that has ended to the app's history and to the host's journal."""
-        append_history(self.paths.history, record)
-        audit.tell(record)
-        self.paths.under_way.unlink(missing_ok=True)
-        release_lease.drop(self.app)
-
-    def _settle(self, serving: Record) -> str:
-        """Decide on a release that a run switched to before it was killed; return the id of the one that serves now.
-
-        It stays if the site answers through it, and also if the one before it can't be brought back.
-        """
-        told = f"release {serving.id} was switched to by a run that did not end"
-        try:
-            self._traffic(serving).verify()
-            self._traffic(serving).look_back(serving.previous)
-        except ReleaseError as error:
-            before = self.paths.record(serving.previous)
-            if before and self._back_to(before):
-                self.context.notes.append(f"{told} and failed: {error}; {before.id} serves again")
-                serving.outcome, serving.ended, serving.stage, serving.message = "failed", now(), "verify", str(error)
-                self._remove(serving.id)
-                self._enter(serving)
-                return before.id
-            self.context.notes.append(f"{told} and can't be verified: {error}")
-        else:
-            self.context.notes.append(f"{told}; it is recorded now")
-        serving.outcome, serving.ended = "deployed", now()
-        serving.write(self.paths.release(serving.id) / "release.json")
-        self._enter(serving)
-        systemd.set_enabled(self.app, serving.id, True)
-        return serving.id
-
-    def _traffic(self, record: Record) -> Traffic:
-        """Return what moves visitors to the release of RECORD."""
-        return Traffic(Context(self.settings, self.paths, record, self.context.uid, self.context.gid))
-
-    def _back_to(self, record: Record) -> bool:
-        """Make an older release serve again; tell whether it could be brought back."""
-        traffic = self._traffic(record)
-        try:
-            traffic.start()
-            traffic.gate()
-            traffic.switch()
-        except (ReleaseError, OSError):
-            systemd.stop(self.paths.unit(record.id))
-            return False
-        return True
-
-    def _remove(self, release: str) -> None:
-        """Remove a release that does not serve: its instance, commands of it that still run, folder and settings."""
-        systemd.stop(self.paths.unit(release), *(command_unit(self.app, purpose, release) for purpose in PURPOSES))
-        systemd.set_enabled(self.app, release, False)
-        systemd.unit_file(self.app, release).unlink(missing_ok=True)
-        if self.paths.previous_id() == release:
-            self.paths.previous.unlink()
-        shutil.rmtree(self.paths.settings_of(release), ignore_errors=True)
-        # The record goes first: a folder without one is discarded by the next run.
-        gone = self.paths.release(release)
-        (gone / "release.json").unlink(missing_ok=True)
-        shutil.rmtree(gone, ignore_errors=True)

@@ -154,20 +154,23 @@ class Traffic:
                 f"https://{site['domain']}{path} answered {status} through nginx, not {app_health.wanted(health)}"
             )
 
-    def watch(self, previous: str) -> None:
+    def watch(self) -> None:
         """Look at what visitors get from the release while the one before could still take over."""
+        previous = self.context.record.previous
         if self.settings["watch_seconds"] and previous and previous != self.context.record.id:
             Watch(self.context, previous).run(self.settings["watch_seconds"])
 
-    def look_back(self, previous: str) -> None:
+    def look_back(self) -> None:
         """Judge a release that has been serving without a watch by its log."""
+        previous = self.context.record.previous
         if self.settings["watch_seconds"] and previous:
             Watch(self.context, previous).look_back()
 
-    def switch_back(self, previous: str) -> None:
-        """Point `current` at the release PREVIOUS again, if it was pointed away; "" stands for none."""
+    def switch_back(self) -> None:
+        """Point `current` at the release before again, if it was pointed away; it points nowhere if there was none."""
         if not self.switched:
             return
+        previous = self.context.record.previous
         if previous and handover.stops_first(self.paths.app, self.context.record.id):
             if not self._hand_over(self.context.record.id, previous, back=False).good:
                 self.context.notes.append(
@@ -180,8 +183,9 @@ class Traffic:
             self.paths.current.unlink(missing_ok=True)
             takeover.give_back(self.paths.app)
 
-    def drain(self, previous: str) -> None:
+    def drain(self) -> None:
         """Let the old release take in all who wait at its socket, and have it end by itself once they are served."""
+        previous = self.context.record.previous
         if not previous or previous == self.context.record.id:
             return
         socket = self.paths.socket(previous)

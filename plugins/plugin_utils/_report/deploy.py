@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._release.stages import AFTER, STAGES
+from ansible_collections.slipway.flask.plugins.module_utils._release import stages
 from ansible_collections.slipway.flask.plugins.module_utils._source.revision import short
 
 CONTROL = re.compile(r"[^\n\t\x20-\x7e\xa0-\U0010ffff]")
@@ -74,7 +74,7 @@ def rolled_back(host: str, result: Mapping[str, Any]) -> str:
 
 def stages_of(seconds: Mapping[str, float]) -> str:
     """Return the stages that ran, each with its seconds."""
-    return ", ".join(f"{stage} {seconds[stage]:.1f}" for stage in STAGES if stage in seconds)
+    return ", ".join(f"{stage} {seconds[stage]:.1f}" for stage in stages.NAMES if stage in seconds)
 
 
 def failed(host: str, app: str, result: Mapping[str, Any], what: str = "deploy") -> str:
@@ -82,7 +82,7 @@ def failed(host: str, app: str, result: Mapping[str, Any], what: str = "deploy")
     name = str(result.get("stage") or "")
     stage = f" at {'hook' if '_' in name else 'stage'} '{name}'" if name else ""
     switched = "What it went back to serves." if what == "rollback" else "The new release serves."
-    serving = switched if name in AFTER else "What served before still serves."
+    serving = switched if stages.stays(name) else "What served before still serves."
     if result.get("serves") == "":  # of a host that could not answer it is not known
         serving = "No release serves yet."
     notes = "".join(f"\nNote: {note}" for note in result.get("notes") or [])

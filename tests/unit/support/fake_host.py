@@ -26,8 +26,9 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import audi
 from ansible_collections.slipway.flask.plugins.module_utils._release import context as release_context
 from ansible_collections.slipway.flask.plugins.module_utils._release import run as release_run
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
-from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Engine
-from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, ReleaseError, history
+from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Deploy
+from ansible_collections.slipway.flask.plugins.module_utils._release.history import history
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.run import Outcome
 from ansible_collections.slipway.flask.plugins.plugin_utils._source import folder as source_folder
 
@@ -113,11 +114,11 @@ class FakeHost:
         tar = self.folder / "source.tar"
         packed = source_folder.pack(self.source, tar)
         arguments = {**self.settings, "source_key": packed.key, "revision": packed.revision, **changes}
-        outcome = Engine(arguments, check=check).deploy()
+        outcome = Deploy(arguments, check=check).deploy()
         if outcome.need_archive:
             self.sent += 1
             (self.folder / "upload.tar.gz").write_bytes(gzip.compress(tar.read_bytes()))
-            outcome = Engine({**arguments, "upload": str(self.folder / "upload.tar.gz")}).deploy()
+            outcome = Deploy({**arguments, "upload": str(self.folder / "upload.tar.gz")}).deploy()
         return outcome
 
     def change(self, text: str = "app = 2\n") -> None:

@@ -21,7 +21,8 @@ from ansible_collections.slipway.flask.plugins.action import release_report as r
 from ansible_collections.slipway.flask.plugins.module_utils._nginx import maintenance as nginx_maintenance
 from ansible_collections.slipway.flask.plugins.module_utils._release import status
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
-from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record, append_history
+from ansible_collections.slipway.flask.plugins.module_utils._release.history import append_history
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record
 from ansible_collections.slipway.flask.plugins.modules import (
     maintenance,
     maintenance_on_host,

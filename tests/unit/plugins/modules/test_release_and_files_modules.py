@@ -16,7 +16,7 @@ import yaml
 from ansible_collections.slipway.flask.plugins.action import files as files_action
 from ansible_collections.slipway.flask.plugins.action import preflight as preflight_action
 from ansible_collections.slipway.flask.plugins.module_utils._host.files import pack
-from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Engine
+from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Deploy
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Record, ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.run import Outcome
 from ansible_collections.slipway.flask.plugins.modules import (
@@ -110,11 +110,11 @@ def test_a_release_that_fails_tells_its_stage(call: Call, tmp_path: Path) -> Non
 def test_a_release_that_fails_tells_what_serves_and_what_else_is_worth_knowing(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def deploy(engine: Engine) -> Outcome:
+    def deploy(engine: Deploy) -> Outcome:
         engine.context.notes += ["the variables have other settings than the host", "twice", "twice"]
         raise ReleaseError("because", "check")
 
-    monkeypatch.setattr(Engine, "deploy", deploy)
+    monkeypatch.setattr(Deploy, "deploy", deploy)
     places = {"root": str(tmp_path), "settings_folder": str(tmp_path)}
     first = call(release_on_host.main, **task(**SETTINGS, **places))
     assert (first["serves"], first["notes"]) == ("", ["the variables have other settings than the host", "twice"])
@@ -133,11 +133,11 @@ def test_a_release_tells_its_record_and_the_engine_gets_every_default(
 ) -> None:
     seen: dict[str, Any] = {}
 
-    def deploy(engine: Engine) -> Outcome:
+    def deploy(engine: Deploy) -> Outcome:
         seen.update(engine.settings, check=engine.check)
         return Outcome(True, Record("0002-a", "shop", "a" * 40, "f"), notes=["n"], previous="0001-b")
 
-    monkeypatch.setattr(Engine, "deploy", deploy)
+    monkeypatch.setattr(Deploy, "deploy", deploy)
     places = {"root": str(tmp_path), "settings_folder": str(tmp_path)}
     result = call(release_on_host.main, **task(**SETTINGS, **places), _ansible_check_mode=True)
     told = (result["changed"], result["release"], result["previous"], result["notes"], result["need_archive"])
@@ -149,10 +149,10 @@ def test_a_release_tells_its_record_and_the_engine_gets_every_default(
 
 
 def test_an_error_of_the_host_is_no_traceback(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def deploy(_: Engine) -> Outcome:
+    def deploy(_: Deploy) -> Outcome:
         raise PermissionError(13, "Permission denied", "/srv/shop")
 
-    monkeypatch.setattr(Engine, "deploy", deploy)
+    monkeypatch.setattr(Deploy, "deploy", deploy)
     places = {"root": str(tmp_path), "settings_folder": str(tmp_path)}
     assert call(release_on_host.main, **task(**SETTINGS, **places))["msg"] == "/srv/shop: Permission denied"
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._migration import still
 from ansible_collections.slipway.flask.plugins.module_utils._release import handover
-from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Engine
+from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Deploy
 from ansible_collections.slipway.flask.plugins.module_utils._release.handover import Told
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record, ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.rollback import Rollback
@@ -182,14 +182,14 @@ def test_an_old_release_that_does_not_start_again_either_is_told(alone: FakeHost
     alone.change()
     alone.site = [500]
     alone.fails[f"start {old}"] = OSError("no")
-    engine = Engine({**alone.settings, "source_key": "x"})
-    engine.context.record = Record("0002-x", "shop", "x", "f", previous=old)
+    deploy = Deploy({**alone.settings, "source_key": "x"})
+    deploy.context.record = Record("0002-x", "shop", "x", "f", previous=old)
     alone.paths.release("0002-x").mkdir()
     (alone.units / "shop@0002-x.service").write_text(ALONE)
-    traffic = Traffic(engine.context)
+    traffic = Traffic(deploy.context)
     traffic.switched = True
-    traffic.switch_back(old)
-    assert engine.context.notes == [
+    traffic.switch_back()
+    assert deploy.context.notes == [
         f"{old} could not be started again: journalctl -u shop@{old}.service has the reason"
     ]
 

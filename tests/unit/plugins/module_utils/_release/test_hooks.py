@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._release import hooks as release_hooks
 from ansible_collections.slipway.flask.plugins.module_utils._release import lease
-from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Engine
+from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Deploy
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.rollback import Rollback
-from ansible_collections.slipway.flask.plugins.module_utils._release.stages import AFTER, STAGES
+from ansible_collections.slipway.flask.plugins.module_utils._release.stages import NAMES, position, stays
 from fake_host import FakeHost
 
 
@@ -28,20 +28,18 @@ def stopped(host: FakeHost, hook: str) -> str:
 
 
 def go_on(host: FakeHost, release: str, **changes: Any) -> Any:
-    return Engine({**host.settings, "resume": release, **changes}).deploy()
+    return Deploy({**host.settings, "resume": release, **changes}).deploy()
 
 
 @pytest.mark.parametrize("name", release_hooks.NAMES)
 def test_a_release_goes_on_after_every_hook(host: FakeHost, name: str) -> None:
     release = stopped(host, name)
-    done = release_hooks.position(name)
-    assert list(json.loads((host.paths.release(release) / "release.json").read_text())["seconds"]) == list(
-        STAGES[:done]
-    )
-    assert (host.current == release) == (done > STAGES.index("switch"))
+    done = position(name)
+    assert list(json.loads((host.paths.release(release) / "release.json").read_text())["seconds"]) == list(NAMES[:done])
+    assert (host.current == release) == (done > NAMES.index("switch"))
     outcome = go_on(host, release)
     assert (outcome.changed, outcome.hook, outcome.record.outcome) == (True, {}, "deployed")
-    assert list(outcome.record.seconds) == list(STAGES)
+    assert list(outcome.record.seconds) == list(NAMES)
     assert (host.current, host.running) == (release, {release})
     assert [line["outcome"] for line in host.history] == ["deployed", "deployed"]
     assert lease.Lease.read("shop") is None
@@ -60,7 +58,7 @@ def test_a_hook_knows_its_release(host: FakeHost) -> None:
     assert told["revision"].startswith(release.partition("-")[2])
 
 
-@pytest.mark.parametrize("name", [name for name in release_hooks.NAMES if name not in AFTER])
+@pytest.mark.parametrize("name", [name for name in release_hooks.NAMES if not stays(name)])
 def test_a_failed_hook_gives_the_release_up_like_a_failed_stage(host: FakeHost, name: str) -> None:
     host.deploy()
     before = host.serving()
@@ -74,7 +72,7 @@ def test_a_failed_hook_gives_the_release_up_like_a_failed_stage(host: FakeHost, 
     host.deploy()  # nobody holds the app
 
 
-@pytest.mark.parametrize("name", [name for name in release_hooks.NAMES if name in AFTER])
+@pytest.mark.parametrize("name", [name for name in release_hooks.NAMES if stays(name)])
 def test_a_hook_that_fails_when_the_old_release_is_stopped_leaves_the_new_one_serving(
     host: FakeHost, name: str
 ) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._release import info
-from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record, append_history
+from ansible_collections.slipway.flask.plugins.module_utils._release.history import append_history
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record
 
 
 @pytest.fixture

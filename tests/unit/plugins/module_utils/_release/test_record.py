@@ -1,14 +1,16 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Releases as folders and records: their order, what is kept of them, their history, and the lock."""
+"""Releases as folders and records: their order, what is kept of them, and the lock."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._release import record
@@ -105,17 +107,30 @@ def test_a_record_of_another_version_is_read_as_far_as_it_is_known(tmp_path: Pat
     assert Record.read(tmp_path / "r") == Record("1", "a", "r", "f")
 
 
-def test_the_history_has_a_line_for_each_deploy_and_a_cut_line_costs_no_other(tmp_path: Path) -> None:
-    path = tmp_path / "history.jsonl"
-    assert record.history(path) == []
-    first, second = full_record(), full_record()
-    first.id, second.id = "0001-a", "0002-b"
-    record.append_history(path, first)
-    with path.open("a") as file:  # the host lost power here
-        file.write('{"id": "0001-b", "app": "sh')
-    record.append_history(path, second)
-    assert [entry["id"] for entry in record.history(path)] == ["0001-a", "0002-b"]
-    assert path.stat().st_mode & 0o777 == 0o640
+@pytest.mark.parametrize(
+    ("what", "entry"),
+    [
+        ("deploy", {"outcome": "deployed", "seconds": {"fetch": 0.1}}),
+        ("deploy", {"outcome": "failed", "stage": "before_fetch"}),
+        ("deploy", {"outcome": "unfinished", "stage": "fetch"}),
+        ("deploy", {"outcome": "unfinished"}),
+        ("deploy", {"outcome": "unfinished", "stage": "check", "seconds": {"fetch": 0.1, "build": 0.1}}),
+        ("deploy", {"outcome": "killed", "stage": "switch", "seconds": {"fetch": 0.1, "build": 0.1}}),
+        ("rollback", {"outcome": "unfinished", "stage": "check"}),
+        ("rollback", {"outcome": "unfinished", "stage": "before_check"}),
+        ("rollback", {"outcome": "unfinished", "stage": "switch", "seconds": {"check": 0.1}}),
+        ("rollback", {"outcome": "killed", "stage": "verify", "seconds": {"check": 0.1}}),
+        ("rollback", {"outcome": "rolled back", "seconds": {"check": 0.1}}),
+        ("rollback", {"outcome": "rollback failed", "stage": "check", "seconds": {"check": 0.1}}),
+    ],
+)
+def test_a_record_of_a_version_that_did_not_say_what_it_was_is_read_rightly(
+    tmp_path: Path, what: str, entry: dict[str, Any]
+) -> None:
+    path = tmp_path / "release.json"
+    path.write_text(json.dumps({"id": "1", "app": "a", "revision": "r", "fingerprint": "f", **entry}))
+    found = Record.read(path)
+    assert found and found.what == what
 
 
 def test_a_fingerprint_is_the_same_for_the_same_parts_in_any_order() -> None:

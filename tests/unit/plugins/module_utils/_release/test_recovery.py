@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._release import run as release_run
+from ansible_collections.slipway.flask.plugins.module_utils._release import history, recovery, removal
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from fake_host import FakeHost, Killed
 
@@ -127,7 +127,7 @@ def test_a_run_killed_between_stopping_and_disabling_leaves_no_release_to_start_
     host.deploy()
     old = host.current
     host.change()
-    set_enabled = release_run.systemd.set_enabled
+    set_enabled = recovery.systemd.set_enabled
     with monkeypatch.context() as patch:
 
         def kill(app: str, release: str, enabled: bool) -> None:
@@ -135,7 +135,7 @@ def test_a_run_killed_between_stopping_and_disabling_leaves_no_release_to_start_
                 raise Killed
             set_enabled(app, release, enabled)
 
-        patch.setattr(release_run.systemd, "set_enabled", kill)
+        patch.setattr(recovery.systemd, "set_enabled", kill)
         with pytest.raises(Killed):
             host.deploy()
     host.deploy()
@@ -146,7 +146,7 @@ def test_a_run_killed_while_it_prunes_leaves_no_half_release(host: FakeHost, mon
     for number in range(3):
         host.change(f"app = {number}\n")
         host.deploy()
-    rmtree = release_run.shutil.rmtree
+    rmtree = removal.shutil.rmtree
 
     def kill(path: Path, ignore_errors: bool = False) -> None:
         if path.parent == host.paths.releases:
@@ -155,7 +155,7 @@ def test_a_run_killed_while_it_prunes_leaves_no_half_release(host: FakeHost, mon
 
     host.change("app = 4\n")
     with monkeypatch.context() as patch:
-        patch.setattr(release_run.shutil, "rmtree", kill)
+        patch.setattr(removal.shutil, "rmtree", kill)
         with pytest.raises(Killed):
             host.deploy()
     assert host.paths.record(host.paths.release_ids()[0]) is None
@@ -206,7 +206,7 @@ def test_a_run_killed_before_it_was_written_down_is_written_down_as_what_it_was(
     host.deploy()
     host.change()
     with monkeypatch.context() as patch:
-        patch.setattr(release_run, "append_history", kill)
+        patch.setattr(history, "append_history", kill)
         with pytest.raises(Killed):
             host.deploy()
     host.running = {host.current}

@@ -13,9 +13,10 @@ from ansible_collections.slipway.flask.plugins.module_utils._release.migrations 
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.rollback import Rollback
 from ansible_collections.slipway.flask.plugins.module_utils._release.run import Outcome
-from ansible_collections.slipway.flask.plugins.module_utils._release.stages import AFTER, BACK
+from ansible_collections.slipway.flask.plugins.module_utils._release.stages import names_of, position, stays
 from fake_host import FakeHost, Killed
 
+BACK = names_of("rollback")
 HOOKS = list(hooks.of_stages(dict.fromkeys(hooks.NAMES, "x.yml"), BACK))
 
 
@@ -246,7 +247,7 @@ def test_a_rollback_goes_on_after_every_hook(two: FakeHost, name: str) -> None:
         "name": name, "what": "rollback", "app": "shop", "release": old, "folder": str(two.paths.release(old)),
         "revision": stopped.hook["revision"], "previous": new,
     }  # fmt: skip
-    assert (two.current == old) == (hooks.position(name, BACK) > BACK.index("switch"))
+    assert (two.current == old) == (position(name, BACK) > BACK.index("switch"))
     with pytest.raises(ReleaseError, match=f"is at the hook '{name}'"):
         two.deploy()
     outcome = roll_back(two, resume=old)
@@ -263,7 +264,7 @@ def test_a_failed_hook_of_a_rollback_is_as_a_failed_stage(two: FakeHost, name: s
     roll_back(two, until=name)
     with pytest.raises(ReleaseError, match="the cache is away") as caught:
         roll_back(two, resume=old, gave_up="the cache is away")
-    serves, outcome = (old, "rolled back") if name in AFTER else (new, "rollback failed")
+    serves, outcome = (old, "rolled back") if stays(name) else (new, "rollback failed")
     assert caught.value.stage == name
     assert (two.current, two.running, two.history[-1]["outcome"]) == (serves, {serves}, outcome)
     assert two.deploy().changed == (serves == old), "nobody holds the app"

@@ -1,0 +1,125 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What the next run does about one that was killed: it finishes or discards what that one left behind, and says so.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.slipway.flask.plugins.module_utils._host import leftovers, systemd
+from ansible_collections.slipway.flask.plugins.module_utils._release import drain, handover, observers, orphans
+from ansible_collections.slipway.flask.plugins.module_utils._release import lease as release_lease
+from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
+from ansible_collections.slipway.flask.plugins.module_utils._release.history import history
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import Record, ReleaseError, now
+from ansible_collections.slipway.flask.plugins.module_utils._release.removal import remove
+from ansible_collections.slipway.flask.plugins.module_utils._release.traffic import Traffic
+
+
+class Recovery:
+    """Recovers the releases of one app. CONTEXT is that of the run that does it; its notes take what is to be told."""
+
+    def __init__(self, context: Context) -> None:
+        self.context, self.settings, self.paths, self.notes = context, context.settings, context.paths, context.notes
+
+    def recover(self) -> None:
+        """Finish or discard what is left; afterwards only `current` runs, and what drains."""
+        app = self.paths.app
+        release_lease.drop(app)
+        handover.wait(app)
+        current, killed = self.paths.current_id(), Record.read(self.paths.under_way)
+        for release in self.paths.release_ids():
+            found = self.paths.record(release)
+            if release != current and (found is None or found.outcome == "unfinished"):
+                remove(self.paths, release)
+        if killed:
+            self._tell_of(killed, current)
+        serving = self.paths.record(current) if current else None
+        if serving and serving.outcome == "unfinished":
+            current = self._settle(serving)
+        for release in {*systemd.instances(app), *systemd.enabled(app)}:
+            if release == current:
+                continue
+            if systemd.is_active(self.paths.unit(release)):
+                drain.retire(self.paths, release)
+            elif not drain.is_draining(self.paths, release):
+                systemd.stop(self.paths.unit(release))
+            systemd.set_enabled(app, release, False)
+        self._remove_orphans()
+        leftovers.sweep()
+
+    def _remove_orphans(self) -> None:
+        """Remove settings and units of releases that have no folder: the app's folder came back from an older backup."""
+        gone = orphans.orphans(self.paths)
+        for release in gone:
+            remove(self.paths, release)
+        if gone:
+            self.notes.append(
+                f"{self.paths.settings} had settings of releases that {self.paths.root} does not have ({', '.join(gone)}); "
+                "they were removed"
+            )
+
+    def _tell_of(self, killed: Record, current: str) -> None:
+        """Tell of a run that was KILLED; a deploy that had switched and was not over is settled after this."""
+        found = self.paths.record(killed.id)
+        last = history(self.paths.history)[-1:]
+        if last and (last[0].get("id"), last[0].get("started")) == (killed.id, killed.started):
+            self.paths.under_way.unlink()  # it was killed when all was done
+            return
+        if killed.id == current and found and killed.what == "deploy":
+            if found.outcome == "deployed":
+                self.notes.append(f"release {current} was switched to by a run that did not end; it is recorded now")
+                observers.ended(self.paths, found)
+            return
+        killed.ended = now()
+        if killed.id == current:  # a rollback: the release had been deployed long before
+            killed.outcome, killed.stage = "rolled back", ""
+            self.notes.append(f"the rollback to {killed.id} was killed after it had switched; it is recorded now")
+        else:
+            killed.outcome = "killed"
+            what = f"a run that did not end, at stage '{killed.stage}' of release {killed.id}"
+            self.notes.append(f"{what}, was cleared away")
+        observers.ended(self.paths, killed)
+
+    def _settle(self, serving: Record) -> str:
+        """Decide on a release that a run switched to before it was killed; return the id of the one that serves now.
+
+        It stays if the site answers through it, and also if the one before it can't be brought back.
+        """
+        told = f"release {serving.id} was switched to by a run that did not end"
+        try:
+            self._traffic(serving).verify()
+            self._traffic(serving).look_back()
+        except ReleaseError as error:
+            before = self.paths.record(serving.previous)
+            if before and self._back_to(before):
+                self.notes.append(f"{told} and failed: {error}; {before.id} serves again")
+                serving.outcome, serving.ended, serving.stage, serving.message = "failed", now(), "verify", str(error)
+                remove(self.paths, serving.id)
+                observers.ended(self.paths, serving)
+                return before.id
+            self.notes.append(f"{told} and can't be verified: {error}")
+        else:
+            self.notes.append(f"{told}; it is recorded now")
+        serving.outcome, serving.ended = "deployed", now()
+        serving.write(self.paths.release(serving.id) / "release.json")
+        observers.ended(self.paths, serving)
+        systemd.set_enabled(self.paths.app, serving.id, True)
+        return serving.id
+
+    def _traffic(self, record: Record) -> Traffic:
+        """Return what moves visitors to the release of RECORD."""
+        return Traffic(Context(self.settings, self.paths, record, self.context.uid, self.context.gid))
+
+    def _back_to(self, record: Record) -> bool:
+        """Make an older release serve again; tell whether it could be brought back."""
+        traffic = self._traffic(record)
+        try:
+            traffic.start()
+            traffic.gate()
+            traffic.switch()
+        except (ReleaseError, OSError):
+            systemd.stop(self.paths.unit(record.id))
+            return False
+        return True
