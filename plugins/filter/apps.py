@@ -34,6 +34,7 @@ class FilterModule:
             "app_packages": wiring.packages,
             "app_secrets": wiring.secrets,
             "app_scheme": wiring.wanted_scheme,
+            "app_service": wiring.service,
             "app_site": wiring.site,
             "app_web_folders": wiring.web_folders,
             "app_writable_paths": wiring.writable_paths,

@@ -77,12 +77,16 @@ def test_service_without_nginx(foreign: Foreign, host: Host) -> None:
         {"role": "slipway.flask.python_venv", "python_venv_environments": [environment]},
         {
             "role": "slipway.flask.gunicorn_systemd",
-            "gunicorn_systemd_app": "tiny",
-            "gunicorn_systemd_wsgi": "tiny:app",
-            "gunicorn_systemd_working_directory": "/opt/tiny/src",
-            "gunicorn_systemd_venv": "/opt/tiny/venv",
-            "gunicorn_systemd_instance": "one",
-            "gunicorn_systemd_environment": {"GREETING": "Good morning"},
+            "gunicorn_systemd_services": [
+                {
+                    "name": "tiny",
+                    "wsgi": "tiny:app",
+                    "working_directory": "/opt/tiny/src",
+                    "venv": "/opt/tiny/venv",
+                    "instance": "one",
+                    "environment": {"GREETING": "Good morning"},
+                }
+            ],
         },
     )
     foreign.play(*roles, tasks=[{"name": "Make the folder", **folder}, *tasks])

@@ -14,31 +14,23 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
-from ansible.plugins.filter.core import FilterModule
-from jinja2 import Environment, StrictUndefined
+from gunicorn_services import rendered
 
-ROLE = Path(__file__).resolve().parents[2] / "roles/gunicorn_systemd"
 CURRENT, THIS, OTHER = "current", "0007-aaa", "0008-bbb"
 
 
 @pytest.fixture
 def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return what the file says, by name, to a gunicorn of that version with those variables of the role."""
+    """Return what the file says, by name, to a gunicorn of that version for a service with those keys."""
 
-    def inner(version: tuple[int, ...], **variables: Any) -> dict[str, Any]:
+    def inner(version: tuple[int, ...], **keys: Any) -> dict[str, Any]:
         gunicorn, glogging = ModuleType("gunicorn"), ModuleType("gunicorn.glogging")
         gunicorn.version_info, glogging.Logger = version, logging.Logger  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "gunicorn", gunicorn)
         monkeypatch.setitem(sys.modules, "gunicorn.glogging", glogging)
         monkeypatch.setenv("RELEASE_ID", THIS)
-        environment = Environment(trim_blocks=True, undefined=StrictUndefined)
-        environment.filters |= FilterModule().filters()
-        given = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
-        given |= {"ansible_managed": "", "gunicorn_systemd_app": "shop"}
-        given |= {"gunicorn_systemd_graceful_timeout_seconds": 30, "gunicorn_systemd_worker_memory_mb": 150}
-        given |= {"gunicorn_systemd_current_link": str(tmp_path / CURRENT), **variables}
-        text = environment.from_string((ROLE / "templates/gunicorn.conf.py.j2").read_text()).render(given)
+        link = {"current_link": str(tmp_path / CURRENT)}
+        text = rendered("gunicorn.conf.py.j2", **{**link, **keys})
         said: dict[str, Any] = {}
         exec(compile(text, "gunicorn.conf.py", "exec"), said)
         return said
@@ -60,7 +52,7 @@ def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_connections_are_kept_only_by_workers_that_end_them_well(
     read: Any, version: tuple[int, ...], worker_class: str, seconds: int
 ) -> None:
-    assert read(version, gunicorn_systemd_worker_class=worker_class)["keepalive"] == seconds
+    assert read(version, worker_class=worker_class)["keepalive"] == seconds
 
 
 class Response:
@@ -116,7 +108,7 @@ def test_another_server_or_one_that_keeps_no_connection_is_left_alone(read: Any,
 
 def test_no_link_is_looked_at_when_there_is_none(read: Any, tmp_path: Path) -> None:
     (tmp_path / CURRENT).symlink_to(f"releases/{OTHER}")
-    said = read((27, 0, 1), gunicorn_systemd_current_link="")
+    said = read((27, 0, 1), current_link="")
     assert answered(said, Response().start_response) == "200 OK stays"
 
 
@@ -193,7 +185,7 @@ def test_a_socket_that_releases_have_in_common_is_never_given_up(
     systemd = Systemd(tmp_path, monkeypatch)
     server = SimpleNamespace(LISTENERS=[systemd.messages])
     for _ in range(3):  # starts that come to nothing
-        systemd.start(read, kept=True, gunicorn_systemd_handover="stop_first")["when_ready"](server)
+        systemd.start(read, kept=True, handover="stop_first")["when_ready"](server)
     assert (systemd.heard(), os.environ["LISTEN_FDS"], 3 in systemd.closed, systemd.slept) == ([], "1", False, [5, 5])
 
 
@@ -227,9 +219,9 @@ def test_the_file_looks_at_failing_requests_of_flask_and_needs_no_flask(
     said["_explain_refusals"]()
 
 
-@pytest.mark.parametrize(("variables", "workers"), [({}, False), ({"gunicorn_systemd_handover": "stop_first"}, True)])
+@pytest.mark.parametrize(("variables", "workers"), [({}, False), ({"handover": "stop_first"}, True)])
 def test_one_release_at_a_time_is_one_process_unless_told_otherwise(
     read: Any, variables: dict[str, Any], workers: bool
 ) -> None:
-    assert (read((27, 0, 1), gunicorn_systemd_memory_max_mb=4096, **variables)["workers"] == 1) == workers
-    assert read((27, 0, 1), gunicorn_systemd_workers=3, **variables)["workers"] == 3
+    assert (read((27, 0, 1), memory_max_mb=4096, **variables)["workers"] == 1) == workers
+    assert read((27, 0, 1), workers=3, **variables)["workers"] == 3

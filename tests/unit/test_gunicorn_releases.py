@@ -15,11 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import yaml
-from ansible.plugins.filter.core import FilterModule
-from jinja2 import Environment, StrictUndefined
+from gunicorn_services import rendered
 
-ROLE = Path(__file__).resolve().parents[2] / "roles/gunicorn_systemd"
 UV = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}") or "uv"
 THIS, OTHER = "0007-aaa", "0008-bbb"
 APP = """
@@ -116,22 +113,17 @@ class Served:
 
 @pytest.fixture
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
-    """Return a function that starts a gunicorn of that version with those variables of the role."""
+    """Return a function that starts a gunicorn of that version for a service with those keys."""
     started: list[Served] = []
 
-    def inner(version: str, **variables: object) -> Served:
+    def inner(version: str, **keys: object) -> Served:
         folder, packages = tmp_path_factory.mktemp("g"), tmp_path_factory.mktemp("p")
         # 20 reads its workers' entry points with pkg_resources, which newer setuptools have not.
         wanted = [f"gunicorn=={version}", *(["setuptools<81"] if version.startswith("20.") else [])]
         install = [UV, "pip", "install", "--quiet", "--python", sys.executable, "--target", str(packages), *wanted]
         subprocess.run(install, check=True)
-        environment = Environment(trim_blocks=True, undefined=StrictUndefined)
-        environment.filters |= FilterModule().filters()
-        given = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
-        given |= {"gunicorn_systemd_graceful_timeout_seconds": 30, "gunicorn_systemd_worker_memory_mb": 150}
-        given |= {"ansible_managed": "", "gunicorn_systemd_app": "shop", "gunicorn_systemd_workers": 1}
-        given |= {"gunicorn_systemd_current_link": str(folder / "current"), **variables}
-        conf = environment.from_string((ROLE / "templates/gunicorn.conf.py.j2").read_text()).render(given)
+        link = {"current_link": str(folder / "current"), "workers": 1}
+        conf = rendered("gunicorn.conf.py.j2", **{**link, **keys})
         started.append(Served(folder, packages, conf))
         return started[-1]
 

@@ -19,11 +19,6 @@ PARTS: dict[str, set[str]] = {
     "apps": {"gunicorn_systemd"},
     "nginx": {"nginx_tls"},
 }
-APPS = {
-    "Check what each app's service is told": "gunicorn_systemd: check",
-    "Set up the service of each app": "gunicorn_systemd",
-}
-"""Included once per app, so that their tasks are not listed."""
 
 
 def listed(run: Callable[..., str], playbook: str, tag: str) -> list[str]:
@@ -33,7 +28,7 @@ def listed(run: Callable[..., str], playbook: str, tag: str) -> list[str]:
     for name in re.findall(r"^      (.+)\tTAGS:", text, re.MULTILINE):
         role, _, task = name.removeprefix("slipway.flask.").partition(" : ")
         checks = task.startswith("validate | ")
-        found.append(APPS.get(name) or (f"{role}: check" if checks else role if task else name))
+        found.append(f"{role}: check" if checks else role if task else name)
     return found
 
 

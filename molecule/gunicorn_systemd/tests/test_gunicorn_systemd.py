@@ -16,7 +16,7 @@ import pytest
 import yaml
 from testinfra.host import Host
 
-CONVERGE = yaml.safe_load((Path(__file__).parents[1] / "converge.yml").read_text())[0]["roles"]
+CONVERGE = yaml.safe_load((Path(__file__).parents[1] / "converge.yml").read_text())[0]["vars"]
 ALPHA, BETA = "alpha@2026-01.a_1.service", "beta@7.service"
 SOCKETS = {"alpha": "/run/alpha/2026-01.a_1/gunicorn.sock", "beta": "/run/beta/7/gunicorn.sock"}
 
@@ -166,8 +166,8 @@ def test_calls_over_the_network_work(host: Host) -> None:
 
 
 def test_environment_arrives_unchanged(host: Host) -> None:
-    role = CONVERGE[0]
-    wanted = {**role["gunicorn_systemd_environment"], **role["gunicorn_systemd_secrets"]}
+    alpha = CONVERGE["gunicorn_systemd_services"][0]
+    wanted = {**alpha["environment"], **alpha["secrets"]}
     wanted = {name: str(value).lower() if value is True else str(value) for name, value in wanted.items()}
     environment = ask(host, "alpha", "/env")
     assert {name: environment.get(name) for name in wanted} == wanted

@@ -25,7 +25,7 @@ def text_of(environment: Mapping[str, object], secrets: Mapping[str, object]) ->
 
     After systemd.exec(5), EnvironmentFile=: inside double quotes newlines are kept, nothing is expanded, and a
     backslash before `"`, backslash, backtick or dollar stands for that character. Values must have
-    passed `_host.gunicorn.problems`.
+    passed `_gunicorn.problems`.
     """
     lines = []
     for name, value in sorted({**environment, **secrets}.items()):

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""A service's user and group: no shell, no home, a few other users in its group.
+"""Users and groups of services: no shell, no home, a few other users in its group.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -46,11 +46,8 @@ class ServiceUser:
     run: Callable[[list[str]], None] = field(default_factory=lambda: execute)
     login_defs: Path = Path("/etc/login.defs")
 
-    def ensure(self) -> list[str]:
-        """Bring user, group and membership about; return what was done, as short sentences.
-
-        Raises ServiceUserError before any change when an account of that name is not a service's.
-        """
+    def refuse(self) -> None:
+        """Raise ServiceUserError when an account of that name is not a service's, or a member does not exist."""
         account = find(pwd.getpwnam, self.user)
         group = find(grp.getgrnam, self.group)
         if account:
@@ -63,6 +60,11 @@ class ServiceUser:
                 f"There is no user '{absent[0]}' to put into the group '{self.group}': install its package first"
                 " (www-data comes with Debian, nginx with nginx.org's packages)."
             )
+
+    def make(self) -> list[str]:
+        """Bring user, group and membership about; return what was done, as short sentences."""
+        account = find(pwd.getpwnam, self.user)
+        group = find(grp.getgrnam, self.group)
         done = []
         if not group and self.group != self.user:
             done.append(self._do(["groupadd", "--system", self.group], f"group {self.group} made"))
@@ -117,6 +119,13 @@ class ServiceUser:
                     f"There is no user '{self.user}' yet, but {path} exists: the name belongs to something else."
                     " Choose another one, or remove that path if it is a leftover."
                 )
+
+
+def ensure(users: Sequence[ServiceUser]) -> list[str]:
+    """Bring all USERS about; return what was done. Raises ServiceUserError before the first change."""
+    for user in users:
+        user.refuse()
+    return [done for user in users for done in user.make()]
 
 
 def find(look_up: Callable[[str], T], name: str) -> T | None:

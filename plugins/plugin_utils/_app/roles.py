@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._host import gunicorn
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import check, names
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description, wiring
+from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import problems as gunicorn
 from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import site
 
 SCHEME = re.compile(r"[a-z][a-z0-9]*(\+[a-z0-9_]+)?")

@@ -20,6 +20,10 @@ GUNICORN = "gunicorn>=23,<28"
 """The series that its settings are tested with; one that the app's own list has goes before."""
 UPSTREAM_KEEPALIVE = 16
 """Idle connections that each worker of nginx keeps to an app: as many as a few workers of gunicorn have threads."""
+WEB_USER = "www-data"
+"""The user that nginx runs as on Debian and Ubuntu."""
+SERVER = ("worker_class", "workers", "threads", "timeout_seconds", "memory_max_mb")
+"""Keys of an app that gunicorn's service has by the same name."""
 WORKERS = {"gevent": "gevent>=24.10"}
 
 
@@ -76,6 +80,20 @@ def wanted_scheme(app: Mapping[str, Any]) -> str:
 def writable_paths(app: Mapping[str, Any]) -> list[str]:
     """Return the folders that the app's service may write."""
     return [f"{root(app)}/shared", *app["writable_paths"]]
+
+
+def service(app: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the app's entry for the role gunicorn_systemd; a release has settings of its own."""
+    settings = f"/etc/{app['name']}/releases/%i"
+    same = ("name", "wsgi", "environment", "sandbox", "handover", *SERVER)
+    return {
+        **{key: app[key] for key in same},
+        "socket_users": [WEB_USER],
+        "environment_file": f"{settings}/environment",
+        "config_file": f"{settings}/gunicorn.conf.py",
+        "secrets": secrets(app),
+        "writable_paths": writable_paths(app),
+    }
 
 
 def connection(app: Mapping[str, Any]) -> dict[str, Any]:

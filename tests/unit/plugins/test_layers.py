@@ -19,7 +19,7 @@ FLOORS = [
     {"module_utils._database"},
     {"module_utils._migration"},
     {"module_utils._release"},
-    {"plugin_utils._certificates", "plugin_utils._nginx", "plugin_utils._source"},
+    {"plugin_utils._certificates", "plugin_utils._gunicorn", "plugin_utils._nginx", "plugin_utils._source"},
     {"plugin_utils._app", "plugin_utils._report"},
     {"plugin_utils._preflight"},
     {"plugin_utils._action"},

@@ -41,7 +41,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Host:
 
 def ensure(host: Host, user: str = "shop", group: str = "", **more: Any) -> list[str]:
     wanted = ServiceUser(user, group or user, run=host.commands.append, login_defs=Path("/nonexistent"), **more)
-    return wanted.ensure()
+    return service_user.ensure([wanted])
 
 
 def test_all_is_made_on_a_fresh_host(host: Host) -> None:
@@ -100,3 +100,13 @@ def test_a_name_of_the_system_is_refused(host: Host, tmp_path: Path) -> None:
 def test_a_failing_command_is_told() -> None:
     with pytest.raises(ServiceUserError, match="No such file"):
         service_user.execute(["ls", "/nonexistent/folder"])
+
+
+def test_nobody_is_made_when_one_of_several_is_refused(host: Host) -> None:
+    wanted = [
+        ServiceUser(name, name, run=host.commands.append, login_defs=Path("/nonexistent")) for name in ("shop", "sudo")
+    ]
+    with pytest.raises(ServiceUserError, match="a group of that name"):
+        service_user.ensure(wanted)
+    assert host.commands == []
+    assert service_user.ensure(wanted[:1]) == ["user shop made"]

@@ -19,13 +19,14 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.slipway.flask.plugins.filter.apps import FilterModule
-from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, gunicorn
+from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import check, names
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import keys as app_keys
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import roles as app_roles
 from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import site
 from app_descriptions import KEY, shop
+from gunicorn_services import planned
 
 ROOT = Path(__file__).resolve().parents[5]
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -98,9 +99,6 @@ def role_problems(apps: list[dict[str, Any]]) -> list[str]:
     wiring = FilterModule().filters()
     found = []
     for app in whole:
-        service = handed_over("provision", "gunicorn_systemd", app)
-        found += spec_problems("gunicorn_systemd", service)
-        found += gunicorn.problems({key.removeprefix("gunicorn_systemd_"): v for key, v in service.items()})
         found += spec_problems("app_release", handed_over("deploy", "app_release", app))
     defaults = read("roles/nginx_tls/defaults/main.yml")
     keys = (
@@ -112,6 +110,9 @@ def role_problems(apps: list[dict[str, Any]]) -> list[str]:
     found += spec_problems("nginx_tls", {"nginx_tls_sites": sites})
     pem = {"/ca.pem": "-----BEGIN CERTIFICATE-----"}
     found += [text for text in site.problems(sites, common, pem, NOW) if "on the controller" not in text]
+    services = [wiring["app_service"](app) for app in whole]
+    found += spec_problems("gunicorn_systemd", {"gunicorn_systemd_services": services})
+    found += planned(*services)["problems"]
     databases = [wiring["app_database"](app) for app in whole if app["database"] == "local"]
     found += spec_problems("postgres_server", {"postgres_server_databases": databases})
     found += names.database_problems(databases)
@@ -306,8 +307,9 @@ def test_what_a_role_would_refuse_is_told_by_the_apps_own_key(changes: dict[str,
 def test_a_timeout_alone_is_enough(seconds: int) -> None:
     app = shop(timeout_seconds=seconds)
     assert role_problems([app]) == []
-    service = handed_over("provision", "gunicorn_systemd", description.normalise(app))
-    assert service["gunicorn_systemd_graceful_timeout_seconds"] == max(30, seconds)
+    service = FilterModule().filters()["app_service"](description.normalise(app))
+    conf = planned(service)["files"][1]["vars"]["service"]
+    assert conf["graceful_timeout_seconds"] == max(30, seconds)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""What is wrong with gunicorn_systemd's variables, and how its unit quotes an argument.
+"""What is wrong with the values of a service, for the role gunicorn_systemd.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -15,13 +15,13 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox_needs
 from ansible_collections.slipway.flask.plugins.module_utils._host.environment_file import value_text
 
-ROLE = "gunicorn_systemd_"
 APP = re.compile(r"[a-z][a-z0-9-]{0,30}")
 ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")  # useradd(8)
 INSTANCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}")
 """48 characters keep /run/<app>/<instance>/gunicorn.sock below the 107 that a Unix socket's path may have (unix(7))."""
 PATH = re.compile(r"/[\w.@:+-]*(/[\w.@:+-]+)*", re.ASCII)
 DIRECTIVE = re.compile(r"[A-Z][A-Za-z0-9]*")
+UNIT = re.compile(r"[\w:.@\\-]+\.(service|socket|target|mount|path|timer)", re.ASCII)
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
@@ -61,21 +61,12 @@ RANGES: dict[str, tuple[int, int]] = {
 """Least and greatest value of each whole number."""
 
 
-def unit_quote(text: str) -> str:
-    """Return TEXT as one argument of ExecStart= or Environment=: no specifier, variable or quote in it is expanded.
-
-    After systemd.service(5), "Command lines": `$$` is a dollar and `%%` a percent sign, also inside quotes.
-    """
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
-    return f'"{escaped}"'
-
-
 def problems(settings: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with the role's variables (SETTINGS: name without the role's prefix -> value), for the user.
+    """Return what is wrong with a service with all its keys (SETTINGS), one sentence each, which begins with the key.
 
     Values of secrets are never shown, nor those of the environment.
     """
-    found = [
+    return [
         *_names(settings),
         *wsgi_problems(settings["wsgi"]),
         *_paths(settings),
@@ -83,17 +74,18 @@ def problems(settings: Mapping[str, Any]) -> list[str]:
         *_environment(settings["environment"], settings["secrets"]),
         *_extras(settings),
     ]
-    return [f"{ROLE}{problem}" for problem in found]
 
 
 def _names(settings: Mapping[str, Any]) -> list[str]:
     found = []
     rules = (
-        ("app", APP, "a small letter, then at most 30 small letters, digits or hyphens, such as 'shop'"),
+        ("name", APP, "a small letter, then at most 30 small letters, digits or hyphens, such as 'shop'"),
         ("user", ACCOUNT, "a Linux user name"),
         ("group", ACCOUNT, "a Linux group name"),
     )
     for key, pattern, rule in rules:
+        if key != "name" and settings[key] == settings["name"]:
+            continue
         if not pattern.fullmatch(str(settings[key])):
             found.append(f"{key} is '{settings[key]}': it must be {rule}.")
     instance = str(settings["instance"])
@@ -156,22 +148,22 @@ def _numbers(settings: Mapping[str, Any]) -> list[str]:
     number = {key: int(settings[key]) for key in RANGES}
     if number["graceful_timeout_seconds"] < number["timeout_seconds"]:
         found.append(
-            f"graceful_timeout_seconds is {number['graceful_timeout_seconds']}, less than {ROLE}timeout_seconds "
+            f"graceful_timeout_seconds is {number['graceful_timeout_seconds']}, less than timeout_seconds "
             f"({number['timeout_seconds']}): a stop would cut requests that still have time. Make it at least as much."
         )
     if number["max_requests_jitter"] > number["max_requests"]:
         found.append(
-            f"max_requests_jitter is {number['max_requests_jitter']}, more than {ROLE}max_requests "
+            f"max_requests_jitter is {number['max_requests_jitter']}, more than max_requests "
             f"({number['max_requests']}): make it about a tenth of that."
         )
     if number["restart_seconds"] >= number["start_timeout_seconds"]:
         found.append(
-            f"restart_seconds is {number['restart_seconds']}: it must be less than {ROLE}start_timeout_seconds "
+            f"restart_seconds is {number['restart_seconds']}: it must be less than start_timeout_seconds "
             f"({number['start_timeout_seconds']}), of which the pause is a part."
         )
     if 0 < number["memory_max_mb"] < number["worker_memory_mb"]:
         found.append(
-            f"memory_max_mb is {number['memory_max_mb']}: not one worker of {ROLE}worker_memory_mb "
+            f"memory_max_mb is {number['memory_max_mb']}: not one worker of worker_memory_mb "
             f"({number['worker_memory_mb']}) fits in it. 0 means no limit."
         )
     return found
@@ -180,7 +172,7 @@ def _numbers(settings: Mapping[str, Any]) -> list[str]:
 def _environment(environment: Mapping[str, Any], secrets: Mapping[str, Any]) -> list[str]:
     found = []
     for name in sorted(set(map(str, environment)) & set(map(str, secrets))):
-        found.append(f"environment and {ROLE}secrets both have '{name}': keep it in one of them.")
+        found.append(f"environment and secrets both have '{name}': keep it in one of them.")
     for key, values in (("environment", environment), ("secrets", secrets)):
         for name, value in values.items():
             if problem := variable_problem(str(name), value):
@@ -217,6 +209,11 @@ def _is_systems(library: str) -> bool:
 
 def _extras(settings: Mapping[str, Any]) -> list[str]:
     found = [f"{problem}." for problem in sandbox_needs.problems(settings["sandbox"], "sandbox")]
+    found += [
+        f"after has '{unit}': it must be the name of a unit, such as 'postgresql.service'."
+        for unit in settings["after"]
+        if not UNIT.fullmatch(str(unit))
+    ]
     for name, value in settings["service_directives"].items():
         if not DIRECTIVE.fullmatch(str(name)):
             found.append(f"service_directives has '{name}': a key is a setting of systemd.exec(5), such as 'CPUQuota'.")

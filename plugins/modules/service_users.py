@@ -1,0 +1,115 @@
+#!/usr/bin/python
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""One round trip for the users of all services, their groups and who else is in those groups."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: service_users
+short_description: Make the users and groups of services, without shell or home
+version_added: 0.2.0
+author: Slipway contributors (@slipway)
+description:
+  - Makes for each service a system group and a system user with the shell V(/usr/sbin/nologin) and the home
+    V(/nonexistent), and adds other users to the group, all in one round trip.
+  - An account of that name that is a person's or the system's own is refused before anything is changed. Nobody is ever
+    taken out of a group.
+attributes:
+  check_mode:
+    support: full
+    description: Says what would be done. Users of O(users[].members) that do not exist yet are let through.
+options:
+  users:
+    description: The users of the services.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the user.
+        type: str
+        required: true
+      group:
+        description: Name of its group; that of O(users[].name) when empty.
+        type: str
+        default: ""
+      members:
+        description: Other users that shall be in the group, such as the web server's.
+        type: list
+        elements: str
+        default: []
+      comment:
+        description: Comment of a newly made user.
+        type: str
+        default: ""
+      must_be_free:
+        description: Paths that must not exist when the user is made, as they would show that the name is something else's.
+        type: list
+        elements: path
+        default: []
+"""
+
+EXAMPLES = r"""
+- name: Make the user of the shop, whose files nginx may read
+  slipway.flask.service_users:
+    users:
+      - name: shop
+        members: [www-data]
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or would be in check mode.
+  type: list
+  elements: str
+  returned: always
+  sample: [group shop made, user shop made, www-data added to group shop]
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._host.service_user import (
+    ServiceUser,
+    ServiceUserError,
+    ensure,
+)
+
+USER = {
+    "name": {"type": "str", "required": True},
+    "group": {"type": "str", "default": ""},
+    "members": {"type": "list", "elements": "str", "default": []},
+    "comment": {"type": "str", "default": ""},
+    "must_be_free": {"type": "list", "elements": "path", "default": []},
+}
+
+
+def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
+    module = AnsibleModule(
+        argument_spec={"users": {"type": "list", "elements": "dict", "required": True, "options": USER}},
+        supports_check_mode=True,
+    )
+    wanted = [
+        ServiceUser(
+            user=user["name"],
+            group=user["group"] or user["name"],
+            members=user["members"],
+            comment=user["comment"],
+            must_be_free=user["must_be_free"],
+            check=module.check_mode,
+        )
+        for user in module.params["users"]
+    ]
+    try:
+        actions = ensure(wanted)
+    except ServiceUserError as error:
+        module.fail_json(msg=str(error), actions=[])
+    module.exit_json(
+        changed=bool(actions), actions=actions, diff={"before": "", "after": "".join(f"{done}\n" for done in actions)}
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""A service as the role gunicorn_systemd takes it (an entry of `gunicorn_systemd_services`), and as its templates read it.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+ROLE = "gunicorn_systemd_"
+Service = dict[str, Any]
+
+WORKER_MEMORY_MB = 150
+"""What one worker is taken to need when nobody says."""
+GRACE_SECONDS = 30
+"""How long running requests get at a stop when nobody says."""
+
+
+def own_defaults(name: str) -> Service:
+    """Return the keys that only a service has, with their defaults for the one called NAME; `wsgi` has none."""
+    return {
+        "name": name,
+        "wsgi": "",
+        "user": name,
+        "group": name,
+        "working_directory": f"/srv/{name}/releases/%i/src",
+        "venv": f"/srv/{name}/releases/%i/venv",
+        "current_link": f"/srv/{name}/current",
+        "instance": "",
+        "settings_folder": f"/etc/{name}",
+        "environment_file": "",
+        "config_file": "",
+        "environment": {},
+        "secrets": {},
+        "writable_paths": [],
+        "sandbox": {},
+        "handover": "",
+    }
+
+
+OWN = tuple(own_defaults(""))
+
+
+def complete(service: Mapping[str, Any], common: Mapping[str, Any]) -> Service:
+    """Return SERVICE with all its keys; COMMON are the role's variables, without its prefix, for what it does not say."""
+    full = {**own_defaults(str(service["name"])), **common, **service}
+    folder = full["settings_folder"]
+    full["environment_file"] = full["environment_file"] or f"{folder}/environment"
+    full["config_file"] = full["config_file"] or f"{folder}/gunicorn.conf.py"
+    if not number(full["worker_memory_mb"], 1):
+        full["worker_memory_mb"] = min(WORKER_MEMORY_MB, number(full["memory_max_mb"], 0) or WORKER_MEMORY_MB)
+    if not number(full["graceful_timeout_seconds"], 1):
+        full["graceful_timeout_seconds"] = max(GRACE_SECONDS, number(full["timeout_seconds"], 0))
+    return full
+
+
+def number(value: Any, otherwise: int) -> int:
+    """Return VALUE as a whole number, or OTHERWISE if it is none: that is for `problems` to say."""
+    return int(str(value)) if str(value).isdecimal() else otherwise
+
+
+def needs(service: Service) -> dict[str, bool]:
+    """Return what the sandbox opens; a browser is made of all of it."""
+    sandbox = service["sandbox"]
+    browser = bool(sandbox.get("browser"))
+    return {
+        "browser": browser,
+        "host_metrics": browser or bool(sandbox.get("host_metrics")),
+        "runtime_code": browser or bool(sandbox.get("runtime_code")) or not service["memory_deny_write_execute"],
+    }
+
+
+def unit(service: Service) -> str:
+    """Return the path of a service's template unit."""
+    return f"/etc/systemd/system/{service['name']}@.service"
+
+
+def user(service: Service) -> dict[str, Any]:
+    """Return the entry of M(slipway.flask.service_users) for a service."""
+    name = service["name"]
+    free = [unit(service), f"/usr/lib/systemd/system/{name}@.service", f"/usr/lib/systemd/system/{name}.service"]
+    return {
+        "name": service["user"],
+        "group": service["group"],
+        "comment": f"Runs {name}",
+        "must_be_free": [service["settings_folder"], *free],
+    }
+
+
+def files(service: Service) -> Iterator[dict[str, Any]]:
+    """Yield the entries of M(slipway.flask.files) for a service: its unit and gunicorn's settings, no secrets."""
+    folder, name = service["settings_folder"], service["name"]
+    shown = {key: value for key, value in service.items() if key not in ("environment", "secrets")}
+    variables = {"service": {**shown, "needs": needs(service)}}
+    yield {"dest": folder, "state": "directory", "mode": "0711"}
+    yield {"src": "gunicorn.conf.py.j2", "dest": f"{folder}/gunicorn.conf.py", "vars": variables}
+    yield {"src": "app@.service.j2", "dest": unit(service), "vars": variables}
+    if service["handover"] == "stop_first":
+        yield {"src": "app-socket.service.j2", "dest": f"/etc/systemd/system/{name}-socket.service", "vars": variables}
+        yield {"src": "app.socket.j2", "dest": f"/etc/systemd/system/{name}.socket", "vars": variables}
+
+
+def environment(service: Service) -> dict[str, Any]:
+    """Return the entry of M(slipway.flask.files) for a service's environment file, secrets included."""
+    return {
+        "src": "environment.j2",
+        "dest": f"{service['settings_folder']}/environment",
+        "mode": "0600",
+        "vars": {"service": {key: service[key] for key in ("environment", "secrets")}},
+    }
+
+
+def instance(service: Service) -> dict[str, Any]:
+    """Return the arguments of M(slipway.flask.systemd_instance) for a service with an instance."""
+    paths = (unit(service), service["environment_file"], service["config_file"])
+    return {
+        "name": f"{service['name']}@{service['instance']}.service",
+        "files": [path.replace("%i", str(service["instance"])) for path in paths],
+    }
+
+
+def unit_quote(text: str) -> str:
+    """Return TEXT as one argument of ExecStart= or Environment=: no specifier, variable or quote in it is expanded.
+
+    After systemd.service(5), "Command lines": `$$` is a dollar and `%%` a percent sign, also inside quotes.
+    """
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{escaped}"'
