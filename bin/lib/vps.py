@@ -199,6 +199,7 @@ def main() -> None:
     one = commands.add_parser("up")
     one.add_argument("name")
     one.add_argument("--debian", choices=sorted(SUITES), default="12")
+    one.add_argument("--new", action="store_true", help="remove the one of that name first")
     one.add_argument("--publish", action="append", default=[])
     one.add_argument("--volume", action="append", default=[])
     commands.add_parser("down").add_argument("names", nargs="+")
@@ -218,6 +219,8 @@ def main() -> None:
     if asked.command == "image":
         print(name)
     elif asked.command == "up":
+        if asked.new:
+            down([asked.name])
         print(json.dumps(up(asked.name, name, asked.debian, asked.publish, asked.volume)))
     elif asked.command == "down":
         down(asked.names)

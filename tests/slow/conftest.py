@@ -2,7 +2,8 @@
 # MIT License (see LICENSE)
 """Fixtures of the slow tests: one bare host for each file and Debian release.
 
-SLIPWAY_DEBIAN names the releases ("12", "12 13"); SLIPWAY_KEEP_HOSTS=1 leaves the hosts and starts from those there are.
+SLIPWAY_DEBIAN names the releases ("12", "12 13"), SLIPWAY_ONLY_DEBIAN the one of them whose tests are run here, while
+another process runs the rest; SLIPWAY_KEEP_HOSTS=1 leaves the hosts and starts from those there are.
 Run them as root under bin/lib/cgroup2, as bin/test does.
 """
 
@@ -17,6 +18,7 @@ from faults import App, Load, Seen, strays
 from helpers import ROOT, Host, Project
 
 RELEASES = os.environ.get("SLIPWAY_DEBIAN", "12").split()
+ONLY = os.environ.get("SLIPWAY_ONLY_DEBIAN", "")
 KEEP = os.environ.get("SLIPWAY_KEEP_HOSTS") == "1"
 LOGS = ROOT / ".slipway/logs"
 ROWS: dict[str, list[tuple[str, ...]]] = {}
@@ -29,12 +31,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out, where several releases are asked for, what one of them is enough for."""
+    """Leave out, where several releases are asked for, what one of them is enough for, and what others run."""
     rest, chosen = [], []
     for item in items:
-        marker, debian = item.get_closest_marker("once"), getattr(item, "callspec", None)
+        marker, case = item.get_closest_marker("once"), getattr(item, "callspec", None)
+        debian = case.params.get("host") if case else None
         wanted = marker.args[0] if marker and marker.args[0] in RELEASES else None
-        (rest if wanted and debian and debian.params.get("host") != wanted else chosen).append(item)
+        left_out = debian and (debian != (wanted or debian) or debian != (ONLY or debian))
+        (rest if left_out else chosen).append(item)
     config.hook.pytest_deselected(items=rest)
     items[:] = chosen
 
@@ -45,7 +49,7 @@ def host(request: pytest.FixtureRequest) -> Iterator[Host]:
     title = request.module.__name__.removeprefix("test_").replace("_", "-")
     # Runs of several checkouts at once must not take each other's hosts: the name has this process's id in it.
     machine = Host(f"slipway-slow-{title}-{request.param}" + ("" if KEEP else f"-{os.getpid()}"), request.param)
-    machine.up()
+    machine.up(new=not KEEP)
     try:
         yield machine
     finally:
@@ -149,4 +153,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section(f"faults: {name}")
         terminalreporter.write_line("\n".join(table))
         LOGS.mkdir(parents=True, exist_ok=True)
-        (LOGS / f"{name}-{'-'.join(RELEASES)}.txt").write_text("\n".join(table) + "\n")
+        (LOGS / f"{name}-{ONLY or '-'.join(RELEASES)}.txt").write_text("\n".join(table) + "\n")

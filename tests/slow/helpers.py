@@ -65,9 +65,9 @@ class Host:
     def address(self) -> str:
         return str(self.facts["address"])
 
-    def up(self) -> None:
-        """Make or start it; its address may be another one afterwards."""
-        command = [*VPS, "up", self.name, "--debian", self.debian]
+    def up(self, new: bool = False) -> None:
+        """Make or start it; its address may be another one afterwards. A NEW one takes the place of one of its name."""
+        command = [*VPS, "up", self.name, "--debian", self.debian, *(["--new"] if new else [])]
         self.facts = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
     def down(self) -> None:

@@ -21,9 +21,7 @@ import pytest
 from helpers import Host, Play, Project, Visitor, Watch, tiny_app, wait_for
 
 # What is tested is the controller's; one Debian release is enough.
-pytestmark = pytest.mark.parametrize(
-    "host", os.environ.get("SLIPWAY_DEBIAN", "12").split()[-1:], indirect=True, scope="module"
-)
+pytestmark = pytest.mark.once("13")
 DOMAIN = "tiny.example.org"
 LOG = "/var/tmp/hooks"
 NOTE = """- name: Note what is seen from here

@@ -1,0 +1,116 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The parts of the tests: a line of the table each, with its command, its hosts and how long it usually takes."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+LOGS = ROOT / ".slipway/logs"
+GROUPS = ("lint", "unit", "roles", "site", "slow")
+SITE = ("default", "site")
+RELEASES = ("12", "13")
+UNIT_WORKERS = 4
+"""Of the unit tests: most of their time they wait, for a process or a timeout."""
+USUAL_SECONDS = {
+    "lint": 60, "unit": 60, "sample_app": 15,
+    "slow-certificates": 100, "slow-edge": 185, "slow-faults_host": 160, "slow-faults_killed-12": 330,
+    "slow-faults_killed-13": 360, "slow-faults_release": 150, "slow-faults_traffic-12": 300,
+    "slow-faults_traffic-13": 290, "slow-migrations": 155, "slow-occupied_host": 115,
+    "molecule-default": 175, "molecule-nginx_tls": 175, "molecule-nginx_tls_acme": 220,
+}  # fmt: skip
+"""The long ones start first, so that all processors are busy to the end; a wrong figure costs time and nothing else."""
+ONCE = re.compile(r'^pytestmark\b.*\bonce\("(\d+)"\)', re.MULTILINE)
+
+SAMPLE_APP = """
+venv=$PWD/.slipway/sample_app-venv
+[ -x "$venv/bin/python" ] || uv venv --quiet "$venv"
+cd sample_app
+uv pip install --quiet --python "$venv" --requirement requirements.txt --group dev
+exec "$venv/bin/python" -m pytest -q -p no:cacheprovider "$@"
+"""
+
+
+@dataclass
+class Part:
+    """One line of the table: a command, what it needs, and how it ended."""
+
+    name: str
+    command: list[str]
+    hosts: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
+    places: int = 1
+    """Of `--jobs`: most parts keep less than one processor busy, some more."""
+    result: str = "not run"
+    seconds: float = 0.0
+    processor: float = 0.0
+    """Seconds of the processors that its own processes took; those of its hosts are not among them."""
+
+    @property
+    def log(self) -> Path:
+        return LOGS / f"{self.name}.log"
+
+    @property
+    def usual_seconds(self) -> int:
+        return USUAL_SECONDS.get(self.name, 90)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked for: groups, Debian releases, a word (-k), whether hosts stay, and names of parts (all, if None)."""
+
+    groups: tuple[str, ...]
+    debian: tuple[str, ...] = RELEASES
+    word: str | None = None
+    keep: bool = False
+    names: frozenset[str] | None = None
+    unit_tests: tuple[str, ...] = ("tests/unit",)
+
+
+def parts(wanted: Wanted) -> list[Part]:
+    """Return the parts wanted: those that tell of a slip at once, then the longest first."""
+    found = [*_quick(wanted), *_slow(wanted), *_scenarios(wanted)]
+    chosen = [part for part in found if wanted.names is None or part.name in wanted.names]
+    return sorted(chosen, key=lambda part: (part.places == 1, -part.usual_seconds))
+
+
+def _quick(wanted: Wanted) -> Iterator[Part]:
+    choose = ["-k", wanted.word] if wanted.word else []
+    if "lint" in wanted.groups:
+        yield Part("lint", ["bin/lint"], places=2)
+    if "unit" in wanted.groups:
+        workers = ["--numprocesses", str(UNIT_WORKERS), "--dist", "worksteal"]
+        yield Part("unit", [sys.executable, "-m", "pytest", "-q", *workers, *wanted.unit_tests, *choose], places=2)
+        if (ROOT / "sample_app/tests").is_dir():
+            yield Part("sample_app", ["bash", "-euc", SAMPLE_APP, "sample_app", *choose])
+
+
+def _slow(wanted: Wanted) -> Iterator[Part]:
+    """Yield a part for each file, or one for each Debian release of a file that both run."""
+    if "slow" not in wanted.groups:
+        return
+    command = [sys.executable, "-m", "pytest", "-q", *(["-k", wanted.word] if wanted.word else [])]
+    for path in sorted(ROOT.glob("tests/slow/test_*.py")):
+        name, once = f"slow-{path.stem.removeprefix('test_')}", ONCE.search(path.read_text())
+        only = [once[1]] if once and once[1] in wanted.debian else wanted.debian
+        for debian in only:
+            part = name if len(only) == 1 else f"{name}-{debian}"
+            yield Part(part, [*command, str(path)], environment={"SLIPWAY_ONLY_DEBIAN": debian})
+
+
+def _scenarios(wanted: Wanted) -> Iterator[Part]:
+    for path in sorted(ROOT.glob("molecule/*/molecule.yml")):
+        name = path.parent.name
+        if ("site" if name in SITE else "roles") not in wanted.groups or (wanted.word and wanted.word not in name):
+            continue
+        hosts = [f"slipway-{name}-{debian}" for debian in wanted.debian]
+        # The hosts are removed here, in a second: Molecule would start Ansible twice for it.
+        command = ["molecule", "test", "--scenario-name", name, "--destroy", "never"]
+        command += ["--platform-name", hosts[0]] if len(hosts) == 1 else []
+        folder = {} if wanted.keep else {"MOLECULE_EPHEMERAL_DIRECTORY": str(ROOT / ".slipway/molecule" / name)}
+        yield Part(f"molecule-{name}", command, hosts, folder)

@@ -1,0 +1,167 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Runs parts side by side, each in a session of its own, and leaves nothing of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from testrun.parts import ROOT, Part
+
+PART_SECONDS = 1800
+"""A part that takes longer hangs: the slowest takes a few minutes."""
+NO_TESTS_COLLECTED = 5
+"""pytest's exit code for it: no failure when -k chose among several parts."""
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES = 2 << 30
+"""What the temporary files of a run may take; unit tests write 200 MB."""
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Runner:
+    """Runs parts in threads, as many as PLACES are enough for; `stop` ends those that run and starts no more.
+
+    REPORT is called with each part that has ended.
+    """
+
+    def __init__(self, places: int, keep: bool, report: Callable[[Part], None]) -> None:
+        self.places, self.free, self.keep, self.report = places, places, keep, report
+        self.stopped = threading.Event()
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.ended = threading.Condition()
+
+    def all(self, todo: list[Part]) -> None:
+        """Run the parts in their order, and return when the last one has ended."""
+        threads = []
+        for part in todo:
+            needed = min(part.places, self.places)
+            with self.ended:
+                self.ended.wait_for(lambda needed=needed: self.free >= needed)  # type: ignore[misc]
+                self.free -= needed
+            threads.append(threading.Thread(target=self._one, args=(part, needed)))
+            threads[-1].start()
+        for thread in threads:
+            thread.join()
+
+    def _one(self, part: Part, places: int) -> None:
+        try:
+            self.run(part)
+        finally:
+            with self.ended:
+                self.free += places
+                self.ended.notify_all()
+
+    def run(self, part: Part) -> None:
+        """Run one part to its end, remove its hosts, and report it."""
+        if self.stopped.is_set():
+            return
+        if folder := part.environment.get("MOLECULE_EPHEMERAL_DIRECTORY"):
+            shutil.rmtree(folder, ignore_errors=True)  # it would tell Molecule of hosts that are gone
+        started = time.monotonic()
+        with part.log.open("wb") as log:
+            process = subprocess.Popen(
+                part.command, cwd=ROOT, env={**os.environ, **part.environment}, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+            self.running[part.name] = process
+            if self.stopped.is_set():
+                self.end(process)
+            if not ends(process.pid, PART_SECONDS):
+                self.end(process)
+                log.write(f"\nstopped: took longer than {PART_SECONDS} s\n".encode())
+            part.processor = processor_seconds(process.pid)
+            code = process.wait()
+            del self.running[part.name]
+        part.seconds = time.monotonic() - started
+        part.result = "passed" if code == 0 else "no tests" if code == NO_TESTS_COLLECTED else "FAILED"
+        if self.stopped.is_set():
+            part.result = "stopped"
+        if not self.keep:
+            remove(part.hosts or (slow_hosts(process.pid) if part.environment else []))
+        self.report(part)
+
+    def stop(self) -> None:
+        self.stopped.set()
+        for process in list(self.running.values()):
+            self.end(process)
+
+    @staticmethod
+    def end(process: subprocess.Popen[bytes]) -> None:
+        """End a part with all that it started, kindly first."""
+        for kind, grace in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+            try:
+                os.killpg(process.pid, kind)
+            except ProcessLookupError:
+                return
+            if ends(process.pid, grace):
+                return
+
+
+def ends(pid: int, seconds: float) -> bool:
+    """Tell whether a child ends within that time; it can be asked about, and waited for, afterwards."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                return True
+        except ChildProcessError:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def processor_seconds(pid: int) -> float:
+    """Return the processor time of a child that has ended, and of all that it waited for."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(int(ticks) for ticks in fields[11:15]) / TICKS
+
+
+def remove(hosts: list[str]) -> None:
+    """Remove look-alikes by name; one that does not exist is no error."""
+    if hosts:
+        subprocess.run([sys.executable, "bin/lib/vps.py", "down", *hosts], cwd=ROOT, capture_output=True, check=False)
+
+
+def slow_hosts(pid: int | None = None) -> list[str]:
+    """Return the look-alikes that slow tests left: theirs are called slipway-slow-*-<process id>.
+
+    PID is the process asked about; without it, all processes that are no more.
+    """
+    command = [
+        "podman",
+        "ps",
+        "--all",
+        "--filter",
+        f"name=^slipway-slow-.*-{pid or '[0-9]+'}$",
+        "--format",
+        "{{.Names}}",
+    ]
+    names = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
+    # A host that SLIPWAY_KEEP_HOSTS left has no process id: its name ends with the Debian release.
+    owners = {name: int(match[1]) for name in names if (match := re.search(r"-1[0-9]-(\d+)$", name))}
+    return [name for name, owner in owners.items() if pid or not Path(f"/proc/{owner}").exists()]
+
+
+@contextmanager
+def temporary_folder() -> Iterator[None]:
+    """Have the run's temporary files in memory, where there is enough: tests sync what they write. Removed at the end."""
+    fits = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > MEMORY_BYTES
+    fits = fits and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC  # Docker's is: programs of the tests lie there
+    # The name is short: sockets lie there too, and a socket's path has 107 characters at most.
+    with tempfile.TemporaryDirectory(prefix="slip", dir=MEMORY if fits else None, ignore_cleanup_errors=True) as made:
+        os.environ["TMPDIR"] = made
+        yield

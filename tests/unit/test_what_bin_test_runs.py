@@ -1,0 +1,91 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The parts of the tests, and what `bin/test changed` makes of a change."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from testrun import changed
+from testrun.parts import GROUPS, USUAL_SECONDS, Wanted, parts
+
+ROOT = Path(__file__).resolve().parents[2]
+EVERYTHING = [part.name for part in parts(Wanted(GROUPS))]
+FILES = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.splitlines() or [
+    str(path.relative_to(ROOT)) for path in ROOT.glob("[!.]*/**/*") if path.is_file()
+]
+
+
+def chosen(file: str) -> list[str]:
+    return [name for name in EVERYTHING if any(fnmatch.fnmatchcase(name, one) for one in changed.touched(file))]
+
+
+def test_every_file_of_tests_on_hosts_is_a_part_and_no_part_comes_twice() -> None:
+    assert len(EVERYTHING) == len(set(EVERYTHING))
+    for path in ROOT.glob("tests/slow/test_*.py"):
+        assert any(name.startswith(f"slow-{path.stem.removeprefix('test_')}") for name in EVERYTHING), path
+    for path in ROOT.glob("molecule/*/molecule.yml"):
+        assert f"molecule-{path.parent.name}" in EVERYTHING
+
+
+def test_a_file_that_both_releases_run_is_a_part_for_each() -> None:
+    assert {"slow-faults_killed-12", "slow-faults_killed-13", "slow-edge"} <= set(EVERYTHING)
+    only = [part for part in parts(Wanted(GROUPS, debian=("12",))) if part.name.startswith("slow-")]
+    assert {part.environment["SLIPWAY_ONLY_DEBIAN"] for part in only} == {"12"}
+
+
+@pytest.mark.parametrize("name", USUAL_SECONDS)
+def test_a_part_whose_time_is_known_exists(name: str) -> None:
+    assert name in EVERYTHING
+
+
+@pytest.mark.parametrize("pattern", [pattern for pattern, _ in changed.RULES])
+def test_a_rule_is_about_files_that_exist(pattern: str) -> None:
+    assert any(re.fullmatch(pattern, file) for file in FILES)
+
+
+def test_a_rule_names_parts_that_exist() -> None:
+    names = {name for _, names in changed.RULES for name in names if "\\" not in name}
+    assert [name for name in names if not fnmatch.filter(EVERYTHING, name)] == []
+
+
+@pytest.mark.parametrize(
+    ("file", "some", "never"),
+    [
+        ("README.md", [], ["slow-edge", "molecule-default"]),
+        ("roles/nginx_tls/README.md", [], ["molecule-nginx_tls"]),
+        (
+            "roles/nginx_tls/tasks/main.yml",
+            ["molecule-nginx_tls", "molecule-nginx_tls_acme", "slow-edge"],
+            ["slow-mitogen"],
+        ),
+        (
+            "plugins/module_utils/_certificates/store.py",
+            ["molecule-nginx_tls_acme", "slow-certificates"],
+            ["slow-hooks"],
+        ),
+        ("plugins/module_utils/_release/deploy.py", ["molecule-app_release", "slow-faults_killed-12"], []),
+        ("molecule/python_venv/converge.yml", ["molecule-python_venv"], ["molecule-default"]),
+        ("tests/slow/test_faults_killed.py", ["slow-faults_killed-12", "slow-faults_killed-13"], ["slow-edge"]),
+        ("tests/slow/helpers.py", ["slow-edge", "slow-mitogen"], ["molecule-default"]),
+        ("site.yml", EVERYTHING, []),
+        ("a-file-that-nobody-knows", EVERYTHING, []),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_change_chooses_the_parts_that_it_can_touch(file: str, some: list[str], never: list[str]) -> None:
+    found = chosen(file)
+    assert [name for name in some if name not in found] == []
+    assert [name for name in never if name in found] == []
+
+
+def test_unit_tests_are_chosen_by_what_they_import_over_however_many_others() -> None:
+    found = changed.unit_tests(["plugins/module_utils/_host/files.py"])
+    assert any("_release" in file for file in found), "the engine writes files with it"
+    assert "tests/unit/test_gunicorn_releases.py" not in found
+    lonely = changed.unit_tests(["tests/unit/plugins/callback/test_brief.py"])
+    assert [file for file in lonely if "plugins/" in file] == ["tests/unit/plugins/callback/test_brief.py"]
