@@ -9,7 +9,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 attributes:
   action_group:
-    description: C(module_defaults) for C(group/slipway.flask.release) hold for M(slipway.flask.release) and M(slipway.flask.rollback).
+    description: C(module_defaults) for C(group/slipway.flask.release) hold for both modules that make an app serve.
     support: full
     membership:
       - slipway.flask.release
