@@ -51,6 +51,16 @@ def test_every_half_belongs_to_an_action_and_takes_only_what_is_written_into_no_
     assert TASK == {"task": {"type": "str", "required": True, "no_log": True}}
 
 
+@pytest.mark.parametrize("name", sorted(path.stem for path in (FOLDER.parent / "action").glob("*.py")))
+def test_an_action_takes_what_its_documentation_tells(name: str) -> None:
+    """validate-modules can't see it: where an action does the work, the module is documentation alone."""
+    action = import_module(f"{MODULES.replace('modules', 'action')}{name}").ActionModule
+    if action._VALID_ARGS:  # release and rollback leave it to their halves: test_release_and_files_modules.py
+        assert set(options_of(import_module(MODULES + name))) == set(action._VALID_ARGS)
+    else:
+        assert name in ("release", "rollback")
+
+
 def test_there_are_halves() -> None:
     assert len(HALVES) >= 6
 

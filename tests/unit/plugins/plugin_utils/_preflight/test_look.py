@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import look
 
 HOST = {
@@ -145,3 +146,10 @@ def test_a_host_without_os_release_is_refused_for_that_alone(tmp_path: Path) -> 
     assert found["uid"] == str(os.getuid())
     told = look.problems({**found, "systemd": "yes", "uid": "0"}, 0, False)
     assert told == [f"the host runs an unknown system; {SUPPORTED}"]
+
+
+def test_the_role_for_nginx_knows_what_every_supported_system_brings() -> None:
+    variables = yaml.safe_load((Path(__file__).resolve().parents[5] / "roles/nginx_tls/vars/main.yml").read_text())
+    systems = {f"{look.NAMES[key]} {version}" for key, versions in look.SUPPORTED.items() for version in versions}
+    assert set(variables["__nginx_tls_systems"]) == systems
+    assert all(set(brings) == {"nginx", "openssl", "certbot"} for brings in variables["__nginx_tls_systems"].values())
