@@ -155,7 +155,7 @@ def test_what_a_restored_backup_and_a_killed_module_leave_is_gone_after_the_next
     host.run(f"cp -a /etc/shop/releases/{serving} /etc/shop/releases/0099-feedfac")
     host.run(f"cp {units}/shop@{serving}.service {units}/shop@0099-feedfac.service")
     running = pair.project.start("playbooks/exec.yml", "-e", "app=shop", "-e", "command='flask wait'")
-    payload = "ls -d /tmp/ansible_slipway.flask.release_exec_payload_*"
+    payload = "ls -d /tmp/ansible_slipway.flask.release_exec_on_host_payload_*"
     wait_for(lambda: host.ok(f"{payload} && pgrep -f 'flask wai[t]'"), 60)
     host.run("kill -9 $(pgrep -x python3 | sort -n | tail -1); pkill -9 -f 'flask wai[t]'; " + payload)
     os.killpg(running.pid, signal.SIGKILL)

@@ -36,7 +36,7 @@ def made(path: Path, when: float = MADE) -> Path:
 
 
 def test_the_payload_of_a_killed_module_goes_and_no_link_in_it_is_followed(places: Path) -> None:
-    gone = made(places / "tmp/ansible_slipway.flask.release_payload_x1_y2")
+    gone = made(places / "tmp/ansible_slipway.flask.release_on_host_payload_x1_y2")
     leftovers.sweep()
     assert not gone.exists()
     assert (places / "outside/kept").exists()
@@ -55,7 +55,7 @@ def test_a_payload_stays_while_a_python_runs_that_may_have_unpacked_it(
 def test_the_payload_that_runs_stays_although_the_clock_was_set_back_meanwhile(
     places: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    payload = made(places / "tmp/ansible_slipway.flask.release_payload_x1")
+    payload = made(places / "tmp/ansible_slipway.flask.release_on_host_payload_x1")
     monkeypatch.setattr(leftovers, "OURS", payload / "ansible_payload.zip/module_utils/_host/leftovers.py")
     leftovers.sweep()
     assert payload.exists()
