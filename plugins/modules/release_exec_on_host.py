@@ -38,6 +38,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._app import command
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths
+from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
 
 ARGUMENTS: dict[str, Any] = {
     "app": {"type": "str", "required": True},
@@ -56,15 +57,18 @@ def run(given: dict[str, Any]) -> dict[str, Any]:
     record = paths.record(paths.current_id())
     if record is None:
         return {}
-    settings = {
-        "user": given["app"],
-        "wsgi": given["wsgi"],
-        "writable_paths": given["writable_paths"],
-        "command_seconds": given["seconds"],
-    }
+    request = Request(
+        app=given["app"],
+        user=given["app"],
+        wsgi=given["wsgi"],
+        root=given["root"],
+        settings_folder=given["settings"],
+        writable_paths=tuple(given["writable_paths"]),
+        command_seconds=given["seconds"],
+    )
     # Several commands may run at once: each has a unit of its own.
     argv = command.argv(json.loads(given["words"]))
-    done = Context(settings, paths, record).run(argv, f"exec-{os.getpid()}")
+    done = Context(request, paths, record).run(argv, f"exec-{os.getpid()}")
     return {"release": record.id, "rc": done.returncode, "stdout": done.stdout, "stderr": done.stderr}
 
 

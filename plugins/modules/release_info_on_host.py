@@ -34,7 +34,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
 from ansible_collections.slipway.flask.plugins.module_utils._app.left import left
+from ansible_collections.slipway.flask.plugins.module_utils._host.parameters import typed
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
 from ansible_collections.slipway.flask.plugins.module_utils._release.info import history_of
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths
@@ -82,7 +84,7 @@ def main() -> None:
     def look(app: dict[str, Any]) -> dict[str, Any]:
         paths = Paths(app["app"], Path(app["root"]), Path(app["settings"]))
         if asked["status"]:
-            return status_of(paths, app["health"], app["domain"], app["app"], urls.get(app["app"], ""))
+            return status_of(paths, typed(Health, app["health"]), app["domain"], app["app"], urls.get(app["app"], ""))
         return history_of(paths, limit)
 
     more = {"left": left(asked["known"])} if asked["status"] else {}

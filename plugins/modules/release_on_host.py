@@ -37,6 +37,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._host.task import TA
 from ansible_collections.slipway.flask.plugins.module_utils._release.arguments import MIGRATIONS, RUN, answer
 from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Deploy
 from ansible_collections.slipway.flask.plugins.module_utils._release.plan import Plan
+from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
 
 WORDS: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
 
@@ -96,17 +97,17 @@ def argument_spec() -> dict[str, Any]:
     }
 
 
-def settings_of(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return the PARAMETERS with those unpacked that the action plugin has packed."""
-    commands = {"build_commands": [], "release_commands": [], **json.loads(parameters["commands"])}
-    return {**parameters, **commands, "expected_environment": json.loads(parameters["expected"])}
+def request_of(parameters: dict[str, Any]) -> Request:
+    """Return the request that PARAMETERS are, with those unpacked that the action plugin has packed."""
+    packed = {**json.loads(parameters["commands"]), "expected_environment": json.loads(parameters["expected"])}
+    return Request.of({**parameters, **packed})
 
 
 def main() -> None:
     os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
-    settings = settings_of(task_of(module, argument_spec()))
-    job = Plan(settings) if settings["plan"] else Deploy(settings, check=module.check_mode)
+    request = request_of(task_of(module, argument_spec()))
+    job = Plan(request) if request.plan else Deploy(request, check=module.check_mode)
     run = job.plan if isinstance(job, Plan) else job.deploy
     answer(module, job, run, need_archive=lambda done: done.need_archive, plan=lambda done: done.plan)
 

@@ -34,6 +34,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
 from ansible_collections.slipway.flask.plugins.module_utils._release.arguments import MIGRATIONS, RUN, answer
+from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
 from ansible_collections.slipway.flask.plugins.module_utils._release.rollback import Rollback
 
 
@@ -52,7 +53,7 @@ def argument_spec() -> dict[str, Any]:
 def main() -> None:
     os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
-    job = Rollback(task_of(module, argument_spec()), check=module.check_mode)
+    job = Rollback(Request.of(task_of(module, argument_spec())), check=module.check_mode)
     answer(module, job, job.roll_back)
 
 

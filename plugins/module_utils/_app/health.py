@@ -8,11 +8,18 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import http.client
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
-Health = Mapping[str, Any]
-"""`path` and `status` (lists), `host` and `timeout_seconds`, as the modules' parameter `health` has them."""
+
+@dataclass(frozen=True)
+class Health:
+    """The request that tells whether an app is healthy: every path must be answered with one of the statuses."""
+
+    path: tuple[str, ...] = ("/",)
+    status: tuple[int, ...] = (200,)
+    host: str = ""
+    timeout_seconds: float = 60
 
 
 def wrong(health: Health, ask: Callable[[str], tuple[int, str]]) -> str:
@@ -20,16 +27,16 @@ def wrong(health: Health, ask: Callable[[str], tuple[int, str]]) -> str:
 
     ASK sends the request for a path and returns status and body.
     """
-    for path in health["path"]:
+    for path in health.path:
         try:
             status, _ = ask(path)
         except (OSError, http.client.HTTPException) as error:
             return f"{path} gave no answer ({str(error) or type(error).__name__})"
-        if status not in health["status"]:
+        if status not in health.status:
             return f"{path} answered {status}"
     return ""
 
 
 def wanted(health: Health) -> str:
     """Return the good statuses as a person reads them: `200` or `200 or 204`."""
-    return " or ".join(map(str, health["status"]))
+    return " or ".join(map(str, health.status))

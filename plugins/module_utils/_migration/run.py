@@ -12,9 +12,9 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from ansible_collections.slipway.flask.plugins.module_utils._database import known
 from ansible_collections.slipway.flask.plugins.module_utils._migration import guard, probe, schema
@@ -217,7 +217,17 @@ def state(heads: Sequence[str] | None) -> str:
     return "an unknown revision" if heads is None else ", ".join(heads) or "no revision"
 
 
-def failure(command: str, ran: Ran, output: str, pending: Sequence[probe.Pending], settings: Mapping[str, Any]) -> str:
+class Timeouts(Protocol):
+    """The timeouts of a migration, in seconds; 0 is none."""
+
+    @property
+    def lock_timeout_seconds(self) -> int: ...
+
+    @property
+    def statement_timeout_seconds(self) -> int: ...
+
+
+def failure(command: str, ran: Ran, output: str, pending: Sequence[probe.Pending], timeouts: Timeouts) -> str:
     """Return what a person has to know of a migration that failed; the last lines of its output are not in it."""
     if ran.failed == "moved":
         return (
@@ -238,12 +248,12 @@ def failure(command: str, ran: Ran, output: str, pending: Sequence[probe.Pending
         rows.append(holders(ran))
     if "lock timeout" in output:
         rows.append(
-            f"It gave up after {settings['lock_timeout_seconds']} s (migrations_lock_timeout_seconds), so that nobody "
+            f"It gave up after {timeouts.lock_timeout_seconds} s (migrations_lock_timeout_seconds), so that nobody "
             "queues behind it; deploy again when the lock is free"
         )
     if "statement timeout" in output:
         rows.append(
-            f"A statement took longer than {settings['statement_timeout_seconds']} s (migrations_statement_timeout_seconds)"
+            f"A statement took longer than {timeouts.statement_timeout_seconds} s (migrations_statement_timeout_seconds)"
         )
     if POOLER.search(output):
         rows.append(

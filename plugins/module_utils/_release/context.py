@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
 from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, sandbox, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._python import hints, project
 from ansible_collections.slipway.flask.plugins.module_utils._release.once import Once
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record, ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
 
 MISSING = 127
 """Status of env(1) when there is no such program."""
@@ -36,9 +36,9 @@ LOOK_GRACE_SECONDS = 15
 
 @dataclass
 class Context:
-    """One release of one app under way. UID and GID are the app's; SETTINGS the parameters of slipway.flask.release."""
+    """One release of one app under way. UID and GID are the app's; REQUEST is what the run is asked."""
 
-    settings: Mapping[str, Any]
+    request: Request
     paths: Paths
     record: Record
     uid: int = 0
@@ -133,8 +133,8 @@ class Context:
     def shared(self, name: str) -> Path:
         """Return where a shared folder is for this release; a plan has a stand-in for one that it would have to change."""
         there = self.paths.shared / name
-        written = any(Path(name) in Path(path).parents for path in self.settings["files"])
-        return self.planned / name if self.settings.get("plan") and (written or not there.exists()) else there
+        written = any(Path(name) in Path(path).parents for path in self.request.files)
+        return self.planned / name if self.request.plan and (written or not there.exists()) else there
 
     def once(self) -> Once:
         """Return what is known of the app's commands that run but once."""
@@ -176,7 +176,7 @@ class Context:
         """Run ARGV as the app's user, with the release's environment and that in MORE_FILES; return what it printed."""
         command = self._how(
             [*self.places, *(writable or [])],
-            self.settings["command_seconds"],
+            self.request.command_seconds,
             sandbox.BUILD if purpose == "build" else {},
         )
         command.more_files = more_files
@@ -189,7 +189,7 @@ class Context:
     def places(self) -> list[str]:
         """The folders that the app may write when it serves."""
         planned = [str(self.planned)] if self.planned.is_dir() else []
-        return [str(self.paths.shared), *planned, *self.settings["writable_paths"]]
+        return [str(self.paths.shared), *planned, *self.request.writable_paths]
 
     def look(self, argv: list[str], seconds: int) -> subprocess.CompletedProcess[str]:
         """Run ARGV as `run` does, but where nothing can be written, for SECONDS at most; return what it printed.
@@ -202,13 +202,13 @@ class Context:
     def _how(self, writable: list[str], seconds: int, properties: Mapping[str, str | Sequence[str]]) -> sandbox.Command:
         venv = self.here / "venv"
         return sandbox.Command(
-            user=self.settings["user"],
+            user=self.request.user,
             folder=self.src,
             environment_file=self.environment_file,
             environment={
                 "PATH": f"{venv}/bin:/usr/local/bin:/usr/bin:/bin",
                 "VIRTUAL_ENV": str(venv),
-                "FLASK_APP": self.settings["wsgi"],
+                "FLASK_APP": self.request.wsgi,
                 "RELEASE_ID": self.record.id,
                 "HOME": "/tmp",
                 "PYTHONDONTWRITEBYTECODE": "1",

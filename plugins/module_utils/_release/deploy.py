@@ -10,7 +10,7 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,6 +29,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release.record impo
     read,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release.recovery import Recovery
+from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
 from ansible_collections.slipway.flask.plugins.module_utils._release.run import Outcome, Run
 from ansible_collections.slipway.flask.plugins.module_utils._release.settings import differences_from_sealed, named
 from ansible_collections.slipway.flask.plugins.module_utils._release.source import source_of
@@ -37,13 +38,13 @@ from ansible_collections.slipway.flask.plugins.module_utils._release.web_access 
 
 
 class Deploy(Run):
-    """One deploy of one app. SETTINGS are the parameters of slipway.flask.release."""
+    """One deploy of one app. REQUEST is what slipway.flask.release asks."""
 
     what: ClassVar[What] = "deploy"
 
-    def __init__(self, settings: Mapping[str, Any], check: bool = False) -> None:
-        super().__init__(settings, check)
-        self.source = source_of(settings, self.paths)
+    def __init__(self, request: Request, check: bool = False) -> None:
+        super().__init__(request, check)
+        self.source = source_of(request, self.paths)
 
     # ---- the deploy -------------------------------------------------------------------------------------------
 
@@ -51,7 +52,7 @@ class Deploy(Run):
         """Make the wanted release serve. Raises ReleaseError; the release that served before then still does."""
         if self.check:
             return self._plan()
-        if self.settings["resume"]:
+        if self.request.resume:
             return self._resume()
         self._prepare_host()
         with self._alone():
@@ -69,8 +70,8 @@ class Deploy(Run):
                 return Outcome(False, self.paths.record(previous), notes=self.context.notes, previous=previous)
             known += [entry["id"] for entry in history(self.paths.history)]
             self.context.record = Record(
-                next_id(known, revision), self.app, revision, wanted, bool(self.settings["dirty"]),
-                self.source.name, key, by=self.settings["by"], started=now(),
+                next_id(known, revision), self.app, revision, wanted, self.request.source.dirty,
+                self.source.name, key, by=self.request.by, started=now(),
                 previous=previous,
             )  # fmt: skip
             return self._run()
@@ -79,7 +80,7 @@ class Deploy(Run):
         """Go on with the release that stopped for a hook, or give it up when the hook failed."""
         self._find_user()
         with self._alone():
-            return self._run(self._held(self.paths.record(self.settings["resume"])))
+            return self._run(self._held(self.paths.record(self.request.resume)))
 
     def _plan(self) -> Outcome:
         """Tell what a deploy would do without changing anything (check mode)."""
@@ -102,19 +103,19 @@ class Deploy(Run):
 
     def _finish(self) -> None:
         if WebAccess(self.context).leave_group():
-            self.context.notes.append(f"{self.settings['web']['user']} has left the group of {self.app}")
+            self.context.notes.append(f"{self.request.web.user} has left the group of {self.app}")
         self.context.record.outcome, self.context.record.ended = "deployed", now()
         self.context.save()
         observers.ended(self.paths, self.context.record)
 
     def prune(self) -> None:
         """Remove releases beyond those kept, and what only they used."""
-        removal.prune(self.paths, self.settings["keep_releases"])
+        removal.prune(self.paths, self.request.keep_releases)
 
     def discard(self) -> None:
         """Remove the release with all that it made; its environment stays for the next try."""
         removal.remove(self.paths, self.context.record.id)
-        removal.prune(self.paths, self.settings["keep_releases"], spare=self.context.record.environment)
+        removal.prune(self.paths, self.request.keep_releases, spare=self.context.record.environment)
 
     # ---- what is there, and what is wanted --------------------------------------------------------------------
 
@@ -128,8 +129,8 @@ class Deploy(Run):
                     f"{needed} is missing: the app's service is not set up; run site.yml first", "preflight"
                 )
         free = shutil.disk_usage(self.paths.root.parent).free // 2**20
-        if free < self.settings["min_free_mb"]:
-            needed_mb = self.settings["min_free_mb"]
+        if free < self.request.min_free_mb:
+            needed_mb = self.request.min_free_mb
             raise ReleaseError(
                 f"only {free} MB of disk are free below {self.paths.root.parent}, {needed_mb} MB are needed",
                 "preflight",
@@ -139,10 +140,10 @@ class Deploy(Run):
         for folder in (self.paths.releases, self.paths.shared):
             self.context.folder(folder, 0, 0o751)
         # The web server finds a package's static files where it is installed.
-        self.context.folder(self.paths.environments, 0, 0o751 if self.settings["package"] else 0o750)
+        self.context.folder(self.paths.environments, 0, 0o751 if self.request.source.package else 0o750)
         self.context.folder(self.paths.sources, 0, 0o700)
         self.context.folder(self.paths.settings / "releases", 0, 0o750)
-        for path in map(Path, self.settings["writable_paths"]):
+        for path in map(Path, self.request.writable_paths):
             self._refuse_foreign(path)
             self.context.folder(path, self.context.uid, 0o750)
 
@@ -160,10 +161,10 @@ class Deploy(Run):
 
     def _compare_settings(self) -> None:
         """Note what the variables have otherwise than the host: a deploy takes what the host has."""
-        if not self.settings["expected_environment"]:
+        if not self.request.expected_environment:
             return
         there = environment_file.environment_of(read(self.context.wanted("environment")))
-        found = differences_from_sealed(there, self.settings["expected_environment"])
+        found = differences_from_sealed(there, self.request.expected_environment)
         if found:
             self.context.notes.append(
                 f"the variables have other settings than the host ({named(found)}): a deploy alone leaves them, site.yml "
@@ -172,13 +173,15 @@ class Deploy(Run):
 
     def _fingerprint(self, source_key: str) -> str:
         """Return the name of everything that decides how the release behaves."""
-        keys = (
-            "subfolder", "wsgi", "python", "requirements", "packages", "files", "shared_folders",
-            "writable_paths",
-        )  # fmt: skip
-        parts = {key: self.settings[key] for key in keys}
-        for key in ("build_commands", "release_commands"):  # by which name one is known to have run changes no release
-            parts[key] = [{"command": one["command"], "once": one["once"]} for one in self.settings[key]]
+        asked = self.request
+        parts: dict[str, Any] = {
+            "subfolder": asked.source.subfolder, "wsgi": asked.wsgi, "python": asked.python,
+            "requirements": asked.requirements, "packages": asdict(asked.packages), "files": asked.files,
+            "shared_folders": asked.shared_folders, "writable_paths": asked.writable_paths,
+        }  # fmt: skip
+        # By which name a command is known to have run changes no release.
+        for key, commands in (("build_commands", asked.build_commands), ("release_commands", asked.release_commands)):
+            parts[key] = [{"command": one.command, "once": one.once} for one in commands]
         for name in ("environment", "gunicorn.conf.py"):
             parts[name] = file_hash(self.context.wanted(name))
         parts["unit"] = file_hash(systemd.unit_file(self.app))

@@ -26,7 +26,7 @@ class Downgrade:
     """Brings the schema down to what a release was made for, when that is wanted. CONTEXT is that of the release."""
 
     def __init__(self, context: Context) -> None:
-        self.context, self.settings, self.paths = context, context.settings, context.paths
+        self.context, self.request, self.paths = context, context.request, context.paths
         self.probed = migration_probe.Probe()
         self.revision = ""
         """The one that the database is to go down to before the release starts."""
@@ -47,7 +47,7 @@ class Downgrade:
         self._probe(newer)
         current = newer.record.heads_after if self.probed.current is None else list(self.probed.current)
         target.heads_before = target.heads_after = current
-        if wanted is None or current is None or current == wanted or self.settings["schema"] == "keep":
+        if wanted is None or current is None or current == wanted or self.request.schema == "keep":
             return
         if number(target.id) > number(newer.record.id):
             raise ReleaseError(
@@ -55,7 +55,7 @@ class Downgrade:
                 f"{', '.join(wanted) or 'base'}: deploy its revision again, which migrates (or rollback_schema=keep)"
             )
         self.judged = Migrations(newer, down=True)
-        if self.settings["schema"] == "downgrade" and len(wanted) < 2:
+        if self.request.schema == "downgrade" and len(wanted) < 2:
             self.judged.judge_down(self.probed)
             self.revision = wanted[0] if wanted else "base"
             return
@@ -74,7 +74,7 @@ class Downgrade:
         if not self.undone:
             return ""
         try:
-            if self.settings["resume"]:
+            if self.request.resume:
                 self._probe(self.undone.context)
             upgrade = self._command("upgrade")
             self.undone.run([*upgrade, "head"] if upgrade[0] == "alembic" else upgrade, self.probed)
@@ -87,7 +87,7 @@ class Downgrade:
         serving = self.paths.record(self.context.record.previous)
         if serving is None:
             raise ReleaseError(f"release {self.context.record.previous} is gone")
-        return Context(self.settings, self.paths, serving, self.context.uid, self.context.gid, self.context.notes)
+        return Context(self.request, self.paths, serving, self.context.uid, self.context.gid, self.context.notes)
 
     def _wanted(self) -> list[str] | None:
         """Return the heads that the release was made for."""

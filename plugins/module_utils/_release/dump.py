@@ -92,7 +92,7 @@ class Dump:
 
     def restore(self) -> str:
         """Return the command, for root on the host, that puts the database back as it was."""
-        return self._tool.restore(self.path, self.context.settings["user"])
+        return self._tool.restore(self.path, self.context.request.user)
 
     @property
     def _tool(self) -> Tool:

@@ -27,7 +27,7 @@ class Alone:
     """How the commands of one release that change the schema run."""
 
     def __init__(self, context: Context) -> None:
-        self.context, self.settings = context, context.settings["migrations"]
+        self.context, self.asked = context, context.request.migrations
 
     def run(
         self, argv: list[str], command: str, probe: Probe, dump: Dump | None, **more: Any
@@ -42,13 +42,13 @@ class Alone:
             "argv": argv,
             **more,
             **release_probe.common(context),
-            "seconds": context.settings["check_seconds"],
+            "seconds": context.request.check_seconds,
             "dump": dump.prepare() if dump else None,
             "prefix": migration_run.DUMP_PREFIX,
         }
         context.write(file, environment_file.text_of({}, self.variables(dump)), 0, 0, 0o600)
         try:
-            python = ["python", "-c", migration_run.SCRIPT, context.settings["wsgi"], json.dumps(ask)]
+            python = ["python", "-c", migration_run.SCRIPT, context.request.wsgi, json.dumps(ask)]
             done = context.run(python, "release", [str(dump.path.parent)] if dump else None, [file])
         finally:
             file.unlink(missing_ok=True)
@@ -60,7 +60,7 @@ class Alone:
         if dump:
             context.notes += dump.finish(kept=ran.ran)
         if ran.failed or done.returncode:
-            told = migration_run.failure(command, ran, said, probe.pending, self.settings)
+            told = migration_run.failure(command, ran, said, probe.pending, self.asked)
             raise ReleaseError(f"{told}\nIts last lines:\n{systemd.tail(without_answers(said))}")
         if ran.waited >= 1:
             context.notes.append(f"waited {ran.waited:.0f} s for another migration of this database")
@@ -70,8 +70,8 @@ class Alone:
         """Return the environment that a migration has beyond the service's; it may hold the owner's password."""
         environment = self._environment()
         timeouts = {
-            "lock": self.settings["lock_timeout_seconds"],
-            "statement": self.settings["statement_timeout_seconds"],
+            "lock": self.asked.lock_timeout_seconds,
+            "statement": self.asked.statement_timeout_seconds,
         }
         found: dict[str, str] = {}
         for dialect in known.KNOWN:
@@ -86,12 +86,12 @@ class Alone:
 
     @property
     def _variable(self) -> str:
-        return str(self.settings["variable"])
+        return self.asked.variable
 
     def _owner_url(self) -> str:
         """Return the owner's URL with the scheme of the app's own in this release, which follows the app's driver."""
         scheme, there, _ = self._environment().get(self._variable, "").partition("://")
-        url = str(self.settings["owner_url"])
+        url = self.asked.owner_url
         return f"{scheme}://{url.partition('://')[2]}" if url and there else url
 
     def _environment(self) -> Mapping[str, str]:
@@ -100,7 +100,7 @@ class Alone:
     @property
     def url(self) -> str:
         """The URL that migrations use, "" when there is none."""
-        return str(self.settings["owner_url"] or self._environment().get(self._variable, ""))
+        return self.asked.owner_url or self._environment().get(self._variable, "")
 
     @property
     def dialect(self) -> Dialect:

@@ -56,7 +56,7 @@ class Migrations:
     """What one release does to the database's schema. FINDINGS are what `judge` found dangerous, allowed or not."""
 
     def __init__(self, context: Context, down: bool = False) -> None:
-        self.context, self.settings = context, context.settings["migrations"]
+        self.context, self.asked = context, context.request.migrations
         self.alone = Alone(context)
         self.findings: list[lint.Finding] = []
         self.expected: list[str] | None = None
@@ -118,11 +118,11 @@ class Migrations:
 
     def _unknown(self, probe: Probe) -> None:
         """Say of commands that migrate that they could not be looked at; stop for those of Alembic's."""
-        if self.settings["mode"] == "off":
+        if self.asked.mode == "off":
             return
         if self.upgrades and probe.note:
             told = f"the migrations of {named(self.upgrades)} can't be looked at: {probe.note}"
-            if self.settings["mode"] == "guarded":
+            if self.asked.mode == "guarded":
                 raise ReleaseError(
                     f"{told}\nNothing was run. Mend that, or set `migrations: report` to run them without having seen what they do"
                 )
@@ -139,7 +139,7 @@ class Migrations:
         """Look at the pending revisions, and at what the import would write."""
         self.expected = None if probe.current is None else list(probe.current)
         self.findings = []
-        if self.settings["mode"] == "off":
+        if self.asked.mode == "off":
             return
         if probe.current is None:
             self._unseen(
@@ -153,14 +153,14 @@ class Migrations:
 
     def _unseen(self, told: str, ways: str) -> None:
         """Refuse what can't be judged, with the WAYS on, or note it where it is to be reported only. Raises ReleaseError."""
-        if self.settings["mode"] == "guarded":
+        if self.asked.mode == "guarded":
             raise ReleaseError(f"{told}\n{ways}")
         self.context.notes.append(told)
 
     def judge_down(self, probe: Probe) -> None:
         """Judge the revisions that are to be undone, which PROBE has as pending. Raises ReleaseError."""
         self.expected = None if probe.current is None else list(probe.current)
-        if self.settings["mode"] == "off":
+        if self.asked.mode == "off":
             return
         if probe.between is None:
             self._unseen(
@@ -183,7 +183,7 @@ class Migrations:
     def expect_anything(self) -> None:
         """Make ready for an import that nobody could look at beforehand: there is a dump before it."""
         dialect = self.alone.dialect
-        if self.settings["dump"] and dialect.dump(self.alone.url):
+        if self.asked.dump and dialect.dump(self.alone.url):
             self.dump = Dump(self.context, dialect, self.alone.url, {})
             self.dump.check()
 
@@ -201,7 +201,7 @@ class Migrations:
             report = self._linted(path, probe)
             self.findings = lint.findings(probe.pending, report)
         except (uv.EnvironmentError_, ValueError) as error:
-            if self.settings["mode"] == "guarded" and not {p.revision for p in probe.pending} <= self._allowed():
+            if self.asked.mode == "guarded" and not {p.revision for p in probe.pending} <= self.asked.allowed:
                 raise ReleaseError(
                     f"the {self.what} can't be judged, because {known.named(probe.dialect).linter} can't be used: {error}\n"
                     f"Mend that, or allow them by name ({allowing([p.revision for p in probe.pending], self.run_of)})"
@@ -212,20 +212,15 @@ class Migrations:
 
     def _linted(self, path: Path, probe: Probe) -> str:
         """Return the linter's report of the SQL in PATH; it runs with the app's rights, for the SQL is the app's."""
-        settings = self.context.settings
-        index = uv.Index(
-            settings.get("index_url") or "", tuple(settings.get("extra_index_urls") or ()), settings["ca_bundle"]
-        )
-        tools, run = uv.Uv(settings["uv"], index), lambda argv: self.context.run(argv, "check")
+        asked = self.context.request.tools
+        index = uv.Index(asked.index_url, asked.extra_index_urls, asked.ca_bundle)
+        tools, run = uv.Uv(asked.uv, index), lambda argv: self.context.run(argv, "check")
         return known.named(probe.dialect).judge(path, probe.server, tools, run)
-
-    def _allowed(self) -> set[str]:
-        return {name.strip() for name in self.settings["allow"] if name.strip()}
 
     def _decide(self, probe: Probe) -> None:
         """Stop for findings that nobody has allowed; make ready for a dump before one that destroys."""
-        stopping = [one for one in self.findings if not one.allowed(self._allowed())]
-        if stopping and self.settings["mode"] == "guarded":
+        stopping = [one for one in self.findings if not one.allowed(self.asked.allowed)]
+        if stopping and self.asked.mode == "guarded":
             what = "a statement" if len(stopping) == 1 else f"{len(stopping)} statements"
             raise ReleaseError(
                 f"{what} of the {self.what} would harm the site while it serves:\n"
@@ -234,7 +229,7 @@ class Migrations:
                 + allowing([one.revision for one in stopping], self.run_of)
             )
         self.context.notes += [f"{'allowed' if one not in stopping else 'reported'}: {one}" for one in self.findings]
-        if self.settings["dump"] and not self.dumped and any(one.destroys for one in self.findings):
+        if self.asked.dump and not self.dumped and any(one.destroys for one in self.findings):
             self.dump = Dump(self.context, known.named(probe.dialect), self.alone.url, probe.server)
             self.dump.check()
 
@@ -276,7 +271,7 @@ class Migrations:
         """Import an app that writes when it is imported, alone; return what it says of itself. Raises ReleaseError."""
         context = self.context
         question = {**release_probe.common(context), **commands_of(self.upgrades), "write": True}
-        argv = ["python", "-c", release_probe.script(context), context.settings["wsgi"], json.dumps(question)]
+        argv = ["python", "-c", release_probe.script(context), context.request.wsgi, json.dumps(question)]
         _, output = self.alone.run(
             argv, "the import of the app", probe, self._dump(), place=None, wanted=None, expected=None
         )

@@ -10,12 +10,13 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import command
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError, now
+from ansible_collections.slipway.flask.plugins.module_utils._release.request import Command
 
 Write = Callable[[Path, str], None]
 
@@ -53,9 +54,9 @@ class Once:
         if self.old:
             self._save()
 
-    def has_run(self, entry: Mapping[str, Any]) -> str:
+    def has_run(self, entry: Command) -> str:
         """Return "" when the command of ENTRY has yet to run, else the name by which it has."""
-        name, label = command.once_name(dict(entry)), label_of(str(entry["command"]))
+        name, label = entry.known_as, label_of(entry.command)
         if name in self.ran:
             return name
         if label not in self.unnamed:
@@ -64,9 +65,9 @@ class Once:
         self._save()
         return label
 
-    def add(self, entry: Mapping[str, Any]) -> None:
+    def add(self, entry: Command) -> None:
         """Write down that the command of ENTRY has run now."""
-        self.ran[command.once_name(dict(entry))] = now()
+        self.ran[entry.known_as] = now()
         self._save()
 
     def _save(self) -> None:

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,6 +29,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release.record impo
     next_id,
     now,
 )
+from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
 from ansible_collections.slipway.flask.plugins.module_utils._release.run import Outcome
 from ansible_collections.slipway.flask.plugins.module_utils._release.settings import (
     assignments,
@@ -38,14 +40,14 @@ from ansible_collections.slipway.flask.plugins.module_utils._release.stages impo
 
 
 class Plan(Deploy):
-    """The plan of one deploy of one app. SETTINGS are the parameters of slipway.flask.release."""
+    """The plan of one deploy of one app. REQUEST is what slipway.flask.release asks."""
 
     what: ClassVar[What] = "plan"
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    def __init__(self, request: Request) -> None:
         # Folders outside of the release's own are made for the time of the plan only, and left as they are if they are there.
-        super().__init__({**settings, "plan": True, "writable_paths": []})
-        self.given = settings
+        super().__init__(replace(request, plan=True, writable_paths=()))
+        self.given = request
 
     def plan(self) -> Outcome:
         """Return what a deploy would do, with what stands in its way. Raises ReleaseError when that can't be found out."""
@@ -64,11 +66,11 @@ class Plan(Deploy):
         """Let the app write where a deploy would; folders that are not there are made, and removed in the end."""
         made: list[Path] = []
         try:
-            for path in map(Path, self.given["writable_paths"]):
+            for path in map(Path, self.given.writable_paths):
                 if not path.exists():
                     made.append(next(one for one in reversed([path, *path.parents]) if not one.exists()))
                     self.context.folder(path, self.context.uid, 0o750)
-            self.settings = self.context.settings = {**self.settings, "writable_paths": self.given["writable_paths"]}
+            self.request = self.context.request = replace(self.request, writable_paths=self.given.writable_paths)
             yield
         finally:
             for path in made:
@@ -86,7 +88,7 @@ class Plan(Deploy):
         previous = self.paths.current_id()
         serving = self.paths.record(previous) if previous else None
         found: dict[str, Any] = {
-            "revision": revision, "dirty": bool(self.settings["dirty"]), "serves": previous,
+            "revision": revision, "dirty": self.request.source.dirty, "serves": previous,
             "serves_revision": serving.revision if serving else "", "same": False, "refused": "", "stage": "",
         }  # fmt: skip
         wanted = self._fingerprint(key)
@@ -96,7 +98,7 @@ class Plan(Deploy):
             return Outcome(False, need_archive=True)
         known = self.paths.release_ids() + [entry["id"] for entry in history(self.paths.history)]
         record = Record(
-            next_id(known, revision), self.app, revision, wanted, source_key=key, by=self.settings["by"], started=now(),
+            next_id(known, revision), self.app, revision, wanted, source_key=key, by=self.request.by, started=now(),
             previous=previous,
         )  # fmt: skip
         self.context.record = record
@@ -120,7 +122,7 @@ class Plan(Deploy):
         except ReleaseError as error:
             found |= {"refused": str(error), "stage": error.stage}
         key, probe = self.context.record.environment, prepare.probed
-        allowed = {name.strip() for name in self.settings["migrations"]["allow"]}
+        allowed = self.request.migrations.allowed
         return found | {
             "environment": key,
             "environment_reused": key in environments,
@@ -133,14 +135,14 @@ class Plan(Deploy):
                 {"told": str(one), "allowed": one.allowed(allowed), "effect": one.effect, "revision": one.revision}
                 for one in prepare.migrations.findings
             ],
-            "judged": self.settings["migrations"]["mode"] != "off",
+            "judged": self.request.migrations.mode != "off",
             "settings": self._changes(previous),
             "connections": connections(probe),
             "disk": {
                 "free_mb": shutil.disk_usage(self.paths.root).free // 2**20,
                 "release_mb": megabytes(self.context.src),
                 "environment_mb": 0 if not key or key in environments else megabytes(self.paths.environments / key),
-                "needed_mb": self.settings["min_free_mb"],
+                "needed_mb": self.request.min_free_mb,
             },
         }
 

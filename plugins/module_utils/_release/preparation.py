@@ -33,6 +33,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release.migrations 
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release.once import Once, label_of
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError, read
+from ansible_collections.slipway.flask.plugins.module_utils._release.request import Command
 from ansible_collections.slipway.flask.plugins.module_utils._release.source import Source
 from ansible_collections.slipway.flask.plugins.module_utils._source import requirement
 
@@ -41,7 +42,7 @@ class Preparation:
     """Makes a release's folder ready to start; nothing that serves is touched, but the database by `migrate`."""
 
     def __init__(self, context: Context, source: Source) -> None:
-        self.context, self.settings, self.paths, self.source = context, context.settings, context.paths, source
+        self.context, self.request, self.paths, self.source = context, context.request, context.paths, source
         self.probed, self.question, self.unseen = migration_probe.Probe(), dict[str, Any](), False
         self.migrations = Migrations(context)
 
@@ -51,16 +52,16 @@ class Preparation:
         context.folder(context.here, 0, 0o751)
         context.save()
         context.src.mkdir(mode=0o750)
-        self.source.write(context.record.source_key, context.src, self.settings["subfolder"])
-        if self.source.has_more() and not self.settings["requirements"] and python_project.may_be_member(context.src):
+        self.source.write(context.record.source_key, context.src, self.request.source.subfolder)
+        if self.source.has_more() and not self.request.requirements and python_project.may_be_member(context.src):
             self.workspace.mkdir(mode=0o750)
             self.source.write(context.record.source_key, self.workspace, "")
         alone = handover.stops_first(self.paths.app)
         run = handover.folder(self.paths.app) if alone else self.paths.runtime(context.record.id)
         (context.here / "run").symlink_to(run)
-        for folder in self.settings["shared_folders"]:
+        for folder in self.request.shared_folders:
             shared.link(context, folder)
-        for name, content in self.settings["files"].items():
+        for name, content in self.request.files.items():
             self._write_file(context.src / name, content.replace("{release_folder}", str(context.here)))
         context.folder(self.paths.settings_of(context.record.id), 0, 0o750)
         environment = read(context.wanted("environment")).replace("{release_folder}", str(context.here))
@@ -72,7 +73,7 @@ class Preparation:
 
     def _own(self, uid: int) -> None:
         """Give the release's code to UID and its group to read, whatever modes commands have left; links are not followed."""
-        own = {str(self.context.src / name) for name in self.settings["files"]}
+        own = {str(self.context.src / name) for name in self.request.files}
         tree.own(self.context.src, uid, self.context.gid, readable, own)
 
     def _write_file(self, path: Path, content: str) -> None:
@@ -91,24 +92,25 @@ class Preparation:
 
     def build(self) -> None:
         """Find or build the environment, run the build commands, compile the code."""
-        found = python_project.workspace_of(self.workspace, self.settings["subfolder"])
+        found = python_project.workspace_of(self.workspace, self.request.source.subfolder)
         project = found or self.context.src
-        member = os.path.relpath(self.workspace / self.settings["subfolder"], found) if found else ""
-        fetching = self.settings["python_downloads"]
-        commands = [*self.settings["build_commands"], *self.settings["release_commands"]]
+        member = os.path.relpath(self.workspace / self.request.source.subfolder, found) if found else ""
+        fetching, packages, tools = self.request.python_downloads, self.request.packages, self.request.tools
+        commands = [*self.request.build_commands, *self.request.release_commands]
         built = python_environment.ensure(
             python_environment.EnvironmentSpec(
-                project=project, member=member, root=self.paths.environments, requirements=list(self.settings["requirements"]),
-                package=self.settings["package"],
-                commands=[app_command.program(one["command"]) for one in commands],
-                version=scm.of_revision(self.settings["version"], self.context.record.revision),
+                project=project, member=member, root=self.paths.environments, requirements=list(self.request.requirements),
+                package=self.request.source.package,
+                commands=[app_command.program(one.command) for one in commands],
+                version=scm.of_revision(self.request.source.version, self.context.record.revision),
                 environment=environment_file.environment_of(self.context.environment_file.read_text()),
-                **self.settings["packages"], python=self.settings["python"],
-                python_downloads=fetching.get("allowed", True), python_mirror=fetching.get("mirror", ""),
-                python_list_url=fetching.get("list_url", ""),
-                uv=self.settings["uv"], ca_bundle=self.settings["ca_bundle"],
-                hidden=tuple(self.settings["files"]),
-                index_url=self.settings["index_url"] or "", extra_index_urls=list(self.settings["extra_index_urls"] or []),
+                extra_packages=list(packages.extra_packages), constraints=list(packages.constraints),
+                overrides=list(packages.overrides), needed=list(packages.needed), database=packages.database,
+                python=self.request.python, python_downloads=fetching.allowed, python_mirror=fetching.mirror,
+                python_list_url=fetching.list_url,
+                uv=tools.uv, ca_bundle=tools.ca_bundle,
+                hidden=tuple(self.request.files),
+                index_url=tools.index_url, extra_index_urls=list(tools.extra_index_urls),
             )
         )  # fmt: skip
         shutil.rmtree(self.workspace, ignore_errors=True)
@@ -117,12 +119,12 @@ class Preparation:
         self.context.notes += [f"`overrides`: {told}" for told in built.overridden]
         self._fit_scheme(built.packages)
         (self.context.here / "venv").symlink_to(f"../../venvs/{built.key}")
-        if self.settings["package"]:
+        if self.request.source.package:
             self._link_package()
         # What is the app's own runs with the app's rights, compiling included: a package can hook into any start of Python.
         self._own(self.context.uid)
-        for command in self.settings["build_commands"]:
-            self.context.command(app_command.split(command["command"]), "build", [str(self.context.src)])
+        for own in self.request.build_commands:
+            self.context.command(app_command.split(own.command), "build", [str(self.context.src)])
         # Code that can't be compiled shows in the check.
         command = ["python", "-I", "-S", "-m", "compileall", "-q", str(self.context.src)]  # no .pth file's code runs
         self.context.run(command, "build", [str(self.context.src)])
@@ -131,9 +133,9 @@ class Preparation:
 
     def _fit_scheme(self, packages: dict[str, str]) -> None:
         """Give the database's URL the scheme of the driver that the app has, unless the app's description says one."""
-        if self.settings["packages"]["database"] != driver.AUTO:
+        if self.request.packages.database != driver.AUTO:
             return
-        file, variable = self.context.environment_file, str(self.settings["migrations"]["variable"])
+        file, variable = self.context.environment_file, self.request.migrations.variable
         before = file.read_text()
         after = driver.fitted(before, variable, driver.scheme(packages, driver.AUTO))
         if after != before:
@@ -142,7 +144,7 @@ class Preparation:
     def _link_package(self) -> None:
         """Show the package's own folders where an app's code is: its static files and migrations are named from there."""
         environment = self.context.here / "venv"
-        for folder in python_build.folders_of(environment, requirement.name(self.settings["package"])):
+        for folder in python_build.folders_of(environment, requirement.name(self.request.source.package)):
             link = self.context.src / folder.name
             if os.path.lexists(link) and not any(folder.rglob("*.py")):
                 continue  # it holds data; what the app's description puts there goes before it
@@ -156,7 +158,7 @@ class Preparation:
         """Import the app where nothing can be written; one that can't do without is left for `migrate`, when it may."""
         answer = release_probe.ask(self.context, question)
         blocked = bool(answer.failed and (answer.probe.unwritable or answer.probe.wrote))
-        self.unseen = blocked and self.settings["writes_at_import"]
+        self.unseen = blocked and self.request.writes_at_import
         if answer.failed and not self.unseen:
             raise ReleaseError(answer.failed)
         self.probed = answer.probe
@@ -164,8 +166,8 @@ class Preparation:
     def check(self) -> None:
         """Import the app once, alone; refuse debug mode, a SECRET_KEY that anybody can guess, and dangerous migrations."""
         commands = self._commands()
-        self.question = {"sql": self.settings["migrations"]["mode"] != "off", **commands_of(commands)}
-        if self.settings["plan"]:
+        self.question = {"sql": self.request.migrations.mode != "off", **commands_of(commands)}
+        if self.request.plan:
             gunicorn = str(self.context.environment_file.with_name("gunicorn.conf.py"))
             self.question |= {"sql": True, "empty": True, "server": True, "gunicorn": gunicorn}
         self._probe(self.question)
@@ -208,9 +210,9 @@ class Preparation:
         once, ask_again = self.context.once(), False
         if self.unseen or self.probed.wrote:
             self._import_once()
-        for entry in self.settings["release_commands"]:
-            words = app_command.split(entry["command"])
-            if entry["once"] and self._has_run(once, entry):
+        for entry in self.request.release_commands:
+            words = app_command.split(entry.command)
+            if entry.once and self._has_run(once, entry):
                 continue
             takes = self.migrations.takes(words, self.probed)
             if takes and ask_again:
@@ -225,7 +227,7 @@ class Preparation:
             else:
                 self.context.command(words, "release")
                 ask_again = True
-            if entry["once"]:
+            if entry.once:
                 once.add(entry)
         if ask_again and self.probed.heads is not None:
             self._probe_again({**self.question, "sql": False})
@@ -236,9 +238,9 @@ class Preparation:
         """Return what to say of a schema that is newer now; what has been migrated stays."""
         return newer_schema(self.context.record.heads_before, self.context.record.heads_after)
 
-    def _has_run(self, once: Once, entry: dict[str, Any]) -> bool:
+    def _has_run(self, once: Once, entry: Command) -> bool:
         """Tell whether a command that runs but once has run, and note under which other name."""
-        name, known_as = app_command.once_name(entry), once.has_run(entry)
+        name, known_as = entry.known_as, once.has_run(entry)
         if known_as and known_as != name:
             self.context.notes.append(
                 f"the command '{name}' runs but once and counts as run on {once.ran[name][:10]}, when commands had no names yet"
@@ -255,7 +257,7 @@ class Preparation:
     def _probe_again(self, question: dict[str, Any]) -> None:
         """Ask once more what may have changed; an app that can't be imported without writing has said it as it wrote."""
         answer = release_probe.ask(self.context, question)
-        if answer.failed and not self.settings["writes_at_import"]:
+        if answer.failed and not self.request.writes_at_import:
             raise ReleaseError(answer.failed)
         if not answer.failed:
             self.probed = answer.probe
@@ -264,10 +266,9 @@ class Preparation:
         """Return the words of the release commands that are to run now."""
         once = self.context.once()
         return [
-            app_command.split(entry["command"])
-            for entry in self.settings["release_commands"]
-            if not entry["once"]
-            or (app_command.once_name(entry) not in once.ran and label_of(entry["command"]) not in once.unnamed)
+            app_command.split(entry.command)
+            for entry in self.request.release_commands
+            if not entry.once or (entry.known_as not in once.ran and label_of(entry.command) not in once.unnamed)
         ]
 
 

@@ -52,9 +52,9 @@ class Answer:
 
 def ask(context: Context, question: Mapping[str, Any]) -> Answer:
     """Import the app of CONTEXT's release once, alone, and put QUESTION to it. Notes of CONTEXT get what is odd."""
-    seconds = context.settings["check_seconds"]
+    seconds = context.request.check_seconds
     wanted = {**question, **common(context), "seconds": seconds}
-    argv = ["python", "-c", script(context), context.settings["wsgi"], json.dumps(wanted)]
+    argv = ["python", "-c", script(context), context.request.wsgi, json.dumps(wanted)]
     with waiting(context, seconds):
         done = context.look(argv, seconds)
     probe, printed = migration_probe.read(done.stdout)
@@ -98,12 +98,12 @@ def waiting(context: Context, seconds: int) -> Iterator[None]:
 
 def common(context: Context) -> dict[str, Any]:
     """Return what each script that imports the app has to know."""
-    return {"variable": context.settings["migrations"]["variable"], "writable": context.places}
+    return {"variable": context.request.migrations.variable, "writable": context.places}
 
 
 def why(context: Context, probe: migration_probe.Probe, stderr: str) -> str:
     """Return why an app can't be imported; STDERR is what its import wrote as errors."""
-    wsgi = context.settings["wsgi"]
+    wsgi = context.request.wsgi
     if STUCK.search(stderr):
         return f"'wsgi' is '{wsgi}', whose import had not come to an end {stuck(stderr, context)}"
     if probe.unwritable or probe.wrote:
@@ -146,4 +146,4 @@ def stuck(stderr: str, context: Context) -> str:
     if own:
         at = f", at {own[0].removeprefix(source).removeprefix(f'{context.src}/')}, line {own[1]}"
     doing = next((text for pattern, text in DOING.items() for file, _, _ in frames if re.search(pattern, file)), "")
-    return f"after {context.settings['check_seconds']} s (check_seconds){at}" + (f": {doing}" if doing else "")
+    return f"after {context.request.check_seconds} s (check_seconds){at}" + (f": {doing}" if doing else "")

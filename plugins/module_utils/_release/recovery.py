@@ -21,7 +21,7 @@ class Recovery:
     """Recovers the releases of one app. CONTEXT is that of the run that does it; its notes take what is to be told."""
 
     def __init__(self, context: Context) -> None:
-        self.context, self.settings, self.paths, self.notes = context, context.settings, context.paths, context.notes
+        self.context, self.request, self.paths, self.notes = context, context.request, context.paths, context.notes
 
     def recover(self) -> None:
         """Finish or discard what is left; afterwards only `current` runs, and what drains."""
@@ -110,7 +110,7 @@ class Recovery:
 
     def _traffic(self, record: Record) -> Traffic:
         """Return what moves visitors to the release of RECORD."""
-        return Traffic(Context(self.settings, self.paths, record, self.context.uid, self.context.gid))
+        return Traffic(Context(self.request, self.paths, record, self.context.uid, self.context.gid))
 
     def _back_to(self, record: Record) -> bool:
         """Make an older release serve again; tell whether it could be brought back."""

@@ -23,7 +23,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release.run import 
 
 
 class Rollback(Run):
-    """One rollback of one app. SETTINGS are the parameters of slipway.flask.rollback."""
+    """One rollback of one app. REQUEST is what slipway.flask.rollback asks."""
 
     what = "rollback"
     failure = "rollback failed"
@@ -39,7 +39,7 @@ class Rollback(Run):
         if self.check:
             return self._plan()
         with self._alone():
-            if self.settings["resume"]:
+            if self.request.resume:
                 lease = self._held(Record.read(self.paths.under_way))
                 self.preparation.resume()
                 return self._run(lease)
@@ -48,7 +48,7 @@ class Rollback(Run):
             if target.id == serving.id:
                 return Outcome(False, serving, notes=self.context.notes, previous=serving.id)
             self.context.record = replace(
-                target, what=self.what, by=self.settings["by"], started=now(), previous=serving.id, seconds={},
+                target, what=self.what, by=self.request.by, started=now(), previous=serving.id, seconds={},
                 outcome="unfinished",
             )  # fmt: skip
             return self._run()
@@ -68,7 +68,7 @@ class Rollback(Run):
         serving = self._serving()
         there = [release for release in self.paths.release_ids() if release != serving.id]
         known = ", ".join(reversed(there)) or "none"
-        named = self.settings["to"]
+        named = self.request.to
         if named == serving.id:
             return serving
         if named and named not in there:
@@ -83,7 +83,7 @@ class Rollback(Run):
 
     def _keep(self, record: Record) -> None:
         """What the release itself knows is of its deploy and stays as it is."""
-        record.stage = self.settings["until"]
+        record.stage = self.request.until
         record.write(self.paths.under_way)
 
     def _finish(self) -> None:

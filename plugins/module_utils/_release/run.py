@@ -11,7 +11,7 @@ import grp
 import http.client
 import pwd
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
@@ -31,6 +31,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release.record impo
     lock,
     now,
 )
+from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
 from ansible_collections.slipway.flask.plugins.module_utils._release.stages import Stage, What
 from ansible_collections.slipway.flask.plugins.module_utils._release.traffic import Traffic
 
@@ -52,39 +53,39 @@ class Outcome:
 
 
 class Run:
-    """One run over the releases of one app. SETTINGS are the module's parameters."""
+    """One run over the releases of one app. REQUEST is what a module asks."""
 
     what: ClassVar[What]
     failure: ClassVar[str] = "failed"
     """The outcome of a run that was given up."""
 
-    def __init__(self, settings: Mapping[str, Any], check: bool = False) -> None:
-        self.settings = settings
+    def __init__(self, request: Request, check: bool = False) -> None:
+        self.request = request
         self.check = check
-        self.app: str = settings["app"]
-        self.paths = Paths(self.app, Path(settings["root"]), Path(settings["settings_folder"]))
-        self.context = Context(settings, self.paths, Record("", self.app, "", ""))
-        self.progress = Progress(self.app, settings.get("progress") or "")
+        self.app: str = request.app
+        self.paths = Paths(self.app, Path(request.root), Path(request.settings_folder))
+        self.context = Context(request, self.paths, Record("", self.app, "", ""))
+        self.progress = Progress(self.app, request.progress)
         self.context.tell = self.progress.note
         self.traffic = Traffic(self.context)
 
     def _find_user(self) -> None:
         """Look up the app's user. Raises ReleaseError when its service has not been set up."""
         try:
-            self.context.uid = pwd.getpwnam(self.settings["user"]).pw_uid
-            self.context.gid = grp.getgrnam(self.settings["user"]).gr_gid
+            self.context.uid = pwd.getpwnam(self.request.user).pw_uid
+            self.context.gid = grp.getgrnam(self.request.user).gr_gid
         except KeyError:
             raise ReleaseError(
-                f"there is no user '{self.settings['user']}' on the host; run site.yml first", "preflight"
+                f"there is no user '{self.request.user}' on the host; run site.yml first", "preflight"
             ) from None
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Hold the app. Raises ReleaseError that names who else holds it: another call, or a run that is at a hook."""
-        with lock(self.paths.root / ".lock", self.settings["by"]):
+        with lock(self.paths.root / ".lock", self.request.by):
             lease = Lease.read(self.app)
-            resumed = lease and lease.release == self.settings.get("resume")
-            if lease and not resumed and lease.process != self.settings.get("gone"):
+            resumed = lease and lease.release == self.request.resume
+            if lease and not resumed and lease.process != self.request.gone:
                 raise ReleaseError(lease.said(), holder=lease.process)
             yield
 
@@ -105,7 +106,7 @@ class Run:
             else:
                 self._undo(error)
             raise
-        if self.settings["until"]:
+        if self.request.until:
             return self._pause(lease)
         self._finish()
         return Outcome(True, record, notes=self._notes(), previous=record.previous, draining=self._draining())
@@ -200,7 +201,7 @@ class Run:
         lease = Lease.read(self.app)
         if lease is None or record is None:
             raise ReleaseError(
-                f"release {self.settings['resume']} can't go on: it was held for {self.settings['hook_seconds']} s at most, "
+                f"release {self.request.resume} can't go on: it was held for {self.request.hook_seconds} s at most, "
                 f"and another run or a restart of the host may have ended it; {self.what} again",
                 "hook",
             )
@@ -212,11 +213,11 @@ class Run:
 
         Raises ReleaseError when the tasks of that hook have failed.
         """
-        if self.settings["gave_up"] and lease:
-            raise ReleaseError(self.settings["gave_up"], lease.hook)
+        if self.request.gave_up and lease:
+            raise ReleaseError(self.request.gave_up, lease.hook)
         every, names = stages.stages_of(self.what), stages.names_of(self.what)
         first = stages.position(lease.hook, names) if lease else 0
-        last = stages.position(self.settings["until"], names) if self.settings["until"] else len(every)
+        last = stages.position(self.request.until, names) if self.request.until else len(every)
         due = list(every[first:last])
         if lease and due and due[0].needs:  # its findings went with the earlier call, or the hook changed them
             due.insert(0, stages.stage(due[0].needs))
@@ -224,9 +225,9 @@ class Run:
 
     def _hold(self, before: Lease | None) -> dict[str, str]:
         """Keep everybody else from the app while the tasks of a hook run; return what these may want to know."""
-        record, moment, hook = self.context.record, uptime(), self.settings["until"]
-        since, until = before.since if before else moment, moment + self.settings["hook_seconds"]
-        Lease(record.id, self.settings["by"], self.settings["process"], hook, since, until).write(self.app)
+        record, moment, hook = self.context.record, uptime(), self.request.until
+        since, until = before.since if before else moment, moment + self.request.hook_seconds
+        Lease(record.id, self.request.by, self.request.process, hook, since, until).write(self.app)
         return {
             "name": hook, "what": self.what, "app": self.app, "release": record.id, "folder": str(self.context.here),
             "revision": record.revision, "previous": record.previous,

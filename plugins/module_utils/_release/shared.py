@@ -23,7 +23,7 @@ def link(context: Context, name: str) -> None:
     Raises ReleaseError when a link of the source leads elsewhere on the way: root would change what is there.
     """
     there, shared, here = context.paths.shared / name, context.shared(name), context.src / name
-    plan, way = context.settings["plan"], here.parent.resolve()
+    plan, way = context.request.plan, here.parent.resolve()
     if way.is_relative_to(context.paths.shared.resolve()) and way == there.parent.resolve():  # in another shared folder
         if not plan:
             context.folder(there, context.uid, 0o750)
@@ -64,7 +64,7 @@ def begin(context: Context, name: str, source: Path, shared: Path) -> None:
 
 def mirror(context: Context, there: Path, stand_in: Path) -> None:
     """Make STAND_IN look like the shared folder THERE, by links, but for the files that a deploy would write into it."""
-    written = {context.paths.shared / path for path in context.settings["files"]}
+    written = {context.paths.shared / path for path in context.request.files}
     with context.as_app():  # it may lay links while this looks
         if not there.is_dir():
             return

@@ -9,30 +9,29 @@ from __future__ import annotations
 
 import base64
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._release.archive import download, unpack
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.repository import Git
+from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
 from ansible_collections.slipway.flask.plugins.module_utils._source import requirement, urls
 
 
 class Source:
-    """One source of one app. SETTINGS are the parameters of slipway.flask.release; NAME is what records call it."""
+    """One source of one app. REQUEST is what slipway.flask.release asks; NAME is what records call it."""
 
-    def __init__(self, settings: Mapping[str, Any], paths: Paths) -> None:
-        self.settings, self.paths = settings, paths
+    def __init__(self, request: Request, paths: Paths) -> None:
+        self.request, self.asked, self.paths = request, request.source, paths
         self.name = "folder"
 
     def planned(self) -> str:
         """Return the name of the contents as far as it is known without changing the host, "" when it is not."""
-        return str(self.settings["source_key"])
+        return self.asked.key
 
     def find(self) -> tuple[str, str]:
         """Return the name of the source's contents, and its revision. Raises ReleaseError."""
-        return self.settings["source_key"], self.settings["revision"]
+        return self.asked.key, self.asked.revision
 
     def lacks(self, key: str) -> bool:
         """Tell whether the controller has to send the contents called KEY."""
@@ -44,24 +43,24 @@ class Source:
 
     def has_more(self) -> bool:
         """Tell whether there is more in the source than its subfolder."""
-        return bool(self.settings["subfolder"])
+        return bool(self.asked.subfolder)
 
 
 class Sent(Source):
     """A folder or an archive on the controller: it is sent if the host lacks it."""
 
-    def __init__(self, settings: Mapping[str, Any], paths: Paths) -> None:
-        super().__init__(settings, paths)
-        self.name = settings["archive"] or self.name
+    def __init__(self, request: Request, paths: Paths) -> None:
+        super().__init__(request, paths)
+        self.name = request.source.archive or self.name
 
     def find(self) -> tuple[str, str]:
         key, revision = super().find()
         incoming = self.paths.sources / ".incoming"
-        if self.settings["upload"]:
-            shutil.copyfile(self.settings["upload"], incoming)
+        if self.asked.upload:
+            shutil.copyfile(self.asked.upload, incoming)
             incoming.replace(self.paths.archive(key))
-        elif self.settings["content"] and self.lacks(key):
-            incoming.write_bytes(base64.b64decode(self.settings["content"]))
+        elif self.asked.content and self.lacks(key):
+            incoming.write_bytes(base64.b64decode(self.asked.content))
             incoming.replace(self.paths.archive(key))
         return key, revision
 
@@ -70,12 +69,12 @@ class Sent(Source):
 
     def has_more(self) -> bool:
         """Of a folder only what is below the subfolder is packed, unless that is a member of a workspace."""
-        return super().has_more() and bool(self.settings["archive"] or self.settings["whole"])
+        return super().has_more() and bool(self.asked.archive or self.asked.whole)
 
     def write(self, key: str, folder: Path, subfolder: str) -> None:
         """One that can't be unpacked is removed, so that the next deploy has it sent again."""
         kept = self.paths.archive(key)
-        foreign = bool(self.settings["archive"])
+        foreign = bool(self.asked.archive)
         try:
             with kept.open("rb") as archive:
                 unpack(archive, folder, subfolder if self.has_more() else "", foreign)
@@ -87,15 +86,15 @@ class Sent(Source):
 class Download(Sent):
     """An archive that the host fetches itself; its checksum is its name."""
 
-    def __init__(self, settings: Mapping[str, Any], paths: Paths) -> None:
-        super().__init__(settings, paths)
-        self.name = urls.shown(settings["archive"])
+    def __init__(self, request: Request, paths: Paths) -> None:
+        super().__init__(request, paths)
+        self.name = urls.shown(request.source.archive)
 
     def planned(self) -> str:
-        return str(self.settings["sha256"])
+        return self.asked.sha256
 
     def find(self) -> tuple[str, str]:
-        return self.settings["sha256"], self.settings["sha256"]
+        return self.asked.sha256, self.asked.sha256
 
     def lacks(self, key: str) -> bool:
         return False
@@ -103,25 +102,25 @@ class Download(Sent):
     def write(self, key: str, folder: Path, subfolder: str) -> None:
         kept = self.paths.archive(key)
         if not kept.exists():
-            address = self.settings["secret_url"] or self.settings["archive"]
-            download(address, self.settings["sha256"], kept, self.settings["ca_bundle"])
+            address = self.asked.secret_url or self.asked.archive
+            download(address, self.asked.sha256, kept, self.request.tools.ca_bundle)
         super().write(key, folder, subfolder)
 
 
 class Repository(Source):
     """A git repository that the host reads."""
 
-    def __init__(self, settings: Mapping[str, Any], paths: Paths) -> None:
-        super().__init__(settings, paths)
-        self.name = urls.shown(settings["git"])
-        address = settings["secret_url"] or settings["git"]
-        self.git = Git(address, paths.root / "repository.git", settings["git_key"] or "")
+    def __init__(self, request: Request, paths: Paths) -> None:
+        super().__init__(request, paths)
+        self.name = urls.shown(request.source.git)
+        address = request.source.secret_url or request.source.git
+        self.git = Git(address, paths.root / "repository.git", request.source.git_key)
 
     def planned(self) -> str:
         return ""  # what the remote branch holds is not known without fetching
 
     def find(self) -> tuple[str, str]:
-        commit = self.git.commit(self.settings["version"])
+        commit = self.git.commit(self.asked.version)
         return commit, commit
 
     def write(self, key: str, folder: Path, subfolder: str) -> None:
@@ -131,9 +130,9 @@ class Repository(Source):
 class Package(Source):
     """A package on an index. It is installed with the environment, and the release's own folder begins empty."""
 
-    def __init__(self, settings: Mapping[str, Any], paths: Paths) -> None:
-        super().__init__(settings, paths)
-        self.name = settings["package"]
+    def __init__(self, request: Request, paths: Paths) -> None:
+        super().__init__(request, paths)
+        self.name = request.source.package
 
     def planned(self) -> str:
         return self.name
@@ -145,10 +144,10 @@ class Package(Source):
         """Nothing is fetched: the environment's builder does that."""
 
 
-def source_of(settings: Mapping[str, Any], paths: Paths) -> Source:
-    """Return the source that SETTINGS describe."""
-    if settings["git"]:
-        return Repository(settings, paths)
-    if settings["package"]:
-        return Package(settings, paths)
-    return (Download if urls.is_http(settings["archive"]) else Sent)(settings, paths)
+def source_of(request: Request, paths: Paths) -> Source:
+    """Return the source that REQUEST describes."""
+    if request.source.git:
+        return Repository(request, paths)
+    if request.source.package:
+        return Package(request, paths)
+    return (Download if urls.is_http(request.source.archive) else Sent)(request, paths)

@@ -32,7 +32,7 @@ HEALTH_SECONDS, TLS_SECONDS, DU_SECONDS = 10, 5, 30
 PROC = Path("/proc")
 
 
-def status_of(paths: Paths, health: Mapping[str, Any], domain: str, user: str, url: str) -> dict[str, Any]:
+def status_of(paths: Paths, health: app_health.Health, domain: str, user: str, url: str) -> dict[str, Any]:
     """Return all of it. `problems` says why the app does not serve, one sentence each; it is empty when it does.
 
     HEALTH has path, status and host of the request; USER connects to the database at URL ("" for an app without one).
@@ -52,7 +52,7 @@ def status_of(paths: Paths, health: Mapping[str, Any], domain: str, user: str, u
     found["health"] = answer(str(paths.socket(release)), health)
     if found["state"] != "active":
         found["problems"].append(f"{unit} is {found['state']}; see journalctl -u {unit}")
-    if found["health"]["status"] not in health["status"]:
+    if found["health"]["status"] not in health.status:
         asked = found["health"]
         found["problems"].append(f"{asked['path']} {asked['said']}; it must answer {app_health.wanted(health)}")
     if not found["certificate"]["served"]:
@@ -110,14 +110,14 @@ def memory(pid: int) -> int | None:
         return None
 
 
-def answer(socket: str, health: Mapping[str, Any]) -> dict[str, Any]:
+def answer(socket: str, health: app_health.Health) -> dict[str, Any]:
     """Return what the release answers on its own SOCKET, asked as at the gate of a deploy, and in how many milliseconds.
 
     Of several paths it is the last one, or the first that is not answered as it should be.
     """
-    headers = {"Host": health["host"] or "localhost", "X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1"}
+    headers = {"Host": health.host or "localhost", "X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1"}
     found: dict[str, Any] = {}
-    for path in health["path"]:
+    for path in health.path:
         started = time.monotonic()
         try:
             status, _ = host_http.ask(host_http.SocketConnection(socket, HEALTH_SECONDS), path, headers)
@@ -126,7 +126,7 @@ def answer(socket: str, health: Mapping[str, Any]) -> dict[str, Any]:
             return {"path": path, "status": None, "milliseconds": None, "said": said}
         milliseconds = round((time.monotonic() - started) * 1000)
         found = {"path": path, "status": status, "milliseconds": milliseconds, "said": f"answered {status}"}
-        if status not in health["status"]:
+        if status not in health.status:
             break
     return found
 

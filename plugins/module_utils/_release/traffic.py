@@ -41,7 +41,7 @@ class Traffic:
     """Brings visitors to one release that is ready to start, and from it back to another."""
 
     def __init__(self, context: Context) -> None:
-        self.context, self.settings, self.paths = context, context.settings, context.paths
+        self.context, self.request, self.paths = context, context.request, context.paths
         self.switched = False
 
     def start(self) -> None:
@@ -91,7 +91,7 @@ class Traffic:
         )
 
     def _hand_over(self, old: str, new: str, back: bool = True) -> handover.Told:
-        return handover.hand_over(self.paths, old, new, self.settings["drain_seconds"], KEPT_SECONDS, back)
+        return handover.hand_over(self.paths, old, new, self.request.drain_seconds, KEPT_SECONDS, back)
 
     def gate(self) -> None:
         """Wait until the release answers on its own socket as it should. Nobody else can reach it yet."""
@@ -99,15 +99,15 @@ class Traffic:
 
     def _ready(self, wrong: Callable[[], str], unit: str) -> None:
         """Ask WRONG until it has nothing to say; raise ReleaseError when time is up or the unit has died."""
-        health = self.settings["health"]
+        health = self.request.health
         must = app_health.wanted(health)
-        deadline, good, falls = time.monotonic() + health["timeout_seconds"], 0, 0
+        deadline, good, falls = time.monotonic() + health.timeout_seconds, 0, 0
         while good < READY_IN_A_ROW:
             before, said = good, wrong()
             good = 0 if said else good + 1
             if said:
                 falls += before > 0
-                when = f"within {health['timeout_seconds']} s" if falls <= FALLS else f"after {must}, again and again"
+                when = f"within {health.timeout_seconds} s" if falls <= FALLS else f"after {must}, again and again"
                 alive = systemd.is_active(unit)
                 if falls > FALLS or time.monotonic() > deadline or not alive:
                     when = when if alive else "and its service ended"
@@ -137,33 +137,31 @@ class Traffic:
 
     def verify(self) -> None:
         """Ask the site as a visitor does, through nginx and TLS."""
-        site, health = self.settings["verify"], self.settings["health"]
-        if not site["domain"]:
+        site, health = self.request.verify, self.request.health
+        if not site.domain:
             return
         time.sleep(KEPT_SECONDS)
-        connection = host_http.LocalTLSConnection(
-            site["domain"], site["address"], site["port"], health["timeout_seconds"]
-        )
-        path = health["path"][0]
+        connection = host_http.LocalTLSConnection(site.domain, site.address, site.port, health.timeout_seconds)
+        path = health.path[0]
         try:
-            status, _ = host_http.ask(connection, path, {"Host": health["host"] or site["domain"]})
+            status, _ = host_http.ask(connection, path, {"Host": health.host or site.domain})
         except (OSError, http.client.HTTPException) as error:
-            raise ReleaseError(f"https://{site['domain']}{path} gave no answer through nginx: {error}") from error
-        if status not in health["status"]:
+            raise ReleaseError(f"https://{site.domain}{path} gave no answer through nginx: {error}") from error
+        if status not in health.status:
             raise ReleaseError(
-                f"https://{site['domain']}{path} answered {status} through nginx, not {app_health.wanted(health)}"
+                f"https://{site.domain}{path} answered {status} through nginx, not {app_health.wanted(health)}"
             )
 
     def watch(self) -> None:
         """Look at what visitors get from the release while the one before could still take over."""
         previous = self.context.record.previous
-        if self.settings["watch_seconds"] and previous and previous != self.context.record.id:
-            Watch(self.context, previous).run(self.settings["watch_seconds"])
+        if self.request.watch_seconds and previous and previous != self.context.record.id:
+            Watch(self.context, previous).run(self.request.watch_seconds)
 
     def look_back(self) -> None:
         """Judge a release that has been serving without a watch by its log."""
         previous = self.context.record.previous
-        if self.settings["watch_seconds"] and previous:
+        if self.request.watch_seconds and previous:
             Watch(self.context, previous).look_back()
 
     def switch_back(self) -> None:
@@ -202,6 +200,6 @@ class Traffic:
     def _let_finish(self, release: str) -> None:
         """Wait until RELEASE, to which nobody is led any more, has taken in all who wait at its socket."""
         socket = self.paths.socket(release)
-        deadline = time.monotonic() + self.settings["drain_seconds"]
+        deadline = time.monotonic() + self.request.drain_seconds
         while host_http.backlog(socket) and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)

@@ -227,7 +227,7 @@ class Watch:
         """Return what is wrong with the health request, which is asked on the release's own socket at every look."""
         said = unhealthy(self.context, HEALTH_SECONDS)
         self.unready = self.unready + 1 if said else 0
-        must = app_health.wanted(self.context.settings["health"])
+        must = app_health.wanted(self.context.request.health)
         return f"{said}; it must answer {must}" if self.unready >= UNREADY_MIN else ""
 
     def _judge(self, wrong: str) -> None:
@@ -238,8 +238,8 @@ class Watch:
 
 def unhealthy(context: Context, seconds: float = 10) -> str:
     """Ask a release the health requests on its own socket, with SECONDS for each; return what is wrong, "" for nothing."""
-    health = context.settings["health"]
-    headers = {"Host": health["host"] or "localhost", "X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1"}
+    health = context.request.health
+    headers = {"Host": health.host or "localhost", "X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1"}
     socket = str(context.socket)
     return app_health.wrong(
         health, lambda path: host_http.ask(host_http.SocketConnection(socket, seconds), path, headers)

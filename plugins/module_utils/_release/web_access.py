@@ -35,12 +35,12 @@ class WebAccess:
     """Lets the web server of CONTEXT's settings into a release of the app."""
 
     def __init__(self, context: Context) -> None:
-        self.context, self.paths, self.web = context, context.paths, context.settings["web"]
+        self.context, self.paths, self.web = context, context.paths, context.request.web
         self.seen: set[Path] = set()
 
     def open(self, release: str) -> None:
         """Let the web server into a release, and into the shared folders that it serves. Raises ReleaseError."""
-        if not self.web["user"]:
+        if not self.web.user:
             return
         here = self.paths.release(release)
         try:
@@ -49,7 +49,7 @@ class WebAccess:
                 add_bits(folder, stat.S_IXOTH)
             self._own_links(here / "src", here)
             vetted = Vetted(here, self.context.gid, lambda path: self._inside(path, here))
-            for name in self.web["folders"]:
+            for name in self.web.folders:
                 self._serve(name, here)
                 if not name.startswith("/"):
                     vetted.add(name.strip("/"))
@@ -58,9 +58,9 @@ class WebAccess:
 
     def _uid(self) -> int:
         try:
-            return pwd.getpwnam(self.web["user"]).pw_uid
+            return pwd.getpwnam(self.web.user).pw_uid
         except KeyError:
-            raise ReleaseError(f"there is no user '{self.web['user']}' on the host; run site.yml first") from None
+            raise ReleaseError(f"there is no user '{self.web.user}' on the host; run site.yml first") from None
 
     def _own_links(self, folder: Path, here: Path) -> None:
         """Give links that lead out of the release HERE to the app, and the others to root."""
@@ -83,7 +83,7 @@ class WebAccess:
             self._publish(inside, here)
             return
         real = path.resolve()
-        tops = [self.paths.shared, *map(Path, self.context.settings["writable_paths"])]
+        tops = [self.paths.shared, *map(Path, self.context.request.writable_paths)]
         if any(real.is_relative_to(top) for top in tops):
             self._share(real)
         elif not name.startswith("/") and os.path.lexists(path):
@@ -157,13 +157,13 @@ class WebAccess:
     def in_group(self) -> bool:
         """Tell whether the web server is in the app's group, as former versions had it."""
         with suppress(KeyError):
-            return self.web["user"] in grp.getgrgid(self.context.gid).gr_mem
+            return self.web.user in grp.getgrgid(self.context.gid).gr_mem
         return False
 
     def unit(self, text: str) -> str:
         """Return the text of a release's own unit with the line that lets the web server connect, if it lacks it."""
-        line = socket_line(self.web["user"], self.paths.app)
-        if not self.web["user"] or line in text or not SETFACL.exists():
+        line = socket_line(self.web.user, self.paths.app)
+        if not self.web.user or line in text or not SETFACL.exists():
             return text
         text = text.replace("RuntimeDirectoryMode=0750\n", "RuntimeDirectoryMode=0711\n")
         return text.replace("\nExecStart=", f"\n{line}\nExecStart=", 1)
@@ -174,13 +174,13 @@ class WebAccess:
         nginx asks for its groups when a worker starts: a reload replaces them and ends none before its work is done.
         """
         own = systemd.unit_file(self.paths.app, self.context.record.id)
-        if not self.web["user"] or not self.in_group():
+        if not self.web.user or not self.in_group():
             return False
-        if not own.exists() or socket_line(self.web["user"], self.paths.app) not in own.read_text():
+        if not own.exists() or socket_line(self.web.user, self.paths.app) not in own.read_text():
             return False
         group = grp.getgrgid(self.context.gid).gr_name
-        subprocess.run(["gpasswd", "--delete", self.web["user"], group], capture_output=True, check=False)
-        systemd.systemctl("reload", self.web["service"])
+        subprocess.run(["gpasswd", "--delete", self.web.user, group], capture_output=True, check=False)
+        systemd.systemctl("reload", self.web.service)
         return True
 
 

@@ -11,11 +11,13 @@ import stat
 import subprocess
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
 from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
 from ansible_collections.slipway.flask.plugins.module_utils._host import leftovers, links, sandbox, systemd
@@ -29,7 +31,9 @@ from ansible_collections.slipway.flask.plugins.module_utils._release.context imp
 from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Deploy
 from ansible_collections.slipway.flask.plugins.module_utils._release.history import history
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
 from ansible_collections.slipway.flask.plugins.module_utils._release.run import Outcome
+from ansible_collections.slipway.flask.plugins.modules.release_on_host import argument_spec
 from ansible_collections.slipway.flask.plugins.plugin_utils._source import folder as source_folder
 
 SECRET = "s3cr3t-key-0123456789abcdef"
@@ -41,7 +45,17 @@ class Killed(BaseException):
     """Ends a deploy as a kill does: nothing of it is caught."""
 
 
-PACKAGES = {"extra_packages": [], "constraints": [], "overrides": [], "needed": [], "database": ""}
+def parameters(**given: Any) -> dict[str, Any]:
+    """Return the parameters GIVEN to slipway.flask.release with all others, as its half on the host reads them."""
+    checked = ArgumentSpecValidator(argument_spec()).validate(given)
+    assert not checked.error_messages
+    return dict(checked.validated_parameters)
+
+
+def request_with(**given: Any) -> Request:
+    """Return what a run of the app `shop` is asked that is GIVEN these parameters."""
+    shop = {"app": "shop", "wsgi": "app:app", "user": "shop", "root": "/srv/shop", "settings_folder": "/etc/shop"}
+    return Request.of(parameters(**{**shop, "health": {}, **given}))
 
 
 class FakeHost:
@@ -57,26 +71,12 @@ class FakeHost:
         (self.source / "app.py").write_text("app = 1\n")
         self.configure(f'SECRET_KEY="{SECRET}"\n')
         (self.paths.settings / "gunicorn.conf.py").write_text("workers = 2\n")
-        self.settings: dict[str, Any] = {
-            "app": "shop", "git": "", "git_key": None, "version": "HEAD", "subfolder": "", "wsgi": "app:app",
-            "user": "shop", "root": str(self.paths.root), "settings_folder": str(self.paths.settings), "python": "",
-            "python_downloads": {},
-            "requirements": [], "whole": False, "packages": dict(PACKAGES), "uv": "uv", "ca_bundle": "", "index_url": None,
-            "extra_index_urls": None, "files": {}, "shared_folders": [], "writable_paths": [], "build_commands": [],
-            "release_commands": [], "command_seconds": 60, "check_seconds": 30, "writes_at_import": False,
-            "drain_seconds": 5, "watch_seconds": 5, "keep_releases": 3, "min_free_mb": 0,
-            "health": {"path": ["/healthz"], "status": [200], "host": "shop.example.com", "timeout_seconds": 1},
-            "verify": {"domain": "shop.example.com", "address": "127.0.0.1", "port": 443}, "archive": "",
-            "web": {"user": "", "service": "nginx.service", "folders": []},
-            "by": "ann@box", "dirty": False, "process": "box/1", "gone": None, "until": "", "hook_seconds": 900,
-            "resume": "", "gave_up": "", "sha256": "", "package": "", "upload": None, "content": None,
-            "secret_url": None,
-            "plan": False, "expected_environment": "",
-            "migrations": {
-                "mode": "guarded", "allow": [], "lock_timeout_seconds": 5, "statement_timeout_seconds": 0, "dump": True,
-                "variable": "DATABASE_URL", "owner_url": "",
-            },
-        }  # fmt: skip
+        self.settings = parameters(
+            app="shop", wsgi="app:app", user="shop", root=str(self.paths.root), settings_folder=str(self.paths.settings),
+            uv="uv", ca_bundle="", command_seconds=60, check_seconds=30, drain_seconds=5, keep_releases=3, min_free_mb=0,
+            health={"path": ["/healthz"], "host": "shop.example.com", "timeout_seconds": 1},
+            verify={"domain": "shop.example.com"}, by="ann@box", process="box/1",
+        )  # fmt: skip
         self.running: set[str] = set()
         self.jobs: set[str] = set()  # units of the app's own commands that still run
         self.events: list[str] = []
@@ -109,16 +109,21 @@ class FakeHost:
         for start in [start for start in self.fails if text.startswith(start)]:
             raise self.fails.pop(start)
 
+    def request(self, **changes: Any) -> Request:
+        """Return what a run is asked, with CHANGES to the parameters of the module."""
+        return Request.of({**self.settings, **changes})
+
     def deploy(self, *, check: bool = False, **changes: Any) -> Outcome:
         """Deploy the source folder as the action plugin does: the archive is sent only when it is asked for."""
         tar = self.folder / "source.tar"
         packed = source_folder.pack(self.source, tar)
-        arguments = {**self.settings, "source_key": packed.key, "revision": packed.revision, **changes}
-        outcome = Deploy(arguments, check=check).deploy()
+        request = self.request(**{"source_key": packed.key, "revision": packed.revision, **changes})
+        outcome = Deploy(request, check=check).deploy()
         if outcome.need_archive:
             self.sent += 1
             (self.folder / "upload.tar.gz").write_bytes(gzip.compress(tar.read_bytes()))
-            outcome = Deploy({**arguments, "upload": str(self.folder / "upload.tar.gz")}).deploy()
+            source = replace(request.source, upload=str(self.folder / "upload.tar.gz"))
+            outcome = Deploy(replace(request, source=source)).deploy()
         return outcome
 
     def change(self, text: str = "app = 2\n") -> None:

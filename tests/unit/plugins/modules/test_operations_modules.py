@@ -18,6 +18,7 @@ from ansible_collections.slipway.flask.plugins.action import release_exec as exe
 from ansible_collections.slipway.flask.plugins.action import release_failures as failures_action
 from ansible_collections.slipway.flask.plugins.action import release_info as info_action
 from ansible_collections.slipway.flask.plugins.action import release_report as report_action
+from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
 from ansible_collections.slipway.flask.plugins.module_utils._nginx import maintenance as nginx_maintenance
 from ansible_collections.slipway.flask.plugins.module_utils._release import status
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
@@ -114,7 +115,7 @@ def test_status_asks_with_the_url_of_the_app(call: Call, paths: Paths, monkeypat
     url = "postgresql://shop:hunter2@db/shop"
     result = call(release_info_on_host.main, **task(apps=[described(paths)], status=True, urls={"shop": url}))
     assert (result["apps"], result["left"]) == ([{"app": "shop"}], [])
-    assert seen == [(paths, described(paths)["health"], "shop.example.com", "shop", url)]
+    assert seen == [(paths, Health(("/healthz",), (200,)), "shop.example.com", "shop", url)]
     assert "hunter2" not in json.dumps(result)
     assert status.status_of is not status_of
 
@@ -123,7 +124,7 @@ def test_a_command_runs_in_the_release_that_serves(call: Call, paths: Paths, mon
     seen: list[Any] = []
 
     def run(context: Context, argv: list[str], purpose: str) -> subprocess.CompletedProcess[str]:
-        seen.append((context.record.id, context.settings["user"], context.settings["wsgi"], argv))
+        seen.append((context.record.id, context.request.user, context.request.wsgi, argv))
         assert purpose.startswith("exec-")
         return subprocess.CompletedProcess(argv, 3, "out", "err")
 

@@ -15,9 +15,11 @@ import pytest
 import yaml
 from ansible_collections.slipway.flask.plugins.action import files as files_action
 from ansible_collections.slipway.flask.plugins.action import preflight as preflight_action
+from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
 from ansible_collections.slipway.flask.plugins.module_utils._host.files import pack
 from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Deploy
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Record, ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._release.request import Verify
 from ansible_collections.slipway.flask.plugins.module_utils._release.run import Outcome
 from ansible_collections.slipway.flask.plugins.modules import (
     files,
@@ -131,10 +133,10 @@ def test_a_release_without_its_health_is_refused(call: Call) -> None:
 def test_a_release_tells_its_record_and_the_engine_gets_every_default(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: dict[str, Any] = {}
+    seen: list[Deploy] = []
 
     def deploy(engine: Deploy) -> Outcome:
-        seen.update(engine.settings, check=engine.check)
+        seen.append(engine)
         return Outcome(True, Record("0002-a", "shop", "a" * 40, "f"), notes=["n"], previous="0001-b")
 
     monkeypatch.setattr(Deploy, "deploy", deploy)
@@ -143,9 +145,9 @@ def test_a_release_tells_its_record_and_the_engine_gets_every_default(
     told = (result["changed"], result["release"], result["previous"], result["notes"], result["need_archive"])
     assert told == (True, "0002-a", "0001-b", ["n"], False)
     assert result["record"]["revision"] == "a" * 40
-    assert seen["check"] is True
-    assert seen["health"] == {"path": ["/healthz"], "status": [200], "host": "", "timeout_seconds": 60}
-    assert seen["verify"] == {"domain": "", "address": "127.0.0.1", "port": 443}
+    assert seen[0].check is True
+    assert seen[0].request.health == Health(path=("/healthz",), status=(200,), host="", timeout_seconds=60)
+    assert seen[0].request.verify == Verify(domain="", address="127.0.0.1", port=443)
 
 
 def test_an_error_of_the_host_is_no_traceback(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

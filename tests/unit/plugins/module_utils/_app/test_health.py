@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._app import health
 
-HEALTH = {"path": ["/health", "/login"], "status": [200, 204]}
+HEALTH = health.Health(("/health", "/login"), (200, 204))
 
 
 @pytest.mark.parametrize(
@@ -34,4 +34,4 @@ def test_every_path_must_answer_well(answers: dict[str, Any], said: str) -> None
 
 def test_good_statuses_are_read_as_words() -> None:
     assert health.wanted(HEALTH) == "200 or 204"
-    assert health.wanted({"status": [200]}) == "200"
+    assert health.wanted(health.Health()) == "200"

@@ -18,6 +18,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._migration import pr
 from ansible_collections.slipway.flask.plugins.module_utils._migration.probe import Probe
 from ansible_collections.slipway.flask.plugins.module_utils._release import probe as release_probe
 from ansible_collections.slipway.flask.plugins.module_utils._release import progress
+from fake_host import request_with
 
 # What gunicorn.util.import_app does with `module:app` and `module:create_app()`.
 IMPORT_APP = """
@@ -298,7 +299,7 @@ def test_an_import_that_does_not_end_is_ended_and_says_where_it_was(tmp_path: Pa
     app = "import socketserver\nsocketserver.TCPServer(('127.0.0.1', 0), None).serve_forever()\n"
     found, _, error, _ = probed(tmp_path, {"app.py": app}, ask={"seconds": 1})
     assert found.error == "it ended without an answer"
-    context: Any = SimpleNamespace(src=tmp_path, settings={"check_seconds": 1, "wsgi": "app:app"})
+    context: Any = SimpleNamespace(src=tmp_path, request=request_with(check_seconds=1))
     told = release_probe.why(context, found, error)
     assert "had not come to an end after 1 s (check_seconds), at app.py, line 2: a server is started" in told
 
@@ -316,7 +317,7 @@ def test_what_an_import_is_doing_is_guessed_from_where_it_is(tmp_path: Path, mod
         f'  File "{tmp_path}/shop/app.py", line 9 in make\n  File "{tmp_path}/wsgi.py", line 2 in <module>\n'
         '  File "<string>", line 700 in <module>\n'
     )
-    context: Any = SimpleNamespace(src=tmp_path, settings={"check_seconds": 120})
+    context: Any = SimpleNamespace(src=tmp_path, request=request_with(check_seconds=120))
     told = release_probe.stuck(stderr, context)
     assert told.startswith("after 120 s (check_seconds), at shop/app.py, line 9: ")
     assert doing in told

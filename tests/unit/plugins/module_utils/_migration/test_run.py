@@ -14,9 +14,10 @@ import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._migration import run as migration_run
 from ansible_collections.slipway.flask.plugins.module_utils._migration.probe import Pending
 from ansible_collections.slipway.flask.plugins.module_utils._migration.run import Ran, error_of, failure, revision_of
+from ansible_collections.slipway.flask.plugins.module_utils._release.request import Migrations
 
 PENDING = [Pending("0005", "Drop the price"), Pending("0006")]
-SETTINGS = {"lock_timeout_seconds": 5, "statement_timeout_seconds": 60}
+TIMEOUTS = Migrations(lock_timeout_seconds=5, statement_timeout_seconds=60)
 FILES = {
     "gunicorn/__init__.py": "",
     "gunicorn/util.py": "def import_app(entry):\n    return __import__(entry.split(':')[0]).app\n",
@@ -140,5 +141,5 @@ def test_the_database_s_error_is_found_in_the_output(output: str, told: str) -> 
     ],
 )  # fmt: skip
 def test_a_failure_is_told_with_what_to_do(ran: Ran, output: str, said: list[str]) -> None:
-    told = failure("flask db upgrade", ran, output, PENDING, SETTINGS)
+    told = failure("flask db upgrade", ran, output, PENDING, TIMEOUTS)
     assert [text for text in said if text not in told] == [], told

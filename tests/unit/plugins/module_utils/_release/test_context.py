@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record, ReleaseError
-from fake_host import ROOT, UID
+from fake_host import ROOT, UID, request_with
 
 pytestmark = pytest.mark.skipif(not ROOT, reason="only root gives files away")
 
@@ -26,7 +26,7 @@ def context() -> Iterator[Context]:
         for name, owner in {"data": UID, "private": 0}.items():
             (root / name).mkdir(mode=0o700)
             os.chown(root / name, owner, owner)
-        yield Context({}, Paths("shop", root, root), Record("0001-a", "shop", "a", ""), UID, UID)
+        yield Context(request_with(), Paths("shop", root, root), Record("0001-a", "shop", "a", ""), UID, UID)
 
 
 def test_a_folder_is_the_apps_with_its_bits(context: Context) -> None:

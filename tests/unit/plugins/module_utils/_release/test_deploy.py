@@ -21,7 +21,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import sour
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.settings import sealed
 from ansible_collections.slipway.flask.plugins.plugin_utils._source import folder as source_folder
-from fake_host import PACKAGES, ROOT, SECRET, UID, FakeHost
+from fake_host import ROOT, SECRET, UID, FakeHost
 
 needs_root = pytest.mark.skipif(not ROOT, reason="only root gives files away")
 UPGRADE = {"command": "flask db upgrade", "once": False}
@@ -133,7 +133,7 @@ def test_what_should_serve_but_has_died_is_deployed_anew(host: FakeHost) -> None
         lambda host: (host.units / "shop@.service").write_text("[Service]\nX=1\n") and {},
         lambda host: {"wsgi": "app:create_app()"},
         lambda host: {"python": "python3.12"},
-        lambda host: {"packages": {**PACKAGES, "extra_packages": ["redis"]}},
+        lambda host: {"packages": {"extra_packages": ["redis"]}},
         lambda host: {"files": {"local.cfg": "A = 1"}},
         lambda host: {"shared_folders": ["uploads"]},
         lambda host: {"build_commands": [UPGRADE]},
@@ -321,7 +321,7 @@ def test_the_release_s_url_has_the_scheme_of_the_driver_that_the_app_brings(
 ) -> None:
     host.configure('DATABASE_URL="postgresql+psycopg:///shop"\n')
     host.packages = {"sqlalchemy": "2.0", "psycopg2": "2.9"}
-    host.deploy(packages={**PACKAGES, "database": scheme})
+    host.deploy(packages={"database": scheme})
     assert (host.paths.settings_of(host.current) / "environment").read_text() == f'DATABASE_URL="{url}"\n'
 
 

@@ -68,9 +68,8 @@ def test_the_next_start_waits_until_two_releases_are_one_again(host: FakeHost) -
 
 def test_a_rollback_to_a_release_that_drains_starts_it_when_it_has_ended(host: FakeHost) -> None:
     old, new, _ = second(host)
-    arguments = {**host.settings, "to": "", "schema": "refuse"}
     host.events.clear()
-    Rollback(arguments).roll_back()
+    Rollback(host.request()).roll_back()
     assert host.events.index(f"ended {old}") < host.events.index(f"start {old}")
     assert (host.current, host.running) == (old, {old})
     assert os.listdir(host.wants) == [f"shop@{old}.service"]
@@ -81,7 +80,7 @@ def test_files_of_a_release_that_drains_are_not_pruned(host: FakeHost) -> None:
     old, new, _ = second(host, connections=0)
     host.slow[new] = 1
     host.draining.clear()
-    Rollback({**host.settings, "to": "", "schema": "refuse"}).roll_back()
+    Rollback(host.request()).roll_back()
     host.change("app = 3\n")
     host.probes = [{"error": "ImportError: no"}]
     host.draining[new] = 500

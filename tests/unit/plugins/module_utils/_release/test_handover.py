@@ -182,7 +182,7 @@ def test_an_old_release_that_does_not_start_again_either_is_told(alone: FakeHost
     alone.change()
     alone.site = [500]
     alone.fails[f"start {old}"] = OSError("no")
-    deploy = Deploy({**alone.settings, "source_key": "x"})
+    deploy = Deploy(alone.request(source_key="x"))
     deploy.context.record = Record("0002-x", "shop", "x", "f", previous=old)
     alone.paths.release("0002-x").mkdir()
     (alone.units / "shop@0002-x.service").write_text(ALONE)
@@ -199,7 +199,7 @@ def test_a_rollback_hands_over_too(alone: FakeHost) -> None:
     old = alone.current
     alone.change()
     alone.deploy()
-    Rollback({**alone.settings, "to": "", "schema": "refuse"}).roll_back()
+    Rollback(alone.request()).roll_back()
     assert (alone.current, alone.running) == (old, {old})
 
 

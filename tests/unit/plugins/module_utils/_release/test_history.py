@@ -39,7 +39,7 @@ def test_one_more_observer_is_told_how_every_run_has_ended(host: FakeHost, monke
     host.fails["start"] = OSError("no")
     with pytest.raises(ReleaseError):
         host.deploy()
-    Rollback({**host.settings, "to": "", "schema": "refuse"}).roll_back()
+    Rollback(host.request()).roll_back()
     host.change("app = 4\n")
     host.fails["start"] = Killed()
     with pytest.raises(Killed):

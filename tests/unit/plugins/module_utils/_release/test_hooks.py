@@ -28,7 +28,7 @@ def stopped(host: FakeHost, hook: str) -> str:
 
 
 def go_on(host: FakeHost, release: str, **changes: Any) -> Any:
-    return Deploy({**host.settings, "resume": release, **changes}).deploy()
+    return Deploy(host.request(resume=release, **changes)).deploy()
 
 
 @pytest.mark.parametrize("name", release_hooks.NAMES)
@@ -86,7 +86,7 @@ def test_a_hook_that_fails_when_the_old_release_is_stopped_leaves_the_new_one_se
 def test_nobody_else_touches_the_app_while_a_hook_runs(host: FakeHost) -> None:
     release = stopped(host, "before_start")
     text = r"ann@box has been deploying this app for \d+ s and is at the hook 'before_start'; wait"
-    for run in (host.deploy, Rollback({**host.settings, "to": "", "schema": "refuse"}).roll_back):
+    for run in (host.deploy, Rollback(host.request()).roll_back):
         with pytest.raises(ReleaseError, match=text) as caught:
             run()
         assert caught.value.holder == "box/1"

@@ -19,7 +19,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._python import uv as
 from ansible_collections.slipway.flask.plugins.module_utils._release import dump as release_dump
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.run import Outcome
-from fake_host import FakeHost
+from fake_host import FakeHost, request_with
 
 UPGRADE = [{"command": "flask db upgrade", "once": False}]
 URL = "postgresql+psycopg:///shop?host=/var/run/postgresql"
@@ -299,7 +299,7 @@ def test_squawk_is_installed_once_by_hash_and_older_ones_go(tmp_path: Path, monk
 
 def test_the_command_that_restores_names_a_remote_database_without_its_password() -> None:
     context: Any = SimpleNamespace(
-        paths=SimpleNamespace(app="shop"), record=SimpleNamespace(id="0002-x"), settings={"user": "shop"}
+        paths=SimpleNamespace(app="shop"), record=SimpleNamespace(id="0002-x"), request=request_with()
     )
     url = "postgresql://o:pw12@db/shop"
     told = release_dump.Dump(context, postgresql.Postgresql(), url, {}).restore()

@@ -34,11 +34,11 @@ def plan(host: FakeHost, **changes: Any) -> Outcome:
     """Plan as the action plugin does: the archive is sent only when it is asked for."""
     tar = host.folder / "source.tar"
     packed = source_folder.pack(host.source, tar)
-    arguments = {**host.settings, "source_key": packed.key, "revision": packed.revision, "plan": True, **changes}
-    outcome = Plan(arguments).plan()
+    arguments = {"source_key": packed.key, "revision": packed.revision, "plan": True, **changes}
+    outcome = Plan(host.request(**arguments)).plan()
     if outcome.need_archive:
         (host.folder / "upload.tar.gz").write_bytes(gzip.compress(tar.read_bytes()))
-        outcome = Plan({**arguments, "upload": str(host.folder / "upload.tar.gz")}).plan()
+        outcome = Plan(host.request(**arguments, upload=str(host.folder / "upload.tar.gz"))).plan()
     return outcome
 
 

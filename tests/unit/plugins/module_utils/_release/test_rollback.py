@@ -21,7 +21,7 @@ HOOKS = list(hooks.of_stages(dict.fromkeys(hooks.NAMES, "x.yml"), BACK))
 
 
 def roll_back(host: FakeHost, *, check: bool = False, **changes: Any) -> Outcome:
-    return Rollback({**host.settings, "to": "", "schema": "refuse", **changes}, check=check).roll_back()
+    return Rollback(host.request(**changes), check=check).roll_back()
 
 
 def ran(host: FakeHost) -> list[str]:

@@ -40,8 +40,8 @@ def test_each_run_has_its_stages_in_this_order(what: stages.What, names: str) ->
 
 @pytest.mark.parametrize("run", [Deploy, Rollback, Plan])
 def test_every_stage_of_a_run_names_methods_that_it_has(host: FakeHost, run: type[Run]) -> None:
-    settings = {**host.settings, "source_key": "x"}
-    made = run(settings) if run is not Plan else Plan(settings)
+    request = host.request(source_key="x")
+    made = run(request) if run is not Plan else Plan(request)
     found = [stage.does for stage in stages.stages_of(made.what)]
     if made.what != "plan":  # it removes what it made, and has changed nothing else
         found += [stage.undo for stage in stages.stages_of(made.what) if stage.undo]

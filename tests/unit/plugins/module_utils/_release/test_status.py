@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
 from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._release import status as release_status
@@ -21,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-HEALTH = {"path": ["/healthz"], "status": [200], "host": "shop.example.com"}
+HEALTH = Health(("/healthz",), (200,), "shop.example.com")
 SHOWN = "ActiveState=active\nNRestarts=2\nMainPID=100\nMemoryCurrent=[not set]\n"
 
 

@@ -17,6 +17,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import watc
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record, ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.watch import Log, Seen, Watch, chance, fault
+from fake_host import request_with
 
 
 def request(status: int = 200, milliseconds: float = 8, path: str = "/", agent: str = "curl") -> str:
@@ -158,14 +159,14 @@ def watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watch:
     log = tmp_path / "log"
     log.write_text("")
     paths = Paths("shop", tmp_path, tmp_path)
-    settings = {"health": {"path": ["/healthz"], "status": [200], "host": ""}}
+    request = request_with(health={"path": ["/healthz"]})
     monkeypatch.setattr(
         systemd, "newest_run", lambda unit: ["sh", "-c", f"tail -n +1 -f {log}"] if "2" in unit else ["true"]
     )
     monkeypatch.setattr(systemd, "properties", lambda unit, *names: {"ActiveState": "active", "NRestarts": "0"})
     monkeypatch.setattr(host_http, "ask", lambda *_: (200, ""))
     monkeypatch.setattr(release_watch, "LOOK_SECONDS", 0.05)
-    return Watch(Context(settings, paths, Record("0002-b", "shop", "b", "f")), "0001-a")
+    return Watch(Context(request, paths, Record("0002-b", "shop", "b", "f")), "0001-a")
 
 
 def test_a_release_without_visitors_passes_after_its_time(watch: Watch) -> None:

@@ -75,8 +75,8 @@ def test_a_link_that_leads_out_of_the_release_is_the_apps(host: FakeHost, target
     (host.paths.shared / "media/back").symlink_to(src)
     (src / "static/x").unlink()
     (src / "static/x").symlink_to(target.format(here=src.parent))
-    web = {"user": "nobody", "service": "", "folders": ["static"]}
-    context = SimpleNamespace(settings={"web": web, "writable_paths": []}, paths=host.paths, uid=UID, gid=UID, notes=[])
+    request = host.request(web={"user": "nobody", "service": "", "folders": ["static"]})
+    context = SimpleNamespace(request=request, paths=host.paths, uid=UID, gid=UID, notes=[])
     os.chmod(src / "lib/a.js", 0o640)
     web_access.WebAccess(context).open(src.parent.name)  # type: ignore[arg-type]
     assert (src / "static/x").lstat().st_uid == owner
