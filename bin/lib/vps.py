@@ -24,6 +24,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 SUITES = {"12": "bookworm", "13": "trixie"}
@@ -34,6 +35,8 @@ PACKAGES = (
 STATE = Path(__file__).resolve().parents[2] / ".slipway"
 CGROUP2 = Path(__file__).with_name("cgroup2").resolve()
 BOOT_SECONDS = 60
+KEPT_SECONDS = 7 * 86_400
+"""An image that no recipe makes any more is removed when it is that old and another one is built."""
 
 
 def run(*command: str, stdin: str | None = None, check: bool = True) -> str:
@@ -72,7 +75,15 @@ def image(debian: str) -> str:
     print(f"vps: building the Debian {debian} image (once, about 30 s)", file=sys.stderr)
     STATE.mkdir(exist_ok=True)
     tar = STATE / f"debian{debian}.tar"
-    command = ["mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", '--aptopt=Apt::Install-Recommends "false"']
+    # Its user _apt must get into the folder that it works in, which a run of the tests keeps for itself.
+    command = [
+        "env",
+        "--unset=TMPDIR",
+        "mmdebstrap",
+        "--variant=minbase",
+        f"--include={PACKAGES}",
+        '--aptopt=Apt::Install-Recommends "false"',
+    ]
     for authority in authorities:
         command.append(f"--customize-hook=copy-in {authority} /usr/local/share/ca-certificates")
     command += [
@@ -86,6 +97,8 @@ def image(debian: str) -> str:
         "--customize-hook=printf '[Service]\\nExecStartPre=\\nExecStartPre=/usr/bin/ssh-keygen -A\\n"
         "ExecStartPre=/usr/sbin/sshd -t\\n' >$1/etc/systemd/system/ssh.service.d/host-keys.conf",
         "--customize-hook=mkdir -m 0700 -p $1/root/.ssh",
+        # As in Debian's own container images: dpkg syncs each file of a host that lives for minutes.
+        "--customize-hook=echo force-unsafe-io >$1/etc/dpkg/dpkg.cfg.d/unsafe-io",
         suite,
         str(tar),
     ]
@@ -97,9 +110,11 @@ def image(debian: str) -> str:
         run("podman", "import", "--quiet", *changes, str(tar), name)
     finally:
         tar.unlink(missing_ok=True)
-    for old in run("podman", "images", "--format", "{{.Repository}}:{{.Tag}}").split():
-        if old.startswith(f"localhost/slipway-vps:debian{debian}-") and old != name:
-            run("podman", "rmi", old, check=False)
+    for old in json.loads(run("podman", "images", "--format", "json")):
+        # Other checkouts on this machine, older or newer than this one, have images of their own.
+        ours = [tag for tag in old.get("Names") or [] if tag.startswith(f"localhost/slipway-vps:debian{debian}-")]
+        if ours and name not in ours and time.time() - old["Created"] > KEPT_SECONDS:
+            run("podman", "rmi", *ours, check=False)
     return name
 
 

@@ -33,7 +33,7 @@ DESCRIPTION: dict[str, Any] = {
     "health_path": "/readyz",
     "health_timeout_seconds": 10,
     "watch_seconds": 1,
-    "workers": 3,
+    "workers": 2,
     "keep_releases": KEEP_RELEASES,
 }
 SLOW_SECONDS = 3
