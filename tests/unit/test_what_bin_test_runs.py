@@ -7,11 +7,14 @@ from __future__ import annotations
 import fnmatch
 import re
 import subprocess
+import threading
+import time
 from pathlib import Path
 
 import pytest
 from testrun import changed
-from testrun.parts import GROUPS, USUAL_SECONDS, Wanted, parts
+from testrun.parts import GROUPS, USUAL_SECONDS, Part, Wanted, parts
+from testrun.pool import Runner
 
 ROOT = Path(__file__).resolve().parents[2]
 EVERYTHING = [part.name for part in parts(Wanted(GROUPS))]
@@ -36,6 +39,28 @@ def test_a_file_that_both_releases_run_is_a_part_for_each() -> None:
     assert {"slow-faults_killed-12", "slow-faults_killed-13", "slow-edge"} <= set(EVERYTHING)
     only = [part for part in parts(Wanted(GROUPS, debian=("12",))) if part.name.startswith("slow-")]
     assert {part.environment["SLIPWAY_ONLY_DEBIAN"] for part in only} == {"12"}
+
+
+def test_parts_take_no_more_places_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three places: beside a part that needs two runs one, and a part that needs more than there are runs alone."""
+    taken, most, ended = 0, 0, list[str]()
+    lock = threading.Lock()
+
+    def run(_: Runner, part: Part) -> None:
+        nonlocal taken, most
+        with lock:
+            taken += min(part.places, 3)
+            most = max(most, taken)
+        time.sleep(0.02)
+        with lock:
+            taken -= min(part.places, 3)
+            ended.append(part.name)
+
+    monkeypatch.setattr(Runner, "run", run)
+    todo = [Part(f"part-{number}", [], places=places) for number, places in enumerate([2, 2, 1, 1, 5, 1, 2, 1])]
+    Runner(3, keep=False, report=lambda part: None).all(todo)
+    assert most == 3
+    assert sorted(ended) == [part.name for part in todo]
 
 
 @pytest.mark.parametrize("name", USUAL_SECONDS)

@@ -42,24 +42,28 @@ class Runner:
         self.ended = threading.Condition()
 
     def all(self, todo: list[Part]) -> None:
-        """Run the parts in their order, and return when the last one has ended."""
-        threads = []
-        for part in todo:
-            needed = min(part.places, self.places)
+        """Run the parts, always the first that the free places are enough for, and return when the last has ended."""
+        threads, rest = [], list(todo)
+        while rest:
             with self.ended:
-                self.ended.wait_for(lambda needed=needed: self.free >= needed)  # type: ignore[misc]
-                self.free -= needed
-            threads.append(threading.Thread(target=self._one, args=(part, needed)))
+                self.ended.wait_for(lambda: any(self._needs(part) <= self.free for part in rest))
+                part = next(part for part in rest if self._needs(part) <= self.free)
+                self.free -= self._needs(part)
+            rest.remove(part)
+            threads.append(threading.Thread(target=self._one, args=(part,)))
             threads[-1].start()
         for thread in threads:
             thread.join()
 
-    def _one(self, part: Part, places: int) -> None:
+    def _needs(self, part: Part) -> int:
+        return min(part.places, self.places)
+
+    def _one(self, part: Part) -> None:
         try:
             self.run(part)
         finally:
             with self.ended:
-                self.free += places
+                self.free += self._needs(part)
                 self.ended.notify_all()
 
     def run(self, part: Part) -> None:
