@@ -70,8 +70,7 @@ class Runner:
         """Run one part to its end, remove its hosts, and report it."""
         if self.stopped.is_set():
             return
-        if folder := part.environment.get("MOLECULE_EPHEMERAL_DIRECTORY"):
-            shutil.rmtree(folder, ignore_errors=True)  # it would tell Molecule of hosts that are gone
+        forget(part)
         started = time.monotonic()
         with part.log.open("wb") as log:
             process = subprocess.Popen(
@@ -93,6 +92,7 @@ class Runner:
             part.result = "stopped"
         if not self.keep:
             remove(part.hosts or (slow_hosts(process.pid) if part.environment else []))
+            forget(part)
         self.report(part)
 
     def stop(self) -> None:
@@ -132,6 +132,12 @@ def processor_seconds(pid: int) -> float:
     except OSError:
         return 0.0
     return sum(int(ticks) for ticks in fields[11:15]) / TICKS
+
+
+def forget(part: Part) -> None:
+    """Remove what Molecule noted of a scenario: it would take hosts that are gone for those it has made."""
+    if folder := part.environment.get("MOLECULE_EPHEMERAL_DIRECTORY"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove(hosts: list[str]) -> None:
