@@ -1,25 +1,22 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""The releases of an app on a host: their folders, their records, and the lock that guards them.
+"""The releases of an app on a host: their folders and their records.
 
 PRIVATE to the collection. It can have breaking changes.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from ansible_collections.slipway.flask.plugins.module_utils._release.lease import uptime
 from ansible_collections.slipway.flask.plugins.module_utils._source.revision import short
 
 ID = re.compile(r"(\d{4,})-[0-9a-z]+(\.[0-9a-z]+)*")
@@ -224,31 +221,3 @@ def to_prune(ids: list[str], current: str, keep: int, previous: str = "") -> lis
     """
     rest = [release for release in ids if release not in (current, previous)]
     return rest[: max(0, len(rest) - (keep - 1 - (previous in ids and previous != current)))]
-
-
-@contextmanager
-def lock(path: Path, who: str) -> Iterator[None]:
-    """Hold the app's lock; the kernel drops it with its holder, so none is ever stale.
-
-    Raises ReleaseError that names the holder and for how long it has held the lock.
-    """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ReleaseError(_refusal(os.pread(handle, 1000, 0).decode(errors="replace"), path)) from None
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{who}\n{uptime():.0f}\n".encode(), 0)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _refusal(held: str, path: Path) -> str:
-    """Return who holds the lock at PATH, for how long and what for. HELD is what the holder wrote into it."""
-    who, _, since = held.strip().partition("\n")
-    age = f"{max(0, int(uptime() - float(since)))} s" if since else "a moment"
-    run = Record.read(path.with_name(".run.json"))
-    at = f" (release {run.id}, stage '{run.stage}')" if run else ""
-    return f"{who or 'somebody'} has been deploying this app for {age}{at}; wait for its end"

@@ -23,12 +23,12 @@ from ansible_collections.slipway.flask.plugins.module_utils._python import envir
 from ansible_collections.slipway.flask.plugins.module_utils._release import drain, observers, stages
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.lease import Lease, uptime
+from ansible_collections.slipway.flask.plugins.module_utils._release.lock import lock
 from ansible_collections.slipway.flask.plugins.module_utils._release.progress import Progress
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import (
     Paths,
     Record,
     ReleaseError,
-    lock,
     now,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request

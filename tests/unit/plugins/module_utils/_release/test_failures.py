@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._host.systemd import HostError
 from ansible_collections.slipway.flask.plugins.module_utils._python.environment import EnvironmentError_
-from ansible_collections.slipway.flask.plugins.module_utils._release import deploy, preparation, record, run
+from ansible_collections.slipway.flask.plugins.module_utils._release import deploy, lock, preparation, run
 from ansible_collections.slipway.flask.plugins.module_utils._release import source as release_source
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from fake_host import SECRET, FakeHost
@@ -367,7 +367,7 @@ def test_a_second_deploy_at_the_same_time_is_refused(host: FakeHost) -> None:
     host.change()
     before, host.events = host.serving(), []
     with (
-        record.lock(host.paths.root / ".lock", "bob@box"),
+        lock.lock(host.paths.root / ".lock", "bob@box"),
         pytest.raises(ReleaseError, match=r"bob@box has been deploying this app for \d s; wait for its end"),
     ):
         host.deploy()
