@@ -34,6 +34,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release.run import 
 from ansible_collections.slipway.flask.plugins.module_utils._release.settings import differences_from_sealed, named
 from ansible_collections.slipway.flask.plugins.module_utils._release.source import source_of
 from ansible_collections.slipway.flask.plugins.module_utils._release.stages import What
+from ansible_collections.slipway.flask.plugins.module_utils._release.upgrade import Upgrade
 from ansible_collections.slipway.flask.plugins.module_utils._release.web_access import WebAccess
 
 
@@ -94,8 +95,13 @@ class Deploy(Run):
 
     @cached_property
     def preparation(self) -> Preparation:
-        """What makes the release ready to start."""
+        """What makes the release's folder."""
         return Preparation(self.context, self.source)
+
+    @cached_property
+    def schema(self) -> Upgrade:
+        """What looks at the release's app, and makes the database ready for it."""
+        return Upgrade(self.context)
 
     def _keep(self, record: Record) -> None:
         self.context.folder(self.context.here, 0, 0o751)

@@ -12,19 +12,17 @@ import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import command
 from ansible_collections.slipway.flask.plugins.module_utils._database import known
 from ansible_collections.slipway.flask.plugins.module_utils._migration import lint
 from ansible_collections.slipway.flask.plugins.module_utils._migration import probe as migration_probe
-from ansible_collections.slipway.flask.plugins.module_utils._migration import run as migration_run
 from ansible_collections.slipway.flask.plugins.module_utils._migration.probe import Probe
-from ansible_collections.slipway.flask.plugins.module_utils._python import uv
 from ansible_collections.slipway.flask.plugins.module_utils._release import probe as release_probe
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.dump import Dump
+from ansible_collections.slipway.flask.plugins.module_utils._release.judgement import Judgement
 from ansible_collections.slipway.flask.plugins.module_utils._release.migration_alone import Alone
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 
@@ -53,18 +51,22 @@ def named(commands: Iterable[Sequence[str]]) -> str:
 
 
 class Migrations:
-    """What one release does to the database's schema. FINDINGS are what `judge` found dangerous, allowed or not."""
+    """What one release does to the database's schema; DOWN is for revisions that are to be undone."""
 
     def __init__(self, context: Context, down: bool = False) -> None:
         self.context, self.asked = context, context.request.migrations
         self.alone = Alone(context)
-        self.findings: list[lint.Finding] = []
+        self.judgement = Judgement(context, down)
         self.expected: list[str] | None = None
         self.dump: Dump | None = None
         self.dumped = False
         self.upgrades: list[list[str]] = []
         self.others: list[list[str]] = []
-        self.what, self.run_of = ("pending migrations", "deploy") if not down else ("downgrade", "rollback")
+
+    @property
+    def findings(self) -> list[lint.Finding]:
+        """What was found dangerous, allowed or not."""
+        return self.judgement.findings
 
     # ---- before anything runs ----------------------------------------------------------------------------------
 
@@ -138,7 +140,7 @@ class Migrations:
     def _judge(self, probe: Probe) -> None:
         """Look at the pending revisions, and at what the import would write."""
         self.expected = None if probe.current is None else list(probe.current)
-        self.findings = []
+        self.judgement.findings = []
         if self.asked.mode == "off":
             return
         if probe.current is None:
@@ -148,8 +150,7 @@ class Migrations:
                 "To migrate without having seen what it does, set `migrations: report`",
             )
         elif not probe.at_head and probe.current and known.named(probe.dialect).is_judged and probe.pending:
-            self._lint(probe)
-            self._decide(probe)
+            self._look(probe)
 
     def _unseen(self, told: str, ways: str) -> None:
         """Refuse what can't be judged, with the WAYS on, or note it where it is to be reported only. Raises ReleaseError."""
@@ -169,8 +170,7 @@ class Migrations:
             )
             self.expect_anything()
         elif known.named(probe.dialect).is_judged and probe.pending:
-            self._lint(probe)
-            self._decide(probe)
+            self._look(probe)
 
     def harm(self, probe: Probe) -> list[lint.Finding]:
         """Return what undoing PROBE's revisions would do, for a message: nothing is refused or noted."""
@@ -187,48 +187,9 @@ class Migrations:
             self.dump = Dump(self.context, dialect, self.alone.url, {})
             self.dump.check()
 
-    def _lint(self, probe: Probe) -> None:
-        """Find what is dangerous in the pending revisions; those allowed as a whole need no linter."""
-        for one in probe.pending:
-            if one.problem:
-                self.context.notes.append(
-                    f"revision {one.title}: its SQL can't be written beforehand ({one.problem}), so it was judged by its source"
-                )
-        path = self.context.here / "migrations.sql"
-        text, _ = lint.script(probe.pending)
-        self.context.write(path, text, 0, self.context.gid, 0o640)
-        try:
-            report = self._linted(path, probe)
-            self.findings = lint.findings(probe.pending, report)
-        except (uv.EnvironmentError_, ValueError) as error:
-            if self.asked.mode == "guarded" and not {p.revision for p in probe.pending} <= self.asked.allowed:
-                raise ReleaseError(
-                    f"the {self.what} can't be judged, because {known.named(probe.dialect).linter} can't be used: {error}\n"
-                    f"Mend that, or allow them by name ({allowing([p.revision for p in probe.pending], self.run_of)})"
-                ) from error
-            self.context.notes.append(f"the {self.what} were not judged: {error}")
-        finally:
-            path.unlink()
-
-    def _linted(self, path: Path, probe: Probe) -> str:
-        """Return the linter's report of the SQL in PATH; it runs with the app's rights, for the SQL is the app's."""
-        asked = self.context.request.tools
-        index = uv.Index(asked.index_url, asked.extra_index_urls, asked.ca_bundle)
-        tools, run = uv.Uv(asked.uv, index), lambda argv: self.context.run(argv, "check")
-        return known.named(probe.dialect).judge(path, probe.server, tools, run)
-
-    def _decide(self, probe: Probe) -> None:
-        """Stop for findings that nobody has allowed; make ready for a dump before one that destroys."""
-        stopping = [one for one in self.findings if not one.allowed(self.asked.allowed)]
-        if stopping and self.asked.mode == "guarded":
-            what = "a statement" if len(stopping) == 1 else f"{len(stopping)} statements"
-            raise ReleaseError(
-                f"{what} of the {self.what} would harm the site while it serves:\n"
-                + "\n".join(f"- {one}" for one in stopping)
-                + "\nNothing was run. Change the migration, or allow it: "
-                + allowing([one.revision for one in stopping], self.run_of)
-            )
-        self.context.notes += [f"{'allowed' if one not in stopping else 'reported'}: {one}" for one in self.findings]
+    def _look(self, probe: Probe) -> None:
+        """Judge the revisions that PROBE has as pending; make ready for a dump before one that destroys. Raises ReleaseError."""
+        self.judgement.judge(probe)
         if self.asked.dump and not self.dumped and any(one.destroys for one in self.findings):
             self.dump = Dump(self.context, known.named(probe.dialect), self.alone.url, probe.server)
             self.dump.check()
@@ -276,20 +237,3 @@ class Migrations:
             argv, "the import of the app", probe, self._dump(), place=None, wanted=None, expected=None
         )
         return migration_probe.read(output)[0]
-
-
-def allowing(revisions: Iterable[str], run: str) -> str:
-    """Return how a person allows REVISIONS for a RUN (deploy, rollback), or for good."""
-    names = list(dict.fromkeys(revisions))
-    quoted = ", ".join(f'"{name}"' for name in names)
-    return f"-e allow_migrations={','.join(names)} for this {run}, or `migrations_allow: [{quoted}]` of the app"
-
-
-def newer_schema(before: list[str] | None, after: list[str] | None) -> str:
-    """Return what to say of a release that migrated and then failed, "" when the schema is where it was."""
-    if after is None or before == after:
-        return ""
-    return (
-        f"\nThe database was migrated before that, from {migration_run.state(before)} to {migration_run.state(after)}, and "
-        "stays so: what serves was made for the older schema. The next deploy goes on from there"
-    )

@@ -116,12 +116,12 @@ class Plan(Deploy):
 
     def _prepare(self, previous: str, environments: set[str]) -> dict[str, Any]:
         """Prepare a release up to its check, and return what came out."""
-        prepare, found = self.preparation, dict[str, Any]()
+        found: dict[str, Any] = {}
         try:
             self._go_through(stages.stages_of(self.what))
         except ReleaseError as error:
             found |= {"refused": str(error), "stage": error.stage}
-        key, probe = self.context.record.environment, prepare.probed
+        key, probe = self.context.record.environment, self.schema.probed
         allowed = self.request.migrations.allowed
         return found | {
             "environment": key,
@@ -133,7 +133,7 @@ class Plan(Deploy):
             ],
             "findings": [
                 {"told": str(one), "allowed": one.allowed(allowed), "effect": one.effect, "revision": one.revision}
-                for one in prepare.migrations.findings
+                for one in self.schema.migrations.findings
             ],
             "judged": self.request.migrations.mode != "off",
             "settings": self._changes(previous),

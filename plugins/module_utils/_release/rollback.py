@@ -29,7 +29,7 @@ class Rollback(Run):
     failure = "rollback failed"
 
     @cached_property
-    def preparation(self) -> Downgrade:
+    def schema(self) -> Downgrade:
         """What makes the database ready for the release."""
         return Downgrade(self.context)
 
@@ -41,7 +41,7 @@ class Rollback(Run):
         with self._alone():
             if self.request.resume:
                 lease = self._held(Record.read(self.paths.under_way))
-                self.preparation.resume()
+                self.schema.resume()
                 return self._run(lease)
             Recovery(self.context).recover()
             serving, target = self._serving(), self._target()

@@ -41,8 +41,8 @@ class Stage:
 STAGES = (
     Stage("fetch", "preparation.fetch", of=("deploy", "plan"), undo="discard"),
     Stage("build", "preparation.build", of=("deploy", "plan")),
-    Stage("check", "preparation.check", of=("deploy", "rollback", "plan")),
-    Stage("migrate", "preparation.migrate", undo="preparation.undo_migrate", needs="check"),
+    Stage("check", "schema.check", of=("deploy", "rollback", "plan")),
+    Stage("migrate", "schema.migrate", undo="schema.undo_migrate", needs="check"),
     Stage("start", "start", undo="halt"),
     Stage("gate", "traffic.gate"),
     Stage("switch", "traffic.switch", undo="traffic.switch_back"),

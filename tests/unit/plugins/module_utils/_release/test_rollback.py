@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._database import postgresql, squawk
 from ansible_collections.slipway.flask.plugins.module_utils._release import dump, hooks, lease
-from ansible_collections.slipway.flask.plugins.module_utils._release.migrations import Migrations
+from ansible_collections.slipway.flask.plugins.module_utils._release.judgement import Judgement
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.rollback import Rollback
 from ansible_collections.slipway.flask.plugins.module_utils._release.run import Outcome
@@ -320,7 +320,7 @@ def destroying(migrated: FakeHost, monkeypatch: pytest.MonkeyPatch, tmp_path: An
     monkeypatch.setattr(squawk, "ensure", lambda uv: tmp_path / "squawk")
     monkeypatch.setattr(dump, "FOLDER", tmp_path / "backups")
     monkeypatch.setattr(postgresql, "client_version", lambda: 15)
-    monkeypatch.setattr(Migrations, "_linted", lambda *_: "[]")
+    monkeypatch.setattr(Judgement, "_linted", lambda *_: "[]")
     old, new = migrated.paths.release_ids()
     for release in (old, new):
         (migrated.paths.settings_of(release) / "environment").write_text('DATABASE_URL="postgresql:///shop"\n')
