@@ -12,12 +12,13 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.flask.plugins.module_utils._release import hooks
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.once import once
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, roles
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description as app_description
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import version as app_version
 from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import host
 from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import look as preflight_look
 from ansible_collections.slipway.flask.plugins.plugin_utils._source import description as source_description
+from ansible_collections.slipway.flask.plugins.plugin_utils._target import refusals
 
 
 def refs_of(address: str) -> set[str] | None:
@@ -45,7 +46,7 @@ class ActionModule(ActionBase):
             app_description.problems(apps)
             or choice.problems(apps, only, choice.everywhere(task_vars), one)
             or app_version.problems(apps, only, version)
-            or roles.problems(apps)
+            or refusals.problems(apps)
         )
         chosen: list[dict[str, Any]] = []
         if not found:

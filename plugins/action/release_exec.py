@@ -14,7 +14,8 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, commands, wiring
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, commands
+from ansible_collections.slipway.flask.plugins.plugin_utils._target import systemd as target
 
 
 class ActionModule(ActionBase):
@@ -37,7 +38,7 @@ class ActionModule(ActionBase):
         if self._task.check_mode:
             return {**result, "skipped": True, "skip_reason": "nobody knows what a command would do"}
         arguments = {
-            **choice.places(app), "wsgi": app["wsgi"], "words": json.dumps(words), "seconds": given.get("seconds", 3600),
+            **target.places(app), "wsgi": app["wsgi"], "words": json.dumps(words), "seconds": given.get("seconds", 3600),
             "writable_paths": app["writable_paths"],
         }  # fmt: skip
         answer = on_host.ask(self, "release_exec", arguments, task_vars)
@@ -80,7 +81,7 @@ def words_of(command: str, app: Mapping[str, Any] | None) -> list[str]:
         raise choice.ChoiceError("say what to run with -e command='flask …'")
     names, secret = None, dict[str, Any]()
     if app:
-        secret = wiring.secrets(app)
+        secret = target.secrets(app)
         names = [*app["environment"], *secret]
     found = commands.of_line("the command", command, names, secret)
     if found:

@@ -10,8 +10,10 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, wiring
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import tables
+from ansible_collections.slipway.flask.plugins.plugin_utils._service import postgres
+from ansible_collections.slipway.flask.plugins.plugin_utils._target import systemd as target
 
 
 class ActionModule(ActionBase):
@@ -30,7 +32,7 @@ class ActionModule(ActionBase):
         arguments = {"apps": [description(app) for app in apps], "limit": self._task.args.get("limit", 20)}
         if status:
             arguments["known"] = [app["name"] for app in self._task.args["apps"]]
-            arguments |= {"status": True, "urls": {app["name"]: wiring.database_url(app) for app in apps}}
+            arguments |= {"status": True, "urls": {app["name"]: postgres.url(app) for app in apps}}
         answer = on_host.ask(self, "release_info", arguments, task_vars)
         if not status and not answer.get("failed"):
             for found in answer.get("apps", []):
@@ -42,4 +44,4 @@ class ActionModule(ActionBase):
 def description(app: dict[str, Any]) -> dict[str, Any]:
     """Return what the host must know of an app to tell of its releases."""
     health = {key: app[f"health_{key}"] for key in ("path", "status", "host")}
-    return {**choice.places(app), "domain": app["domains"][0], "health": health}
+    return {**target.places(app), "domain": app["domains"][0], "health": health}

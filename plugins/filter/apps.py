@@ -7,8 +7,10 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import description, wiring
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import version as app_version
+from ansible_collections.slipway.flask.plugins.plugin_utils._service import postgres
+from ansible_collections.slipway.flask.plugins.plugin_utils._target import systemd
 
 
 def normalise_apps(apps: Any, only: str = "", version: Any = "") -> list[dict[str, Any]]:
@@ -27,15 +29,11 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         return {
             "normalise_apps": normalise_apps,
-            "app_connection": wiring.connection,
-            "app_database": wiring.database,
-            "app_needed_packages": wiring.needed_packages,
-            "app_owner_url": wiring.owner_url,
-            "app_packages": wiring.packages,
-            "app_secrets": wiring.secrets,
-            "app_scheme": wiring.wanted_scheme,
-            "app_service": wiring.service,
-            "app_site": wiring.site,
-            "app_web_folders": wiring.web_folders,
-            "app_writable_paths": wiring.writable_paths,
+            "app_documents": systemd.documents,
+            "app_needed_packages": systemd.needed_packages,
+            "app_owner_url": postgres.owner_url,
+            "app_packages": systemd.packages,
+            "app_secrets": systemd.secrets,
+            "app_scheme": postgres.wanted_scheme,
+            "app_web_folders": systemd.web_folders,
         }

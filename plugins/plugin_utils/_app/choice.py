@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import description, wiring
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
 
 
 class ChoiceError(ValueError):
@@ -89,8 +89,3 @@ def play_apps(task_vars: Mapping[str, Any]) -> dict[str, list[str]]:
         apps = task_vars["hostvars"][host].get("slipway_apps") or []
         found[str(host)] = [str(app["name"]) for app in apps if isinstance(app, Mapping) and "name" in app]
     return found
-
-
-def places(app: Mapping[str, Any]) -> dict[str, str]:
-    """Return where an app is on its host: what Paths takes."""
-    return {"app": app["name"], "root": wiring.root(app), "settings": f"/etc/{app['name']}"}

@@ -20,6 +20,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._app import commands
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import domains as app_domains
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.keys import KEYS, RANGES, REQUIRED
 from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import access, limits, site
+from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
 from ansible_collections.slipway.flask.plugins.plugin_utils._source import description
 
 # A host name of RFC 1123 section 2.1: labels of letters, digits and inner hyphens, 63 octets each, 253 in all.
@@ -194,7 +195,7 @@ def source_problems(app: Mapping[str, Any]) -> list[str]:
 
 
 def setting_problems(app: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with the environment, secrets and database."""
+    """Return what is wrong with the environment, secrets and services."""
     found = []
     environment, secrets = app.get("environment", {}), app.get("secrets", {})
     for place, mapping in (("environment", environment), ("secrets", secrets)):
@@ -214,22 +215,11 @@ def setting_problems(app: Mapping[str, Any]) -> list[str]:
     if "SECRET_KEY" in environment:
         found.append("SECRET_KEY stands in 'environment'; move it to 'secrets', whose values are never shown")
     found += secret_key.problems(app.get("secret_key_variable", "SECRET_KEY"), values)
-    if app.get("database") == "url" and not app.get("database_url"):
-        found.append("'database' is 'url' but 'database_url' is empty; give the URL of the database")
-    if app.get("database_url") and app.get("database", "local") != "url":
-        found.append("'database_url' is given but 'database' is not 'url'; set `database: url`")
-    if app.get("database_extensions") and app.get("database", "local") != "local":
-        found.append("'database_extensions' is given but 'database' is not 'local'; create them on that server")
-    if app.get("database_owner_url") and app.get("database") == "none":
-        found.append("'database_owner_url' is given but 'database' is 'none'; remove one of them")
     for name in app.get("migrations_allow", []):
         if not isinstance(name, str):
             found.append(f"'migrations_allow' holds {name}, which YAML has read as a number; quote it, as in \"0005\"")
-    variable = app.get("database_variable", "DATABASE_URL")
-    if app.get("database", "local") != "none" and variable in values:
-        found.append(
-            f"{variable} is set by 'database'; remove it from 'environment' and 'secrets', or set `database: none`"
-        )
+    for service in known.SERVICES:
+        found += service.problems(app)
     return found
 
 
@@ -313,9 +303,7 @@ def edge_problems(app: Mapping[str, Any]) -> list[str]:
 
 def command_problems(app: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with the commands, and which secrets stand in them."""
-    environment, secrets = app.get("environment", {}), dict(app.get("secrets", {}))
-    if app.get("database", "local") != "none":
-        secrets[app.get("database_variable", "DATABASE_URL")] = app.get("database_url", "")
+    environment, secrets = app.get("environment", {}), {**app.get("secrets", {}), **known.variables(app)}
     names = [str(name) for name in (*environment, *secrets)]
     return [
         problem

@@ -7,21 +7,10 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from ansible_collections.slipway.flask.plugins.plugin_utils._schema.key import REQUIRED as REQUIRED
+from ansible_collections.slipway.flask.plugins.plugin_utils._schema.key import Key as Key
+from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
 
-
-@dataclass(frozen=True)
-class Key:
-    """One key of an app: its type, default (None: must be given) and meaning."""
-
-    kind: type | tuple[type, ...]
-    default: Any
-    text: str
-    choices: tuple[str, ...] = ()
-
-
-REQUIRED = object()
 KEYS: dict[str, Key] = {
     "name": Key(str, REQUIRED, "Name of the app: its user, unit, folder and database are called so."),
     "domains": Key(list, REQUIRED, "Domains that the app answers, the main one first; others may be wildcards, `*.example.com`."),
@@ -42,15 +31,7 @@ KEYS: dict[str, Key] = {
     "files": Key(dict, {}, "Files written into the release's code, path to contents; only the app can read them."),
     "secret_key_variable": Key(str, "SECRET_KEY",
                                "The secret that signs sessions; empty when the app has it from a settings file."),
-    "database": Key(str, "local", "`local` makes a database on the host, `url` uses `database_url`, `none` has none.",
-                    ("local", "url", "none")),
-    "database_url": Key(str, "", "URL of a database that exists already (secret)."),
-    "database_ca": Key(str, "", "Certificate authority (PEM) that the database server's certificate must come from."),
-    "database_variable": Key(str, "DATABASE_URL", "Name of the environment variable that gets the database's URL."),
-    "database_scheme": Key(str, "", "Scheme of that URL, e.g. `postgresql`; empty is the one of the driver that the app has."),
-    "database_extensions": Key(list, [], "Extensions of the local database, e.g. `[pg_trgm]`; a superuser creates them."),
-    "database_owner_url": Key(str, "", "URL with which migrations run, of a role that owns the schema; empty is the app's "
-                                       "own (secret)."),
+    **{name: key for service in known.SERVICES for name, key in service.keys().items()},
     "build_commands": Key(list, [], "Commands run in the new release before it is checked, e.g. to build assets."),
     "release_commands": Key(list, ["flask db upgrade"],
                             "Commands run before the new release starts; `{command: …, once: true}` runs but once, and "

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import wiring as wiring
+from ansible_collections.slipway.flask.plugins.plugin_utils._service import known, postgres
+from ansible_collections.slipway.flask.plugins.plugin_utils._target import systemd as target
 
 CA = "-----BEGIN CERTIFICATE-----"
 
@@ -49,20 +50,20 @@ def shop(**changes: Any) -> dict[str, Any]:
     ],
 )
 def test_the_database_has_a_url_in_the_form_that_the_app_wants(changes: dict[str, Any], url: str) -> None:
-    assert wiring.database_url(shop(**changes)) == url
+    assert postgres.url(shop(**changes)) == url
 
 
 def test_the_databases_url_is_one_of_the_apps_secrets() -> None:
-    found = wiring.secrets(shop(database_variable="DB", secrets={"SECRET_KEY": "k" * 32}))
+    found = target.secrets(shop(database_variable="DB", secrets={"SECRET_KEY": "k" * 32}))
     assert found == {"SECRET_KEY": "k" * 32, "DB": "postgresql+psycopg:///shop?host=/var/run/postgresql"}
-    assert wiring.secrets(shop(database="none", secrets={})) == {}
+    assert target.secrets(shop(database="none", secrets={})) == {}
 
 
 @pytest.mark.parametrize(
     ("changes", "names"), [({}, ["gunicorn"]), ({"worker_class": "gevent"}, ["gunicorn", "gevent"])]
 )
 def test_what_serving_an_app_needs_is_bounded_and_never_pinned(changes: dict[str, Any], names: list[str]) -> None:
-    lines = wiring.needed_packages(shop(**changes))
+    lines = target.needed_packages(shop(**changes))
     assert [line.split(">=")[0] for line in lines] == names
     assert not [line for line in lines if "==" in line]
 
@@ -77,12 +78,12 @@ def test_what_serving_an_app_needs_is_bounded_and_never_pinned(changes: dict[str
     ],
 )
 def test_a_scheme_that_is_given_is_kept_and_none_follows_the_driver(changes: dict[str, Any], scheme: str) -> None:
-    assert wiring.wanted_scheme(shop(**changes)) == scheme
+    assert postgres.wanted_scheme(shop(**changes)) == scheme
 
 
 def test_protected_downloads_are_shared_folders_or_absolute_paths() -> None:
     app = shop(shared_folders=["uploads"], protected_downloads={"/files/": "uploads", "/lib/": "/var/lib/shop"})
-    found = wiring.site(app)["protected_downloads"]
+    found = target.site(app)["protected_downloads"]
     assert found == {"/files/": "/srv/shop/shared/uploads", "/lib/": "/var/lib/shop"}
 
 
@@ -90,15 +91,15 @@ def test_nginx_serves_what_static_and_protected_downloads_name_and_nothing_else(
     app = shop(
         static={"/s/": "shop/static/"}, shared_folders=["u"], protected_downloads={"/f/": "u", "/l/": "/var/lib/shop"}
     )
-    assert wiring.web_folders(app) == ["/var/lib/shop", "shop/static", "u"]
+    assert target.web_folders(app) == ["/var/lib/shop", "shop/static", "u"]
 
 
 def test_an_app_may_write_its_shared_folder_and_what_is_named() -> None:
-    assert wiring.writable_paths(shop(writable_paths=["/var/lib/shop"])) == ["/srv/shop/shared", "/var/lib/shop"]
+    assert target.writable_paths(shop(writable_paths=["/var/lib/shop"])) == ["/srv/shop/shared", "/var/lib/shop"]
 
 
 def test_a_site_serves_whatever_release_is_current() -> None:
-    site = wiring.site(
+    site = target.site(
         shop(
             redirect_domains=["shop.example.org"],
             static={"/static/": "shop/static", "/media/": {"folder": "media/", "expires_seconds": 60}},
@@ -143,29 +144,56 @@ def test_a_site_serves_whatever_release_is_current() -> None:
         "certificate": "self_signed",
         "upstream_keepalive": 16,
     }
-    assert "upstream_keepalive" not in wiring.site(shop(worker_class="sync"))
-    assert wiring.site(shop(hsts_preload=True, certificate="provided"))["hsts_preload"] is True
+    assert "upstream_keepalive" not in target.site(shop(worker_class="sync"))
+    assert target.site(shop(hsts_preload=True, certificate="provided"))["hsts_preload"] is True
 
 
 def test_a_site_with_its_own_certificate_names_both_files() -> None:
-    site = wiring.site(shop(certificate="provided", certificate_file="a.pem", certificate_key_file="a.key"))
+    site = target.site(shop(certificate="provided", certificate_file="a.pem", certificate_key_file="a.key"))
     assert (site["certificate"], site["certificate_file"], site["key_file"]) == ("provided", "a.pem", "a.key")
 
 
 def test_the_database_role_is_told_one_owner_a_database() -> None:
-    assert wiring.database(shop()) == {"name": "shop", "owner": "shop", "extensions": []}
-    assert wiring.database(shop(database_extensions=["pg_trgm"]))["extensions"] == ["pg_trgm"]
+    assert postgres.database(shop()) == {"name": "shop", "owner": "shop", "extensions": []}
+    assert postgres.database(shop(database_extensions=["pg_trgm"]))["extensions"] == ["pg_trgm"]
 
 
 def test_the_connection_is_checked_as_the_apps_own_user() -> None:
     app = shop(database="url", database_url="postgres://u:p@db/x", database_ca=CA)
-    found = wiring.connection(app)
+    found = postgres.connection(app)
     assert (found["name"], found["user"], found["ca"]) == ("shop", "shop", CA)
-    assert found["url"] == wiring.secrets(app)["DATABASE_URL"]
+    assert found["url"] == target.secrets(app)["DATABASE_URL"]
 
 
 def test_system_packages_of_all_apps_are_installed_once_and_git_only_where_it_is_needed() -> None:
     folder = shop(system_packages=["libpq-dev", "nodejs"])
     repository = shop(source={"git": "https://example.com/a.git"}, system_packages=["libpq-dev"])
-    assert wiring.packages([folder, folder]) == ["acl", "libpq-dev", "nodejs"]
-    assert wiring.packages([folder, repository]) == ["acl", "git", "libpq-dev", "nodejs"]
+    assert target.packages([folder, folder]) == ["acl", "libpq-dev", "nodejs"]
+    assert target.packages([folder, repository]) == ["acl", "git", "libpq-dev", "nodejs"]
+
+
+def variables_of(**changes: Any) -> set[str]:
+    return set(target.compile(shop(**changes)))
+
+
+def test_each_role_has_a_document_named_after_its_variable_and_none_when_it_has_no_work() -> None:
+    always = {"gunicorn_systemd_services", "nginx_tls_sites"}
+    assert variables_of() == always | {"postgres_server_databases", "postgres_client_connections"}
+    assert variables_of(database="url", database_url="postgres://u@db/x") == always | {"postgres_client_connections"}
+    assert variables_of(database="none") == always
+
+
+def test_the_variable_of_a_role_has_the_documents_of_the_apps_that_need_it() -> None:
+    apps = [shop(), shop(name="blog", database="none")]
+    databases = target.documents(apps, "postgres_server_databases")
+    assert databases == [postgres.database(apps[0])] == known.role_variables(apps)["postgres_server_databases"]
+    assert [site.get("waiting", False) for site in target.documents(apps, "nginx_tls_sites", ["blog"])] == [False, True]
+
+
+def test_a_service_has_the_apps_settings_in_files_of_each_release() -> None:
+    found = target.service(shop(workers=3, environment={"A": "b"}, writable_paths=["/var/lib/shop"]))
+    assert (found["name"], found["wsgi"], found["workers"], found["environment"]) == ("shop", "shop:app", 3, {"A": "b"})
+    assert set(found["secrets"]) == {"SECRET_KEY", "DATABASE_URL"}
+    assert found["environment_file"] == "/etc/shop/releases/%i/environment"
+    assert found["after"] == ["postgresql.service"]
+    assert target.places(shop()) == {"app": "shop", "root": "/srv/shop", "settings": "/etc/shop"}

@@ -7,16 +7,15 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._postgres import check, names
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import description, wiring
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import problems as gunicorn
 from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import site
+from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
+from ansible_collections.slipway.flask.plugins.plugin_utils._target import systemd
 
-SCHEME = re.compile(r"[a-z][a-z0-9]*(\+[a-z0-9_]+)?")
 LEAST_MEMORY_MB = gunicorn.RANGES["worker_memory_mb"][0]
 
 
@@ -44,7 +43,8 @@ def _problems_of(app: Mapping[str, Any]) -> Iterator[str]:
     for path in app["writable_paths"]:
         if not gunicorn.PATH.fullmatch(path):
             yield f"'{path}' in 'writable_paths' must have letters, digits and ._@:+- only, without spaces"
-    yield from _database(app)
+    for service in known.SERVICES:
+        yield from service.refusals(app)
 
 
 def _variables(app: Mapping[str, Any]) -> Iterator[str]:
@@ -52,8 +52,6 @@ def _variables(app: Mapping[str, Any]) -> Iterator[str]:
         for name, value in app[place].items():
             if problem := gunicorn.variable_problem(str(name), value):
                 yield f"'{name}' in '{place}': {problem.rstrip('.')}"
-    if app["database"] != "none" and (problem := gunicorn.variable_problem(app["database_variable"], "x")):
-        yield f"'database_variable' is '{app['database_variable']}': {problem.rstrip('.')}"
 
 
 def _static(app: Mapping[str, Any]) -> Iterator[str]:
@@ -66,29 +64,13 @@ def _static(app: Mapping[str, Any]) -> Iterator[str]:
             yield f"'{folder}', the folder of '{url}' in 'static', must have no spaces and no '.' or '..' parts"
 
 
-def _database(app: Mapping[str, Any]) -> Iterator[str]:
-    if app["database"] == "none":
-        return
-    if app["database_scheme"] and not SCHEME.fullmatch(app["database_scheme"]):
-        yield f"'database_scheme' is '{app['database_scheme']}'; it must be like postgresql or postgresql+psycopg"
-        return
-    if app["database_ca"] and app["database"] == "local":
-        yield "'database_ca' is given but 'database' is 'local', which no network leads to; remove it"
-        return
-    for problem in names.database_problems([wiring.database(app)]):
-        yield problem.replace(" of database ", " ('database_extensions') of database ")
-    entry = wiring.connection(app)
-    for problem in check.connection_problems([entry]):
-        yield "the database's " + problem.partition(": ")[2]
-
-
 def _shared_folders(apps: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return a sentence for each writable folder that is, or lies in, one of another app: only one user can own it."""
     found = []
     places = [
         (str(app["name"]), path.rstrip("/") + "/")
         for app in apps
-        for path in [*app.get("writable_paths", []), wiring.root(app), f"/etc/{app['name']}"]
+        for path in [*app.get("writable_paths", []), systemd.root(app), f"/etc/{app['name']}"]
     ]
     for app in apps:
         for path in app.get("writable_paths", []):

@@ -23,8 +23,8 @@ from ansible_collections.slipway.flask.plugins.module_utils._host import environ
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import check, names
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import keys as app_keys
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import roles as app_roles
 from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import site
+from ansible_collections.slipway.flask.plugins.plugin_utils._target import refusals, systemd
 from app_descriptions import KEY, shop
 from gunicorn_services import planned
 
@@ -96,7 +96,6 @@ def spec_problems(role: str, variables: Mapping[str, Any]) -> list[str]:
 def role_problems(apps: list[dict[str, Any]]) -> list[str]:
     """Return what the roles have against APPS, each role's own check and its argument specs."""
     whole = [description.normalise(app) for app in apps]
-    wiring = FilterModule().filters()
     found = []
     for app in whole:
         found += spec_problems("app_release", handed_over("deploy", "app_release", app))
@@ -106,17 +105,17 @@ def role_problems(apps: list[dict[str, Any]]) -> list[str]:
         "hsts_preload", "http3",
     )  # fmt: skip
     common = {key: defaults[f"nginx_tls_{key}"] for key in keys}
-    sites = [wiring["app_site"](app) for app in whole]
+    sites = systemd.documents(whole, "nginx_tls_sites")
     found += spec_problems("nginx_tls", {"nginx_tls_sites": sites})
     pem = {"/ca.pem": "-----BEGIN CERTIFICATE-----"}
     found += [text for text in site.problems(sites, common, pem, NOW) if "on the controller" not in text]
-    services = [wiring["app_service"](app) for app in whole]
+    services = systemd.documents(whole, "gunicorn_systemd_services")
     found += spec_problems("gunicorn_systemd", {"gunicorn_systemd_services": services})
     found += planned(*services)["problems"]
-    databases = [wiring["app_database"](app) for app in whole if app["database"] == "local"]
+    databases = systemd.documents(whole, "postgres_server_databases")
     found += spec_problems("postgres_server", {"postgres_server_databases": databases})
     found += names.database_problems(databases)
-    connections = [wiring["app_connection"](app) for app in whole if app["database"] != "none"]
+    connections = systemd.documents(whole, "postgres_client_connections")
     found += spec_problems("postgres_client", {"postgres_client_connections": connections})
     return found + check.connection_problems(connections)
 
@@ -267,7 +266,7 @@ def test_what_passes_preflight_passes_the_roles(name: str) -> None:
     surprises = []
     for changes in tried(name):
         app = shop(**changes)
-        if not (description.problems([app]) or app_roles.problems([app])) and (found := role_problems([app])):
+        if not (description.problems([app]) or refusals.problems([app])) and (found := role_problems([app])):
             surprises.append((changes, found))
     assert surprises == []
 
@@ -298,7 +297,7 @@ def test_what_passes_preflight_passes_the_roles(name: str) -> None:
 )
 def test_what_a_role_would_refuse_is_told_by_the_apps_own_key(changes: dict[str, Any], said: str) -> None:
     app = shop(**changes)
-    (told,) = description.problems([app]) or app_roles.problems([app])
+    (told,) = description.problems([app]) or refusals.problems([app])
     assert told.startswith(f"slipway_apps, app 'shop': {said}")
     assert "hunter" not in told
 
@@ -307,7 +306,7 @@ def test_what_a_role_would_refuse_is_told_by_the_apps_own_key(changes: dict[str,
 def test_a_timeout_alone_is_enough(seconds: int) -> None:
     app = shop(timeout_seconds=seconds)
     assert role_problems([app]) == []
-    service = FilterModule().filters()["app_service"](description.normalise(app))
+    service = systemd.service(description.normalise(app))
     conf = planned(service)["files"][1]["vars"]["service"]
     assert conf["graceful_timeout_seconds"] == max(30, seconds)
 
@@ -324,11 +323,11 @@ def test_a_timeout_alone_is_enough(seconds: int) -> None:
 )
 def test_a_folder_belongs_to_one_app_only(path: str, other: dict[str, Any]) -> None:
     apps = [shop(writable_paths=[path]), shop(name="blog", domains=["blog.example.com"], **other)]
-    told = [text for text in app_roles.problems(apps) if text.startswith("slipway_apps, app 'shop'")]
+    told = [text for text in refusals.problems(apps) if text.startswith("slipway_apps, app 'shop'")]
     assert len(told) == 1
     assert f"'{path}' in 'writable_paths' is also a folder of the app 'blog'" in told[0]
 
 
 def test_folders_beside_each_other_are_each_an_apps_own() -> None:
     apps = [shop(writable_paths=["/var/lib/shop"]), shop(name="blog", writable_paths=["/var/lib/shop2"])]
-    assert app_roles.problems(apps) == []
+    assert refusals.problems(apps) == []

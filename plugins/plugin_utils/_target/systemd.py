@@ -1,6 +1,8 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""What the description of an app means for each role: the one place where an app becomes a site, a service, a database.
+"""The compiler from an app's description to documents for a host with systemd: one for each role that has work to do.
+
+Other targets can stand beside it with the same `compile`; a document's name is the variable that its role takes it in.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -9,12 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import quote
 
-from ansible_collections.slipway.flask.plugins.module_utils._python import driver as driver
-
-SOCKETS = "/var/run/postgresql"
-"""Folder of PostgreSQL's socket on Debian and Ubuntu (postgresql-common)."""
+from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
 
 GUNICORN = "gunicorn>=23,<28"
 """The series that its settings are tested with; one that the app's own list has goes before."""
@@ -27,54 +25,37 @@ SERVER = ("worker_class", "workers", "threads", "timeout_seconds", "memory_max_m
 WORKERS = {"gevent": "gevent>=24.10"}
 
 
+def compile(app: Mapping[str, Any], waiting: Iterable[str] = ()) -> dict[str, dict[str, Any]]:
+    """Return the app's documents by the variable of the role that takes them; WAITING is for `site`."""
+    own = {"gunicorn_systemd_services": service(app), "nginx_tls_sites": site(app, waiting)}
+    return own | known.role_documents(app)
+
+
+def documents(apps: Iterable[Mapping[str, Any]], variable: str, waiting: Iterable[str] = ()) -> list[dict[str, Any]]:
+    """Return what VARIABLE of a role holds for APPS: their documents of that name, from those that have one."""
+    names = list(waiting)
+    compiled = (compile(app, names) for app in apps)
+    return [found[variable] for found in compiled if variable in found]
+
+
+def places(app: Mapping[str, Any]) -> dict[str, str]:
+    """Return where an app is on its host: what Paths takes."""
+    return {"app": app["name"], "root": root(app), "settings": f"/etc/{app['name']}"}
+
+
 def root(app: Mapping[str, Any]) -> str:
     """Return the folder of the app's releases."""
     return f"/srv/{app['name']}"
 
 
-def authority(app: Mapping[str, Any]) -> str:
-    """Return where the CA of the app's database is on the host, "" when it has none of its own."""
-    return f"/etc/ssl/slipway/{app['name']}-ca.crt" if app["database_ca"] else ""
-
-
-def database_url(app: Mapping[str, Any]) -> str:
-    """Return the database's URL in the form the app wants, "" for an app without one."""
-    if app["database"] == "none":
-        return ""
-    if app["database"] == "local":
-        return f"{app['database_scheme'] or driver.DEFAULT}:///{app['name']}?host={quote(SOCKETS, safe='/')}"
-    return whole_url(app, str(app["database_url"]))
-
-
-def owner_url(app: Mapping[str, Any]) -> str:
-    """Return the URL with which the app's migrations run, "" for the app's own."""
-    return whole_url(app, str(app["database_owner_url"])) if app["database_owner_url"] else ""
-
-
-def whole_url(app: Mapping[str, Any], url: str) -> str:
-    """Return a database's URL with the scheme that the app wants, and with the CA that it is to trust."""
-    rest = url.split("://", 1)[-1]
-    url = f"{app['database_scheme'] or driver.DEFAULT}://{rest}"
-    if authority(app) and "sslrootcert=" not in url:
-        mode = "" if "sslmode=" in url else "sslmode=verify-full&"
-        url += f"{'&' if '?' in url else '?'}{mode}sslrootcert={authority(app)}"
-    return url
-
-
 def secrets(app: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the app's secret environment variables, the database's URL among them."""
-    url = database_url(app)
-    return {**app["secrets"], **({app["database_variable"]: url} if url else {})}
+    """Return the app's secret environment variables, those of its services among them."""
+    return {**app["secrets"], **known.environment(app)}
 
 
 def needed_packages(app: Mapping[str, Any]) -> list[str]:
     """Return the requirement lines that are added when the app's own set has no such package: the server, its workers."""
     return [GUNICORN, *([WORKERS[app["worker_class"]]] if app["worker_class"] in WORKERS else [])]
-
-
-def wanted_scheme(app: Mapping[str, Any]) -> str:
-    """Return which driver the app's database needs: a scheme, "auto" for whatever the app brings, "" for no database."""
-    return "" if app["database"] == "none" else str(app["database_scheme"] or driver.AUTO)
 
 
 def writable_paths(app: Mapping[str, Any]) -> list[str]:
@@ -89,21 +70,12 @@ def service(app: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **{key: app[key] for key in same},
         "socket_users": [WEB_USER],
+        "after": known.after_units(),
         "environment_file": f"{settings}/environment",
         "config_file": f"{settings}/gunicorn.conf.py",
         "secrets": secrets(app),
         "writable_paths": writable_paths(app),
     }
-
-
-def connection(app: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the app's entry for the role postgres_client."""
-    return {"name": app["name"], "url": database_url(app), "user": app["name"], "ca": app["database_ca"]}
-
-
-def database(app: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the app's entry for the role postgres_server."""
-    return {"name": app["name"], "owner": app["name"], "extensions": list(app["database_extensions"])}
 
 
 def site(app: Mapping[str, Any], waiting: Iterable[str] = ()) -> dict[str, Any]:
@@ -166,5 +138,6 @@ def web_folders(app: Mapping[str, Any]) -> list[str]:
 
 def packages(apps: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the APT packages that the apps need: what they ask for, git for a repository, setfacl for their sockets."""
-    found = {name for app in apps for name in (*app["system_packages"], "acl")}
+    apps = list(apps)
+    found = {name for app in apps for name in (*app["system_packages"], *known.packages(app), "acl")}
     return sorted(found | {"git" for app in apps if app["source"]["git"]})

@@ -1,0 +1,48 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What a backing service of an app, such as its database, tells the rest: the one interface to all of them.
+
+A service is a file here and a role (or several) that sets it up; it is listed in `known.SERVICES`, and provision.yml has a
+block for its role. Nothing else knows which services there are.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+from ansible_collections.slipway.flask.plugins.plugin_utils._schema.key import Key
+
+App = Mapping[str, Any]
+
+
+class Service(Protocol):
+    """A backing service. `App` is a whole description, but where it is said to be one as it is GIVEN."""
+
+    name: str
+
+    def keys(self) -> Mapping[str, Key]:
+        """Return the keys of an app's description that are the service's."""
+
+    def problems(self, given: App) -> Iterator[str]:
+        """Yield what is wrong with the service's keys in a description as it is GIVEN: only keys of the right type."""
+
+    def refusals(self, app: App) -> Iterator[str]:
+        """Yield what the service's roles would refuse in a description that has no `problems`."""
+
+    def variables(self, given: App) -> dict[str, str]:
+        """Return the environment variables that the service sets, each with what is secret in it, as it is GIVEN."""
+
+    def packages(self, app: App) -> list[str]:
+        """Return the APT packages that the app needs for the service; those of the service's roles are their own."""
+
+    def environment(self, app: App) -> dict[str, str]:
+        """Return the secret environment variables by which the app reaches the service; empty if it has none."""
+
+    def after_units(self) -> list[str]:
+        """Return the units of systemd that start before the app, if the host has them."""
+
+    def documents(self, app: App) -> dict[str, dict[str, Any]]:
+        """Return the app's entry in each variable of the service's roles; no entry where the app does not use it."""

@@ -1,0 +1,50 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The backing services that there are.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.plugin_utils._service.base import App, Service
+from ansible_collections.slipway.flask.plugins.plugin_utils._service.postgres import Postgres
+
+SERVICES: tuple[Service, ...] = (Postgres(),)
+
+
+def environment(app: App) -> dict[str, str]:
+    """Return the secret environment variables of all services of an app."""
+    return {name: value for service in SERVICES for name, value in service.environment(app).items()}
+
+
+def variables(given: App) -> dict[str, str]:
+    """Return the variables that the services set, each with what is secret in it, for a description as it is GIVEN."""
+    return {name: value for service in SERVICES for name, value in service.variables(given).items()}
+
+
+def after_units() -> list[str]:
+    """Return the units of systemd that start before an app, if the host has them."""
+    return [unit for service in SERVICES for unit in service.after_units()]
+
+
+def packages(app: App) -> list[str]:
+    """Return the APT packages that an app needs for its services."""
+    return [name for service in SERVICES for name in service.packages(app)]
+
+
+def role_documents(app: App) -> dict[str, dict[str, Any]]:
+    """Return the app's entry in each variable of the services' roles."""
+    return {variable: entry for service in SERVICES for variable, entry in service.documents(app).items()}
+
+
+def role_variables(apps: Iterable[App]) -> dict[str, list[dict[str, Any]]]:
+    """Return the variables of the services' roles, each with the entries of the APPS."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for app in apps:
+        for variable, entry in role_documents(app).items():
+            found.setdefault(variable, []).append(entry)
+    return found

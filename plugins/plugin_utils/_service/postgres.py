@@ -1,0 +1,143 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""An app's database: PostgreSQL on the host, or any database that a URL leads to.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import check, names
+from ansible_collections.slipway.flask.plugins.module_utils._python import driver
+from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn.problems import variable_problem
+from ansible_collections.slipway.flask.plugins.plugin_utils._schema.key import Key
+from ansible_collections.slipway.flask.plugins.plugin_utils._service.base import App
+
+SOCKETS = "/var/run/postgresql"
+"""Folder of PostgreSQL's socket on Debian and Ubuntu (postgresql-common)."""
+SCHEME = re.compile(r"[a-z][a-z0-9]*(\+[a-z0-9_]+)?")
+VARIABLE = "DATABASE_URL"
+
+KEYS = {
+    "database": Key(str, "local", "`local` makes a database on the host, `url` uses `database_url`, `none` has none.",
+                    ("local", "url", "none")),
+    "database_url": Key(str, "", "URL of an existing database (secret)."),
+    "database_ca": Key(str, "", "Certificate authority (PEM) that the database server's certificate must come from."),
+    "database_variable": Key(str, VARIABLE, "Name of the environment variable that gets the database's URL."),
+    "database_scheme": Key(str, "", "Scheme of that URL, e.g. `postgresql`; empty is the one of the driver that the app has."),
+    "database_extensions": Key(list, [], "Extensions of the local database, e.g. `[pg_trgm]`; a superuser creates them.",
+                               of=str),
+    "database_owner_url": Key(str, "", "URL that migrations use, of a role that owns the schema; empty is the app's own "
+                                       "(secret)."),
+}  # fmt: skip
+
+
+class Postgres:
+    """The member of `known.SERVICES` for the keys above; its roles are postgres_server and postgres_client."""
+
+    name = "postgres"
+
+    def keys(self) -> dict[str, Key]:
+        return KEYS
+
+    def problems(self, given: App) -> Iterator[str]:
+        kind = given.get("database", "local")
+        if kind == "url" and not given.get("database_url"):
+            yield "'database' is 'url' but 'database_url' is empty; give the URL of the database"
+        if given.get("database_url") and kind != "url":
+            yield "'database_url' is given but 'database' is not 'url'; set `database: url`"
+        if given.get("database_extensions") and kind != "local":
+            yield "'database_extensions' is given but 'database' is not 'local'; create them on that server"
+        if given.get("database_owner_url") and kind == "none":
+            yield "'database_owner_url' is given but 'database' is 'none'; remove one of them"
+        variable = given.get("database_variable", VARIABLE)
+        if kind != "none" and variable in {**given.get("environment", {}), **given.get("secrets", {})}:
+            yield f"{variable} is set by 'database'; remove it from 'environment' and 'secrets', or set `database: none`"
+
+    def refusals(self, app: App) -> Iterator[str]:
+        if app["database"] == "none":
+            return
+        if problem := variable_problem(app["database_variable"], "x"):
+            yield f"'database_variable' is '{app['database_variable']}': {problem.rstrip('.')}"
+        if app["database_scheme"] and not SCHEME.fullmatch(app["database_scheme"]):
+            yield f"'database_scheme' is '{app['database_scheme']}'; it must be like postgresql or postgresql+psycopg"
+            return
+        if app["database_ca"] and app["database"] == "local":
+            yield "'database_ca' is given but 'database' is 'local', which no network leads to; remove it"
+            return
+        for problem in names.database_problems([database(app)]):
+            yield problem.replace(" of database ", " ('database_extensions') of database ")
+        for problem in check.connection_problems([connection(app)]):
+            yield "the database's " + problem.partition(": ")[2]
+
+    def variables(self, given: App) -> dict[str, str]:
+        if given.get("database", "local") == "none":
+            return {}
+        return {given.get("database_variable", VARIABLE): given.get("database_url", "")}
+
+    def packages(self, app: App) -> list[str]:
+        return []
+
+    def environment(self, app: App) -> dict[str, str]:
+        return {} if app["database"] == "none" else {app["database_variable"]: url(app)}
+
+    def after_units(self) -> list[str]:
+        """PostgreSQL's, for every app: one with `database: none` may have the URL of a database here in its secrets."""
+        return ["postgresql.service"]
+
+    def documents(self, app: App) -> dict[str, dict[str, Any]]:
+        found = {}
+        if app["database"] == "local":
+            found["postgres_server_databases"] = database(app)
+        if app["database"] != "none":
+            found["postgres_client_connections"] = connection(app)
+        return found
+
+
+def authority(app: App) -> str:
+    """Return where the CA of the app's database is on the host, "" when it has none of its own."""
+    return f"/etc/ssl/slipway/{app['name']}-ca.crt" if app["database_ca"] else ""
+
+
+def url(app: App) -> str:
+    """Return the database's URL in the form the app wants, "" for an app without one."""
+    if app["database"] == "none":
+        return ""
+    if app["database"] == "local":
+        return f"{app['database_scheme'] or driver.DEFAULT}:///{app['name']}?host={quote(SOCKETS, safe='/')}"
+    return whole_url(app, str(app["database_url"]))
+
+
+def owner_url(app: App) -> str:
+    """Return the URL with which the app's migrations run, "" for the app's own."""
+    return whole_url(app, str(app["database_owner_url"])) if app["database_owner_url"] else ""
+
+
+def whole_url(app: App, given: str) -> str:
+    """Return a database's URL with the scheme that the app wants, and with the CA that it is to trust."""
+    rest = given.split("://", 1)[-1]
+    found = f"{app['database_scheme'] or driver.DEFAULT}://{rest}"
+    if authority(app) and "sslrootcert=" not in found:
+        mode = "" if "sslmode=" in found else "sslmode=verify-full&"
+        found += f"{'&' if '?' in found else '?'}{mode}sslrootcert={authority(app)}"
+    return found
+
+
+def wanted_scheme(app: App) -> str:
+    """Return which driver the app's database needs: a scheme, "auto" for whatever the app brings, "" for no database."""
+    return "" if app["database"] == "none" else str(app["database_scheme"] or driver.AUTO)
+
+
+def connection(app: App) -> dict[str, Any]:
+    """Return the app's entry for the role postgres_client."""
+    return {"name": app["name"], "url": url(app), "user": app["name"], "ca": app["database_ca"]}
+
+
+def database(app: App) -> dict[str, Any]:
+    """Return the app's entry for the role postgres_server."""
+    return {"name": app["name"], "owner": app["name"], "extensions": list(app["database_extensions"])}
