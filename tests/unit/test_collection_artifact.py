@@ -63,7 +63,13 @@ def test_documentation_of_what_is_installed(run: Callable[..., str], installed: 
     env = {"ANSIBLE_COLLECTIONS_PATH": str(installed)}
     assert run("ansible-doc", "-t", "module", *names, cwd=installed, env=env)
     filters = run(
-        "ansible-doc", "-t", "filter", "slipway.flask.app_documents", "slipway.flask.postgres_url", cwd=installed, env=env
+        "ansible-doc",
+        "-t",
+        "filter",
+        "slipway.flask.app_documents",
+        "slipway.flask.postgres_url",
+        cwd=installed,
+        env=env,
     )
     assert "the apps whose domains another site" in " ".join(filters.split())
     roles = run("ansible-doc", "-t", "role", "--list", cwd=installed, env=env)

@@ -15,6 +15,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
 from ansible_collections.slipway.flask.plugins.module_utils._app.command import REFERENCE, CommandError
 
@@ -73,7 +74,11 @@ def once_problems(where: str, key: str, command: Mapping[str, Any]) -> list[str]
     name = command.get("name")
     if name and not (isinstance(name, str) and NAME.fullmatch(name)):
         return [f"the `name` in {where} must be up to 60 letters, digits, blanks, dots, hyphens and underscores"]
-    if not command.get("once"):
+    try:
+        once = boolean(command.get("once") or False)
+    except TypeError:
+        return [f"`once` in {where} must be true or false"]
+    if not once:
         return []
     if key == "build_commands":
         return [

@@ -235,6 +235,11 @@ def path_problems(app: Mapping[str, Any]) -> list[str]:
         whole = key != "subfolder" and isinstance(path, str) and not set(path.split("/")) - {"", "."}
         if whole or not isinstance(path, str) or path.startswith("/") or ".." in path.split("/"):
             found.append(f"'{path}' in '{key}' must be a path inside the app, without '/' in front and without '..'")
+    found += [
+        f"the contents of '{path}' in 'files' must be text: quote a number, use to_json for anything else"
+        for path, content in app.get("files", {}).items()
+        if not isinstance(content, str)
+    ]
     found += static.problems(app.get("static", {}))
     for path in app.get("writable_paths", []):
         if not str(path).startswith("/"):

@@ -1,0 +1,121 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The table of an app's keys tells the truth: what it says of types, ranges and keys inside a key is what is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox_needs
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import commands, description, keys, static
+from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import access, site
+from ansible_collections.slipway.flask.plugins.plugin_utils._schema.key import REQUIRED, Key, kinds
+from ansible_collections.slipway.flask.plugins.plugin_utils._source import description as source
+from ansible_collections.slipway.flask.plugins.plugin_utils._target import refusals
+from app_descriptions import shop
+
+PLACES = {
+    "environment": "COLOUR", "secrets": "API_TOKEN", "files": "a.txt", "static": "/static/", "rate_limits": "/login",
+    "protected_downloads": "/files/", "headers": "X-Frame-Options", "hooks": "after_switch",
+}  # fmt: skip
+ENTRIES: dict[str, dict[str, Any]] = {
+    "source": {"path": "../shop"},
+    "static": {"folder": "app/static"},
+    "access": {"path": "/admin/", "allow": ["192.0.2.1"]},
+    "notifications": {"url": "https://example.com/hook"},
+    "sandbox": {},
+    "build_commands": {"command": "npm run build"},
+    "release_commands": {"command": "flask db upgrade"},
+}
+"""An entry that is fine, for each key with keys inside."""
+WRONG: dict[type, Any] = {str: ["x"], int: "many", bool: "perhaps", list: "x", dict: "x"}
+"""A value that is none of that type, nor text for a number of it."""
+COLLECTIONS = {name: key for name, key in keys.KEYS.items() if key.of}
+NESTED = [(name, inner) for name, key in keys.KEYS.items() for inner in key.keys]
+
+
+def told(**changes: Any) -> str:
+    """Return what is said of an app with CHANGES."""
+    apps = [shop(**changes)]
+    return "\n".join(description.problems(apps) or refusals.problems(apps))
+
+
+def holding(name: str, entry: Any) -> Any:
+    """Return a value of the key NAME with that ENTRY in it."""
+    key = keys.KEYS[name]
+    if not key.of:
+        return entry
+    return [entry] if list in kinds(key.kind) else {PLACES[name]: entry}
+
+
+def test_every_key_with_keys_inside_has_an_example_that_is_fine() -> None:
+    assert set(ENTRIES) == {name for name, key in keys.KEYS.items() if key.keys}
+    assert {name: told(**{name: holding(name, entry)}) for name, entry in ENTRIES.items()} == dict.fromkeys(ENTRIES, "")
+
+
+def wrong_for(key: Key) -> Iterator[Any]:
+    """Yield values that are none of the types that KEY allows its entries."""
+    allowed = kinds(key.of)
+    yield from (bad for bad in (None, [], 1.5, {}, 7) if not isinstance(bad, allowed))
+
+
+@pytest.mark.parametrize("name", COLLECTIONS)
+def test_an_entry_of_another_type_is_refused(name: str) -> None:
+    accepted = [bad for bad in wrong_for(COLLECTIONS[name]) if not told(**{name: holding(name, bad)})]
+    assert accepted == []
+
+
+@pytest.mark.parametrize(("name", "inner"), NESTED)
+def test_a_key_inside_a_key_is_checked_as_the_table_says(name: str, inner: str) -> None:
+    key = keys.KEYS[name].keys[inner]
+
+    def accepted(value: Any) -> bool:
+        return not told(**{name: holding(name, {**ENTRIES[name], inner: value})})
+
+    assert not accepted(WRONG[kinds(key.kind)[0]]), "another type"
+    if key.choices:
+        assert not accepted("another"), "a choice that there is not"
+    if key.range:
+        assert accepted(key.range[0]) and accepted(key.range[1])
+        assert not accepted(key.range[0] - 1) and not accepted(key.range[1] + 1)
+    if key.default is not REQUIRED and (name, inner) != ("source", "path"):
+        assert accepted(key.default), "its default"
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_an_unknown_key_inside_a_key_is_refused(name: str) -> None:
+    assert told(**{name: holding(name, {**ENTRIES[name], "colour": "blue"})})
+
+
+def test_each_value_outside_of_a_range_is_refused() -> None:
+    for name, (least, most) in keys.RANGES.items():
+        assert not told(**{name: most}) and (not told(**{name: least}) or name == "memory_max_mb")
+        assert told(**{name: least - 1}) and told(**{name: most + 1})
+
+
+def inside(name: str) -> dict[str, Any]:
+    """Return the defaults of the keys inside the key NAME."""
+    return {inner: key.default for inner, key in keys.KEYS[name].keys.items() if key.default is not REQUIRED}
+
+
+def test_defaults_inside_a_key_are_those_that_are_used() -> None:
+    assert inside("source") == source.KEYS
+    assert inside("access") == access.RULE
+    assert inside("static") == {name: site.STATIC_DEFAULTS[name] for name in static.KEYS if name != "folder"}
+    assert set(keys.KEYS["sandbox"].keys) == set(sandbox_needs.NEEDS)
+    assert set(keys.KEYS["release_commands"].keys) == set(commands.KEYS)
+    assert description.normalise(shop(release_commands=["x"]))["release_commands"] == [{"command": "x", "once": False}]
+
+
+def test_the_type_of_a_key_is_told_with_that_of_its_entries() -> None:
+    names = {name: key.type_name for name, key in keys.KEYS.items()}
+    assert names["access"] == names["notifications"] == "list of dict"
+    assert names["release_commands"] == names["build_commands"] == "list of str or dict"
+    assert names["health_path"] == "str or list of str"
+    assert not [
+        name for name, key in keys.KEYS.items() if kinds(key.kind)[0] in (list, dict) and not (key.of or key.keys)
+    ]
+    rows = [whole for name, key in keys.KEYS.items() for whole, _ in key.rows(name)]
+    assert {"access[].path", "source.git", "static.<url>.folder", "sandbox.browser"} <= set(rows)
