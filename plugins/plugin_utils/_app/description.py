@@ -20,13 +20,10 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._app import commands
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import domains as app_domains
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.keys import KEYS, RANGES, REQUIRED
 from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import access, limits, site
+from ansible_collections.slipway.flask.plugins.plugin_utils._schema import names
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
 from ansible_collections.slipway.flask.plugins.plugin_utils._source import description
 
-# A host name of RFC 1123 section 2.1: labels of letters, digits and inner hyphens, 63 octets each, 253 in all.
-# Linux user names end at 32 characters (useradd(8)); the name is also a unit's, a folder's and a database's.
-NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 WSGI = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(.*\))?")
 RESERVED = {
     "root", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news", "uucp", "proxy", "www-data", "backup",
@@ -158,7 +155,7 @@ def type_name(kind: type | tuple[type, ...]) -> str:
 def name_problems(app: Mapping[str, Any]) -> list[str]:
     found = []
     name = app.get("name")
-    if name is not None and not NAME.fullmatch(name):
+    if name is not None and not names.APP.fullmatch(name):
         found.append(f"'name' is '{name}'; it must be 1 to 31 lower-case letters, digits and hyphens, a letter first")
     elif name in RESERVED:
         found.append(f"'name' is '{name}', which is taken by the system; choose another")
@@ -200,7 +197,7 @@ def setting_problems(app: Mapping[str, Any]) -> list[str]:
     environment, secrets = app.get("environment", {}), app.get("secrets", {})
     for place, mapping in (("environment", environment), ("secrets", secrets)):
         for name, value in mapping.items():
-            if not VARIABLE.fullmatch(str(name)):
+            if not names.VARIABLE.fullmatch(str(name)):
                 found.append(f"'{name}' in '{place}' is not a valid variable name: letters, digits and underscores")
             elif value is None or isinstance(value, (list, dict)):
                 found.append(f"'{name}' in '{place}' must be text, a number or true/false; quote it or remove it")

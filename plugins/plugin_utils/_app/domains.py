@@ -7,12 +7,11 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
-LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-DOMAIN = re.compile(rf"(?=.{{1,253}}$)(\*\.)?{LABEL}(\.{LABEL})+")
+from ansible_collections.slipway.flask.plugins.plugin_utils._schema import names
+
 DEVIATING = "\u00df\u03c2\u200c\u200d"
 """Characters that IDNA 2003, which Python has, spells otherwise than IDNA 2008, which registries have (RFC 5894, 7.2)."""
 
@@ -46,7 +45,7 @@ def problems(key: str, domains: list[Any]) -> Iterator[str]:
         elif set(domain) & set(DEVIATING):
             yield f"{said} here: the old and the new rules for international names spell it differently; write it as xn--…"
         else:
-            if not DOMAIN.fullmatch(same(domain)):
+            if not names.is_full_domain(same(domain)):
                 yield f"{said}: letters, digits, hyphens and dots, as in www.example.com, or *.example.com"
     if key == "domains" and domains and str(domains[0]).startswith("*."):
         yield f"'domains' begins with the wildcard '{domains[0]}'; begin with the main domain, which is asked after a deploy"

@@ -10,64 +10,12 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox_needs
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import notifications, static
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import nested
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.key import REQUIRED as REQUIRED
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.key import Key as Key
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
 
 SCALARS = (str, int, bool)
-COMMAND = {
-    "command": Key(
-        str, REQUIRED, "The command line; no shell reads it. `$NAME` is replaced by a variable of the app's."
-    ),
-    "name": Key(str, "", "Name of a command that runs once, if its first words don't tell it from others."),
-}
-ONCE = Key(bool, False, "Run the command only once per app and host, not with every release.")
-SOURCE = {
-    "path": Key(str, "", "Folder on this machine; relative paths start at the inventory's folder."),
-    "everything": Key(bool, False, "With `path`: also copy what `.gitignore` and `.slipwayignore` name."),
-    "git": Key(str, "", "URL of a Git repository."),
-    "version": Key(str, "HEAD", "With `git`: branch, tag or commit."),
-    "key": Key(str, "", "With `git`: private SSH deploy key (secret)."),
-    "archive": Key(str, "", "Archive on this machine, or its URL."),
-    "sha256": Key(str, "", "SHA-256 of the archive; required for a URL."),
-    "package": Key(str, "", "Pinned PyPI package to deploy instead of source, e.g. `shop==1.2`."),
-}
-STATIC = {
-    "folder": Key(str, REQUIRED, "Folder inside the source, or one of `shared_folders`."),
-    "expires_seconds": Key(
-        int, 3600, "How long browsers may keep a file without asking again.", range=(0, static.YEAR)
-    ),
-    "immutable": Key(
-        str,
-        "auto",
-        "Whether a file never changes under its name: `auto` decides by a hash in the name.",
-        static.CHOICES["immutable"],
-    ),
-    "fallback": Key(
-        str, "404", "What answers for a file that is not there: `404`, or the `app`.", static.CHOICES["fallback"]
-    ),
-}
-ACCESS = {
-    "path": Key(str, "/", "Path that the rule covers, with everything below it."),
-    "allow": Key(list, [], "Addresses and networks that may visit; all others get 403.", of=str),
-    "deny": Key(list, [], "Addresses and networks that get 403.", of=str),
-    "basic_auth": Key(
-        dict, {}, "User to password hash, from `openssl passwd -6`; others get 401.", of=str, place="user"
-    ),
-    "client_certificate": Key(bool, False, "Require a certificate of the authority in `client_ca_file`."),
-}
-NOTIFICATION = {
-    "url": Key(str, REQUIRED, "Address that gets a POST request (secret)."),
-    "format": Key(
-        str,
-        notifications.FORMATS[0],
-        "What is sent: everything as JSON (`slipway`), or a message for `slack` or `discord`.",
-        notifications.FORMATS,
-    ),
-}
-SANDBOX = {name: Key(bool, False, f"Opens the sandbox for {meaning}.") for name, meaning in sandbox_needs.NEEDS.items()}
 
 KEYS: dict[str, Key] = {
     "name": Key(str, REQUIRED, "Name of the app; its user, unit, folder and database are named after it."),
@@ -85,7 +33,7 @@ KEYS: dict[str, Key] = {
         dict,
         REQUIRED,
         "Where the code is: one of `path`, `git`, `archive` and `package`; see docs/sources.md.",
-        keys=SOURCE,
+        keys=nested.SOURCE,
     ),
     "wsgi": Key(str, REQUIRED, "WSGI entry: `module:app` or `package:create_app()`."),
     "subfolder": Key(str, "", "Folder inside the source that holds the app."),
@@ -122,14 +70,14 @@ KEYS: dict[str, Key] = {
         [],
         "Commands run in the new release before it is checked, e.g. to build assets.",
         of=(str, dict),
-        keys=COMMAND,
+        keys=nested.COMMAND,
     ),
     "release_commands": Key(
         list,
         ["flask db upgrade"],
         "Commands run before the new release starts; with `database: none`, the default is none.",
         of=(str, dict),
-        keys={**COMMAND, "once": ONCE},
+        keys={**nested.COMMAND, "once": nested.ONCE},
     ),
     "migrations": Key(
         str,
@@ -157,7 +105,7 @@ KEYS: dict[str, Key] = {
         {},
         "URL to folder of static files that nginx serves, e.g. `/static/: app/static`; see docs/edge.md.",
         of=(str, dict),
-        keys=STATIC,
+        keys=nested.STATIC,
         place="url",
     ),
     "shared_folders": Key(list, [], "Folders that outlive a release and that the app may write.", of=str),
@@ -205,7 +153,7 @@ KEYS: dict[str, Key] = {
         of=str,
         place="url",
     ),
-    "sandbox": Key(dict, {}, "What the sandbox opens, e.g. `{host_metrics: true}`.", keys=SANDBOX),
+    "sandbox": Key(dict, {}, "What the sandbox opens, e.g. `{host_metrics: true}`.", keys=nested.SANDBOX),
     "handover": Key(
         str,
         "",
@@ -238,7 +186,7 @@ KEYS: dict[str, Key] = {
         [],
         "Who may see which path, e.g. `[{path: /, basic_auth: {team: $6$…}}]` for a staging site; see docs/front.md.",
         of=dict,
-        keys=ACCESS,
+        keys=nested.ACCESS,
     ),
     "client_ca_file": Key(str, "", "File on this machine: the authority (PEM) of visitors' certificates."),
     "certificate": Key(str, "self_signed", "Where the certificate comes from.", ("self_signed", "provided", "acme")),
@@ -252,7 +200,11 @@ KEYS: dict[str, Key] = {
         place="when",
     ),
     "notifications": Key(
-        list, [], "Webhooks that are told how each deploy and rollback ended (secret).", of=dict, keys=NOTIFICATION
+        list,
+        [],
+        "Webhooks that are told how each deploy and rollback ended (secret).",
+        of=dict,
+        keys=nested.NOTIFICATION,
     ),
     "keep_releases": Key(int, 5, "Releases kept on the host, including the one that serves.", range=(2, 100)),
 }

@@ -14,15 +14,14 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox_needs
 from ansible_collections.slipway.flask.plugins.module_utils._host.environment_file import value_text
+from ansible_collections.slipway.flask.plugins.plugin_utils._schema import names
 
-APP = re.compile(r"[a-z][a-z0-9-]{0,30}")
 ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")  # useradd(8)
 INSTANCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}")
 """48 characters keep /run/<app>/<instance>/gunicorn.sock below the 107 that a Unix socket's path may have (unix(7))."""
 PATH = re.compile(r"/[\w.@:+-]*(/[\w.@:+-]+)*", re.ASCII)
 DIRECTIVE = re.compile(r"[A-Z][A-Za-z0-9]*")
 UNIT = re.compile(r"[\w:.@\\-]+\.(service|socket|target|mount|path|timer)", re.ASCII)
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 """systemd drops a variable whose value has one of these, with a line in the journal only (env_value_is_valid() and
@@ -79,7 +78,7 @@ def problems(settings: Mapping[str, Any]) -> list[str]:
 def _names(settings: Mapping[str, Any]) -> list[str]:
     found = []
     rules = (
-        ("name", APP, "a small letter, then at most 30 small letters, digits or hyphens, such as 'shop'"),
+        ("name", names.APP, "a small letter, then at most 30 small letters, digits or hyphens, such as 'shop'"),
         ("user", ACCOUNT, "a Linux user name"),
         ("group", ACCOUNT, "a Linux group name"),
     )
@@ -182,7 +181,7 @@ def _environment(environment: Mapping[str, Any], secrets: Mapping[str, Any]) -> 
 
 def variable_problem(name: str, value: object) -> str:
     """Return what is wrong with an environment variable, without its value, or an empty text."""
-    if not VARIABLE.fullmatch(name):
+    if not names.VARIABLE.fullmatch(name):
         return "a variable's name has letters, digits and underscores and starts with none of the digits."
     if name in OWNED:
         return "this variable is set by the unit itself; give yours another name."

@@ -11,13 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import access, limits, settings
+from ansible_collections.slipway.flask.plugins.plugin_utils._schema import names
 
 Site = dict[str, Any]
 
-NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
-LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"  # RFC 1035, 2.3.1, with the digits of RFC 1123
-DOMAIN = re.compile(rf"(\*\.)?({LABEL}\.)*{LABEL}")
-DOMAIN_LENGTH = 253
 PATH = re.compile(r"(/[A-Za-z0-9._@+-]+)+/?")
 SOCKET_LENGTH = 107  # bytes: sun_path of sockaddr_un is 108, and ends with a null byte (unix(7))
 ADDRESS = re.compile(r"(\[[0-9a-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})")
@@ -146,16 +143,16 @@ def headers_of(full: Site, common: dict[str, str], own: dict[str, str]) -> list[
 def problems(sites: list[Site], defaults: Site, pem: dict[str, str], now: datetime) -> list[str]:
     """Return one sentence a mistake in SITES: what is wrong, and what it must be. PEM: contents by file name."""
     found: list[str] = []
-    names: set[str] = set()
+    seen: set[str] = set()
     owners: dict[str, str] = {}
     for index, site in enumerate(sites):
         name = str(site.get("name", ""))
         where = f"nginx_tls_sites, site '{name}'" if name else f"nginx_tls_sites[{index}]"
-        if not NAME.fullmatch(name):
+        if not names.APP.fullmatch(name):
             found.append(f"{where}: name must be 1 to 31 of a-z, 0-9 and '-', beginning with a letter")
-        if name in names:
+        if name in seen:
             found.append(f"{where}: the name is given twice; every site needs its own")
-        names.add(name)
+        seen.add(name)
         if missing := [key for key in ("domains", "upstream") if not site.get(key)]:
             found.append(f"{where}: {' and '.join(missing)} must be given")
             continue
@@ -178,7 +175,7 @@ def _domains(site: Site, owners: dict[str, str]) -> Iterator[str]:
             except UnicodeError:
                 ascii_form = ""
             yield f"domain '{domain}' must be in its ASCII form (xn--…){ascii_form}"
-        elif len(domain) > DOMAIN_LENGTH or not DOMAIN.fullmatch(domain):
+        elif len(domain) > names.DOMAIN_LENGTH or not names.DOMAIN.fullmatch(domain):
             yield f"domain '{domain}' must be a host name such as example.org or *.example.org, without scheme and port"
         elif domain.rpartition(".")[2].isdigit():
             yield f"domain '{domain}' is an address: TLS needs a host name (clients send no address as SNI, RFC 6066)"
