@@ -1,13 +1,13 @@
 #!/usr/bin/python
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Settings and access rules of the host's PostgreSQL cluster, in one round trip."""
+"""Settings and access rules of the host's PostgreSQL cluster, and its databases, in one round trip."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: postgres_cluster
-short_description: Configure the distribution's PostgreSQL cluster for apps on the same host
+short_description: Configure the distribution's PostgreSQL cluster for apps on the same host, and give each its database
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 description:
@@ -17,7 +17,28 @@ description:
     and C(pg_hba.conf) with peer authentication over the Unix socket.
   - The server's own program checks both before they count; a refused file is put back as it was.
   - Reloads the server when a file changed, and restarts it only when a setting needs that.
+  - With O(databases), makes sure of roles that can log in and nothing else, without a password, and of their UTF-8 databases.
+    Revokes CONNECT and TEMPORARY from PUBLIC on these databases and on C(postgres) and C(template1), so that an app's role
+    gets into its own database only. Never drops anything. A database that is not listed stays as it is.
+  - Runs the server's C(psql) as the system user C(postgres); the host needs no Python driver.
 options:
+  databases:
+    description: The databases that must be there; none of the server's are looked at when this is not given.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Name of the database.
+        type: str
+        required: true
+      owner:
+        description: Role that owns it, which is also the app's system user. Empty is O(databases[].name).
+        type: str
+      extensions:
+        description: Extensions that the superuser creates in it.
+        type: list
+        elements: str
+        default: []
   cluster:
     description: Which cluster, such as V(17/main). Empty is the only one, or the one on port 5432.
     type: str
@@ -43,7 +64,7 @@ options:
     type: str
     default: UTC
   locale:
-    description: Locale of a cluster that has to be made.
+    description: Locale of a cluster that has to be made, and of new databases; it must exist on the host and be one of UTF-8.
     type: str
     default: C.UTF-8
   settings:
@@ -70,6 +91,30 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+databases:
+  description: The wanted databases.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the database.
+      type: str
+    owner:
+      description: Its owner.
+      type: str
+    created:
+      description: Whether this run made it.
+      type: bool
+    url:
+      description: How libpq's drivers reach it as its owner.
+      type: str
+      sample: postgresql:///shop?host=/var/run/postgresql
+statements:
+  description: The SQL that was run for them, or would be.
+  returned: success
+  type: list
+  elements: str
 version:
   description: Major version of the server; empty in check mode when it isn't installed yet.
   returned: success
@@ -123,8 +168,9 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import databases
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.cluster import Outcome, ensure
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import PostgresError
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import PostgresError, database_problems
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.settings import (
     conf_text,
     hba_text,
@@ -133,6 +179,15 @@ from ansible_collections.slipway.flask.plugins.module_utils._postgres.settings i
 )
 
 ARGUMENTS: dict[str, Any] = {
+    "databases": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "name": {"type": "str", "required": True},
+            "owner": {"type": "str"},
+            "extensions": {"type": "list", "elements": "str", "default": []},
+        },
+    },
     "cluster": {"type": "str", "default": ""},
     "memory_mb": {"type": "int", "default": 0},
     "shared_buffers_percent": {"type": "int", "default": 15},
@@ -160,7 +215,10 @@ def warn(module: AnsibleModule, outcome: Outcome) -> None:
 def main() -> None:
     os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    asked = module.params
+    asked, done, sockets = module.params, databases.Plan(), "/var/run/postgresql"
+    if problems := database_problems(asked["databases"] or []):
+        module.fail_json(msg="databases: " + "; ".join(problems))
+    wanted = databases.wanted_databases(asked["databases"] or [])
     try:
         settings = server_settings(
             asked["memory_mb"] or read_host_memory_mb(),
@@ -174,24 +232,36 @@ def main() -> None:
             asked["cluster"], settings, conf_text(settings), hba_text(asked["hba"]), asked["locale"],
             restart=asked["restart"], check=module.check_mode,
         )  # fmt: skip
+        if asked["databases"] is not None:
+            absent = (
+                module.check_mode and outcome.started
+            )  # a server that is yet to be made, or started, can't be asked
+            asking = None if absent else outcome.cluster
+            done, sockets = databases.ensure(asking, wanted, asked["locale"], check=module.check_mode)
     except (PostgresError, ValueError) as error:
         module.fail_json(msg=str(error))
     if not module.check_mode:
         warn(module, outcome)
+    for warning in done.warnings:
+        module.warn(warning)
+    statements = [{"before": "", "after": "".join(f"{line};\n" for line in done.lines)}] if done.lines else []
     cluster = outcome.cluster
+    sockets = outcome.status.get("sockets", sockets).split(",")[0].strip()
     module.exit_json(
-        changed=outcome.changed,
-        diff=outcome.diff,
+        changed=outcome.changed or bool(done.lines),
+        diff=outcome.diff + statements,
         version=cluster.version if cluster else "",
         cluster=cluster.name if cluster else "",
         port=cluster.port if cluster else 0,
         unit=cluster.unit if cluster else "",
-        socket_directory=outcome.status.get("sockets", "/var/run/postgresql").split(",")[0].strip(),
+        socket_directory=sockets,
         settings=outcome.status.get("settings", {}),
         changed_files=outcome.changed_files,
         reloaded=outcome.reloaded,
         restarted=outcome.restarted,
         pending_restart=outcome.pending,
+        statements=done.lines,
+        databases=databases.described(wanted, done, sockets, cluster.port if cluster else 5432),
     )
 
 

@@ -203,11 +203,16 @@ def apply(cluster: Cluster, todo: Plan) -> None:
         psql(cluster, ";\n".join(todo.statements[database]) + ";\n", database)
 
 
-def ensure(cluster: Cluster, wanted: Sequence[Database], locale: str, *, check: bool = False) -> tuple[Plan, str]:
+def ensure(
+    cluster: Cluster | None, wanted: Sequence[Database], locale: str, *, check: bool = False
+) -> tuple[Plan, str]:
     """Bring the server to WANTED (or only say how, with CHECK); return the plan and the socket folder.
 
+    :param cluster: None is one that is yet to be made, with CHECK.
     :raises PostgresError: before any change when WANTED conflicts with what is there.
     """
+    if cluster is None:
+        return plan(wanted, empty_state(), locale), str(empty_state()["sockets"])
     state = read_state(cluster, wanted)
     problems = conflicts(wanted, state)
     if any(database.extensions for database in wanted):
@@ -221,3 +226,17 @@ def ensure(cluster: Cluster, wanted: Sequence[Database], locale: str, *, check: 
     if not check:
         apply(cluster, todo)
     return todo, state["sockets"].split(",")[0].strip()
+
+
+def described(wanted: Iterable[Database], done: Plan, sockets: str, port: int) -> list[dict[str, Any]]:
+    """Return WANTED for whoever connects to them, over the socket in the folder SOCKETS; DONE says which are new."""
+    at_port = "" if port == 5432 else f"&port={port}"
+    return [
+        {
+            "name": database.name,
+            "owner": database.owner,
+            "created": database.name in done.created,
+            "url": f"postgresql:///{database.name}?host={sockets}{at_port}",
+        }
+        for database in wanted
+    ]

@@ -9,15 +9,16 @@ from types import ModuleType
 import pytest
 import yaml
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.check import Attempt
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.databases import Database
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import Cluster, PostgresError
-from ansible_collections.slipway.flask.plugins.modules import postgres_check, postgres_cluster, postgres_databases
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.cluster import Outcome
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import Cluster
+from ansible_collections.slipway.flask.plugins.modules import postgres_check, postgres_cluster
+from as_ansible import Call
 
 LOCAL, REMOTE = "postgresql:///a", "postgresql://u:s3cret@h/d"
 ENTRY = {"name": "a", "user": "", "ca": ""}
 
 
-@pytest.mark.parametrize("module", [postgres_check, postgres_cluster, postgres_databases])
+@pytest.mark.parametrize("module", [postgres_check, postgres_cluster])
 def test_documented_options_are_the_real_ones(module: ModuleType) -> None:
     options = yaml.safe_load(module.DOCUMENTATION)["options"]
     assert set(options) == set(module.ARGUMENTS)
@@ -65,12 +66,19 @@ def test_other_database_is_skipped() -> None:
     ]
 
 
-@pytest.mark.parametrize("cluster", [None, Cluster("17", "main", 5432, False, "/nonexistent")])
-def test_databases_without_a_server(cluster: Cluster | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres_databases, "find_cluster", lambda _: cluster)
-    plan, sockets, port = postgres_databases.bring([Database("a", "a")], "", "C.UTF-8", True)
-    assert (plan.created, sockets, port) == (["a"], "/var/run/postgresql", 5432)
-    with pytest.raises(
-        PostgresError, match=r"postgres_cluster first|is not running: systemctl start postgresql@17-main"
-    ):
-        postgres_databases.bring([Database("a", "a")], "", "C.UTF-8", False)
+FRESH = Outcome(None, created=True, started=True)
+STOPPED = Outcome(Cluster("17", "main", 5433, False, "/nonexistent"), started=True)
+
+
+@pytest.mark.parametrize(("found", "port"), [(FRESH, ""), (STOPPED, "&port=5433")], ids=["none", "stopped"])
+def test_check_mode_says_what_a_server_would_get_that_can_not_be_asked_yet(
+    found: Outcome, port: str, monkeypatch: pytest.MonkeyPatch, call: Call
+) -> None:
+    monkeypatch.setattr(postgres_cluster, "ensure", lambda *_, **__: found)
+    told = call(postgres_cluster.main, databases=[{"name": "a"}], memory_mb=1024, _ansible_check_mode=True)
+    assert told["changed"] is True
+    assert told["databases"] == [
+        {"name": "a", "owner": "a", "created": True, "url": f"postgresql:///a?host=/var/run/postgresql{port}"}
+    ]
+    assert told["statements"] == told["diff"][-1]["after"].replace(";\n", "\n").splitlines()
+    assert any(line.startswith("CREATE ROLE") for line in told["statements"])
