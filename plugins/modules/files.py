@@ -7,13 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: files
-short_description: Write many files, folders and links in one round trip, all or none
+short_description: Write many files, folders and links in one round trip, all or none, and have units run with them
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 description:
   - Renders templates on the controller and brings all files to their state in one module call.
   - When an entry or O(validate) fails, everything is put back as it was.
   - Files that not everybody may read show no contents in a diff.
+  - systemd reads its units again when one of the files changed that is below C(/etc/systemd/system).
 options:
   files:
     description:
@@ -85,6 +86,30 @@ options:
         description: Shell pattern of the file names.
         type: str
         required: true
+  units:
+    description: Units of systemd that shall be enabled and run once the files are written and O(validate) succeeded.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Its name, such as V(nginx.service).
+        type: str
+        required: true
+      on_change:
+        description: What is done with one that runs already when a file changed.
+        type: str
+        choices: [reload, restart]
+        default: reload
+      files:
+        description: The paths that this is done for; any of O(files) when empty.
+        type: list
+        elements: path
+        default: []
+  changed:
+    description: Whether something else that O(units) read has changed, such as certificates.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -94,6 +119,7 @@ EXAMPLES = r"""
       - {src: nginx.conf.j2, dest: /etc/nginx/nginx.conf}
       - {dest: /etc/nginx/sites-enabled/default, state: absent}
     validate: [nginx, -t]
+    units: [{name: nginx.service}]
 """
 
 RETURN = r"""
@@ -102,4 +128,10 @@ changed_files:
   type: list
   elements: str
   returned: always
+actions:
+  description: What was done with systemd, or would be.
+  type: list
+  elements: str
+  returned: success
+  sample: [systemd reloaded, nginx.service reloaded]
 """

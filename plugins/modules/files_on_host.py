@@ -34,6 +34,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._host.files import Entry, FilesError, FileSet, unpack
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
+from ansible_collections.slipway.flask.plugins.module_utils._host.units import Unit, UnitError, bring
 
 ARGUMENTS: dict[str, Any] = {
     "payload": {"type": "str", "required": True, "no_log": True},
@@ -44,6 +45,17 @@ ARGUMENTS: dict[str, Any] = {
         "default": [],
         "options": {"folder": {"type": "path", "required": True}, "pattern": {"type": "str", "required": True}},
     },
+    "units": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "on_change": {"type": "str", "choices": ["reload", "restart"], "default": "reload"},
+            "files": {"type": "list", "elements": "path", "default": []},
+        },
+    },
+    "changed": {"type": "bool", "default": False},
 }
 
 
@@ -58,11 +70,18 @@ def main() -> None:
         for place in asked["prune"]:
             files.prune(place["folder"], place["pattern"], {entry.dest for entry in entries})
         files.validate(asked["validate"])
+        wanted = [Unit(**unit) for unit in asked["units"]]
+        actions = bring(wanted, files.changed, also=asked["changed"], check=module.check_mode)
     except FilesError as error:
         module.fail_json(msg=str(error), changed_files=[])
-    result: dict[str, object] = {"changed": bool(files.changed), "changed_files": files.changed}
+    except UnitError as error:
+        module.fail_json(msg=str(error), changed_files=files.changed)
+    result: dict[str, object] = {"changed": bool(files.changed or actions)}
+    result |= {"changed_files": files.changed, "actions": actions}
     if module._diff:
-        result["diff"] = files.diffs
+        result["diff"] = files.diffs + (
+            [{"before": "", "after": "".join(f"{one}\n" for one in actions)}] if actions else []
+        )
     module.exit_json(**result)
 
 

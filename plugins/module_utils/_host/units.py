@@ -1,0 +1,80 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Units of systemd that run with files that were just written: enabled, started, reloaded or restarted.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+FOLDER = "/etc/systemd/system/"
+JOURNAL_LINES = 25
+
+
+def execute(argv: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run ARGV; the caller looks at the exit status."""
+    return subprocess.run(list(argv), capture_output=True, text=True, errors="replace", check=False)
+
+
+class UnitError(RuntimeError):
+    """A unit does not do what is wanted; the message is for the user."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit that shall be enabled and run; ON_CHANGE (reload or restart) is done when one of FILES, of any if (), changed."""
+
+    name: str
+    on_change: str = "reload"
+    files: Sequence[str] = ()
+
+    def concerned(self, changed: Sequence[str]) -> bool:
+        return bool(set(changed) & set(self.files) if self.files else changed)
+
+
+def bring(
+    units: Sequence[Unit], changed: Sequence[str], *, also: bool = False, check: bool = False,
+    run: Callable[[Sequence[str]], subprocess.CompletedProcess[str]] = execute,
+) -> list[str]:  # fmt: skip
+    """Bring UNITS to what is wanted after the files CHANGED; return what was done (with CHECK: would be), as short sentences.
+
+    systemd reads its units again when one of the files is among them.
+
+    :param also: whether something else that the units read changed.
+    :param run: executes an argv; a parameter for the tests' sake.
+    :raises UnitError: with the end of its journal when a unit does not start, reload or restart.
+    """
+    done = []
+
+    def do(verb: str, unit: str, sentence: str) -> None:
+        command = ["systemctl", verb, *([unit] if unit else [])]
+        if not check and (answer := run(command)).returncode:
+            journal = [
+                "journalctl",
+                "--no-pager",
+                "--quiet",
+                "--output=cat",
+                f"--lines={JOURNAL_LINES}",
+                f"--unit={unit}",
+            ]
+            said = [answer.stderr.strip(), run(journal).stdout.strip() if unit else ""]
+            raise UnitError(f"`{' '.join(command)}` failed: " + "\n".join(filter(None, said)))
+        done.append(sentence)
+
+    if any(path.startswith(FOLDER) for path in changed):
+        do("daemon-reload", "", "systemd reloaded")
+    names = [unit.name for unit in units]
+    shown = run(["systemctl", "show", "--property=ActiveState,UnitFileState", *names]).stdout if units else ""
+    for unit, text in zip(units, shown.split("\n\n"), strict=False):
+        state = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+        if state.get("UnitFileState") != "enabled":
+            do("enable", unit.name, f"{unit.name} enabled")
+        if state.get("ActiveState") not in ("active", "reloading"):
+            do("start", unit.name, f"{unit.name} started")
+        elif also or unit.concerned(changed):
+            do(unit.on_change, unit.name, f"{unit.name} {unit.on_change}ed")
+    return done
