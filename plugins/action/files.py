@@ -16,7 +16,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_ho
 
 KEYS = {"dest", "state", "src", "content", "vars", "to", "mode", "owner", "group"}
 STATES = ("file", "directory", "link", "absent", "present")
-ARGUMENTS = {"files", "mode", "owner", "group", "validate", "prune", "units", "changed"}
+ARGUMENTS = {"files", "mode", "owner", "group", "validate", "prune", "users", "units", "changed"}
 MANAGED = "Written by Ansible (slipway.flask): the next run overwrites what is changed here."
 
 
@@ -33,6 +33,7 @@ class ActionModule(ActionBase):
             "payload": pack(entries),
             "validate": arguments.get("validate") or [],
             "prune": arguments.get("prune") or [],
+            "users": arguments.get("users") or [],
             "units": arguments.get("units") or [],
             "changed": arguments.get("changed", False),
         }

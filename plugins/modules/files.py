@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: files
-short_description: Write many files, folders and links in one round trip, all or none, and have units run with them
+short_description: Write many files, folders and links in one round trip, all or none, with their users and units
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 description:
@@ -86,6 +86,35 @@ options:
         description: Shell pattern of the file names.
         type: str
         required: true
+  users:
+    description:
+      - Users of services that are made first, as M(slipway.flask.service_users) makes them. They stay when a file is refused.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the user.
+        type: str
+        required: true
+      group:
+        description: Name of its group; that of O(users[].name) when empty.
+        type: str
+        default: ""
+      members:
+        description: Other users that shall be in the group, such as the web server's.
+        type: list
+        elements: str
+        default: []
+      comment:
+        description: Comment of a newly made user.
+        type: str
+        default: ""
+      must_be_free:
+        description: Paths that must not exist when the user is made, as they would show that the name is something else's.
+        type: list
+        elements: path
+        default: []
   units:
     description: Units of systemd that shall be enabled and run once the files are written and O(validate) succeeded.
     type: list
@@ -129,9 +158,9 @@ changed_files:
   elements: str
   returned: always
 actions:
-  description: What was done with systemd, or would be.
+  description: What was done with users and units, or would be.
   type: list
   elements: str
   returned: success
-  sample: [systemd reloaded, nginx.service reloaded]
+  sample: [user shop made, systemd reloaded, nginx.service reloaded]
 """

@@ -33,6 +33,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._host.files import Entry, FilesError, FileSet, unpack
+from ansible_collections.slipway.flask.plugins.module_utils._host.service_user import (
+    USER,
+    ServiceUser,
+    ServiceUserError,
+    ensure,
+)
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
 from ansible_collections.slipway.flask.plugins.module_utils._host.units import Unit, UnitError, bring
 
@@ -45,6 +51,7 @@ ARGUMENTS: dict[str, Any] = {
         "default": [],
         "options": {"folder": {"type": "path", "required": True}, "pattern": {"type": "str", "required": True}},
     },
+    "users": {"type": "list", "elements": "dict", "default": [], "options": USER},
     "units": {
         "type": "list",
         "elements": "dict",
@@ -65,14 +72,16 @@ def main() -> None:
     asked = task_of(module, ARGUMENTS)
     entries = [Entry(**entry) for entry in unpack(asked["payload"])]
     files = FileSet(check=module.check_mode)
+    actions: list[str] = []
     try:
+        actions += ensure([ServiceUser.of(user, check=module.check_mode) for user in asked["users"]])
         files.apply(entries)
         for place in asked["prune"]:
             files.prune(place["folder"], place["pattern"], {entry.dest for entry in entries})
         files.validate(asked["validate"])
         wanted = [Unit(**unit) for unit in asked["units"]]
-        actions = bring(wanted, files.changed, also=asked["changed"], check=module.check_mode)
-    except FilesError as error:
+        actions += bring(wanted, files.changed, also=asked["changed"], check=module.check_mode)
+    except (FilesError, ServiceUserError) as error:
         module.fail_json(msg=str(error), changed_files=[])
     except UnitError as error:
         module.fail_json(msg=str(error), changed_files=files.changed)

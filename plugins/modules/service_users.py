@@ -71,18 +71,11 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._host.service_user import (
+    USER,
     ServiceUser,
     ServiceUserError,
     ensure,
 )
-
-USER = {
-    "name": {"type": "str", "required": True},
-    "group": {"type": "str", "default": ""},
-    "members": {"type": "list", "elements": "str", "default": []},
-    "comment": {"type": "str", "default": ""},
-    "must_be_free": {"type": "list", "elements": "path", "default": []},
-}
 
 
 def main() -> None:
@@ -91,17 +84,7 @@ def main() -> None:
         argument_spec={"users": {"type": "list", "elements": "dict", "required": True, "options": USER}},
         supports_check_mode=True,
     )
-    wanted = [
-        ServiceUser(
-            user=user["name"],
-            group=user["group"] or user["name"],
-            members=user["members"],
-            comment=user["comment"],
-            must_be_free=user["must_be_free"],
-            check=module.check_mode,
-        )
-        for user in module.params["users"]
-    ]
+    wanted = [ServiceUser.of(user, check=module.check_mode) for user in module.params["users"]]
     try:
         actions = ensure(wanted)
     except ServiceUserError as error:

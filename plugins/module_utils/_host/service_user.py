@@ -11,10 +11,10 @@ import grp
 import pwd
 import re
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -23,6 +23,15 @@ FIRST_FREE_UID = 100
 """Debian hands out 0-99 itself, the same on every host (Debian Policy 9.2.2): such an account is never an app's."""
 LAST_SYSTEM_UID = 999
 """SYS_UID_MAX of login.defs(5) where the file does not say otherwise."""
+
+USER: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "group": {"type": "str", "default": ""},
+    "members": {"type": "list", "elements": "str", "default": []},
+    "comment": {"type": "str", "default": ""},
+    "must_be_free": {"type": "list", "elements": "path", "default": []},
+}
+"""Argument spec of one user, of every module that makes some."""
 
 
 class ServiceUserError(RuntimeError):
@@ -45,6 +54,14 @@ class ServiceUser:
     check: bool = False
     run: Callable[[list[str]], None] = field(default_factory=lambda: execute)
     login_defs: Path = Path("/etc/login.defs")
+
+    @classmethod
+    def of(cls, asked: Mapping[str, Any], check: bool) -> ServiceUser:
+        """Return the one that is ASKED for as USER says; its group has its name when none is given."""
+        return cls(
+            user=asked["name"], group=asked["group"] or asked["name"], members=asked["members"],
+            comment=asked["comment"], must_be_free=asked["must_be_free"], check=check,
+        )  # fmt: skip
 
     def refuse(self) -> None:
         """Raise ServiceUserError when an account of that name is not a service's, or a member does not exist."""

@@ -185,6 +185,30 @@ def test_files_that_are_refused_are_no_change(call: Call, tmp_path: Path) -> Non
     assert not (tmp_path / "f").exists()
 
 
+def test_files_are_not_written_when_their_user_is_somebody_elses(call: Call, tmp_path: Path) -> None:
+    refused = call(files_on_host.main, **task(payload=payload(tmp_path, "x"), users=[{"name": "root"}]))
+    assert "its uid 0 is one of the system's own" in refused["msg"]
+    assert not (tmp_path / "f").exists()
+
+
+def test_files_tells_of_users_that_it_would_make(call: Call, tmp_path: Path) -> None:
+    told = call(
+        files_on_host.main, **task(payload=pack([]), users=[{"name": "no-such-user"}]), _ansible_check_mode=True,
+        _ansible_diff=True,
+    )  # fmt: skip
+    assert (told["changed"], told["actions"]) == (True, ["user no-such-user made"])
+    assert told["diff"] == [{"before": "", "after": "user no-such-user made\n"}]
+
+
+@pytest.mark.parametrize("name", ["users", "units", "prune"])
+def test_the_documentation_of_files_tells_what_the_host_takes(name: str) -> None:
+    documented = options_of(files)[name]["suboptions"]
+    spec = files_on_host.ARGUMENTS[name]["options"]
+    assert {key: described(option) for key, option in documented.items()} == {
+        key: described(option) for key, option in spec.items()
+    }
+
+
 @pytest.mark.parametrize(("module", "action"), [(files, files_action), (preflight, preflight_action)])
 def test_the_documentation_tells_what_the_action_takes(module: Any, action: Any) -> None:
     assert set(options_of(module)) == set(action.ActionModule._VALID_ARGS)
