@@ -88,9 +88,9 @@ def main() -> None:
     result: dict[str, object] = {"changed": bool(files.changed or actions)}
     result |= {"changed_files": files.changed, "actions": actions}
     if module._diff:
-        result["diff"] = files.diffs + (
-            [{"before": "", "after": "".join(f"{one}\n" for one in actions)}] if actions else []
-        )
+        done = "".join(f"{action}\n" for action in actions)
+        header = {"before_header": "users and units", "after_header": "users and units"}
+        result["diff"] = files.diffs + ([{**header, "before": "", "after": done}] if actions else [])
     module.exit_json(**result)
 
 

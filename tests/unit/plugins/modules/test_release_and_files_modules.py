@@ -197,7 +197,9 @@ def test_files_tells_of_users_that_it_would_make(call: Call, tmp_path: Path) -> 
         _ansible_diff=True,
     )  # fmt: skip
     assert (told["changed"], told["actions"]) == (True, ["user no-such-user made"])
-    assert told["diff"] == [{"before": "", "after": "user no-such-user made\n"}]
+    assert [(part["before_header"], part["after"]) for part in told["diff"]] == [
+        ("users and units", "user no-such-user made\n")
+    ]
 
 
 @pytest.mark.parametrize("name", ["users", "units", "prune"])
