@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox_needs
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import commands, description, keys, static
 from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import access, site
@@ -16,6 +18,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._source import descr
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import refusals
 from app_descriptions import shop
 
+ROOT = Path(__file__).resolve().parents[5]
 PLACES = {
     "environment": "COLOUR", "secrets": "API_TOKEN", "files": "a.txt", "static": "/static/", "rate_limits": "/login",
     "protected_downloads": "/files/", "headers": "X-Frame-Options", "hooks": "after_switch",
@@ -119,3 +122,42 @@ def test_the_type_of_a_key_is_told_with_that_of_its_entries() -> None:
     ]
     rows = [whole for name, key in keys.KEYS.items() for whole, _ in key.rows(name)]
     assert {"access[].path", "source.git", "static.<url>.folder", "sandbox.browser"} <= set(rows)
+
+
+def repeated() -> Iterator[tuple[str, Key, dict[str, Any]]]:
+    """Yield each key of an app that an entry of a role's variable has by the same name, with what the role says of it."""
+    for path in sorted(ROOT.glob("roles/*/meta/argument_specs.yml")):
+        options = yaml.safe_load(path.read_text())["argument_specs"]["main"]["options"]
+        for variable, option in options.items():
+            for name in keys.KEYS.keys() & option.get("options", {}).keys():
+                yield f"{variable}[].{name}", keys.KEYS[name], option["options"][name]
+
+
+REPEATED = {place: (key, option) for place, key, option in repeated()}
+
+
+def differences(key: Key, option: dict[str, Any]) -> Iterator[str]:
+    """Yield what a role's OPTION says otherwise than the table says of KEY; what it leaves out is no difference."""
+    kind = key.type_name.split(" ")[0]
+    if (kind, option["type"]) == ("dict", "list"):  # a mapping that a role takes as a list has its own shape
+        return
+    if kind != option["type"]:
+        yield f"type: {kind}, {option['type']}"
+    if key.choices and tuple(option.get("choices", ())) != key.choices:
+        yield f"choices: {key.choices}, {option.get('choices')}"
+    if "default" in option and key.default is not REQUIRED and option["default"] != key.default:
+        yield f"default: {key.default}, {option['default']}"
+    for inner in key.keys.keys() | option.get("options", {}).keys():
+        if inner not in key.keys or inner not in option.get("options", {}):
+            yield f"only one of the two has {inner}"
+        else:
+            yield from (f"{inner}: {text}" for text in differences(key.keys[inner], option["options"][inner]))
+
+
+@pytest.mark.parametrize("place", sorted(REPEATED))
+def test_a_role_that_repeats_a_key_says_the_same_of_it(place: str) -> None:
+    assert list(differences(*REPEATED[place])) == []
+
+
+def test_roles_repeat_keys() -> None:
+    assert {"gunicorn_systemd_services[].sandbox", "nginx_tls_sites[].access"} <= REPEATED.keys()
