@@ -48,7 +48,7 @@ class Rollback(Run):
             if target.id == serving.id:
                 return Outcome(False, serving, notes=self.context.notes, previous=serving.id)
             self.context.record = replace(
-                target, what=self.what, by=self.request.by, started=now(), previous=serving.id, seconds={},
+                target, what="rollback", by=self.request.by, started=now(), previous=serving.id, seconds={},
                 outcome="unfinished",
             )  # fmt: skip
             return self._run()

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._release import stages
+from ansible_collections.slipway.flask.plugins.module_utils._release import hooks, stages
 from ansible_collections.slipway.flask.plugins.module_utils._source.revision import short
 
 CONTROL = re.compile(r"[^\n\t\x20-\x7e\xa0-\U0010ffff]")
@@ -80,7 +80,7 @@ def stages_of(seconds: Mapping[str, float]) -> str:
 def failed(host: str, app: str, result: Mapping[str, Any], what: str = "deploy") -> str:
     """Return the message of a deploy, rollback or plan that was given up."""
     name = str(result.get("stage") or "")
-    stage = f" at {'hook' if '_' in name else 'stage'} '{name}'" if name else ""
+    stage = f" at {'hook' if name in hooks.NAMES else 'stage'} '{name}'" if name else ""
     switched = "What it went back to serves." if what == "rollback" else "The new release serves."
     serving = switched if stages.stays(name) else "What served before still serves."
     if result.get("serves") == "":  # of a host that could not answer it is not known

@@ -1,16 +1,13 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""The history on the host, and who else is told how a run has ended."""
+"""The history on the host."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._release import history, observers
-from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record, ReleaseError
-from ansible_collections.slipway.flask.plugins.module_utils._release.rollback import Rollback
-from fake_host import FakeHost, Killed
+from ansible_collections.slipway.flask.plugins.module_utils._release import history
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import Record
 
 
 def test_the_history_has_a_line_for_each_deploy_and_a_cut_line_costs_no_other(tmp_path: Path) -> None:
@@ -22,35 +19,3 @@ def test_the_history_has_a_line_for_each_deploy_and_a_cut_line_costs_no_other(tm
     history.append_history(path, Record("0002-b", "shop", "b", "f"))
     assert [entry["id"] for entry in history.history(path)] == ["0001-a", "0002-b"]
     assert path.stat().st_mode & 0o777 == 0o640
-
-
-def test_one_more_observer_is_told_how_every_run_has_ended(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[tuple[str, str, str]] = []
-
-    def textfile(paths: Paths, record: Record) -> None:
-        assert paths.under_way.exists(), "a run that is killed here is told of again"
-        told.append((record.what, record.id[:4], record.outcome))
-
-    monkeypatch.setattr(observers, "OBSERVERS", (*observers.OBSERVERS, textfile))
-    host.deploy()
-    host.change()
-    host.deploy()
-    host.change("app = 3\n")
-    host.fails["start"] = OSError("no")
-    with pytest.raises(ReleaseError):
-        host.deploy()
-    Rollback(host.request()).roll_back()
-    host.change("app = 4\n")
-    host.fails["start"] = Killed()
-    with pytest.raises(Killed):
-        host.deploy()
-    host.deploy()
-    assert told == [
-        ("deploy", "0001", "deployed"),
-        ("deploy", "0002", "deployed"),
-        ("deploy", "0003", "failed"),
-        ("rollback", "0001", "rolled back"),
-        ("deploy", "0004", "killed"),
-        ("deploy", "0005", "deployed"),
-    ]
-    assert [(line["what"], line["id"][:4], line["outcome"]) for line in host.history] == told

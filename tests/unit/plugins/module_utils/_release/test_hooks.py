@@ -125,6 +125,22 @@ def test_a_migration_after_a_hook_is_judged_by_what_the_app_says_now(host: FakeH
     assert host.events[:2] == ["probe", "run flask db upgrade"]
 
 
+@pytest.mark.parametrize("failure", ["ImportError: no", OSError("no space left")], ids=["app", "host"])
+def test_a_check_that_fails_when_it_comes_again_after_a_hook_gives_the_release_up(
+    host: FakeHost, failure: str | OSError
+) -> None:
+    release = stopped(host, "before_migrate")
+    if isinstance(failure, OSError):
+        host.fails["probe"] = failure
+    else:
+        host.probes = [{"error": failure}]
+    with pytest.raises(ReleaseError) as caught:
+        go_on(host, release)
+    assert caught.value.stage == host.history[-1]["stage"] == "check"
+    assert release not in host.paths.release_ids()
+    assert lease.Lease.read("shop") is None, "nobody has to wait"
+
+
 def test_what_serves_already_stops_at_no_hook(host: FakeHost) -> None:
     host.deploy()
     outcome = host.deploy(until="before_fetch")
