@@ -147,7 +147,7 @@ class App:
 
 # ---- visitors -----------------------------------------------------------------------------------------------------
 
-BROWSERS, WAITERS, PAUSE_SECONDS = 2, 2, 0.1
+BROWSERS, WAITERS, PAUSE_SECONDS = 2, 2, 0.15
 
 
 class Seen:
