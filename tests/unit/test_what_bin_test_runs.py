@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
 import subprocess
 import threading
@@ -12,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from testrun import changed
+from testrun import changed, pool
 from testrun.parts import GROUPS, USUAL_SECONDS, Part, Wanted, parts
 from testrun.pool import Runner
 
@@ -61,6 +62,21 @@ def test_parts_take_no_more_places_than_there_are(monkeypatch: pytest.MonkeyPatc
     Runner(3, keep=False, report=lambda part: None).all(todo)
     assert most == 3
     assert sorted(ended) == [part.name for part in todo]
+
+
+def test_temporary_files_of_a_run_go_with_it_and_those_of_a_killed_one_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    monkeypatch.setattr(pool, "MEMORY", tmp_path)
+    monkeypatch.setattr(pool, "MEMORY_BYTES", 0)
+    monkeypatch.setenv("TMPDIR", "before")
+    for name in (f"slip{ended.pid}-killed", f"slip{os.getpid()}-living", "slippery-when-wet"):
+        (tmp_path / name).mkdir()
+    with pool.temporary_folder():
+        assert Path(os.environ["TMPDIR"]).parent == tmp_path
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"slip{os.getpid()}-living", "slippery-when-wet"]
 
 
 @pytest.mark.parametrize("name", USUAL_SECONDS)

@@ -171,7 +171,11 @@ def temporary_folder() -> Iterator[None]:
     """Have the run's temporary files in memory, where there is enough: tests sync what they write. Removed at the end."""
     fits = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > MEMORY_BYTES
     fits = fits and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC  # Docker's is: programs of the tests lie there
+    for left in MEMORY.glob("slip*-*"):  # by a run that was killed
+        if (owner := left.name[4:].partition("-")[0]).isdigit() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(left, ignore_errors=True)
     # The name is short: sockets lie there too, and a socket's path has 107 characters at most.
-    with tempfile.TemporaryDirectory(prefix="slip", dir=MEMORY if fits else None, ignore_cleanup_errors=True) as made:
+    prefix, folder = f"slip{os.getpid()}-", MEMORY if fits else None
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=folder, ignore_cleanup_errors=True) as made:
         os.environ["TMPDIR"] = made
         yield
