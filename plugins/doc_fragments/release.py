@@ -31,7 +31,9 @@ options:
     type: path
     required: true
   settings_folder:
-    description: Folder with the wanted C(environment) and C(gunicorn.conf.py); each release gets a copy below it.
+    description:
+      - Folder with the settings for the next release, such as C(environment) and C(gunicorn.conf.py). Each release gets a copy
+        of every file in it, below it; folders, links and hidden files are left out.
     type: path
     required: true
   writable_paths:

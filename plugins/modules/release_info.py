@@ -89,6 +89,11 @@ apps:
     health:
       description: What it answers on its own socket (C(status), C(milliseconds), C(said)).
       type: dict
+    processes:
+      description:
+        - The state, restarts, workers and memory of each of its processes, by name; those above are the first one's. What
+          else there is to tell of one is there, too.
+      type: dict
     certificate:
       description: Whether nginx serves its domain over TLS, who issued the certificate, and how many days it has left.
       type: dict

@@ -12,6 +12,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+NAME = "environment"
+"""What the file is called among the settings of an app."""
+
 
 def value_text(value: object) -> str:
     """Return VALUE as an environment variable has it: text as it is, 8000 as `8000`, booleans as `true` and `false`."""

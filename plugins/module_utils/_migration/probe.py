@@ -178,6 +178,18 @@ class Probe:
     threads: tuple[str, ...] = ()
 
     @property
+    def unserved(self) -> str:
+        """What to do about a gunicorn that can't be imported itself, "" when it is not that."""
+        way = '`overrides: ["gunicorn>=23"]` puts a newer one in its place'
+        if self.gunicorn is None:
+            return ""
+        if not self.gunicorn:
+            return f"gunicorn is not installed; {way}, or add it to the app's list"
+        return (
+            f"gunicorn {self.gunicorn}, which the app's own list brings, does not run on Python {self.python} ({way})"
+        )
+
+    @property
     def at_head(self) -> bool:
         """Whether the database is known to be where the code wants it."""
         return bool(self.heads) and self.heads == self.current

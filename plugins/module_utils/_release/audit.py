@@ -10,23 +10,16 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import socket
-from pathlib import Path
-
+from ansible_collections.slipway.flask.plugins.module_utils._host import journal
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record
 
-SOCKET = Path("/run/systemd/journal/socket")
 INFORMATION, WARNING = 6, 4
 """Priorities of syslog(3)."""
 
 
 def told(_: Paths, record: Record) -> None:
     """Write RECORD to the journal; where there is none, the app's history alone has it."""
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
-            journal.sendto(datagram(fields(record)), str(SOCKET))
-    except OSError:
-        pass
+    journal.send(fields(record))
 
 
 def fields(record: Record) -> dict[str, str]:
@@ -48,8 +41,3 @@ def fields(record: Record) -> dict[str, str]:
         "SLIPWAY_BY": record.by,
         "SLIPWAY_SECONDS": seconds,
     }
-
-
-def datagram(values: dict[str, str]) -> bytes:
-    """Return VALUES as journald takes them; a line break in a value would begin a field of its own."""
-    return "".join(f"{name}={' '.join(value.split())}\n" for name, value in values.items()).encode()

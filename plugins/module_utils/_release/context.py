@@ -16,7 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
+from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
 from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, sandbox, systemd
+from ansible_collections.slipway.flask.plugins.module_utils._process import members
+from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
 from ansible_collections.slipway.flask.plugins.module_utils._python import hints, project
 from ansible_collections.slipway.flask.plugins.module_utils._release.once import Once
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record, ReleaseError
@@ -60,17 +63,12 @@ class Context:
     @property
     def environment_file(self) -> Path:
         """The release's own environment file."""
-        return self.paths.settings_of(self.record.id) / "environment"
+        return self.paths.environment_file(self.record.id)
 
     @property
-    def unit(self) -> str:
-        """The release's service."""
-        return self.paths.unit(self.record.id)
-
-    @property
-    def socket(self) -> Path:
-        """Where the release's service listens."""
-        return self.paths.socket(self.record.id)
+    def processes(self) -> tuple[Process, ...]:
+        """What the app is made of, in the order of its start."""
+        return members.processes_of(self)
 
     def save(self) -> None:
         """Write the record to its place."""
@@ -113,13 +111,13 @@ class Context:
                     return True
         return False
 
-    def write(self, path: Path, content: str, uid: int, gid: int, bits: int) -> None:
+    def write(self, path: Path, content: str | bytes, uid: int, gid: int, bits: int) -> None:
         """Replace PATH by a file with CONTENT, owner and permission bits."""
         temporary = path.with_name(f".{path.name}.new")
         temporary.unlink(missing_ok=True)
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(content)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode())
             if (os.geteuid(), os.getegid()) != (uid, gid):
                 os.fchown(file.fileno(), uid, gid)
             os.fchmod(file.fileno(), bits)
@@ -216,9 +214,19 @@ class Context:
             },
             writable=writable,
             seconds=seconds,
-            service=self.unit,
+            service=self.processes[0].unit(self.record.id),
             properties=properties,
         )
+
+
+def looked_at(paths: Paths, health: Health | None = None) -> Context:
+    """Return the release that serves, for somebody who only looks at it; HEALTH is the request that it must answer."""
+    release = paths.current_id()
+    request = Request(
+        app=paths.app, wsgi="", user=paths.app, root=str(paths.root), settings_folder=str(paths.settings),
+        health=health or Health(),
+    )  # fmt: skip
+    return Context(request, paths, paths.record(release) or Record(release, paths.app, "", ""))
 
 
 def command_unit(app: str, purpose: str, release: str) -> str:

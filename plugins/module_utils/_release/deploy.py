@@ -15,15 +15,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd
-from ansible_collections.slipway.flask.plugins.module_utils._release import observers, orphans, removal
+from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file
+from ansible_collections.slipway.flask.plugins.module_utils._release import observers, orphans, removal, wanted
 from ansible_collections.slipway.flask.plugins.module_utils._release.history import history
 from ansible_collections.slipway.flask.plugins.module_utils._release.preparation import Preparation
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import (
     Record,
     ReleaseError,
-    file_hash,
-    fingerprint,
+    fingerprint_of,
     next_id,
     now,
     read,
@@ -58,12 +57,12 @@ class Deploy(Run):
         self._prepare_host()
         with self._alone():
             key, revision = self.source.find()
-            wanted, previous = self._fingerprint(key), self.paths.current_id()
+            fingerprint, previous = self._fingerprint(key), self.paths.current_id()
             serving = self.paths.record(previous) if previous else None
-            same = serving and serving.fingerprint == wanted and systemd.is_active(self.paths.unit(previous))
+            same = serving and serving.fingerprint == fingerprint and self._runs(previous)
             if not same and self.source.lacks(key):
                 return Outcome(False, need_archive=True)
-            known = [*self.paths.release_ids(), *orphans.with_settings(self.paths)]
+            known = [*self.paths.release_ids(), *orphans.with_settings(self.context)]
             Recovery(self.context).recover()
             self.context.once().tidy()
             same, previous = same and self.paths.current_id() == previous, self.paths.current_id()
@@ -71,7 +70,7 @@ class Deploy(Run):
                 return Outcome(False, self.paths.record(previous), notes=self.context.notes, previous=previous)
             known += [entry["id"] for entry in history(self.paths.history)]
             self.context.record = Record(
-                next_id(known, revision), self.app, revision, wanted, self.request.source.dirty,
+                next_id(known, revision), self.app, revision, fingerprint, self.request.source.dirty,
                 self.source.name, key, by=self.request.by, started=now(),
                 previous=previous,
             )  # fmt: skip
@@ -90,8 +89,8 @@ class Deploy(Run):
         key = self.source.planned()
         if not key:
             return Outcome(serving is None, serving, previous=previous)
-        wanted = self._fingerprint(key)
-        return Outcome(serving is None or serving.fingerprint != wanted, serving, previous=previous)
+        same = serving is not None and serving.fingerprint == self._fingerprint(key)
+        return Outcome(not same, serving, previous=previous)
 
     @cached_property
     def preparation(self) -> Preparation:
@@ -116,20 +115,19 @@ class Deploy(Run):
 
     def prune(self) -> None:
         """Remove releases beyond those kept, and what only they used."""
-        removal.prune(self.paths, self.request.keep_releases)
+        removal.prune(self.context, self.request.keep_releases)
 
     def discard(self) -> None:
         """Remove the release with all that it made; its environment stays for the next try."""
-        removal.remove(self.paths, self.context.record.id)
-        removal.prune(self.paths, self.request.keep_releases, spare=self.context.record.environment)
+        removal.remove(self.context, self.context.record.id)
+        removal.prune(self.context, self.request.keep_releases, spare=self.context.record.environment)
 
     # ---- what is there, and what is wanted --------------------------------------------------------------------
 
     def _prepare_host(self) -> None:
         """Make the app's folders. Raises ReleaseError when its service has not been set up."""
-        unit = systemd.unit_file(self.app)
         self._find_user()
-        for needed in (unit, self.context.wanted("environment"), self.context.wanted("gunicorn.conf.py")):
+        for needed in wanted.needed(self.context):
             if not needed.exists():
                 raise ReleaseError(
                     f"{needed} is missing: the app's service is not set up; run site.yml first", "preflight"
@@ -169,7 +167,7 @@ class Deploy(Run):
         """Note what the variables have otherwise than the host: a deploy takes what the host has."""
         if not self.request.expected_environment:
             return
-        there = environment_file.environment_of(read(self.context.wanted("environment")))
+        there = environment_file.environment_of(read(self.context.wanted(environment_file.NAME)))
         found = differences_from_sealed(there, self.request.expected_environment)
         if found:
             self.context.notes.append(
@@ -188,7 +186,8 @@ class Deploy(Run):
         # By which name a command is known to have run changes no release.
         for key, commands in (("build_commands", asked.build_commands), ("release_commands", asked.release_commands)):
             parts[key] = [{"command": one.command, "once": one.once} for one in commands]
-        for name in ("environment", "gunicorn.conf.py"):
-            parts[name] = file_hash(self.context.wanted(name))
-        parts["unit"] = file_hash(systemd.unit_file(self.app))
-        return fingerprint({**parts, "source": source_key})
+        return fingerprint_of({**parts, **wanted.hashes(self.context), "source": source_key})
+
+    def _runs(self, release: str) -> bool:
+        """Tell whether all processes of RELEASE run."""
+        return all(process.is_active(release) for process in self.context.processes)

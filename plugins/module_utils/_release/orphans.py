@@ -7,26 +7,20 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
-from ansible_collections.slipway.flask.plugins.module_utils._release import drain
-from ansible_collections.slipway.flask.plugins.module_utils._release.record import ID, Paths, number
+from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import ID, number
 
 
-def with_settings(paths: Paths) -> list[str]:
+def with_settings(context: Context) -> list[str]:
     """Return the ids of the releases that have settings or a unit of their own, oldest first."""
-    units = [path.name for path in systemd.UNITS.glob(f"{paths.app}@?*.service")]
-    found = {unit.removeprefix(f"{paths.app}@").removesuffix(".service") for unit in units}
-    folder = paths.settings / "releases"
+    found = {release for process in context.processes for release in process.with_unit()}
+    folder = context.paths.settings / "releases"
     found |= {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     return sorted((name for name in found if ID.fullmatch(name)), key=number)
 
 
-def orphans(paths: Paths) -> list[str]:
+def orphans(context: Context) -> list[str]:
     """Return those of them that have no folder. One that still runs or drains is left to a later run, when it has ended."""
-    there = {*paths.release_ids(), paths.current_id()}
-    lost = [release for release in with_settings(paths) if release not in there]
-    return [
-        release
-        for release in lost
-        if not systemd.is_active(paths.unit(release)) and not drain.is_draining(paths, release)
-    ]
+    there = {*context.paths.release_ids(), context.paths.current_id()}
+    lost = [release for release in with_settings(context) if release not in there]
+    return [release for release in lost if not any(process.is_there(release) for process in context.processes)]

@@ -18,9 +18,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._migration.probe import Probe
-from ansible_collections.slipway.flask.plugins.module_utils._release import removal, stages
+from ansible_collections.slipway.flask.plugins.module_utils._release import removal, stages, wanted
 from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Deploy
 from ansible_collections.slipway.flask.plugins.module_utils._release.history import history
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import (
@@ -31,11 +30,6 @@ from ansible_collections.slipway.flask.plugins.module_utils._release.record impo
 )
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
 from ansible_collections.slipway.flask.plugins.module_utils._release.run import Outcome
-from ansible_collections.slipway.flask.plugins.module_utils._release.settings import (
-    assignments,
-    differences,
-    directives,
-)
 from ansible_collections.slipway.flask.plugins.module_utils._release.stages import What
 
 
@@ -91,14 +85,14 @@ class Plan(Deploy):
             "revision": revision, "dirty": self.request.source.dirty, "serves": previous,
             "serves_revision": serving.revision if serving else "", "same": False, "refused": "", "stage": "",
         }  # fmt: skip
-        wanted = self._fingerprint(key)
-        if serving and serving.fingerprint == wanted and systemd.is_active(self.paths.unit(previous)):
+        fingerprint = self._fingerprint(key)
+        if serving and serving.fingerprint == fingerprint and self._runs(previous):
             return Outcome(False, serving, notes=self.context.notes, plan={**found, "same": True}, previous=previous)
         if self.source.lacks(key):
             return Outcome(False, need_archive=True)
         known = self.paths.release_ids() + [entry["id"] for entry in history(self.paths.history)]
         record = Record(
-            next_id(known, revision), self.app, revision, wanted, source_key=key, by=self.request.by, started=now(),
+            next_id(known, revision), self.app, revision, fingerprint, source_key=key, by=self.request.by, started=now(),
             previous=previous,
         )  # fmt: skip
         self.context.record = record
@@ -106,7 +100,7 @@ class Plan(Deploy):
         try:
             found |= self._prepare(previous, before)
         finally:
-            removal.remove(self.paths, record.id)
+            removal.remove(self.context, record.id)
             for folder in set(os.listdir(self.paths.environments)) - before:
                 shutil.rmtree(self.paths.environments / folder, ignore_errors=True)
             used = {one.source_key for release in self.paths.release_ids() if (one := self.paths.record(release))}
@@ -136,7 +130,7 @@ class Plan(Deploy):
                 for one in self.schema.migrations.findings
             ],
             "judged": self.request.migrations.mode != "off",
-            "settings": self._changes(previous),
+            "settings": wanted.changes(self.context, previous) if previous else {},
             "connections": connections(probe),
             "disk": {
                 "free_mb": shutil.disk_usage(self.paths.root).free // 2**20,
@@ -145,32 +139,6 @@ class Plan(Deploy):
                 "needed_mb": self.request.min_free_mb,
             },
         }
-
-    def _changes(self, previous: str) -> dict[str, dict[str, list[str]]]:
-        """Return the names of the settings that are other ones than those of the release PREVIOUS."""
-        if not previous:
-            return {}
-        pairs = {
-            "environment": (self.context.wanted("environment"), self.paths.settings_of(previous) / "environment"),
-            "gunicorn": (
-                self.context.wanted("gunicorn.conf.py"),
-                self.paths.settings_of(previous) / "gunicorn.conf.py",
-            ),
-            "unit": (systemd.unit_file(self.app), systemd.unit_file(self.app, previous)),
-        }
-        readers = {"environment": environment_file.environment_of, "gunicorn": assignments, "unit": directives}
-        found = {}
-        for name, (wanted, there) in pairs.items():
-            if not there.exists():
-                continue
-            old = there.read_text().replace(str(self.paths.release(previous)), "{release_folder}")
-            if name == "environment" and self.context.environment_file.exists():  # with the scheme that fits the driver
-                new = self.context.environment_file.read_text().replace(str(self.context.here), "{release_folder}")
-            else:
-                new = wanted.read_text()
-            if changed := differences(readers[name](old), readers[name](new)):
-                found[name] = changed
-        return found
 
 
 def connections(probe: Probe) -> dict[str, int]:

@@ -14,14 +14,14 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
-from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd, tree
+from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, tree
 from ansible_collections.slipway.flask.plugins.module_utils._python import build as python_build
 from ansible_collections.slipway.flask.plugins.module_utils._python import driver, scm
 from ansible_collections.slipway.flask.plugins.module_utils._python import environment as python_environment
 from ansible_collections.slipway.flask.plugins.module_utils._python import project as python_project
-from ansible_collections.slipway.flask.plugins.module_utils._release import handover, shared
+from ansible_collections.slipway.flask.plugins.module_utils._release import shared, wanted
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
-from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError, read
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.source import Source
 from ansible_collections.slipway.flask.plugins.module_utils._source import requirement
 
@@ -42,20 +42,13 @@ class Preparation:
         if self.source.has_more() and not self.request.requirements and python_project.may_be_member(context.src):
             self.workspace.mkdir(mode=0o750)
             self.source.write(context.record.source_key, self.workspace, "")
-        alone = handover.stops_first(self.paths.app)
-        run = handover.folder(self.paths.app) if alone else self.paths.runtime(context.record.id)
-        (context.here / "run").symlink_to(run)
         for folder in self.request.shared_folders:
             shared.link(context, folder)
         for name, content in self.request.files.items():
             self._write_file(context.src / name, content.replace("{release_folder}", str(context.here)))
-        context.folder(self.paths.settings_of(context.record.id), 0, 0o750)
-        environment = read(context.wanted("environment")).replace("{release_folder}", str(context.here))
-        context.write(context.environment_file, environment, 0, 0, 0o600)
-        gunicorn = context.wanted("gunicorn.conf.py").read_text()
-        context.write(context.environment_file.with_name("gunicorn.conf.py"), gunicorn, 0, context.gid, 0o640)
-        hint = handover.hint(systemd.unit_file(self.paths.app).read_text(), environment, gunicorn)
-        context.notes += [hint] * bool(hint)
+        wanted.copy(context)
+        for process in context.processes:
+            process.prepare(context.record.id)
 
     def _own(self, uid: int) -> None:
         """Give the release's code to UID and its group to read, whatever modes commands have left; links are not followed."""

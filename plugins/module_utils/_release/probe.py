@@ -8,7 +8,6 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import json
-import re
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,27 +18,12 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._migration import probe as migration_probe
 from ansible_collections.slipway.flask.plugins.module_utils._migration import run, still
-from ansible_collections.slipway.flask.plugins.module_utils._python import driver, hints
-from ansible_collections.slipway.flask.plugins.module_utils._release import handover
+from ansible_collections.slipway.flask.plugins.module_utils._process.base import alone
+from ansible_collections.slipway.flask.plugins.module_utils._python import driver, hints, stuck
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 
 WAITING_SECONDS = 10
 """How often a person is told that an import goes on."""
-
-STUCK = re.compile(r"^Timeout \(\d+:\d\d:\d\d(?:\.\d+)?\)!$", re.MULTILINE)
-FRAME = re.compile(r'^  File "([^"]+)", line (\d+) in (.+)$', re.MULTILINE)
-DOING = {
-    r"/(werkzeug/(serving|_reloader)|gunicorn/arbiter|waitress/|uvicorn/|hypercorn/|cheroot/|wsgiref/|socketserver|gevent/"
-    r"baseserver|tornado/ioloop|aiohttp/web)": "a server is started when it is imported: put `app.run()` and the like under "
-                                             '`if __name__ == "__main__":`',
-    r"/apscheduler/schedulers/blocking": "a scheduler that blocks is started when it is imported: run it by itself",
-    r"/(celery/|rq/worker|huey/consumer)": "a worker is started when it is imported: run it by itself",
-    r"/(psycopg|psycopg2|asyncpg|pg8000|pymysql|MySQLdb|redis|urllib3|httpx|http/client|ssl|socket)[/.]":
-        "it waits for a database or another service that does not answer",
-    r"/subprocess\.py": "it waits for a program that it has started",
-    r"/(threading|queue|concurrent/futures/.*|multiprocessing/.*)\.py": "it waits for a thread or a lock of its own",
-}  # fmt: skip
-"""What is in a file's name -> what an app that does not come to an end is probably doing."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +56,8 @@ def ask(context: Context, question: Mapping[str, Any]) -> Answer:
 
 def script(context: Context) -> str:
     """Return the script that imports the app. One that must be one process begins nothing beside the release that serves."""
-    app, release = context.paths.app, context.record.id
-    alone = handover.stops_first(app) or handover.stops_first(app, release)
-    return (still.SCRIPT if alone else "") + migration_probe.SCRIPT
+    quiet = alone(context.processes, "", context.record.id)
+    return (still.SCRIPT if quiet else "") + migration_probe.SCRIPT
 
 
 @contextmanager
@@ -104,8 +87,9 @@ def common(context: Context) -> dict[str, Any]:
 def why(context: Context, probe: migration_probe.Probe, stderr: str) -> str:
     """Return why an app can't be imported; STDERR is what its import wrote as errors."""
     wsgi = context.request.wsgi
-    if STUCK.search(stderr):
-        return f"'wsgi' is '{wsgi}', whose import had not come to an end {stuck(stderr, context)}"
+    if stuck.is_stuck(stderr):
+        where = stuck.where(stderr, context.src, context.request.check_seconds)
+        return f"'wsgi' is '{wsgi}', whose import had not come to an end {where}"
     if probe.unwritable or probe.wrote:
         wrote = written([*probe.wrote, *([(probe.unwritable[0], probe.unwritable[1])] if probe.unwritable else [])])
         return (
@@ -115,35 +99,13 @@ def why(context: Context, probe: migration_probe.Probe, stderr: str) -> str:
             "your own), or set `writes_at_import: true`: then the app is imported only at 'migrate', once and alone, after "
             "a dump"
         )
-    if probe.gunicorn is not None:
-        return f"{unserved(probe.gunicorn, probe.python)}: {probe.error}"
+    if probe.unserved:
+        return f"{probe.unserved}: {probe.error}"
     advice = driver.advice(probe.error) or hints.of_import(probe.error, probe.python)
     return f"'wsgi' is '{wsgi}', which can't be imported: {probe.error}{advice}"
-
-
-def unserved(gunicorn: str, python: str) -> str:
-    """Return what to do about a gunicorn of this version ("": none) that can't be imported itself."""
-    way = '`overrides: ["gunicorn>=23"]` puts a newer one in its place'
-    if not gunicorn:
-        return f"gunicorn is not installed; {way}, or add it to the app's list"
-    return f"gunicorn {gunicorn}, which the app's own list brings, does not run on Python {python} ({way})"
 
 
 def written(wrote: Iterable[tuple[str, str]]) -> str:
     """Return what an app wrote, or would have, with its places."""
     told = dict.fromkeys(f"`{what}`{f' at {where}' if where else ''}" for what, where in wrote)
     return ", ".join(told)
-
-
-def stuck(stderr: str, context: Context) -> str:
-    """Return where an import was when its time was over, and what it was probably doing."""
-    blocks = re.split(r"^(?=Thread 0x|Current thread 0x)", stderr[STUCK.search(stderr).start() :], flags=re.MULTILINE)  # type: ignore[union-attr]
-    main = next((block for block in reversed(blocks) if 'File "<string>"' in block), blocks[-1])
-    frames = FRAME.findall(main)
-    source = f"{context.src.resolve()}/"
-    own = next(((file, line) for file, line, _ in frames if file.startswith((source, f"{context.src}/"))), None)
-    at = ""
-    if own:
-        at = f", at {own[0].removeprefix(source).removeprefix(f'{context.src}/')}, line {own[1]}"
-    doing = next((text for pattern, text in DOING.items() for file, _, _ in frames if re.search(pattern, file)), "")
-    return f"after {context.request.check_seconds} s (check_seconds){at}" + (f": {doing}" if doing else "")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import time
 from collections.abc import Iterable, Mapping
@@ -17,21 +16,11 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from ansible_collections.slipway.flask.plugins.module_utils._app.places import ID as ID
+from ansible_collections.slipway.flask.plugins.module_utils._app.places import Places
+from ansible_collections.slipway.flask.plugins.module_utils._app.places import ReleaseError as ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._app.places import number as number
 from ansible_collections.slipway.flask.plugins.module_utils._source.revision import short
-
-ID = re.compile(r"(\d{4,})-[0-9a-z]+(\.[0-9a-z]+)*")
-"""A release's id: a number that only grows (a clock may jump backwards), and the short revision."""
-
-
-class ReleaseError(RuntimeError):
-    """A release can't go on; the message is for the user, STAGE is where it stopped.
-
-    HOLDER is the process on a controller that stands in the way, as far as one is known.
-    """
-
-    def __init__(self, message: str, stage: str = "", holder: str = "") -> None:
-        super().__init__(message)
-        self.stage, self.holder = stage, holder
 
 
 @dataclass
@@ -94,109 +83,21 @@ def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
-@dataclass(frozen=True)
-class Paths:
-    """Where everything of one app is on the host."""
-
-    app: str
-    root: Path
-    settings: Path
-
-    @property
-    def releases(self) -> Path:
-        return self.root / "releases"
-
-    @property
-    def environments(self) -> Path:
-        return self.root / "venvs"
-
-    @property
-    def shared(self) -> Path:
-        return self.root / "shared"
-
-    @property
-    def sources(self) -> Path:
-        return self.root / "sources"
-
-    def archive(self, key: str) -> Path:
-        """Return where the archive of the source with the name KEY is kept."""
-        return self.sources / f"{key}.archive"
-
-    @property
-    def previous(self) -> Path:
-        """The link to the release that served before `current` did."""
-        return self.root / "previous"
-
-    @property
-    def current(self) -> Path:
-        return self.root / "current"
-
-    @property
-    def under_way(self) -> Path:
-        """Where a run writes its stage, for those who meet it and for the run after one that was killed."""
-        return self.root / ".run.json"
-
-    @property
-    def history(self) -> Path:
-        return self.root / "history.jsonl"
-
-    def release(self, release: str) -> Path:
-        return self.releases / release
-
-    def settings_of(self, release: str) -> Path:
-        return self.settings / "releases" / release
-
-    def runtime(self, release: str) -> Path:
-        return Path("/run") / self.app / release
-
-    def socket(self, release: str) -> Path:
-        """Return where RELEASE takes its requests: in a folder of its own, or in one that all of the app's have."""
-        link = self.release(release) / "run"
-        return (Path(os.readlink(link)) if link.is_symlink() else self.runtime(release)) / "gunicorn.sock"
-
-    def unit(self, release: str) -> str:
-        return f"{self.app}@{release}.service"
+class Paths(Places):
+    """Where everything of one app is on the host, and the records of its releases."""
 
     def record(self, release: str) -> Record | None:
         return Record.read(self.release(release) / "release.json")
 
-    def current_id(self) -> str:
-        """Return the id of the release that `current` points to, "" when there is none."""
-        return target_of(self.current)
-
-    def previous_id(self) -> str:
-        """Return the id of the release that `previous` points to, "" when there is none."""
-        return target_of(self.previous)
-
-    def release_ids(self) -> list[str]:
-        """Return the ids of all release folders, oldest first."""
-        if not self.releases.is_dir():
-            return []
-        return sorted((p.name for p in self.releases.iterdir() if ID.fullmatch(p.name)), key=number)
-
-
-def target_of(link: Path) -> str:
-    """Return the name of what LINK points to, "" when there is no link."""
-    try:
-        return Path(os.readlink(link)).name
-    except OSError:
-        return ""
-
-
-def number(release: str) -> int:
-    """Return the running number of a release's id."""
-    match = ID.fullmatch(release)
-    return int(match[1]) if match else 0
-
 
 def next_id(known: Iterable[str], revision: str) -> str:
     """Return the id of the release after all that are KNOWN."""
-    # It stands in the path of a socket, which has at most 107 characters (unix(7)).
+    # It is part of paths that may have at most 107 characters (unix(7)).
     name = re.sub(r"[^0-9a-z]+", ".", short(revision).lower())[:16].strip(".")
     return f"{max(map(number, known), default=0) + 1:04d}-{name}"
 
 
-def fingerprint(parts: Mapping[str, Any]) -> str:
+def fingerprint_of(parts: Mapping[str, Any]) -> str:
     """Return one name for everything that decides how a release behaves: same name, nothing to deploy."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 

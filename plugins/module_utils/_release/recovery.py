@@ -7,9 +7,9 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-from ansible_collections.slipway.flask.plugins.module_utils._host import leftovers, systemd
-from ansible_collections.slipway.flask.plugins.module_utils._release import drain, handover, observers, orphans
+from ansible_collections.slipway.flask.plugins.module_utils._host import leftovers
 from ansible_collections.slipway.flask.plugins.module_utils._release import lease as release_lease
+from ansible_collections.slipway.flask.plugins.module_utils._release import observers, orphans
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.history import history
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Record, ReleaseError, now
@@ -25,35 +25,30 @@ class Recovery:
 
     def recover(self) -> None:
         """Finish or discard what is left; afterwards only `current` runs, and what drains."""
-        app = self.paths.app
-        release_lease.drop(app)
-        handover.wait(app)
+        release_lease.drop(self.paths.app)
+        for process in self.context.processes:
+            process.wait()
         current, killed = self.paths.current_id(), Record.read(self.paths.under_way)
         for release in self.paths.release_ids():
             found = self.paths.record(release)
             if release != current and (found is None or found.outcome == "unfinished"):
-                remove(self.paths, release)
+                remove(self.context, release)
         if killed:
             self._tell_of(killed, current)
         serving = self.paths.record(current) if current else None
         if serving and serving.outcome == "unfinished":
             current = self._settle(serving)
-        for release in {*systemd.instances(app), *systemd.enabled(app)}:
-            if release == current:
-                continue
-            if systemd.is_active(self.paths.unit(release)):
-                drain.retire(self.paths, release)
-            elif not drain.is_draining(self.paths, release):
-                systemd.stop(self.paths.unit(release))
-            systemd.set_enabled(app, release, False)
+        for process in self.context.processes:
+            for release in process.releases() - {current}:
+                process.leave(release)
         self._remove_orphans()
         leftovers.sweep()
 
     def _remove_orphans(self) -> None:
         """Remove settings and units of releases that have no folder: the app's folder came back from an older backup."""
-        gone = orphans.orphans(self.paths)
+        gone = orphans.orphans(self.context)
         for release in gone:
-            remove(self.paths, release)
+            remove(self.context, release)
         if gone:
             self.notes.append(
                 f"{self.paths.settings} had settings of releases that {self.paths.root} does not have ({', '.join(gone)}); "
@@ -96,7 +91,7 @@ class Recovery:
             if before and self._back_to(before):
                 self.notes.append(f"{told} and failed: {error}; {before.id} serves again")
                 serving.outcome, serving.ended, serving.stage, serving.message = "failed", now(), "verify", str(error)
-                remove(self.paths, serving.id)
+                remove(self.context, serving.id)
                 observers.ended(self.paths, serving)
                 return before.id
             self.notes.append(f"{told} and can't be verified: {error}")
@@ -105,7 +100,8 @@ class Recovery:
         serving.outcome, serving.ended = "deployed", now()
         serving.write(self.paths.release(serving.id) / "release.json")
         observers.ended(self.paths, serving)
-        systemd.set_enabled(self.paths.app, serving.id, True)
+        for process in self.context.processes:
+            process.enable(serving.id)
         return serving.id
 
     def _traffic(self, record: Record) -> Traffic:
@@ -120,6 +116,7 @@ class Recovery:
             traffic.gate()
             traffic.switch()
         except (ReleaseError, OSError):
-            systemd.stop(self.paths.unit(record.id))
+            for process in self.context.processes:
+                process.stop(record.id)
             return False
         return True

@@ -12,15 +12,17 @@ from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._release import drain
-from ansible_collections.slipway.flask.plugins.module_utils._release.context import PURPOSES, command_unit
-from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, to_prune
+from ansible_collections.slipway.flask.plugins.module_utils._release.context import PURPOSES, Context, command_unit
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import to_prune
 
 
-def remove(paths: Paths, release: str) -> None:
-    """Remove a release that does not serve: its instance, commands of it that still run, folder and settings."""
-    systemd.stop(paths.unit(release), *(command_unit(paths.app, purpose, release) for purpose in PURPOSES))
-    systemd.set_enabled(paths.app, release, False)
-    systemd.unit_file(paths.app, release).unlink(missing_ok=True)
+def remove(context: Context, release: str) -> None:
+    """Remove a release that does not serve: its processes, commands of it that still run, folder and settings."""
+    paths = context.paths
+    units = [unit for process in context.processes for unit in process.units(release)]
+    systemd.stop(*units, *(command_unit(paths.app, purpose, release) for purpose in PURPOSES))
+    for process in context.processes:
+        process.forget(release)
     if paths.previous_id() == release:
         paths.previous.unlink()
     shutil.rmtree(paths.settings_of(release), ignore_errors=True)
@@ -30,19 +32,20 @@ def remove(paths: Paths, release: str) -> None:
     shutil.rmtree(gone, ignore_errors=True)
 
 
-def prune(paths: Paths, keep: int, spare: str | None = None) -> None:
+def prune(context: Context, keep: int, spare: str | None = None) -> None:
     """Remove releases beyond the newest KEEP, and environments and archives that none of the kept ones uses.
 
     spare: an environment that stays although nothing uses it, for the next try, which would have to build it again; "" for the
         newest of those, None for none.
     """
+    paths = context.paths
     current = paths.current_id()
     serving = paths.record(current)
     previous = serving.previous if serving else ""
-    busy = {one.release for one in drain.draining(paths)}
+    busy = {one.release for one in drain.draining(context)}
     for release in to_prune(paths.release_ids(), current, keep, previous):
         if release not in busy:  # the next deploy removes it
-            remove(paths, release)
+            remove(context, release)
     kept = [record for release in paths.release_ids() if (record := paths.record(release))]
     used = {record.environment for record in kept}
     unused = [

@@ -173,10 +173,10 @@ class Run:
 
     def start(self) -> None:
         """Start the release, beside one other at most: memory and database connections are reckoned for two."""
-        for one in drain.draining(self.paths):
+        for one in drain.draining(self.context):
             name, begun = f"drain({one.release})", time.monotonic()
             self.progress.begin(name)
-            drain.wait_for(self.paths, one)
+            drain.wait_for(self.context, one)
             waited = time.monotonic() - begun
             self.progress.end(name, waited)
             if waited >= 1:
@@ -187,12 +187,13 @@ class Run:
 
     def halt(self) -> None:
         """Stop the release, and have no restart of the host start it."""
-        systemd.stop(self.context.unit)
-        systemd.set_enabled(self.app, self.context.record.id, False)
+        for process in self.context.processes:
+            process.stop(self.context.record.id)
+            process.disable(self.context.record.id)
 
     def _draining(self) -> list[str]:
         """Return what the run leaves open: nobody has to wait for it."""
-        return [one.said() for one in drain.draining(self.paths) if one.connections]
+        return [one.said() for one in drain.draining(self.context) if one.is_busy]
 
     # ---- hooks ---------------------------------------------------------------------------------------------------
 

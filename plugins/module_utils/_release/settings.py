@@ -7,10 +7,8 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import hmac
-import re
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -47,22 +45,3 @@ def differences_from_sealed(there: Mapping[str, str], wanted: Mapping[str, Any])
 def named(found: Mapping[str, list[str]]) -> str:
     """Return FOUND differences as a person reads them."""
     return ", ".join(f"{name} {kind}" for kind, names in found.items() for name in names)
-
-
-def assignments(text: str) -> dict[str, str]:
-    """Return what a Python file's top level says under each name: settings, functions and classes."""
-    found: dict[str, str] = {}
-    for node in ast.parse(text).body:
-        if isinstance(node, ast.Assign):
-            found |= {ast.unparse(target): ast.unparse(node.value) for target in node.targets}
-        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            found[f"{node.name}()"] = ast.unparse(node)
-    return found
-
-
-def directives(text: str) -> dict[str, str]:
-    """Return the values of each directive of a unit file; one that stands several times has them all."""
-    found: dict[str, str] = {}
-    for name, value in re.findall(r"^(\w+)\s*=(.*)$", text, re.MULTILINE):
-        found[name] = f"{found.get(name, '')}{value.strip()}\n"
-    return found

@@ -13,7 +13,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._app import command 
 from ansible_collections.slipway.flask.plugins.module_utils._app import secret_key
 from ansible_collections.slipway.flask.plugins.module_utils._migration import probe as migration_probe
 from ansible_collections.slipway.flask.plugins.module_utils._migration import run as migration_run
-from ansible_collections.slipway.flask.plugins.module_utils._release import handover
+from ansible_collections.slipway.flask.plugins.module_utils._process.base import alone
 from ansible_collections.slipway.flask.plugins.module_utils._release import probe as release_probe
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.migrations import (
@@ -39,12 +39,16 @@ class Upgrade:
         commands = self._commands()
         self.question = {"sql": self.request.migrations.mode != "off", **commands_of(commands)}
         if self.request.plan:
-            gunicorn = str(self.context.environment_file.with_name("gunicorn.conf.py"))
-            self.question |= {"sql": True, "empty": True, "server": True, "gunicorn": gunicorn}
+            self.question |= {"sql": True, "empty": True, "server": True}
+            for process in self.context.processes:
+                self.question |= process.question(self.context.record.id)
         self._probe(self.question)
         if self.probed.threads:
-            alone = handover.stops_first(self.paths.app)
-            switch = "" if alone else ", two releases during a switch (unless `handover: stop_first`)"
+            switch = (
+                ""
+                if alone(self.context.processes)
+                else ", two releases during a switch (unless `handover: stop_first`)"
+            )
             self.context.notes.append(
                 f"the app starts threads when it is imported ({', '.join(self.probed.threads)}): each worker of each release "
                 f"will have its own{switch}; the check has ended them"

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""What the web server may reach of an app: the way to its socket, the folders that it serves, and nothing else.
+"""What the web server may reach of an app: the way to it, the folders that it serves, and nothing else.
 
 The app's folder (0750, the app's group) has one more user in its access list, who may pass through and see nothing. Below
 it, what is served is readable to everybody who came so far; code and settings stay the app's. nginx follows a link only
@@ -28,7 +28,6 @@ from ansible_collections.slipway.flask.plugins.module_utils._release.vetted impo
 
 LINKS_MAX = 40
 """As many links as the kernel follows in one path (path_resolution(7))."""
-SETFACL = Path("/usr/bin/setfacl")
 
 
 class WebAccess:
@@ -160,33 +159,19 @@ class WebAccess:
             return self.web.user in grp.getgrgid(self.context.gid).gr_mem
         return False
 
-    def unit(self, text: str) -> str:
-        """Return the text of a release's own unit with the line that lets the web server connect, if it lacks it."""
-        line = socket_line(self.web.user, self.paths.app)
-        if not self.web.user or line in text or not SETFACL.exists():
-            return text
-        text = text.replace("RuntimeDirectoryMode=0750\n", "RuntimeDirectoryMode=0711\n")
-        return text.replace("\nExecStart=", f"\n{line}\nExecStart=", 1)
-
     def leave_group(self) -> bool:
         """Take the web server out of the app's group once the release that serves does without; return whether it was in.
 
         nginx asks for its groups when a worker starts: a reload replaces them and ends none before its work is done.
         """
-        own = systemd.unit_file(self.paths.app, self.context.record.id)
         if not self.web.user or not self.in_group():
             return False
-        if not own.exists() or socket_line(self.web.user, self.paths.app) not in own.read_text():
+        if not all(one.lets_in(self.web.user, self.context.record.id) for one in self.context.processes):
             return False
         group = grp.getgrgid(self.context.gid).gr_name
         subprocess.run(["gpasswd", "--delete", self.web.user, group], capture_output=True, check=False)
         systemd.systemctl("reload", self.web.service)
         return True
-
-
-def socket_line(user: str, app: str) -> str:
-    """Return the line of a unit by which USER may connect to what is made in the release's runtime folder."""
-    return f"ExecStartPre=+{SETFACL} --default --modify user:{user}:rw /run/{app}/%i"
 
 
 def add_bits(path: Path, bits: int) -> None:

@@ -91,13 +91,14 @@ def status(found: Mapping[str, Sequence[Mapping[str, Any]]], width: int) -> str:
             count += 1
         blocks.append("\n".join(grid(zip(labels, *rest[:count], strict=True))))
         rest = rest[count:]
-    draining = [
-        f"{app['app']} on {host}: {text}"
-        for host, apps in found.items()
-        for app in apps
-        for text in app.get("draining", ())
-    ]
-    return "\n\n".join([*blocks, *(["\n".join(draining)] if draining else [])])
+    more = [f"{app['app']} on {host}: {text}" for host, apps in found.items() for app in apps for text in below(app)]
+    return "\n\n".join([*blocks, *(["\n".join(more)] if more else [])])
+
+
+def below(found: Mapping[str, Any]) -> list[str]:
+    """Return what is told of one app below the table: its processes beside the first one, and releases that drain."""
+    others = list((found.get("processes") or {}).items())[1:]
+    return [*(f"{name} is {one['state']}" for name, one in others), *found.get("draining", ())]
 
 
 def status_column(host: str, found: Mapping[str, Any]) -> list[str]:

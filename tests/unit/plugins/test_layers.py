@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ FLOORS = [
     {"module_utils._host"},
     {"module_utils._app", "module_utils._certificates", "module_utils._nginx", "module_utils._postgres", "module_utils._python"},
     {"module_utils._database"},
-    {"module_utils._migration"},
+    {"module_utils._migration", "module_utils._process"},
     {"module_utils._release"},
     {"plugin_utils._schema"},
     {"plugin_utils._certificates", "plugin_utils._gunicorn", "plugin_utils._nginx", "plugin_utils._source"},
@@ -77,3 +78,14 @@ def test_every_package_has_its_floor() -> None:
     assert packages - {"module_utils.__pycache__", "plugin_utils.__pycache__"} == {
         name for name in FLOOR if "." in name
     }
+
+
+ELSEWHERE = re.compile(r"gunicorn|socket|postgres", re.IGNORECASE)
+"""What is known by one kind of process (_process) or of database (_database): a next one must need nothing in the engine."""
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file.startswith("module_utils/_release/")])
+def test_the_engine_names_no_kind_of_process_or_database(file: str) -> None:
+    lines = enumerate(FILES[file].read_text().splitlines(), 1)
+    wrong = [f"plugins/{file}:{number} says {match[0]}" for number, line in lines if (match := ELSEWHERE.search(line))]
+    assert not wrong, "\n".join(wrong)

@@ -20,14 +20,15 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
 from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
-from ansible_collections.slipway.flask.plugins.module_utils._host import leftovers, links, sandbox, systemd
+from ansible_collections.slipway.flask.plugins.module_utils._host import journal, leftovers, links, sandbox, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._migration import probe
 from ansible_collections.slipway.flask.plugins.module_utils._migration import run as migration_run
+from ansible_collections.slipway.flask.plugins.module_utils._process import web
+from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
 from ansible_collections.slipway.flask.plugins.module_utils._python import environment
-from ansible_collections.slipway.flask.plugins.module_utils._release import audit, lease, traffic
 from ansible_collections.slipway.flask.plugins.module_utils._release import context as release_context
+from ansible_collections.slipway.flask.plugins.module_utils._release import lease
 from ansible_collections.slipway.flask.plugins.module_utils._release import run as release_run
-from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Deploy
 from ansible_collections.slipway.flask.plugins.module_utils._release.history import history
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, ReleaseError
@@ -99,6 +100,7 @@ class FakeHost:
 
     def configure(self, text: str) -> None:
         (self.paths.settings / "environment").write_text(text)
+        (self.paths.settings / "environment").chmod(0o600)
 
     def configure_unit(self, text: str) -> None:
         (self.units / "shop@.service").write_text(text)
@@ -125,6 +127,10 @@ class FakeHost:
             source = replace(request.source, upload=str(self.folder / "upload.tar.gz"))
             outcome = Deploy(replace(request, source=source)).deploy()
         return outcome
+
+    def processes(self) -> tuple[Process, ...]:
+        """Return what the app is made of."""
+        return release_context.looked_at(self.paths).processes
 
     def change(self, text: str = "app = 2\n") -> None:
         """Change the app's code."""
@@ -201,6 +207,14 @@ class FakeHost:
                 self.event(f"ended {instance}")
         return {"ActiveState": "deactivating", "TimeoutStopUSec": "40s", "StateChangeTimestampMonotonic": "0"}
 
+    def instances(self, template: str) -> list[str]:
+        """Return the instances of a template that run or drain; those of others than web are known by their whole name."""
+        begins = "" if template == "shop" else f"{template}@"
+        there = self.running | set(self.draining)
+        return sorted(
+            one.removeprefix(begins) for one in there if one.startswith(begins) and ("@" in one) == bool(begins)
+        )
+
     @staticmethod
     def instance(unit: str) -> str:
         return unit.removeprefix("shop@").removesuffix(".service")
@@ -212,9 +226,9 @@ class FakeHost:
             raise answer
         return answer, ""
 
-    def watch(self, context: Context, previous: str) -> SimpleNamespace:
+    def watch(self, unit: str, previous: str, *_: object) -> SimpleNamespace:
         def look(seconds: float = 0) -> None:
-            self.event(f"watch {context.record.id} after {previous} for {seconds} s")
+            self.event(f"watch {self.instance(unit)} after {self.instance(previous)} for {seconds:.0f} s")
             if wrong := next_of(self.watched):
                 raise ReleaseError(wrong)
 
@@ -295,17 +309,17 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     account = {"getpwnam": lambda _: SimpleNamespace(pw_uid=UID)}
     monkeypatch.setattr(release_run, "pwd", SimpleNamespace(**account))
     monkeypatch.setattr(release_run, "grp", SimpleNamespace(getgrnam=lambda _: SimpleNamespace(gr_gid=UID)))
-    monkeypatch.setattr(traffic, "POLL_SECONDS", 0)
-    monkeypatch.setattr(audit, "SOCKET", tmp_path / "no journal")
+    monkeypatch.setattr(web, "POLL_SECONDS", 0)
+    monkeypatch.setattr(journal, "SOCKET", tmp_path / "no journal")
     monkeypatch.setattr(lease, "FOLDER", tmp_path / "run")
     monkeypatch.setattr(leftovers, "PAYLOADS", tmp_path / "tmp")
     monkeypatch.setattr(leftovers, "TRANSFERS", tmp_path / "transfers")
-    monkeypatch.setattr(traffic, "Watch", fake.watch)
+    monkeypatch.setattr(web, "Watch", fake.watch)
     monkeypatch.setattr(environment, "ensure", fake.ensure)
     parts: dict[str, Any] = {
         "UNITS": fake.units, "WANTS": fake.wants, "start": fake.start, "stop": fake.stop,
         "is_active": lambda unit: fake.instance(unit) in fake.running,
-        "instances": lambda app: sorted(fake.running | set(fake.draining)),
+        "instances": fake.instances,
         "systemctl": fake.systemctl, "properties": fake.properties,
         "journal": lambda unit, lines=25: fake.journal,
     }  # fmt: skip

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._migration import probe as migration_probe
 from ansible_collections.slipway.flask.plugins.module_utils._migration.probe import Probe
+from ansible_collections.slipway.flask.plugins.module_utils._python import stuck
 from ansible_collections.slipway.flask.plugins.module_utils._release import probe as release_probe
 from ansible_collections.slipway.flask.plugins.module_utils._release import progress
 from fake_host import request_with
@@ -317,8 +318,7 @@ def test_what_an_import_is_doing_is_guessed_from_where_it_is(tmp_path: Path, mod
         f'  File "{tmp_path}/shop/app.py", line 9 in make\n  File "{tmp_path}/wsgi.py", line 2 in <module>\n'
         '  File "<string>", line 700 in <module>\n'
     )
-    context: Any = SimpleNamespace(src=tmp_path, request=request_with(check_seconds=120))
-    told = release_probe.stuck(stderr, context)
+    told = stuck.where(stderr, tmp_path, 120)
     assert told.startswith("after 120 s (check_seconds), at shop/app.py, line 9: ")
     assert doing in told
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._release import audit
+from ansible_collections.slipway.flask.plugins.module_utils._host import journal as host_journal
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from fake_host import SECRET, FakeHost
 
@@ -21,7 +21,7 @@ def journal(host: FakeHost, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(str(place))
         listening.settimeout(10)
-        monkeypatch.setattr(audit, "SOCKET", place)
+        monkeypatch.setattr(host_journal, "SOCKET", place)
         yield listening
 
 

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._process import base
 from ansible_collections.slipway.flask.plugins.module_utils._release import drain
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.rollback import Rollback
@@ -121,19 +122,19 @@ def test_a_stop_that_systemd_refuses_is_told(host: FakeHost, monkeypatch: pytest
     refused = SimpleNamespace(returncode=1, stderr="Connection timed out\n")
     monkeypatch.setattr(systemd, "systemctl", lambda *_: refused)
     with pytest.raises(systemd.HostError, match="can't stop shop@0001-.*: Connection timed out"):
-        drain.retire(host.paths, host.current)
+        host.processes()[0].retire(host.current)
 
 
 @pytest.mark.parametrize(
     ("text", "seconds"), [("40s", 40), ("1min 30s", 90), ("500ms", 0.5), ("1h 1min 1s", 3661), ("infinity", 0), ("", 0)]
 )
 def test_times_are_read_as_systemd_writes_them(text: str, seconds: float) -> None:
-    assert drain.seconds_of(text) == pytest.approx(seconds)
+    assert base.seconds_of(text) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(("count", "said"), [(0, "0 connections"), (1, "1 connection"), (2, "2 connections")])
 def test_connections_are_counted_in_words(count: int, said: str) -> None:
-    assert drain.Draining("0007-a", count, 24).said() == f"0007-a drains: {said}, at most 24 s more"
+    assert base.Draining("0007-a", "web", 24, "connection", count).said() == f"0007-a drains: {said}, at most 24 s more"
 
 
 def test_what_drains_is_told_by_the_summary_the_history_and_the_status() -> None:

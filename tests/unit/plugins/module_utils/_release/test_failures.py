@@ -10,9 +10,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._host.systemd import HostError
 from ansible_collections.slipway.flask.plugins.module_utils._python.environment import EnvironmentError_
-from ansible_collections.slipway.flask.plugins.module_utils._release import deploy, lock, preparation, run
+from ansible_collections.slipway.flask.plugins.module_utils._release import lock, preparation, run
 from ansible_collections.slipway.flask.plugins.module_utils._release import source as release_source
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from fake_host import SECRET, FakeHost
@@ -224,7 +225,7 @@ def test_an_archive_that_arrived_damaged_is_sent_again(broken: FakeHost, monkeyp
 
 def test_a_service_that_dies_is_not_waited_for(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
     host.health = [ConnectionRefusedError("refused")]
-    monkeypatch.setattr(deploy.systemd, "start", lambda unit: None)  # it starts, and ends at once
+    monkeypatch.setattr(systemd, "start", lambda unit: None)  # it starts, and ends at once
     with pytest.raises(ReleaseError, match=r"gave no answer \(refused\) and its service ended; it must"):
         host.deploy(health={**host.settings["health"], "timeout_seconds": 5})
     assert sum(event.startswith("ask socket") for event in host.events) == 1

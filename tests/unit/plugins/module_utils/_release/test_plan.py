@@ -17,12 +17,8 @@ from ansible_collections.slipway.flask.plugins.module_utils._migration.probe imp
 from ansible_collections.slipway.flask.plugins.module_utils._release.plan import Plan, connections
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.run import Outcome
-from ansible_collections.slipway.flask.plugins.module_utils._release.settings import (
-    assignments,
-    differences,
-    directives,
-    sealed,
-)
+from ansible_collections.slipway.flask.plugins.module_utils._release.settings import differences, sealed
+from ansible_collections.slipway.flask.plugins.module_utils._release.wanted import assignments, directives
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import plan as report_plan
 from ansible_collections.slipway.flask.plugins.plugin_utils._source import folder as source_folder
 from fake_host import UID, FakeHost

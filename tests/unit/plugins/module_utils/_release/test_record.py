@@ -48,8 +48,7 @@ def test_the_current_release_is_what_the_link_says(paths: Paths) -> None:
 
 
 def test_everything_of_a_release_is_named_after_it(paths: Paths, tmp_path: Path) -> None:
-    assert paths.unit("0001-a") == "shop@0001-a.service"
-    assert paths.runtime("0001-a") == Path("/run/shop/0001-a")
+    assert paths.environment_file("0001-a") == tmp_path / "etc/releases/0001-a/environment"
     assert paths.settings_of("0001-a") == tmp_path / "etc/releases/0001-a"
 
 
@@ -130,9 +129,9 @@ def test_a_record_of_a_version_that_did_not_say_what_it_was_is_read_rightly(
 
 
 def test_a_fingerprint_is_the_same_for_the_same_parts_in_any_order() -> None:
-    first = record.fingerprint({"a": [1, 2], "b": {"c": "d"}})
-    assert first == record.fingerprint({"b": {"c": "d"}, "a": [1, 2]})
-    assert first != record.fingerprint({"b": {"c": "d"}, "a": [2, 1]})
+    first = record.fingerprint_of({"a": [1, 2], "b": {"c": "d"}})
+    assert first == record.fingerprint_of({"b": {"c": "d"}, "a": [1, 2]})
+    assert first != record.fingerprint_of({"b": {"c": "d"}, "a": [2, 1]})
 
 
 def test_a_missing_file_has_an_empty_hash(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._release import history, recovery, removal
+from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._release import history, removal
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from fake_host import FakeHost, Killed
 
@@ -127,7 +128,7 @@ def test_a_run_killed_between_stopping_and_disabling_leaves_no_release_to_start_
     host.deploy()
     old = host.current
     host.change()
-    set_enabled = recovery.systemd.set_enabled
+    set_enabled = systemd.set_enabled
     with monkeypatch.context() as patch:
 
         def kill(app: str, release: str, enabled: bool) -> None:
@@ -135,7 +136,7 @@ def test_a_run_killed_between_stopping_and_disabling_leaves_no_release_to_start_
                 raise Killed
             set_enabled(app, release, enabled)
 
-        patch.setattr(recovery.systemd, "set_enabled", kill)
+        patch.setattr(systemd, "set_enabled", kill)
         with pytest.raises(Killed):
             host.deploy()
     host.deploy()

@@ -4,16 +4,15 @@
 
 from __future__ import annotations
 
-import os
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
 from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
-from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._process import health, usage
 from ansible_collections.slipway.flask.plugins.module_utils._release import status as release_status
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record
 from cryptography import x509
@@ -23,7 +22,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 HEALTH = Health(("/healthz",), (200,), "shop.example.com")
-SHOWN = "ActiveState=active\nNRestarts=2\nMainPID=100\nMemoryCurrent=[not set]\n"
 
 
 @pytest.fixture
@@ -41,10 +39,10 @@ def paths(tmp_path: Path) -> Paths:
 def well(monkeypatch: pytest.MonkeyPatch) -> None:
     """All that a status asks for answers well."""
     service = {"state": "active", "restarts": 0, "workers": 2, "memory": 1000}
-    health = {"path": "/healthz", "status": 200, "milliseconds": 3, "said": "answered 200"}
+    answer = {"path": "/healthz", "status": 200, "milliseconds": 3, "said": "answered 200"}
     shown = {"served": True, "issuer": "Authority", "days": 80, "said": ""}
-    monkeypatch.setattr(release_status, "service", lambda unit: dict(service))
-    monkeypatch.setattr(release_status, "answer", lambda socket, _: dict(health))
+    monkeypatch.setattr(usage, "of_unit", lambda unit: dict(service))
+    monkeypatch.setattr(health, "answer", lambda socket, _: dict(answer))
     monkeypatch.setattr(release_status, "certificate", lambda domain: dict(shown))
     monkeypatch.setattr(release_status, "connections", lambda url, user: {"used": 1, "allowed": 97, "said": ""})
 
@@ -63,20 +61,28 @@ def test_a_release_that_serves_has_no_problems(paths: Paths, well: None) -> None
 
 
 @pytest.mark.parametrize(
-    ("part", "found", "told"),
+    ("module", "part", "found", "told"),
     [
-        ("service", {"state": "failed"}, "shop@0001-abc.service is failed; see journalctl -u shop@0001-abc.service"),
         (
+            usage,
+            "of_unit",
+            {"state": "failed"},
+            "shop@0001-abc.service is failed; see journalctl -u shop@0001-abc.service",
+        ),
+        (
+            health,
             "answer",
             {"path": "/healthz", "status": 500, "said": "answered 500"},
             "/healthz answered 500; it must answer 200",
         ),
         (
+            health,
             "answer",
             {"path": "/healthz", "status": None, "said": "gave no answer (x)"},
             "/healthz gave no answer (x); it must answer 200",
         ),
         (
+            release_status,
             "certificate",
             {"served": False, "issuer": "", "days": None, "said": "refused"},
             "nginx does not serve shop.example.com over TLS: refused",
@@ -84,9 +90,15 @@ def test_a_release_that_serves_has_no_problems(paths: Paths, well: None) -> None
     ],
 )
 def test_what_keeps_an_app_from_serving_is_told(
-    paths: Paths, well: None, monkeypatch: pytest.MonkeyPatch, part: str, found: dict[str, Any], told: str
+    paths: Paths,
+    well: None,
+    monkeypatch: pytest.MonkeyPatch,
+    module: ModuleType,
+    part: str,
+    found: dict[str, Any],
+    told: str,
 ) -> None:
-    monkeypatch.setattr(release_status, part, lambda *_: found)
+    monkeypatch.setattr(module, part, lambda *_: found)
     assert status(paths)["problems"] == [told]
 
 
@@ -102,67 +114,6 @@ def test_an_app_that_was_never_deployed_says_so(tmp_path: Path, well: None) -> N
     found = status(Paths("shop", tmp_path / "srv/shop", tmp_path / "etc/shop"))
     assert (found["problems"], found["release"]) == (["nothing has been deployed yet"], "")
     assert (found["disk_used"], found["disk_free"]) == (0, None)
-
-
-@pytest.mark.parametrize(
-    ("shown", "memory"), [("MemoryCurrent=5000", 5000), ("MemoryCurrent=18446744073709551615", 70), ("", 70)]
-)
-def test_service_counts_workers_and_memory(shown: str, memory: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    def systemctl(*arguments: str) -> SimpleNamespace:
-        return SimpleNamespace(stdout=SHOWN.replace("MemoryCurrent=[not set]", shown))
-
-    monkeypatch.setattr(systemd, "systemctl", systemctl)
-    # 100 has two workers, one of which runs a program of its own; 7 belongs to somebody else.
-    monkeypatch.setattr(release_status, "processes", lambda: {100: 1, 101: 100, 102: 100, 103: 102, 7: 1})
-    monkeypatch.setattr(release_status, "memory", {100: 10, 101: 20, 102: 30, 103: 10, 7: 999}.get)
-    found = release_status.service("shop@0001-abc.service")
-    assert found == {"state": "active", "restarts": 2, "workers": 2, "memory": memory}
-
-
-def test_a_stopped_service_has_neither_workers_nor_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = "ActiveState=inactive\nNRestarts=0\nMainPID=0\nMemoryCurrent=[not set]\n"
-    monkeypatch.setattr(systemd, "systemctl", lambda *_: SimpleNamespace(stdout=shown))
-    found = release_status.service("shop@0001-abc.service")
-    assert found == {"state": "inactive", "restarts": 0, "workers": 0, "memory": None}
-
-
-def test_processes_and_their_memory_are_read_from_the_kernel() -> None:
-    assert release_status.processes()[os.getpid()] == os.getppid()
-    taken = release_status.memory(os.getpid())
-    assert taken is not None
-    assert 2**20 < taken < 2**32
-
-
-def test_memory_of_kernels_without_a_rollup_is_what_is_resident(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(release_status, "PROC", tmp_path)
-    (tmp_path / "5").mkdir()
-    (tmp_path / "5/statm").write_text("900 30 10 1 0 20 0\n")
-    (tmp_path / "5/stat").write_text("5 (a) name) S 1 5 5\n")
-    assert release_status.memory(5) == 30 * os.sysconf("SC_PAGE_SIZE")
-    assert release_status.memory(6) is None
-    assert release_status.processes() == {5: 1}
-
-
-def test_health_is_asked_as_at_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Any] = []
-
-    def ask(connection: Any, path: str, headers: dict[str, str]) -> tuple[int, str]:
-        asked.append((path, headers["Host"], headers["X-Forwarded-Proto"]))
-        return 503, ""
-
-    monkeypatch.setattr(host_http, "ask", ask)
-    found = release_status.answer("/run/shop/0001-abc/gunicorn.sock", HEALTH)
-    assert (found["status"], found["said"]) == (503, "answered 503")
-    assert found["milliseconds"] >= 0
-    assert asked == [("/healthz", "shop.example.com", "https")]
-
-
-def test_a_socket_that_is_not_there_gives_no_answer(tmp_path: Path) -> None:
-    found = release_status.answer(str(tmp_path / "gunicorn.sock"), HEALTH)
-    assert found["status"] is None
-    assert "No such file" in found["said"]
 
 
 class Connection:

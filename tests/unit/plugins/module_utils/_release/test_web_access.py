@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._host import acl, systemd
+from ansible_collections.slipway.flask.plugins.module_utils._process import socket_access
 from ansible_collections.slipway.flask.plugins.module_utils._release import web_access
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from fake_host import ROOT, UID, FakeHost
@@ -129,7 +130,7 @@ def test_a_host_where_nginx_was_in_the_group_is_left_only_when_the_release_does_
     """A release from before gets the line in its unit when it is gone back to, and its static files are opened."""
     ran, asked = list[str](), list[str]()
     group = SimpleNamespace(gr_name="shop", gr_mem=["nobody"])
-    monkeypatch.setattr(web_access, "SETFACL", tmp_path / "setfacl")
+    monkeypatch.setattr(socket_access, "SETFACL", tmp_path / "setfacl")
     monkeypatch.setattr(web_access, "grp", SimpleNamespace(getgrgid=lambda _: group))
     monkeypatch.setattr(web_access, "subprocess", SimpleNamespace(run=lambda argv, **_: ran.append(" ".join(argv))))
 

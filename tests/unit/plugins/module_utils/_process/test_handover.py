@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._migration import still
-from ansible_collections.slipway.flask.plugins.module_utils._release import handover
+from ansible_collections.slipway.flask.plugins.module_utils._process import base, handover
+from ansible_collections.slipway.flask.plugins.module_utils._process.handover import Told
 from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Deploy
-from ansible_collections.slipway.flask.plugins.module_utils._release.handover import Told
-from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record, ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import Record, ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.rollback import Rollback
 from ansible_collections.slipway.flask.plugins.module_utils._release.traffic import Traffic
 from fake_host import FakeHost, Killed
@@ -113,13 +113,16 @@ def alone(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     """The host, whose app must be one process; `host.fails["start …"]` is a release that does not start."""
     (host.units / "shop@.service").write_text(ALONE)
 
-    def hand_over(paths: Paths, old: str, new: str, *_: object) -> Told:
+    def hand_over(
+        app: str, current: Path, ending: handover.Release | None, starting: handover.Release, *_: object
+    ) -> Told:
+        old, new = ending["id"] if ending else "", starting["id"]
         host.event(f"hand over from {old or 'nothing'} to {new}")
         host.paths.current.unlink(missing_ok=True)
         host.paths.current.symlink_to(f"releases/{new}")
         host.running.discard(old)
         try:
-            host.start(paths.unit(new))
+            host.start(starting["unit"])
         except OSError:
             if old:
                 host.paths.current.unlink()
@@ -232,7 +235,7 @@ def test_a_run_killed_after_the_handover_of_a_bad_release_goes_back(alone: FakeH
     ("text", "kind"), [(ALONE, "stop_first"), ("X-Handover=overlap\n", "overlap"), ("[Service]\n", "")]
 )
 def test_the_unit_says_how_its_release_takes_over(text: str, kind: str) -> None:
-    assert handover.kind(text) == kind
+    assert base.handover_of(text) == kind
 
 
 def test_a_socket_that_does_not_start_is_told(alone: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,7 +245,7 @@ def test_a_socket_that_does_not_start_is_told(alone: FakeHost, monkeypatch: pyte
     with pytest.raises(
         ReleaseError, match=r"shop\.socket, at which requests are to wait, does not start; run site\.yml"
     ):
-        handover.hand_over(alone.paths, "", "0001-a", 1, 0)
+        handover.hand_over("shop", alone.paths.current, None, {"id": "0001-a", "unit": "", "socket": ""}, 1, 0)
 
 
 # ---- the hint ------------------------------------------------------------------------------------------------------

@@ -22,13 +22,15 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Any, cast
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import health as app_health
+from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
+from ansible_collections.slipway.flask.plugins.module_utils._app.places import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
-from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
-from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._process.health import unhealthy
 
 LOOK_SECONDS, HEALTH_SECONDS = 0.5, 5
 """Time between two looks at what the log has brought, and for an answer to the health request at each."""
@@ -189,11 +191,14 @@ class Log:
 
 
 class Watch:
-    """Looks after a release that has just been switched to. PREVIOUS is the release before it, which still runs."""
+    """Looks after a release that has just been switched to, by the log of its UNIT and by the health request at its SOCKET.
 
-    def __init__(self, context: Context, previous: str) -> None:
-        self.context, self.unit = context, context.unit
-        self.before = recent(context.paths.unit(previous))
+    PREVIOUS is the unit of the release before, which still runs. SETTINGS is the environment file with what must not be shown.
+    """
+
+    def __init__(self, unit: str, previous: str, socket: Path, health: Health, settings: Path) -> None:
+        self.unit, self.socket, self.health, self.settings = unit, socket, health, settings
+        self.before = recent(previous)
         self.after, self.unready, self.said = Seen(), 0, ""
 
     def run(self, seconds: float) -> None:
@@ -204,7 +209,7 @@ class Watch:
                 for line in log.lines(min(left, LOOK_SECONDS)):
                     self.after.take(line)
                 self.after.seconds = time.monotonic() - started
-                self.after.waiting = host_http.connected(self.context.socket)
+                self.after.waiting = host_http.connected(self.socket)
                 self._judge(self._service() or self._health() or self._visitors(left <= LOOK_SECONDS))
 
     def look_back(self) -> None:
@@ -225,22 +230,12 @@ class Watch:
 
     def _health(self) -> str:
         """Return what is wrong with the health request, which is asked on the release's own socket at every look."""
-        said = unhealthy(self.context, HEALTH_SECONDS)
+        said = unhealthy(self.socket, self.health, HEALTH_SECONDS)
         self.unready = self.unready + 1 if said else 0
-        must = app_health.wanted(self.context.request.health)
+        must = app_health.wanted(self.health)
         return f"{said}; it must answer {must}" if self.unready >= UNREADY_MIN else ""
 
     def _judge(self, wrong: str) -> None:
         if wrong:
-            last = environment_file.masked("\n".join(self.after.said), self.context.environment_file)
+            last = environment_file.masked("\n".join(self.after.said), self.settings)
             raise ReleaseError(f"after the switch, {wrong}. The end of its journal, without the requests:\n{last}")
-
-
-def unhealthy(context: Context, seconds: float = 10) -> str:
-    """Ask a release the health requests on its own socket, with SECONDS for each; return what is wrong, "" for nothing."""
-    health = context.request.health
-    headers = {"Host": health.host or "localhost", "X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1"}
-    socket = str(context.socket)
-    return app_health.wrong(
-        health, lambda path: host_http.ask(host_http.SocketConnection(socket, seconds), path, headers)
-    )

@@ -15,18 +15,16 @@ import json
 import re
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.slipway.flask.plugins.module_utils._app.places import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._database import known
 from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd
-from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._process.base import handover_of
 
-STOP_FIRST = "stop_first"
 LOOK_SECONDS = 0.1
-DIRECTIVE = re.compile(r"^X-Handover=(\w+)\s*$", re.MULTILINE)
-"""How a unit says it: systemd leaves settings with `X-` alone (systemd.syntax(7))."""
-
 SCRIPT = r'''
 import json, os, subprocess, sys, time
 
@@ -91,6 +89,10 @@ except OSError:  # the run that has begun this is gone
 '''
 
 
+Release = Mapping[str, str]
+"""A release as the program knows it: its id, its unit, and the socket if it is one of its own, else ""."""
+
+
 @dataclass(frozen=True)
 class Told:
     """How a handover ended: GOOD when the new release runs, BACK when the old one does again, and the SECONDS it took."""
@@ -98,12 +100,6 @@ class Told:
     good: bool
     back: bool
     seconds: float
-
-
-def kind(text: str) -> str:
-    """Return what the TEXT of a unit says of the handover: `overlap`, `stop_first`, or "" when it says nothing."""
-    match = DIRECTIVE.search(text)
-    return match[1] if match else ""
 
 
 def hint(unit_text: str, environment: str, gunicorn: str) -> str:
@@ -118,20 +114,12 @@ def hint(unit_text: str, environment: str, gunicorn: str) -> str:
         reasons.append(f"its database is a file ({files[0]})")
     if re.search(r"^workers = _workers\(1,", gunicorn, re.MULTILINE):
         reasons.append("it has one worker")
-    if kind(unit_text) or not reasons:
+    if handover_of(unit_text) or not reasons:
         return ""
     return (
         f"{' and '.join(reasons)}, but two releases run side by side for a moment: if the app keeps data in memory or runs a "
         "scheduler, set `handover: stop_first` (requests then wait a moment); `handover: overlap` ends this note"
     )
-
-
-def stops_first(app: str, release: str = "") -> bool:
-    """Tell whether RELEASE of APP must run alone; without a release, whether the next one must."""
-    try:
-        return kind(systemd.unit_file(app, release).read_text()) == STOP_FIRST
-    except OSError:
-        return False
 
 
 def folder(app: str) -> Path:
@@ -150,24 +138,18 @@ def wait(app: str) -> None:
         time.sleep(LOOK_SECONDS)
 
 
-def hand_over(paths: Paths, old: str, new: str, drain_seconds: int, kept: float, back: bool = True) -> Told:
-    """End the release OLD ("" for none), start NEW and lead visitors there; with BACK, OLD serves again if NEW can't start.
+def hand_over(
+    app: str, current: Path, old: Release | None, new: Release, drain_seconds: int, kept: float, back: bool = True
+) -> Told:
+    """End the release OLD (None for none), start NEW and lead visitors there; with BACK, OLD serves again if NEW can't start.
 
     Raises ReleaseError when it can't even be tried.
     """
-
-    def described(release: str) -> dict[str, str] | None:
-        own = "" if stops_first(paths.app, release) else str(paths.socket(release))
-        return {"id": release, "unit": paths.unit(release), "socket": own} if release else None
-
-    ask = {
-        "old": described(old), "new": described(new), "current": str(paths.current), "drain": drain_seconds, "kept": kept,
-        "back": back,
-    }  # fmt: skip
-    if systemd.systemctl("start", f"{paths.app}.socket").returncode:
-        raise ReleaseError(f"{paths.app}.socket, at which requests are to wait, does not start; run site.yml")
-    command = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", f"--unit={unit(paths.app)}",
-               f"--description=Hands {paths.app} over to release {new}",
+    ask = {"old": old, "new": new, "current": str(current), "drain": drain_seconds, "kept": kept, "back": back}
+    if systemd.systemctl("start", f"{app}.socket").returncode:
+        raise ReleaseError(f"{app}.socket, at which requests are to wait, does not start; run site.yml")
+    command = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", f"--unit={unit(app)}",
+               f"--description=Hands {app} over to release {new['id']}",
                "/usr/bin/python3", "-c", SCRIPT, json.dumps(ask)]  # fmt: skip
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     try:

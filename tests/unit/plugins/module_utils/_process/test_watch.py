@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
+from ansible_collections.slipway.flask.plugins.module_utils._app.places import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
-from ansible_collections.slipway.flask.plugins.module_utils._release import watch as release_watch
-from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
-from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record, ReleaseError
-from ansible_collections.slipway.flask.plugins.module_utils._release.watch import Log, Seen, Watch, chance, fault
-from fake_host import request_with
+from ansible_collections.slipway.flask.plugins.module_utils._process import watch as process_watch
+from ansible_collections.slipway.flask.plugins.module_utils._process.watch import Log, Seen, Watch, chance, fault
 
 
 def request(status: int = 200, milliseconds: float = 8, path: str = "/", agent: str = "curl") -> str:
@@ -82,7 +81,7 @@ def test_the_log_before_is_read_by_the_clock_that_nobody_sets(monkeypatch: pytes
     rows = [f"[{now - age:12.6f}] box shop[7]: {request()}" for age in (300, 40, 20)]
     (tmp_path / "log").write_text("\n".join([*rows, "    a line that goes on"]))
     monkeypatch.setattr(systemd, "newest_run", lambda unit: ["sh", "-c", f"cat {tmp_path}/log"])
-    found = release_watch.recent("shop@1.service")
+    found = process_watch.recent("shop@1.service")
     assert found.answers == 2
     assert found.seconds == pytest.approx(40, abs=2)
 
@@ -158,15 +157,16 @@ def watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watch:
     """A watch of a release whose log is the file `log`, and whose unit and health request are well."""
     log = tmp_path / "log"
     log.write_text("")
-    paths = Paths("shop", tmp_path, tmp_path)
-    request = request_with(health={"path": ["/healthz"]})
     monkeypatch.setattr(
         systemd, "newest_run", lambda unit: ["sh", "-c", f"tail -n +1 -f {log}"] if "2" in unit else ["true"]
     )
     monkeypatch.setattr(systemd, "properties", lambda unit, *names: {"ActiveState": "active", "NRestarts": "0"})
     monkeypatch.setattr(host_http, "ask", lambda *_: (200, ""))
-    monkeypatch.setattr(release_watch, "LOOK_SECONDS", 0.05)
-    return Watch(Context(request, paths, Record("0002-b", "shop", "b", "f")), "0001-a")
+    monkeypatch.setattr(process_watch, "LOOK_SECONDS", 0.05)
+    return Watch(
+        "shop@0002-b.service", "shop@0001-a.service", Path("/run/shop/0002-b/gunicorn.sock"), Health(("/healthz",)),
+        tmp_path / "environment",
+    )  # fmt: skip
 
 
 def test_a_release_without_visitors_passes_after_its_time(watch: Watch) -> None:

@@ -1,0 +1,368 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What the engine of releases knows of a process of an app: a service of its own for each release, and how it is handed over.
+
+An app is a list of processes (members.py): today `web` alone. A stage of a run is a loop over them, and so is recovery after
+a kill, removal of a release, and the status; the engine knows none of them by more than this class.
+
+A new kind (a worker, a timer) is a file beside this one with a subclass of `Process`, a template unit that a role writes to
+/etc/systemd/system/<template>@.service (`template`), and its place in `members.processes_of`. It has to provide
+
+- `name`, unique among the app's processes: its units are `<app>.<name>@<release>.service`, for a dot can't be in an app's name;
+- `gate(release)`: wait until the release is ready beside the one that serves, raise ReleaseError if it will never be;
+- and what it has otherwise than a plain service: `units`, with `enable`, `disable`, `releases` and `with_unit`, for several
+  instances or another type of unit (a timer); `files` for what of the app's settings is its own; `busy` for work that it must
+  have taken in before it is told to end; `open_work` for what is said while it drains; `watch` and `look_back` for signs of
+  trouble beyond a service that was started again; `start` and `switch_in` when no second one may run beside it (`handover:
+  stop_first`): `start` then shows that it can start, `switch_in` ends the old one and starts the new one.
+
+The order of a deploy, each a loop over all processes: prepare (fetch), start, gate, enable and, after `current` has been
+pointed at the release, switch_in (switch), verify, watch, drain. What fails before the switch is removed; after it comes
+switch_back, in the order of the processes. A run may be killed anywhere: whatever a method does must be good to do again, and
+what is left of a release that does not serve is found by `releases` and ended by `leave`.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
+from ansible_collections.slipway.flask.plugins.module_utils._app.places import Places, ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd
+from ansible_collections.slipway.flask.plugins.module_utils._process import usage
+
+STOP_FIRST = "stop_first"
+HANDOVER = re.compile(r"^X-Handover=(\w+)\s*$", re.MULTILINE)
+"""How a unit says how it is handed over: systemd leaves settings with `X-` alone (systemd.syntax(7))."""
+LOOK_SECONDS = 0.5
+"""Time between two looks at a process that is watched."""
+UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+"""Units of time as `systemctl show` writes them (systemd.time(7))."""
+
+
+class Site(Protocol):
+    """The app's site as a visitor reaches it."""
+
+    @property
+    def domain(self) -> str: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+
+
+class Server(Protocol):
+    """The web server in front of the app: its user ("" for none) and its service."""
+
+    @property
+    def user(self) -> str: ...
+    @property
+    def service(self) -> str: ...
+
+
+class Asked(Protocol):
+    """What a process reads of a run's parameters."""
+
+    @property
+    def health(self) -> Health: ...
+    @property
+    def verify(self) -> Site: ...
+    @property
+    def web(self) -> Server: ...
+    @property
+    def drain_seconds(self) -> int: ...
+
+
+class Host(Protocol):
+    """What a run gives its processes: the app's places, what is asked, and how files are written. NOTES are for the user."""
+
+    gid: int
+    notes: list[str]
+
+    @property
+    def paths(self) -> Places: ...
+    @property
+    def request(self) -> Asked: ...
+    def write(self, path: Path, content: str, uid: int, gid: int, bits: int) -> None: ...
+
+
+@dataclass(frozen=True)
+class Draining:
+    """A RELEASE of a PROCESS that has been told to end, and the SECONDS that it still has at most.
+
+    WORK is what it has begun and how much of it is open, such as `connection` and 2; "" where that is not known.
+    """
+
+    release: str
+    process: str
+    seconds: int
+    work: str = ""
+    open: int = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is anything to tell of: a process that has nothing open ends at once."""
+        return self.open > 0 or not self.work
+
+    def said(self) -> str:
+        """Return it as a person reads it."""
+        if not self.work:
+            return f"{self.release} drains: {self.process}, at most {self.seconds} s more"
+        count = f"{self.open} {self.work}{'' if self.open == 1 else 's'}"
+        return f"{self.release} drains: {count}, at most {self.seconds} s more"
+
+
+class Process(ABC):
+    """One process of an app. HOST is what the run gives it; a RELEASE is always an id."""
+
+    name: ClassVar[str]
+    files: ClassVar[tuple[str, ...]] = ()
+    """What of the app's settings is this process's own: it can't run without, and nothing is filled in in it."""
+
+    def __init__(self, host: Host) -> None:
+        self.host, self.paths, self.app = host, host.paths, host.paths.app
+
+    # ---- its units -----------------------------------------------------------------------------------------------
+
+    @property
+    def template(self) -> str:
+        """What its units are called before the `@`."""
+        return f"{self.app}.{self.name}"
+
+    def unit(self, release: str) -> str:
+        """Return the unit that people are told of."""
+        return f"{self.template}@{release}.service"
+
+    def units(self, release: str) -> tuple[str, ...]:
+        """Return all units that are started and ended for RELEASE."""
+        return (self.unit(release),)
+
+    def unit_file(self, release: str = "") -> Path:
+        """Return the file of the template that the next release gets a copy of, or RELEASE's own copy."""
+        return systemd.unit_file(self.template, release)
+
+    @property
+    def title(self) -> str:
+        """What its unit is called in a plan."""
+        return f"{self.name} unit"
+
+    def unit_text(self, text: str) -> str:
+        """Return the TEXT of a release's own unit with what this version of the collection has beyond it."""
+        return text
+
+    def handover(self, release: str = "") -> str:
+        """Return what the unit of RELEASE, or of the next one, says of the handover: `overlap`, `stop_first`, "" for nothing."""
+        try:
+            return handover_of(self.unit_file(release).read_text())
+        except OSError:
+            return ""
+
+    def stops_first(self, release: str = "") -> bool:
+        """Tell whether RELEASE, or the next one, must never run beside another one."""
+        return self.handover(release) == STOP_FIRST
+
+    def lets_in(self, user: str, release: str) -> bool:
+        """Tell whether RELEASE needs no group of the app's to let the web server's USER reach what it has to."""
+        return True
+
+    def switches(self, release: str) -> bool:
+        """Tell whether `start` and `switch_back` of RELEASE point `current` by themselves. Then one process of an app does."""
+        return False
+
+    # ---- a run -----------------------------------------------------------------------------------------------------
+
+    def prepare(self, release: str) -> None:
+        """Lay out what the process needs in RELEASE's folder, when its settings are there."""
+
+    def question(self, release: str) -> dict[str, Any]:
+        """Return what a plan has to ask so that it can reckon the database connections of this process."""
+        return {}
+
+    def write_unit(self, release: str) -> None:
+        """Give RELEASE a unit of its own, which no later change of the template touches.
+
+        systemd reads the new file by itself, for it has not met that name yet: no reload of all units is needed.
+        """
+        own = self.unit_file(release)
+        before = own.read_text() if own.exists() else ""
+        text = self.unit_text(before or self.unit_file().read_text())
+        if text != before:
+            self.host.write(own, text, 0, 0, 0o644)
+            if before:  # systemd has met it
+                systemd.systemctl("daemon-reload")
+
+    def start(self, release: str) -> None:
+        """Start RELEASE beside the one that serves and wait until it says that it runs. Raises ReleaseError."""
+        self.write_unit(release)
+        for unit in self.units(release):
+            try:
+                systemd.start(unit)
+            except systemd.HostError as error:
+                raise ReleaseError(self.masked(str(error), release)) from error
+
+    @abstractmethod
+    def gate(self, release: str) -> None:
+        """Wait until RELEASE is ready for what it is there for. Raises ReleaseError when it will not be."""
+
+    def enable(self, release: str) -> None:
+        """Have RELEASE start at boot."""
+        systemd.set_enabled(self.template, release, True)
+
+    def disable(self, release: str) -> None:
+        """Have RELEASE not start at boot."""
+        systemd.set_enabled(self.template, release, False)
+
+    def switch_in(self, release: str, previous: str) -> None:
+        """Do what has to follow at once when `current` has been pointed from PREVIOUS ("" for none) at RELEASE."""
+
+    def verify(self, release: str) -> None:
+        """Look at RELEASE as whoever uses it does. Raises ReleaseError."""
+
+    def watch(self, release: str, previous: str, seconds: float) -> None:
+        """Look after RELEASE for SECONDS, at least once. Raises ReleaseError when it does worse than PREVIOUS."""
+        deadline = time.monotonic() + seconds
+        while True:
+            self.look_back(release, previous)
+            if (left := deadline - time.monotonic()) <= 0:
+                return
+            time.sleep(min(left, LOOK_SECONDS))
+
+    def look_back(self, release: str, previous: str) -> None:
+        """Judge RELEASE, which has been serving, by what can be seen of that. Raises ReleaseError as `watch` does."""
+        if not self.ran_through(release):
+            last = self.masked(systemd.journal(self.unit(release)), release)
+            raise ReleaseError(
+                f"after the switch, {self.name} ended and had to be started again. The end of its journal:\n{last}"
+            )
+
+    def ran_through(self, release: str) -> bool:
+        """Tell whether RELEASE runs, and has since it was started."""
+        shown = [systemd.properties(unit, "ActiveState", "NRestarts") for unit in self.units(release)]
+        return all(one.get("ActiveState") == "active" and one.get("NRestarts", "0") == "0" for one in shown)
+
+    def switch_back(self, release: str, previous: str) -> None:
+        """Do what has to follow when `current` has been pointed from RELEASE back at PREVIOUS, "" for nowhere."""
+
+    def busy(self, release: str) -> bool:
+        """Tell whether there is still work for RELEASE that it must take in before it is told to end."""
+        return False
+
+    def drain(self, previous: str, release: str) -> None:
+        """Have PREVIOUS end what it has begun, now that RELEASE has taken its place; nobody waits for the end of that."""
+        self.retire(previous)
+
+    # ---- releases that go ------------------------------------------------------------------------------------------
+
+    def retire(self, release: str) -> None:
+        """Have RELEASE end what it has begun, without waiting for it; a restart of the host does not bring it back.
+
+        Raises HostError when systemd refuses.
+        """
+        self.disable(release)
+        for unit in self.units(release):
+            done = systemd.systemctl("stop", "--no-block", unit)
+            if done.returncode:
+                raise systemd.HostError(f"systemd can't stop {unit}: {done.stderr.strip()}")
+
+    def wait(self) -> None:
+        """Wait for the end of what a run that was killed has left to systemd."""
+
+    def leave(self, release: str) -> None:
+        """End RELEASE, which does not serve, as far as it runs: what a run that was killed has left."""
+        if any(map(systemd.is_active, self.units(release))):
+            self.retire(release)
+        elif not self.is_draining(release):
+            self.stop(release)
+        self.disable(release)
+
+    def stop(self, release: str) -> None:
+        """End RELEASE and wait until it has ended."""
+        systemd.stop(*self.units(release))
+
+    def forget(self, release: str) -> None:
+        """Remove all that is left of RELEASE, which does not run, outside of its folders."""
+        self.disable(release)
+        self.unit_file(release).unlink(missing_ok=True)
+
+    # ---- what is on the host ---------------------------------------------------------------------------------------
+
+    def releases(self) -> set[str]:
+        """Return the releases that systemd has loaded, running or failed, and those that start at boot."""
+        return {*systemd.instances(self.template), *systemd.enabled(self.template)}
+
+    def with_unit(self) -> set[str]:
+        """Return the releases that have a unit of their own."""
+        found = (path.name for path in systemd.UNITS.glob(f"{self.template}@?*.service"))
+        return {name.removeprefix(f"{self.template}@").removesuffix(".service") for name in found}
+
+    def is_active(self, release: str) -> bool:
+        """Tell whether RELEASE runs."""
+        return all(map(systemd.is_active, self.units(release)))
+
+    def is_draining(self, release: str) -> bool:
+        """Tell whether RELEASE has been told to end and has not yet."""
+        states = (systemd.properties(unit, "ActiveState").get("ActiveState") for unit in self.units(release))
+        return "deactivating" in states
+
+    def is_there(self, release: str) -> bool:
+        """Tell whether anything of RELEASE still runs."""
+        return any(map(systemd.is_active, self.units(release))) or self.is_draining(release)
+
+    def draining(self) -> list[Draining]:
+        """Return the releases that have been told to end and have not yet, the oldest first."""
+        return [self._drains(one) for one in sorted(systemd.instances(self.template)) if self.is_draining(one)]
+
+    def _drains(self, release: str) -> Draining:
+        seconds = max(map(left_of, self.units(release)))
+        work, count = self.open_work(release)
+        return Draining(release, self.name, seconds, work, count)
+
+    def open_work(self, release: str) -> tuple[str, int]:
+        """Return what RELEASE has begun and how much of it is open, such as `connection` and 2; "" when that is not known."""
+        return "", 0
+
+    def status(self, release: str) -> dict[str, Any]:
+        """Return how RELEASE is: state, restarts, workers (processes below the main one), memory in bytes."""
+        return usage.of_unit(self.unit(release))
+
+    def problems(self, release: str, found: dict[str, Any]) -> list[str]:
+        """Return why RELEASE, whose status was FOUND, does not do its work, one sentence each."""
+        unit = self.unit(release)
+        return [] if found["state"] == "active" else [f"{unit} is {found['state']}; see journalctl -u {unit}"]
+
+    # ---- what it says ----------------------------------------------------------------------------------------------
+
+    def masked(self, text: str, release: str) -> str:
+        """Return TEXT, which RELEASE has printed, without its secrets."""
+        return environment_file.masked(text, self.paths.environment_file(release))
+
+
+def handover_of(text: str) -> str:
+    """Return what the TEXT of a unit says of the handover: `overlap`, `stop_first`, or "" when it says nothing."""
+    match = HANDOVER.search(text)
+    return match[1] if match else ""
+
+
+def left_of(unit: str) -> int:
+    """Return how many seconds a UNIT that has been told to end has left at most."""
+    found = systemd.properties(unit, "TimeoutStopUSec", "StateChangeTimestampMonotonic")
+    begun = int(found.get("StateChangeTimestampMonotonic") or 0) / 1e6
+    return max(0, round(seconds_of(found.get("TimeoutStopUSec", "")) - (time.monotonic() - begun)))
+
+
+def seconds_of(text: str) -> float:
+    """Return a span of time such as `1min 10s` in seconds; 0 for one that has no end or is unknown."""
+    return sum(float(number) * UNITS[unit] for number, unit in re.findall(r"([\d.]+)(us|ms|s|min|h|d|w)\b", text))
+
+
+def alone(processes: Iterable[Process], *releases: str) -> bool:
+    """Tell whether one of the PROCESSES must not run beside another one of its kind, now ("") or in one of the RELEASES."""
+    return any(process.stops_first(release) for process in processes for release in releases or ("",))

@@ -1,0 +1,245 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The process that answers visitors: gunicorn, at a socket that nginx reaches through `current`.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._app import health as app_health
+from ansible_collections.slipway.flask.plugins.module_utils._app.places import ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
+from ansible_collections.slipway.flask.plugins.module_utils._host import links
+from ansible_collections.slipway.flask.plugins.module_utils._nginx import takeover
+from ansible_collections.slipway.flask.plugins.module_utils._process import handover, socket_access
+from ansible_collections.slipway.flask.plugins.module_utils._process import health as process_health
+from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
+from ansible_collections.slipway.flask.plugins.module_utils._process.watch import Watch, last_words
+from ansible_collections.slipway.flask.plugins.module_utils._python import hints
+
+SETTINGS = "gunicorn.conf.py"
+POLL_SECONDS = 0.1
+LOOK_SECONDS = 0.02
+LEAVE_SECONDS = 1.0
+"""How long a run waits for the last answers of the old release: a request that was under way at the switch leaves its
+connection to nginx, which may give it one more. After that only streams and the like are left, which nobody has to wait for.
+"""
+READY_IN_A_ROW = 8
+"""Good answers in a row that make a release ready: one worker may be ready and the next not."""
+KEPT_SECONDS = 0.1
+"""For so long after a switch, nginx may use a connection to the old release once more (nginx_tls: keepalive_timeout)."""
+FALLS = 2
+"""How often a release may fall back from ready to not ready; one that goes on so is never ready."""
+
+
+class Web(Process):
+    """What answers an app's visitors; the one process that `current` is about, and the one that is watched by its log."""
+
+    name = "web"
+    files = (SETTINGS,)
+
+    @property
+    def template(self) -> str:
+        """It had the app's name before there were others."""
+        return self.app
+
+    @property
+    def title(self) -> str:
+        return "unit"
+
+    def socket(self, release: str) -> Path:
+        """Return where RELEASE takes its requests: in a folder of its own, or in one that all of the app's have."""
+        link = self.paths.release(release) / "run"
+        return (Path(os.readlink(link)) if link.is_symlink() else self._runtime(release)) / "gunicorn.sock"
+
+    def _runtime(self, release: str) -> Path:
+        return Path("/run") / self.app / release
+
+    def unit_text(self, text: str) -> str:
+        """Return the TEXT with the line that lets the web server connect, if it lacks it."""
+        return socket_access.opened(text, self.host.request.web.user, self.app)
+
+    def lets_in(self, user: str, release: str) -> bool:
+        """Tell whether the unit of RELEASE has that line."""
+        own = self.unit_file(release)
+        return own.exists() and socket_access.line(user, self.app) in own.read_text()
+
+    def switches(self, release: str) -> bool:
+        """Requests wait at a common socket while one release ends and the next one starts: `current` moves in between."""
+        return self.stops_first(release)
+
+    # ---- before the switch -----------------------------------------------------------------------------------------
+
+    def prepare(self, release: str) -> None:
+        """Say where RELEASE will take its requests, and note what tells that it should not run beside another one."""
+        run = handover.folder(self.app) if self.stops_first() else self._runtime(release)
+        (self.paths.release(release) / "run").symlink_to(run)
+        own = self.paths.settings_of(release) / SETTINGS
+        hint = handover.hint(
+            self.unit_file().read_text(), self.paths.environment_file(release).read_text(), own.read_text()
+        )
+        self.host.notes += [hint] * bool(hint)
+
+    def question(self, release: str) -> dict[str, Any]:
+        """Have the settings tell how many workers there would be, and how many requests each of them serves."""
+        return {"gunicorn": str(self.paths.settings_of(release) / SETTINGS)}
+
+    def start(self, release: str) -> None:
+        """Start RELEASE, or have it take the place of the one that serves when it must not run beside it."""
+        self.write_unit(release)
+        if self.stops_first(release):
+            self._take_over(release)
+        else:
+            super().start(release)
+
+    def _take_over(self, release: str) -> None:
+        """Have the release that serves end and RELEASE start: visitors wait in between, and nobody runs beside it."""
+        old = self.paths.current_id()
+        self.enable(release)  # both may be: only the one that `current` names starts
+        if old and old != release:
+            links.replace_link(self.paths.previous, f"releases/{old}")
+        told = self._hand_over(old if old != release else "", release)
+        if told.good:
+            if old:
+                self.host.notes.append(
+                    f"requests waited {told.seconds:.1f} s while {old} ended and this release started (handover: stop_first)"
+                )
+            return
+        if not old:
+            self.paths.current.unlink(missing_ok=True)
+        last = self.masked(last_words(self.unit(release)), release)
+        serves = (
+            f"{old} serves again" if told.back else "nothing serves" if not old else f"{old} could not be started again"
+        )
+        raise ReleaseError(
+            f"{self.unit(release)} did not start; {serves}, requests waited {told.seconds:.1f} s. "
+            f"The end of its journal:\n{last}"
+        )
+
+    def _hand_over(self, old: str, new: str, back: bool = True) -> handover.Told:
+        def described(release: str) -> handover.Release:
+            own = "" if self.stops_first(release) else str(self.socket(release))
+            return {"id": release, "unit": self.unit(release), "socket": own}
+
+        return handover.hand_over(
+            self.app, self.paths.current, described(old) if old else None, described(new),
+            self.host.request.drain_seconds, KEPT_SECONDS, back,
+        )  # fmt: skip
+
+    def gate(self, release: str) -> None:
+        """Wait until RELEASE answers on its own socket as it should. Nobody else can reach it yet."""
+        health = self.host.request.health
+        must, seconds = app_health.wanted(health), health.timeout_seconds
+        deadline, good, falls = time.monotonic() + seconds, 0, 0
+        while good < READY_IN_A_ROW:
+            before, said = good, process_health.unhealthy(self.socket(release), health)
+            good = 0 if said else good + 1
+            if said:
+                falls += before > 0
+                when = f"within {seconds} s" if falls <= FALLS else f"after {must}, again and again"
+                alive = self.is_active(release)
+                if falls > FALLS or time.monotonic() > deadline or not alive:
+                    when = when if alive else "and its service ended"
+                    last = self.masked(last_words(self.unit(release)), release)
+                    why = hints.of_page(last)
+                    raise ReleaseError(f"{said} {when}; it must answer {must}. {why}The end of the journal:\n{last}")
+                time.sleep(POLL_SECONDS)
+
+    # ---- the switch, and after it ----------------------------------------------------------------------------------
+
+    def switch_in(self, release: str, previous: str) -> None:
+        """Let nginx serve the app's domains if another site did so far."""
+        if takeover.is_due(self.app):
+            kept = takeover.take_over(self.app)
+            self.host.notes += [f"nginx serves the app's domains from here on; {path} was put aside" for path in kept]
+
+    def verify(self, release: str) -> None:
+        """Ask the site as a visitor does, through nginx and TLS."""
+        site, health = self.host.request.verify, self.host.request.health
+        if not site.domain:
+            return
+        time.sleep(KEPT_SECONDS)
+        connection = host_http.LocalTLSConnection(site.domain, site.address, site.port, health.timeout_seconds)
+        path = health.path[0]
+        try:
+            status, _ = host_http.ask(connection, path, {"Host": health.host or site.domain})
+        except (OSError, http.client.HTTPException) as error:
+            raise ReleaseError(f"https://{site.domain}{path} gave no answer through nginx: {error}") from error
+        if status not in health.status:
+            raise ReleaseError(
+                f"https://{site.domain}{path} answered {status} through nginx, not {app_health.wanted(health)}"
+            )
+
+    def watch(self, release: str, previous: str, seconds: float) -> None:
+        """Look at what visitors get from RELEASE while PREVIOUS could still take over."""
+        self._watch(release, previous).run(seconds)
+
+    def look_back(self, release: str, previous: str) -> None:
+        """Judge RELEASE by its log."""
+        self._watch(release, previous).look_back()
+
+    def _watch(self, release: str, previous: str) -> Watch:
+        return Watch(
+            self.unit(release), self.unit(previous), self.socket(release), self.host.request.health,
+            self.paths.environment_file(release),
+        )  # fmt: skip
+
+    def switch_back(self, release: str, previous: str) -> None:
+        """Lead visitors back; nginx gives the domains back to the site from which it had taken them."""
+        if not previous:
+            takeover.give_back(self.app)
+        elif not self.switches(release):
+            self._let_finish(release)
+        elif not self._hand_over(release, previous, back=False).good:
+            self.host.notes.append(
+                f"{previous} could not be started again: journalctl -u {self.unit(previous)} has the reason"
+            )
+
+    def busy(self, release: str) -> bool:
+        """Tell whether somebody waits at the socket of RELEASE."""
+        return host_http.backlog(self.socket(release)) > 0
+
+    def drain(self, previous: str, release: str) -> None:
+        """Let PREVIOUS take in all who wait at its socket, and have it end by itself once they are served."""
+        socket = self.socket(previous)
+        if socket == self.socket(release):
+            self.retire(previous)
+            return
+        self._let_finish(previous)
+        self.retire(previous)
+        for _ in range(round(LEAVE_SECONDS / LOOK_SECONDS)):
+            if not host_http.connected(socket):
+                break
+            time.sleep(LOOK_SECONDS)
+
+    def _let_finish(self, release: str) -> None:
+        """Wait until RELEASE, to which nobody is led any more, has taken in all who wait at its socket."""
+        deadline = time.monotonic() + self.host.request.drain_seconds
+        while self.busy(release) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+
+    # ---- what is on the host ---------------------------------------------------------------------------------------
+
+    def wait(self) -> None:
+        """Wait until a handover is over that a killed run has begun."""
+        handover.wait(self.app)
+
+    def open_work(self, release: str) -> tuple[str, int]:
+        return "connection", host_http.connected(self.socket(release))
+
+    def status(self, release: str) -> dict[str, Any]:
+        health = process_health.answer(self.socket(release), self.host.request.health)
+        return {**super().status(release), "health": health}
+
+    def problems(self, release: str, found: dict[str, Any]) -> list[str]:
+        asked, health = found["health"], self.host.request.health
+        wrong = asked["status"] not in health.status
+        said = f"{asked['path']} {asked['said']}; it must answer {app_health.wanted(health)}"
+        return [*super().problems(release, found), *[said] * wrong]
