@@ -36,7 +36,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._app import command
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
-from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
+from ansible_collections.slipway.flask.plugins.module_utils._release.commands import Commands
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
 
@@ -68,7 +68,7 @@ def run(given: dict[str, Any]) -> dict[str, Any]:
     )
     # Several commands may run at once: each has a unit of its own.
     argv = command.argv(json.loads(given["words"]))
-    done = Context(request, paths, record).run(argv, f"exec-{os.getpid()}")
+    done = Commands(request, paths, record).run(argv, f"exec-{os.getpid()}")
     return {"release": record.id, "rc": done.returncode, "stdout": done.stdout, "stderr": done.stderr}
 
 

@@ -37,7 +37,7 @@ from typing import Any, ClassVar, Protocol
 from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import Places, ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd
-from ansible_collections.slipway.flask.plugins.module_utils._process import usage
+from ansible_collections.slipway.flask.plugins.module_utils._process import names, usage
 
 STOP_FIRST = "stop_first"
 HANDOVER = re.compile(r"^X-Handover=(\w+)\s*$", re.MULTILINE)
@@ -135,11 +135,11 @@ class Process(ABC):
     @property
     def template(self) -> str:
         """What its units are called before the `@`."""
-        return f"{self.app}.{self.name}"
+        return names.template(self.app, self.name)
 
     def unit(self, release: str) -> str:
         """Return the unit that people are told of."""
-        return f"{self.template}@{release}.service"
+        return names.unit(self.app, self.name, release)
 
     def units(self, release: str) -> tuple[str, ...]:
         """Return all units that are started and ended for RELEASE."""

@@ -12,5 +12,5 @@ from ansible_collections.slipway.flask.plugins.module_utils._process.web import 
 
 
 def processes_of(host: Host) -> tuple[Process, ...]:
-    """Return an app's processes in the order of their start. The app's commands run in the sandbox of the first one's unit."""
+    """Return an app's processes in the order of their start. The app's commands run in the first one's sandbox (names.FIRST)."""
     return (Web(host),)

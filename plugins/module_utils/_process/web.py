@@ -18,7 +18,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._app.places import R
 from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
 from ansible_collections.slipway.flask.plugins.module_utils._host import links
 from ansible_collections.slipway.flask.plugins.module_utils._nginx import takeover
-from ansible_collections.slipway.flask.plugins.module_utils._process import handover, socket_access
+from ansible_collections.slipway.flask.plugins.module_utils._process import handover, names, socket_access
 from ansible_collections.slipway.flask.plugins.module_utils._process import health as process_health
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
 from ansible_collections.slipway.flask.plugins.module_utils._process.watch import Watch, last_words
@@ -42,13 +42,8 @@ FALLS = 2
 class Web(Process):
     """What answers an app's visitors; the one process that `current` is about, and the one that is watched by its log."""
 
-    name = "web"
+    name = names.WEB
     files = (SETTINGS,)
-
-    @property
-    def template(self) -> str:
-        """It had the app's name before there were others."""
-        return self.app
 
     @property
     def title(self) -> str:

@@ -9,61 +9,29 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
 from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
-from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, sandbox, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._process import members
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
-from ansible_collections.slipway.flask.plugins.module_utils._python import hints, project
+from ansible_collections.slipway.flask.plugins.module_utils._release.commands import Commands
 from ansible_collections.slipway.flask.plugins.module_utils._release.once import Once
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record, ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
 
-MISSING = 127
-"""Status of env(1) when there is no such program."""
-PURPOSES = ("build", "check", "release")
-"""What an app's own commands are run for; a unit of its own each."""
-
-LOOK = {"ProtectSystem": "strict", "PrivateTmp": "yes", "KillSignal": "SIGKILL"}
-"""What a command that may write nothing has for certain, whatever the service's unit says."""
-
-LOOK_GRACE_SECONDS = 15
-"""What systemd gives such a command beyond its time: to start, and to say where it was."""
-
 
 @dataclass
-class Context:
-    """One release of one app under way. UID and GID are the app's; REQUEST is what the run is asked."""
+class Context(Commands):
+    """One release of one app under way. UID and GID are the app's."""
 
-    request: Request
-    paths: Paths
-    record: Record
     uid: int = 0
     gid: int = 0
     notes: list[str] = field(default_factory=list)
     tell: Callable[[str], None] = lambda text: None
     """Shows what a stage that takes long is at."""
-
-    @property
-    def here(self) -> Path:
-        """The release's folder."""
-        return self.paths.release(self.record.id)
-
-    @property
-    def src(self) -> Path:
-        """The release's code."""
-        return self.here / "src"
-
-    @property
-    def environment_file(self) -> Path:
-        """The release's own environment file."""
-        return self.paths.environment_file(self.record.id)
 
     @property
     def processes(self) -> tuple[Process, ...]:
@@ -123,11 +91,6 @@ class Context:
             os.fchmod(file.fileno(), bits)
         temporary.replace(path)
 
-    @property
-    def planned(self) -> Path:
-        """Where a plan has what a deploy would make for good outside of the release's folder."""
-        return self.here / "planned"
-
     def shared(self, name: str) -> Path:
         """Return where a shared folder is for this release; a plan has a stand-in for one that it would have to change."""
         there = self.paths.shared / name
@@ -155,69 +118,6 @@ class Context:
             os.setegid(group)
             os.setgroups(groups)
 
-    def command(self, words: list[str], purpose: str, writable: list[str] | None = None) -> str:
-        """Run one of the app's commands and return what it printed. Raises ReleaseError with its last lines."""
-        done = self.run(app_command.argv(words), purpose, writable)
-        output = environment_file.masked(f"{done.stdout}\n{done.stderr}", self.environment_file)
-        if done.returncode:
-            hint = hints.hint(output)
-            raise ReleaseError(
-                f"`{app_command.label(words)}` failed with status {done.returncode}.{hint}"
-                + ("\n" if hint else " ")
-                + f"Its last lines:\n{systemd.tail(output)}"
-            )
-        return output
-
-    def run(
-        self, argv: list[str], purpose: str, writable: list[str] | None = None, more_files: Sequence[Path] = ()
-    ) -> subprocess.CompletedProcess[str]:
-        """Run ARGV as the app's user, with the release's environment and that in MORE_FILES; return what it printed."""
-        command = self._how(
-            [*self.places, *(writable or [])],
-            self.request.command_seconds,
-            sandbox.BUILD if purpose == "build" else {},
-        )
-        command.more_files = more_files
-        done = command.run(["/usr/bin/env", *argv], command_unit(self.paths.app, purpose, self.record.id))
-        if done.returncode == MISSING:
-            done.stderr += project.advice(self.src, done.stderr)
-        return done
-
-    @property
-    def places(self) -> list[str]:
-        """The folders that the app may write when it serves."""
-        planned = [str(self.planned)] if self.planned.is_dir() else []
-        return [str(self.paths.shared), *planned, *self.request.writable_paths]
-
-    def look(self, argv: list[str], seconds: int) -> subprocess.CompletedProcess[str]:
-        """Run ARGV as `run` does, but where nothing can be written, for SECONDS at most; return what it printed.
-
-        What stands in for shared folders in a plan goes with it and may be written. What it has started is killed.
-        """
-        command = self._how([str(self.planned)] if self.planned.is_dir() else [], seconds + LOOK_GRACE_SECONDS, LOOK)
-        return command.run(["/usr/bin/env", *argv], command_unit(self.paths.app, "check", self.record.id))
-
-    def _how(self, writable: list[str], seconds: int, properties: Mapping[str, str | Sequence[str]]) -> sandbox.Command:
-        venv = self.here / "venv"
-        return sandbox.Command(
-            user=self.request.user,
-            folder=self.src,
-            environment_file=self.environment_file,
-            environment={
-                "PATH": f"{venv}/bin:/usr/local/bin:/usr/bin:/bin",
-                "VIRTUAL_ENV": str(venv),
-                "FLASK_APP": self.request.wsgi,
-                "RELEASE_ID": self.record.id,
-                "HOME": "/tmp",
-                "PYTHONDONTWRITEBYTECODE": "1",
-                "PYTHONUNBUFFERED": "1",
-            },
-            writable=writable,
-            seconds=seconds,
-            service=self.processes[0].unit(self.record.id),
-            properties=properties,
-        )
-
 
 def looked_at(paths: Paths, health: Health | None = None) -> Context:
     """Return the release that serves, for somebody who only looks at it; HEALTH is the request that it must answer."""
@@ -227,8 +127,3 @@ def looked_at(paths: Paths, health: Health | None = None) -> Context:
         health=health or Health(),
     )  # fmt: skip
     return Context(request, paths, paths.record(release) or Record(release, paths.app, "", ""))
-
-
-def command_unit(app: str, purpose: str, release: str) -> str:
-    """Return the name of the transient unit in which a command of a release runs."""
-    return f"{app}-{purpose}-{release}.service"

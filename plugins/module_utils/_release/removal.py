@@ -12,7 +12,8 @@ from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._release import drain
-from ansible_collections.slipway.flask.plugins.module_utils._release.context import PURPOSES, Context, command_unit
+from ansible_collections.slipway.flask.plugins.module_utils._release.commands import PURPOSES, command_unit
+from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import to_prune
 
 

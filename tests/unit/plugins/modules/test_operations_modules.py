@@ -21,7 +21,7 @@ from ansible_collections.slipway.flask.plugins.action import release_report as r
 from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
 from ansible_collections.slipway.flask.plugins.module_utils._nginx import maintenance as nginx_maintenance
 from ansible_collections.slipway.flask.plugins.module_utils._release import status
-from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
+from ansible_collections.slipway.flask.plugins.module_utils._release.commands import Commands
 from ansible_collections.slipway.flask.plugins.module_utils._release.history import append_history
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record
 from ansible_collections.slipway.flask.plugins.modules import (
@@ -123,12 +123,12 @@ def test_status_asks_with_the_url_of_the_app(call: Call, paths: Paths, monkeypat
 def test_a_command_runs_in_the_release_that_serves(call: Call, paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
 
-    def run(context: Context, argv: list[str], purpose: str) -> subprocess.CompletedProcess[str]:
+    def run(context: Commands, argv: list[str], purpose: str) -> subprocess.CompletedProcess[str]:
         seen.append((context.record.id, context.request.user, context.request.wsgi, argv))
         assert purpose.startswith("exec-")
         return subprocess.CompletedProcess(argv, 3, "out", "err")
 
-    monkeypatch.setattr(Context, "run", run)
+    monkeypatch.setattr(Commands, "run", run)
     places = {"app": "shop", "root": str(paths.root), "settings": str(paths.settings)}
     result = call(release_exec_on_host.main, **task(**places, wsgi="shop:app", words='["flask", "users"]'))
     assert seen == [("0001-abc", "shop", "shop:app", ["flask", "users"])]
