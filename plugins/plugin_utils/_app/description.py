@@ -7,64 +7,13 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._app import secret_key
-from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox_needs
-from ansible_collections.slipway.flask.plugins.module_utils._python import versions
-from ansible_collections.slipway.flask.plugins.module_utils._release import hooks
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import commands, notifications, placeholders, static
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import checks, static
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import domains as app_domains
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.keys import KEYS, RANGES, REQUIRED
-from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import access, limits, site
-from ansible_collections.slipway.flask.plugins.plugin_utils._schema import names
-from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
 from ansible_collections.slipway.flask.plugins.plugin_utils._source import description
-
-WSGI = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(.*\))?")
-RESERVED = {
-    "root", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news", "uucp", "proxy", "www-data", "backup",
-    "list", "irc", "nobody", "nginx", "postgres", "systemd", "sshd", "ssh", "default", "template0", "template1", "local",
-    # Services and folders that Debian's packages bring, installed now or later.
-    "acpid", "apache2", "apt", "auditd", "bind9", "certbot", "chrony", "containerd", "cron", "cups", "dbus", "dhcpcd",
-    "docker", "dovecot", "dpkg", "exim4", "fail2ban", "ftp", "getty", "haproxy", "init", "kernel", "letsencrypt", "lock",
-    "log", "lxd", "mariadb", "memcached", "mongodb", "mount", "mysql", "named", "network", "ntp", "opt", "pam", "php",
-    "polkit", "postfix", "postgresql", "python3", "rabbitmq", "redis", "rsyslog", "security", "shm", "slipway", "snapd",
-    "ssl", "sudo", "sv", "tls", "tmux", "udev", "ufw", "user", "users", "utmp", "varnish", "video",
-}  # fmt: skip
-
-
-# Words that leave debugging off: Flask's own (flask.helpers.get_debug_flag), and what apps take for DEBUG.
-OFF = {"FLASK_DEBUG": {"", "0", "false", "no"}, "DEBUG": {"", "0", "false", "no", "off", "n", "f", "none"}}
-# Making one of these the app's own would break the host; the service can't see the homes at all.
-SYSTEM_FOLDERS = re.compile(
-    r"/+|/+(media|mnt|opt|run|srv|tmp|usr|usr/local|var|var/(lib|log|run|cache|tmp|spool|mail|www))/*"
-    r"|/+(bin|boot|dev|etc|home|lib\w*|proc|root|run/user|sbin|sys|opt/slipway|usr/(?!local/)[^/]+"
-    r"|var/lib/(apt|dpkg|systemd|postgresql|mysql|docker|letsencrypt|nginx|slipway)|var/log/(nginx|postgresql|journal|apt)"
-    r"|var/(backups|spool/cron|lock))(/.*)?"
-)
-
-
-def nearest(word: Any, known: Sequence[str] | Mapping[str, Any]) -> str:
-    """Return " (did you mean 'x'?)" for the known word nearest to WORD, or "" when none is near."""
-    found = difflib.get_close_matches(str(word), list(known), n=1)
-    return f" (did you mean '{found[0]}'?)" if found else ""
-
-
-def debug_problems(environment: Mapping[str, Any], secrets: Mapping[str, Any]) -> list[str]:
-    """Return one sentence for each variable that switches debugging on; the value of a secret is not shown."""
-    values = {**environment, **secrets}
-    found = []
-    for name, off in OFF.items():
-        value = values.get(name)
-        if value is None or isinstance(value, (list, dict)) or str(value).strip().lower() in off:
-            continue
-        how = "on" if name in secrets else f"'{value}'"
-        found.append(f"{name} is {how}, and its debugger runs anybody's code on the host. Remove it")
-    return found
 
 
 def problems(apps: Any) -> list[str]:
@@ -96,7 +45,7 @@ def duplicates(what: str, values: Sequence[str]) -> list[str]:
 
 def app_problems(app: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with one app's description."""
-    found = [f"unknown key '{key}'{nearest(key, KEYS)}" for key in app if key not in KEYS]
+    found = [f"unknown key '{key}'{checks.nearest(key, KEYS)}" for key in app if key not in KEYS]
     found += [
         f"'{name}' is missing. {key.text}" for name, key in KEYS.items() if key.default is REQUIRED and name not in app
     ]
@@ -111,20 +60,13 @@ def app_problems(app: Mapping[str, Any]) -> list[str]:
             found.append(f"'{name}' must be {type_name(key.kind)}, not {type_name(type(value))}. {key.text}")
         elif key.choices and value not in key.choices:
             found.append(
-                f"'{name}' is '{value}'; it must be one of {', '.join(key.choices)}{nearest(value, key.choices)}"
+                f"'{name}' is '{value}'; it must be one of {', '.join(key.choices)}{checks.nearest(value, key.choices)}"
             )
         elif out_of_range(name, value):
             found.append(f"'{name}' is {value}; it must be from {RANGES[name][0]} to {RANGES[name][1]}. {key.text}")
         else:
             typed[name] = value
-    return (
-        found
-        + name_problems(typed)
-        + source_problems(typed)
-        + setting_problems(typed)
-        + path_problems(typed)
-        + edge_problems(typed)
-    )
+    return found + checks.problems(typed)
 
 
 def out_of_range(name: str, value: Any) -> bool:
@@ -152,168 +94,6 @@ def type_name(kind: type | tuple[type, ...]) -> str:
     return next((name for known, name in names.items() if issubclass(kind, known)), kind.__name__)
 
 
-def name_problems(app: Mapping[str, Any]) -> list[str]:
-    found = []
-    name = app.get("name")
-    if name is not None and not names.APP.fullmatch(name):
-        found.append(f"'name' is '{name}'; it must be 1 to 31 lower-case letters, digits and hyphens, a letter first")
-    elif name in RESERVED:
-        found.append(f"'name' is '{name}', which is taken by the system; choose another")
-    if app.get("domains") == []:
-        found.append("'domains' is empty; give at least one domain")
-    for key in ("domains", "redirect_domains"):
-        found += app_domains.problems(key, app.get(key, []))
-    python = versions.problem(app.get("python", ""))
-    found += [python] if python else []
-    entry = app.get("wsgi")
-    if entry is not None and ":" not in entry:
-        found.append(f"'wsgi' is '{entry}', which has no colon; it must be `module:app` or `package:create_app()`")
-    elif entry is not None and not WSGI.fullmatch(entry):
-        found.append(f"'wsgi' is '{entry}'; it must be `module:app` or `package:create_app()`")
-    return found
-
-
-def source_problems(app: Mapping[str, Any]) -> list[str]:
-    source = app.get("source")
-    if source is None:
-        return []
-    found = [
-        f"unknown key '{key}' in 'source'{nearest(key, description.KEYS)}"
-        for key in source
-        if key not in description.KEYS
-    ]
-    found += description.description_problems(source)
-    if source.get("package"):
-        found += [
-            f"'{key}' is given, but a package has none: it is installed with what it requires"
-            for key in ("subfolder", "requirements") if app.get(key)
-        ]  # fmt: skip
-    return found
-
-
-def setting_problems(app: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with the environment, secrets and services."""
-    found = []
-    environment, secrets = app.get("environment", {}), app.get("secrets", {})
-    for place, mapping in (("environment", environment), ("secrets", secrets)):
-        for name, value in mapping.items():
-            if not names.VARIABLE.fullmatch(str(name)):
-                found.append(f"'{name}' in '{place}' is not a valid variable name: letters, digits and underscores")
-            elif value is None or isinstance(value, (list, dict)):
-                found.append(f"'{name}' in '{place}' must be text, a number or true/false; quote it or remove it")
-    found += [
-        f"'{name}' is in both 'environment' and 'secrets'; keep one" for name in sorted(set(environment) & set(secrets))
-    ]
-    found += sandbox_needs.problems(app.get("sandbox", {}), "'sandbox'")
-    values = {**environment, **secrets}
-    found += debug_problems(environment, secrets)
-    if values.get("FLASK_ENV") == "development":
-        found.append("FLASK_ENV is 'development': remove it (Flask 2.3 dropped it, older ones switch debugging on)")
-    if "SECRET_KEY" in environment:
-        found.append("SECRET_KEY stands in 'environment'; move it to 'secrets', whose values are never shown")
-    found += secret_key.problems(app.get("secret_key_variable", "SECRET_KEY"), values)
-    for name in app.get("migrations_allow", []):
-        if not isinstance(name, str):
-            found.append(f"'migrations_allow' holds {name}, which YAML has read as a number; quote it, as in \"0005\"")
-    for service in known.SERVICES:
-        found += service.problems(app)
-    return found
-
-
-def path_problems(app: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with folders, static pairs, commands and certificates."""
-    found = []
-    inside = [("subfolder", app.get("subfolder", ""))]
-    inside += [("shared_folders", folder) for folder in app.get("shared_folders", [])]
-    inside += [("static", folder) for folder in static.folders(app.get("static", {}))]
-    inside += [("files", path) for path in app.get("files", {})]
-    inside += [("requirements", path) for path in app.get("requirements", [])]
-    for key, path in inside:
-        whole = key != "subfolder" and isinstance(path, str) and not set(path.split("/")) - {"", "."}
-        if whole or not isinstance(path, str) or path.startswith("/") or ".." in path.split("/"):
-            found.append(f"'{path}' in '{key}' must be a path inside the app, without '/' in front and without '..'")
-    found += [
-        f"the contents of '{path}' in 'files' must be text: quote a number, use to_json for anything else"
-        for path, content in app.get("files", {}).items()
-        if not isinstance(content, str)
-    ]
-    found += static.problems(app.get("static", {}))
-    for path in app.get("writable_paths", []):
-        if not str(path).startswith("/"):
-            found.append(f"'{path}' in 'writable_paths' must be an absolute path")
-        elif SYSTEM_FOLDERS.fullmatch(str(path)) or ".." in str(path).split("/"):
-            found.append(f"'{path}' in 'writable_paths' belongs to the system; name a folder such as /var/lib/<app>")
-    for key in ("extra_packages", "constraints", "overrides", "system_packages"):
-        found += [f"'{name}' in '{key}' must be text" for name in app.get(key, []) if not isinstance(name, str)]
-    found += notifications.problems(app.get("notifications", []))
-    found += hooks.problems(app.get("hooks", {}))
-    found += command_problems(app)
-    found += placeholders.problems(app)
-    if app.get("certificate") == "provided":
-        pair = ("certificate_file", "certificate_key_file")
-        found += [f"'certificate' is 'provided' but '{key}' is empty" for key in pair if not app.get(key)]
-    return found + health_problems(app)
-
-
-def health_problems(app: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with the paths that are asked whether the app is well, and with the answers that say so."""
-    found = [f"'{key}' is empty; give at least one" for key in ("health_path", "health_status") if app.get(key) == []]
-    found += [
-        f"'health_path' is '{path}'; it must begin with '/' and have no spaces"
-        for path in several(app.get("health_path", "/"))
-        if not isinstance(path, str) or not re.fullmatch(r"/[!-~]*", path)
-    ]
-    low, high = RANGES["health_status"]
-    found += [
-        f"'health_status' is {status}; it must be from {low} to {high}"
-        for status in several(app.get("health_status", 200))
-        if isinstance(status, bool) or not isinstance(status, int) or not low <= status <= high
-    ]
-    return found
-
-
-def several(value: Any) -> list[Any]:
-    """Return VALUE as a list, which it may be already."""
-    return value if isinstance(value, list) else [value]
-
-
-def edge_problems(app: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with what nginx does for the app."""
-    found = [
-        *(f"'headers': {problem}" for problem in site.header_problems(app.get("headers", {}))),
-        *access.problems(app.get("access", []), app.get("client_ca_file", "")),
-        *limits.rate_problems(app.get("rate_limits", {})),
-        *limits.streaming_problems(app.get("streaming", [])),
-    ]
-    if app.get("hsts_preload") and app.get("certificate", "self_signed") == "self_signed":
-        found.append(
-            "'hsts_preload' is on with a self-signed certificate, which would lock every visitor out; turn it off"
-        )
-    shared = {str(folder).strip("/") for folder in app.get("shared_folders", [])}
-    downloads = app.get("protected_downloads", {})
-    for url, folder in downloads.items():
-        if not str(folder).startswith("/") and str(folder).strip("/") not in shared:
-            found.append(
-                f"the folder '{folder}' of '{url}' in 'protected_downloads' must be one of 'shared_folders', or an "
-                "absolute path"
-            )
-        if url in app.get("static", {}):
-            found.append(f"'{url}' is in both 'static' and 'protected_downloads'; keep one")
-    absolute = {url: folder if str(folder).startswith("/") else f"/{folder}" for url, folder in downloads.items()}
-    return [*found, *limits.download_problems(absolute)]
-
-
-def command_problems(app: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with the commands, and which secrets stand in them."""
-    environment, secrets = app.get("environment", {}), {**app.get("secrets", {}), **known.variables(app)}
-    names = [str(name) for name in (*environment, *secrets)]
-    return [
-        problem
-        for key in ("release_commands", "build_commands")
-        for problem in commands.of_list(key, app.get(key, []), names, secrets)
-    ]
-
-
 def normalise(app: Mapping[str, Any]) -> dict[str, Any]:
     """Return a valid description with every default filled in and every command as a mapping."""
     whole = {name: app.get(name, key.default) for name, key in KEYS.items()}
@@ -324,7 +104,7 @@ def normalise(app: Mapping[str, Any]) -> dict[str, Any]:
     whole["source"] = description.KEYS | dict(whole["source"])
     whole["health_host"] = whole["health_host"] or whole["domains"][0]
     for key in ("health_path", "health_status"):
-        whole[key] = list(several(whole[key]))
+        whole[key] = list(checks.several(whole[key]))
     whole["release_commands"] = [
         {"once": False, **({"command": entry} if isinstance(entry, str) else entry)}
         for entry in whole["release_commands"]

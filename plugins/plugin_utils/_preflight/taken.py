@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._host.service_user import NO_LOGIN
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import identifier
-from ansible_collections.slipway.flask.plugins.plugin_utils._app.description import SYSTEM_FOLDERS
+from ansible_collections.slipway.flask.plugins.plugin_utils._app.checks import SYSTEM_FOLDERS
 
 App = Mapping[str, Any]
 Facts = Mapping[str, str]
