@@ -111,6 +111,7 @@ def test_a_rule_names_parts_that_exist() -> None:
         ),
         ("plugins/module_utils/_release/deploy.py", ["molecule-app_release", "slow-faults_killed-12"], []),
         ("molecule/python_venv/converge.yml", ["molecule-python_venv"], ["molecule-default"]),
+        ("molecule/shared/create.yml", ["molecule-python_venv", "molecule-default"], ["slow-edge"]),
         ("tests/slow/test_faults_killed.py", ["slow-faults_killed-12", "slow-faults_killed-13"], ["slow-edge"]),
         ("tests/slow/helpers.py", ["slow-edge", "slow-mitogen"], ["molecule-default"]),
         ("site.yml", EVERYTHING, []),

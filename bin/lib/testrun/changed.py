@@ -23,7 +23,9 @@ ALL = "*"
 RULES: list[tuple[str, tuple[str, ...]]] = [
     # What only people read, and what no part needs.
     (r"(README|CHANGELOG|LICENSE).*|docs/.*|bench/.*|bin/(demo|bench)|bin/lib/(demo.py|role-tables)|.*/README\.md", ()),
-    (r"tests/unit/.*|sample_app/tests/.*", ()),
+    (r"tests/unit/.*|sample_app/tests/.*|plugins/doc_fragments/.*|plugins/filter/\w+\.yml", ()),
+    # What only bin/lint and bin/test core read: lint runs after every change.
+    (r"\.[\w-]+(\.ya?ml)?|\.github/.*|tests/(sanity/.*|config\.yml)|bin/lint|bin/lib/(sanity|core)\.py|requirements-core\..*", ()),
     # Tests of hosts are their own parts; what several share is all of theirs.
     (r"tests/slow/test_(\w+)\.py", (r"slow-\1*",)),
     (r"tests/slow/(faults|stops)\.py", (FAULTS, "slow-migrations*")),
@@ -31,6 +33,7 @@ RULES: list[tuple[str, tuple[str, ...]]] = [
     (r"tests/slow/(edge|slow_clients|links)\.py|tests/slow/edge_app/.*", ("slow-edge*", "slow-foreign_apps*")),
     (r"tests/slow/(hostile|ledger)_app/.*", ("slow-hostile*", "slow-handover*")),
     (r"tests/slow/.*", ("slow-*",)),
+    (r"molecule/shared/.*|molecule/conftest\.py|\.config/molecule/.*", ("molecule-*",)),
     (r"molecule/(\w+)/.*", (r"molecule-\1",)),
     # By subject: the role's own scenario, the whole site, and the slow tests that are about it.
     (r"roles/(nginx_tls)/.*|plugins/\w+/_?(nginx|certificates|tls|acme)\w*(/.*|\.\w+)",
@@ -39,7 +42,7 @@ RULES: list[tuple[str, tuple[str, ...]]] = [
      ("molecule-postgres_*", SITE, "slow-migrations*", "slow-foreign_apps*", "slow-occupied_host*")),
     (r"roles/python_venv/.*|plugins/\w+/_?(python|uv)\w*(/.*|\.\w+)",
      ("molecule-python_venv", "molecule-app_release", SITE, "slow-hostile*", "slow-foreign_apps*", "slow-sources*", FAULTS)),
-    (r"roles/gunicorn_systemd/.*|plugins/\w+/(_host/)?(gunicorn|systemd|service|instance|sandbox)\w*\.\w+",
+    (r"roles/gunicorn_systemd/.*|plugins/\w+/(_host/)?_?(gunicorn|systemd|service|process|instance|sandbox)\w*(/.*|\.\w+)",
      ("molecule-gunicorn_systemd", "molecule-app_release", SITE, "slow-handover*", "slow-hostile*", "slow-reuse*", FAULTS)),
     (r"plugins/\w+/_migration/.*", (SITE, "slow-migrations*", "slow-faults_*", "slow-foreign_apps*")),
     (r"plugins/\w+/_source/.*", ("molecule-app_release", SITE, "slow-sources*", "slow-foreign_apps*")),
