@@ -14,13 +14,11 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
 from ansible_collections.slipway.flask.plugins.module_utils._process import members
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
 from ansible_collections.slipway.flask.plugins.module_utils._release.commands import Commands
 from ansible_collections.slipway.flask.plugins.module_utils._release.once import Once
-from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record, ReleaseError
-from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 
 
 @dataclass
@@ -117,13 +115,3 @@ class Context(Commands):
             os.seteuid(0)
             os.setegid(group)
             os.setgroups(groups)
-
-
-def looked_at(paths: Paths, health: Health | None = None) -> Context:
-    """Return the release that serves, for somebody who only looks at it; HEALTH is the request that it must answer."""
-    release = paths.current_id()
-    request = Request(
-        app=paths.app, wsgi="", user=paths.app, root=str(paths.root), settings_folder=str(paths.settings),
-        health=health or Health(),
-    )  # fmt: skip
-    return Context(request, paths, paths.record(release) or Record(release, paths.app, "", ""))

@@ -11,9 +11,9 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
-from ansible_collections.slipway.flask.plugins.module_utils._process.base import Draining
-from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
+from ansible_collections.slipway.flask.plugins.module_utils._process.base import Draining, Process
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 
 LOOK_SECONDS = 0.1
@@ -21,21 +21,16 @@ KILLED_SECONDS = 30
 """How long processes may take to go once they have been killed; one that can't be killed hangs in the kernel."""
 
 
-def draining(context: Context) -> list[Draining]:
-    """Return what of the app has been told to end and has not yet, the oldest release first."""
-    found = [one for process in context.processes for one in process.draining()]
+def draining(processes: Iterable[Process]) -> list[Draining]:
+    """Return what of an app's PROCESSES has been told to end and has not yet, the oldest release first."""
+    found = [one for process in processes for one in process.draining()]
     return sorted(found, key=lambda one: one.release)
 
 
-def is_draining(context: Context, release: str) -> bool:
-    """Tell whether a process of RELEASE has been told to end and has not yet."""
-    return any(process.is_draining(release) for process in context.processes)
-
-
-def wait_for(context: Context, one: Draining) -> None:
+def wait_for(processes: Iterable[Process], one: Draining) -> None:
     """Wait until a release that drains has ended. Raises ReleaseError when it can't even be killed."""
     deadline = time.monotonic() + one.seconds + KILLED_SECONDS
-    process = next(process for process in context.processes if process.name == one.process)
+    process = next(process for process in processes if process.name == one.process)
     while process.is_draining(one.release):
         if time.monotonic() > deadline:
             raise ReleaseError(

@@ -43,7 +43,7 @@ def prune(context: Context, keep: int, spare: str | None = None) -> None:
     current = paths.current_id()
     serving = paths.record(current)
     previous = serving.previous if serving else ""
-    busy = {one.release for one in drain.draining(context)}
+    busy = {one.release for one in drain.draining(context.processes)}
     for release in to_prune(paths.release_ids(), current, keep, previous):
         if release not in busy:  # the next deploy removes it
             remove(context, release)

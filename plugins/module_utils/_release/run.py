@@ -173,10 +173,10 @@ class Run:
 
     def start(self) -> None:
         """Start the release, beside one other at most: memory and database connections are reckoned for two."""
-        for one in drain.draining(self.context):
+        for one in drain.draining(self.context.processes):
             name, begun = f"drain({one.release})", time.monotonic()
             self.progress.begin(name)
-            drain.wait_for(self.context, one)
+            drain.wait_for(self.context.processes, one)
             waited = time.monotonic() - begun
             self.progress.end(name, waited)
             if waited >= 1:
@@ -193,7 +193,7 @@ class Run:
 
     def _draining(self) -> list[str]:
         """Return what the run leaves open: nobody has to wait for it."""
-        return [one.said() for one in drain.draining(self.context) if one.is_busy]
+        return [one.said() for one in drain.draining(self.context.processes) if one.is_busy]
 
     # ---- hooks ---------------------------------------------------------------------------------------------------
 

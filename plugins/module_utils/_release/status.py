@@ -18,7 +18,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._certificates.status
 from ansible_collections.slipway.flask.plugins.module_utils._database.connections import connections
 from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
 from ansible_collections.slipway.flask.plugins.module_utils._nginx.maintenance import closed_since
-from ansible_collections.slipway.flask.plugins.module_utils._release.context import looked_at
+from ansible_collections.slipway.flask.plugins.module_utils._release import look
 from ansible_collections.slipway.flask.plugins.module_utils._release.drain import draining
 from ansible_collections.slipway.flask.plugins.module_utils._release.info import since
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths
@@ -32,19 +32,19 @@ def status_of(paths: Paths, health: Health, domain: str, user: str, url: str) ->
 
     HEALTH has path, status and host of the request; USER connects to the database at URL ("" for an app without one).
     """
-    release, context = paths.current_id(), looked_at(paths, health)
+    release, processes = paths.current_id(), look.processes(paths, health)
     record = paths.record(release) if release else None
     found: dict[str, Any] = {
         "app": paths.app, "release": release, "revision": record.revision if record else "",
         "dirty": bool(record and record.dirty), "since": since(paths), **space(paths),
         "certificate": certificate(domain), "connections": connections(url, user), "problems": [],
-        "closed_since": closed_since(paths.app), "draining": [one.said() for one in draining(context)],
+        "closed_since": closed_since(paths.app), "draining": [one.said() for one in draining(processes)],
     }  # fmt: skip
     if not release:
         return {**found, "problems": ["nothing has been deployed yet"]}
-    found["processes"] = {process.name: process.status(release) for process in context.processes}
-    found |= found["processes"][context.processes[0].name]
-    for process in context.processes:
+    found["processes"] = {process.name: process.status(release) for process in processes}
+    found |= found["processes"][processes[0].name]
+    for process in processes:
         found["problems"] += process.problems(release, found["processes"][process.name])
     if not found["certificate"]["served"]:
         found["problems"].append(f"nginx does not serve {domain} over TLS: {found['certificate']['said']}")

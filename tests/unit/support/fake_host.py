@@ -27,7 +27,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._process import web
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
 from ansible_collections.slipway.flask.plugins.module_utils._python import environment
 from ansible_collections.slipway.flask.plugins.module_utils._release import context as release_context
-from ansible_collections.slipway.flask.plugins.module_utils._release import lease
+from ansible_collections.slipway.flask.plugins.module_utils._release import lease, look
 from ansible_collections.slipway.flask.plugins.module_utils._release import run as release_run
 from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Deploy
 from ansible_collections.slipway.flask.plugins.module_utils._release.history import history
@@ -130,7 +130,7 @@ class FakeHost:
 
     def processes(self) -> tuple[Process, ...]:
         """Return what the app is made of."""
-        return release_context.looked_at(self.paths).processes
+        return look.processes(self.paths)
 
     def change(self, text: str = "app = 2\n") -> None:
         """Change the app's code."""

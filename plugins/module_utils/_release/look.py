@@ -1,0 +1,40 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The processes of an app for somebody who only looks at them.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
+from ansible_collections.slipway.flask.plugins.module_utils._process import members
+from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths
+from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
+
+
+@dataclass
+class Look:
+    """What the processes are given then: nothing that they could change anything with."""
+
+    paths: Paths
+    request: Request
+    gid: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def write(self, path: Path, content: str, uid: int, gid: int, bits: int) -> None:
+        """Raise PermissionError."""
+        raise PermissionError(f"{path} is only looked at")
+
+
+def processes(paths: Paths, health: Health | None = None) -> tuple[Process, ...]:
+    """Return the processes of the app at PATHS; HEALTH is the request that it must answer."""
+    request = Request(
+        app=paths.app, wsgi="", user=paths.app, root=str(paths.root), settings_folder=str(paths.settings),
+        health=health or Health(),
+    )  # fmt: skip
+    return members.processes_of(Look(paths, request))
