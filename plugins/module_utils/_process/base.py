@@ -30,94 +30,20 @@ import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
-from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
-from ansible_collections.slipway.flask.plugins.module_utils._app.places import Places, ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._app.places import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._process import names, usage
+from ansible_collections.slipway.flask.plugins.module_utils._process.draining import Draining, left_of
+from ansible_collections.slipway.flask.plugins.module_utils._process.host import Host
 
 STOP_FIRST = "stop_first"
 HANDOVER = re.compile(r"^X-Handover=(\w+)\s*$", re.MULTILINE)
 """How a unit says how it is handed over: systemd leaves settings with `X-` alone (systemd.syntax(7))."""
 LOOK_SECONDS = 0.5
 """Time between two looks at a process that is watched."""
-UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-"""Units of time as `systemctl show` writes them (systemd.time(7))."""
-
-
-class Site(Protocol):
-    """The app's site as a visitor reaches it."""
-
-    @property
-    def domain(self) -> str: ...
-    @property
-    def address(self) -> str: ...
-    @property
-    def port(self) -> int: ...
-
-
-class Server(Protocol):
-    """The web server in front of the app: its user ("" for none) and its service."""
-
-    @property
-    def user(self) -> str: ...
-    @property
-    def service(self) -> str: ...
-
-
-class Asked(Protocol):
-    """What a process reads of a run's parameters."""
-
-    @property
-    def health(self) -> Health: ...
-    @property
-    def verify(self) -> Site: ...
-    @property
-    def web(self) -> Server: ...
-    @property
-    def drain_seconds(self) -> int: ...
-
-
-class Host(Protocol):
-    """What a run gives its processes: the app's places, what is asked, and how files are written. NOTES are for the user."""
-
-    gid: int
-    notes: list[str]
-
-    @property
-    def paths(self) -> Places: ...
-    @property
-    def request(self) -> Asked: ...
-    def write(self, path: Path, content: str, uid: int, gid: int, bits: int) -> None: ...
-
-
-@dataclass(frozen=True)
-class Draining:
-    """A RELEASE of a PROCESS that has been told to end, and the SECONDS that it still has at most.
-
-    WORK is what it has begun and how much of it is open, such as `connection` and 2; "" where that is not known.
-    """
-
-    release: str
-    process: str
-    seconds: int
-    work: str = ""
-    open: int = 0
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether there is anything to tell of: a process that has nothing open ends at once."""
-        return self.open > 0 or not self.work
-
-    def said(self) -> str:
-        """Return it as a person reads it."""
-        if not self.work:
-            return f"{self.release} drains: {self.process}, at most {self.seconds} s more"
-        count = f"{self.open} {self.work}{'' if self.open == 1 else 's'}"
-        return f"{self.release} drains: {count}, at most {self.seconds} s more"
 
 
 class Process(ABC):
@@ -349,18 +275,6 @@ def handover_of(text: str) -> str:
     """Return what the TEXT of a unit says of the handover: `overlap`, `stop_first`, or "" when it says nothing."""
     match = HANDOVER.search(text)
     return match[1] if match else ""
-
-
-def left_of(unit: str) -> int:
-    """Return how many seconds a UNIT that has been told to end has left at most."""
-    found = systemd.properties(unit, "TimeoutStopUSec", "StateChangeTimestampMonotonic")
-    begun = int(found.get("StateChangeTimestampMonotonic") or 0) / 1e6
-    return max(0, round(seconds_of(found.get("TimeoutStopUSec", "")) - (time.monotonic() - begun)))
-
-
-def seconds_of(text: str) -> float:
-    """Return a span of time such as `1min 10s` in seconds; 0 for one that has no end or is unknown."""
-    return sum(float(number) * UNITS[unit] for number, unit in re.findall(r"([\d.]+)(us|ms|s|min|h|d|w)\b", text))
 
 
 def alone(processes: Iterable[Process], *releases: str) -> bool:

@@ -7,7 +7,8 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-from ansible_collections.slipway.flask.plugins.module_utils._process.base import Host, Process
+from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
+from ansible_collections.slipway.flask.plugins.module_utils._process.host import Host
 from ansible_collections.slipway.flask.plugins.module_utils._process.web import Web
 
 

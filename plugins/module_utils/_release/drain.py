@@ -13,7 +13,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from ansible_collections.slipway.flask.plugins.module_utils._process.base import Draining, Process
+from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
+from ansible_collections.slipway.flask.plugins.module_utils._process.draining import Draining
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 
 LOOK_SECONDS = 0.1

@@ -12,7 +12,8 @@ import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._process import base, members, usage
-from ansible_collections.slipway.flask.plugins.module_utils._process.base import Host, Process
+from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
+from ansible_collections.slipway.flask.plugins.module_utils._process.host import Host
 from ansible_collections.slipway.flask.plugins.module_utils._process.web import Web
 from ansible_collections.slipway.flask.plugins.module_utils._release import drain
 from ansible_collections.slipway.flask.plugins.module_utils._release import status as release_status

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
-from ansible_collections.slipway.flask.plugins.module_utils._process import base
+from ansible_collections.slipway.flask.plugins.module_utils._process import draining
 from ansible_collections.slipway.flask.plugins.module_utils._release import drain
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.rollback import Rollback
@@ -129,12 +129,15 @@ def test_a_stop_that_systemd_refuses_is_told(host: FakeHost, monkeypatch: pytest
     ("text", "seconds"), [("40s", 40), ("1min 30s", 90), ("500ms", 0.5), ("1h 1min 1s", 3661), ("infinity", 0), ("", 0)]
 )
 def test_times_are_read_as_systemd_writes_them(text: str, seconds: float) -> None:
-    assert base.seconds_of(text) == pytest.approx(seconds)
+    assert draining.seconds_of(text) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(("count", "said"), [(0, "0 connections"), (1, "1 connection"), (2, "2 connections")])
 def test_connections_are_counted_in_words(count: int, said: str) -> None:
-    assert base.Draining("0007-a", "web", 24, "connection", count).said() == f"0007-a drains: {said}, at most 24 s more"
+    assert (
+        draining.Draining("0007-a", "web", 24, "connection", count).said()
+        == f"0007-a drains: {said}, at most 24 s more"
+    )
 
 
 def test_what_drains_is_told_by_the_summary_the_history_and_the_status() -> None:
