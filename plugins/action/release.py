@@ -15,6 +15,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._action.release impo
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import deploy
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import plan as report_plan
 from ansible_collections.slipway.flask.plugins.plugin_utils._source import description
+from ansible_collections.slipway.flask.plugins.plugin_utils._target import release as described
 
 NAME = "release"
 
@@ -25,7 +26,12 @@ class ActionModule(ReleaseAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        answer = self._run(task_vars, dict(self._task.args))
+        given = dict(self._task.args)
+        wrong = described.problems(given.get("description"))
+        if wrong:
+            return {**result, "failed": True, "msg": "\n".join(wrong)}
+        self.description = described.complete(given.pop("description"))
+        answer = self._run(task_vars, {**self.description, **given})
         return {**result, **self.ended(answer, str(task_vars.get("inventory_hostname")))}
 
     def _run(self, task_vars: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
@@ -67,10 +73,10 @@ class ActionModule(ReleaseAction):
             self._remove_tmp_path(folder)
 
     def _tell(self, answer: dict[str, Any], webhooks: Any, host: str) -> None:
-        domain = (self._task.args.get("verify") or {}).get("domain")
+        domain = (self.description.get("verify") or {}).get("domain")
         url = f"https://{domain}/" if domain else ""
         if answer.get("failed"):
-            text = deploy.failed(host, str(self._task.args["app"]), answer)
+            text = deploy.failed(host, self.app, answer)
         elif self._task.check_mode or not answer.get("record"):
             return
         else:
@@ -79,7 +85,7 @@ class ActionModule(ReleaseAction):
 
     def _plan(self, answer: dict[str, Any], host: str) -> None:
         """Display a plan; it fails when its deploy would be refused."""
-        app, plan = str(self._task.args["app"]), answer.get("plan")
+        app, plan = self.app, answer.get("plan")
         if answer.get("failed"):
             answer.pop("exception", None)  # it repeats the module's message without what is added here
             answer["msg"] = deploy.failed(host, app, answer, "plan")

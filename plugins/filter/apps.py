@@ -9,8 +9,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import version as app_version
-from ansible_collections.slipway.flask.plugins.plugin_utils._service import postgres
-from ansible_collections.slipway.flask.plugins.plugin_utils._target import systemd
+from ansible_collections.slipway.flask.plugins.plugin_utils._target import release, systemd
 
 
 def normalise_apps(apps: Any, only: str = "", version: Any = "") -> list[dict[str, Any]]:
@@ -30,10 +29,7 @@ class FilterModule:
         return {
             "normalise_apps": normalise_apps,
             "app_documents": systemd.documents,
-            "app_needed_packages": systemd.needed_packages,
-            "app_owner_url": postgres.owner_url,
             "app_packages": systemd.packages,
+            "app_release": release.release,
             "app_secrets": systemd.secrets,
-            "app_scheme": postgres.wanted_scheme,
-            "app_web_folders": systemd.web_folders,
         }

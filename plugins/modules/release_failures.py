@@ -26,9 +26,7 @@ EXAMPLES = r"""
   ansible.builtin.include_role:
     name: slipway.flask.app_release
   vars:
-    app_release_app: "{{ item.name }}"
-    app_release_path: "{{ item.path }}"
-    app_release_wsgi: "{{ item.wsgi }}"
+    app_release_releases: ["{{ item }}"]
     app_release_go_on: true
   loop: "{{ apps }}"
 

@@ -33,62 +33,15 @@ options:
     type: str
     choices: [refuse, keep, downgrade]
     default: refuse
-  migrations:
-    description: How the database's schema may be changed.
-    type: dict
-    default: {}
-    suboptions:
-      mode:
-        description:
-          - What a dangerous statement of a downgrade does, as squawk finds it in its SQL.
-          - V(guarded) stops the rollback before anything has run, V(report) tells of it, V(off) does not look.
-        type: str
-        choices: [guarded, report, "off"]
-        default: guarded
-      allow:
-        description: Revisions that may be undone whatever that does, each C(revision) or C(revision:rule).
-        type: list
-        elements: str
-        default: []
-      dump:
-        description: Whether the database is dumped before a downgrade that destroys something.
-        type: bool
-        default: true
-      lock_timeout_seconds:
-        description: How long a migration waits for a lock in PostgreSQL; 0 is for ever.
-        type: int
-        default: 5
-      statement_timeout_seconds:
-        description: How long one statement of a migration may take in PostgreSQL; 0 is for ever.
-        type: int
-        default: 0
-      variable:
-        description: Environment variable with the database's URL.
-        type: str
-        default: DATABASE_URL
-      owner_url:
-        description: URL with which migrations run, of a role that owns the schema; empty is the service's own.
-        type: str
-        default: ""
-  uv:
-    description: Path of uv, which installs the linter where it is missing.
-    type: path
-    default: /opt/slipway/bin/uv
-  ca_bundle:
-    description: Certificate authorities that the download of the linter trusts.
-    type: path
-    default: /etc/ssl/certs/ca-certificates.crt
 """
 
 EXAMPLES = r"""
 - name: Go back to the release before
   slipway.flask.rollback:
-    app: shop
-    wsgi: shop:create_app()
-    user: shop
-    root: /srv/shop
-    settings_folder: /etc/shop
-    health: {path: /healthz, host: shop.example.com}
+    description:
+      name: shop
+      wsgi: shop:create_app()
+      health: {path: /healthz, host: shop.example.com}
 """
 
 RETURN = r"""

@@ -29,31 +29,18 @@ RETURN = r"""
 """
 
 import os
-from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
-from ansible_collections.slipway.flask.plugins.module_utils._release.arguments import MIGRATIONS, RUN, answer
-from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
+from ansible_collections.slipway.flask.plugins.module_utils._release.arguments import answer
+from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request, spec
 from ansible_collections.slipway.flask.plugins.module_utils._release.rollback import Rollback
-
-
-def argument_spec() -> dict[str, Any]:
-    """Return what it may be asked."""
-    return {
-        **RUN,
-        "to": {"type": "str", "default": ""},
-        "schema": {"type": "str", "choices": ["refuse", "keep", "downgrade"], "default": "refuse"},
-        "migrations": MIGRATIONS,
-        "uv": {"type": "path", "default": "/opt/slipway/bin/uv"},
-        "ca_bundle": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
-    }
 
 
 def main() -> None:
     os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
-    job = Rollback(Request.of(task_of(module, argument_spec())), check=module.check_mode)
+    job = Rollback(Request.of(task_of(module, spec("rollback"))), check=module.check_mode)
     answer(module, job, job.roll_back)
 
 

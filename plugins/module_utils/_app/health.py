@@ -19,7 +19,7 @@ class Health:
     path: tuple[str, ...] = ("/",)
     status: tuple[int, ...] = (200,)
     host: str = ""
-    timeout_seconds: float = 60
+    timeout_seconds: int = 60
 
 
 def wrong(health: Health, ask: Callable[[str], tuple[int, str]]) -> str:

@@ -1,20 +1,22 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""A module's parameters as a frozen dataclass, so that a type checker sees who reads what.
+"""A module's parameters as a frozen dataclass, so that a type checker sees who reads what; its argument spec follows from it.
 
 Fields are called as the parameters are. Metadata says where one is not: `flat` for a dataclass whose fields stand among
-the parameters themselves, `parameter` for a field with another name.
+the parameters themselves, `parameter` for a field with another name; and what a type does not say: `spec`, more of its
+option in the argument spec.
 
 PRIVATE to the collection. It can have breaking changes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import Field, fields, is_dataclass
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 Kind = TypeVar("Kind")
+Wanted = Callable[[Mapping[str, Any]], bool]
 
 
 def parameter_of(field: Field[Any]) -> str:
@@ -44,3 +46,44 @@ def _value(hint: Any, value: Any) -> Any:
         return value
     item = get_args(hint)[0]
     return tuple(typed(item, one) if isinstance(one, Mapping) else one for one in value)
+
+
+def spec_of(kind: type[Any], wanted: Wanted = lambda about: True) -> dict[str, Any]:
+    """Return the argument spec whose parameters `typed` makes the dataclass KIND of; of fields whose metadata is WANTED."""
+    hints, found = get_type_hints(kind), dict[str, Any]()
+    for field in fields(kind):
+        hint = hints[field.name]
+        if not wanted(field.metadata):
+            continue
+        if field.metadata.get("flat"):
+            found |= spec_of(hint, wanted)
+        else:
+            found[parameter_of(field)] = _option(hint, field) | dict(field.metadata.get("spec", {}))
+    return found
+
+
+def _option(hint: Any, field: Field[Any]) -> dict[str, Any]:
+    """Return the option of a FIELD whose type is HINT."""
+    if isinstance(hint, type) and is_dataclass(hint):
+        return {"type": "dict", "options": spec_of(hint), "apply_defaults": True}
+    option = _kind(hint)
+    if field.default is None:
+        return option
+    if field.default is not MISSING:
+        return option | {"default": list(field.default) if isinstance(field.default, tuple) else field.default}
+    return option | ({"required": True} if field.default_factory is MISSING else {"default": field.default_factory()})
+
+
+def _kind(hint: Any) -> dict[str, Any]:
+    """Return how an argument spec says the type HINT."""
+    if get_origin(hint) is tuple:
+        item = get_args(hint)[0]
+        if isinstance(item, type) and is_dataclass(item):
+            return {"type": "list", "elements": "dict", "options": spec_of(item)}
+        return {"type": "list", "elements": item.__name__}
+    if get_origin(hint) is Literal:
+        return {"type": "str", "choices": list(get_args(hint))}
+    if get_origin(hint) is not None and issubclass(get_origin(hint), Mapping):
+        return {"type": "dict"}
+    optional = [one for one in get_args(hint) if one is not type(None)]  # `str | None`
+    return {"type": (optional[0] if optional else hint).__name__}

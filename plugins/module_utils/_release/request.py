@@ -12,11 +12,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
 from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
-from ansible_collections.slipway.flask.plugins.module_utils._host.parameters import typed
+from ansible_collections.slipway.flask.plugins.module_utils._host.parameters import spec_of, typed
+
+What = Literal["deploy", "rollback"]
+SECRET = {"spec": {"no_log": True}}
+PATH = {"spec": {"type": "path"}}
+PATHS = {"spec": {"elements": "path"}}
+DEPLOY, ROLLBACK = {"of": "deploy"}, {"of": "rollback", "call": True}
+"""Metadata of what only one of the two has."""
+CALL = {"call": True}
+"""Metadata of what is no part of an app's description: it belongs to one call."""
+PACKED = {"of": "deploy", "packed": True}
+"""Metadata of what the controller sends as one text (plugin_utils/_action/private.py)."""
 
 
 @dataclass(frozen=True)
@@ -25,22 +36,22 @@ class Source:
 
     git: str = ""
     version: str = "HEAD"
-    git_key: str = ""
+    git_key: str = field(default="", metadata=SECRET)
     archive: str = ""
     sha256: str = ""
     package: str = ""
     subfolder: str = ""
-    key: str = field(default="", metadata={"parameter": "source_key"})
+    key: str = field(default="", metadata=CALL | {"parameter": "source_key", "spec": {"no_log": False}})
     """The name of the contents."""
-    revision: str = ""
-    dirty: bool = False
-    whole: bool = False
+    revision: str = field(default="", metadata=CALL)
+    dirty: bool = field(default=False, metadata=CALL)
+    whole: bool = field(default=False, metadata=CALL)
     """Whether more than the subfolder is sent, for it is a member of a workspace."""
-    upload: str = ""
+    upload: str = field(default="", metadata=CALL | PATH)
     """File on the host with what the controller has sent."""
-    content: str = ""
-    """The same in base64, where it is small."""
-    secret_url: str = ""
+    content: str = field(default="", metadata=CALL | SECRET)
+    """The same in base64, where it is small; no secret, but too long to be logged."""
+    secret_url: str = field(default="", metadata=CALL | SECRET)
     """The address with its credentials, where `git` or `archive` are shown without."""
 
 
@@ -68,10 +79,10 @@ class Downloads:
 class Tools:
     """The installer of packages, and where it has them from."""
 
-    uv: str = "/opt/slipway/bin/uv"
-    ca_bundle: str = "/etc/ssl/certs/ca-certificates.crt"
-    index_url: str = ""
-    extra_index_urls: tuple[str, ...] = ()
+    uv: str = field(default="/opt/slipway/bin/uv", metadata=PATH)
+    ca_bundle: str = field(default="/etc/ssl/certs/ca-certificates.crt", metadata=PATH)
+    index_url: str = field(default="", metadata=SECRET)
+    extra_index_urls: tuple[str, ...] = field(default=(), metadata=SECRET)
 
 
 @dataclass(frozen=True)
@@ -92,13 +103,13 @@ class Command:
 class Migrations:
     """How the database's schema may be changed."""
 
-    mode: str = "guarded"
+    mode: Literal["guarded", "report", "off"] = "guarded"
     allow: tuple[str, ...] = ()
     dump: bool = True
     lock_timeout_seconds: int = 5
     statement_timeout_seconds: int = 0
     variable: str = "DATABASE_URL"
-    owner_url: str = ""
+    owner_url: str = field(default="", metadata=SECRET)
 
     @property
     def allowed(self) -> set[str]:
@@ -131,14 +142,14 @@ class Request:
     app: str
     wsgi: str
     user: str
-    root: str
-    settings_folder: str
+    root: str = field(metadata=PATH)
+    settings_folder: str = field(metadata=PATH)
     health: Health = Health()
     verify: Verify = Verify()
     web: Web = Web()
     migrations: Migrations = Migrations()
     tools: Tools = field(default=Tools(), metadata={"flat": True})
-    writable_paths: tuple[str, ...] = ()
+    writable_paths: tuple[str, ...] = field(default=(), metadata=PATHS)
     command_seconds: int = 3600
     check_seconds: int = 120
     writes_at_import: bool = False
@@ -147,39 +158,49 @@ class Request:
     hook_seconds: int = 900
 
     # A deploy's.
-    source: Source = field(default=Source(), metadata={"flat": True})
-    python: str = ""
-    python_downloads: Downloads = Downloads()
-    requirements: tuple[str, ...] = ()
-    packages: Packages = Packages()
-    files: Mapping[str, str] = field(default_factory=dict)
-    shared_folders: tuple[str, ...] = ()
-    build_commands: tuple[Command, ...] = ()
-    release_commands: tuple[Command, ...] = ()
-    expected_environment: Mapping[str, Any] = field(default_factory=dict)
+    source: Source = field(default=Source(), metadata=DEPLOY | {"flat": True})
+    python: str = field(default="", metadata=DEPLOY)
+    python_downloads: Downloads = field(default=Downloads(), metadata=DEPLOY | SECRET)
+    requirements: tuple[str, ...] = field(default=(), metadata=DEPLOY)
+    packages: Packages = field(default=Packages(), metadata=DEPLOY)
+    files: Mapping[str, str] = field(default_factory=dict, metadata=DEPLOY | SECRET)
+    shared_folders: tuple[str, ...] = field(default=(), metadata=DEPLOY)
+    build_commands: tuple[Command, ...] = field(default=(), metadata=PACKED)
+    release_commands: tuple[Command, ...] = field(default=(), metadata=PACKED)
+    expected_environment: Mapping[str, Any] = field(default_factory=dict, metadata=PACKED)
     """The settings that the variables have, sealed (settings.py); empty when they are not compared."""
-    plan: bool = False
-    keep_releases: int = 5
-    min_free_mb: int = 256
+    plan: bool = field(default=False, metadata=DEPLOY | CALL)
+    keep_releases: int = field(default=5, metadata=DEPLOY)
+    min_free_mb: int = field(default=256, metadata=DEPLOY)
 
     # A rollback's.
-    to: str = ""
-    schema: str = "refuse"
+    to: str = field(default="", metadata=ROLLBACK)
+    schema: Literal["refuse", "keep", "downgrade"] = field(default="refuse", metadata=ROLLBACK)
 
     # What the controller says of this call.
-    by: str = "somebody"
-    process: str = ""
-    gone: str | None = None
+    by: str = field(default="somebody", metadata=CALL)
+    process: str = field(default="", metadata=CALL)
+    gone: str | None = field(default=None, metadata=CALL)
     """A run that holds the app and is known to have died."""
-    progress: str = ""
-    until: str = ""
+    progress: str = field(default="", metadata=CALL | {"spec": {"no_log": False}})
+    until: str = field(default="", metadata=CALL)
     """The hook at which to stop; empty is the end."""
-    resume: str = ""
+    resume: str = field(default="", metadata=CALL)
     """The release that stopped at a hook and goes on."""
-    gave_up: str = ""
+    gave_up: str = field(default="", metadata=CALL)
     """Why the tasks of that hook failed."""
 
     @classmethod
     def of(cls, parameters: Mapping[str, Any]) -> Request:
         """Return the request that a task's PARAMETERS are, as its argument spec has checked them."""
         return typed(cls, parameters)
+
+
+def spec(what: What) -> dict[str, Any]:
+    """Return the argument spec of a deploy or a rollback, without what the controller packs."""
+    return spec_of(Request, lambda about: about.get("of", what) == what and not about.get("packed"))
+
+
+def description_spec(what: What = "deploy") -> dict[str, Any]:
+    """Return the argument spec of an app's description, as a deploy or a rollback reads it on the host."""
+    return spec_of(Request, lambda about: about.get("of", what) == what and not about.get("call"))

@@ -29,6 +29,14 @@ BOOT = Path("/proc/sys/kernel/random/boot_id")
 class ReleaseAction(ActionBase):
     """An action plugin whose module runs stages."""
 
+    description: dict[str, Any]
+    """The app, complete."""
+
+    @property
+    def app(self) -> str:
+        """The app's name."""
+        return str(self.description["app"])
+
     @cached_property
     def token(self) -> str:
         """A name that this action's progress has, and no other's."""
@@ -50,7 +58,7 @@ class ReleaseAction(ActionBase):
         if not answer.get("failed") or not self.go_on:
             return answer
         text = "\n".join(str(answer[key]) for key in ("msg", "module_stderr", "module_stdout") if answer.get(key))
-        app = str(self._task.args.get("app"))
+        app = self.app
         if not text.startswith(f"{app} on {host}: "):
             text = f"{app} on {host}: {text}"
         Display().display(f"{text}\n", color=C.COLOR_ERROR)
@@ -75,7 +83,7 @@ class ReleaseAction(ActionBase):
             Display().display(text)
         if self._task.check_mode or not (answer.get("failed") or answer.get("changed")):
             return
-        app = str(self._task.args.get("app"))
+        app = self.app
         told = notifications.facts(what, host, app, url, answer, text)
         for number, webhook in enumerate(webhooks or [], 1):
             style = str(webhook.get("format") or notifications.FORMATS[0])

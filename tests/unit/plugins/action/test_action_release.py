@@ -29,7 +29,9 @@ class Action(release.ActionModule):
     """Answers as the host's side would; keeps what it was called with."""
 
     def __init__(self, check_mode: bool, answers: list[dict[str, Any]], **arguments: Any) -> None:
-        task = MagicMock(args={"app": "shop", **arguments}, async_val=0, check_mode=check_mode, diff=False)
+        of_task = {key: arguments.pop(key) for key in ("plan", "go_on", "resume", "gave_up") if key in arguments}
+        description = {"name": "shop", "wsgi": "app:app", **arguments}
+        task = MagicMock(args={"description": description, **of_task}, async_val=0, check_mode=check_mode, diff=False)
         super().__init__(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
         self.answers, self.calls, self.sent = answers, [], b""
         self.removed: list[str] = []
@@ -125,7 +127,7 @@ def many(base: Path, host: str, **answers: dict[str, Any]) -> tuple[dict[str, An
     """Release each app on HOST in a play that goes on, then have it end; return both results, the first of the last app."""
     variables = {"inventory_dir": str(base), "inventory_hostname": host}
     for app, answer in answers.items():
-        last = Action(False, [answer], app=app, path="../shop", go_on=True).run(task_vars=variables)
+        last = Action(False, [answer], name=app, path="../shop", go_on=True).run(task_vars=variables)
     task = MagicMock(args={"apps": len(answers)}, async_val=0, check_mode=False, diff=False)
     end = release_failures.ActionModule(task, *(MagicMock() for _ in range(5)))
     return last, end.run(task_vars=variables)
@@ -165,7 +167,7 @@ def test_a_host_fails_for_its_own_apps_only(base: Path, shown: Shown, sent: Sent
 
 @pytest.mark.usefixtures("controller")
 def test_a_failure_on_the_controller_names_its_app_too(base: Path, shown: Shown) -> None:
-    action = Action(False, [], app="shop", path="../none", go_on=True)
+    action = Action(False, [], name="shop", path="../none", go_on=True)
     result = action.run(task_vars={"inventory_dir": str(base), "inventory_hostname": "web1"})
     assert result["given_up"] == f"shop on web1: the source folder {base.parent}/none holds no files"
 
@@ -173,7 +175,7 @@ def test_a_failure_on_the_controller_names_its_app_too(base: Path, shown: Shown)
 @pytest.mark.usefixtures("controller")
 def test_each_failed_app_is_told_to_its_webhooks(base: Path, shown: Shown, sent: Sent) -> None:
     for app in ("shop", "wiki"):
-        action = Action(False, [dict(FAILED)], app=app, path="../shop", go_on=True, notifications=WEBHOOKS[:1])
+        action = Action(False, [dict(FAILED)], name=app, path="../shop", go_on=True, notifications=WEBHOOKS[:1])
         action.run(task_vars={"inventory_dir": str(base), "inventory_hostname": "web1"})
         assert "go_on" not in action.calls[0]
     assert [(content["app"], content["outcome"]) for _, content in sent] == [("shop", "failed"), ("wiki", "failed")]
@@ -182,7 +184,7 @@ def test_each_failed_app_is_told_to_its_webhooks(base: Path, shown: Shown, sent:
 @pytest.mark.usefixtures("controller")
 def test_a_plan_that_would_be_refused_goes_on_too(base: Path, shown: Shown) -> None:
     action = Action(
-        False, [{"failed": True, "msg": "no disk", "notes": []}], app="shop", path="../shop", go_on=True, plan=True
+        False, [{"failed": True, "msg": "no disk", "notes": []}], name="shop", path="../shop", go_on=True, plan=True
     )
     result = action.run(task_vars={"inventory_dir": str(base), "inventory_hostname": "web1"})
     assert "the plan was given up" in result["given_up"]

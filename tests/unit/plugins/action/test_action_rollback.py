@@ -28,7 +28,9 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def run(base: Path, answer: dict[str, Any], **arguments: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what the host was asked when it would give ANSWER, and the task's result."""
-    task = MagicMock(args={"app": "shop", **arguments}, async_val=0, check_mode=False, diff=False)
+    of_task = {key: arguments.pop(key) for key in ("to", "schema", "resume", "gave_up") if key in arguments}
+    description = {"name": "shop", "wsgi": "app:app", **arguments}
+    task = MagicMock(args={"description": description, **of_task}, async_val=0, check_mode=False, diff=False)
     action = rollback.ActionModule(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
     action._execute_module = MagicMock(return_value=dict(answer))
     result = action.run(task_vars={"inventory_dir": str(base), "inventory_hostname": "web1"})

@@ -19,7 +19,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._app.health import H
 from ansible_collections.slipway.flask.plugins.module_utils._host.files import pack
 from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Deploy
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Record, ReleaseError
-from ansible_collections.slipway.flask.plugins.module_utils._release.request import Verify
+from ansible_collections.slipway.flask.plugins.module_utils._release.request import Verify, spec
 from ansible_collections.slipway.flask.plugins.module_utils._release.run import Outcome
 from ansible_collections.slipway.flask.plugins.modules import (
     files,
@@ -28,37 +28,16 @@ from ansible_collections.slipway.flask.plugins.modules import (
     release,
     release_on_host,
     rollback,
-    rollback_on_host,
 )
 from as_ansible import Call, options_of, task
 
 SETTINGS = {"app": "shop", "wsgi": "app:app", "user": "no-such-user", "health": {"path": "/healthz"}}
-FROM_ACTION = {
-    "source_key",
-    "revision",
-    "dirty",
-    "whole",
-    "upload",
-    "content",
-    "secret_url",
-    "commands",
-    "expected",
-    "by",
-    "process",
-    "gone",
-    "progress",
-    "until",
-}
-BY_HOOKS = {"hooks", "resume", "notifications"}
-PACKED = {"go_on", "build_commands", "release_commands", "expected_environment"}
-ON_CONTROLLER = {"path", "everything"} | BY_HOOKS | PACKED
-
 
 # ---- release -----------------------------------------------------------------------------------------------------
 
 
 def described(option: dict[str, Any]) -> dict[str, Any]:
-    """Return the facts of an option that both documentation and argument spec know, as the engine gets them."""
+    """Return the facts of an option that both documentation and argument spec know."""
     found = {key: option.get(key) for key in ("type", "elements", "default")} | {
         "required": option.get("required", False)
     }
@@ -70,20 +49,12 @@ def described(option: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def test_the_documentation_of_release_tells_what_it_takes() -> None:
-    documented = options_of(release)
-    spec = release_on_host.argument_spec()
-    assert set(documented) == set(spec) - FROM_ACTION | ON_CONTROLLER
-    for name in set(documented) - ON_CONTROLLER:
-        assert described(documented[name]) == described(spec[name]), name
-
-
-def test_the_documentation_of_rollback_tells_what_it_takes() -> None:
-    documented = options_of(rollback)
-    spec = rollback_on_host.argument_spec()
-    assert set(documented) == set(spec) - FROM_ACTION | BY_HOOKS
-    for name in set(documented) - BY_HOOKS:
-        assert described(documented[name]) == described(spec[name]), name
+def test_the_documentation_tells_what_a_task_takes_beside_the_app() -> None:
+    common = {"description", "resume", "gave_up"}
+    assert set(options_of(release)) == {*common, "plan", "go_on"}
+    assert set(options_of(rollback)) == {*common, "to", "schema"}
+    schema = spec("rollback")["schema"]
+    assert {key: options_of(rollback)["schema"][key] for key in schema} == schema
 
 
 def test_whatever_may_be_secret_is_kept_out_of_logs() -> None:
@@ -122,12 +93,6 @@ def test_a_release_that_fails_tells_what_serves_and_what_else_is_worth_knowing(
     assert (first["serves"], first["notes"]) == ("", ["the variables have other settings than the host", "twice"])
     (tmp_path / "current").symlink_to("releases/0001-a")
     assert call(release_on_host.main, **task(**SETTINGS, **places))["serves"] == "0001-a"
-
-
-def test_a_release_without_its_health_is_refused(call: Call) -> None:
-    arguments = {**SETTINGS, "root": "/srv/shop", "settings_folder": "/etc/shop"}
-    del arguments["health"]
-    assert "health" in call(release_on_host.main, **task(**arguments))["msg"]
 
 
 def test_a_release_tells_its_record_and_the_engine_gets_every_default(

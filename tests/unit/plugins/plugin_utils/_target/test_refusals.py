@@ -7,24 +7,20 @@ The app's variables reach the roles as the playbooks say, so a role's own check 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.slipway.flask.plugins.filter.apps import FilterModule
-from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import check, names
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import keys as app_keys
 from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import site
-from ansible_collections.slipway.flask.plugins.plugin_utils._target import refusals, systemd
+from ansible_collections.slipway.flask.plugins.plugin_utils._target import refusals, release, systemd
 from app_descriptions import KEY, shop
 from gunicorn_services import planned
 
@@ -32,59 +28,13 @@ ROOT = Path(__file__).resolve().parents[5]
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
-# ---- what the playbooks hand to the roles ---------------------------------------------------------------------------
+# ---- what the roles are told ---------------------------------------------------------------------------
 
 
 @cache
 def read(path: str) -> Any:
     """Return what a YAML file of the checkout says."""
     return yaml.safe_load((ROOT / path).read_text())
-
-
-@cache
-def expression(text: str) -> Any:
-    return engine().compile_expression(text, undefined_to_none=False)
-
-
-@cache
-def engine() -> jinja2.Environment:
-    """Return a Jinja that knows the filters which the playbooks use."""
-    made = jinja2.Environment(undefined=jinja2.StrictUndefined)
-    own = {f"slipway.flask.{name}": function for name, function in FilterModule().filters().items()}
-    own["slipway.flask.systemd_environment_file"] = environment_file.text_of
-    made.filters |= {**own, "bool": bool, "split": str.split}
-    return made
-
-
-def value_of(text: Any, variables: Mapping[str, Any]) -> Any:
-    """Return what Ansible makes of a variable's TEXT; a lone expression keeps its type."""
-    if isinstance(text, dict):
-        return {key: value_of(one, variables) for key, one in text.items()}
-    if not isinstance(text, str) or "{{" not in text:
-        return text
-    lone = re.fullmatch(r"\{\{((?:(?!\}\}).)*)\}\}", text.strip(), re.DOTALL)
-    if lone:
-        return expression(lone[1].strip())(**variables)
-    return engine().from_string(text).render(**variables)
-
-
-def handed_over(playbook: str, role: str, app: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the variables of ROLE for APP: its defaults, and over them what PLAYBOOK's task gives it."""
-    tasks = read(f"playbooks/{playbook}.yml")[0]["tasks"]
-    roles = ("ansible.builtin.include_role", "ansible.builtin.import_role")
-    given = next(
-        task["vars"]
-        for task in tasks
-        for key in roles
-        if task.get(key, {}).get("name") == f"slipway.flask.{role}" and f"{role}_app" in task.get("vars", {})
-    )
-    found: dict[str, Any] = {"__slipway_app": app, "__slipway_apps": [app], "ansible_run_tags": []}
-    found |= {name: value_of(text, found) for name, text in given.items()}
-    defaults = read(f"roles/{role}/defaults/main.yml")
-    for name, text in defaults.items():
-        if name not in found:
-            found[name] = value_of(text, found)
-    return {name: value for name, value in found.items() if name.startswith(f"{role}_")}
 
 
 def spec_problems(role: str, variables: Mapping[str, Any]) -> list[str]:
@@ -97,8 +47,8 @@ def role_problems(apps: list[dict[str, Any]]) -> list[str]:
     """Return what the roles have against APPS, each role's own check and its argument specs."""
     whole = [description.normalise(app) for app in apps]
     found = []
-    for app in whole:
-        found += spec_problems("app_release", handed_over("deploy", "app_release", app))
+    releases = [release.release(app) for app in whole]
+    found += spec_problems("app_release", {"app_release_releases": releases, "app_release_plan": False})
     defaults = read("roles/nginx_tls/defaults/main.yml")
     keys = (
         "body_size_mb", "header_kb", "timeout_seconds", "headers", "hsts_seconds", "connections_per_address", "rate_limits",
