@@ -71,8 +71,8 @@ class Downloads:
     """Whether uv may fetch a Python, and from where."""
 
     allowed: bool = True
-    mirror: str = ""
-    list_url: str = ""
+    mirror: str = field(default="", metadata=SECRET)
+    list_url: str = field(default="", metadata=SECRET)
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ class Request:
     # A deploy's.
     source: Source = field(default=Source(), metadata=DEPLOY | {"flat": True})
     python: str = field(default="", metadata=DEPLOY)
-    python_downloads: Downloads = field(default=Downloads(), metadata=DEPLOY | SECRET)
+    python_downloads: Downloads = field(default=Downloads(), metadata=DEPLOY)
     requirements: tuple[str, ...] = field(default=(), metadata=DEPLOY)
     packages: Packages = field(default=Packages(), metadata=DEPLOY)
     files: Mapping[str, str] = field(default_factory=dict, metadata=DEPLOY | SECRET)

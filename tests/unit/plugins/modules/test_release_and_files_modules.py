@@ -64,12 +64,16 @@ def test_whatever_may_be_secret_is_kept_out_of_logs() -> None:
         "secret_url",
         "index_url",
         "extra_index_urls",
-        "python_downloads",
         "files",
         "content",
         "commands",
         "expected",
     }
+
+
+def test_addresses_of_interpreters_are_kept_out_of_logs_too() -> None:
+    options = release_on_host.argument_spec()["python_downloads"]["options"]
+    assert {name for name, option in options.items() if option.get("no_log")} == {"mirror", "list_url"}
 
 
 def test_a_release_that_fails_tells_its_stage(call: Call, tmp_path: Path) -> None:

@@ -1,0 +1,79 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The role app_release with hooks, as Ansible runs its tasks; what the host would answer is made up."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+HOST = '''
+
+def ask(action, name, arguments, task_vars):
+    """Answer as a host on which every stage is good: stop at the hook that is asked for."""
+    asked = {key: arguments.get(key) or "" for key in ("app", "until", "resume", "gave_up")}
+    with open("CALLS", "a") as file:
+        file.write(json.dumps([name, *asked.values()]) + "\\n")
+    if asked["gave_up"]:
+        return {"failed": True, "msg": asked["gave_up"], "stage": "check", "serves": "", "notes": []}
+    record = {"id": "0001-a", "app": asked["app"], "revision": "abcdef1", "seconds": {}}
+    hook = {"name": asked["until"], "app": asked["app"], "release": "0001-a"} if asked["until"] else {}
+    return {"changed": True, "record": record, "previous": "", "notes": [], "draining": [], "hook": hook}
+'''
+GOOD, BAD = "good.yml", "bad.yml"
+Play = Callable[..., list[list[str]]]
+
+
+@pytest.fixture
+def play(tmp_path: Path, run: Callable[..., str]) -> Play:
+    """Return a function that runs the role for apps with hooks, and returns what the host was asked."""
+    collection = tmp_path / "ansible_collections/slipway/flask"
+    for part in ("plugins", "roles/app_release", "meta"):
+        shutil.copytree(ROOT / part, collection / part)
+    calls = tmp_path / "calls"
+    with (collection / "plugins/plugin_utils/_action/on_host.py").open("a") as file:
+        file.write(HOST.replace("CALLS", str(calls)))
+    (tmp_path / GOOD).write_text("- ansible.builtin.debug: {msg: well}\n")
+    (tmp_path / BAD).write_text("- {name: Purge, ansible.builtin.fail: {msg: away}}\n")
+
+    def released(entry: str, hooks: dict[str, str], *apps: str, **variables: Any) -> list[list[str]]:
+        files = {name: str(tmp_path / file) for name, file in hooks.items()}
+        each = [{"name": app, "wsgi": "a:b", "package": "a==1", "hooks": files} for app in apps]
+        role = {"name": "slipway.flask.app_release", "tasks_from": entry}
+        task = {"ansible.builtin.import_role": role, "vars": {"app_release_releases": each, **variables}}
+        book = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [task]}]
+        (tmp_path / "ansible.cfg").write_text("[defaults]\n")
+        (tmp_path / "play.yml").write_text(yaml.safe_dump(book))
+        environment = {"ANSIBLE_COLLECTIONS_PATH": str(tmp_path), "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg")}
+        run("ansible-playbook", "-i", "localhost,", "play.yml", cwd=tmp_path, env=environment)
+        return [json.loads(line) for line in calls.read_text().splitlines()]
+
+    return released
+
+
+def test_each_app_stops_at_each_of_its_hooks(play: Play) -> None:
+    stops = [("before_build", ""), ("after_switch", "0001-a"), ("", "0001-a")]
+    assert play("main", {"after_switch": GOOD, "before_build": GOOD}, "shop", "blog") == [
+        ["release", app, until, resume, ""] for app in ("shop", "blog") for until, resume in stops
+    ]
+
+
+def test_a_hook_that_fails_gives_the_release_up_once_and_the_next_app_has_its_turn(play: Play) -> None:
+    asked = play("main", {"before_build": BAD, "after_switch": GOOD}, "shop", "blog", app_release_go_on=True)
+    assert [[app, resume, gave_up] for _, app, _, resume, gave_up in asked] == [
+        [app, *call] for app in ("shop", "blog") for call in (["", ""], ["0001-a", "Purge: away"])
+    ]
+
+
+def test_a_rollback_goes_back_once_whatever_hooks_a_deploy_has_beside_it(play: Play) -> None:
+    hooks = {"before_build": GOOD, "before_start": GOOD, "after_prune": GOOD}
+    assert play("rollback", hooks, "shop") == [
+        ["rollback", "shop", "before_start", "", ""], ["rollback", "shop", "", "0001-a", ""]
+    ]  # fmt: skip
