@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import stops
-from faults import DESCRIPTION, DOMAIN, App, Seen, strays
+from faults import BROWSERS, DESCRIPTION, DOMAIN, App, Seen, strays
 from helpers import Host, Visitor, wait_for
 
 pytestmark = pytest.mark.once("12")
@@ -119,11 +119,14 @@ def master(app: App) -> str:
 def test_visitors_of_a_killed_master_wait_for_the_new_one(site: App, readers: Seen) -> None:
     """None of them is refused; the second that gunicorn takes to start is longer on a busy machine."""
     killed = master(site)
+    wait_for(lambda: readers.sent > 10, seconds=10)
     site.host.run(f"kill -9 {killed}")
     begun = time.monotonic()
     assert site.answers()
     assert time.monotonic() - begun < 5
     wait_for(lambda: master(site) not in ("0", killed), seconds=5)
+    waited = readers.sent
+    wait_for(lambda: readers.sent > waited + BROWSERS, seconds=10)  # whoever waited has been answered by then
     readers.all_served()
 
 
