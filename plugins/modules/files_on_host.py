@@ -40,7 +40,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._host.service_user i
     ensure,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
-from ansible_collections.slipway.flask.plugins.module_utils._host.units import Unit, UnitError, bring
+from ansible_collections.slipway.flask.plugins.module_utils._host.units import Unit, UnitError, Unread, bring
 
 ARGUMENTS: dict[str, Any] = {
     "payload": {"type": "str", "required": True, "no_log": True},
@@ -72,16 +72,23 @@ def main() -> None:
     asked = task_of(module, ARGUMENTS)
     entries = [Entry(**entry) for entry in unpack(asked["payload"])]
     files = FileSet(check=module.check_mode)
+    wanted = [Unit(**unit) for unit in asked["units"]]
+    written = [entry.dest for entry in entries]
+    unread = Unread(wanted, written, check=module.check_mode)
     actions: list[str] = []
     try:
         actions += ensure([ServiceUser.of(user, check=module.check_mode) for user in asked["users"]])
+        unread.write()
         files.apply(entries)
         for place in asked["prune"]:
-            files.prune(place["folder"], place["pattern"], {entry.dest for entry in entries})
+            files.prune(place["folder"], place["pattern"], set(written))
         files.validate(asked["validate"])
-        wanted = [Unit(**unit) for unit in asked["units"]]
-        actions += bring(wanted, files.changed, also=asked["changed"], check=module.check_mode)
+        changed = written if unread.left else files.changed
+        actions += bring(wanted, changed, also=asked["changed"], check=module.check_mode)
+        unread.remove()
     except (FilesError, ServiceUserError) as error:
+        if not unread.left and not asked["changed"]:  # all is as it was
+            unread.remove()
         module.fail_json(msg=str(error), changed_files=[])
     except UnitError as error:
         module.fail_json(msg=str(error), changed_files=files.changed)

@@ -90,6 +90,17 @@ def test_no_other_spelling_gets_past_a_rule(host: Host) -> None:
     assert fetch(host, path="/other/.hidden/..name?x=/../").status == 200
 
 
+def test_an_address_like_those_of_nginx_does_not_lead_to_the_app(host: Host) -> None:
+    """No rule holds for them: with a rule for `/`, the app would answer whoever begins a path so."""
+    paths = [
+        f"/.nginx_tls{rest}" for rest in ("_x/", "_x/staff", "_code/", "_code/1/other", "_previous/9/x", "_y", "/x")
+    ]
+    for path, answer in fetch_paths(host, paths):
+        assert answer.status == 404 and "upstream" not in answer.body, path
+    shop = fetch(host, SHOP, "/.nginx_tls_x/")  # all of it streams
+    assert shop.status == 404 and "upstream" not in shop.body
+
+
 def test_rules_hold_for_static_files_too(host: Host) -> None:
     assert fetch(host, path="/static/private/report.css").status == 403
     assert fetch(host, path="/static/app.css").status == 200

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 FOLDER = "/etc/systemd/system/"
 JOURNAL_LINES = 25
+NOTES = Path("/run/slipway")
+"""A restart of the host empties it, and all units run with what is written then."""
 
 
 def execute(argv: Sequence[str]) -> subprocess.CompletedProcess[str]:
@@ -34,6 +38,31 @@ class Unit:
 
     def concerned(self, changed: Sequence[str]) -> bool:
         return bool(set(changed) & set(self.files) if self.files else changed)
+
+
+class Unread:
+    """A note that UNITS, or systemd for want of any, may not have read FILES yet: the next run makes up for one that was
+    killed after it had written, or whose reload failed. LEFT tells whether an earlier run has left it.
+
+    With CHECK it is only looked for. There is none where nobody reads FILES but whoever starts next.
+    """
+
+    def __init__(self, units: Sequence[Unit], files: Sequence[str], check: bool = False) -> None:
+        self.path = NOTES / f"{'+'.join(unit.name for unit in units) or 'systemd'}.unread"
+        self.minds = bool(units) or any(file.startswith(FOLDER) for file in files)
+        self.left, self.check = self.minds and self.path.exists(), check
+
+    def write(self) -> None:
+        """Leave it; a host that has no room for it gets none."""
+        if self.minds and not self.check:
+            with suppress(OSError):
+                self.path.parent.mkdir(mode=0o755, exist_ok=True)
+                self.path.touch(mode=0o644)
+
+    def remove(self) -> None:
+        """All is read."""
+        if self.minds and not self.check:
+            self.path.unlink(missing_ok=True)
 
 
 def bring(

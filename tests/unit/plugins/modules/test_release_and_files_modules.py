@@ -8,14 +8,19 @@ import grp
 import json
 import os
 import pwd
+import subprocess
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ansible.module_utils.testing import patch_module_args
 from ansible_collections.slipway.flask.plugins.action import files as files_action
 from ansible_collections.slipway.flask.plugins.action import preflight as preflight_action
 from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
+from ansible_collections.slipway.flask.plugins.module_utils._host import units
 from ansible_collections.slipway.flask.plugins.module_utils._host.files import pack
 from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Deploy
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Record, ReleaseError
@@ -158,6 +163,86 @@ def test_files_are_not_written_when_their_user_is_somebody_elses(call: Call, tmp
     refused = call(files_on_host.main, **task(payload=payload(tmp_path, "x"), users=[{"name": "root"}]))
     assert "its uid 0 is one of the system's own" in refused["msg"]
     assert not (tmp_path / "f").exists()
+
+
+class Systemd:
+    """Runs all units, and notes what it is told; that FAILS, or the module is KILLED before."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.fails = self.killed = False
+
+    def __call__(self, argv: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        if argv[0] == "journalctl":
+            return subprocess.CompletedProcess(argv, 0, "", "")
+        if argv[1] == "show":
+            return subprocess.CompletedProcess(argv, 0, "ActiveState=active\nUnitFileState=enabled\n", "")
+        if self.killed:
+            raise KeyboardInterrupt
+        self.told.append(argv[1])
+        return subprocess.CompletedProcess(argv, int(self.fails), "", "")
+
+
+@pytest.fixture
+def systemd(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Systemd:
+    known = Systemd()
+    monkeypatch.setattr(units, "NOTES", tmp_path / "notes")
+    monkeypatch.setattr(files_on_host, "bring", partial(units.bring, run=known))
+    return known
+
+
+NGINX = [{"name": "nginx.service"}]
+
+
+def test_a_reload_that_failed_is_made_up_for_by_the_next_run_though_nothing_changes(
+    call: Call, systemd: Systemd, tmp_path: Path
+) -> None:
+    systemd.fails = True
+    assert call(files_on_host.main, **task(payload=payload(tmp_path, "x"), units=NGINX))["failed"]
+    systemd.fails = False
+    pretended = call(files_on_host.main, **task(payload=payload(tmp_path, "x"), units=NGINX), _ansible_check_mode=True)
+    assert (pretended["changed"], systemd.told) == (True, ["reload"])
+    again = call(files_on_host.main, **task(payload=payload(tmp_path, "x"), units=NGINX))
+    assert (again["changed"], again["changed_files"], again["actions"]) == (True, [], ["nginx.service reloaded"])
+    last = call(files_on_host.main, **task(payload=payload(tmp_path, "x"), units=NGINX))
+    assert (last["changed"], systemd.told) == (False, ["reload", "reload"])
+
+
+def test_a_run_that_was_killed_before_the_reload_leaves_it_to_the_next(
+    call: Call, systemd: Systemd, tmp_path: Path
+) -> None:
+    systemd.killed = True
+    with pytest.raises(KeyboardInterrupt), patch_module_args(task(payload=payload(tmp_path, "x"), units=NGINX)):
+        files_on_host.main()
+    systemd.killed = False
+    other = pack([])  # files that nobody reads but whoever starts next
+    assert call(files_on_host.main, **task(payload=other))["changed"] is False
+    assert call(files_on_host.main, **task(payload=payload(tmp_path, "x"), units=NGINX))["changed"] is True
+    assert systemd.told == ["reload"]
+
+
+def test_what_systemd_was_not_told_of_its_units_is_told_by_the_next_run(
+    call: Call, systemd: Systemd, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(units, "FOLDER", f"{tmp_path}/")
+    systemd.fails = True
+    assert call(files_on_host.main, **task(payload=payload(tmp_path, "x")))["failed"]
+    systemd.fails = False
+    assert call(files_on_host.main, **task(payload=payload(tmp_path, "x")))["actions"] == ["systemd reloaded"]
+    assert call(files_on_host.main, **task(payload=payload(tmp_path, "x")))["changed"] is False
+
+
+@pytest.mark.parametrize(("certificates", "told"), [(False, []), (True, ["reload"])])
+def test_files_that_were_refused_leave_only_the_reload_for_what_else_changed(
+    call: Call, systemd: Systemd, tmp_path: Path, certificates: bool, told: list[str]
+) -> None:
+    same = {"payload": payload(tmp_path, "x"), "units": NGINX}
+    assert call(files_on_host.main, **task(**same))["changed"] is True
+    systemd.told.clear()
+    wrong = {"payload": payload(tmp_path, "y"), "units": NGINX, "validate": ["false"], "changed": certificates}
+    assert call(files_on_host.main, **task(**wrong))["failed"]
+    assert call(files_on_host.main, **task(**same))["changed"] is certificates
+    assert systemd.told == told
 
 
 def test_files_tells_of_users_that_it_would_make(call: Call, tmp_path: Path) -> None:
