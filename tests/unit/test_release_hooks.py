@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""The role app_release with hooks, as Ansible runs its tasks; what the host would answer is made up."""
+"""The role app_release as Ansible runs its tasks, above all with hooks; what the host would answer is made up."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ def ask(action, name, arguments, task_vars):
     asked = {key: arguments.get(key) or "" for key in ("app", "until", "resume", "gave_up")}
     with open("CALLS", "a") as file:
         file.write(json.dumps([name, *asked.values()]) + "\\n")
+    with open("CALLS.limits", "a") as file:
+        limits = {key: int(arguments[key]) for key in ("command_seconds", "drain_seconds") if key in arguments}
+        file.write(json.dumps({**limits, "min_free_mb": arguments.get("min_free_mb")}) + "\\n")
     if asked["gave_up"]:
         return {"failed": True, "msg": asked["gave_up"], "stage": "check", "serves": "", "notes": []}
     record = {"id": "0001-a", "app": asked["app"], "revision": "abcdef1", "seconds": {}}
@@ -43,9 +46,10 @@ def play(tmp_path: Path, run: Callable[..., str]) -> Play:
     (tmp_path / GOOD).write_text("- ansible.builtin.debug: {msg: well}\n")
     (tmp_path / BAD).write_text("- {name: Purge, ansible.builtin.fail: {msg: away}}\n")
 
-    def released(entry: str, hooks: dict[str, str], *apps: str, **variables: Any) -> list[list[str]]:
+    def released(entry: str, hooks: dict[str, str], *apps: Any, **variables: Any) -> list[list[str]]:
         files = {name: str(tmp_path / file) for name, file in hooks.items()}
-        each = [{"name": app, "wsgi": "a:b", "package": "a==1", "hooks": files} for app in apps]
+        named = [app if isinstance(app, dict) else {"name": app} for app in apps]
+        each = [{"wsgi": "a:b", "package": "a==1", "hooks": files, **app} for app in named]
         role = {"name": "slipway.flask.app_release", "tasks_from": entry}
         task = {"ansible.builtin.import_role": role, "vars": {"app_release_releases": each, **variables}}
         book = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [task]}]
@@ -77,3 +81,27 @@ def test_a_rollback_goes_back_once_whatever_hooks_a_deploy_has_beside_it(play: P
     assert play("rollback", hooks, "shop") == [
         ["rollback", "shop", "before_start", "", ""], ["rollback", "shop", "", "0001-a", ""]
     ]  # fmt: skip
+
+
+def limits(tmp_path: Path) -> list[dict[str, int | None]]:
+    return [json.loads(line) for line in (tmp_path / "calls.limits").read_text().splitlines()]
+
+
+def test_limits_hold_for_every_release_that_does_not_set_its_own(play: Play, tmp_path: Path) -> None:
+    """They are the role's, so that they can be set in an inventory for the apps of `slipway_apps`."""
+    play(
+        "main",
+        {},
+        "shop",
+        {"name": "blog", "drain_seconds": 9},
+        app_release_command_seconds=7200,
+        app_release_min_free_mb=99,
+    )
+    assert limits(tmp_path) == [
+        {"command_seconds": 7200, "drain_seconds": drain, "min_free_mb": 99} for drain in (30, 9)
+    ]  # fmt: skip
+
+
+def test_limits_hold_for_a_rollback_too(play: Play, tmp_path: Path) -> None:
+    play("rollback", {}, "shop", app_release_drain_seconds=90)
+    assert limits(tmp_path) == [{"command_seconds": 3600, "drain_seconds": 90, "min_free_mb": None}]
