@@ -80,12 +80,19 @@ def changes(context: Context, previous: str) -> dict[str, dict[str, list[str]]]:
     for name, there, wanted in pairs:
         if not there.exists():
             continue
-        old = there.read_text().replace(str(context.paths.release(previous)), FOLDER)
-        new = wanted.read_text().replace(str(context.here), FOLDER)
-        read = READERS.get(wanted.suffix, whole)
-        if changed := differences(read(old), read(new)):
+        old = there.read_text(errors="replace").replace(str(context.paths.release(previous)), FOLDER)
+        new = wanted.read_text(errors="replace").replace(str(context.here), FOLDER)
+        if changed := differences(*read(wanted.suffix, old, new)):
             found[name] = changed
     return found
+
+
+def read(suffix: str, *texts: str) -> list[Mapping[str, str]]:
+    """Return the settings in TEXTS of files that end in SUFFIX, by name where all can be read so."""
+    try:
+        return [READERS.get(suffix, whole)(text) for text in texts]
+    except (SyntaxError, ValueError):
+        return [whole(text) for text in texts]
 
 
 def assignments(text: str) -> dict[str, str]:

@@ -202,6 +202,18 @@ def test_settings_that_change_are_told_by_name(site: FakeHost) -> None:
     assert "an0ther" not in told
 
 
+def test_settings_that_cannot_be_read_by_name_are_told_as_a_whole(host: FakeHost) -> None:
+    """Whatever lies in the settings folder is the app's: a key store, or a file of Python that is none."""
+    keys, logging = host.paths.settings / "keys.p12", host.paths.settings / "logging.py"
+    keys.write_bytes(b"\x30\x82\xff\x00")
+    logging.write_text("LEVEL = 'info'\n")
+    host.deploy()
+    keys.write_bytes(b"\x30\x82\xff\x01")
+    logging.write_text("LEVEL = 'debug\n")
+    found = plan(host).plan["settings"]
+    assert found == {"keys": {"changed": ["contents"]}, "logging": {"changed": ["contents"]}}
+
+
 def test_the_release_s_own_folder_in_a_variable_is_no_change(host: FakeHost) -> None:
     host.configure('CONFIG="{release_folder}/config.py"\n')
     host.deploy()
