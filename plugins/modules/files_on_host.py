@@ -40,7 +40,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._host.service_user i
     ensure,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
-from ansible_collections.slipway.flask.plugins.module_utils._host.units import Unit, UnitError, Unread, bring
+from ansible_collections.slipway.flask.plugins.module_utils._host.units import SYSTEMD, Unit, UnitError, Unread, bring
 
 ARGUMENTS: dict[str, Any] = {
     "payload": {"type": "str", "required": True, "no_log": True},
@@ -74,7 +74,7 @@ def main() -> None:
     files = FileSet(check=module.check_mode)
     wanted = [Unit(**unit) for unit in asked["units"]]
     written = [entry.dest for entry in entries]
-    unread = Unread(wanted, written, check=module.check_mode)
+    unread = Unread([unit.name for unit in wanted], written, check=module.check_mode)
     actions: list[str] = []
     try:
         actions += ensure([ServiceUser.of(user, check=module.check_mode) for user in asked["users"]])
@@ -83,8 +83,8 @@ def main() -> None:
         for place in asked["prune"]:
             files.prune(place["folder"], place["pattern"], set(written))
         files.validate(asked["validate"])
-        changed = written if unread.left else files.changed
-        actions += bring(wanted, changed, also=asked["changed"], check=module.check_mode)
+        changed = [*files.changed, *(written if SYSTEMD in unread.left else [])]
+        actions += bring(wanted, changed, also=asked["changed"] or bool(unread.left), check=module.check_mode)
         unread.remove()
     except (FilesError, ServiceUserError) as error:
         if not unread.left and not asked["changed"]:  # all is as it was

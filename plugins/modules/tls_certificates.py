@@ -107,6 +107,10 @@ from ansible_collections.slipway.flask.plugins.module_utils._certificates.acme i
     url,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._certificates.store import CertificateError, Store, Wanted
+from ansible_collections.slipway.flask.plugins.module_utils._host.units import Unread
+
+NGINX = "nginx.service"
+"""It reads the certificates when it is reloaded, which slipway.flask.files does after this (role nginx_tls)."""
 
 
 def main() -> None:
@@ -142,6 +146,8 @@ def main() -> None:
         renew_days=parameters["renew_days"],
         check=module.check_mode,
     )
+    unread = Unread([NGINX], check=module.check_mode)
+    unread.write()
     changes: dict[str, str] = {}
     due: dict[str, str] = {}
     for entry in parameters["certificates"]:
@@ -154,6 +160,8 @@ def main() -> None:
             changes[wanted.name] = reason
         if wanted.acme and (reason := why_due(store.root / wanted.name, wanted, parameters)):
             due[wanted.name] = reason
+    if not changes and not unread.left:
+        unread.remove()
     diff = [
         {"header": f"certificate {name}", "before": "", "after": f"written anew: {reason}\n"}
         for name, reason in changes.items()

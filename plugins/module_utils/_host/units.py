@@ -15,6 +15,7 @@ from pathlib import Path
 
 FOLDER = "/etc/systemd/system/"
 JOURNAL_LINES = 25
+SYSTEMD = "systemd"
 NOTES = Path("/run/slipway")
 """A restart of the host empties it, and all units run with what is written then."""
 
@@ -42,27 +43,27 @@ class Unit:
 
 class Unread:
     """A note that UNITS, or systemd for want of any, may not have read FILES yet: the next run makes up for one that was
-    killed after it had written, or whose reload failed. LEFT tells whether an earlier run has left it.
+    killed after it had written, or whose reload failed. LEFT are those for which an earlier run has left it.
 
     With CHECK it is only looked for. There is none where nobody reads FILES but whoever starts next.
     """
 
-    def __init__(self, units: Sequence[Unit], files: Sequence[str], check: bool = False) -> None:
-        self.path = NOTES / f"{'+'.join(unit.name for unit in units) or 'systemd'}.unread"
-        self.minds = bool(units) or any(file.startswith(FOLDER) for file in files)
-        self.left, self.check = self.minds and self.path.exists(), check
+    def __init__(self, units: Sequence[str], files: Sequence[str] = (), check: bool = False) -> None:
+        own = any(file.startswith(FOLDER) for file in files)
+        self.paths = [NOTES / f"{name}.unread" for name in (*units, *([SYSTEMD] if own else []))]
+        self.left, self.check = [path.stem for path in self.paths if path.exists()], check
 
     def write(self) -> None:
         """Leave it; a host that has no room for it gets none."""
-        if self.minds and not self.check:
+        for path in [] if self.check else self.paths:
             with suppress(OSError):
-                self.path.parent.mkdir(mode=0o755, exist_ok=True)
-                self.path.touch(mode=0o644)
+                path.parent.mkdir(mode=0o755, exist_ok=True)
+                path.touch(mode=0o644)
 
     def remove(self) -> None:
         """All is read."""
-        if self.minds and not self.check:
-            self.path.unlink(missing_ok=True)
+        for path in [] if self.check else self.paths:
+            path.unlink(missing_ok=True)
 
 
 def bring(

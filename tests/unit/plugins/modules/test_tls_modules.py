@@ -13,11 +13,18 @@ import yaml
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._certificates.acme import Settings
 from ansible_collections.slipway.flask.plugins.module_utils._certificates.renewal import Outcome
+from ansible_collections.slipway.flask.plugins.module_utils._host import units
+from ansible_collections.slipway.flask.plugins.module_utils._host.units import Unread
 from ansible_collections.slipway.flask.plugins.modules import acme_certificates, tls_certificates
 from as_ansible import Call, options_of
 
 SHOP = {"name": "shop", "domains": ["a.example"], "acme": True}
 ABSENT = {"state": "absent"}
+
+
+@pytest.fixture(autouse=True)
+def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(units, "NOTES", tmp_path / "notes")
 
 
 @pytest.fixture
@@ -54,6 +61,22 @@ def test_a_stand_in_is_made_and_the_real_one_is_due(call: Call, tmp_path: Path) 
     assert (first["changed"], second["changed"]) == (True, False)
     assert first["due"] == second["due"] == {"shop": "there is none from the authority yet"}
     assert call(tls_certificates.main, **{**wanted, "certificates": [{**SHOP, "acme": False}]})["due"] == {}
+
+
+def test_that_nginx_has_not_read_a_new_certificate_yet_is_noted_for_whoever_reloads_it(
+    call: Call, tmp_path: Path
+) -> None:
+    """A run that is killed between the two would leave the old one served, for the next finds nothing to change."""
+    wanted = {"folder": str(tmp_path / "tls"), "certificates": [SHOP]}
+    assert call(tls_certificates.main, **wanted, _ansible_check_mode=True)["changed"] is True
+    assert Unread(["nginx.service"]).left == []
+    assert call(tls_certificates.main, **wanted)["changed"] is True
+    assert Unread(["nginx.service"]).left == ["nginx.service"]
+    assert call(tls_certificates.main, **wanted)["changed"] is False
+    assert Unread(["nginx.service"]).left == ["nginx.service"]
+    Unread(["nginx.service"]).remove()
+    assert call(tls_certificates.main, **wanted)["changed"] is False
+    assert Unread(["nginx.service"]).left == []
 
 
 def test_nginx_is_reloaded_first_and_the_timer_started(
