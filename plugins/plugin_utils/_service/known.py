@@ -7,7 +7,6 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.plugin_utils._service.base import App, Service
@@ -39,12 +38,3 @@ def packages(app: App) -> list[str]:
 def role_documents(app: App) -> dict[str, dict[str, Any]]:
     """Return the app's entry in each variable of the services' roles."""
     return {variable: entry for service in SERVICES for variable, entry in service.documents(app).items()}
-
-
-def role_variables(apps: Iterable[App]) -> dict[str, list[dict[str, Any]]]:
-    """Return the variables of the services' roles, each with the entries of the APPS."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for app in apps:
-        for variable, entry in role_documents(app).items():
-            found.setdefault(variable, []).append(entry)
-    return found
