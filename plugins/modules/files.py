@@ -15,6 +15,8 @@ description:
   - When an entry or O(validate) fails, everything is put back as it was.
   - Files that not everybody may read show no contents in a diff.
   - systemd reads its units again when one of the files changed that is below C(/etc/systemd/system).
+  - What a run that was killed, or whose reload failed, has left undone for O(units) and systemd is done by the next one,
+    although no file changes then.
 options:
   files:
     description:
