@@ -218,6 +218,9 @@ class Process(ABC):
         self.disable(release)
         self.unit_file(release).unlink(missing_ok=True)
 
+    def clear(self, serving: str) -> None:
+        """Remove what releases that have ended left in memory; SERVING is the one that serves."""
+
     # ---- what is on the host ---------------------------------------------------------------------------------------
 
     def releases(self) -> set[str]:

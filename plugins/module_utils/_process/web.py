@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import http.client
 import os
+import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import health as app_health
-from ansible_collections.slipway.flask.plugins.module_utils._app.places import ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._app.places import ID, ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
 from ansible_collections.slipway.flask.plugins.module_utils._host import links
 from ansible_collections.slipway.flask.plugins.module_utils._nginx import takeover
@@ -25,6 +26,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._process.watch impor
 from ansible_collections.slipway.flask.plugins.module_utils._python import hints
 
 SETTINGS = "gunicorn.conf.py"
+RUN = Path("/run")
 POLL_SECONDS = 0.1
 LOOK_SECONDS = 0.02
 LEAVE_SECONDS = 1.0
@@ -55,7 +57,7 @@ class Web(Process):
         return (Path(os.readlink(link)) if link.is_symlink() else self._runtime(release)) / "gunicorn.sock"
 
     def _runtime(self, release: str) -> Path:
-        return Path("/run") / self.app / release
+        return RUN / self.app / release
 
     def unit_text(self, text: str) -> str:
         """Return the TEXT with the line that lets the web server connect, if it lacks it."""
@@ -219,6 +221,12 @@ class Web(Process):
         deadline = time.monotonic() + self.host.request.drain_seconds
         while self.busy(release) and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
+
+    def clear(self, serving: str) -> None:
+        """Remove the folders that systemd 257 left of releases whose unit, an older one, has no ExecStopPost for that."""
+        for folder in (RUN / self.app).glob("*"):
+            if ID.fullmatch(folder.name) and folder.name != serving and not self.is_there(folder.name):
+                shutil.rmtree(folder, ignore_errors=True)
 
     # ---- what is on the host ---------------------------------------------------------------------------------------
 

@@ -41,6 +41,7 @@ class Recovery:
         for process in self.context.processes:
             for release in process.releases() - {current}:
                 process.leave(release)
+            process.clear(current)
         self._remove_orphans()
         leftovers.sweep()
 

@@ -310,6 +310,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     monkeypatch.setattr(release_run, "pwd", SimpleNamespace(**account))
     monkeypatch.setattr(release_run, "grp", SimpleNamespace(getgrnam=lambda _: SimpleNamespace(gr_gid=UID)))
     monkeypatch.setattr(web, "POLL_SECONDS", 0)
+    monkeypatch.setattr(web, "RUN", tmp_path / "memory")
     monkeypatch.setattr(journal, "SOCKET", tmp_path / "no journal")
     monkeypatch.setattr(lease, "FOLDER", tmp_path / "run")
     monkeypatch.setattr(leftovers, "PAYLOADS", tmp_path / "tmp")
