@@ -37,6 +37,8 @@ DESCRIPTION: dict[str, Any] = {
     "keep_releases": KEEP_RELEASES,
 }
 SLOW_SECONDS = 3
+KEPT_SECONDS = 0.3
+"""nginx may use a connection to the old release once more within 0.1 s of the switch; a busy machine takes its time."""
 SLOW = f"""
 
 @bp.get("/slow")

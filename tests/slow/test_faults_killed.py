@@ -9,10 +9,11 @@ import os
 import re
 import signal
 import socket
+import time
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._release.stages import names_of, position
-from faults import App, Load, Seen
+from faults import KEPT_SECONDS, App, Load, Seen
 from helpers import Host, wait_for
 from stops import kill_at
 
@@ -37,6 +38,7 @@ def test_second_run_after_one_that_was_killed(site: App, load: Seen, point: str)
     kill_at(site.project, "playbooks/deploy.yml", *POINTS[point])
     left = site.current()
     assert (left != before) == (point in SWITCHED)
+    time.sleep(KEPT_SECONDS)
     assert site.visitor().get("/").headers["X-Release"] == left
     second = site.deployed()
     assert f"Killed {point}" in site.visitor().get("/").text

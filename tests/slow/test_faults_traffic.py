@@ -18,7 +18,7 @@ from typing import Any
 
 import dense_posts
 import pytest
-from faults import DESCRIPTION, DOMAIN, KEEP_RELEASES, App, Load, Seen, strays
+from faults import DESCRIPTION, DOMAIN, KEEP_RELEASES, KEPT_SECONDS, App, Load, Seen, strays
 from helpers import wait_for
 
 pytestmark = pytest.mark.usefixtures("load")
@@ -168,10 +168,6 @@ def test_ten_deploys_in_a_row_leave_as_many_releases_as_are_kept(site: App, load
     assert strays(host) == []
     assert sizes[-1] < 1.1 * sizes[KEEP_RELEASES], f"the space is not back: {sizes} KiB"
     load.all_served()
-
-
-KEPT_SECONDS = 0.3
-"""A connection is used again within 0.1 s (nginx_tls: keepalive_timeout); a busy machine takes its time."""
 
 
 @contextmanager

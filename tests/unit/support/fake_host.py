@@ -63,6 +63,7 @@ class FakeHost:
     """One host with the service of the app `shop` set up. Attributes say how its parts behave."""
 
     def __init__(self, folder: Path) -> None:
+        self.memory = folder / "memory"  # what /run is elsewhere
         self.folder = folder
         self.paths = Paths("shop", folder / "srv/shop", folder / "etc/shop")
         self.units, self.wants, self.source = folder / "units", folder / "wants", folder / "source"
@@ -310,7 +311,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     monkeypatch.setattr(release_run, "pwd", SimpleNamespace(**account))
     monkeypatch.setattr(release_run, "grp", SimpleNamespace(getgrnam=lambda _: SimpleNamespace(gr_gid=UID)))
     monkeypatch.setattr(web, "POLL_SECONDS", 0)
-    monkeypatch.setattr(web, "RUN", tmp_path / "memory")
+    monkeypatch.setattr(web, "RUN", fake.memory)
     monkeypatch.setattr(journal, "SOCKET", tmp_path / "no journal")
     monkeypatch.setattr(lease, "FOLDER", tmp_path / "run")
     monkeypatch.setattr(leftovers, "PAYLOADS", tmp_path / "tmp")

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._process import members, names
 from ansible_collections.slipway.flask.plugins.module_utils._process.web import Web
@@ -31,10 +29,10 @@ def test_the_apps_commands_run_in_the_sandbox_of_its_first_process(host: FakeHos
 
 def test_a_release_takes_its_requests_in_a_folder_of_its_own_until_it_says_otherwise(host: FakeHost) -> None:
     web = Web(look.Look(host.paths, host.request()))
-    assert web.socket("0001-a") == Path("/run/shop/0001-a/gunicorn.sock")
+    assert web.socket("0001-a") == host.memory / "shop/0001-a/gunicorn.sock"
     host.paths.release("0001-a").mkdir(parents=True)
-    (host.paths.release("0001-a") / "run").symlink_to("/run/shop/socket")
-    assert web.socket("0001-a") == Path("/run/shop/socket/gunicorn.sock")
+    (host.paths.release("0001-a") / "run").symlink_to(host.memory / "shop/socket")
+    assert web.socket("0001-a") == host.memory / "shop/socket/gunicorn.sock"
 
 
 def test_who_only_looks_changes_nothing(host: FakeHost) -> None:

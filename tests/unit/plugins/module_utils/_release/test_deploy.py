@@ -47,7 +47,7 @@ def test_a_first_deploy_serves(host: FakeHost) -> None:
     assert (outcome.changed, outcome.previous, host.running) == (True, "", {release})
     assert os.readlink(host.paths.current) == f"releases/{release}"
     assert (host.paths.current / "src/app.py").read_text() == "app = 1\n"
-    assert os.readlink(host.paths.current / "run") == f"/run/shop/{release}"
+    assert os.readlink(host.paths.current / "run") == str(host.memory / "shop" / release)
     assert os.readlink(host.paths.current / "venv") == "../../venvs/env1"
     assert os.readlink(host.wants / f"shop@{release}.service") == str(host.units / f"shop@{release}.service")
 
@@ -82,7 +82,7 @@ def test_nobody_reaches_a_release_before_its_gate_and_the_old_one_stops_last(hos
         f"switched to {new}",
         f"ask site /healthz shop.example.com while {new} serves",
         f"watch {new} after {old} for 5 s",
-        f"backlog /run/shop/{old}/gunicorn.sock",
+        f"backlog {host.memory}/shop/{old}/gunicorn.sock",
         f"stop {old}",
     ]
     assert host.running == {new}

@@ -304,7 +304,11 @@ def test_a_release_that_visitors_fare_worse_with_gives_way_and_those_who_wait_th
     (line,) = host.history[len(lines) :]
     assert (line["outcome"], line["stage"]) == ("failed", "watch")
     new, back = line["id"], host.events.index(f"switched to {old}")
-    assert host.events[back:] == [f"switched to {old}", *[f"backlog /run/shop/{new}/gunicorn.sock"] * 2, f"stop {new}"]
+    assert host.events[back:] == [
+        f"switched to {old}",
+        *[f"backlog {host.memory}/shop/{new}/gunicorn.sock"] * 2,
+        f"stop {new}",
+    ]
 
 
 # ---- after the switch ----------------------------------------------------------------------------------------------
