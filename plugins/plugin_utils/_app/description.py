@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import checks, static
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import checks, static, unknown
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import domains as app_domains
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.keys import KEYS, RANGES, REQUIRED
 from ansible_collections.slipway.flask.plugins.plugin_utils._source import description
@@ -49,10 +49,14 @@ def app_problems(app: Mapping[str, Any]) -> list[str]:
     found += [
         f"'{name}' is missing. {key.text}" for name, key in KEYS.items() if key.default is REQUIRED and name not in app
     ]
+    todo = list(unknown.problems(app))
+    found += [sentence for _, sentence in todo]
+    # Nothing else is said about a key that waits for its value.
+    waiting = {key for key, _ in todo} - set(unknown.ANY_TEXT) - set(unknown.SECRET)
     typed = {}
     for name, value in app.items():
         key = KEYS.get(name)
-        if key is None:
+        if key is None or name in waiting:
             continue
         if name == "migrations" and value is False:  # YAML reads a bare `off` so
             value = "off"
