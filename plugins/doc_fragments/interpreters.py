@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Parameters of modules that may have uv fetch a Python interpreter."""
+"""Parameters of modules that run uv: where it gets Python interpreters and packages from."""
 
 from __future__ import annotations
 
@@ -20,4 +20,17 @@ options:
     description: URL of a list of interpreters with their hashes, in place of the one in uv.
     type: str
     default: ""
+  ca_bundle:
+    description: File of certificate authorities to trust, if it exists.
+    type: path
+    default: /etc/ssl/certs/ca-certificates.crt
+  index_url:
+    description: Package index instead of the host's own setting. May hold a user and password.
+    type: str
+    default: ""
+  extra_index_urls:
+    description: Further package indexes. May hold users and passwords.
+    type: list
+    elements: str
+    default: []
 """

@@ -12,12 +12,8 @@ author: Slipway contributors (@slipway)
 description:
   - M(slipway.flask.postgres_check) takes the secret URLs apart from the rest, and M(slipway.flask.files) the CA files.
   - The connections must have passed P(slipway.flask.postgres_client_problems#filter).
-options:
-  _input:
-    description: The connections, as C(postgres_client_connections) has them.
-    type: list
-    elements: dict
-    required: true
+extends_documentation_fragment:
+  - slipway.flask.connections
 """
 
 EXAMPLES = r"""

@@ -11,12 +11,8 @@ version_added: 0.1.0
 author: Slipway contributors (@slipway)
 description:
   - Returns one sentence a fault, and an empty list when there is none. No sentence holds a password.
-options:
-  _input:
-    description: The connections, as C(postgres_client_connections) has them.
-    type: list
-    elements: dict
-    required: true
+extends_documentation_fragment:
+  - slipway.flask.connections
 """
 
 EXAMPLES = r"""

@@ -10,6 +10,8 @@ module: files
 short_description: Write many files, folders and links in one round trip, all or none, with their users and units
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
+extends_documentation_fragment:
+  - slipway.flask.service_users
 description:
   - Renders templates on the controller and brings all files to their state in one module call.
   - When an entry or O(validate) fails, everything is put back as it was.
@@ -94,29 +96,6 @@ options:
     type: list
     elements: dict
     default: []
-    suboptions:
-      name:
-        description: Name of the user.
-        type: str
-        required: true
-      group:
-        description: Name of its group; that of O(users[].name) when empty.
-        type: str
-        default: ""
-      members:
-        description: Other users that shall be in the group, such as the web server's.
-        type: list
-        elements: str
-        default: []
-      comment:
-        description: Comment of a newly made user.
-        type: str
-        default: ""
-      must_be_free:
-        description: Paths that must not exist when the user is made, as they would show that the name is something else's.
-        type: list
-        elements: path
-        default: []
   units:
     description: Units of systemd that shall be enabled and run once the files are written and O(validate) succeeded.
     type: list

@@ -80,19 +80,8 @@ options:
     description: Path of uv.
     type: path
     default: /opt/slipway/bin/uv
-  ca_bundle:
-    description: File of certificate authorities to trust, if it exists.
-    type: path
-    default: /etc/ssl/certs/ca-certificates.crt
-  index_url:
-    description: Package index instead of the host's own setting. May hold a user and password.
-    type: str
-    default: ""
   extra_index_urls:
     description: Further package indexes, asked before O(index_url). May hold users and passwords.
-    type: list
-    elements: str
-    default: []
 attributes:
   check_mode:
     description: Says whether something would be built; a project that does not exist yet would be.
@@ -169,6 +158,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._python import environment as environments
+from ansible_collections.slipway.flask.plugins.module_utils._python.options import OPTIONS
 from ansible_collections.slipway.flask.plugins.module_utils._python.uv_install import point
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -183,13 +173,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "install_project": {"type": "bool"},
     "link": {"type": "path"},
     "python": {"type": "str", "default": ""},
-    "python_downloads": {"type": "bool", "default": True},
-    "python_mirror": {"type": "str", "default": "", "no_log": True},
-    "python_list_url": {"type": "str", "default": "", "no_log": True},
     "uv": {"type": "path", "default": "/opt/slipway/bin/uv"},
-    "ca_bundle": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
-    "index_url": {"type": "str", "default": "", "no_log": True},
-    "extra_index_urls": {"type": "list", "elements": "str", "default": [], "no_log": True},
+    **OPTIONS,
 }
 
 

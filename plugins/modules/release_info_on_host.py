@@ -12,12 +12,6 @@ version_added: 0.2.0
 author: Slipway contributors (@slipway)
 extends_documentation_fragment:
   - slipway.flask.task
-description:
-  - Does on the host what the action plugin of M(slipway.flask.release_info) asks of it.
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing then.
 """
 
 EXAMPLES = r"""

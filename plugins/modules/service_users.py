@@ -10,6 +10,8 @@ module: service_users
 short_description: Make the users and groups of services, without shell or home
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
+extends_documentation_fragment:
+  - slipway.flask.service_users
 description:
   - Makes for each service a system group and a system user with the shell V(/usr/sbin/nologin) and the home
     V(/nonexistent), and adds other users to the group, all in one round trip.
@@ -25,29 +27,6 @@ options:
     type: list
     elements: dict
     required: true
-    suboptions:
-      name:
-        description: Name of the user.
-        type: str
-        required: true
-      group:
-        description: Name of its group; that of O(users[].name) when empty.
-        type: str
-        default: ""
-      members:
-        description: Other users that shall be in the group, such as the web server's.
-        type: list
-        elements: str
-        default: []
-      comment:
-        description: Comment of a newly made user.
-        type: str
-        default: ""
-      must_be_free:
-        description: Paths that must not exist when the user is made, as they would show that the name is something else's.
-        type: list
-        elements: path
-        default: []
 """
 
 EXAMPLES = r"""
@@ -76,6 +55,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._host.service_user i
     ServiceUserError,
     ensure,
 )
+from ansible_collections.slipway.flask.plugins.module_utils._host.told import told
 
 
 def main() -> None:
@@ -89,9 +69,7 @@ def main() -> None:
         actions = ensure(wanted)
     except ServiceUserError as error:
         module.fail_json(msg=str(error), actions=[])
-    module.exit_json(
-        changed=bool(actions), actions=actions, diff={"before": "", "after": "".join(f"{done}\n" for done in actions)}
-    )
+    module.exit_json(**told(actions))
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._host.instance import Instance, InstanceError
+from ansible_collections.slipway.flask.plugins.module_utils._host.told import told
 
 
 def main() -> None:
@@ -66,9 +67,7 @@ def main() -> None:
         actions = instance.ensure()
     except InstanceError as error:
         module.fail_json(msg=str(error), actions=[])
-    module.exit_json(
-        changed=bool(actions), actions=actions, diff={"before": "", "after": "".join(f"{done}\n" for done in actions)}
-    )
+    module.exit_json(**told(actions))
 
 
 if __name__ == "__main__":

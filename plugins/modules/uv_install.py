@@ -36,19 +36,6 @@ options:
       - A version that the host lacks is fetched by uv, unless O(python_downloads) is off.
     type: str
     default: ""
-  ca_bundle:
-    description: File of certificate authorities to trust, if it exists.
-    type: path
-    default: /etc/ssl/certs/ca-certificates.crt
-  index_url:
-    description: Package index instead of the host's own setting. May hold a user and password.
-    type: str
-    default: ""
-  extra_index_urls:
-    description: Further package indexes. May hold users and passwords.
-    type: list
-    elements: str
-    default: []
 attributes:
   check_mode:
     description: Says what would change; a Python or uv that an earlier, pretended task would bring is no failure.
@@ -93,18 +80,14 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._python import interpreters as interpreters
 from ansible_collections.slipway.flask.plugins.module_utils._python import uv as tools
 from ansible_collections.slipway.flask.plugins.module_utils._python import uv_install as uv
+from ansible_collections.slipway.flask.plugins.module_utils._python.options import OPTIONS
 
 ARGUMENTS = {
     "version": {"type": "str", "required": True},
     "hashes": {"type": "list", "elements": "str", "default": []},
     "link": {"type": "path", "default": "/opt/slipway/bin/uv"},
     "python": {"type": "str", "default": ""},
-    "python_downloads": {"type": "bool", "default": True},
-    "python_mirror": {"type": "str", "default": "", "no_log": True},
-    "python_list_url": {"type": "str", "default": "", "no_log": True},
-    "ca_bundle": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
-    "index_url": {"type": "str", "default": "", "no_log": True},
-    "extra_index_urls": {"type": "list", "elements": "str", "default": [], "no_log": True},
+    **OPTIONS,
 }
 
 

@@ -37,10 +37,11 @@ def task(**asked: Any) -> dict[str, Any]:
 
 
 def options_of(module: Any) -> dict[str, Any]:
-    """Return the documented options of MODULE, those of its fragments among them."""
+    """Return the documented options of MODULE, those of its fragments among them; what it says itself of one goes first."""
     documented = yaml.safe_load(module.DOCUMENTATION)
     found: dict[str, Any] = {}
     for name in documented.get("extends_documentation_fragment", []):
         fragment = import_module(FRAGMENTS + name.removeprefix("slipway.flask."))
         found |= yaml.safe_load(fragment.ModuleDocFragment.DOCUMENTATION)["options"]
-    return found | documented.get("options", {})
+    own = documented.get("options", {})
+    return found | {name: found.get(name, {}) | option for name, option in own.items()}
