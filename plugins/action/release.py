@@ -15,7 +15,6 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._action.release impo
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import deploy
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import plan as report_plan
 from ansible_collections.slipway.flask.plugins.plugin_utils._source import description
-from ansible_collections.slipway.flask.plugins.plugin_utils._target import release as described
 
 NAME = "release"
 
@@ -26,12 +25,10 @@ class ActionModule(ReleaseAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        given = dict(self._task.args)
-        wrong = described.problems(given.get("description"))
+        arguments, wrong = self.parameters("deploy")
         if wrong:
             return {**result, "failed": True, "msg": "\n".join(wrong)}
-        self.description = described.complete(given.pop("description"))
-        answer = self._run(task_vars, {**self.description, **given})
+        answer = self._run(task_vars, arguments)
         return {**result, **self.ended(answer, str(task_vars.get("inventory_hostname")))}
 
     def _run(self, task_vars: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
@@ -73,15 +70,13 @@ class ActionModule(ReleaseAction):
             self._remove_tmp_path(folder)
 
     def _tell(self, answer: dict[str, Any], webhooks: Any, host: str) -> None:
-        domain = (self.description.get("verify") or {}).get("domain")
-        url = f"https://{domain}/" if domain else ""
         if answer.get("failed"):
             text = deploy.failed(host, self.app, answer)
         elif self._task.check_mode or not answer.get("record"):
             return
         else:
-            text = deploy.deployed(host, url, answer)
-        self.tell("deploy", answer, text, url, webhooks, host)
+            text = deploy.deployed(host, self.url, answer)
+        self.tell("deploy", answer, text, self.url, webhooks, host)
 
     def _plan(self, answer: dict[str, Any], host: str) -> None:
         """Display a plan; it fails when its deploy would be refused."""

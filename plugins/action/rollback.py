@@ -11,7 +11,6 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._action.hooks import
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.release import ReleaseAction
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import deploy
 from ansible_collections.slipway.flask.plugins.plugin_utils._source import description
-from ansible_collections.slipway.flask.plugins.plugin_utils._target import release as described
 
 
 class ActionModule(ReleaseAction):
@@ -20,12 +19,9 @@ class ActionModule(ReleaseAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        given = dict(self._task.args)
-        wrong = described.problems(given.get("description"))
+        arguments, wrong = self.parameters("rollback")
         if wrong:
             return {**result, "failed": True, "msg": "\n".join(wrong)}
-        self.description = described.complete(given.pop("description"), "rollback")
-        arguments = {**self.description, **given}
         webhooks = arguments.pop("notifications", None)
         hooks = Hooks(arguments, description.base_of(task_vars), stages.names_of("rollback"))
         if hooks.problems:
@@ -34,11 +30,9 @@ class ActionModule(ReleaseAction):
         if hooks.stop(answer):
             return {**result, **answer}
         host = str(task_vars.get("inventory_hostname"))
-        domain = (arguments.get("verify") or {}).get("domain")
-        url = f"https://{domain}/" if domain else ""
         if answer.get("failed"):
             text = deploy.failed(host, self.app, answer, "rollback")
-            self.tell("rollback", answer, text, url, webhooks, host)
+            self.tell("rollback", answer, text, self.url, webhooks, host)
         elif not self._task.check_mode:
-            self.tell("rollback", answer, deploy.rolled_back(host, answer), url, webhooks, host)
+            self.tell("rollback", answer, deploy.rolled_back(host, answer), self.url, webhooks, host)
         return {**result, **answer}

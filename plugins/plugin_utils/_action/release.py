@@ -19,9 +19,11 @@ from ansible import constants as C
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.slipway.flask.plugins.module_utils._release.request import What
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import failures, on_host
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.progress import Watch
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import notifications
+from ansible_collections.slipway.flask.plugins.plugin_utils._target import release as described
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 
@@ -36,6 +38,20 @@ class ReleaseAction(ActionBase):
     def app(self) -> str:
         """The app's name."""
         return str(self.description["app"])
+
+    @property
+    def url(self) -> str:
+        """Where visitors reach the app, "" when nothing is verified from outside."""
+        domain = (self.description.get("verify") or {}).get("domain")
+        return f"https://{domain}/" if domain else ""
+
+    def parameters(self, what: What) -> tuple[dict[str, Any], list[str]]:
+        """Return what the task gives, the app's complete description in it, for WHAT: deploy or rollback; and what is wrong."""
+        given = dict(self._task.args)
+        if wrong := described.problems(given.get("description")):
+            return {}, wrong
+        self.description = described.complete(given.pop("description"), what)
+        return {**self.description, **given}, []
 
     @cached_property
     def token(self) -> str:
