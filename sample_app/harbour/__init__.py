@@ -11,7 +11,7 @@ from typing import Any
 from flask import Flask, Response, current_app
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from . import assets, board, cli, errors, health, logs, schema
+from . import assets, board, cli, errors, health, logs, queue, reports, schema
 from .config import from_environ
 from .extensions import csrf, db, migrate
 
@@ -40,8 +40,10 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     csrf.init_app(app)
     assets.init_app(app)
     errors.init_app(app)
+    queue.init_app(app)
     cli.init_app(app)
     app.register_blueprint(board.bp)
+    app.register_blueprint(reports.bp)
     app.register_blueprint(health.bp)
     app.after_request(_add_headers)
 

@@ -1,15 +1,16 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Commands: ``flask --app wsgi seed``."""
+"""Commands: ``flask --app wsgi seed``, ``summary`` and ``worker``."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import click
 from flask import Flask
 from sqlalchemy import select
 
+from . import daybook, queue
 from .extensions import db
 from .models import PortCall, Ship, utc_now
 
@@ -33,6 +34,8 @@ FLEET = (
 
 def init_app(app: Flask) -> None:
     app.cli.command("seed")(seed)
+    app.cli.command("summary")(summary)
+    app.cli.command("worker")(worker)
 
 
 def seed() -> None:
@@ -49,3 +52,19 @@ def seed() -> None:
         db.session.add(call)
     db.session.commit()
     click.echo(f"Entered {len(FLEET)} ships.")
+
+
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="The day (default: yesterday, in UTC).")
+def summary(day: datetime | None) -> None:
+    """Write a day's summary. To be run each night, and again whenever a day was corrected."""
+    wanted = day.date() if day else utc_now().date() - timedelta(days=1)
+    found = daybook.summarize(wanted)
+    click.echo(f"{wanted}: {found.arrivals} arrivals, {found.departures} departures, {found.in_port} ships in port.")
+
+
+@click.option("--burst", is_flag=True, help="End when there is no job any more.")
+def worker(burst: bool) -> None:
+    """Make the reports that visitors ask for, until SIGTERM comes."""
+    if queue.queue() is None:
+        raise click.ClickException("REDIS_URL is not set: there is no queue to take jobs from.")
+    queue.work(burst)

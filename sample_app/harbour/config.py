@@ -52,6 +52,8 @@ def from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
     settings = {
         "SECRET_KEY": read("SECRET_KEY", _secret_key),
         "SQLALCHEMY_DATABASE_URI": url,
+        "REDIS_URL": read("REDIS_URL", _redis_url),
+        "REPORT_ENTRY_SECONDS": read("REPORT_ENTRY_SECONDS", _seconds(5), "0"),
         "UPLOAD_FOLDER": read("UPLOAD_FOLDER", str, "uploads"),
         "MAX_CONTENT_LENGTH": read("MAX_CONTENT_LENGTH", _whole_number(1024, 1024**3), str(DEFAULT_MAX_CONTENT_LENGTH)),
         "PROXY_HOPS": read("PROXY_HOPS", _whole_number(0, 10), "0"),
@@ -125,6 +127,25 @@ def _whole_number(low: int, high: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def _seconds(most: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1
+        if not 0 <= value <= most:
+            raise ValueError(f"must be a number of seconds from 0 to {most}")
+        return value
+
+    return parse
+
+
+def _redis_url(text: str) -> str:
+    if text and not text.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("must begin with redis://, rediss:// or unix://")
+    return text
 
 
 def _log_level(text: str) -> str:

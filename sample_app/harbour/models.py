@@ -1,10 +1,10 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Ships, their calls at the harbour, and the papers kept about them."""
+"""Ships, their calls at the harbour, the papers kept about them, and each day in numbers."""
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 
 from sqlalchemy import DateTime, Dialect, ForeignKey, Index, String, UniqueConstraint, types
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -94,3 +94,15 @@ class Document(db.Model):
     @property
     def is_photo(self) -> bool:
         return self.media_type.startswith("image/")
+
+
+class Summary(db.Model):
+    """A day in numbers: how many came and left, and how many ships lay in port at its end."""
+
+    __tablename__ = "summaries"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    arrivals: Mapped[int]
+    departures: Mapped[int]
+    in_port: Mapped[int]
+    written_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)

@@ -21,7 +21,7 @@ def test_empty_board(client: FlaskClient) -> None:
     assert page.status_code == 200
     assert "No arrivals on this day" in page.text
     assert "<dd>r42</dd>" in page.text
-    assert "<dt>Schema</dt><dd>0004</dd>" in page.text
+    assert "<dt>Schema</dt><dd>0005</dd>" in page.text
 
 
 def test_arrival_is_written_shown_and_announced(client: FlaskClient) -> None:

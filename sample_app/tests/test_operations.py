@@ -42,7 +42,7 @@ def test_readyz(client: FlaskClient) -> None:
     assert (answer.json["status"], answer.json["schema"], answer.json["schema_revision"]) == (
         "ready",
         "current",
-        "0004",
+        "0005",
     )
 
 

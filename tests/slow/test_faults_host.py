@@ -175,7 +175,7 @@ def test_disk_that_is_full_in_mid_build(site: App, readers: Seen) -> None:
 def test_database_that_stops_in_mid_migration(site: App, readers: Seen) -> None:
     host, before = site.host, site.current()
     site.headline("After the flood")
-    site.migration("0005", "0004", 'op.execute("SELECT pg_sleep(300)")')
+    site.migration("0006", "0005", 'op.execute("SELECT pg_sleep(300)")')
     run = site.project.start("playbooks/deploy.yml")
     activity = "select 1 from pg_stat_activity where query ~ 'pg_sleep' and pid <> pg_backend_pid()"
     asleep = f'runuser -u postgres -- psql -Atc "{activity}" | grep -q 1'
@@ -190,7 +190,7 @@ def test_database_that_stops_in_mid_migration(site: App, readers: Seen) -> None:
         host.run("systemctl start postgresql")
         run.kill()
     wait_for(site.answers, seconds=30)
-    site.migration("0005", "0004")
+    site.migration("0006", "0005")
     site.keep()
     site.deployed()
     assert "After the flood" in site.visitor().get("/").text

@@ -68,7 +68,7 @@ def ready_by_turns(app: App) -> None:
 def failing_migration(app: App) -> None:
     """Half of it is done when it fails."""
     half = 'op.execute("CREATE TABLE half (id int)")\n    raise RuntimeError("the tide is out")'
-    app.migration("0005", "0004", half)
+    app.migration("0006", "0005", half)
 
 
 FAILURES: list[tuple[Callable[[App], None], str, list[str]]] = [
@@ -192,11 +192,11 @@ def test_an_app_that_had_errors_before_is_not_taken_back(site: App, load: Seen) 
 
 def test_good_release_after_those_that_failed(site: App) -> None:
     site.headline("Repaired")
-    site.migration("0005", "0004")
+    site.migration("0006", "0005")
     site.keep()
     site.deployed()
     assert "Repaired" in site.visitor().get("/").text
-    assert '"code_revision":"0005"' in site.visitor().get("/readyz").text.replace(" ", "")
+    assert '"code_revision":"0006"' in site.visitor().get("/readyz").text.replace(" ", "")
 
 
 def test_every_arrival_was_logged_once(visitors: Load) -> None:

@@ -112,24 +112,24 @@ def test_a_changed_unit_leaves_what_runs_alone_and_a_rollback_brings_the_former_
 def test_rollback_over_a_migration_is_refused_until_told_what_to_do(site: App, load: Seen) -> None:
     before = site.current()
     tonnage = 'op.add_column("ships", sa.Column("tonnage", sa.Integer()))', 'op.drop_column("ships", "tonnage")'
-    site.migration("0005", "0004", *tonnage)
+    site.migration("0006", "0005", *tonnage)
     site.deployed()
     newer, down = site.current(), ("playbooks/rollback.yml", "-e", "rollback_schema=downgrade")
     for refused, more in (
         (
             site.project.play("playbooks/rollback.yml"),
-            ("the database is at 0005", "made for 0004", "rollback_schema=keep"),
+            ("the database is at 0006", "made for 0005", "rollback_schema=keep"),
         ),
         (site.project.play(*down), ("a statement of the downgrade would harm", "for this rollback")),
     ):
         assert refused.code != 0
-        for said in ("ban-drop-column: it destroys", "allow_migrations=0005", *more):
+        for said in ("ban-drop-column: it destroys", "allow_migrations=0006", *more):
             assert said in refused.output, refused.output
     assert site.current() == newer
-    allowed = site.project.good(*down, "-e", "allow_migrations=0005")
+    allowed = site.project.good(*down, "-e", "allow_migrations=0006")
     assert "the database as it was before is in" in allowed.output, allowed.output
     assert site.current() == before
-    assert '"schema_revision":"0004"' in site.visitor().get("/readyz").text.replace(" ", "")
+    assert '"schema_revision":"0005"' in site.visitor().get("/readyz").text.replace(" ", "")
     load.all_served()
 
 

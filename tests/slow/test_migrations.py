@@ -68,17 +68,17 @@ def files(host: Host) -> str:
 def test_plan_tells_of_a_dropped_column_and_changes_nothing(site: App) -> None:
     host = site.project.host
     before = schema(host), everything(host), files(host)
-    site.migration("0005", "0004", 'op.drop_column("port_calls", "berth")')
+    site.migration("0006", "0005", 'op.drop_column("port_calls", "berth")')
     site.describe(environment={**DESCRIPTION["environment"], "LOG_LEVEL": "WARNING"})
     refused = site.deploy("--tags", "plan")
-    allowed = site.deploy("--tags", "plan", "-e", "allow_migrations=0005")
+    allowed = site.deploy("--tags", "plan", "-e", "allow_migrations=0006")
     assert (refused.code != 0, allowed.code) == (True, 0), refused.output + allowed.output
     for output in (refused.output, allowed.output):
-        for text in ("1 pending, 0004 → 0005", "0005 (Change 0005.), 0005_change.py: destroys",
+        for text in ("1 pending, 0005 → 0006", "0006 (Change 0006.), 0006_change.py: destroys",
                      "ALTER TABLE port_calls DROP COLUMN berth;", "Connections", "which is there already"):  # fmt: skip
             assert text in output, output
     assert "the deploy would be refused at stage 'check'" in refused.output
-    assert "-e allow_migrations=0005" in refused.output
+    assert "-e allow_migrations=0006" in refused.output
     after = schema(host), everything(host), files(host)
     assert after == before
 
@@ -86,11 +86,11 @@ def test_plan_tells_of_a_dropped_column_and_changes_nothing(site: App) -> None:
 def test_dropped_column_stops_the_deploy_before_anything_runs(site: App) -> None:
     host = site.project.host
     before, lines = (schema(host), everything(host)), int(host.run("wc -l < /srv/harbour/history.jsonl"))
-    site.migration("0005", "0004", 'op.drop_column("port_calls", "berth")')
+    site.migration("0006", "0005", 'op.drop_column("port_calls", "berth")')
     refused = site.deploy()
     assert refused.code != 0
-    said = ("given up at stage 'check'", "revision 0005, line", "ALTER TABLE port_calls DROP COLUMN berth",
-            "ban-drop-column: it destroys", "-e allow_migrations=0005")  # fmt: skip
+    said = ("given up at stage 'check'", "revision 0006, line", "ALTER TABLE port_calls DROP COLUMN berth",
+            "ban-drop-column: it destroys", "-e allow_migrations=0006")  # fmt: skip
     assert [text for text in said if text not in refused.output] == [], refused.output
     assert (schema(host), everything(host)) == before
     assert int(host.run("wc -l < /srv/harbour/history.jsonl")) == lines + 1
@@ -98,11 +98,11 @@ def test_dropped_column_stops_the_deploy_before_anything_runs(site: App) -> None
 
 def test_database_ahead_of_the_code_is_refused_at_the_check(site: App) -> None:
     site.sql("update alembic_version set version_num = '0099'")
-    site.migration("0005", "0004", "pass")
+    site.migration("0006", "0005", "pass")
     try:
         ahead = site.deploy()
     finally:
-        site.sql("update alembic_version set version_num = '0004'")
+        site.sql("update alembic_version set version_num = '0005'")
     assert ahead.code != 0
     assert "the database is ahead of this code: it is at 0099" in ahead.output, ahead.output
 
@@ -124,12 +124,12 @@ def session(host: Host, statement: str, name: str, database: str = "harbour") ->
 def test_lock_held_by_another_session_ends_the_migration_and_names_the_session(site: App) -> None:
     host = site.project.host
     site.describe(migrations_lock_timeout_seconds=2)
-    site.migration("0005", "0004", 'op.add_column("ships", sa.Column("tonnage", sa.Integer()))')
+    site.migration("0006", "0005", 'op.add_column("ships", sa.Column("tonnage", sa.Integer()))')
     with session(host, "lock table ships in access share mode", "forgotten"), Watch(Visitor(host, DOMAIN)) as watch:
         failed = site.deploy()
-    said = ("given up at stage 'migrate'. What served before still serves.", "at revision 0005 (Change 0005.)",
+    said = ("given up at stage 'migrate'. What served before still serves.", "at revision 0006 (Change 0006.)",
             "canceling statement due to lock timeout", 'application "forgotten"', "It gave up after 2 s",
-            "The database is at 0004, as before")  # fmt: skip
+            "The database is at 0005, as before")  # fmt: skip
     assert failed.code != 0
     assert [text for text in said if text not in failed.output] == [], failed.output
     assert watch.failures == []
@@ -139,8 +139,8 @@ def test_allowed_drop_leaves_a_dump_that_its_printed_command_restores(site: App)
     host = site.project.host
     site.sql("insert into ships (name, flag, created_at) values ('Restored', 'NO', now())")
     before = schema(host)
-    site.migration("0005", "0004", 'op.drop_column("documents", "media_type"); op.execute("DELETE FROM ships")')
-    done = site.deploy("-e", "allow_migrations=0005")
+    site.migration("0006", "0005", 'op.drop_column("documents", "media_type"); op.execute("DELETE FROM ships")')
+    done = site.deploy("-e", "allow_migrations=0006")
     assert done.code == 0, done.output
     found = re.search(r"as it was before is in (\S+\.dump); to bring it back: (.+)", done.output)
     assert found, done.output
@@ -175,15 +175,15 @@ def test_app_that_migrates_at_import_changes_nothing_in_a_plan_and_is_guarded_an
     before = schema(host)
     site.add("wsgi.py", UPGRADES)
     site.describe(release_commands=[])
-    site.migration("0005", "0004", 'op.drop_column("documents", "media_type")')
+    site.migration("0006", "0005", 'op.drop_column("documents", "media_type")')
     for refused in (site.deploy("--tags", "plan"), site.deploy()):
         assert refused.code != 0
         assert "ban-drop-column: it destroys" in refused.output, refused.output
     assert schema(host) == before
-    done = site.deploy("-e", "allow_migrations=0005")
+    done = site.deploy("-e", "allow_migrations=0006")
     assert done.code == 0, done.output
     assert "`Alembic's upgrade` at wsgi.py:14. The check left it out" in done.output, done.output
-    assert site.sql("select version_num from alembic_version") == "0005"
+    assert site.sql("select version_num from alembic_version") == "0006"
     found = re.search(r"as it was before is in \S+\.dump; to bring it back: (.+)", done.output)
     assert found, done.output
     host.run(found[1])
@@ -254,7 +254,7 @@ def fleet(site: App) -> App:
 
 def test_two_hosts_migrate_their_database_once_as_its_owner(fleet: App) -> None:
     host = fleet.project.host
-    fleet.migration("0005", "0004", 'op.create_table("marks", sa.Column("id", sa.Integer(), primary_key=True)); '
+    fleet.migration("0006", "0005", 'op.create_table("marks", sa.Column("id", sa.Integer(), primary_key=True)); '
                                     'op.add_column("ships", sa.Column("tonnage", sa.Integer()))')  # fmt: skip
     with session(host, "lock table ships in access share mode", "busy", database="fleet"):
         runs = [fleet.project.start("playbooks/deploy.yml", "-e", f"app={name}") for name in FLEET]

@@ -169,7 +169,7 @@ def test_release_is_recorded(host, app):
     record = json.loads(host.file(f"/srv/{app}/current/release.json").content_string)
     last = json.loads(host.file(f"/srv/{app}/history.jsonl").content_string.splitlines()[-1])
     assert record["outcome"] == "deployed"
-    assert record["heads_after"] == ["0004"]
+    assert record["heads_after"] == ["0005"]
     assert last == record
     assert set(record["seconds"]) >= {"fetch", "build", "check", "migrate", "start", "gate", "switch", "verify"}
 

@@ -8,8 +8,9 @@ from datetime import date, datetime, timedelta, timezone
 
 from flask import abort, flash, redirect, render_template, request, send_from_directory, url_for
 from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
 
-from .. import uploads
+from .. import daybook, queue, uploads
 from ..errors import megabytes
 from ..extensions import db
 from ..models import Document, PortCall, Ship, utc_now
@@ -36,7 +37,7 @@ def longdate(value: date) -> str:
 bp.add_app_template_filter(megabytes, "megabytes")
 
 
-@bp.context_processor
+@bp.app_context_processor
 def _footer() -> dict[str, object]:
     return {"database_revision": database_revision}
 
@@ -124,6 +125,9 @@ def _board(day: date, form: ArrivalForm) -> str:
         now=utc_now(),
         board=queries.board(day),
         berths=queries.berths(),
+        summary=daybook.last_summary(day),
+        has_queue=queue.queue() is not None,
+        report=FlaskForm(),
         form=form,
         flags=[("", "Choose a flag"), *COUNTRIES.items()],
         places=[(berth, berth) for berth in BERTHS],
@@ -137,8 +141,11 @@ def _ship(ship: Ship, form: DocumentForm) -> str:
 
 def _wanted_day() -> date:
     text = request.args.get("date")
-    if not text:
-        return utc_now().date()
+    return day_or_404(text) if text else utc_now().date()
+
+
+def day_or_404(text: str) -> date:
+    """The day that an address names."""
     try:
         day = date.fromisoformat(text)
     except ValueError:
