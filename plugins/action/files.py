@@ -11,7 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
-from ansible_collections.slipway.flask.plugins.module_utils._host.files import pack
+from ansible_collections.slipway.flask.plugins.module_utils._host.file_state import pack
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
 
 KEYS = {"dest", "state", "src", "content", "vars", "to", "mode", "owner", "group"}

@@ -26,7 +26,8 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._host.files import Entry, FilesError, FileSet, unpack
+from ansible_collections.slipway.flask.plugins.module_utils._host.file_state import Entry, FilesError, unpack
+from ansible_collections.slipway.flask.plugins.module_utils._host.files import FileSet
 from ansible_collections.slipway.flask.plugins.module_utils._host.service_user import (
     USER,
     ServiceUser,

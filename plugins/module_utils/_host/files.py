@@ -7,138 +7,22 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import base64
 import fnmatch
-import grp
-import json
 import os
-import pwd
 import stat
 import subprocess
-import tempfile
-import zlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-HIDDEN = "(contents hidden: not readable by everybody)\n"
-HIDDEN_NEW = "(new contents, hidden: not readable by everybody)\n"
-
-
-class FilesError(RuntimeError):
-    """A file can't be brought to its state; the message is for the user."""
-
-
-def pack(entries: Iterable[dict[str, object]]) -> str:
-    """Return ENTRIES as one short text that shows none of their contents in a log."""
-    return base64.b64encode(zlib.compress(json.dumps(list(entries)).encode())).decode()
-
-
-def unpack(payload: str) -> list[dict[str, str]]:
-    """Return the entries that `pack` packed."""
-    entries: list[dict[str, str]] = json.loads(zlib.decompress(base64.b64decode(payload)))
-    return entries
-
-
-@dataclass
-class Entry:
-    """One wanted file, folder, link or absence. MODE is octal text; contents are UTF-8."""
-
-    dest: str
-    state: str = "file"
-    content: str = ""
-    mode: str = ""
-    owner: str = "root"
-    group: str = "root"
-    to: str = ""
-
-    @property
-    def bits(self) -> int:
-        return int(self.mode or ("0755" if self.state == "directory" else "0644"), 8)
-
-    @property
-    def uid(self) -> int:
-        try:
-            return pwd.getpwnam(self.owner).pw_uid
-        except KeyError:
-            raise FilesError(f"{self.dest}: there is no user '{self.owner}' on the host") from None
-
-    @property
-    def gid(self) -> int:
-        try:
-            return grp.getgrnam(self.group).gr_gid
-        except KeyError:
-            raise FilesError(f"{self.dest}: there is no group '{self.group}' on the host") from None
-
-    def attributes_differ(self, found: os.stat_result) -> bool:
-        return stat.S_IMODE(found.st_mode) != self.bits or (found.st_uid, found.st_gid) != (self.uid, self.gid)
-
-
-@dataclass
-class Before:
-    """What stood at a path before it was changed; enough to put it back."""
-
-    path: Path
-    kind: str  # absent, file, link, directory
-    content: bytes = b""
-    status: os.stat_result | None = None
-    target: str = ""
-
-    @classmethod
-    def of(cls, path: Path) -> Before:
-        """Read what stands at PATH. Raises FilesError for devices, sockets and pipes."""
-        try:
-            status = path.lstat()
-        except (FileNotFoundError, NotADirectoryError):
-            return cls(path, "absent")
-        if stat.S_ISLNK(status.st_mode):
-            return cls(path, "link", target=str(path.readlink()))
-        if stat.S_ISDIR(status.st_mode):
-            return cls(path, "directory", status=status)
-        if stat.S_ISREG(status.st_mode):
-            return cls(path, "file", path.read_bytes(), status)
-        raise FilesError(f"{path} is neither a file, a folder nor a link: move it away")
-
-    def restore(self) -> None:
-        """Put back what stood there."""
-        if self.kind == "directory":
-            if self.status:
-                os.chown(self.path, self.status.st_uid, self.status.st_gid)
-                self.path.chmod(stat.S_IMODE(self.status.st_mode))
-            return
-        if self.kind == "absent":
-            if self.path.is_dir() and not self.path.is_symlink():
-                self.path.rmdir()
-            else:
-                self.path.unlink(missing_ok=True)
-        elif self.kind == "link":
-            link(self.path, self.target)
-        elif self.status:
-            write(self.path, self.content, self.status.st_mode & 0o7777, self.status.st_uid, self.status.st_gid)
-
-
-def write(path: Path, content: bytes, bits: int, uid: int, gid: int) -> None:
-    """Replace PATH atomically by a file with CONTENT, permission BITS and owner; nobody sees a half-written one."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as temporary:
-            temporary.write(content)
-            os.fchown(temporary.fileno(), uid, gid)
-            os.fchmod(temporary.fileno(), bits)
-            temporary.flush()
-            os.fsync(temporary.fileno())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def link(path: Path, target: str) -> None:
-    """Make PATH a symbolic link to TARGET, replacing a file or link atomically."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
-    temporary.symlink_to(target)
-    temporary.replace(path)
+from ansible_collections.slipway.flask.plugins.module_utils._host.file_state import (
+    Before,
+    Entry,
+    FilesError,
+    attributes,
+    describe,
+    link,
+    write,
+)
 
 
 class FileSet:
@@ -281,40 +165,3 @@ class FileSet:
 
     def _same(self, entry: Entry, before: Before, kind: str) -> bool:
         return before.kind == kind and before.status is not None and not self._differs(entry, before.status)
-
-
-def describe(entry: Entry, before: Before) -> dict[str, str]:
-    """Return the diff of one entry in Ansible's form; contents only if everybody may read the file."""
-    header = {"before_header": entry.dest, "after_header": entry.dest}
-    same = entry.state == "directory" or before.content == entry.content.encode()
-    if before.status is not None and before.kind == entry.state and same:
-        return header | {
-            "before": attributes(before.status),
-            "after": f"{entry.bits:04o} {entry.owner}:{entry.group}\n",
-        }
-    was_public = before.status is None or before.status.st_mode & 0o004
-    public = was_public and (entry.state != "file" or entry.bits & 0o004)
-    old = {
-        "file": before.content.decode(errors="replace") if public else HIDDEN,
-        "link": f"link to {before.target}\n",
-        "directory": "folder\n",
-    }
-    new = {
-        "file": entry.content if public else HIDDEN_NEW,
-        "link": f"link to {entry.to}\n",
-        "directory": "folder\n",
-    }
-    return header | {"before": old.get(before.kind, ""), "after": new.get(entry.state, "")}
-
-
-def attributes(status: os.stat_result) -> str:
-    """Return permission bits and owner of a file as a diff shows them; a number where the owner has no name."""
-    try:
-        owner = pwd.getpwuid(status.st_uid).pw_name
-    except KeyError:
-        owner = str(status.st_uid)
-    try:
-        group = grp.getgrgid(status.st_gid).gr_name
-    except KeyError:
-        group = str(status.st_gid)
-    return f"{stat.S_IMODE(status.st_mode):04o} {owner}:{group}\n"

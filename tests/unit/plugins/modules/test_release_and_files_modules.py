@@ -21,7 +21,7 @@ from ansible_collections.slipway.flask.plugins.action import files as files_acti
 from ansible_collections.slipway.flask.plugins.action import preflight as preflight_action
 from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
 from ansible_collections.slipway.flask.plugins.module_utils._host import units
-from ansible_collections.slipway.flask.plugins.module_utils._host.files import pack
+from ansible_collections.slipway.flask.plugins.module_utils._host.file_state import pack
 from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Deploy
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Record, ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import Verify, spec
