@@ -77,7 +77,7 @@ import os
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._python import interpreters as interpreters
+from ansible_collections.slipway.flask.plugins.module_utils._python import fetching, interpreters
 from ansible_collections.slipway.flask.plugins.module_utils._python import uv as tools
 from ansible_collections.slipway.flask.plugins.module_utils._python import uv_install as uv
 from ansible_collections.slipway.flask.plugins.module_utils._python.options import OPTIONS
@@ -96,11 +96,11 @@ def main() -> None:
     os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     wanted = module.params
-    python = interpreters.Interpreter("", "", "")
+    python = fetching.Interpreter("", "", "")
     index = tools.Index(wanted["index_url"], tuple(wanted["extra_index_urls"]), wanted["ca_bundle"])
     link = Path(wanted["link"])
     done = uv.Installed(False, "", "", link)
-    fetching = interpreters.Fetching(
+    fetches = fetching.Fetching(
         str(link), wanted["python_downloads"], wanted["python_mirror"], wanted["python_list_url"], index
     )
     try:
@@ -108,13 +108,13 @@ def main() -> None:
             done = uv.install(wanted["version"], wanted["hashes"], link, index, check=module.check_mode)
         elif not module.check_mode and not os.access(link, os.X_OK):
             raise tools.EnvironmentError_(f"there is no uv at {link}, and no version to install is given")
-        there = set(fetching.fetched())
+        there = set(fetches.fetched())
         try:
-            python = interpreters.find(wanted["python"], fetching=fetching, check=module.check_mode)
+            python = interpreters.find(wanted["python"], fetching=fetches, check=module.check_mode)
         except tools.EnvironmentError_:
             if not module.check_mode:
                 raise
-        fetched = python.version if not python.path or set(fetching.fetched()) - there else ""
+        fetched = python.version if not python.path or set(fetches.fetched()) - there else ""
     except tools.EnvironmentError_ as error:
         module.fail_json(msg=str(error))
     before = f"uv {done.before or 'absent'}\n" if done.changed else ""

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._python import project as projects
+from ansible_collections.slipway.flask.plugins.module_utils._python import source_tree as source_tree
 from ansible_collections.slipway.flask.plugins.module_utils._python.build_sandbox import Workshop
 
 
@@ -27,7 +28,7 @@ def seated(
     left_out = [path for path in hidden if path not in source.files]
     copy = workshop.scratch / "project"
     if not outside and all(path.is_relative_to(project) for path in source.main):
-        projects.copy_tree(project, copy, root, left_out)
+        source_tree.copy_tree(project, copy, root, left_out)
         workshop.give(copy)
         main = tuple(copy / file.relative_to(project) for file in source.main)
         return workshop, copy, dataclasses.replace(source, main=main)
@@ -37,7 +38,7 @@ def seated(
     for number, place in enumerate([project, *outside]):
         # Not where tools can write: systemd would follow a link that they put in its place.
         seat = workshop.given.with_name(f"seat-{number}")
-        projects.copy_tree(place, seat, root, left_out)
+        source_tree.copy_tree(place, seat, root, left_out)
         workshop.give(seat)
         seats.append((seat, place))
     return dataclasses.replace(workshop, seats=tuple(seats)), project, source

@@ -13,7 +13,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._python import lists
 from ansible_collections.slipway.flask.plugins.module_utils._python import project as projects
 from ansible_collections.slipway.flask.plugins.module_utils._python import uv as tools
 from ansible_collections.slipway.flask.plugins.module_utils._python.build_sandbox import Workshop
-from ansible_collections.slipway.flask.plugins.module_utils._python.interpreters import Interpreter
+from ansible_collections.slipway.flask.plugins.module_utils._python.fetching import Interpreter
 
 OVERRIDE = "To have another version than the list says all the same, name it in `overrides`."
 TOGETHER = f"\n`extra_packages`, `constraints` and `overrides` are part of this. {OVERRIDE}"

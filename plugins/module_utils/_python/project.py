@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._python import lists as lists
 from ansible_collections.slipway.flask.plugins.module_utils._python import named as named
+from ansible_collections.slipway.flask.plugins.module_utils._python import source_tree as source_tree
 
 # In this order; the first that exists is read. Locks come first: they say more than the lists they were made from.
 CANDIDATES = (
@@ -38,12 +37,6 @@ UNREAD = {
     "environment.yml": "conda's; list the packages from the index in requirements.txt, and the others as `system_packages`",
     "requirements.in": "run `uv pip compile requirements.in -o requirements.txt` and commit it, or name it in `requirements`",
 }
-# Never part of a package, and often written to while the project runs.
-IGNORED_ANYWHERE = frozenset(
-    {".git", ".hg", ".svn", ".tox", ".nox", ".venv", "node_modules", "__pycache__"}
-    | {".mypy_cache", ".pytest_cache", ".ruff_cache"}
-)
-IGNORED_AT_THE_TOP = frozenset({"build", "dist", "env", "instance", "venv"})
 DYNAMIC = re.compile(r"""^dynamic\s*=\s*\[[^\]]*["'](?:optional-)?dependencies["']""", re.MULTILINE)
 
 
@@ -193,7 +186,7 @@ def completed(project: Path, kind: str, main: tuple[Path, ...], ignored: tuple[s
         folders += new
         waiting += [(folder / "pyproject.toml", folder) for folder in new]
     # A wheel in the source is there to be installed, however a tool comes to it.
-    files += [path for path in tree_files(project) if path.suffix == ".whl" and path not in files]
+    files += [path for path in source_tree.tree_files(project) if path.suffix == ".whl" and path not in files]
     if kind == "project" and not static(project, main[0]):
         folders.append(base)
     for path in (*files, *folders):
@@ -215,89 +208,3 @@ def static(project: Path, main: Path) -> bool:
         return False
     text = main.read_text(encoding="utf-8", errors="replace")
     return re.search(r"^\[project\]", text, re.MULTILINE) is not None and DYNAMIC.search(text) is None
-
-
-def console_scripts(project: Path) -> set[str]:
-    """Return the names of the commands that the project itself declares (they exist once it is installed)."""
-    found: set[str] = set()
-    for name in ("pyproject.toml", "setup.cfg", "setup.py"):
-        path = project / name
-        text = path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
-        if name == "pyproject.toml":
-            sections = re.findall(r"^\[(?:project|tool\.poetry)\.scripts\]\n((?:(?!\[).*\n?)*)", text, re.MULTILINE)
-            found |= {
-                one for body in sections for one in re.findall(r"""^["']?([\w.-]+)["']?\s*=""", body, re.MULTILINE)
-            }
-        elif "console_scripts" in text:
-            after = text.partition("console_scripts")[2]
-            found |= set(re.findall(r"""([\w.-]+)\s*=\s*[A-Za-z_][\w.]*:[A-Za-z_]""", after))
-    return found
-
-
-def advice(project: Path, said: str) -> str:
-    """Return what to do about a program that env(1) did not find if the project itself would bring it, else ""."""
-    found = re.search(r"env: .([\w.-]+).: No such file", said)
-    if not found or found.group(1) not in console_scripts(project):
-        return ""
-    return (
-        f"\n{found.group(1)} is a command of the project itself, which is not installed: it is when one of the app's "
-        "release_commands or build_commands calls it, or when its list of requirements says -e .\n"
-    )
-
-
-def source_layout(project: Path) -> bool:
-    """Return whether the project keeps its packages in src/, where they can't be imported from unless installed."""
-    inside = project / "src"
-    packaged = any((project / name).is_file() for name in ("pyproject.toml", "setup.py"))
-    return packaged and any((folder / "__init__.py").is_file() for folder in inside.glob("*/"))
-
-
-def tree_files(folder: Path, without: Path | None = None) -> list[Path]:
-    """Return the files below `folder` that can matter to a build, sorted.
-
-    Left out: caches, version control, the folder `without`, virtual environments with links to them, and links to folders by
-    an absolute path: those are shared folders of a release, whose data no build may depend on or could see.
-    """
-    found: list[Path] = []
-    for top, folders, names in os.walk(folder):
-        ignored = IGNORED_ANYWHERE | (IGNORED_AT_THE_TOP if Path(top) == folder else set())
-        folders[:] = sorted(
-            name
-            for name in folders
-            if name not in ignored
-            and not name.endswith(".egg-info")
-            and Path(top) / name != without
-            and not (Path(top) / name / "pyvenv.cfg").exists()
-        )
-        links = [
-            name
-            for name in folders
-            if (Path(top) / name).is_symlink() and not os.readlink(f"{top}/{name}").startswith("/")
-        ]
-        found += [Path(top) / name for name in sorted(names + links) if not name.endswith((".pyc", ".pyo"))]
-    return found
-
-
-def contents(folder: Path, project: Path, without: Path | None = None) -> list[Path]:
-    """Return what `tree_files` names, and what links to other folders of the project lead to, each folder once."""
-    found: list[Path] = []
-    seen = {folder.resolve()}
-    waiting = [folder]
-    while waiting:
-        files = tree_files(waiting.pop(), without)
-        found += files
-        for path in files:
-            led = path.resolve() if path.is_symlink() and path.is_dir() else None
-            if led and led not in seen and led.is_relative_to(project) and not folder.is_relative_to(led):
-                seen.add(led)
-                waiting.append(led)
-    return found
-
-
-def copy_tree(folder: Path, to: Path, without: Path | None = None, hidden: Collection[Path] = ()) -> None:
-    """Copy what `tree_files` names but HIDDEN, so that build tools, which write beside setup.py, do so in the copy."""
-    to.mkdir(parents=True, exist_ok=True)
-    for path in (path for path in tree_files(folder, without) if path not in hidden):
-        copy = to / path.relative_to(folder)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, copy, follow_symlinks=False)

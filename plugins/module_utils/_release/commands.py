@@ -15,7 +15,7 @@ from pathlib import Path
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
 from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, sandbox, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._process import names
-from ansible_collections.slipway.flask.plugins.module_utils._python import hints, project
+from ansible_collections.slipway.flask.plugins.module_utils._python import console_scripts, hints
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record, ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
 
@@ -84,7 +84,7 @@ class Commands:
         command.more_files = more_files
         done = command.run(["/usr/bin/env", *argv], command_unit(self.paths.app, purpose, self.record.id))
         if done.returncode == MISSING:
-            done.stderr += project.advice(self.src, done.stderr)
+            done.stderr += console_scripts.advice(self.src, done.stderr)
         return done
 
     @property

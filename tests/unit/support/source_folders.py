@@ -27,7 +27,8 @@ def plain_git(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def write_files(root: Path, contents: dict[str, str] | None = None) -> Path:
     """Write files (path -> text) below ROOT and return it."""
-    for name, text in (contents or {"app.py": "app = 1\n", "requirements.txt": "flask\n"}).items():
+    usual = {"app.py": "app = 1\n", "requirements.txt": "flask\n"}
+    for name, text in (usual if contents is None else contents).items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     return root

@@ -20,7 +20,7 @@ from fake_tools import Tools
 ROOT = Path(__file__).resolve().parents[5]
 TRUSTED = {
     "_python/build_sandbox.py": "for whoever is not root",
-    "_python/interpreters.py": "`uv python`: no package, no settings of a project, archives of a known hash",
+    "_python/fetching.py": "`uv python`: no package, no settings of a project, archives of a known hash",
     "_database/squawk.py": "one wheel of a known hash",
     "_python/uv_install.py": "one wheel of a known hash",
 }

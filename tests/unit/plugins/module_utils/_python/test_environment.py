@@ -17,6 +17,7 @@ import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._python import build as building
 from ansible_collections.slipway.flask.plugins.module_utils._python import build_sandbox as sandbox
 from ansible_collections.slipway.flask.plugins.module_utils._python import environment as environments
+from ansible_collections.slipway.flask.plugins.module_utils._python import environment_spec
 from ansible_collections.slipway.flask.plugins.module_utils._python.environment import (
     EnvironmentError_,
     EnvironmentSpec,
@@ -86,7 +87,7 @@ def test_built_once(make: Make) -> None:
     spec = make()
     first, second = environments.ensure(spec), environments.ensure(spec)
     assert (first.created, second.created) == (True, False)
-    assert first.key == second.key == environments.key_of(spec)
+    assert first.key == second.key == environment_spec.key_of(spec)
     assert first.path == spec.root / first.key
     assert first.packages == second.packages == {"flask": "1.0"}
     assert first.source == "requirements.txt"
@@ -108,7 +109,7 @@ def test_a_package_is_installed_in_place_of_what_the_folder_asks_for(make: Make)
     spec = make("broken\n", package="wiki==1.0")
     built = environments.ensure(spec)
     assert (built.packages, built.source) == ({"wiki": "1.0"}, "wiki==1.0")
-    assert environments.key_of(spec) != environments.key_of(make("broken\n", package="wiki==1.1"))
+    assert environment_spec.key_of(spec) != environment_spec.key_of(make("broken\n", package="wiki==1.1"))
     (spec.project / "requirements.txt").unlink()
     assert not environments.ensure(spec).created, "what lies in the folder does not matter"
 
@@ -151,7 +152,7 @@ def test_folders_of_a_package_need_not_be_importable(tmp_path: Path) -> None:
     ],
 )
 def test_what_changes_the_key(make: Make, changes: dict[str, object]) -> None:
-    assert environments.key_of(make()) != environments.key_of(make(**changes))
+    assert environment_spec.key_of(make()) != environment_spec.key_of(make(**changes))
 
 
 def test_what_an_exporter_wrote_is_installed_with_paths_from_the_project(make: Make) -> None:
@@ -179,9 +180,9 @@ def test_includes_change_the_key(make: Make) -> None:
     spec = make("-r base.txt\n")
     base = spec.project / "base.txt"
     base.write_text("flask\n")
-    before = environments.key_of(spec)
+    before = environment_spec.key_of(spec)
     base.write_text("flask==3\n")
-    assert environments.key_of(spec) != before
+    assert environment_spec.key_of(spec) != before
 
 
 @pytest.mark.parametrize(
@@ -195,22 +196,22 @@ def test_includes_change_the_key(make: Make) -> None:
     ],
 )
 def test_what_does_not_change_the_key(make: Make, one: dict[str, object], other: dict[str, object]) -> None:
-    assert environments.key_of(make(**one)) == environments.key_of(make(**other))
+    assert environment_spec.key_of(make(**one)) == environment_spec.key_of(make(**other))
 
 
 def test_the_code_and_the_place_of_a_release_do_not_change_the_key(make: Make, tmp_path: Path) -> None:
     spec = make()
-    before = environments.key_of(spec)
+    before = environment_spec.key_of(spec)
     (spec.project / "app.py").write_text("print()")
     moved = spec.project.rename(tmp_path / "elsewhere")
-    assert environments.key_of(dataclasses.replace(spec, project=moved)) == before
+    assert environment_spec.key_of(dataclasses.replace(spec, project=moved)) == before
 
 
 def test_the_code_of_a_project_that_is_installed_changes_the_key(make: Make) -> None:
     spec = make(install_project=True)
-    before = environments.key_of(spec)
+    before = environment_spec.key_of(spec)
     (spec.project / "app.py").write_text("print()")
-    assert environments.key_of(spec) != before
+    assert environment_spec.key_of(spec) != before
 
 
 HASHED = "flask==1.0 --hash=sha256:00\n"

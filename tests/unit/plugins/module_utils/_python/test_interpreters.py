@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from ansible_collections.slipway.flask.plugins.module_utils._python import fetching as fetching
 from ansible_collections.slipway.flask.plugins.module_utils._python import interpreters as interpreters
 from ansible_collections.slipway.flask.plugins.module_utils._python import uv as tools
 from ansible_collections.slipway.flask.plugins.module_utils._python.versions import Demand
@@ -84,13 +85,11 @@ class FakeHost:
         plan = {"versions": KNOWN, "broken": broken, "down": down, "slow": slow}
         (self.folder / "uv.json").write_text(json.dumps(plan))
 
-    def fetching(self, **changes: object) -> interpreters.Fetching:
+    def fetching(self, **changes: object) -> fetching.Fetching:
         given: dict[str, object] = {"uv": str(self.folder / "uv"), "folder": self.folder / "python", **changes}
-        return interpreters.Fetching(**given)  # type: ignore[arg-type]
+        return fetching.Fetching(**given)  # type: ignore[arg-type]
 
-    def find(
-        self, python: str = "", *demands: Demand, check: bool = False, **changes: object
-    ) -> interpreters.Interpreter:
+    def find(self, python: str = "", *demands: Demand, check: bool = False, **changes: object) -> fetching.Interpreter:
         return interpreters.find(python, demands, self.fetching(**changes), check=check)
 
     def fetched(self) -> list[str]:

@@ -8,17 +8,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._python import project as projects
+from source_folders import write_files as make
 
 PROJECT = '[project]\nname = "app"\ndependencies = ["flask"]\n'
-
-
-def make(folder: Path, files: dict[str, str]) -> Path:
-    """Write `files` (relative name -> text) below `folder`, and return it."""
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return folder
 
 
 @pytest.mark.parametrize(
@@ -168,78 +160,6 @@ def test_normalisation(name: str, expected: str) -> None:
 )
 def test_names_of_requirement_lines(line: str, name: str) -> None:
     assert projects.requirement_name(line) == name
-
-
-def test_shared_folders_of_a_release_are_no_content_and_links_inside_the_project_are(tmp_path: Path) -> None:
-    """A build does not see what they lead to: hatchling stops at a link to a folder that is not there."""
-    make(tmp_path, {"src/shop/__init__.py": "", "src/assets/site.css": "", "shared/uploads/cat.png": ""})
-    (tmp_path / "src/shop/uploads").symlink_to(tmp_path / "shared/uploads")
-    (tmp_path / "src/shop/static").symlink_to("../assets")
-    found = {str(path.relative_to(tmp_path / "src")) for path in projects.tree_files(tmp_path / "src")}
-    assert found == {"shop/__init__.py", "shop/static", "assets/site.css"}
-    projects.copy_tree(tmp_path / "src", tmp_path / "copy")
-    assert (tmp_path / "copy/shop/static/site.css").is_file()
-    assert not (tmp_path / "copy/shop/uploads").is_symlink()
-
-
-def test_caches_are_no_content(tmp_path: Path) -> None:
-    kept = {"setup.py", "app/static/dist/app.js", "app/build/x.py"}
-    make(tmp_path, dict.fromkeys(kept, ""))
-    make(
-        tmp_path, dict.fromkeys([".git/HEAD", "build/x.py", "app/__pycache__/x.pyc", "instance/db", "a.egg-info/x"], "")
-    )
-    assert {str(path.relative_to(tmp_path)) for path in projects.tree_files(tmp_path)} == kept
-    make(tmp_path, {"py/pyvenv.cfg": "", "envs/x": ""})
-    (tmp_path / "current").symlink_to("py")
-    assert len(projects.tree_files(tmp_path, tmp_path / "envs")) == len(kept)
-    projects.copy_tree(tmp_path, tmp_path / "copy")
-    assert (tmp_path / "copy/app/static/dist/app.js").is_file()
-    assert not (tmp_path / "copy/.git").exists()
-
-
-@pytest.mark.parametrize(
-    ("files", "found"),
-    [
-        ({"pyproject.toml": "", "src/app/__init__.py": ""}, True),
-        ({"pyproject.toml": "", "app/__init__.py": ""}, False),
-        ({"src/app/__init__.py": ""}, False),
-        ({"pyproject.toml": "", "src/app.js": ""}, False),
-    ],
-)
-def test_source_layout(tmp_path: Path, files: dict[str, str], found: bool) -> None:
-    assert projects.source_layout(make(tmp_path, files)) is found
-
-
-@pytest.mark.parametrize(
-    ("files", "names"),
-    [
-        ({"pyproject.toml": '[project.scripts]\nshop = "shop:main"\n"shop-admin"="shop:admin"\n\n[x]\ny = "z:a"\n'},
-         {"shop", "shop-admin"}),
-        ({"pyproject.toml": '[tool.poetry.scripts]\nshop = "shop:main"\n'}, {"shop"}),
-        ({"setup.cfg": "[options.entry_points]\nconsole_scripts =\n    shop = shop.cli:main\n"}, {"shop"}),
-        ({"setup.py": 'setup(entry_points={"console_scripts": ["shop=shop.cli:main", "x = a:b"]})'}, {"shop", "x"}),
-        ({"pyproject.toml": PROJECT, "setup.py": "setup(name='x')"}, set()),
-        ({}, set()),
-    ],
-)  # fmt: skip
-def test_console_scripts(tmp_path: Path, files: dict[str, str], names: set[str]) -> None:
-    assert projects.console_scripts(make(tmp_path, files)) == names
-
-
-@pytest.mark.parametrize(
-    ("said", "told"),
-    [
-        ("/usr/bin/env: 'shop': No such file or directory", "shop is a command of the project itself"),
-        ("/usr/bin/env: ‘shop’: No such file or directory", "shop is a command of the project itself"),
-        ("/usr/bin/env: 'celery': No such file or directory", ""),
-        ("shop: error", ""),
-    ],
-)
-def test_a_command_of_the_project_that_is_not_installed_is_told(tmp_path: Path, said: str, told: str) -> None:
-    make(tmp_path, {"pyproject.toml": '[project.scripts]\nshop = "shop:main"\n'})
-    found = projects.advice(tmp_path, said)
-    assert told in found
-    assert bool(told) == bool(found)
 
 
 LOCKED = 'source = { virtual = "." }\nsource = { editable = "packages/web" }\nsource = { editable = "packages/core" }\n'

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._python import environment as environments
+from ansible_collections.slipway.flask.plugins.module_utils._python import environment_spec
 from ansible_collections.slipway.flask.plugins.module_utils._python import repositories as repositories
+from ansible_collections.slipway.flask.plugins.module_utils._python.uv import EnvironmentError_
 
 PROJECT = '[project]\nname = "app"\nversion = "1"\ndependencies = ["x"]\n'
 LIBRARY = {"libs/x/pyproject.toml": '[project]\nname = "x"\n', "libs/x/x.py": "A = 1"}
@@ -18,8 +19,8 @@ WHEEL = "vendor/x-1.0-py3-none-any.whl"
 
 def key(project: Path, **changes: object) -> str:
     """Return the key of PROJECT's environment."""
-    spec = environments.EnvironmentSpec(project, project.parent / "venvs", python=sys.executable, **changes)  # type: ignore[arg-type]
-    return environments.key_of(spec)
+    spec = environment_spec.EnvironmentSpec(project, project.parent / "venvs", python=sys.executable, **changes)  # type: ignore[arg-type]
+    return environment_spec.key_of(spec)
 
 
 @pytest.mark.parametrize(
@@ -117,6 +118,6 @@ def test_a_repository_without_git_is_refused_before_anything_runs(
 ) -> None:
     (tmp_path / "requirements.txt").write_text(f"x @ git+https://me:secret@example.org/x.git@{'a' * 40}\n")
     monkeypatch.setattr(repositories.shutil, "which", lambda name: None)
-    with pytest.raises(environments.EnvironmentError_, match=r"add git to the app's `system_packages`") as refused:
+    with pytest.raises(EnvironmentError_, match=r"add git to the app's `system_packages`") as refused:
         key(tmp_path)
     assert "secret" not in str(refused.value)
