@@ -63,12 +63,16 @@ def start(unit: str) -> None:
 
 def stop(*units: str) -> None:
     """Stop UNITS, wait until their last process has ended, and forget a failure of them."""
-    systemctl("stop", *units)
-    systemctl("reset-failed", *units)
+    if units:
+        systemctl("stop", *units)
+        systemctl("reset-failed", *units)
 
 
 def instances(app: str) -> list[str]:
-    """Return the instances of `<app>@.service` that systemd has loaded in any running or failed state."""
+    """Return the instances of `<app>@.service` that systemd has loaded in any running or failed state.
+
+    APP may be a shell pattern, here and below.
+    """
     listed = systemctl("list-units", "--all", "--plain", "--no-legend", "--full", f"{app}@*.service").stdout
     units = [row.split() for row in listed.splitlines() if row.strip()]
     return [row[0].split("@", 1)[1].removesuffix(".service") for row in units if row[2] != "inactive"]

@@ -2,8 +2,9 @@
 # MIT License (see LICENSE)
 """What the engine of releases knows of a process of an app: a service of its own for each release, and how it is handed over.
 
-An app is a list of processes (members.py): today `web` alone. A stage of a run is a loop over them, and so is recovery after
-a kill, removal of a release, and the status; the engine knows none of them by more than this class.
+An app is a list of processes (members.py): `web`, and what else its description names. A stage of a run is a loop over them,
+and so is recovery after a kill, removal of a release, and the status; the engine knows none of them by more than this class.
+A release may lack a process that another one has: for it, the process has no units, and whatever is asked of it does nothing.
 
 A new kind (a worker, a timer) is a file beside this one with a subclass of `Process`, a template unit that a role writes to
 /etc/systemd/system/<template>@.service (`template`), and its place in `members.processes_of`. It has to provide
@@ -49,7 +50,7 @@ LOOK_SECONDS = 0.5
 class Process(ABC):
     """One process of an app. HOST is what the run gives it; a RELEASE is always an id."""
 
-    name: ClassVar[str]
+    name: str
     files: ClassVar[tuple[str, ...]] = ()
     """What of the app's settings is this process's own: it can't run without, and nothing is filled in in it."""
 
@@ -62,6 +63,15 @@ class Process(ABC):
     def template(self) -> str:
         """What its units are called before the `@`."""
         return names.template(self.app, self.name)
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """What all of its units are called before the `@`, as shell patterns."""
+        return (self.template,)
+
+    def has(self, release: str = "") -> bool:
+        """Tell whether RELEASE, or the next one, has this process."""
+        return True
 
     def unit(self, release: str) -> str:
         """Return the unit that people are told of."""
@@ -209,6 +219,9 @@ class Process(ABC):
             self.stop(release)
         self.disable(release)
 
+    def resume(self, release: str) -> None:
+        """Start what of RELEASE, which serves, does not run: what a run that was killed has ended and not started again."""
+
     def stop(self, release: str) -> None:
         """End RELEASE and wait until it has ended."""
         systemd.stop(*self.units(release))
@@ -225,12 +238,16 @@ class Process(ABC):
 
     def releases(self) -> set[str]:
         """Return the releases that systemd has loaded, running or failed, and those that start at boot."""
-        return {*systemd.instances(self.template), *systemd.enabled(self.template)}
+        return {*self._loaded(), *(one for template in self.templates for one in systemd.enabled(template))}
+
+    def _loaded(self) -> set[str]:
+        """Return the releases that systemd has loaded, running or failed."""
+        return {one for template in self.templates for one in systemd.instances(template)}
 
     def with_unit(self) -> set[str]:
         """Return the releases that have a unit of their own."""
-        found = (path.name for path in systemd.UNITS.glob(f"{self.template}@?*.service"))
-        return {name.removeprefix(f"{self.template}@").removesuffix(".service") for name in found}
+        found = (path for template in self.templates for path in systemd.UNITS.glob(f"{template}@?*.service"))
+        return {path.name.partition("@")[2].removesuffix(".service") for path in found}
 
     def is_active(self, release: str) -> bool:
         """Tell whether RELEASE runs."""
@@ -247,7 +264,7 @@ class Process(ABC):
 
     def draining(self) -> list[Draining]:
         """Return the releases that have been told to end and have not yet, the oldest first."""
-        return [self._drains(one) for one in sorted(systemd.instances(self.template)) if self.is_draining(one)]
+        return [self._drains(one) for one in sorted(self._loaded()) if self.is_draining(one)]
 
     def _drains(self, release: str) -> Draining:
         seconds = max(map(left_of, self.units(release)))
@@ -281,5 +298,5 @@ def handover_of(text: str) -> str:
 
 
 def alone(processes: Iterable[Process], *releases: str) -> bool:
-    """Tell whether one of the PROCESSES must not run beside another one of its kind, now ("") or in one of the RELEASES."""
-    return any(process.stops_first(release) for process in processes for release in releases or ("",))
+    """Tell whether one of the PROCESSES moves `current` by itself, now ("") or in one of the RELEASES: it must not run twice."""
+    return any(process.switches(release) for process in processes for release in releases or ("",))

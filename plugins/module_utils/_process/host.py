@@ -35,8 +35,10 @@ class Server(Protocol):
 
 
 class Asked(Protocol):
-    """What a process reads of a run's parameters."""
+    """What a process reads of a run's parameters. USER is the app's."""
 
+    @property
+    def user(self) -> str: ...
     @property
     def health(self) -> Health: ...
     @property

@@ -7,11 +7,43 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
+from ansible_collections.slipway.flask.plugins.module_utils._app.places import Places
+from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._process import names, settings
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
 from ansible_collections.slipway.flask.plugins.module_utils._process.host import Host
 from ansible_collections.slipway.flask.plugins.module_utils._process.web import Web
+from ansible_collections.slipway.flask.plugins.module_utils._process.worker import Worker
+
+KINDS: Mapping[str, type[Worker]] = {settings.WORKER: Worker}
+"""What a process says that it is (`kind` in processes.json) -> its class, which is made with the host and a name."""
 
 
 def processes_of(host: Host) -> tuple[Process, ...]:
-    """Return an app's processes in the order of their start. The app's commands run in the first one's sandbox (names.FIRST)."""
-    return (Web(host),)
+    """Return an app's processes in the order of their start. The app's commands run in the first one's sandbox (names.FIRST).
+
+    They are those of the next release, and of any that is on the host: one that was renamed or taken out of the description
+    is ended with the release that has it.
+    """
+    found = dict.fromkeys(_wanted(host.paths))
+    found |= dict.fromkeys(_there(host.paths))
+    return (Web(host), *(KINDS[kind](host, name) for name, kind in found))
+
+
+def _wanted(paths: Places) -> Iterator[tuple[str, str]]:
+    """Yield name and kind of what the next release has."""
+    for name, entry in settings.of(paths).items():
+        if settings.kind(entry) in KINDS:
+            yield name, settings.kind(entry)
+
+
+def _there(paths: Places) -> Iterator[tuple[str, str]]:
+    """Yield name and kind of what releases have units of; of what nothing but units is left, it is a worker."""
+    files = sorted(systemd.UNITS.glob(f"{paths.app}.*@?*"))
+    for file in files:
+        if match := names.UNIT.fullmatch(file.name):
+            release = file.name.partition("@")[2].removesuffix(file.suffix)
+            kind = settings.kind(settings.of(paths, release).get(match[1], {}))
+            yield match[1], kind if kind in KINDS else settings.WORKER

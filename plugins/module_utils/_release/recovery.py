@@ -42,6 +42,8 @@ class Recovery:
             for release in process.releases() - {current}:
                 process.leave(release)
             process.clear(current)
+            if current:
+                process.resume(current)
         self._remove_orphans()
         leftovers.sweep()
 
@@ -85,6 +87,8 @@ class Recovery:
         """
         told = f"release {serving.id} was switched to by a run that did not end"
         try:
+            for process in self.context.processes:  # the run may have been killed before all of them had
+                process.switch_in(serving.id, serving.previous)
             self._traffic(serving).verify()
             self._traffic(serving).look_back()
         except ReleaseError as error:

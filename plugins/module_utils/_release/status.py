@@ -42,9 +42,9 @@ def status_of(paths: Paths, health: Health, domain: str, user: str, url: str) ->
     }  # fmt: skip
     if not release:
         return {**found, "problems": ["nothing has been deployed yet"]}
-    found["processes"] = {process.name: process.status(release) for process in processes}
+    found["processes"] = {process.name: process.status(release) for process in processes if process.has(release)}
     found |= found["processes"][processes[0].name]
-    for process in processes:
+    for process in (process for process in processes if process.has(release)):
         found["problems"] += process.problems(release, found["processes"][process.name])
     if not found["certificate"]["served"]:
         found["problems"].append(f"nginx does not serve {domain} over TLS: {found['certificate']['said']}")

@@ -28,11 +28,23 @@ class Traffic:
         return self.context.record.id
 
     def start(self) -> None:
-        """Start the release beside the one that serves, or in its place if it must not run beside it."""
+        """Start the release beside the one that serves, or in its place if it must not run beside it.
+
+        What takes that place comes when all others are ready: if one of them never is, the release before has not ended.
+        """
         WebAccess(self.context).open(self._id)
-        for process in self.context.processes:
+        processes = self.context.processes
+        for process in processes:
+            process.write_unit(self._id)
+        last = [process for process in processes if process.switches(self._id)]
+        beside = [process for process in processes if process not in last]
+        for process in beside:
             process.start(self._id)
-            self.switched = self.switched or self.paths.current_id() == self._id
+        for process in beside if last else ():
+            process.gate(self._id)
+        for process in last:
+            process.start(self._id)
+        self.switched = self.switched or self.paths.current_id() == self._id
 
     def gate(self) -> None:
         """Wait until each process of the release is ready. Nobody is led to it yet."""

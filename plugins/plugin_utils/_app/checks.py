@@ -19,6 +19,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import hook
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import commands, notifications, placeholders, static
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import domains as app_domains
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.keys import RANGES
+from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process
 from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import access, limits, site
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema import names
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
@@ -174,6 +175,7 @@ def path_problems(app: Mapping[str, Any]) -> list[str]:
     found += notifications.problems(app.get("notifications", []))
     found += hooks.problems(app.get("hooks", {}))
     found += command_problems(app)
+    found += process_problems(app)
     found += placeholders.problems(app)
     if app.get("certificate") == "provided":
         pair = ("certificate_file", "certificate_key_file")
@@ -238,3 +240,23 @@ def command_problems(app: Mapping[str, Any]) -> list[str]:
         for key in ("release_commands", "build_commands")
         for problem in commands.of_list(key, app.get(key, []), names, secrets)
     ]
+
+
+def process_problems(app: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with the processes beside the web process, and which secrets stand in their commands."""
+    processes = app.get("processes", {})
+    if found := process.problems(processes):
+        return found
+    secrets = {**app.get("secrets", {}), **known.variables(app)}
+    for name, entry in processes.items():
+        own = (*app.get("environment", {}), *secrets, *entry.get("environment", {}), *process.RUNTIME)
+        lines = [("'command'", entry["command"])]
+        if isinstance(entry.get("ready"), Mapping):
+            lines.append(("the command of 'ready'", entry["ready"]["command"]))
+        for where, line in lines:
+            found += commands.of_line(f"process '{name}': {where}", line, list(map(str, own)), secrets)
+        found += [
+            f"process '{name}': '{variable}' is in 'environment', and in the app's 'secrets'; keep one"
+            for variable in entry.get("environment", {}) if variable in secrets
+        ]  # fmt: skip
+    return found

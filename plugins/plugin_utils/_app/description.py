@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import checks, static, unknown
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import domains as app_domains
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.keys import KEYS, RANGES, REQUIRED
+from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process
 from ansible_collections.slipway.flask.plugins.plugin_utils._source import description
 
 
@@ -116,6 +117,7 @@ def normalise(app: Mapping[str, Any]) -> dict[str, Any]:
     whole["build_commands"] = [
         {"command": entry if isinstance(entry, str) else entry["command"]} for entry in whole["build_commands"]
     ]
+    whole["processes"] = {str(name): process.complete(entry) for name, entry in whole["processes"].items()}
     if whole["database"] == "none" and "release_commands" not in app:
         whole["release_commands"] = []
     return whole

@@ -161,6 +161,15 @@ KEYS: dict[str, Key] = {
         "wait; empty is `overlap`, with a hint where the other may be needed.",
         ("", "overlap", "stop_first"),
     ),
+    "processes": Key(
+        dict,
+        {},
+        "Further processes of each release beside the web server, e.g. `{worker: {command: celery -A shop.tasks worker}}`; see "
+        "docs/processes.md.",
+        of=dict,
+        keys=nested.PROCESS,
+        place="process",
+    ),
     "worker_class": Key(str, "gthread", "Gunicorn's worker class.", ("sync", "gthread", "gevent")),
     "workers": Key(
         int,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox_needs
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import notifications, static
+from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.key import REQUIRED, Key
 
 COMMAND = {
@@ -61,4 +62,5 @@ NOTIFICATION = {
         notifications.FORMATS,
     ),
 }
+PROCESS = process.KEYS
 SANDBOX = {name: Key(bool, False, f"Opens the sandbox for {meaning}.") for name, meaning in sandbox_needs.NEEDS.items()}

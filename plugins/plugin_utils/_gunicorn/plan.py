@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import problems, service
+from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import problems, process, service
 
 SERVICES = f"{service.ROLE}services"
 NO_KEYS = ("services", "packages")
@@ -77,5 +77,6 @@ def entry_problems(services: Any, common: Mapping[str, Any]) -> list[str]:
 def value_problems(given: Mapping[str, Any], whole: service.Service) -> list[str]:
     """Return what is wrong with the values of a service, each with the place where it is set."""
     label = f"{SERVICES}, service '{given['name']}': "
+    found = [*problems.problems(whole), *(f"{text}." for text in process.problems(whole["processes"]))]
     shared = {key for key in whole if key not in given and key not in service.OWN}
-    return [f"{service.ROLE if text.split(' ', 1)[0] in shared else label}{text}" for text in problems.problems(whole)]
+    return [f"{service.ROLE if text.split(' ', 1)[0] in shared else label}{text}" for text in found]

@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process
+from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn.process import unit_quote as unit_quote
+
 ROLE = "gunicorn_systemd_"
 Service = dict[str, Any]
 
@@ -38,6 +41,7 @@ def own_defaults(name: str) -> Service:
         "writable_paths": [],
         "sandbox": {},
         "handover": "",
+        "processes": {},
     }
 
 
@@ -54,6 +58,8 @@ def complete(service: Mapping[str, Any], common: Mapping[str, Any]) -> Service:
         full["worker_memory_mb"] = min(WORKER_MEMORY_MB, number(full["memory_max_mb"], 0) or WORKER_MEMORY_MB)
     if not number(full["graceful_timeout_seconds"], 1):
         full["graceful_timeout_seconds"] = max(GRACE_SECONDS, number(full["timeout_seconds"], 0))
+    if not process.problems(full["processes"]):
+        full["processes"] = {str(name): process.complete(entry) for name, entry in full["processes"].items()}
     return full
 
 
@@ -93,7 +99,7 @@ def user(service: Service) -> dict[str, Any]:
 def files(service: Service) -> Iterator[dict[str, Any]]:
     """Yield the entries of M(slipway.flask.files) for a service: its unit and gunicorn's settings, no secrets."""
     folder, name = service["settings_folder"], service["name"]
-    shown = {key: value for key, value in service.items() if key not in ("environment", "secrets")}
+    shown = {key: value for key, value in service.items() if key not in ("environment", "secrets", "processes")}
     variables = {"service": {**shown, "needs": needs(service)}}
     yield {"dest": folder, "state": "directory", "mode": "0711"}
     yield {"src": "gunicorn.conf.py.j2", "dest": f"{folder}/gunicorn.conf.py", "vars": variables}
@@ -101,6 +107,25 @@ def files(service: Service) -> Iterator[dict[str, Any]]:
     if service["handover"] == "stop_first":
         yield {"src": "app-socket.service.j2", "dest": f"/etc/systemd/system/{name}-socket.service", "vars": variables}
         yield {"src": "app.socket.j2", "dest": f"/etc/systemd/system/{name}.socket", "vars": variables}
+    yield from process_files(service, variables["service"])
+
+
+def process_files(service: Service, shown: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the entries for a service's processes: what a deploy knows of them, and their units; SHOWN is for these."""
+    folder, processes = service["working_directory"].removesuffix("/src"), service["processes"]
+    listed = f"{service['settings_folder']}/processes.json"
+    if processes:
+        yield {"content": process.document(processes, folder), "dest": listed}
+    else:
+        yield {"dest": listed, "state": "absent"}
+    for name, entry in processes.items():
+        variables = {"service": shown, "process": process.in_unit(name, entry, folder, service["environment"])}
+        yield {"src": "process@.service.j2", "dest": process_unit(service, name), "vars": variables}
+
+
+def process_unit(service: Service, name: str) -> str:
+    """Return the path of the template unit of the process NAME."""
+    return f"/etc/systemd/system/{service['name']}.{name}@.service"
 
 
 def environment(service: Service) -> dict[str, Any]:
@@ -120,12 +145,3 @@ def instance(service: Service) -> dict[str, Any]:
         "name": f"{service['name']}@{service['instance']}.service",
         "files": [path.replace("%i", str(service["instance"])) for path in paths],
     }
-
-
-def unit_quote(text: str) -> str:
-    """Return TEXT as one argument of ExecStart= or Environment=: no specifier, variable or quote in it is expanded.
-
-    After systemd.service(5), "Command lines": `$$` is a dollar and `%%` a percent sign, also inside quotes.
-    """
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
-    return f'"{escaped}"'

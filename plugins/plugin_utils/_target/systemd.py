@@ -66,7 +66,7 @@ def writable_paths(app: Mapping[str, Any]) -> list[str]:
 def service(app: Mapping[str, Any]) -> dict[str, Any]:
     """Return the app's entry for the role gunicorn_systemd; a release has settings of its own."""
     settings = f"/etc/{app['name']}/releases/%i"
-    same = ("name", "wsgi", "environment", "sandbox", "handover", *SERVER)
+    same = ("name", "wsgi", "environment", "sandbox", "handover", "processes", *SERVER)
     return {
         **{key: app[key] for key in same},
         "socket_users": [WEB_USER],

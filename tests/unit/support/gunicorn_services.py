@@ -12,7 +12,7 @@ from ansible.plugins.filter.core import FilterModule
 from ansible_collections.slipway.flask.plugins.module_utils._host.environment_file import text_of
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn.plan import plan
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn.service import unit_quote
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 ROLE = Path(__file__).resolve().parents[3] / "roles/gunicorn_systemd"
 DEFAULTS: dict[str, Any] = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
@@ -28,7 +28,12 @@ def rendered(template: str, **keys: Any) -> str:
     made = planned({"name": "shop", "wsgi": "app:app", **keys})
     assert made["problems"] == []
     variables = next(entry["vars"] for entry in made["files"] + made["environments"] if entry.get("src") == template)
-    engine = Environment(trim_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined)
+    engine = Environment(
+        loader=FileSystemLoader(ROLE / "templates"),
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        undefined=StrictUndefined,
+    )
     own = {"slipway.flask.systemd_quote": unit_quote, "slipway.flask.systemd_environment_file": text_of}
     engine.filters |= FilterModule().filters() | own
     private = yaml.safe_load((ROLE / "vars/main.yml").read_text())

@@ -234,8 +234,9 @@ def test_a_plan_has_all_services_in_each_step_and_secrets_in_one() -> None:
     assert [user["name"] for user in made["users"]] == ["shop", "blog"]
     assert [entry["dest"] for entry in made["files"]] == [
         "/etc/shop", "/etc/shop/gunicorn.conf.py", "/etc/systemd/system/shop@.service",
+        "/etc/shop/processes.json",
         "/etc/blog", "/etc/blog/gunicorn.conf.py", "/etc/systemd/system/blog@.service",
-        "/etc/systemd/system/blog-socket.service", "/etc/systemd/system/blog.socket",
+        "/etc/systemd/system/blog-socket.service", "/etc/systemd/system/blog.socket", "/etc/blog/processes.json",
     ]  # fmt: skip
     assert "hush" not in str([made["files"], made["users"], made["instances"]])
     assert [(entry["dest"], entry["mode"]) for entry in made["environments"]] == [

@@ -12,7 +12,10 @@ from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox
 from fake_tools import Tools
 
 ROOT = Path(__file__).resolve().parents[5]
-TEMPLATE = (ROOT / "roles/gunicorn_systemd/templates/app@.service.j2").read_text()
+TEMPLATES = ROOT / "roles/gunicorn_systemd/templates"
+TEMPLATE = (TEMPLATES / "app@.service.j2").read_text().replace(
+    "{% include 'sandbox.j2' %}", (TEMPLATES / "sandbox.j2").read_text()
+)  # fmt: skip
 SECTION = TEMPLATE.split("[Service]")[1].split("[Install]")[0]
 DIRECTIVE = re.compile(r"^([A-Z]\w*)=(.*)$", re.MULTILINE)
 

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox_needs
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import commands, description, keys, static
+from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process
 from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import access, site
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.key import REQUIRED, Key, kinds
 from ansible_collections.slipway.flask.plugins.plugin_utils._source import description as source
@@ -22,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[5]
 PLACES = {
     "environment": "COLOUR", "secrets": "API_TOKEN", "files": "a.txt", "static": "/static/", "rate_limits": "/login",
     "protected_downloads": "/files/", "headers": "X-Frame-Options", "hooks": "after_switch",
+    "processes": "worker",
 }  # fmt: skip
 ENTRIES: dict[str, dict[str, Any]] = {
     "source": {"path": "../shop"},
@@ -29,6 +31,7 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "access": {"path": "/admin/", "allow": ["192.0.2.1"]},
     "notifications": {"url": "https://example.com/hook"},
     "sandbox": {},
+    "processes": {"command": "celery -A shop.tasks worker"},
     "build_commands": {"command": "npm run build"},
     "release_commands": {"command": "flask db upgrade"},
 }
@@ -107,6 +110,7 @@ def test_defaults_inside_a_key_are_those_that_are_used() -> None:
     assert inside("source") == source.KEYS
     assert inside("access") == access.RULE
     assert inside("static") == {name: site.STATIC_DEFAULTS[name] for name in static.KEYS if name != "folder"}
+    assert process.complete({"command": "x"}) == {"command": "x", **inside("processes"), "ready_seconds": 5}
     assert set(keys.KEYS["sandbox"].keys) == set(sandbox_needs.NEEDS)
     assert set(keys.KEYS["release_commands"].keys) == set(commands.KEYS)
     assert description.normalise(shop(release_commands=["x"]))["release_commands"] == [{"command": "x", "once": False}]
@@ -135,6 +139,7 @@ def repeated() -> Iterator[tuple[str, Key, dict[str, Any]]]:
 
 OTHERWISE = {
     "app_release_releases[].migrations": "a group, in which the key is `mode`",
+    "gunicorn_systemd_services[].processes": "an argument spec has no keys below names that are free",
     "app_release_releases[].build_commands": "each is a mapping by then",
     "app_release_releases[].release_commands": "each is a mapping by then",
 }

@@ -1,0 +1,214 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""A process of a service beside its web process: its keys, what is wrong with their values, and what is written for it.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
+from ansible_collections.slipway.flask.plugins.module_utils._app.command import CommandError
+from ansible_collections.slipway.flask.plugins.module_utils._host.environment_file import value_text
+from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import problems as service_problems
+from ansible_collections.slipway.flask.plugins.plugin_utils._schema.key import REQUIRED, Key
+
+NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
+RESERVED = ("web", "socket", "redis")
+"""Names of units that a service has, or may have, for something else."""
+SIGNALS = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH")
+STOP_FIRST = "stop_first"
+ALIVE_SECONDS, READY_SECONDS = 5, 60
+OWNED = {"RELEASE_ID", "PROCESS_NAME", "STATE_DIRECTORY", "NOTIFY_SOCKET"}
+"""Variables that the unit or systemd sets."""
+RUNTIME = (*app_command.RUNTIME, "PROCESS_NAME", "STATE_DIRECTORY")
+"""Variables that a process has beside the app's own."""
+PLAIN = re.compile(r"[\w@./:=+,-]+", re.ASCII)
+"""A word of ExecStart= that needs no quotes."""
+KIND_NAMES: Mapping[Any, str] = {str: "text", dict: "a mapping"}
+FOLDER = "{release_folder}"
+
+KEYS: dict[str, Key] = {
+    "command": Key(
+        str,
+        REQUIRED,
+        "Command line of the process; no shell reads it. `$NAME` is replaced by a variable of the app's, `$PROCESS_NAME` by "
+        "`worker`, or `worker.2` for the second instance.",
+    ),
+    "instances": Key(int, 1, "How many of it run at once.", range=(1, 64)),
+    "stop_seconds": Key(
+        int, 60, "How long it may finish what it is at when it is told to end; then it is killed.", range=(1, 86400)
+    ),
+    "stop_signal": Key(str, "SIGTERM", "Signal that tells it to finish and end.", SIGNALS),
+    "memory_max_mb": Key(int, 0, "Memory that one instance may use; 0 is no limit.", range=(0, 1048576)),
+    "nice": Key(int, 0, "How far it steps back when the CPUs are busy.", range=(0, 19)),
+    "environment": Key(dict, {}, "Environment variables beyond the app's; no secrets.", of=(str, int, bool)),
+    "ready": Key(
+        (str, dict),
+        "alive",
+        "When it is ready: `alive` for `ready_seconds`, `notify` (sd_notify), or `{command: …}` that succeeds beside it.",
+        of=str,
+    ),
+    "ready_seconds": Key(
+        int, 0, "How long it must be alive, or may take to be ready; 0 is 5, or 60 for the others.", range=(0, 3600)
+    ),
+    "handover": Key(
+        str,
+        "overlap",
+        "How a release follows the one before: `overlap` runs both until the old one has finished, `stop_first` never two at "
+        "once.",
+        ("overlap", STOP_FIRST),
+    ),
+    "on": Key(
+        str, "every", "Which hosts run it: `every`, or the `first` of those that have the app.", ("every", "first")
+    ),
+}
+
+
+def problems(processes: Any) -> list[str]:
+    """Return what is wrong with the PROCESSES of a service, name to keys, one sentence each. No value of a variable is shown."""
+    if not isinstance(processes, Mapping):
+        return ["'processes' must be a mapping such as {worker: {command: celery -A shop.tasks worker}}"]
+    return [f"process '{name}': {text}" for name, entry in processes.items() for text in _problems_of(str(name), entry)]
+
+
+def _problems_of(name: str, entry: Any) -> Iterator[str]:
+    if not NAME.fullmatch(name):
+        yield "its name must be 1 to 20 lower-case letters, digits and hyphens, a letter first"
+    elif name in RESERVED:
+        yield f"its name is taken by what an app has anyway ({', '.join(RESERVED)}); choose another"
+    if not isinstance(entry, Mapping):
+        yield "it must be a mapping with at least `command`"
+        return
+    for key in entry:
+        if key not in KEYS:
+            near = difflib.get_close_matches(str(key), list(KEYS), n=1)
+            yield f"unknown key '{key}'" + (f" (did you mean '{near[0]}'?)" if near else "")
+    if not entry.get("command"):
+        yield f"'command' is missing. {KEYS['command'].text}"
+    good = {}
+    for key, value in entry.items():
+        if wrong := _value_problem(str(key), value):
+            yield wrong
+        else:
+            good[key] = value
+    yield from _together(good)
+
+
+def _value_problem(name: str, value: Any) -> str:
+    """Return what is wrong with the VALUE of a known key by itself, "" when nothing is."""
+    if (key := KEYS.get(name)) is None:
+        return ""
+    if key.kind is int:
+        low, high = key.range or (0, 0)
+        if isinstance(value, bool) or not re.fullmatch(r"\d+", str(value)) or not low <= int(value) <= high:
+            return f"'{name}' is '{value}'; it must be a whole number from {low} to {high}. {key.text}"
+    elif not isinstance(value, key.kind):
+        return f"'{name}' must be {KIND_NAMES.get(key.kind, 'text or a mapping')}. {key.text}"
+    elif key.choices and value not in key.choices:
+        return f"'{name}' is '{value}'; it must be one of {', '.join(key.choices)}"
+    return ""
+
+
+def _together(entry: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with values that are right by themselves."""
+    lines = [("'command'", entry.get("command"))]
+    ready = entry.get("ready", "alive")
+    if isinstance(ready, Mapping):
+        if set(ready) != {"command"} or not isinstance(ready["command"], str):
+            yield "'ready' must be `alive`, `notify` or `{command: …}`"
+        else:
+            lines.append(("the command of 'ready'", ready["command"]))
+    elif ready not in ("alive", "notify"):
+        yield f"'ready' is '{ready}'; it must be `alive`, `notify` or `{{command: …}}`"
+    for where, line in lines:
+        if isinstance(line, str) and line:
+            try:
+                if not app_command.program(line):
+                    yield f"{where} has no program"
+            except CommandError as error:
+                yield f"{where} {error}"
+    if entry.get("handover") == STOP_FIRST and int(entry.get("instances", 1)) > 1:
+        yield "'instances' is more than 1, but with `handover: stop_first` there are never two; remove one of both"
+    for name, value in entry.get("environment", {}).items():
+        if str(name) in OWNED:
+            yield f"'environment' has '{name}': the unit sets this variable itself; give yours another name"
+        elif problem := service_problems.variable_problem(str(name), value):
+            yield f"'environment' has '{name}': {problem.rstrip('.')}"
+
+
+def complete(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an ENTRY with all its keys."""
+    whole = {name: entry.get(name, key.default) for name, key in KEYS.items()}
+    if not int(whole["ready_seconds"]):
+        whole["ready_seconds"] = ALIVE_SECONDS if whole["ready"] == "alive" else READY_SECONDS
+    return whole
+
+
+def in_unit(name: str, entry: Mapping[str, Any], folder: str, open_names: Collection[str]) -> dict[str, Any]:
+    """Return the process NAME, whose ENTRY has all keys, as the unit's template reads it.
+
+    FOLDER is its release's, OPEN_NAMES are variables of the service whose values may be seen in `ps`.
+    """
+    own = [unit_quote(f"{key}={value_text(value)}") for key, value in entry["environment"].items()]
+    words = app_command.split(entry["command"])
+    if set(app_command.references(words)) <= {*open_names, *entry["environment"], *RUNTIME}:
+        argv = [_in_place(word, entry["environment"]).replace(FOLDER, folder) for word in words]
+    else:
+        argv = list(map(unit_quote, app_command.argv(words)))
+    return {
+        **entry,
+        "name": name,
+        "handover": entry["handover"] if entry["handover"] == STOP_FIRST else "",
+        "own_environment": "".join(f" {text.replace(FOLDER, folder)}" for text in own),
+        "argv": " ".join(argv),
+    }
+
+
+def _in_place(word: str, own: Mapping[str, Any]) -> str:
+    """Return a WORD as ExecStart= has it: the process's OWN variables by value, others to be looked up by systemd."""
+    parts = app_command.REFERENCE.split(word)  # text, name, text, name, …
+    told = "".join(
+        (value_text(own[part]) if part in own else f"\0{part}\0") if number % 2 else part
+        for number, part in enumerate(parts)
+    )
+    if PLAIN.fullmatch(told):
+        return told
+    return app_command.REFERENCE.sub(r"${\1}", unit_quote(told))
+
+
+def on_host(entry: Mapping[str, Any], folder: str) -> dict[str, Any]:
+    """Return what a deploy knows of a process: its entry in processes.json, without secrets."""
+    ready = entry["ready"]
+    asks = isinstance(ready, Mapping)
+    return {
+        "kind": "worker",
+        "command": entry["command"],
+        "program": app_command.program(entry["command"]),
+        "instances": int(entry["instances"]),
+        "stop_seconds": int(entry["stop_seconds"]),
+        "ready": "command" if asks else ready,
+        "ready_seconds": int(entry["ready_seconds"]),
+        "ready_command": app_command.argv(app_command.split(ready["command"])) if asks else [],
+        "environment": {key: value_text(value).replace(FOLDER, folder) for key, value in entry["environment"].items()},
+    }
+
+
+def document(processes: Mapping[str, Mapping[str, Any]], folder: str) -> str:
+    """Return the text of processes.json for PROCESSES whose entries have all keys."""
+    return json.dumps({name: on_host(entry, folder) for name, entry in processes.items()}, indent=1) + "\n"
+
+
+def unit_quote(text: str) -> str:
+    """Return TEXT as one argument of ExecStart= or Environment=: no specifier, variable or quote in it is expanded.
+
+    After systemd.service(5), "Command lines": `$$` is a dollar and `%%` a percent sign, also inside quotes.
+    """
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$").replace("\n", "\\n")
+    return f'"{escaped}"'
