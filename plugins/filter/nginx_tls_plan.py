@@ -112,7 +112,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.slipway.flask.plugins.plugin_utils._certificates import setup
-from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import plan, site
+from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import plan, site, site_problems
 from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import settings as role
 
 
@@ -144,7 +144,7 @@ def problems(sites: list[site.Site], settings: dict[str, Any]) -> list[str]:
     now = datetime.now(timezone.utc)
     return [
         *role.problems(settings["role"]),
-        *site.problems(sites, settings["defaults"], settings["pem"], now),
+        *site_problems.problems(sites, settings["defaults"], settings["pem"], now),
         *setup.problems(sites, settings["acme"], settings["certbot"], settings["system"]),
     ]
 

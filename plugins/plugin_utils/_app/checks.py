@@ -20,7 +20,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._app import commands
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import domains as app_domains
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.keys import RANGES
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process
-from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import access, limits, site
+from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import access, limits, site_problems
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema import names
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
 from ansible_collections.slipway.flask.plugins.plugin_utils._source import description
@@ -208,7 +208,7 @@ def several(value: Any) -> list[Any]:
 def edge_problems(app: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with what nginx does for the app."""
     found = [
-        *(f"'headers': {problem}" for problem in site.header_problems(app.get("headers", {}))),
+        *(f"'headers': {problem}" for problem in site_problems.header_problems(app.get("headers", {}))),
         *access.problems(app.get("access", []), app.get("client_ca_file", "")),
         *limits.rate_problems(app.get("rate_limits", {})),
         *limits.streaming_problems(app.get("streaming", [])),

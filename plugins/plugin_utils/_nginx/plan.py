@@ -2,7 +2,7 @@
 # MIT License (see LICENSE)
 """From sites to what is brought to the host: certificates, keys, virtual hosts, error pages.
 
-The sites have passed `site.problems`. PRIVATE to the collection: it may change without notice.
+The sites have passed `site_problems.problems`. PRIVATE to the collection: it may change without notice.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import problems as gunicorn
-from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import site
+from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import site_problems
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import systemd
 
@@ -57,10 +57,10 @@ def _variables(app: Mapping[str, Any]) -> Iterator[str]:
 def _static(app: Mapping[str, Any]) -> Iterator[str]:
     for url, entry in app["static"].items():
         folder = entry["folder"]
-        if not site.URL_FOLDER.fullmatch(url):
+        if not site_problems.URL_FOLDER.fullmatch(url):
             yield f"'{url}' in 'static' must look like /static/: no spaces, no part that begins with a dot"
         path = "/" + folder.strip("/")
-        if not site.PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
+        if not site_problems.PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
             yield f"'{folder}', the folder of '{url}' in 'static', must have no spaces and no '.' or '..' parts"
 
 

@@ -19,7 +19,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import check, names
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import keys as app_keys
-from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import site
+from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import site_problems
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import refusals, release, systemd
 from app_descriptions import KEY, shop
 from gunicorn_services import planned
@@ -58,7 +58,7 @@ def role_problems(apps: list[dict[str, Any]]) -> list[str]:
     sites = systemd.documents(whole, "nginx_tls_sites")
     found += spec_problems("nginx_tls", {"nginx_tls_sites": sites})
     pem = {"/ca.pem": "-----BEGIN CERTIFICATE-----"}
-    found += [text for text in site.problems(sites, common, pem, NOW) if "on the controller" not in text]
+    found += [text for text in site_problems.problems(sites, common, pem, NOW) if "on the controller" not in text]
     services = systemd.documents(whole, "gunicorn_systemd_services")
     found += spec_problems("gunicorn_systemd", {"gunicorn_systemd_services": services})
     found += planned(*services)["problems"]
