@@ -169,7 +169,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import databases
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.cluster import Outcome, ensure
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.cluster import ensure
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import PostgresError, database_problems
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.settings import (
     conf_text,
@@ -201,17 +201,6 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-def warn(module: AnsibleModule, outcome: Outcome) -> None:
-    """Tell what is not in effect although it was asked for."""
-    if outcome.pending:
-        module.warn(f"PostgreSQL must be restarted for: {', '.join(outcome.pending)}")
-    for name, source in outcome.status.get("overridden", {}).items():
-        module.warn(
-            f"PostgreSQL's setting {name} is overridden by {source}: remove it there "
-            f"(ALTER SYSTEM RESET {name} if that is postgresql.auto.conf)"
-        )
-
-
 def main() -> None:
     os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
@@ -240,9 +229,7 @@ def main() -> None:
             done, sockets = databases.ensure(asking, wanted, asked["locale"], check=module.check_mode)
     except (PostgresError, ValueError) as error:
         module.fail_json(msg=str(error))
-    if not module.check_mode:
-        warn(module, outcome)
-    for warning in done.warnings:
+    for warning in [*([] if module.check_mode else outcome.warnings), *done.warnings]:
         module.warn(warning)
     statements = [{"before": "", "after": "".join(f"{line};\n" for line in done.lines)}] if done.lines else []
     cluster = outcome.cluster
@@ -250,18 +237,10 @@ def main() -> None:
     module.exit_json(
         changed=outcome.changed or bool(done.lines),
         diff=outcome.diff + statements,
-        version=cluster.version if cluster else "",
-        cluster=cluster.name if cluster else "",
-        port=cluster.port if cluster else 0,
-        unit=cluster.unit if cluster else "",
         socket_directory=sockets,
-        settings=outcome.status.get("settings", {}),
-        changed_files=outcome.changed_files,
-        reloaded=outcome.reloaded,
-        restarted=outcome.restarted,
-        pending_restart=outcome.pending,
         statements=done.lines,
         databases=databases.described(wanted, done, sockets, cluster.port if cluster else 5432),
+        **outcome.answer(),
     )
 
 

@@ -8,30 +8,21 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import grp
-import json
 import os
 import tempfile
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import server
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import (
     SUPERUSER,
     Cluster,
     PostgresError,
     find_cluster,
-    literal,
-    log_tail,
-    psql,
     run,
-    versions_installed,
 )
-
-RELOAD_SECONDS = 10
-START_SECONDS = 60
-"""How long a start may take before it counts as failed; crash recovery of a small database takes seconds."""
 
 SUPERVISION = Path("/etc/systemd/system/postgresql@.service.d/slipway.conf")
 SUPERVISED = """\
@@ -45,21 +36,6 @@ StartLimitBurst=30
 [Service]
 Restart=on-failure
 RestartSec=100ms
-"""
-
-STATUS = """
-SELECT json_build_object(
-  'settings', (SELECT coalesce(json_object_agg(name, current_setting(name)), '{{}}')
-               FROM pg_settings WHERE lower(name) IN ({names})),
-  'pending', (SELECT coalesce(json_agg(name ORDER BY name), '[]')
-              FROM pg_settings WHERE pending_restart AND lower(name) IN ({names})),
-  'overridden', (SELECT coalesce(json_object_agg(name, coalesce(sourcefile, source)), '{{}}') FROM pg_settings
-                 WHERE lower(name) IN ({names}) AND source <> 'default' AND sourcefile IS DISTINCT FROM {conf}
-                   AND NOT pending_restart),
-  'hba', (SELECT coalesce(json_agg(format('line %s: %s', line_number, error)), '[]')
-          FROM pg_hba_file_rules WHERE error IS NOT NULL),
-  'sockets', current_setting('unix_socket_directories'),
-  'loaded', extract(epoch FROM pg_conf_load_time()));
 """
 
 
@@ -82,6 +58,31 @@ class Outcome:
     def changed(self) -> bool:
         done = self.created or self.started or self.enabled or self.reloaded or self.restarted
         return bool(done or self.changed_files)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is not in effect although it was asked for."""
+        pending = [f"PostgreSQL must be restarted for: {', '.join(self.pending)}"] if self.pending else []
+        return pending + [
+            f"PostgreSQL's setting {name} is overridden by {source}: remove it there "
+            f"(ALTER SYSTEM RESET {name} if that is postgresql.auto.conf)"
+            for name, source in self.status.get("overridden", {}).items()
+        ]
+
+    def answer(self) -> dict[str, Any]:
+        """Return what slipway.flask.postgres_cluster answers of the cluster and its files."""
+        cluster = self.cluster
+        return {
+            "version": cluster.version if cluster else "",
+            "cluster": cluster.name if cluster else "",
+            "port": cluster.port if cluster else 0,
+            "unit": cluster.unit if cluster else "",
+            "settings": self.status.get("settings", {}),
+            "changed_files": self.changed_files,
+            "reloaded": self.reloaded,
+            "restarted": self.restarted,
+            "pending_restart": self.pending,
+        }
 
 
 @dataclass
@@ -133,76 +134,6 @@ def files_of(cluster: Cluster, conf: str, hba: str) -> list[File]:
     return files
 
 
-def read_status(cluster: Cluster, names: list[str], conf: Path) -> dict[str, Any]:
-    """Ask the server for our settings: their values, which wait for a restart, and which are set elsewhere."""
-    sql = STATUS.format(names=", ".join(literal(name.lower()) for name in names), conf=literal(str(conf)))
-    status: dict[str, Any] = json.loads(psql(cluster, sql))
-    return status
-
-
-def check_conf(cluster: Cluster) -> None:
-    """Let the server's own program read the configuration, as it would at a start.
-
-    :raises PostgresError: with its message when it refuses.
-    """
-    config = cluster.folder / "postgresql.conf"
-    run(
-        [str(cluster.programs / "postgres"), "-C", "data_directory", "-c", f"config_file={config}"],
-        user=SUPERUSER,
-    )
-
-
-def start(cluster: Cluster, verb: str) -> None:
-    """Let systemd VERB (start, restart, reload-or-restart) the server, and wait until it answers.
-
-    :raises PostgresError: when it doesn't within START_SECONDS, with the end of its log.
-    """
-    try:
-        run(["systemctl", verb, cluster.unit])
-    except PostgresError:
-        raise PostgresError(f"{cluster.unit} doesn't {verb}. End of {cluster.log}:\n{log_tail(cluster)}") from None
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            psql(cluster, "SELECT 1;")
-            return
-        except PostgresError as error:
-            # Debian's unit ignores a failed start ("ExecStart=-"), so only the server itself can tell.
-            state = run(["systemctl", "show", "--property=ActiveState", "--value", cluster.unit]).strip()
-            if state in {"failed", "inactive"} or time.monotonic() > deadline:
-                raise PostgresError(
-                    f"{cluster.unit} doesn't answer after a start: {error}\nEnd of {cluster.log}:\n{log_tail(cluster)}"
-                ) from None
-            time.sleep(0.1)
-
-
-def reload(cluster: Cluster, loaded: float) -> None:
-    """Make the server read its files again, and wait until it has: LOADED is when it last did (seconds)."""
-    psql(cluster, "SELECT pg_reload_conf();")
-    deadline = time.monotonic() + RELOAD_SECONDS
-    while float(psql(cluster, "SELECT extract(epoch FROM pg_conf_load_time());")) <= loaded:
-        if time.monotonic() > deadline:
-            raise PostgresError(f"{cluster.unit} did not reload its files within {RELOAD_SECONDS} s; see {cluster.log}")
-        time.sleep(0.05)
-
-
-def create(wanted: str, locale: str) -> Cluster | None:
-    """Make the host's first cluster: WANTED, or `main` of the newest installed version. It is not started yet.
-
-    :raises PostgresError: when that version is not installed.
-    """
-    versions = versions_installed()
-    if not versions:
-        return None
-    version, _, name = (wanted or f"{versions[-1]}/main").partition("/")
-    if version not in versions:
-        raise PostgresError(
-            f"there is no PostgreSQL cluster {wanted} on this host and none can be made: installed is {', '.join(versions)}"
-        )
-    run(["pg_createcluster", version, name or "main", f"--locale={locale}", "--encoding=UTF8"])
-    return find_cluster(f"{version}/{name or 'main'}")
-
-
 def ensure(
     wanted: str, settings: Mapping[str, Any], conf: str, hba: str, locale: str, *, restart: bool = True,
     check: bool = False,
@@ -220,7 +151,7 @@ def ensure(
         outcome.created = True
         if check:
             return outcome
-        outcome.cluster = cluster = create(wanted, locale)
+        outcome.cluster = cluster = server.create(wanted, locale)
         if cluster is None:
             raise PostgresError("no PostgreSQL server is installed on this host: install the package postgresql")
     files = files_of(cluster, conf, hba)
@@ -237,7 +168,7 @@ def ensure(
     outcome.enabled = enabled != "enabled"
     if check:
         if cluster.online:
-            outcome.status = read_status(cluster, sorted(settings), files[0].path)
+            outcome.status = server.read_status(cluster, sorted(settings), files[0].path)
         return outcome
     if supervision.differs:
         supervision.put(SUPERVISED)
@@ -256,22 +187,22 @@ def _bring(outcome: Outcome, cluster: Cluster, files: list[File], names: list[st
         if file.differs:
             file.put(file.text)
     if any(file.differs for file in files):
-        check_conf(cluster)
+        server.check_conf(cluster)
     if outcome.started:
-        start(cluster, "start")
-    status = read_status(cluster, names, files[0].path)
+        server.start(cluster, "start")
+    status = server.read_status(cluster, names, files[0].path)
     if any(file.differs for file in files) and status["hba"]:
         raise PostgresError(f"PostgreSQL refuses {cluster.folder}/pg_hba.conf: {'; '.join(status['hba'])}")
     # The files' own time, not only this run's changes: a run that was killed after writing left the reload to the next.
     newest = max(file.path.stat().st_mtime for file in files)
     if newest > status["loaded"]:
-        reload(cluster, status["loaded"])
+        server.reload(cluster, status["loaded"])
         outcome.reloaded = True
-        status = read_status(cluster, names, files[0].path)
+        status = server.read_status(cluster, names, files[0].path)
     if status["pending"] and restart:
-        start(cluster, "restart")
+        server.start(cluster, "restart")
         outcome.restarted = True
-        status = read_status(cluster, names, files[0].path)
+        status = server.read_status(cluster, names, files[0].path)
     outcome.pending = status["pending"]
     outcome.status = status
 
@@ -285,7 +216,7 @@ def _put_back(cluster: Cluster, files: list[File]) -> str:
         return ""
     try:
         if cluster.online:
-            start(cluster, "reload-or-restart")
+            server.start(cluster, "reload-or-restart")
     except PostgresError as error:
         return f"\nThe files were put back as they were, and the server still doesn't run: {error}"
     return "\nThe files were put back as they were, and the server runs with them."

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import cluster as clusters
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import server as servers
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import Cluster, PostgresError
 
 SETTINGS = {"work_mem": "4MB"}
@@ -54,9 +55,10 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
     (tmp_path / "pg_hba.conf").write_text("local all all peer\n")
     monkeypatch.setattr(clusters, "SUPERVISION", tmp_path / "unit.d/slipway.conf")
     monkeypatch.setattr(clusters, "find_cluster", lambda _: made.cluster)
-    monkeypatch.setattr(clusters, "run", made.run)
-    monkeypatch.setattr(clusters, "psql", made.psql)
-    monkeypatch.setattr(clusters, "SUPERUSER", grp.getgrgid(os.getgid()).gr_name)
+    for part in (clusters, servers):
+        monkeypatch.setattr(part, "run", made.run)
+        monkeypatch.setattr(part, "SUPERUSER", grp.getgrgid(os.getgid()).gr_name)
+    monkeypatch.setattr(servers, "psql", made.psql)
     monkeypatch.setattr(os, "chown", lambda *_: None)
     return made
 
@@ -116,8 +118,8 @@ def test_start_that_fails_shows_the_log(server: Server, tmp_path: Path, monkeypa
             raise PostgresError("see journalctl")
         return server.run(command)
 
-    monkeypatch.setattr(clusters, "run", run)
-    monkeypatch.setattr(clusters, "log_tail", lambda _: "could not map anonymous shared memory")
+    monkeypatch.setattr(servers, "run", run)
+    monkeypatch.setattr(servers, "log_tail", lambda _: "could not map anonymous shared memory")
     server.pending = ["shared_buffers"]
     with pytest.raises(PostgresError, match="could not map anonymous shared memory"):
         ensure()
