@@ -14,7 +14,13 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._database import known
-from ansible_collections.slipway.flask.plugins.module_utils._migration import guard, reading, schema
+from ansible_collections.slipway.flask.plugins.module_utils._migration import (
+    expressions,
+    guard,
+    pending,
+    reading,
+    schema,
+)
 
 MARK = "slipway-probe:"
 
@@ -44,8 +50,9 @@ def first_of(error):
     + known.SCRIPT
     + guard.SCRIPT
     + schema.SCRIPT
+    + expressions.SCRIPT
     + reading.SCRIPT
-    + schema.PENDING
+    + pending.SCRIPT
     + r"""
 
 def tell(status=0):

@@ -175,7 +175,9 @@ class Reading:
             self.unsure(f"{name}(…): a file that can't be told", path, node.lineno)
         elif name in ("is_offline_mode",):
             self.unsure("it does something else when only its SQL is written", path, node.lineno)
-        elif name in ("execute", "exec_driver_sql", "executescript") and node.args and not self.known(node.args[0], path):
+        elif name in ("execute", "exec_driver_sql", "executescript") and node.args and not is_known(
+            node.args[0], self.file(path)[0]
+        ):
             self.unsure(f"{name}(…) of what is known only at run time", path, node.lineno)
         elif root == "op" and isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
             if name not in OPERATIONS:
@@ -198,30 +200,6 @@ class Reading:
             if name:
                 self.add(f"{name}()", path, node.lineno)
 
-    def known(self, node, path):
-        """Tell whether what is executed stands in the source: as a text, or as an expression of SQLAlchemy."""
-        if folded(node) is not None:
-            return True
-        if isinstance(node, ast.Call):
-            inner = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            if inner in ("text", "DDL", "str", "format", "strip", "join", "dedent", "replace"):
-                first = node.args[0] if node.args and inner not in ("format", "strip", "replace") else (
-                    node.func.value if isinstance(node.func, ast.Attribute) else None)
-                return first is None or self.known(first, path)
-            return True
-        if isinstance(node, ast.Name):
-            tree = self.file(path)[0]
-            for one in ast.walk(tree):
-                if isinstance(one, (ast.For, ast.comprehension)) and node.id in names_of(one.target):
-                    return not any(isinstance(call, ast.Call) and getattr(call.func, "attr", "") in (
-                        "execute", "exec_driver_sql", "scalars", "fetchall", "all", "query") for call in ast.walk(one.iter))
-                if isinstance(one, ast.Assign) and any(node.id in names_of(target) for target in one.targets):
-                    if isinstance(one.value, ast.Name) and one.value.id == node.id:
-                        return False
-                    return self.known(one.value, path)
-            return True  # a function's argument: who calls it is read as well
-        return not isinstance(node, (ast.Attribute, ast.Subscript))
-
     def sql(self, name, path, line):
         """Read a file of SQL that the source names."""
         base = os.path.basename(name)
@@ -234,23 +212,4 @@ class Reading:
                             self.add(text, os.path.join(folder, base), 1)
                     return
         self.unsure(f"the file {base}, which is not there", path, line)
-
-
-def names_of(target):
-    return {one.id for one in ast.walk(target) if isinstance(one, ast.Name)}
-
-
-def folded(node):
-    """Return the text that an expression makes, with ? for what is known only at run time; None for another one."""
-    if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, str) else None
-    if isinstance(node, ast.JoinedStr):
-        parts = [folded(one) if isinstance(one, ast.Constant) else "?" for one in node.values]
-        return "".join(parts) if any(part not in ("?", None) for part in parts) else None
-    if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Mod)):
-        left, right = folded(node.left), folded(node.right)
-        if isinstance(node.op, ast.Mod):
-            return left
-        return None if left is None and right is None else ("?" if left is None else left) + ("?" if right is None else right)
-    return None
 '''

@@ -11,10 +11,8 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._database import known
 from ansible_collections.slipway.flask.plugins.module_utils._migration import guard, probe, schema
@@ -156,10 +154,6 @@ tell()
 '''
 )
 
-STEP = re.compile(r"Running (?:up|down)grade \S* ?-> ?(\w+)|Running downgrade (\w+) ->")
-ERROR = re.compile(r"^(?:(?:[A-Za-z_]\w*\.)+[A-Z]\w*|[A-Z]\w*(?:Error|Exception|Exit)): .+", re.MULTILINE)
-POOLER = re.compile(r"unsupported startup parameter", re.IGNORECASE)
-
 
 @dataclass(frozen=True)
 class Ran:
@@ -184,87 +178,3 @@ def read(output: str, status: int) -> tuple[Ran, str]:
     if told is None:
         return Ran(status or 1, failed="command"), rest
     return Ran(**{**told, "holders": tuple(map(tuple, told["holders"]))}), rest
-
-
-def revision_of(output: str, pending: Sequence[probe.Pending], after: Sequence[str] | None) -> str:
-    """Return the title of the revision that failed, "" when it can't be told: the last one that was begun."""
-    begun = [first or second for first, second in STEP.findall(output)]
-    titles = {one.revision: one.title for one in pending}
-    for revision in reversed(begun):
-        if revision in titles and revision not in (after or ()):
-            return titles[revision]
-    return pending[0].title if len(pending) == 1 else ""
-
-
-def error_of(output: str) -> str:
-    """Return the line of OUTPUT that names the error, "" for none."""
-    found = [match[0] for match in ERROR.finditer(output)]
-    return found[-1] if found else ""
-
-
-def holders(ran: Ran) -> str:
-    """Return who held a migration up, one line each."""
-    rows = []
-    for pid, role, application, state, address, seconds in ran.holders:
-        told = [f"role {role}" if role else "", f'application "{application}"' if application else ""]
-        told += [f"from {address}" if address else "", state if seconds < 0 else f"{state} for {seconds} s"]
-        rows.append(f"  process {pid} of the database server ({', '.join(text for text in told if text)})")
-    return "\n".join(rows)
-
-
-def state(heads: Sequence[str] | None) -> str:
-    """Return migration heads in words."""
-    return "an unknown revision" if heads is None else ", ".join(heads) or "no revision"
-
-
-class Timeouts(Protocol):
-    """The timeouts of a migration, in seconds; 0 is none."""
-
-    @property
-    def lock_timeout_seconds(self) -> int: ...
-
-    @property
-    def statement_timeout_seconds(self) -> int: ...
-
-
-def failure(command: str, ran: Ran, output: str, pending: Sequence[probe.Pending], timeouts: Timeouts) -> str:
-    """Return what a person has to know of a migration that failed; the last lines of its output are not in it."""
-    if ran.failed == "moved":
-        return (
-            f"the database is at {state(ran.before)} now: another migration has moved it since this one was judged. "
-            "Deploy again"
-        )
-    if ran.failed == "dump":
-        return (
-            "the dump before a destructive migration failed, so nothing was migrated. Mend what it says, or do without "
-            "one (migrations_dump: false)"
-        )
-    revision = revision_of(output, pending, ran.after)
-    rows = [f"{command} failed with status {ran.status}{f' at revision {revision}' if revision else ''}"]
-    if said := error_of(output):
-        rows.append(said)
-    if ran.holders:
-        rows.append("It waited for a lock that another session holds:")
-        rows.append(holders(ran))
-    if "lock timeout" in output:
-        rows.append(
-            f"It gave up after {timeouts.lock_timeout_seconds} s (migrations_lock_timeout_seconds), so that nobody "
-            "queues behind it; deploy again when the lock is free"
-        )
-    if "statement timeout" in output:
-        rows.append(
-            f"A statement took longer than {timeouts.statement_timeout_seconds} s (migrations_statement_timeout_seconds)"
-        )
-    if POOLER.search(output):
-        rows.append(
-            "The URL leads to a pooler, which takes no settings: give a direct one as database_owner_url, or set "
-            "migrations_lock_timeout_seconds: 0 and migrations_statement_timeout_seconds: 0"
-        )
-    if ran.after is not None:
-        moved = (
-            "as before" if ran.before == ran.after else f"it was at {state(ran.before)}: a part has been done and stays"
-        )
-        rows.append(f"The database is at {state(ran.after)}, {moved}")
-    elif ran.ran:
-        rows.append(f"Where the database is now can't be asked; it was at {state(ran.before)}")
-    return "\n".join(rows)

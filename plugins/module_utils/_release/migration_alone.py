@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils._database import known
 from ansible_collections.slipway.flask.plugins.module_utils._database.base import Dialect
 from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd
+from ansible_collections.slipway.flask.plugins.module_utils._migration import failure
 from ansible_collections.slipway.flask.plugins.module_utils._migration import probe as migration_probe
 from ansible_collections.slipway.flask.plugins.module_utils._migration import run as migration_run
 from ansible_collections.slipway.flask.plugins.module_utils._migration.probe import Probe
@@ -60,7 +61,7 @@ class Alone:
         if dump:
             context.notes += dump.finish(kept=ran.ran)
         if ran.failed or done.returncode:
-            told = migration_run.failure(command, ran, said, probe.pending, self.asked)
+            told = failure.failure(command, ran, said, probe.pending, self.asked)
             raise ReleaseError(f"{told}\nIts last lines:\n{systemd.tail(without_answers(said))}")
         if ran.waited >= 1:
             context.notes.append(f"waited {ran.waited:.0f} s for another migration of this database")

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd
+from ansible_collections.slipway.flask.plugins.module_utils._migration import failure, still
 from ansible_collections.slipway.flask.plugins.module_utils._migration import probe as migration_probe
-from ansible_collections.slipway.flask.plugins.module_utils._migration import run, still
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import alone
 from ansible_collections.slipway.flask.plugins.module_utils._python import driver, hints, stuck
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
@@ -42,7 +42,7 @@ def ask(context: Context, question: Mapping[str, Any]) -> Answer:
     with waiting(context, seconds):
         done = context.look(argv, seconds)
     probe, printed = migration_probe.read(done.stdout)
-    if not question.get("pooler") and run.POOLER.search(f"{probe.error}\n{probe.note}\n{done.stderr}"):
+    if not question.get("pooler") and failure.POOLER.search(f"{probe.error}\n{probe.note}\n{done.stderr}"):
         # A pooler takes no settings of a session; transactions are read-only all the same.
         return ask(context, {**question, "pooler": True})
     if not probe.error:

@@ -11,8 +11,8 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
 from ansible_collections.slipway.flask.plugins.module_utils._app import secret_key
+from ansible_collections.slipway.flask.plugins.module_utils._migration import failure
 from ansible_collections.slipway.flask.plugins.module_utils._migration import probe as migration_probe
-from ansible_collections.slipway.flask.plugins.module_utils._migration import run as migration_run
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import alone
 from ansible_collections.slipway.flask.plugins.module_utils._release import probe as release_probe
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
@@ -166,6 +166,6 @@ def newer_schema(before: list[str] | None, after: list[str] | None) -> str:
     if after is None or before == after:
         return ""
     return (
-        f"\nThe database was migrated before that, from {migration_run.state(before)} to {migration_run.state(after)}, and "
+        f"\nThe database was migrated before that, from {failure.state(before)} to {failure.state(after)}, and "
         "stays so: what serves was made for the older schema. The next deploy goes on from there"
     )

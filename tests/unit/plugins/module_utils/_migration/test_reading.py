@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._migration import reading
+from ansible_collections.slipway.flask.plugins.module_utils._migration import expressions, reading
 from ansible_collections.slipway.flask.plugins.module_utils._migration.lint import in_source
 from ansible_collections.slipway.flask.plugins.module_utils._migration.probe import Pending
 
@@ -29,7 +29,7 @@ def read(folder: Path, source: str, start: str = "upgrade") -> Pending:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     names: dict[str, Any] = {}
-    exec(reading.SCRIPT, names)
+    exec(expressions.SCRIPT + reading.SCRIPT, names)
     roots = [str(folder / "migrations/versions"), str(folder / "migrations"), str(folder)]
     found = names["Reading"](str(folder / "migrations/versions/0005.py"), roots, start)
     return Pending("0005", reached=tuple(map(tuple, found.reached)), unread=tuple(map(tuple, found.unknown)))

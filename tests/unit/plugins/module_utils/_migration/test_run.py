@@ -10,14 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._migration import run as migration_run
-from ansible_collections.slipway.flask.plugins.module_utils._migration.probe import Pending
-from ansible_collections.slipway.flask.plugins.module_utils._migration.run import Ran, error_of, failure, revision_of
-from ansible_collections.slipway.flask.plugins.module_utils._release.request import Migrations
+from ansible_collections.slipway.flask.plugins.module_utils._migration.run import Ran
 
-PENDING = [Pending("0005", "Drop the price"), Pending("0006")]
-TIMEOUTS = Migrations(lock_timeout_seconds=5, statement_timeout_seconds=60)
 FILES = {
     "gunicorn/__init__.py": "",
     "gunicorn/util.py": "def import_app(entry):\n    return __import__(entry.split(':')[0]).app\n",
@@ -93,53 +88,3 @@ def test_the_dump_alone_gets_the_password_of_libpq(tmp_path: Path) -> None:
 
 def test_a_run_that_ends_without_an_answer_has_failed() -> None:
     assert migration_run.read("Killed\n", 0) == (Ran(1, failed="command"), "Killed")
-
-
-@pytest.mark.parametrize(
-    ("output", "after", "told"),
-    [
-        ("INFO  [alembic] Running upgrade 0004 -> 0005, Drop the price\nboom", ["0004"], "0005 (Drop the price)"),
-        (
-            '{"message": "Running upgrade 0004 -> 0005, D"}\n{"message": "Running upgrade 0005 -> 0006"}',
-            ["0005"],
-            "0006",
-        ),
-        ("Running upgrade  -> 0005", [], "0005 (Drop the price)"),
-        ("Running upgrade 0004 -> 0005", ["0005"], ""),
-        ("boom", ["0004"], ""),
-    ],
-)
-def test_the_revision_that_failed_is_the_last_one_begun(output: str, after: list[str], told: str) -> None:
-    assert revision_of(output, PENDING, after) == told
-
-
-@pytest.mark.parametrize(
-    ("output", "told"),
-    [
-        ("Traceback:\nsqlalchemy.exc.InternalError: (psycopg.errors.X) no\n[SQL: DROP]\n(Background …)",
-         "sqlalchemy.exc.InternalError: (psycopg.errors.X) no"),
-        ("RuntimeError: the tide is out\n", "RuntimeError: the tide is out"),
-        ("INFO: all is well\nDETAIL:  Key (a)=(1)", ""),
-    ],
-)  # fmt: skip
-def test_the_database_s_error_is_found_in_the_output(output: str, told: str) -> None:
-    assert error_of(output) == told
-
-
-@pytest.mark.parametrize(
-    ("ran", "output", "said"),
-    [
-        (Ran(1, True, "command", ["0004"], ["0004"]), "x.Error: canceling statement due to lock timeout",
-         ["failed with status 1", "x.Error: canceling", "gave up after 5 s", "The database is at 0004, as before"]),
-        (Ran(1, True, "command", ["0004"], ["0005"]), "canceling statement due to statement timeout",
-         ["longer than 60 s", "at 0005, it was at 0004: a part has been done and stays"]),
-        (Ran(1, True, "command", [], None), "unsupported startup parameter: options", ["pooler", "database_owner_url"]),
-        (Ran(1, False, "moved", ["0006"], ["0006"]), "", ["at 0006 now", "Deploy again"]),
-        (Ran(2, False, "dump", ["0004"], ["0004"]), "", ["nothing was migrated", "migrations_dump: false"]),
-        (Ran(1, True, "command", ["4"], ["4"], holders=((7, "shop", "psql", "idle in transaction", "10.0.0.5", 12),)), "",
-         ['process 7 of the database server (role shop, application "psql", from 10.0.0.5, idle in transaction for 12 s)']),
-    ],
-)  # fmt: skip
-def test_a_failure_is_told_with_what_to_do(ran: Ran, output: str, said: list[str]) -> None:
-    told = failure("flask db upgrade", ran, output, PENDING, TIMEOUTS)
-    assert [text for text in said if text not in told] == [], told
