@@ -39,7 +39,13 @@ def tables() -> set[str]:
 def test_up_down_up(schema: Flask) -> None:
     upgrade()
     assert tables() == {"ships", "port_calls", "documents", "summaries"}
-    for left in ({"ships", "port_calls", "documents"}, {"ships", "port_calls"}, {"ships", "port_calls"}, {"ships"}, set()):
+    for left in (
+        {"ships", "port_calls", "documents"},
+        {"ships", "port_calls"},
+        {"ships", "port_calls"},
+        {"ships"},
+        set(),
+    ):
         downgrade()
         assert tables() == left
     upgrade()

@@ -28,7 +28,7 @@ SECONDS = re.compile(r"(\d+(?:\.\d+)?)(?:\.\.(\d+(?:\.\d+)?))?(?:/(\d+(?:\.\d+)?
 MOMENT = re.compile(r"@\d+")
 MOST = 240
 """Parts that systemd takes in one place (src/shared/calendarspec.c)."""
-EXAMPLES = "'daily', '*-*-* 06:00', 'Mon..Fri 06:00', '*:0/15' or '*-*-01 04:30 Europe/Berlin'"
+SAMPLES = "'daily', '*-*-* 06:00', 'Mon..Fri 06:00', '*:0/15' or '*-*-01 04:30 Europe/Berlin'"
 
 
 class CalendarError(ValueError):
@@ -121,10 +121,10 @@ def _component(
     for part in text.split(","):
         if not (match := form.fullmatch(part)):
             raise CalendarError(f"has '{part}' as its {what}, which must be like *, 5, 1..5 or 0/15")
-        start, stop, step = (None if one is None else float(one) for one in match.groups())
+        start = float(match[1])
+        stop, step = (None if one is None else float(one) for one in match.groups()[1:])
         if what == "year":
-            start, stop = (None if one is None else _century(one) for one in (start, stop))
-        assert start is not None  # the form has it
+            start, stop = _century(start), None if stop is None else _century(stop)
         if stop is not None and stop < start:
             raise CalendarError(f"has '{part}' as its {what}, a range that ends before it begins")
         for value in (start, *([] if stop is None else [stop])):

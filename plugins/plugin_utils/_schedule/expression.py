@@ -17,7 +17,7 @@ def problem(value: Any) -> str:
     if not isinstance(value, str):
         clock = isinstance(value, int) and not isinstance(value, bool) and value >= 60
         hint = f"; YAML takes {value // 60}:{value % 60:02} for a number unless it is in quotes" if clock else ""
-        return f"must be a calendar expression in quotes, such as {calendar.EXAMPLES}{hint}"
+        return f"must be a calendar expression in quotes, such as {calendar.SAMPLES}{hint}"
     if cron.is_line(value):
         begin = f"is '{value}', a cron line, and must be a calendar expression of systemd"
         try:
@@ -27,7 +27,7 @@ def problem(value: Any) -> str:
     try:
         calendar.check(value)
     except calendar.CalendarError as error:
-        return f"{'' if not value.strip() else f'''is '{value}', which '''}{error}; it must be like {calendar.EXAMPLES}"
+        return f"{'' if not value.strip() else f'''is '{value}', which '''}{error}; it must be like {calendar.SAMPLES}"
     return ""
 
 
