@@ -62,24 +62,31 @@ def check_conf(cluster: Cluster) -> None:
 def start(cluster: Cluster, verb: str) -> None:
     """Let systemd VERB (start, restart, reload-or-restart) the server, and wait until it answers.
 
-    :raises PostgresError: when it doesn't within START_SECONDS, with the end of its log.
+    A mere start is not waited for: Debian's pg_ctlcluster looks only every half second whether the server is there, and
+    once more a second later, so that its unit is active two seconds after the server has begun to answer.
+
+    :raises PostgresError: when it doesn't answer within START_SECONDS after systemd is done, with the end of its log.
     """
     try:
-        run(["systemctl", verb, cluster.unit])
+        run(["systemctl", *["--no-block"] * (verb == "start"), verb, cluster.unit])
     except PostgresError:
         raise PostgresError(f"{cluster.unit} doesn't {verb}. End of {cluster.log}:\n{log_tail(cluster)}") from None
-    deadline = time.monotonic() + START_SECONDS
+    deadline = 0.0
     while True:
         try:
             psql(cluster, "SELECT 1;")
             return
         except PostgresError as error:
             # Debian's unit ignores a failed start ("ExecStart=-"), so only the server itself can tell.
-            state = run(["systemctl", "show", "--property=ActiveState", "--value", cluster.unit]).strip()
-            if state in {"failed", "inactive"} or time.monotonic() > deadline:
-                raise PostgresError(
-                    f"{cluster.unit} doesn't answer after a start: {error}\nEnd of {cluster.log}:\n{log_tail(cluster)}"
-                ) from None
+            state = run(["systemctl", "show", "--property=ActiveState,Job", cluster.unit]).split()
+            if not any(line.startswith("Job=") for line in state):
+                deadline = deadline or time.monotonic() + START_SECONDS
+                ended = {"ActiveState=failed", "ActiveState=inactive"} & {*state}
+                if ended or time.monotonic() > deadline:
+                    raise PostgresError(
+                        f"{cluster.unit} doesn't answer after a start: {error}\n"
+                        f"End of {cluster.log}:\n{log_tail(cluster)}"
+                    ) from None
             time.sleep(0.1)
 
 

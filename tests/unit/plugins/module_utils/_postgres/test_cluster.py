@@ -124,3 +124,39 @@ def test_start_that_fails_shows_the_log(server: Server, tmp_path: Path, monkeypa
     with pytest.raises(PostgresError, match="could not map anonymous shared memory"):
         ensure()
     assert not (tmp_path / "conf.d/slipway.conf").exists()
+
+
+START = [  # what systemd says of the unit, look by look, and whether the server answers after them
+    (["inactive\nJob=7", "activating\nJob=7"], True),  # systemd has not come to it yet
+    (["activating\nJob=7"], True),
+    (["inactive\nJob=7", "inactive"], False),  # Debian's unit ignores that it failed
+    (["activating\nJob=7", "failed"], False),
+]
+
+
+@pytest.mark.parametrize(("said", "answers"), START)
+def test_a_start_is_over_when_the_server_answers(
+    server: Server, monkeypatch: pytest.MonkeyPatch, said: list[str], answers: bool
+) -> None:
+    looks, commands = list(said), []
+
+    def run(command: list[str], stdin: str = "", user: str = "") -> str:
+        commands.append(command)
+        return f"ActiveState={looks.pop(0)}\n" if command[1] == "show" else ""
+
+    def psql(*_: Any) -> str:
+        if looks or not answers:
+            raise PostgresError("connection refused")
+        return "1"
+
+    monkeypatch.setattr(servers, "run", run)
+    monkeypatch.setattr(servers, "psql", psql)
+    monkeypatch.setattr(servers, "log_tail", lambda _: "no space left on device")
+    monkeypatch.setattr(servers.time, "sleep", lambda _: None)
+    if answers:
+        servers.start(server.cluster, "start")
+    else:
+        with pytest.raises(PostgresError, match="no space left on device"):
+            servers.start(server.cluster, "start")
+    assert looks == []
+    assert commands[0] == ["systemctl", "--no-block", "start", "postgresql@17-main.service"]
