@@ -38,39 +38,51 @@ def shown(mirror: Path) -> dict[str, str]:
     return found
 
 
-def test_a_folder_without_a_link_is_shown_as_it_is(host: FakeHost) -> None:
-    mirror = vetted(host, "static")
-    assert os.readlink(mirror / "static") == "../src/static"
-    assert shown(mirror) == {f"static/{name}": f"static/{name}" for name in ("a.css", "deep/b.js", "deep/c/d.js")}
+def linked(mirror: Path) -> set[str]:
+    """Return the links in MIRROR."""
+    return {str(path.relative_to(mirror)) for path in mirror.rglob("*") if path.is_symlink()}
 
 
 OWN = {"static/a.css", "static/deep/b.js", "static/deep/c/d.js"}
+
+
+def test_a_folder_without_a_link_is_shown_as_it_is(host: FakeHost) -> None:
+    mirror = vetted(host, "static")
+    assert shown(mirror) == {name: name for name in OWN}
+
+
+def test_no_link_is_on_the_way_to_a_file_and_no_file_is_there_twice(host: FakeHost) -> None:
+    """Whoever asks for a file pays for each link that the kernel has to follow."""
+    mirror = vetted(host, "static")
+    for name in OWN:
+        assert (mirror / name).resolve() == mirror / name
+        assert (mirror / name).samefile(mirror.parent / "src" / name)
+
+
 LINKS = {
-    "to a file of its own": ("static/x", "../lib/e.js", {"static/x"}, True),
-    "to a folder of its own": ("static/x", "../lib", {"static/x/e.js", "static/x/f/g.js"}, True),
-    "to another app": ("static/x", "/srv/other/current/src/app.py", set(), False),
-    "to the system": ("static/deep/x", "/etc/passwd", set(), False),
-    "to a folder of the system": ("static/deep/c/x", "/etc", set(), False),
-    "to a shared folder": ("static/x", "../media", set(), False),
-    "to a file in a shared folder": ("static/x", "../media/a.png", set(), False),
-    "to its own folder's parent, where a shared folder is": ("static/x", "..", set(), False),
-    "through a shared folder": ("static/x", "../media/../../releases", set(), False),
-    "to itself": ("static/x", "x", set(), False),
-    "to nothing": ("static/x", "gone", set(), False),
-    "beside a compressed file": ("static/a.css.gz", "/srv/other/shared/a", set(), False),
+    "to a file of its own": ("static/x", "../lib/e.js", {"static/x"}, set()),
+    "to a folder of its own": ("static/x", "../lib", {"static/x/e.js", "static/x/f/g.js"}, {"static/x"}),
+    "to another app": ("static/x", "/srv/other/current/src/app.py", set(), set()),
+    "to the system": ("static/deep/x", "/etc/passwd", set(), set()),
+    "to a folder of the system": ("static/deep/c/x", "/etc", set(), set()),
+    "to a shared folder": ("static/x", "../media", set(), set()),
+    "to a file in a shared folder": ("static/x", "../media/a.png", set(), set()),
+    "to its own folder's parent, where a shared folder is": ("static/x", "..", set(), set()),
+    "through a shared folder": ("static/x", "../media/../../releases", set(), set()),
+    "to itself": ("static/x", "x", set(), set()),
+    "to nothing": ("static/x", "gone", set(), set()),
+    "beside a compressed file": ("static/a.css.gz", "/srv/other/shared/a", set(), set()),
 }
 
 
-@pytest.mark.parametrize(("name", "target", "more", "closed"), LINKS.values(), ids=LINKS)
+@pytest.mark.parametrize(("name", "target", "more", "links"), LINKS.values(), ids=LINKS)
 def test_all_is_shown_but_a_link_that_leads_out(
-    host: FakeHost, name: str, target: str, more: set[str], closed: bool
+    host: FakeHost, name: str, target: str, more: set[str], links: set[str]
 ) -> None:
     mirror = vetted(host, "static", links={name: target}, shared_folders=["media"])
     assert set(shown(mirror)) == OWN | more
-    assert (mirror / "static").is_symlink() is closed
-    release = mirror.parent
-    links = [path for path in mirror.rglob("*") if path.is_symlink()]
-    assert all(path.resolve().is_relative_to(release / "src") for path in links)
+    assert linked(mirror) == links
+    assert all((mirror / link).resolve().is_relative_to(mirror.parent / "src") for link in links)
 
 
 def test_a_link_of_a_linked_folder_that_leads_out_counts_too(host: FakeHost) -> None:
@@ -91,10 +103,42 @@ def test_a_served_folder_that_is_itself_a_link_out_is_not_shown(host: FakeHost) 
     assert set(shown(mirror)) == {"lib/f/g.js"}
 
 
-def test_a_folder_within_one_that_is_shown_is_shown_once(host: FakeHost) -> None:
-    mirror = vetted(host, "static", "static/deep")
+@pytest.mark.parametrize("folders", [("static", "static/deep"), ("static/deep", "static")])
+def test_a_folder_within_one_that_is_shown_is_shown_once(host: FakeHost, folders: tuple[str, str]) -> None:
+    mirror = vetted(host, *folders)
     assert sorted(path.name for path in mirror.iterdir()) == ["static"]
-    assert (mirror / "static").is_symlink()
+    assert set(shown(mirror)) == OWN
+
+
+@pytest.mark.parametrize("folders", [("static", "static/x/f"), ("static/x/f", "static"), ("static/x", "static/x/f")])
+def test_nothing_is_made_in_the_code_by_way_of_a_linked_folder(host: FakeHost, folders: tuple[str, str]) -> None:
+    mirror = vetted(host, *folders, links={"static/x": "../lib"})
+    code = mirror.parent / "src"
+    assert {str(path.relative_to(code)) for path in code.rglob("[a-g].*") if path.is_file()} == set(FILES)
+    assert {path.lstat().st_nlink for path in code.glob("lib/**/*.js")} <= {1, 2}
+    assert "static/x/f/g.js" in shown(mirror)
+
+
+def test_a_mirror_that_an_earlier_version_made_stays_as_it_is(host: FakeHost) -> None:
+    """It had a link in the place of a folder, which leads to the code itself."""
+    mirror = vetted(host, "lib")
+    (mirror / "static").symlink_to("../src/static")
+    for name in ("static", "static/deep"):
+        Vetted(mirror.parent, 12345, lambda path: settled(path, 12345)).add(name)
+    assert linked(mirror) == {"static"}
+    assert {(mirror / name).stat().st_nlink for name in OWN} == {1}
+
+
+def test_what_can_not_be_shown_is_left_for_nginx_to_look_for_in_the_code(
+    host: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file system without hard links, for one."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    assert shown(vetted(host, "static")) == {}
 
 
 def test_anybody_may_look_into_the_mirror_and_root_alone_change_it(host: FakeHost) -> None:
