@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROLES = ("postgres_server", "python_venv", "gunicorn_systemd", "nginx_tls", "postgres_client")
+ROLES = ("postgres_server", "python_venv", "gunicorn_systemd", "nginx_tls", "postgres_client", "redis_server")
 PARTS: dict[str, set[str]] = {
     "packages": set(),
     "postgresql": {"postgres_server", "postgres_client"},
     "python": {"python_venv"},
     "apps": {"gunicorn_systemd"},
+    "redis": {"redis_server"},
     "nginx": {"nginx_tls"},
 }
 

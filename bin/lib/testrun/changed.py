@@ -40,6 +40,7 @@ RULES: list[tuple[str, tuple[str, ...]]] = [
      ("molecule-nginx_tls*", SITE, "slow-certificates*", "slow-edge*", "slow-occupied_host*", "slow-reuse*")),
     (r"roles/postgres_\w+/.*|plugins/\w+/_?(postgres|database)\w*(/.*|\.\w+)",
      ("molecule-postgres_*", SITE, "slow-migrations*", "slow-foreign_apps*", "slow-occupied_host*")),
+    (r"roles/redis_\w+/.*|plugins/\w+/_?redis\w*(/.*|\.\w+)", ("molecule-redis_*", SITE)),
     (r"roles/python_venv/.*|plugins/\w+/_?(python|uv)\w*(/.*|\.\w+)",
      ("molecule-python_venv", "molecule-app_release", SITE, "slow-hostile*", "slow-foreign_apps*", "slow-sources*", FAULTS)),
     (r"roles/gunicorn_systemd/.*|plugins/\w+/(_host/)?_?(gunicorn|systemd|service|process|instance|sandbox)\w*(/.*|\.\w+)",

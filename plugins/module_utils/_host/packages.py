@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 LISTS = Path("/var/lib/apt/lists")
+UNIT_FOLDERS = (Path("/etc/systemd/system"), Path("/usr/lib/systemd/system"), Path("/lib/systemd/system"))
 TAIL_LINES = 15
 
 
@@ -73,9 +74,15 @@ def apt_get(lock_seconds: int, *arguments: str) -> None:
 
 
 def write_first(files: Mapping[str, str]) -> None:
-    """Write FILES (path to text) that an installation reads, where there are none: what is there is somebody's choice."""
+    """Write FILES (path to text) that an installation reads, where there are none: what is there is somebody's choice.
+
+    So is a unit: a drop-in (`NAME.service.d/…`) is for one that comes with the installation, not for one that runs already.
+    """
     for name, text in files.items():
         path = Path(name)
+        unit = path.parent.name.removesuffix(".d")
+        if path.parent.name.endswith(".service.d") and any((folder / unit).exists() for folder in UNIT_FOLDERS):
+            continue
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         try:
             with path.open("x") as file:

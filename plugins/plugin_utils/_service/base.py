@@ -41,8 +41,8 @@ class Service(Protocol):
     def environment(self, app: App) -> dict[str, str]:
         """Return the secret environment variables by which the app reaches the service; empty if it has none."""
 
-    def after_units(self) -> list[str]:
-        """Return the units of systemd that start before the app, if the host has them."""
+    def after_units(self, app: App) -> list[str]:
+        """Return the units of systemd that start before the app's, and stop after them, if the host has them."""
 
-    def documents(self, app: App) -> dict[str, dict[str, Any]]:
-        """Return the app's entry in each variable of the service's roles; no entry where the app does not use it."""
+    def documents(self, app: App) -> Mapping[str, dict[str, Any] | list[dict[str, Any]]]:
+        """Return the app's entry, or entries, in each variable of the service's roles; none where the app does not use it."""

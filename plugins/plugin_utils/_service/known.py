@@ -11,8 +11,9 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.plugin_utils._service.base import App, Service
 from ansible_collections.slipway.flask.plugins.plugin_utils._service.postgres import Postgres
+from ansible_collections.slipway.flask.plugins.plugin_utils._service.redis import Redis
 
-SERVICES: tuple[Service, ...] = (Postgres(),)
+SERVICES: tuple[Service, ...] = (Postgres(), Redis())
 
 
 def environment(app: App) -> dict[str, str]:
@@ -25,9 +26,9 @@ def variables(given: App) -> dict[str, str]:
     return {name: value for service in SERVICES for name, value in service.variables(given).items()}
 
 
-def after_units() -> list[str]:
-    """Return the units of systemd that start before an app, if the host has them."""
-    return [unit for service in SERVICES for unit in service.after_units()]
+def after_units(app: App) -> list[str]:
+    """Return the units of systemd that start before an app's, if the host has them."""
+    return [unit for service in SERVICES for unit in service.after_units(app)]
 
 
 def packages(app: App) -> list[str]:
@@ -35,6 +36,6 @@ def packages(app: App) -> list[str]:
     return [name for service in SERVICES for name in service.packages(app)]
 
 
-def role_documents(app: App) -> dict[str, dict[str, Any]]:
-    """Return the app's entry in each variable of the services' roles."""
+def role_documents(app: App) -> dict[str, dict[str, Any] | list[dict[str, Any]]]:
+    """Return the app's entry, or entries, in each variable of the services' roles."""
     return {variable: entry for service in SERVICES for variable, entry in service.documents(app).items()}

@@ -86,7 +86,7 @@ class Postgres:
     def environment(self, app: App) -> dict[str, str]:
         return {} if app["database"] == "none" else {app["database_variable"]: url(app)}
 
-    def after_units(self) -> list[str]:
+    def after_units(self, app: App) -> list[str]:
         """PostgreSQL's, for every app: one with `database: none` may have the URL of a database here in its secrets."""
         return ["postgresql.service"]
 

@@ -25,17 +25,17 @@ SERVER = ("worker_class", "workers", "threads", "timeout_seconds", "memory_max_m
 WORKERS = {"gevent": "gevent>=24.10"}
 
 
-def compile(app: Mapping[str, Any], waiting: Iterable[str] = ()) -> dict[str, dict[str, Any]]:
+def compile(app: Mapping[str, Any], waiting: Iterable[str] = ()) -> dict[str, dict[str, Any] | list[dict[str, Any]]]:
     """Return the app's documents by the variable of the role that takes them; WAITING is for `site`."""
     own = {"gunicorn_systemd_services": service(app), "nginx_tls_sites": site(app, waiting)}
-    return own | known.role_documents(app)
+    return {**own, **known.role_documents(app)}
 
 
 def documents(apps: Iterable[Mapping[str, Any]], variable: str, waiting: Iterable[str] = ()) -> list[dict[str, Any]]:
     """Return what VARIABLE of a role holds for APPS: their documents of that name, from those that have one."""
     names = list(waiting)
-    compiled = (compile(app, names) for app in apps)
-    return [found[variable] for found in compiled if variable in found]
+    compiled = (compile(app, names).get(variable, []) for app in apps)
+    return [entry for found in compiled for entry in (found if isinstance(found, list) else [found])]
 
 
 def places(app: Mapping[str, Any]) -> dict[str, str]:
@@ -70,7 +70,7 @@ def service(app: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **{key: app[key] for key in same},
         "socket_users": [WEB_USER],
-        "after": known.after_units(),
+        "after": known.after_units(app),
         "environment_file": f"{settings}/environment",
         "config_file": f"{settings}/gunicorn.conf.py",
         "secrets": secrets(app),

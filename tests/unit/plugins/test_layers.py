@@ -16,7 +16,8 @@ OURS = "ansible_collections.slipway.flask.plugins."
 FLOORS = [
     {"module_utils._source"},
     {"module_utils._host"},
-    {"module_utils._app", "module_utils._certificates", "module_utils._nginx", "module_utils._postgres", "module_utils._python"},
+    {"module_utils._app", "module_utils._certificates", "module_utils._nginx", "module_utils._postgres",
+     "module_utils._python", "module_utils._redis"},
     {"module_utils._database"},
     {"module_utils._migration", "module_utils._process"},
     {"module_utils._release"},
@@ -80,7 +81,7 @@ def test_every_package_has_its_floor() -> None:
     }
 
 
-ELSEWHERE = re.compile(r"gunicorn|socket|postgres", re.IGNORECASE)
+ELSEWHERE = re.compile(r"gunicorn|socket|postgres|redis", re.IGNORECASE)
 """What is known by one kind of process (_process) or of database (_database): a next one must need nothing in the engine."""
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._host import packages
 
 
@@ -23,3 +24,18 @@ def test_a_file_that_somebody_wrote_stays_as_it_is(tmp_path: Path) -> None:
     packages.write_first({str(path): "make = false\n", str(tmp_path / "other.conf"): "x\n"})
     assert path.read_text() == "make = true\n"
     assert (tmp_path / "other.conf").read_text() == "x\n", "the others are still written"
+
+
+def test_a_drop_in_is_not_written_for_a_unit_that_is_there_already(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis that somebody runs must not be kept from starting because something else is installed."""
+    monkeypatch.setattr(packages, "UNIT_FOLDERS", (tmp_path / "lib",))
+    (tmp_path / "lib").mkdir()
+    path = tmp_path / "etc/redis-server.service.d/slipway.conf"
+    (tmp_path / "lib/redis-server.service").write_text("[Service]\n")
+    packages.write_first({str(path): "[Unit]\n"})
+    assert not path.exists()
+    (tmp_path / "lib/redis-server.service").unlink()
+    packages.write_first({str(path): "[Unit]\n"})
+    assert path.read_text() == "[Unit]\n"

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[5]
 PLACES = {
     "environment": "COLOUR", "secrets": "API_TOKEN", "files": "a.txt", "static": "/static/", "rate_limits": "/login",
     "protected_downloads": "/files/", "headers": "X-Frame-Options", "hooks": "after_switch",
-    "processes": "worker",
+    "processes": "worker", "redis_variables": "CACHE_URL",
 }  # fmt: skip
 ENTRIES: dict[str, dict[str, Any]] = {
     "source": {"path": "../shop"},
@@ -32,6 +32,7 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "notifications": {"url": "https://example.com/hook"},
     "sandbox": {},
     "processes": {"command": "celery -A shop.tasks worker"},
+    "redis_variables": {"purpose": "cache"},
     "build_commands": {"command": "npm run build"},
     "release_commands": {"command": "flask db upgrade"},
 }
@@ -44,7 +45,7 @@ NESTED = [(name, inner) for name, key in keys.KEYS.items() for inner in key.keys
 
 def told(**changes: Any) -> str:
     """Return what is said of an app with CHANGES."""
-    apps = [shop(**changes)]
+    apps = [shop(**{"redis": "local", **changes})]
     return "\n".join(description.problems(apps) or refusals.problems(apps))
 
 

@@ -1,0 +1,168 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Connection checks: what is wrong with a list of connections, and trying one from the host as the app's user.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._redis import names
+from ansible_collections.slipway.flask.plugins.module_utils._redis.client import Client, NotRedis, ServerError
+from ansible_collections.slipway.flask.plugins.module_utils._redis.reason import explain
+from ansible_collections.slipway.flask.plugins.module_utils._redis.url import RedisUrl, UrlError, parse_url, redact
+
+CA_FOLDER = "/etc/ssl/slipway"
+KEYS = {"name", "url", "user", "ca", "ca_file", "purpose"}
+FACTS = ("redis_version", "role", "used_memory", "maxmemory", "maxmemory_policy", "connected_clients", "aof_enabled",
+         "aof_last_write_status", "loading")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What trying a connection brought: the server's answers, or the kind and text of the failure."""
+
+    facts: dict[str, str]
+    kind: str = ""
+    message: str = ""
+
+
+def ca_path(name: str) -> str:
+    """Return where the CA of the connection NAME lies on the host."""
+    return f"{CA_FOLDER}/{name}-redis-ca.crt"
+
+
+def problems(connections: Any) -> list[str]:
+    """Return what is wrong with a list of connections, one sentence a fault; never with a URL's contents."""
+    if not isinstance(connections, Sequence) or isinstance(connections, str):
+        return [f"must be a list of mappings with 'name' and 'url', not {type(connections).__name__}"]
+    found: list[str] = []
+    seen: set[str] = set()
+    for number, entry in enumerate(connections, 1):
+        if not isinstance(entry, Mapping) or not {"name", "url"} <= set(entry):
+            found.append(f"entry {number} must be a mapping with 'name' and 'url'")
+            continue
+        name = str(entry["name"])
+        if name in seen:
+            found.append(f"connection '{name}' is listed twice")
+        seen.add(name)
+        found += [f"connection '{name}': {problem}" for problem in _of_entry(entry, name)]
+    return found
+
+
+def _of_entry(entry: Mapping[str, Any], name: str) -> Iterable[str]:
+    if not names.NAME.fullmatch(name):
+        yield "the name must begin with a small letter and have only small letters, digits and -, 48 characters at most"
+    for unknown in sorted(set(map(str, entry)) - KEYS):
+        yield f"unknown key '{unknown}': keys are {', '.join(sorted(KEYS))}"
+    if entry.get("user") and not names.ACCOUNT.fullmatch(str(entry["user"])):
+        yield f"user '{entry['user']}' can't be a system user's name"
+    if entry.get("ca") and entry.get("ca_file"):
+        yield "give either ca (the certificate's text) or ca_file (a file on the controller)"
+    if entry.get("ca") and "-----BEGIN CERTIFICATE-----" not in str(entry["ca"]):
+        yield "ca must be a certificate in PEM form (-----BEGIN CERTIFICATE-----); a file's path goes into ca_file"
+    try:
+        url = parse_url(entry["url"])
+    except UrlError as error:
+        yield f"url {error}"
+        return
+    if (entry.get("ca") or entry.get("ca_file")) and not url.tls:
+        yield f"it has a CA, but its URL begins with {url.scheme}://, so nothing would check it: write rediss://"
+    elif (entry.get("ca") or entry.get("ca_file")) and url.verify == "none":
+        yield "it has a CA, but its URL has ssl_cert_reqs=none, so nothing would check it: take that away"
+
+
+def plan(connections: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Split CONNECTIONS into what slipway.flask.redis_check takes (`checks`, `urls`) and the CA `files` to write."""
+    checks, urls, files = [], {}, []
+    for entry in connections:
+        name = str(entry["name"])
+        ca = ca_path(name) if entry.get("ca") or entry.get("ca_file") else ""
+        purpose = str(entry.get("purpose") or "queue")
+        checks.append({"name": name, "user": str(entry.get("user") or ""), "ca": ca, "purpose": purpose})
+        urls[name] = str(entry["url"])
+        if ca and entry.get("ca"):
+            files.append({"dest": ca, "content": str(entry["ca"]).strip() + "\n"})
+        elif ca:
+            files.append({"dest": ca, "src": str(entry["ca_file"])})
+    if files:
+        files.insert(0, {"dest": CA_FOLDER, "state": "directory"})
+    return {"checks": checks, "urls": urls, "files": files}
+
+
+def attempt(url: RedisUrl, user: str, seconds: float, ca: str = "") -> Attempt:
+    """Connect as the system user USER ("" is who runs this), log in, and ask the server about itself."""
+    return as_user(user, lambda: try_once(url, seconds, ca))
+
+
+def try_once(url: RedisUrl, seconds: float, ca: str = "") -> Attempt:
+    """Connect as the user that runs this."""
+    try:
+        client = Client(url, seconds, ca)
+        if url.password:
+            client.ask("AUTH", *([url.user] if url.user else []), url.password)
+        client.ask("PING")
+        if url.database:
+            client.ask("SELECT", str(url.database))
+        try:
+            said = client.ask("INFO")
+        except ServerError as error:  # a provider may not let it; the app can do without
+            said = "" if "NOPERM" in str(error) or "unknown command" in str(error) else client.ask("INFO")
+        client.close()
+    except (OSError, EOFError, ServerError, NotRedis) as error:
+        reason = explain(error, url)
+        own = redact(str(error) or type(error).__name__, url.password)[:300]
+        return Attempt({}, reason.kind, f"{reason.cause} ({url.where}). To do: {reason.fix}. It said: {own}")
+    pairs = dict(line.split(":", 1) for line in said.splitlines() if ":" in line)
+    return Attempt({name: pairs[name] for name in FACTS if name in pairs})
+
+
+def as_user(user: str, what: Callable[[], Attempt]) -> Attempt:
+    """Do WHAT in a process of the system user USER, who has no other groups than its own."""
+    if not user:
+        return what()
+    account = pwd.getpwnam(user)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:  # pragma: no cover (another process)
+        try:
+            os.initgroups(user, account.pw_gid)
+            os.setgid(account.pw_gid)
+            os.setuid(account.pw_uid)
+            found = what()
+            os.write(writing, json.dumps([found.facts, found.kind, found.message]).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as answer:
+        said = answer.read()
+    os.waitpid(child, 0)
+    return Attempt(*json.loads(said)) if said else Attempt({}, "unknown", "the check ended without an answer")
+
+
+def notes(url: RedisUrl, facts: Mapping[str, str], purpose: str) -> list[str]:
+    """Return what works now and will still surprise."""
+    found = []
+    if not url.is_local and not url.tls:
+        found.append("the connection is not encrypted: use rediss:// with the server's CA")
+    elif not url.is_local and url.verify != "required":
+        found.append(f"the server's identity is not checked (ssl_cert_reqs={url.verify}): take that out of the URL")
+    if not url.is_local and not url.password:
+        found.append("the server asks for no password: whoever reaches it reads and changes everything")
+    policy = facts.get("maxmemory_policy", "noeviction")
+    if purpose == "queue" and policy != "noeviction" and facts.get("maxmemory", "0") != "0":
+        found.append(
+            f"the server throws entries away when its memory is full ({policy}), jobs among them: set noeviction"
+        )
+    if facts.get("role") == "slave":
+        found.append("the server is a read-only replica: writes will fail")
+    if facts.get("aof_last_write_status", "ok") != "ok":
+        found.append("the server can't write its append-only file and refuses changes: look at its disk")
+    return found

@@ -1,0 +1,90 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""A few words of Redis's protocol (RESP 2), so that a host needs no client: connect, log in, ask.
+
+Weighed: redis-cli would need a package also where Redis is elsewhere, and tells TLS errors by OpenSSL's words alone.
+Source: redis.io, "Redis serialization protocol specification".
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Sequence
+from typing import BinaryIO
+
+from ansible_collections.slipway.flask.plugins.module_utils._redis.url import RedisUrl
+
+LONGEST = 1 << 20
+"""Bytes of an answer that are read: INFO has a few thousand."""
+
+
+class ServerError(Exception):
+    """The server answered with an error; its text is the exception's."""
+
+
+class NotRedis(Exception):
+    """What answers does not speak the protocol."""
+
+
+class Client:
+    """One connection. Raises OSError (ssl.SSLError among them) where the network fails, EOFError where it is closed."""
+
+    def __init__(self, url: RedisUrl, seconds: float, ca: str = "") -> None:
+        self._deadline = time.monotonic() + seconds * 2
+        if url.path:
+            self._socket = socket.socket(socket.AF_UNIX)
+            self._socket.settimeout(seconds)
+            self._socket.connect(url.path)
+        else:
+            self._socket = socket.create_connection((url.host, url.port), seconds)
+        if url.tls:
+            self._socket = context(url, ca).wrap_socket(self._socket, server_hostname=url.host)
+        self._file: BinaryIO = self._socket.makefile("rb")
+
+    def ask(self, *words: str) -> str:
+        """Send a command and return its answer as text.
+
+        :raises ServerError: when that is an error.
+        """
+        self._socket.sendall(encoded(words))
+        return self._answer()
+
+    def close(self) -> None:
+        self._file.close()
+        self._socket.close()
+
+    def _answer(self) -> str:
+        line = self._file.readline(LONGEST)
+        if not line:
+            raise EOFError
+        kind, rest = line[:1], line[1:].rstrip(b"\r\n").decode(errors="replace")
+        if kind == b"-":
+            raise ServerError(rest)
+        if kind in b"+:":
+            return rest
+        if kind != b"$" or not rest.lstrip("-").isdigit():
+            raise NotRedis(line[:60].decode(errors="replace").strip())
+        length = min(int(rest), LONGEST)
+        return "" if length < 0 else self._file.read(length + 2)[:length].decode(errors="replace")
+
+
+def encoded(words: Sequence[str]) -> bytes:
+    """Return a command as Redis takes it: an array of strings with their lengths."""
+    parts = [f"*{len(words)}\r\n".encode()]
+    for word in words:
+        raw = word.encode()
+        parts.append(b"$%d\r\n%s\r\n" % (len(raw), raw))
+    return b"".join(parts)
+
+
+def context(url: RedisUrl, ca: str) -> ssl.SSLContext:
+    """Return how the server's certificate is checked, as redis-py does it; CA is a file, "" for the system's."""
+    found = ssl.create_default_context(cafile=url.ca or ca or None)
+    if url.verify != "required":
+        found.check_hostname = False
+        found.verify_mode = ssl.CERT_NONE if url.verify == "none" else ssl.CERT_OPTIONAL
+    return found

@@ -1,0 +1,177 @@
+#!/usr/bin/python
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Tries connections to Redis from the host, all in one round trip."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redis_check
+short_description: Try connections to Redis from the host, and say why one fails
+version_added: 0.2.0
+author: Slipway contributors (@slipway)
+description:
+  - Connects as the app's own system user with the app's own URL, logs in, selects the database and asks the server about
+    itself. Changes nothing, and needs no client on the host.
+  - A failure names its cause (name, port, socket, TLS, password, database, connections) and what to do. No password stands
+    in a message, an argument list or a log.
+  - In check mode, connections of users and to sockets that are not there yet are not tried.
+options:
+  connections:
+    description: The connections, without their URLs.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the connection, and its key in O(urls).
+        type: str
+        required: true
+      user:
+        description: System user that connects. Empty is the user that the module runs as.
+        type: str
+        default: ""
+      ca:
+        description: CA file on the host that is used where the URL has no C(ssl_ca_certs).
+        type: str
+        default: ""
+      purpose:
+        description: What the app uses it for. Of a queue, a server that throws entries away is noted.
+        type: str
+        choices: [queue, cache]
+        default: queue
+  urls:
+    description: The URL of each connection, such as C(rediss://:password@host:6379/0).
+    type: dict
+    required: true
+  timeout_seconds:
+    description: Seconds to wait for an answer.
+    type: int
+    default: 5
+"""
+
+EXAMPLES = r"""
+- name: Try the shop's Redis
+  slipway.flask.redis_check:
+    connections:
+      - {name: shop, user: shop}
+    urls:
+      shop: "{{ vault_shop_redis_url }}"
+"""
+
+RETURN = r"""
+connections:
+  description: What was found for each connection.
+  returned: success
+  type: dict
+  contains:
+    NAME:
+      description: One entry for each connection, named like it.
+      type: dict
+      contains:
+        checked:
+          description: Whether the connection was tried; what INFO says of it is there only then.
+          type: bool
+        notes:
+          description: What a person should know, such as unencrypted traffic or why nothing was tried.
+          type: list
+failures:
+  description: Kind of failure for each connection that failed, such as V(password_wrong).
+  returned: failure
+  type: dict
+"""
+
+import os
+import pwd
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._host.service_user import find
+from ansible_collections.slipway.flask.plugins.module_utils._redis.check import attempt, notes
+from ansible_collections.slipway.flask.plugins.module_utils._redis.url import UrlError, parse_url
+
+ARGUMENTS: dict[str, Any] = {
+    "connections": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "name": {"type": "str", "required": True},
+            "user": {"type": "str", "default": ""},
+            "ca": {"type": "str", "default": ""},
+            "purpose": {"type": "str", "choices": ["queue", "cache"], "default": "queue"},
+        },
+    },
+    # Of its own, and secret as a whole: Ansible logs the other arguments, and finds a secret inside them by its text only.
+    "urls": {"type": "dict", "required": True, "no_log": True},
+    "timeout_seconds": {"type": "int", "default": 5},
+}
+
+
+class Refusal(Exception):
+    """A connection that failed; `kind` names the cause."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+def try_one(entry: dict[str, str], text: str, timeout: int, check: bool) -> dict[str, Any]:
+    """Return the findings for one connection.
+
+    :raises Refusal: when it fails.
+    """
+    try:
+        url = parse_url(text)
+    except UrlError as error:
+        raise Refusal("url", f"the url {error}") from None
+    lacking = ""
+    if entry["user"] and not find(pwd.getpwnam, entry["user"]):
+        lacking = (
+            f"the system user '{entry['user']}' doesn't exist: create it first, or leave the connection's key user out"
+        )
+    elif entry["ca"] and not Path(entry["ca"]).is_file():
+        lacking = f"the CA file {entry['ca']} is not on this host"
+    if lacking and not check:
+        raise Refusal("preparation", lacking)
+    if lacking:
+        return {"checked": False, "notes": [f"not tried: {lacking}"]}
+    tried = attempt(url, entry["user"], timeout, entry["ca"])
+    if not tried.kind:
+        return {"checked": True, "notes": notes(url, tried.facts, entry["purpose"]), **tried.facts}
+    if check and url.is_local:
+        # In check mode this host's own server may be as it was before tasks that were only pretended.
+        return {"checked": False, "notes": [tried.message]}
+    raise Refusal(tried.kind, tried.message)
+
+
+def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    found: dict[str, Any] = {}
+    failures: dict[str, Refusal] = {}
+    for entry in module.params["connections"]:
+        name = entry["name"]
+        try:
+            if name not in module.params["urls"]:
+                raise Refusal("url", "urls has no entry for it")
+            found[name] = try_one(
+                entry, module.params["urls"][name], module.params["timeout_seconds"], module.check_mode
+            )
+        except Refusal as refusal:
+            failures[name] = refusal
+    if failures:
+        module.fail_json(
+            msg="\n".join(f"Connection {name} to Redis failed: {refusal}" for name, refusal in failures.items()),
+            failures={name: refusal.kind for name, refusal in failures.items()},
+        )
+    if not module.check_mode:
+        for name, findings in found.items():
+            for note in findings["notes"] if findings["checked"] else []:
+                module.warn(f"Connection {name} to Redis: {note}")
+    module.exit_json(changed=False, connections=found)
+
+
+if __name__ == "__main__":
+    main()
