@@ -138,9 +138,8 @@ def test_what_is_in_bin_takes_these_words(typed: Callable[..., str], command: st
     if program in ("bin/lint", "bin/lib/role-tables"):  # shell scripts, which every change goes through
         assert words in ([], ["--fix"])
         return
-    script = {"bin/demo": "bin/lib/demo.py", "bin/test": "bin/lib/run_tests.py"}.get(
-        program
-    ) or f"bench/{words.pop(0)}.py"
+    scripts = {"bin/demo": "demo.py", "bin/describe": "describe_app.py", "bin/test": "run_tests.py"}
+    script = f"bin/lib/{scripts[program]}" if program in scripts else f"bench/{words.pop(0)}.py"
     typed(shlex.join([sys.executable, str(ROOT / script), *words, "--help"]))
 
 

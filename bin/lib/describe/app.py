@@ -1,0 +1,104 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What is collected about an app: the lines of its entry with the reason of each, and what a person should look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from describe.tree import Tree
+from describe.values import Values
+
+TODO = "TODO"
+
+
+@dataclass
+class Line:
+    """A line of the entry. OFF: a suggestion, printed as a comment."""
+
+    key: str
+    value: Any
+    why: str
+    off: bool = False
+
+
+@dataclass(eq=False)
+class App:
+    """An app's source, and what has been found out about it."""
+
+    tree: Tree
+    name: str
+    lines: dict[str, Line] = field(default_factory=dict)
+    inner: dict[str, dict[str, Line]] = field(default_factory=dict)
+    dangers: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    vault: dict[str, str] = field(default_factory=dict)
+    packages: dict[str, str] = field(default_factory=dict)
+    """What the app's lists name: normalised name -> version, "" for any."""
+    commands: list[tuple[str, str, str]] = field(default_factory=list)
+    """Command lines that the source has for its processes: (process, command, where)."""
+
+    @cached_property
+    def values(self) -> Values:
+        return Values(self.tree)
+
+    def say(self, key: str, value: Any, why: str, off: bool = False) -> None:
+        """Set a key of the entry; what is said first stays."""
+        self.lines.setdefault(key, Line(key, value, why, off))
+
+    def also(self, key: str, name: str, value: Any, why: str, off: bool = False) -> None:
+        """Set a NAME inside a key that is a mapping; one that counts goes before a suggestion."""
+        inner = self.inner.setdefault(key, {})
+        if name not in inner or (inner[name].off and not off):
+            inner[name] = Line(name, value, why, off)
+
+    def more(self, key: str, value: Any, why: str) -> None:
+        """Add to a key that is a list."""
+        line = self.lines.setdefault(key, Line(key, [], ""))
+        if value not in line.value:
+            line.value.append(value)
+            line.why = "; ".join(filter(None, [line.why, why])) if why not in line.why else line.why
+
+    def value(self, key: str) -> Any:
+        line = self.lines.get(key)
+        return None if line is None or line.off else line.value
+
+    def secret(self, variable: str, value: str, why: str) -> None:
+        """Put a variable among the secrets, its value into the vault."""
+        self.also("secrets", variable, "{{ " + self.vaulted(variable, value) + " }}", why)
+
+    def vaulted(self, variable: str, value: str) -> str:
+        """Put a VALUE into the vault and return the name that it has there."""
+        name = f"vault_{self.name}_{variable}".lower().replace("-", "_")
+        self.vault.setdefault(name, value)
+        return name
+
+    def has(self, *names: str) -> bool:
+        """Tell whether a list names one of these packages."""
+        return any(name in self.packages for name in names)
+
+    def imports(self, *names: str) -> str:
+        """Return where the app's code imports one of these modules, "" when it does nowhere."""
+        return next(
+            (where for meant, where in self._imported if meant.partition(".")[0] in names or meant in names), ""
+        )
+
+    @cached_property
+    def _imported(self) -> list[tuple[str, str]]:
+        return [
+            (meant, module.where(node))
+            for module in self.tree.modules
+            for node in module.nodes
+            for meant in module_names(node)
+        ]
+
+
+def module_names(node: Any) -> list[str]:
+    """Return the modules that an import statement names."""
+    if node.__class__.__name__ == "Import":
+        return [name.name for name in node.names]
+    if node.__class__.__name__ == "ImportFrom" and not node.level:
+        return [node.module or ""]
+    return []
