@@ -102,7 +102,7 @@ def _celery(app: App, said: set[str]) -> None:
         _process(
             app,
             "worker",
-            {"command": f"celery -A {target} worker --loglevel INFO", "stop_seconds": 300},
+            {"command": f"celery -A {target} worker -n $PROCESS_NAME@$RELEASE_ID", "stop_seconds": 300},
             f"{where} is Celery's app",
         )
     places = ((module, node) for module in app.tree.modules for node in module.nodes)
@@ -110,7 +110,7 @@ def _celery(app: App, said: set[str]) -> None:
         (module.where(node) for module, node in places if SCHEDULE.search(_assigned(node)) or _periodic(node)), ""
     )
     if beat and "celery:beat" not in said:
-        command = f"celery -A {target} beat --loglevel INFO --schedule /tmp/celerybeat-schedule"
+        command = f"celery -A {target} beat --schedule $STATE_DIRECTORY/celerybeat-schedule"
         _process(
             app, "beat", {"command": command, "handover": "stop_first"}, f"{beat} has a schedule; never two at once"
         )

@@ -58,6 +58,7 @@ def reads(app: App) -> list[Read]:
     found: list[Read] = []
     helpers = _helpers(app)
     for module in app.tree.modules:
+        here: list[Read] = []
         if not re.search(r"environ|getenv|[Ee]nv\b|BaseSettings|decouple", module.text) and not any(
             name in module.text for name in helpers
         ):
@@ -68,7 +69,8 @@ def reads(app: App) -> list[Read]:
             if meant in ("environs.Env", "environ.Env", "decouple.config")
         }
         for node in module.nodes:
-            found += _read(app, module, node, helpers, environs)
+            here += _read(app, module, node, helpers, environs)
+        found += sorted(here, key=lambda read: getattr(read.node, "lineno", 0))
     return [one for one in found if NAME.fullmatch(one.name)]
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from ansible_collections.slipway.flask.plugins.module_utils._python.project import IGNORED_ANYWHERE
+from ansible_collections.slipway.flask.plugins.module_utils._python.source_tree import IGNORED_ANYWHERE
 
 FILES, DEPTH, BYTES, ALL_BYTES = 30_000, 30, 1_500_000, 80_000_000
 """Most files looked at, most folders inside each other, and most bytes of one file and of all Python files."""

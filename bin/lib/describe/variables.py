@@ -24,13 +24,14 @@ EXAMPLES = (
 )
 PROXIES = re.compile(r"\w*(PROXY_HOPS|PROXY_COUNT|NUM_PROXIES|PROXIES_COUNT|PROXY_FIX_X_FOR|TRUSTED_PROXY_COUNT)")
 FILE = re.compile(r"(CONFIG|CONF|SETTINGS|CFG|INI)(_FILE|_PATH|_FILENAME|_LOCATION)?$")
-SHOWN = 12
-"""Most variables with a default that are shown; the others are counted."""
+SHOWN, MORE = 12, 42
+"""Most variables with a default that get a line, and most that are named; the others are counted."""
 
 
 def find(app: App) -> None:
     """Say each variable that no other part has said."""
     taken = set(app.inner.get("environment", {})) | set(app.inner.get("secrets", {}))
+    taken |= set(app.inner.get("redis_variables", {}))
     taken |= {str(app.value(key)) for key in ("database_variable", "redis_variable") if app.value(key)}
     if app.value("database") != "none" and not app.value("database_variable"):
         taken.add("DATABASE_URL")
@@ -50,7 +51,8 @@ def find(app: App) -> None:
     for name, reads in by_name.items():
         _variable(app, name, reads, examples.get(name, ""), rest)
     if len(rest) > SHOWN:
-        app.notes.append(f"Also read, each with a default or optional: {', '.join(rest[SHOWN:])}")
+        more = f" and {len(rest) - MORE} others" if len(rest) > MORE else ""
+        app.notes.append(f"Also read, each with a default or optional: {', '.join(rest[SHOWN:MORE])}{more}")
 
 
 def _variable(app: App, name: str, reads: list[Read], example: str, rest: list[str]) -> None:
