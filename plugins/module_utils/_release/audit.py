@@ -11,7 +11,7 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import journal
-from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import FAILED, Paths, Record
 
 INFORMATION, WARNING = 6, 4
 """Priorities of syslog(3)."""
@@ -24,7 +24,7 @@ def told(_: Paths, record: Record) -> None:
 
 def fields(record: Record) -> dict[str, str]:
     """Return what the journal keeps of RECORD."""
-    failed = "failed" in record.outcome
+    failed = record.outcome in FAILED
     seconds = f"{sum(record.seconds.values()):.1f}"
     outcome = f"{record.outcome} at {record.stage}" if record.stage else record.outcome
     way = f"{record.previous or 'nothing'} → {record.id}"

@@ -13,10 +13,7 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils._release import look
 from ansible_collections.slipway.flask.plugins.module_utils._release.drain import draining
 from ansible_collections.slipway.flask.plugins.module_utils._release.history import history
-from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths
-
-SWITCHED = ("deployed", "rolled back")
-"""Outcomes after which the release of the entry served."""
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import SWITCHED, Paths
 
 KEPT = ("id", "revision", "dirty", "source", "by", "started", "ended", "outcome", "stage", "message", "heads_after")
 

@@ -22,6 +22,13 @@ from ansible_collections.slipway.flask.plugins.module_utils._app.places import R
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import number as number
 from ansible_collections.slipway.flask.plugins.module_utils._source.revision import short
 
+Ended = Literal["unfinished", "deployed", "rolled back", "failed", "rollback failed", "killed"]
+"""How a run ended, as release.json, history.jsonl and the journal say it."""
+SWITCHED: tuple[Ended, ...] = ("deployed", "rolled back")
+"""After these, the release served."""
+FAILED: tuple[Ended, ...] = ("failed", "rollback failed")
+"""The run was given up; nobody could say so of one that was killed."""
+
 
 @dataclass
 class Record:
@@ -41,7 +48,7 @@ class Record:
     started: str = ""
     ended: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
-    outcome: str = "unfinished"
+    outcome: Ended = "unfinished"
     stage: str = ""
     message: str = ""
     previous: str = ""

@@ -26,6 +26,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release.lease impor
 from ansible_collections.slipway.flask.plugins.module_utils._release.lock import lock
 from ansible_collections.slipway.flask.plugins.module_utils._release.progress import Progress
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import (
+    Ended,
     Paths,
     Record,
     ReleaseError,
@@ -56,7 +57,7 @@ class Run:
     """One run over the releases of one app. REQUEST is what a module asks."""
 
     what: ClassVar[What]
-    failure: ClassVar[str] = "failed"
+    failure: ClassVar[Ended] = "failed"
     """The outcome of a run that was given up."""
 
     def __init__(self, request: Request, check: bool = False) -> None:
