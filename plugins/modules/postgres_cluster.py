@@ -170,7 +170,11 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import databases
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.cluster import ensure
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import PostgresError, database_problems
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import (
+    SOCKET_FOLDER,
+    PostgresError,
+    database_problems,
+)
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.settings import (
     conf_text,
     hba_text,
@@ -204,7 +208,7 @@ ARGUMENTS: dict[str, Any] = {
 def main() -> None:
     os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    asked, done, sockets = module.params, databases.Plan(), "/var/run/postgresql"
+    asked, done, sockets = module.params, databases.Plan(), SOCKET_FOLDER
     if problems := database_problems(asked["databases"] or []):
         module.fail_json(msg="databases: " + "; ".join(problems))
     wanted = databases.wanted_databases(asked["databases"] or [])

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import (
+    SOCKET_FOLDER,
     Cluster,
     PostgresError,
     identifier,
@@ -83,7 +84,7 @@ def empty_state() -> dict[str, Any]:
     fresh = {"owner": "postgres", "encoding": "UTF8", "public": True}
     return {
         "version": 0,
-        "sockets": "/var/run/postgresql",
+        "sockets": SOCKET_FOLDER,
         "roles": {},
         "databases": {"postgres": dict(fresh), "template1": dict(fresh)},
         "extensions": {},

@@ -15,14 +15,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import SOCKET_FOLDER
+
 SCHEME = re.compile(r"([a-z][a-z0-9]*)(\+[a-z0-9_]+)?://", re.IGNORECASE)
 DIALECTS = {"postgresql", "postgres"}
 LIBPQ_DRIVERS = {"", "+psycopg", "+psycopg2", "+psycopg_async", "+psycopg2cffi"}
 """Drivers that hand the URL's parameters to libpq."""
 
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-SOCKET_DIRECTORY = "/var/run/postgresql"
-"""Where libpq of Debian and Ubuntu looks when no host is given."""
 
 ENVIRONMENT = {
     "host": "PGHOST", "hostaddr": "PGHOSTADDR", "port": "PGPORT", "dbname": "PGDATABASE", "user": "PGUSER",
@@ -78,7 +78,7 @@ class DatabaseUrl:
     def where(self) -> str:
         """Host, port and database for a message."""
         ports = self.parameters.get("port", "5432") or "5432"
-        host = self.parameters.get("host") or f"socket in {SOCKET_DIRECTORY}"
+        host = self.parameters.get("host") or f"socket in {SOCKET_FOLDER}"
         return f"host {host}, port {ports}, database {self.parameters.get('dbname') or '(named like the user)'}"
 
     def environment(self) -> dict[str, str]:

@@ -14,6 +14,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._app import checks, 
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import domains as app_domains
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.keys import KEYS, RANGES, REQUIRED
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process
+from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
 from ansible_collections.slipway.flask.plugins.plugin_utils._source import description
 
 
@@ -101,7 +102,8 @@ def type_name(kind: type | tuple[type, ...]) -> str:
 
 def normalise(app: Mapping[str, Any]) -> dict[str, Any]:
     """Return a valid description with every default filled in and every command as a mapping."""
-    whole = {name: app.get(name, key.default) for name, key in KEYS.items()}
+    usual = {"release_commands": known.release_commands(app)}
+    whole = {name: app.get(name, usual.get(name, key.default)) for name, key in KEYS.items()}
     whole["migrations"] = whole["migrations"] or "off"  # YAML reads a bare `off` as false
     for key in ("domains", "redirect_domains"):
         whole[key] = [app_domains.in_ascii(domain) for domain in whole[key]]
@@ -118,6 +120,4 @@ def normalise(app: Mapping[str, Any]) -> dict[str, Any]:
         {"command": entry if isinstance(entry, str) else entry["command"]} for entry in whole["build_commands"]
     ]
     whole["processes"] = {str(name): process.complete(entry) for name, entry in whole["processes"].items()}
-    if whole["database"] == "none" and "release_commands" not in app:
-        whole["release_commands"] = []
     return whole

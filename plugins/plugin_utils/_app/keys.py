@@ -74,7 +74,7 @@ KEYS: dict[str, Key] = {
     ),
     "release_commands": Key(
         list,
-        ["flask db upgrade"],
+        known.release_commands({}),
         "Commands run before the new release starts; with `database: none`, the default is none.",
         of=(str, dict),
         keys={**nested.COMMAND, "once": nested.ONCE},

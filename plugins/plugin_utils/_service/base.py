@@ -35,6 +35,9 @@ class Service(Protocol):
     def variables(self, given: App) -> dict[str, str]:
         """Return the environment variables that the service sets, each with what is secret in it, as it is GIVEN."""
 
+    def release_commands(self, given: App) -> list[str]:
+        """Return the commands that a release runs for the service, when a description as it is GIVEN does not say any."""
+
     def packages(self, app: App) -> list[str]:
         """Return the APT packages that the app needs for the service; those of the service's roles are their own."""
 

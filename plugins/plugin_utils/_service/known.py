@@ -26,6 +26,11 @@ def variables(given: App) -> dict[str, str]:
     return {name: value for service in SERVICES for name, value in service.variables(given).items()}
 
 
+def release_commands(given: App) -> list[str]:
+    """Return the release commands of an app whose description, as it is GIVEN, does not say any."""
+    return [command for service in SERVICES for command in service.release_commands(given)]
+
+
 def after_units(app: App) -> list[str]:
     """Return the units of systemd that start before an app's, if the host has them."""
     return [unit for service in SERVICES for unit in service.after_units(app)]

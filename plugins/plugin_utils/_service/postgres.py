@@ -18,10 +18,10 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn.problems i
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.key import Key
 from ansible_collections.slipway.flask.plugins.plugin_utils._service.base import App
 
-SOCKETS = "/var/run/postgresql"
-"""Folder of PostgreSQL's socket on Debian and Ubuntu (postgresql-common)."""
 SCHEME = re.compile(r"[a-z][a-z0-9]*(\+[a-z0-9_]+)?")
 VARIABLE = "DATABASE_URL"
+MIGRATE = "flask db upgrade"
+"""Flask-Migrate's command, which nearly every app with a database has."""
 
 KEYS = {
     "database": Key(str, "local", "`local` makes a database on the host, `url` uses `database_url`, `none` has none.",
@@ -80,6 +80,9 @@ class Postgres:
             return {}
         return {given.get("database_variable", VARIABLE): given.get("database_url", "")}
 
+    def release_commands(self, given: App) -> list[str]:
+        return [] if given.get("database", "local") == "none" else [MIGRATE]
+
     def packages(self, app: App) -> list[str]:
         return []
 
@@ -101,7 +104,7 @@ class Postgres:
 
 def authority(app: App) -> str:
     """Return where the CA of the app's database is on the host, "" when it has none of its own."""
-    return f"/etc/ssl/slipway/{app['name']}-ca.crt" if app["database_ca"] else ""
+    return check.ca_path(app["name"]) if app["database_ca"] else ""
 
 
 def url(app: App) -> str:
@@ -109,7 +112,9 @@ def url(app: App) -> str:
     if app["database"] == "none":
         return ""
     if app["database"] == "local":
-        return f"{app['database_scheme'] or driver.DEFAULT}:///{app['name']}?host={quote(SOCKETS, safe='/')}"
+        return (
+            f"{app['database_scheme'] or driver.DEFAULT}:///{app['name']}?host={quote(names.SOCKET_FOLDER, safe='/')}"
+        )
     return whole_url(app, str(app["database_url"]))
 
 

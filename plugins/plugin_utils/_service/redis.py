@@ -99,6 +99,9 @@ class Redis:
             return {}
         return {variable: given.get("redis_url", "") for variable in _names(given)}
 
+    def release_commands(self, given: App) -> list[str]:
+        return []
+
     def packages(self, app: App) -> list[str]:
         return []
 
