@@ -20,7 +20,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._target import syste
 
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"apps", "app", "command", "seconds"})
+    _VALID_ARGS = frozenset({"apps", "app", "command", "schedule", "seconds"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -29,7 +29,8 @@ class ActionModule(ActionBase):
         try:
             app = choice.choose_one(given.get("apps"), str(given.get("app") or ""), choice.everywhere(task_vars))
             command = whole(str(given.get("command") or ""), context.CLIARGS.get("extra_vars") or ())
-            words = words_of(command, app)
+            schedule = schedule_of(str(given.get("schedule") or ""), command, app)
+            words = [] if schedule else words_of(command, app)
         except choice.ChoiceError as error:
             return {**result, **error.result}
         first = next((name for name, apps in hosts.items() if app and app["name"] in apps), host)
@@ -39,12 +40,13 @@ class ActionModule(ActionBase):
             return {**result, "skipped": True, "skip_reason": "nobody knows what a command would do"}
         arguments = {
             **target.places(app), "wsgi": app["wsgi"], "words": json.dumps(words), "seconds": given.get("seconds", 3600),
-            "writable_paths": app["writable_paths"],
+            "writable_paths": app["writable_paths"], "schedule": schedule,
         }  # fmt: skip
         answer = on_host.ask(self, "release_exec", arguments, task_vars)
         if "rc" in answer and "release" in answer:
             show(answer["stdout"], answer["stderr"])
-            told = f"`{app_command.label(words)}` in release {answer['release']} of {app['name']} on {host}"
+            what = f"schedule '{schedule}'" if schedule else f"`{app_command.label(words)}`"
+            told = f"{what} in release {answer['release']} of {app['name']} on {host}"
             told += f" ended with status {answer['rc']}"
             if answer["rc"]:  # what it printed is shown already
                 answer = {
@@ -73,6 +75,19 @@ def whole(command: str, extra_vars: Iterable[str]) -> str:
         if not all(re.fullmatch(r"[A-Za-z_]\w*=.*", word) for word in cut[1:]):
             return rest
     return command
+
+
+def schedule_of(name: str, command: str, app: Mapping[str, Any] | None) -> str:
+    """Return the schedule of APP that is to run, "" for none. Raises ChoiceError for one that it does not have."""
+    if not name:
+        return ""
+    if command.strip():
+        raise choice.ChoiceError("say what to run with either -e command='flask …' or -e schedule=NAME, not with both")
+    known = [one for one, entry in (app or {}).get("processes", {}).items() if entry.get("schedule")]
+    if app and name not in known:
+        there = f"; its schedules are: {', '.join(known)}" if known else "; it has none"
+        raise choice.ChoiceError(f"{app['name']} has no schedule '{name}'{commands.nearest(name, known)}{there}")
+    return name
 
 
 def words_of(command: str, app: Mapping[str, Any] | None) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release_exec
-short_description: Run one command in the release that serves
+short_description: Run one command, or a schedule, in the release that serves
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 extends_documentation_fragment:
@@ -30,8 +30,13 @@ options:
     description:
       - Command line, split as a shell splits words but run without a shell.
       - C($NAME) outside of single quotes stands for a variable of the app's environment; a secret itself is refused.
+      - Required without O(schedule).
     type: str
-    required: true
+    default: ""
+  schedule:
+    description: Name of one of the app's schedules to run now, through its own unit, instead of O(command).
+    type: str
+    default: ""
   seconds:
     description: Longest time that the command may take, in seconds.
     type: int
@@ -44,6 +49,12 @@ EXAMPLES = r"""
     apps: "{{ slipway_apps }}"
     app: shop
     command: flask users list
+
+- name: Send the shop's digest now
+  slipway.flask.release_exec:
+    apps: "{{ slipway_apps }}"
+    app: shop
+    schedule: digest
 """
 
 RETURN = r"""

@@ -34,8 +34,10 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._app import command
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
+from ansible_collections.slipway.flask.plugins.module_utils._process import by_hand
+from ansible_collections.slipway.flask.plugins.module_utils._release import look
 from ansible_collections.slipway.flask.plugins.module_utils._release.commands import Commands
-from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
 
 ARGUMENTS: dict[str, Any] = {
@@ -43,18 +45,23 @@ ARGUMENTS: dict[str, Any] = {
     "root": {"type": "path", "required": True},
     "settings": {"type": "path", "required": True},
     "wsgi": {"type": "str", "required": True},
-    "words": {"type": "str", "required": True, "no_log": True},  # JSON: a list would be blotted out of the answer
+    "words": {"type": "str", "default": "[]", "no_log": True},  # JSON: a list would be blotted out of the answer
+    "schedule": {"type": "str", "default": ""},
     "writable_paths": {"type": "list", "elements": "path", "default": []},
     "seconds": {"type": "int", "default": 3600},
 }
 
 
 def run(given: dict[str, Any]) -> dict[str, Any]:
-    """Run the command and return what it did; empty when no release serves."""
+    """Run the command, or the schedule, and return what it did; empty when no release serves. Raises ReleaseError."""
     paths = Paths(given["app"], Path(given["root"]), Path(given["settings"]))
     record = paths.record(paths.current_id())
     if record is None:
         return {}
+    if given["schedule"]:
+        schedule = by_hand.named(look.processes(paths), given["schedule"], record.id)
+        status, printed = by_hand.run(schedule, record.id)
+        return {"release": record.id, "rc": status, "stdout": printed, "stderr": ""}
     request = Request(
         app=given["app"],
         user=given["app"],
@@ -73,7 +80,10 @@ def run(given: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=TASK)
-    done = run(task_of(module, ARGUMENTS))
+    try:
+        done = run(task_of(module, ARGUMENTS))
+    except ReleaseError as error:
+        module.fail_json(msg=str(error))
     if not done:
         module.fail_json(msg="nothing has been deployed yet, so there is nothing to run the command in")
     module.exit_json(changed=True, **done)

@@ -35,6 +35,19 @@ def journal(unit: str, lines: int = TAIL_LINES) -> str:
     return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False).stdout.strip()
 
 
+def printed(invocation: str) -> str:
+    """Return all that one run of a unit, known by its INVOCATION, has printed."""
+    command = [
+        "journalctl",
+        "--no-pager",
+        "--quiet",
+        "--output=cat",
+        "_TRANSPORT=stdout",
+        f"_SYSTEMD_INVOCATION_ID={invocation}",
+    ]
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False).stdout
+
+
 def newest_run(unit: str) -> list[str]:
     """Return the journalctl command that shows what UNIT's newest run wrote."""
     run = systemctl("show", "--property=InvocationID", "--value", unit).stdout.strip()

@@ -21,7 +21,8 @@ UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.
 class Draining:
     """A RELEASE of a PROCESS that has been told to end, and the SECONDS that it still has at most.
 
-    WORK is what it has begun and how much of it is open, such as `connection` and 2; "" where that is not known.
+    WORK is what it has begun and how much of it is open, such as `connection` and 2; "" where that is not known. AWAITED: the
+    next release waits for it, for want of room for both.
     """
 
     release: str
@@ -29,6 +30,7 @@ class Draining:
     seconds: int
     work: str = ""
     open: int = 0
+    awaited: bool = True
 
     @property
     def is_busy(self) -> bool:

@@ -14,10 +14,11 @@ from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._process import names, settings
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
 from ansible_collections.slipway.flask.plugins.module_utils._process.host import Host
+from ansible_collections.slipway.flask.plugins.module_utils._process.schedule import Schedule
 from ansible_collections.slipway.flask.plugins.module_utils._process.web import Web
 from ansible_collections.slipway.flask.plugins.module_utils._process.worker import Worker
 
-KINDS: Mapping[str, type[Worker]] = {settings.WORKER: Worker}
+KINDS: Mapping[str, type[Worker] | type[Schedule]] = {settings.WORKER: Worker, settings.SCHEDULE: Schedule}
 """What a process says that it is (`kind` in processes.json) -> its class, which is made with the host and a name."""
 
 
@@ -40,10 +41,12 @@ def _wanted(paths: Places) -> Iterator[tuple[str, str]]:
 
 
 def _there(paths: Places) -> Iterator[tuple[str, str]]:
-    """Yield name and kind of what releases have units of; of what nothing but units is left, it is a worker."""
+    """Yield name and kind of what releases have units of; of what nothing but units is left, a timer tells."""
     files = sorted(systemd.UNITS.glob(f"{paths.app}.*@?*"))
     for file in files:
         if match := names.UNIT.fullmatch(file.name):
             release = file.name.partition("@")[2].removesuffix(file.suffix)
             kind = settings.kind(settings.of(paths, release).get(match[1], {}))
             yield match[1], kind if kind in KINDS else settings.WORKER
+        if match and file.suffix == ".timer":
+            yield match[1], settings.SCHEDULE

@@ -26,6 +26,11 @@ def template(app: str, process: str, instance: int = 1) -> str:
     return app if process == WEB else f"{app}.{process}" + (f".{instance}" if instance > 1 else "")
 
 
+def timer(app: str, process: str, release: str) -> str:
+    """Return what starts a PROCESS of a RELEASE at times."""
+    return f"{template(app, process)}@{release}.timer"
+
+
 def unit(app: str, process: str, release: str, instance: int = 1) -> str:
     """Return the service of an INSTANCE of a PROCESS of a RELEASE."""
     return f"{template(app, process, instance)}@{release}.service"

@@ -10,6 +10,7 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ NAME = "processes.json"
 """What the file is called among the settings of an app: process -> what it is."""
 WORKER = "worker"
 """The kind of a process that does not say another one."""
+SCHEDULE = "schedule"
+"""The kind of one that runs at times."""
 
 
 def of(paths: Places, release: str = "") -> Mapping[str, Mapping[str, Any]]:
@@ -39,3 +42,10 @@ def read(file: Path) -> Mapping[str, Mapping[str, Any]]:
 def kind(entry: Mapping[str, Any]) -> str:
     """Return of which kind the process of an ENTRY is."""
     return str(entry.get("kind") or WORKER)
+
+
+def has_program(folder: Path, program: str) -> bool:
+    """Tell whether a release in FOLDER finds the PROGRAM of a command, "" for one that is not known beforehand."""
+    places = [folder / "venv/bin", *map(Path, ("/usr/local/bin", "/usr/bin", "/bin"))]
+    tried = [folder / "src" / program] if "/" in program else [place / program for place in places]
+    return not program or any(path.is_file() and os.access(path, os.X_OK) for path in tried)

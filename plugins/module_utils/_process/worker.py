@@ -12,7 +12,6 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import time
@@ -61,6 +60,8 @@ class Worker(Process):
 
     def units(self, release: str) -> tuple[str, ...]:
         """Return the units of RELEASE's instances, and those of which there is still a file."""
+        if settings.kind(settings.of(self.paths, release).get(self.name, {})) != settings.WORKER:
+            return ()
         count = int(self.entry(release).get("instances", 1)) if self.entry(release) else 0
         wanted = [names.unit(self.app, self.name, release, number) for number in range(1, count + 1)]
         there = sorted(path.name for one in self.templates for path in systemd.UNITS.glob(f"{one}@{release}.service"))
@@ -110,10 +111,7 @@ class Worker(Process):
             if found.get("LoadState", "loaded") != "loaded":
                 raise ReleaseError(f"systemd can't load {unit}: {found.get('LoadError') or found['LoadState']}")
         program = str(self.entry(release).get("program", ""))
-        places = [self.paths.release(release) / "venv/bin", *map(Path, ("/usr/local/bin", "/usr/bin", "/bin"))]
-        src = self.paths.release(release) / "src"
-        tried = [src / program] if "/" in program else [place / program for place in places]
-        if program and not any(path.is_file() and os.access(path, os.X_OK) for path in tried):
+        if not settings.has_program(self.paths.release(release), program):
             raise ReleaseError(f"{self.name} can't start: there is no program '{program}' in the release's environment")
 
     def gate(self, release: str) -> None:

@@ -174,7 +174,7 @@ class Run:
 
     def start(self) -> None:
         """Start the release, beside one other at most: memory and database connections are reckoned for two."""
-        for one in drain.draining(self.context.processes):
+        for one in (one for one in drain.draining(self.context.processes) if one.awaited):
             name, begun = f"drain({one.release})", time.monotonic()
             self.progress.begin(name)
             drain.wait_for(self.context.processes, one)

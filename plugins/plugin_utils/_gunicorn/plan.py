@@ -38,7 +38,9 @@ def plan(services: Any, variables: Mapping[str, Any]) -> dict[str, list[Any]]:
         "problems": found,
         "users": [] if found else [service.user(one) for one in whole],
         "files": [] if found else [entry for one in whole for entry in service.files(one)],
-        "environments": [] if found else [service.environment(one) for one in whole],
+        "environments": []
+        if found
+        else [entry for one in whole for entry in (service.environment(one), service.webhooks(one))],
         "instances": [] if found else [service.instance(one) for one in whole if one["instance"]],
     }
 
@@ -78,5 +80,6 @@ def value_problems(given: Mapping[str, Any], whole: service.Service) -> list[str
     """Return what is wrong with the values of a service, each with the place where it is set."""
     label = f"{SERVICES}, service '{given['name']}': "
     found = [*problems.problems(whole), *(f"{text}." for text in process.problems(whole["processes"]))]
+    found += service.schedule_problems(whole)
     shared = {key for key in whole if key not in given and key not in service.OWN}
     return [f"{service.ROLE if text.split(' ', 1)[0] in shared else label}{text}" for text in found]

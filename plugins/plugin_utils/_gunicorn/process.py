@@ -17,6 +17,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._app import command 
 from ansible_collections.slipway.flask.plugins.module_utils._app.command import CommandError
 from ansible_collections.slipway.flask.plugins.module_utils._host.environment_file import value_text
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import problems as service_problems
+from ansible_collections.slipway.flask.plugins.plugin_utils._schedule import expression
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.key import REQUIRED, Key
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
@@ -31,7 +32,7 @@ RUNTIME = (*app_command.RUNTIME, "PROCESS_NAME", "STATE_DIRECTORY")
 """Variables that a process has beside the app's own."""
 PLAIN = re.compile(r"[\w@./:=+,-]+", re.ASCII)
 """A word of ExecStart= that needs no quotes."""
-KIND_NAMES: Mapping[Any, str] = {str: "text", dict: "a mapping"}
+KIND_NAMES: Mapping[Any, str] = {str: "text", dict: "a mapping", bool: "true or false"}
 FOLDER = "{release_folder}"
 
 KEYS: dict[str, Key] = {
@@ -66,9 +67,27 @@ KEYS: dict[str, Key] = {
         ("overlap", STOP_FIRST),
     ),
     "on": Key(
-        str, "every", "Which hosts run it: `every`, or the `first` of those that have the app.", ("every", "first")
+        str,
+        "",
+        "Which hosts run it: `every`, or the `first` of those that have the app; empty is `every`, for a schedule `first`.",
+        ("", "every", "first"),
     ),
+    "schedule": Key(
+        str,
+        "",
+        "When it runs and ends, instead of running all the time: a calendar expression of systemd, such as `'*-*-* 06:00'`.",
+    ),
+    "timeout_seconds": Key(
+        int, 3600, "With `schedule`: how long a run may take until it is ended; 0 is for ever.", range=(0, 604800)
+    ),
+    "jitter_seconds": Key(
+        int, 0, "With `schedule`: start up to so much later, by chance, for what many do at once.", range=(0, 86400)
+    ),
+    "catch_up": Key(bool, True, "With `schedule`: run at the start of the host if it was off when the time came."),
 }
+ONLY_SCHEDULED = ("timeout_seconds", "jitter_seconds", "catch_up")
+NEVER_SCHEDULED = ("instances", "ready", "ready_seconds", "handover")
+"""Keys of a process that runs all the time."""
 
 
 def problems(processes: Any) -> list[str]:
@@ -105,6 +124,8 @@ def _value_problem(name: str, value: Any) -> str:
     """Return what is wrong with the VALUE of a known key by itself, "" when nothing is."""
     if (key := KEYS.get(name)) is None:
         return ""
+    if name == "schedule":
+        return f"'schedule' {wrong}" if value != "" and (wrong := expression.problem(value)) else ""
     if key.kind is int:
         low, high = key.range or (0, 0)
         if isinstance(value, bool) or not re.fullmatch(r"\d+", str(value)) or not low <= int(value) <= high:
@@ -118,6 +139,10 @@ def _value_problem(name: str, value: Any) -> str:
 
 def _together(entry: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is wrong with values that are right by themselves."""
+    unfit = NEVER_SCHEDULED if entry.get("schedule") else ONLY_SCHEDULED
+    why = "for a process that runs all the time, and this one has a `schedule`"
+    for key in (key for key in unfit if entry.get(key, KEYS[key].default) != KEYS[key].default):
+        yield f"'{key}' is {why if entry.get('schedule') else 'only for a process with `schedule`'}; remove it"
     lines = [("'command'", entry.get("command"))]
     ready = entry.get("ready", "alive")
     if isinstance(ready, Mapping):
@@ -146,7 +171,8 @@ def _together(entry: Mapping[str, Any]) -> Iterator[str]:
 def complete(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return an ENTRY with all its keys."""
     whole = {name: entry.get(name, key.default) for name, key in KEYS.items()}
-    if not int(whole["ready_seconds"]):
+    whole["on"] = whole["on"] or ("first" if whole["schedule"] else "every")
+    if not int(whole["ready_seconds"]) and not whole["schedule"]:
         whole["ready_seconds"] = ALIVE_SECONDS if whole["ready"] == "alive" else READY_SECONDS
     return whole
 
@@ -187,16 +213,23 @@ def on_host(entry: Mapping[str, Any], folder: str) -> dict[str, Any]:
     """Return what a deploy knows of a process: its entry in processes.json, without secrets."""
     ready = entry["ready"]
     asks = isinstance(ready, Mapping)
+    run = {"command": entry["command"], "program": app_command.program(entry["command"])}
+    own = {key: value_text(value).replace(FOLDER, folder) for key, value in entry["environment"].items()}
+    if entry["schedule"]:
+        times = {"timeout_seconds": int(entry["timeout_seconds"]), "jitter_seconds": int(entry["jitter_seconds"])}
+        catch_up = bool(entry["catch_up"])
+        return {
+            "kind": "schedule", **run, "schedule": entry["schedule"], "catch_up": catch_up, **times, "environment": own
+        }  # fmt: skip
     return {
         "kind": "worker",
-        "command": entry["command"],
-        "program": app_command.program(entry["command"]),
+        **run,
         "instances": int(entry["instances"]),
         "stop_seconds": int(entry["stop_seconds"]),
         "ready": "command" if asks else ready,
         "ready_seconds": int(entry["ready_seconds"]),
         "ready_command": app_command.argv(app_command.split(ready["command"])) if asks else [],
-        "environment": {key: value_text(value).replace(FOLDER, folder) for key, value in entry["environment"].items()},
+        "environment": own,
     }
 
 

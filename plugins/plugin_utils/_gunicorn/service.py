@@ -7,6 +7,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -42,6 +43,7 @@ def own_defaults(name: str) -> Service:
         "sandbox": {},
         "handover": "",
         "processes": {},
+        "notifications": [],
     }
 
 
@@ -99,7 +101,11 @@ def user(service: Service) -> dict[str, Any]:
 def files(service: Service) -> Iterator[dict[str, Any]]:
     """Yield the entries of M(slipway.flask.files) for a service: its unit and gunicorn's settings, no secrets."""
     folder, name = service["settings_folder"], service["name"]
-    shown = {key: value for key, value in service.items() if key not in ("environment", "secrets", "processes")}
+    shown = {
+        key: value
+        for key, value in service.items()
+        if key not in ("environment", "secrets", "processes", "notifications")
+    }
     variables = {"service": {**shown, "needs": needs(service)}}
     yield {"dest": folder, "state": "directory", "mode": "0711"}
     yield {"src": "gunicorn.conf.py.j2", "dest": f"{folder}/gunicorn.conf.py", "vars": variables}
@@ -118,14 +124,48 @@ def process_files(service: Service, shown: Mapping[str, Any]) -> Iterator[dict[s
         yield {"content": process.document(processes, folder), "dest": listed}
     else:
         yield {"dest": listed, "state": "absent"}
+    if has_schedule(service):
+        yield {"dest": "/usr/local/lib/slipway", "state": "directory"}
+        yield {"src": "run-ended.j2", "dest": "/usr/local/lib/slipway/run-ended", "mode": "0755"}
     for name, entry in processes.items():
         variables = {"service": shown, "process": process.in_unit(name, entry, folder, service["environment"])}
-        yield {"src": "process@.service.j2", "dest": process_unit(service, name), "vars": variables}
+        kind = "schedule" if entry["schedule"] else "process"
+        yield {"src": f"{kind}@.service.j2", "dest": process_unit(service, name), "vars": variables}
+        timer = process_unit(service, name).removesuffix(".service") + ".timer"
+        if entry["schedule"]:
+            yield {"src": "schedule@.timer.j2", "dest": timer, "vars": variables}
+
+
+def schedule_problems(service: Service) -> list[str]:
+    """Return what is wrong with schedules of a service whose processes are right by themselves: which release runs them."""
+    if process.problems(service["processes"]) or (service["current_link"] and not service["instance"]):
+        return []
+    return [
+        f"process '{name}': a schedule runs for the release that 'current_link' leads to, and is started by a deploy: it takes "
+        "a `current_link`, and no `instance`."
+        for name, entry in service["processes"].items() if entry["schedule"]
+    ]  # fmt: skip
+
+
+def has_schedule(service: Service) -> bool:
+    """Tell whether one of the service's processes runs at times."""
+    return any(entry["schedule"] for entry in service["processes"].values())
 
 
 def process_unit(service: Service, name: str) -> str:
     """Return the path of the template unit of the process NAME."""
     return f"/etc/systemd/system/{service['name']}.{name}@.service"
+
+
+def webhooks(service: Service) -> dict[str, Any]:
+    """Return the entry of M(slipway.flask.files) for whom the host tells of a failed schedule; addresses are secret.
+
+    The name begins with a dot: it is no setting of a release.
+    """
+    file = {"dest": f"{service['settings_folder']}/.notifications.json"}
+    if not has_schedule(service) or not service["notifications"]:
+        return {**file, "state": "absent"}
+    return {**file, "content": json.dumps(service["notifications"]) + "\n", "mode": "0600"}
 
 
 def environment(service: Service) -> dict[str, Any]:

@@ -74,6 +74,7 @@ def service(app: Mapping[str, Any]) -> dict[str, Any]:
         "environment_file": f"{settings}/environment",
         "config_file": f"{settings}/gunicorn.conf.py",
         "secrets": secrets(app),
+        "notifications": app["notifications"] if any(one["schedule"] for one in app["processes"].values()) else [],
         "writable_paths": writable_paths(app),
     }
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -239,10 +240,58 @@ def test_a_plan_has_all_services_in_each_step_and_secrets_in_one() -> None:
         "/etc/systemd/system/blog-socket.service", "/etc/systemd/system/blog.socket", "/etc/blog/processes.json",
     ]  # fmt: skip
     assert "hush" not in str([made["files"], made["users"], made["instances"]])
-    assert [(entry["dest"], entry["mode"]) for entry in made["environments"]] == [
-        ("/etc/shop/environment", "0600"), ("/etc/blog/environment", "0600")]  # fmt: skip
+    assert [(entry["dest"], entry.get("mode", entry.get("state"))) for entry in made["environments"]] == [
+        ("/etc/shop/environment", "0600"), ("/etc/shop/.notifications.json", "absent"),
+        ("/etc/blog/environment", "0600"), ("/etc/blog/.notifications.json", "absent"),
+    ]  # fmt: skip
     files = ["/etc/systemd/system/shop@.service", "/etc/shop/environment", "/etc/shop/gunicorn.conf.py"]
     assert made["instances"] == [{"name": "shop@7.service", "files": files}]
+
+
+def test_a_schedule_has_a_timer_and_a_service_and_only_root_may_read_whom_its_failure_is_told() -> None:
+    digest = {"command": "flask digest", "schedule": "Mon..Fri 06:00", "jitter_seconds": 60, "catch_up": False}
+    hook = {"url": "https://chat.example.com/T0P-SECRET"}
+    made = planned({"name": "shop", "wsgi": "a:b", "processes": {"digest": digest}, "notifications": [hook]})
+    assert made["problems"] == []
+    assert {entry["src"]: entry["dest"] for entry in made["files"] if entry["dest"].find("digest") > 0} == {
+        "schedule@.service.j2": "/etc/systemd/system/shop.digest@.service",
+        "schedule@.timer.j2": "/etc/systemd/system/shop.digest@.timer",
+    }
+    assert "T0P-SECRET" not in str(made["files"])
+    told = made["environments"][1]
+    assert (told["dest"], told["mode"], json.loads(told["content"])) == (
+        "/etc/shop/.notifications.json",
+        "0600",
+        [hook],
+    )
+    listed = next(entry for entry in made["files"] if entry["dest"] == "/etc/shop/processes.json")
+    assert json.loads(listed["content"])["digest"] == {
+        "kind": "schedule", "command": "flask digest", "program": "flask", "schedule": "Mon..Fri 06:00", "catch_up": False,
+        "timeout_seconds": 3600, "jitter_seconds": 60, "environment": {},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"schedule": "0 6 * * *"}, "'schedule' is '0 6 * * *', a cron line, and must be a calendar expression of systemd: "
+                                    "write '*-*-* 06:00'."),
+        ({"schedule": "06:00", "instances": 2}, "'instances' is for a process that runs all the time, and this one has a "
+                                                "`schedule`; remove it."),
+        ({"timeout_seconds": 5}, "'timeout_seconds' is only for a process with `schedule`; remove it."),
+        ({"schedule": 630}, "YAML takes 10:30 for a number unless it is in quotes."),
+    ],
+)  # fmt: skip
+def test_a_schedule_that_can_not_be_is_refused(entry: dict[str, Any], said: str) -> None:
+    shop = {"name": "shop", "wsgi": "a:b", "processes": {"digest": {"command": "flask digest", **entry}}}
+    assert [text for text in found(shop) if text.endswith(said)]
+
+
+def test_a_schedule_needs_releases_that_are_switched_to() -> None:
+    digest = {"digest": {"command": "flask digest", "schedule": "06:00"}}
+    for keys in ({"instance": "7"}, {"current_link": ""}):
+        said = found({"name": "shop", "wsgi": "a:b", "processes": digest, **keys})
+        assert "process 'digest': a schedule runs for the release that 'current_link' leads to" in said[0]
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,8 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "release_commands": {"command": "flask db upgrade"},
 }
 """An entry that is fine, for each key with keys inside."""
+BESIDE = {("processes", inner): {"schedule": "daily"} for inner in process.ONLY_SCHEDULED}
+"""What an entry has to have for a key that means nothing without."""
 WRONG: dict[type, Any] = {str: ["x"], int: "many", bool: "perhaps", list: "x", dict: "x"}
 """A value that is none of that type, nor text for a number of it."""
 COLLECTIONS = {name: key for name, key in keys.KEYS.items() if key.of}
@@ -79,7 +81,7 @@ def test_a_key_inside_a_key_is_checked_as_the_table_says(name: str, inner: str) 
     key = keys.KEYS[name].keys[inner]
 
     def accepted(value: Any) -> bool:
-        return not told(**{name: holding(name, {**ENTRIES[name], inner: value})})
+        return not told(**{name: holding(name, {**ENTRIES[name], **BESIDE.get((name, inner), {}), inner: value})})
 
     assert not accepted(WRONG[kinds(key.kind)[0]]), "another type"
     if key.choices:
@@ -111,7 +113,13 @@ def test_defaults_inside_a_key_are_those_that_are_used() -> None:
     assert inside("source") == source.KEYS
     assert inside("access") == access.RULE
     assert inside("static") == {name: site.STATIC_DEFAULTS[name] for name in static.KEYS if name != "folder"}
-    assert process.complete({"command": "x"}) == {"command": "x", **inside("processes"), "ready_seconds": 5}
+    assert process.complete({"command": "x"}) == {
+        "command": "x",
+        **inside("processes"),
+        "ready_seconds": 5,
+        "on": "every",
+    }
+    assert process.complete({"command": "x", "schedule": "daily"})["on"] == "first"
     assert set(keys.KEYS["sandbox"].keys) == set(sandbox_needs.NEEDS)
     assert set(keys.KEYS["release_commands"].keys) == set(commands.KEYS)
     assert description.normalise(shop(release_commands=["x"]))["release_commands"] == [{"command": "x", "once": False}]

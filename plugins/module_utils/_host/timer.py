@@ -1,0 +1,121 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""A timer of systemd that goes on from where another one has come to.
+
+systemd keeps the last time of a timer with Persistent= as the time of a file (stamp, systemd.timer(5)), by which it finds what
+is due when the timer is started. PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+
+STAMPS = Path("/var/lib/systemd/timers")
+MEMORY = Path("/run/systemd/system")
+"""Drop-ins of units that a restart of the host takes away."""
+WANTS = Path("/etc/systemd/system/timers.target.wants")
+STAT = Path("/proc/stat")
+
+
+@dataclass(frozen=True)
+class Timer:
+    """The timer called UNIT. CATCH_UP: a time that comes while the host is off is made up for (Persistent= of the unit)."""
+
+    unit: str
+    catch_up: bool = True
+
+    @property
+    def file(self) -> Path:
+        return systemd.UNITS / self.unit
+
+    @property
+    def link(self) -> Path:
+        """What has it start at boot."""
+        return WANTS / self.unit
+
+    @property
+    def stamp(self) -> Path:
+        return STAMPS / f"stamp-{self.unit}"
+
+    @property
+    def _drop_in(self) -> Path:
+        return MEMORY / f"{self.unit}.d/persistent.conf"
+
+    @property
+    def is_active(self) -> bool:
+        return systemd.is_active(self.unit)
+
+    def enable(self) -> None:
+        """Have it start at boot."""
+        if not self.link.is_symlink():
+            WANTS.mkdir(exist_ok=True)
+            self.link.symlink_to(self.file)
+
+    def retire(self) -> None:
+        """End it, for good."""
+        self.link.unlink(missing_ok=True)
+        if self.is_active:
+            systemd.systemctl("stop", self.unit)
+
+    def forget(self) -> None:
+        """Remove all that there is of it."""
+        self.link.unlink(missing_ok=True)
+        self._drop_in.unlink(missing_ok=True)
+        if self._drop_in.parent.exists():
+            self._drop_in.parent.rmdir()
+        for path in (self.stamp, self.file):
+            path.unlink(missing_ok=True)
+
+    def since(self) -> float:
+        """Return when its time came last, or from when on it has been waited for, as seconds of Unix; now if it never was."""
+        found = moments(self.unit, "LastTriggerUSec", "ActiveEnterTimestamp")
+        kept = self.stamp.stat().st_mtime if self.stamp.exists() else 0.0
+        if not self.catch_up and kept < booted():
+            kept = 0.0  # what came while the host was off is not made up for
+        return found["LastTriggerUSec"] or kept or found["ActiveEnterTimestamp"] or time.time()
+
+    def start_from(self, moment: float) -> None:
+        """Start it as if its time had come last at MOMENT: what has been due since then comes at once."""
+        if self.go_by_stamp():
+            systemd.systemctl("daemon-reload")
+        STAMPS.mkdir(parents=True, exist_ok=True)
+        self.stamp.touch()
+        os.utime(self.stamp, (moment, moment))
+        systemd.start(self.unit)
+
+    def go_by_stamp(self) -> bool:
+        """Have it go by its stamp, without CATCH_UP until the host restarts; tell whether that is new to it."""
+        if self.catch_up or self._drop_in.exists():
+            return False
+        self._drop_in.parent.mkdir(parents=True, exist_ok=True)
+        self._drop_in.write_text("[Timer]\nPersistent=yes\n")
+        return True
+
+
+def moments(unit: str, *which: str) -> dict[str, float]:
+    """Return times that systemd tells of a UNIT as seconds of Unix, 0 for none."""
+    shown = systemd.systemctl("show", "--timestamp=unix", f"--property={','.join(which)}", unit).stdout
+    found = dict(line.split("=@", 1) for line in shown.splitlines() if "=@" in line)
+    return {name: float(found.get(name) or 0) for name in which}
+
+
+def booted() -> float:
+    """Return when the host was started, as seconds of Unix (proc(5), /proc/stat)."""
+    rows = dict(line.split(" ", 1) for line in STAT.read_text().splitlines() if line.startswith("btime "))
+    return float(rows.get("btime", 0))
+
+
+def loaded(pattern: str) -> set[str]:
+    """Return the instances of the timers `PATTERN@` that systemd has loaded and not ended, and those that start at boot."""
+    listed = systemd.systemctl("list-units", "--all", "--plain", "--no-legend", "--full", f"{pattern}@*.timer").stdout
+    rows = [row.split() for row in listed.splitlines() if row.strip()]
+    names = [
+        *(row[0] for row in rows if row[2] != "inactive"),
+        *(link.name for link in WANTS.glob(f"{pattern}@*.timer")),
+    ]
+    return {name.partition("@")[2].removesuffix(".timer") for name in names}
