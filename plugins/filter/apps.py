@@ -9,7 +9,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import version as app_version
-from ansible_collections.slipway.flask.plugins.plugin_utils._target import release, systemd
+from ansible_collections.slipway.flask.plugins.plugin_utils._target import documents, release, systemd
 
 
 def normalise_apps(apps: Any, only: str = "", version: Any = "") -> list[dict[str, Any]]:
@@ -28,7 +28,7 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         return {
             "normalise_apps": normalise_apps,
-            "app_documents": systemd.documents,
+            "app_documents": documents.documents,
             "app_packages": systemd.packages,
             "app_release": release.release,
             "app_secrets": systemd.secrets,

@@ -1,8 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""The compiler from an app's description to documents for a host with systemd: one for each role that has work to do.
-
-Other targets can stand beside it with the same `compile`; a document's name is the variable that its role takes it in.
+"""An app on a host with systemd: its places, its service of gunicorn, its site of nginx, the packages that it needs.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -23,19 +21,6 @@ WEB_USER = "www-data"
 SERVER = ("worker_class", "workers", "threads", "timeout_seconds", "memory_max_mb")
 """Keys of an app that gunicorn's service has by the same name."""
 WORKERS = {"gevent": "gevent>=24.10"}
-
-
-def compile(app: Mapping[str, Any], waiting: Iterable[str] = ()) -> dict[str, dict[str, Any] | list[dict[str, Any]]]:
-    """Return the app's documents by the variable of the role that takes them; WAITING is for `site`."""
-    own = {"gunicorn_systemd_services": service(app), "nginx_tls_sites": site(app, waiting)}
-    return {**own, **known.role_documents(app)}
-
-
-def documents(apps: Iterable[Mapping[str, Any]], variable: str, waiting: Iterable[str] = ()) -> list[dict[str, Any]]:
-    """Return what VARIABLE of a role holds for APPS: their documents of that name, from those that have one."""
-    names = list(waiting)
-    compiled = (compile(app, names).get(variable, []) for app in apps)
-    return [entry for found in compiled for entry in (found if isinstance(found, list) else [found])]
 
 
 def places(app: Mapping[str, Any]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
-from ansible_collections.slipway.flask.plugins.plugin_utils._target import refusals, systemd
+from ansible_collections.slipway.flask.plugins.plugin_utils._target import documents, refusals, systemd
 from app_descriptions import shop
 
 SOCKETS = "/run/slipway-redis/shop-"
@@ -29,7 +29,7 @@ def local(**changes: Any) -> dict[str, Any]:
 def test_an_app_has_none_by_default() -> None:
     app = whole()
     assert known.environment(app) == {}
-    assert not [variable for variable in systemd.compile(app) if variable.startswith("redis")]
+    assert not [variable for variable in documents.compile(app) if variable.startswith("redis")]
 
 
 @pytest.mark.parametrize(
@@ -71,9 +71,9 @@ def test_each_variable_has_the_url_that_its_library_understands(
 def test_redis_elsewhere(changes: dict[str, Any], url: str) -> None:
     app = whole(redis="url", redis_variable="CELERY_BROKER_URL", **changes)
     assert known.environment(app) == {"CELERY_BROKER_URL": url}
-    documents = systemd.compile(app)
-    assert "redis_server_instances" not in documents
-    ((connection,)) = [documents["redis_server_connections"]]
+    compiled = documents.compile(app)
+    assert "redis_server_instances" not in compiled
+    ((connection,)) = [compiled["redis_server_connections"]]
     assert connection[0]["url"] == changes["redis_url"]
     assert connection[0]["user"] == "shop"
 
@@ -81,12 +81,12 @@ def test_redis_elsewhere(changes: dict[str, Any], url: str) -> None:
 def test_both_purposes_are_two_instances_of_the_apps_user() -> None:
     app = local(redis_variables={"CACHE_REDIS_URL": "cache"}, redis_cache_mb=48)
     apps = [app, {**local(), "name": "blog"}]
-    assert systemd.documents(apps, "redis_server_instances") == [
+    assert documents.documents(apps, "redis_server_instances") == [
         {"name": "shop-queue", "purpose": "queue", "users": ["shop"], "memory_mb": 0},
         {"name": "shop-cache", "purpose": "cache", "users": ["shop"], "memory_mb": 48},
         {"name": "blog-queue", "purpose": "queue", "users": ["blog"], "memory_mb": 0},
     ]
-    tried = systemd.documents(apps, "redis_server_connections")
+    tried = documents.documents(apps, "redis_server_connections")
     assert [(one["name"], one["user"]) for one in tried] == [
         ("shop-queue", "shop"), ("shop-cache", "shop"), ("blog-queue", "blog"),
     ]  # fmt: skip

@@ -20,7 +20,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._postgres import che
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import keys as app_keys
 from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import site_problems
-from ansible_collections.slipway.flask.plugins.plugin_utils._target import refusals, release, systemd
+from ansible_collections.slipway.flask.plugins.plugin_utils._target import documents, refusals, release, systemd
 from app_descriptions import KEY, shop
 from gunicorn_services import planned
 
@@ -55,17 +55,17 @@ def role_problems(apps: list[dict[str, Any]]) -> list[str]:
         "hsts_preload", "http3",
     )  # fmt: skip
     common = {key: defaults[f"nginx_tls_{key}"] for key in keys}
-    sites = systemd.documents(whole, "nginx_tls_sites")
+    sites = documents.documents(whole, "nginx_tls_sites")
     found += spec_problems("nginx_tls", {"nginx_tls_sites": sites})
     pem = {"/ca.pem": "-----BEGIN CERTIFICATE-----"}
     found += [text for text in site_problems.problems(sites, common, pem, NOW) if "on the controller" not in text]
-    services = systemd.documents(whole, "gunicorn_systemd_services")
+    services = documents.documents(whole, "gunicorn_systemd_services")
     found += spec_problems("gunicorn_systemd", {"gunicorn_systemd_services": services})
     found += planned(*services)["problems"]
-    databases = systemd.documents(whole, "postgres_server_databases")
+    databases = documents.documents(whole, "postgres_server_databases")
     found += spec_problems("postgres_server", {"postgres_server_databases": databases})
     found += names.database_problems(databases)
-    connections = systemd.documents(whole, "postgres_client_connections")
+    connections = documents.documents(whole, "postgres_client_connections")
     found += spec_problems("postgres_client", {"postgres_client_connections": connections})
     return found + check.connection_problems(connections)
 

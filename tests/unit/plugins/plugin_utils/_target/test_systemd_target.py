@@ -172,23 +172,6 @@ def test_system_packages_of_all_apps_are_installed_once_and_git_only_where_it_is
     assert target.packages([folder, repository]) == ["acl", "git", "libpq-dev", "nodejs"]
 
 
-def variables_of(**changes: Any) -> set[str]:
-    return set(target.compile(shop(**changes)))
-
-
-def test_each_role_has_a_document_named_after_its_variable_and_none_when_it_has_no_work() -> None:
-    always = {"gunicorn_systemd_services", "nginx_tls_sites"}
-    assert variables_of() == always | {"postgres_server_databases", "postgres_client_connections"}
-    assert variables_of(database="url", database_url="postgres://u@db/x") == always | {"postgres_client_connections"}
-    assert variables_of(database="none") == always
-
-
-def test_the_variable_of_a_role_has_the_documents_of_the_apps_that_need_it() -> None:
-    apps = [shop(), shop(name="blog", database="none")]
-    assert target.documents(apps, "postgres_server_databases") == [postgres.database(apps[0])]
-    assert [site.get("waiting", False) for site in target.documents(apps, "nginx_tls_sites", ["blog"])] == [False, True]
-
-
 def test_a_service_has_the_apps_settings_in_files_of_each_release() -> None:
     found = target.service(shop(workers=3, environment={"A": "b"}, writable_paths=["/var/lib/shop"]))
     assert (found["name"], found["wsgi"], found["workers"], found["environment"]) == ("shop", "shop:app", 3, {"A": "b"})

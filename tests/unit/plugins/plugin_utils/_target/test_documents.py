@@ -1,0 +1,44 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Which roles have work to do for an app, and what they are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
+from ansible_collections.slipway.flask.plugins.plugin_utils._service import postgres
+from ansible_collections.slipway.flask.plugins.plugin_utils._target import documents, release
+from app_descriptions import shop as described
+
+
+def shop(**changes: Any) -> dict[str, Any]:
+    return description.normalise(described(**changes))
+
+
+def variables_of(**changes: Any) -> set[str]:
+    return set(documents.compile(shop(**changes)))
+
+
+def test_each_role_has_a_document_named_after_its_variable_and_none_when_it_has_no_work() -> None:
+    always = {"app_release_releases", "gunicorn_systemd_services", "nginx_tls_sites"}
+    assert variables_of() == always | {"postgres_server_databases", "postgres_client_connections"}
+    assert variables_of(database="url", database_url="postgres://u@db/x") == always | {"postgres_client_connections"}
+    assert variables_of(database="none") == always
+
+
+def test_the_variable_of_a_role_has_the_documents_of_the_apps_that_need_it() -> None:
+    apps = [shop(), shop(name="blog", database="none")]
+    assert documents.documents(apps, "postgres_server_databases") == [postgres.database(apps[0])]
+    assert [site.get("waiting", False) for site in documents.documents(apps, "nginx_tls_sites", ["blog"])] == [
+        False,
+        True,
+    ]
+
+
+def test_the_releases_of_a_run_have_its_installer_and_what_its_command_line_says() -> None:
+    app = shop(hooks={"before_migrate": "hooks/tell.yml"})
+    run = {"installer": {"uv": "/opt/uv"}, "allow_migrations": "0004", "skip_hooks": "true"}
+    (found,) = documents.documents([app], "app_release_releases", **run)
+    assert found == release.release(app, **run)
+    assert (found["uv"], found["migrations"]["allow"], found["hooks"]) == ("/opt/uv", ["0004"], {})
