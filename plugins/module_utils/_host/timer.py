@@ -119,3 +119,15 @@ def loaded(pattern: str) -> set[str]:
         *(link.name for link in WANTS.glob(f"{pattern}@*.timer")),
     ]
     return {name.partition("@")[2].removesuffix(".timer") for name in names}
+
+
+def stamped(pattern: str) -> list[str]:
+    """Return the instances of the timers `PATTERN@` whose last time is known; the one whose time came last is the last."""
+    found = sorted(STAMPS.glob(f"stamp-{pattern}@*.timer"), key=lambda path: path.stat().st_mtime)
+    return [path.name.partition("@")[2].removesuffix(".timer") for path in found]
+
+
+def drop_stamps(pattern: str) -> None:
+    """Forget when the time of the timers `PATTERN@` came last."""
+    for path in STAMPS.glob(f"stamp-{pattern}@*.timer"):
+        path.unlink(missing_ok=True)

@@ -45,11 +45,11 @@ class Draining:
         return f"{self.release} drains: {count}, at most {self.seconds} s more"
 
 
-def left_of(unit: str) -> int:
-    """Return how many seconds a UNIT that has been told to end has left at most."""
-    found = systemd.properties(unit, "TimeoutStopUSec", "StateChangeTimestampMonotonic")
-    begun = int(found.get("StateChangeTimestampMonotonic") or 0) / 1e6
-    return max(0, round(seconds_of(found.get("TimeoutStopUSec", "")) - (time.monotonic() - begun)))
+def left_of(unit: str, limit: str = "TimeoutStopUSec", since: str = "StateChangeTimestampMonotonic") -> int:
+    """Return how many seconds a UNIT that has been told to end has left at most: of its LIMIT, counted from SINCE on."""
+    found = systemd.properties(unit, limit, since)
+    begun = int(found.get(since) or 0) / 1e6
+    return max(0, round(seconds_of(found.get(limit, "")) - (time.monotonic() - begun)))
 
 
 def seconds_of(text: str) -> float:

@@ -21,7 +21,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._host import calenda
 from ansible_collections.slipway.flask.plugins.module_utils._host.timer import Timer
 from ansible_collections.slipway.flask.plugins.module_utils._process import names, runs, settings
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
-from ansible_collections.slipway.flask.plugins.module_utils._process.draining import Draining, seconds_of
+from ansible_collections.slipway.flask.plugins.module_utils._process.draining import Draining, left_of
 from ansible_collections.slipway.flask.plugins.module_utils._process.host import Host
 
 SETTLE_SECONDS = 10
@@ -95,29 +95,34 @@ class Schedule(Process):
     # ---- the switch, and after it ----------------------------------------------------------------------------------
 
     def switch_in(self, release: str, previous: str) -> None:
-        self._take_over(release, previous)
+        self._take_over(release)
 
     def switch_back(self, release: str, previous: str) -> None:
         if previous:
-            self._take_over(previous, release)
+            self._take_over(previous)
 
-    def _take_over(self, release: str, before: str) -> None:
-        """Have RELEASE's timer go on from where that of the release BEFORE, or of any other, has come to."""
-        others, goes_on = sorted(self.releases() - {release}), self.timer(release).is_active
-        since = self.timer(before).since() if before and self._same(release, before) else time.time()
+    def _take_over(self, release: str) -> None:
+        """Have RELEASE's timer go on from where the one before it has come to, whichever that is."""
+        mine, others = self.timer(release), sorted(self.releases() - {release})
+        since, goes_on = self._since(release), mine.is_active
         for one in others:
             self.retire(one)
         self._settle(others)
         missed = runs.missed(self.app, self.name)
         if missed.exists():  # a time that has come already must not come from the stamp again
             since = max(since, missed.stat().st_mtime)
-        if self.entry(release) and not goes_on:
-            self.timer(release).start_from(min(since, time.time()))
+        if not self.entry(release):
+            timer.drop_stamps(self.template)  # the next release that has it begins anew
+        elif not goes_on:
+            mine.start_from(min(since, time.time()))
         self._make_up(release)
 
-    def _same(self, release: str, other: str) -> bool:
-        """Tell whether RELEASE runs at the same times as OTHER: one that changed begins with the switch."""
-        return self.expression(release) == self.expression(other)
+    def _since(self, release: str) -> float:
+        """Return when the time came last for which RELEASE's timer has to go on; now for a schedule that is new or changed."""
+        active = [one for one in sorted(self.releases() - {release}) if self.timer(one).is_active]
+        last = (active or timer.stamped(self.template) or [""])[-1]
+        same = last and self.expression(last) == self.expression(release)
+        return self.timer(last).since() if same else time.time()
 
     def _settle(self, others: list[str]) -> None:
         """Wait until it is known of each run of the OTHERS that was about to begin whether it does."""
@@ -188,10 +193,8 @@ class Schedule(Process):
         return self.timer(release).is_active or self.is_running(release)
 
     def _drains(self, release: str) -> Draining:
-        shown = systemd.properties(self.unit(release), "TimeoutStartUSec", "ExecMainStartTimestampMonotonic")
-        begun = int(shown.get("ExecMainStartTimestampMonotonic") or 0) / 1e6
-        left = seconds_of(shown.get("TimeoutStartUSec", "")) - (time.monotonic() - begun)
-        return Draining(release, self.name, max(0, round(left)), "run", 1, awaited=False)
+        left = left_of(self.unit(release), "TimeoutStartUSec", "ExecMainStartTimestampMonotonic")
+        return Draining(release, self.name, left, "run", 1, awaited=False)
 
     def draining(self) -> list[Draining]:
         return [self._drains(one) for one in sorted(self.releases()) if self.is_draining(one)]
@@ -202,7 +205,7 @@ class Schedule(Process):
         """Return when RELEASE, or the next one, runs, "" for never."""
         return str(self.entry(release).get("schedule", ""))
 
-    def next(self, release: str = "", after: float | None = None) -> float | None:
+    def next(self, release: str, after: float | None = None) -> float | None:
         """Return when RELEASE, or the next one, runs next, without the jitter. Raises ReleaseError for what is no time."""
         try:
             return calendar.next_time(self.expression(release), after)
@@ -210,8 +213,7 @@ class Schedule(Process):
             raise ReleaseError(f"{self.name}: {error}") from None
 
     def planned(self) -> str:
-        """Return when the next release's would run first."""
-        return f"{self.name}: {self.expression()}, next {calendar.told(self.next())}"
+        return f"{self.name} runs at {self.expression()}, next {calendar.told(self.next(''))}"
 
     def status(self, release: str) -> dict[str, Any]:
         """Return when it runs next, how its last run ended, and whether one is under way."""
@@ -219,10 +221,15 @@ class Schedule(Process):
         state = systemd.properties(self.timer(release).unit, "ActiveState").get("ActiveState", "unknown")
         return {
             "state": state, "restarts": 0, "workers": 0, "memory": None, "schedule": self.expression(release),
-            "next": calendar.told(self.next(release)), "running": self.is_running(release), "overdue": self.overdue(release),
+            "running": self.is_running(release), "overdue": self.overdue(release),
             "last": past.last.said() if past.last else "", "failed": bool(past.last and past.last.failed),
-            "output": self.masked(past.last.output, release) if past.last else "",
+            "output": self.masked(past.last.output, release) if past.last else "", "said": self.said(release, past.last),
         }  # fmt: skip
+
+    def said(self, release: str, last: runs.Run | None) -> str:
+        """Return how RELEASE's runs are in one line."""
+        now = "a run is under way" if self.is_running(release) else f"next {calendar.told(self.next(release))}"
+        return f"{self.name}: {now}; " + (f"the last run {last.said()}" if last else "it has not run yet")
 
     def overdue(self, release: str) -> str:
         """Return when RELEASE should have run and has not, "" when it is in time."""
@@ -237,12 +244,11 @@ class Schedule(Process):
     def problems(self, release: str, found: dict[str, Any]) -> list[str]:
         said = []
         if found["state"] != "active":
-            said.append(
-                f"{self.timer(release)} is {found['state']}: {self.name} does not run; see journalctl -u {self.timer(release)}"
-            )
+            unit = self.timer(release).unit
+            said.append(f"{unit} is {found['state']}, so {self.name} never runs; see journalctl -u {unit}")
         if found["overdue"]:
             said.append(f"{self.name} should have run at {found['overdue']} and has not")
         if found["failed"]:
             tail = f". Its last lines:\n{found['output']}" if found["output"] else ""
-            said.append(f"{self.name} {found['last']}{tail}")
+            said.append(f"{self.name}: the last run {found['last']}{tail}")
         return said

@@ -98,7 +98,7 @@ def status(found: Mapping[str, Sequence[Mapping[str, Any]]], width: int) -> str:
 def below(found: Mapping[str, Any]) -> list[str]:
     """Return what is told of one app below the table: its processes beside the first one, and releases that drain."""
     others = list((found.get("processes") or {}).items())[1:]
-    return [*(f"{name} is {one['state']}" for name, one in others), *found.get("draining", ())]
+    return [*(one.get("said") or f"{name} is {one['state']}" for name, one in others), *found.get("draining", ())]
 
 
 def status_column(host: str, found: Mapping[str, Any]) -> list[str]:
