@@ -31,7 +31,6 @@ from ansible_collections.slipway.flask.plugins.module_utils._host.task import TA
 from ansible_collections.slipway.flask.plugins.module_utils._release import request
 from ansible_collections.slipway.flask.plugins.module_utils._release.arguments import answer
 from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Deploy
-from ansible_collections.slipway.flask.plugins.module_utils._release.plan import Plan
 
 PACKED: dict[str, Any] = {"type": "str", "default": "{}", "no_log": True}
 """JSON; see plugin_utils/_action/private.py."""
@@ -52,8 +51,13 @@ def main() -> None:
     os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
     asked = request_of(task_of(module, argument_spec()))
-    job = Plan(asked) if asked.plan else Deploy(asked, check=module.check_mode)
-    run = job.plan if isinstance(job, Plan) else job.deploy
+    job = Deploy(asked, check=module.check_mode)
+    run = job.deploy
+    if asked.plan:
+        from ansible_collections.slipway.flask.plugins.module_utils._release.plan import Plan
+
+        job = Plan(asked)
+        run = job.plan
     answer(module, job, run, need_archive=lambda done: done.need_archive, plan=lambda done: done.plan)
 
 

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import ReleaseError
-from ansible_collections.slipway.flask.plugins.module_utils._database import known
 from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import handover_of
 
@@ -107,6 +106,8 @@ def hint(unit_text: str, environment: str, gunicorn: str) -> str:
 
     ENVIRONMENT is the text of its environment file, GUNICORN that of gunicorn.conf.py.
     """
+    from ansible_collections.slipway.flask.plugins.module_utils._database import known
+
     reasons = []
     urls = environment_file.environment_of(environment).values()
     files = [dialect.title for dialect in map(known.of, urls) if dialect.is_file]

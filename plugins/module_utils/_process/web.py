@@ -12,7 +12,7 @@ import os
 import shutil
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import health as app_health
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import ID, ReleaseError
@@ -22,8 +22,9 @@ from ansible_collections.slipway.flask.plugins.module_utils._nginx import takeov
 from ansible_collections.slipway.flask.plugins.module_utils._process import handover, names, socket_access
 from ansible_collections.slipway.flask.plugins.module_utils._process import health as process_health
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
-from ansible_collections.slipway.flask.plugins.module_utils._process.watch import Watch, last_words
-from ansible_collections.slipway.flask.plugins.module_utils._python import hints
+
+if TYPE_CHECKING:
+    from ansible_collections.slipway.flask.plugins.module_utils._process.watch import Watch
 
 SETTINGS = "gunicorn.conf.py"
 RUN = Path("/run")
@@ -111,7 +112,7 @@ class Web(Process):
             return
         if not old:
             self.paths.current.unlink(missing_ok=True)
-        last = self.masked(last_words(self.unit(release)), release)
+        last = self._last_words(release)
         serves = (
             f"{old} serves again" if told.back else "nothing serves" if not old else f"{old} could not be started again"
         )
@@ -144,7 +145,9 @@ class Web(Process):
                 alive = self.is_active(release)
                 if falls > FALLS or time.monotonic() > deadline or not alive:
                     when = when if alive else "and its service ended"
-                    last = self.masked(last_words(self.unit(release)), release)
+                    last = self._last_words(release)
+                    from ansible_collections.slipway.flask.plugins.module_utils._python import hints
+
                     why = hints.of_page(last)
                     raise ReleaseError(f"{said} {when}; it must answer {must}. {why}The end of the journal:\n{last}")
                 time.sleep(POLL_SECONDS)
@@ -182,7 +185,15 @@ class Web(Process):
         """Judge RELEASE by its log."""
         self._watch(release, previous).look_back()
 
+    def _last_words(self, release: str) -> str:
+        """Return the end of what RELEASE wrote, without its secrets."""
+        from ansible_collections.slipway.flask.plugins.module_utils._process import watch
+
+        return self.masked(watch.last_words(self.unit(release)), release)
+
     def _watch(self, release: str, previous: str) -> Watch:
+        from ansible_collections.slipway.flask.plugins.module_utils._process.watch import Watch
+
         return Watch(
             self.unit(release), self.unit(previous), self.socket(release), self.host.request.health,
             self.paths.environment_file(release),

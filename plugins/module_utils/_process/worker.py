@@ -24,7 +24,6 @@ from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox
 from ansible_collections.slipway.flask.plugins.module_utils._process import names, settings, usage
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
 from ansible_collections.slipway.flask.plugins.module_utils._process.host import Host
-from ansible_collections.slipway.flask.plugins.module_utils._python import hints
 
 STARTS = Path("/run/slipway/starts")
 """A file in here lets a release start that does not serve; it is gone after a reboot (ExecCondition= of the unit)."""
@@ -172,6 +171,8 @@ class Worker(Process):
         )  # fmt: skip
 
     def _ended(self, unit: str, release: str, must: str) -> str:
+        from ansible_collections.slipway.flask.plugins.module_utils._python import hints
+
         last = self._last(unit, release)
         rule = f"; {must}" if must else ""
         why = "was killed for its memory" if self._ran_out(unit) else "ended"

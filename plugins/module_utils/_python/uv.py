@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils._python import hints
-
 TAIL_LINES = 25
 CACHE = Path("/var/cache/slipway/uv")
 PIP_SETTINGS = Path("/etc/pip.conf")
@@ -83,6 +81,8 @@ def tail(text: str, lines: int = TAIL_LINES) -> str:
 
 def told(doing: str, output: str, status: int) -> str:
     """Return what to say of a tool that failed: first the cause and what to do about it, then its last lines."""
+    from ansible_collections.slipway.flask.plugins.module_utils._python import hints
+
     last = tail(output) or f"exit status {status}"
     explained = masked(hints.explained(output))
     return f"{doing} failed: {explained}\nIts last lines:\n{last}" if explained else f"{doing} failed:\n{last}"

@@ -12,7 +12,6 @@ from dataclasses import asdict
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox_needs
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.run import Outcome, Run
 
@@ -25,6 +24,8 @@ def answer(module: AnsibleModule, job: Run, run: Callable[[], Outcome], **more: 
     try:
         outcome = run()
     except ReleaseError as error:
+        from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox_needs
+
         message = f"{error}{sandbox_needs.hint(str(error))}"
         module.fail_json(msg=message, stage=error.stage, holder=error.holder, **left(job))
     except OSError as error:

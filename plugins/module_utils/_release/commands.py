@@ -15,7 +15,6 @@ from pathlib import Path
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
 from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, sandbox, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._process import names
-from ansible_collections.slipway.flask.plugins.module_utils._python import console_scripts, hints
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record, ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
 
@@ -64,6 +63,8 @@ class Commands:
         done = self.run(app_command.argv(words), purpose, writable)
         output = environment_file.masked(f"{done.stdout}\n{done.stderr}", self.environment_file)
         if done.returncode:
+            from ansible_collections.slipway.flask.plugins.module_utils._python import hints
+
             hint = hints.hint(output)
             raise ReleaseError(
                 f"`{app_command.label(words)}` failed with status {done.returncode}.{hint}"
@@ -84,6 +85,8 @@ class Commands:
         command.more_files = more_files
         done = command.run(["/usr/bin/env", *argv], command_unit(self.paths.app, purpose, self.record.id))
         if done.returncode == MISSING:
+            from ansible_collections.slipway.flask.plugins.module_utils._python import console_scripts
+
             done.stderr += console_scripts.advice(self.src, done.stderr)
         return done
 

@@ -13,12 +13,11 @@ import shutil
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file
 from ansible_collections.slipway.flask.plugins.module_utils._release import observers, orphans, removal, wanted
 from ansible_collections.slipway.flask.plugins.module_utils._release.history import history
-from ansible_collections.slipway.flask.plugins.module_utils._release.preparation import Preparation
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import (
     Record,
     ReleaseError,
@@ -33,8 +32,10 @@ from ansible_collections.slipway.flask.plugins.module_utils._release.run import 
 from ansible_collections.slipway.flask.plugins.module_utils._release.settings import differences_from_sealed, named
 from ansible_collections.slipway.flask.plugins.module_utils._release.source import source_of
 from ansible_collections.slipway.flask.plugins.module_utils._release.stages import What
-from ansible_collections.slipway.flask.plugins.module_utils._release.upgrade import Upgrade
-from ansible_collections.slipway.flask.plugins.module_utils._release.web_access import WebAccess
+
+if TYPE_CHECKING:
+    from ansible_collections.slipway.flask.plugins.module_utils._release.preparation import Preparation
+    from ansible_collections.slipway.flask.plugins.module_utils._release.upgrade import Upgrade
 
 
 class Deploy(Run):
@@ -95,11 +96,15 @@ class Deploy(Run):
     @cached_property
     def preparation(self) -> Preparation:
         """What makes the release's folder."""
+        from ansible_collections.slipway.flask.plugins.module_utils._release.preparation import Preparation
+
         return Preparation(self.context, self.source)
 
     @cached_property
     def schema(self) -> Upgrade:
         """What looks at the release's app, and makes the database ready for it."""
+        from ansible_collections.slipway.flask.plugins.module_utils._release.upgrade import Upgrade
+
         return Upgrade(self.context)
 
     def _keep(self, record: Record) -> None:
@@ -107,6 +112,8 @@ class Deploy(Run):
         self.context.save()
 
     def _finish(self) -> None:
+        from ansible_collections.slipway.flask.plugins.module_utils._release.web_access import WebAccess
+
         if WebAccess(self.context).leave_group():
             self.context.notes.append(f"{self.request.web.user} has left the group of {self.app}")
         self.context.record.outcome, self.context.record.ended = "deployed", now()

@@ -14,7 +14,28 @@ from ansible_collections.slipway.flask.plugins.module_utils._app.health import H
 from ansible_collections.slipway.flask.plugins.module_utils._process import members
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths
-from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
+
+
+@dataclass(frozen=True)
+class Nobody:
+    """The site and the web server, which a look does not ask."""
+
+    domain: str = ""
+    address: str = ""
+    port: int = 0
+    user: str = ""
+    service: str = ""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the processes read of a run's parameters then."""
+
+    user: str
+    health: Health
+    verify: Nobody = Nobody()
+    web: Nobody = Nobody()
+    drain_seconds: int = 0
 
 
 @dataclass
@@ -22,7 +43,7 @@ class Look:
     """What the processes are given then: nothing that they could change anything with."""
 
     paths: Paths
-    request: Request
+    request: Asked
     gid: int = 0
     notes: list[str] = field(default_factory=list)
 
@@ -33,8 +54,4 @@ class Look:
 
 def processes(paths: Paths, health: Health | None = None) -> tuple[Process, ...]:
     """Return the processes of the app at PATHS; HEALTH is the request that it must answer."""
-    request = Request(
-        app=paths.app, wsgi="", user=paths.app, root=str(paths.root), settings_folder=str(paths.settings),
-        health=health or Health(),
-    )  # fmt: skip
-    return members.processes_of(Look(paths, request))
+    return members.processes_of(Look(paths, Asked(paths.app, health or Health())))

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
-from ansible_collections.slipway.flask.plugins.module_utils._python import environment
+from ansible_collections.slipway.flask.plugins.module_utils._python.uv import EnvironmentError_
 from ansible_collections.slipway.flask.plugins.module_utils._release import drain, observers, stages
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.lease import Lease, uptime
@@ -163,7 +163,7 @@ class Run:
         except ReleaseError as error:
             error.stage = error.stage or name
             raise
-        except environment.EnvironmentError_ as error:
+        except EnvironmentError_ as error:
             raise ReleaseError(str(error), name) from error
         except (systemd.HostError, OSError, http.client.HTTPException, ValueError) as error:
             raise ReleaseError(str(error), name) from error

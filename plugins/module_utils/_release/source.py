@@ -11,9 +11,7 @@ import base64
 import shutil
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils._release.archive import download, unpack
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, ReleaseError
-from ansible_collections.slipway.flask.plugins.module_utils._release.repository import Git
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
 from ansible_collections.slipway.flask.plugins.module_utils._source import requirement, urls
 
@@ -73,6 +71,8 @@ class Sent(Source):
 
     def write(self, key: str, folder: Path, subfolder: str) -> None:
         """One that can't be unpacked is removed, so that the next deploy has it sent again."""
+        from ansible_collections.slipway.flask.plugins.module_utils._release.archive import unpack
+
         kept = self.paths.archive(key)
         foreign = bool(self.asked.archive)
         try:
@@ -102,6 +102,8 @@ class Download(Sent):
     def write(self, key: str, folder: Path, subfolder: str) -> None:
         kept = self.paths.archive(key)
         if not kept.exists():
+            from ansible_collections.slipway.flask.plugins.module_utils._release.archive import download
+
             address = self.asked.secret_url or self.asked.archive
             download(address, self.asked.sha256, kept, self.request.tools.ca_bundle)
         super().write(key, folder, subfolder)
@@ -111,6 +113,8 @@ class Repository(Source):
     """A git repository that the host reads."""
 
     def __init__(self, request: Request, paths: Paths) -> None:
+        from ansible_collections.slipway.flask.plugins.module_utils._release.repository import Git
+
         super().__init__(request, paths)
         self.name = urls.shown(request.source.git)
         address = request.source.secret_url or request.source.git

@@ -10,10 +10,13 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import links
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
-from ansible_collections.slipway.flask.plugins.module_utils._release.web_access import WebAccess
+
+if TYPE_CHECKING:
+    from ansible_collections.slipway.flask.plugins.module_utils._release.web_access import WebAccess
 
 
 class Traffic:
@@ -27,12 +30,18 @@ class Traffic:
     def _id(self) -> str:
         return self.context.record.id
 
+    def _web_access(self) -> WebAccess:
+        """Return what lets the web server read the release."""
+        from ansible_collections.slipway.flask.plugins.module_utils._release.web_access import WebAccess
+
+        return WebAccess(self.context)
+
     def start(self) -> None:
         """Start the release beside the one that serves, or in its place if it must not run beside it.
 
         What takes that place comes when all others are ready: if one of them never is, the release before has not ended.
         """
-        WebAccess(self.context).open(self._id)
+        self._web_access().open(self._id)
         processes = self.context.processes
         for process in processes:
             process.write_unit(self._id)
@@ -58,7 +67,7 @@ class Traffic:
         """
         for process in self.context.processes:
             process.enable(self._id)
-        old, web = self.paths.current_id(), WebAccess(self.context)
+        old, web = self.paths.current_id(), self._web_access()
         if old and old != self._id:
             if web.in_group():  # made before the web server had a way of its own
                 web.open(old)

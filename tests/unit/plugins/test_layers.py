@@ -90,3 +90,56 @@ def test_the_engine_names_no_kind_of_process_or_database(file: str) -> None:
     lines = enumerate(FILES[file].read_text().splitlines(), 1)
     wrong = [f"plugins/{file}:{number} says {match[0]}" for number, line in lines if (match := ELSEWHERE.search(line))]
     assert not wrong, "\n".join(wrong)
+
+
+def files_imported(file: Path, at_once: bool) -> Iterator[Path]:
+    """Yield our files that FILE imports; AT_ONCE: only what it imports when it is imported itself."""
+    todo: list[ast.AST] = [ast.parse(file.read_text())]
+    while todo:
+        node = todo.pop()
+        later = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        if at_once and (later or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")):
+            continue
+        todo += ast.iter_child_nodes(node)
+        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(OURS):
+            base = PLUGINS.joinpath(*str(node.module).removeprefix(OURS).split("."))
+            for path in (base.with_suffix(".py"), *(base / f"{name.name}.py" for name in node.names)):
+                if path.is_file():
+                    yield path
+
+
+def closure(module: str, at_once: bool = False) -> set[str]:
+    """Return what MODULE (a name in plugins/modules) brings with it, as `_host.systemd` for example.
+
+    Ansible sends a host all that is imported anywhere, in functions too; AT_ONCE: what each call has to load.
+    """
+    found: set[Path] = set()
+    todo = [PLUGINS / "modules" / f"{module}.py"]
+    while todo:
+        file = todo.pop()
+        if file not in found:
+            found.add(file)
+            todo += files_imported(file, at_once)
+    names = (path.relative_to(PLUGINS).with_suffix("").parts for path in found)
+    return {".".join(parts[1:]) for parts in names if parts[0] == "module_utils"}
+
+
+NOT_AT_ONCE = {
+    "release_on_host": (
+        "_database", "_migration", "_process.watch", "_python.build", "_python.environment", "_python.hints",
+        "_python.lists", "_release.archive", "_release.plan", "_release.preparation", "_release.probe",
+        "_release.repository", "_release.upgrade", "_release.web_access",
+    ),
+    "rollback_on_host": ("_process.watch", "_release.archive", "_release.repository"),
+    "release_info_on_host": ("_process.watch", "_python.hints"),
+}  # fmt: skip
+"""What a call must not load before it is needed. A host compiles what it is sent at every call, and most calls of a run over
+several apps find nothing to do: all of this would be more than half of what they cost."""
+
+
+@pytest.mark.parametrize("module", NOT_AT_ONCE)
+def test_a_call_with_nothing_to_do_does_not_load_what_makes_a_release(module: str) -> None:
+    loaded = closure(module, at_once=True)
+    assert [
+        name for name in sorted(loaded) if f"{name}.".startswith(tuple(f"{no}." for no in NOT_AT_ONCE[module]))
+    ] == []

@@ -23,6 +23,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._host import http as
 from ansible_collections.slipway.flask.plugins.module_utils._host import journal, leftovers, links, sandbox, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._migration import probe
 from ansible_collections.slipway.flask.plugins.module_utils._migration import run as migration_run
+from ansible_collections.slipway.flask.plugins.module_utils._process import watch as process_watch
 from ansible_collections.slipway.flask.plugins.module_utils._process import web
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
 from ansible_collections.slipway.flask.plugins.module_utils._python import environment
@@ -316,7 +317,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     monkeypatch.setattr(lease, "FOLDER", tmp_path / "run")
     monkeypatch.setattr(leftovers, "PAYLOADS", tmp_path / "tmp")
     monkeypatch.setattr(leftovers, "TRANSFERS", tmp_path / "transfers")
-    monkeypatch.setattr(web, "Watch", fake.watch)
+    monkeypatch.setattr(process_watch, "Watch", fake.watch)
     monkeypatch.setattr(environment, "ensure", fake.ensure)
     parts: dict[str, Any] = {
         "UNITS": fake.units, "WANTS": fake.wants, "start": fake.start, "stop": fake.stop,

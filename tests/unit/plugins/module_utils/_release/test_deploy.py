@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
 from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file
-from ansible_collections.slipway.flask.plugins.module_utils._release import source
+from ansible_collections.slipway.flask.plugins.module_utils._release import repository
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.settings import sealed
 from ansible_collections.slipway.flask.plugins.module_utils._release.stages import names_of
@@ -544,7 +544,7 @@ def test_a_token_in_the_repositorys_url_is_not_written_down(host: FakeHost, monk
 
         def export(self, *_: object) -> None: ...
 
-    monkeypatch.setattr(source, "Git", Git)
+    monkeypatch.setattr(repository, "Git", Git)
     host.deploy(git="https://example.com/shop.git", secret_url="https://ann:t0ken@example.com/shop.git")
     assert host.record()["source"] == "https://example.com/shop.git"
     assert "t0ken" not in host.paths.history.read_text()

@@ -12,7 +12,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._release import source as release_source
+from ansible_collections.slipway.flask.plugins.module_utils._release import archive
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from fake_host import FakeHost
 
@@ -40,7 +40,7 @@ def web(monkeypatch: pytest.MonkeyPatch, **answers: bytes) -> list[str]:
             raise ReleaseError("another SHA-256")
         target.write_bytes(content)
 
-    monkeypatch.setattr(release_source, "download", download)
+    monkeypatch.setattr(archive, "download", download)
     return asked
 
 
