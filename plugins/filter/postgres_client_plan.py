@@ -32,9 +32,9 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.check import check_plan
+from ansible_collections.slipway.flask.plugins.plugin_utils._connection.postgres import plan
 
 
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"postgres_client_plan": check_plan}
+        return {"postgres_client_plan": plan}

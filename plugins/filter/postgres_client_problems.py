@@ -33,12 +33,12 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.check import connection_problems
+from ansible_collections.slipway.flask.plugins.plugin_utils._connection import postgres
 
 
 def postgres_client_problems(connections: Any) -> list[str]:
     """Return what is wrong with CONNECTIONS as sentences."""
-    return [f"postgres_client_connections: {fault}" for fault in connection_problems(connections)]
+    return [f"postgres_client_connections: {fault}" for fault in postgres.problems(connections)]
 
 
 class FilterModule:

@@ -36,7 +36,7 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._redis.check import plan
+from ansible_collections.slipway.flask.plugins.plugin_utils._connection.redis import plan
 
 
 class FilterModule:

@@ -36,13 +36,14 @@ _value:
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._redis import check, names
+from ansible_collections.slipway.flask.plugins.module_utils._redis import names
+from ansible_collections.slipway.flask.plugins.plugin_utils._connection import redis
 
 
 def redis_server_problems(variables: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with VARIABLES (name without the role's prefix -> value) as sentences."""
     found = [f"redis_server_instances: {fault}" for fault in names.problems(variables.get("instances", []))]
-    found += [f"redis_server_connections: {fault}" for fault in check.problems(variables.get("connections", []))]
+    found += [f"redis_server_connections: {fault}" for fault in redis.problems(variables.get("connections", []))]
     memory = int(variables.get("memory_mb", 0))
     if memory and memory < 128:
         found.append(f"redis_server_memory_mb is {memory}; it must be 0 (the host's memory) or 128 and more")

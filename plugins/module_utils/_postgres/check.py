@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Connection checks: what is wrong with a list of connections, and trying one from the host as the app's user.
+"""Connection checks: trying one from the host as the app's user.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,15 +19,9 @@ from ansible_collections.slipway.flask.plugins.module_utils._postgres.reason imp
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import (
     LIBPQ_DRIVERS,
     DatabaseUrl,
-    UrlError,
-    parse_url,
     redact,
 )
 
-CA_FOLDER = "/etc/ssl/slipway"
-CONNECTION_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
-SYSTEM_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
-KEYS = {"name", "url", "user", "ca", "ca_file"}
 QUERY_SECONDS = 10
 
 QUERY = """
@@ -58,73 +52,6 @@ class Attempt:
     facts: dict[str, Any]
     kind: str = ""
     message: str = ""
-
-
-def ca_path(name: str) -> str:
-    """Return where the CA of the connection NAME lies on the host."""
-    return f"{CA_FOLDER}/{name}-ca.crt"
-
-
-def connection_problems(connections: Any) -> list[str]:
-    """Return what is wrong with a list of connections, one sentence a fault; never with a URL's contents."""
-    if not isinstance(connections, Sequence) or isinstance(connections, str):
-        return [f"must be a list of mappings with 'name' and 'url', not {type(connections).__name__}"]
-    problems: list[str] = []
-    seen: set[str] = set()
-    for number, entry in enumerate(connections, 1):
-        if not isinstance(entry, Mapping) or not {"name", "url"} <= set(entry):
-            problems.append(f"entry {number} must be a mapping with 'name' and 'url'")
-            continue
-        name = str(entry["name"])
-        if name in seen:
-            problems.append(f"connection '{name}' is listed twice")
-        seen.add(name)
-        problems += [f"connection '{name}': {problem}" for problem in _entry_problems(entry, name)]
-    return problems
-
-
-def _entry_problems(entry: Mapping[str, Any], name: str) -> Iterable[str]:
-    if not CONNECTION_NAME.fullmatch(name):
-        yield "the name must begin with a small letter and have only small letters, digits, _ and -"
-    for unknown in sorted(set(map(str, entry)) - KEYS):
-        yield f"unknown key '{unknown}': keys are {', '.join(sorted(KEYS))}"
-    user = entry.get("user") or ""
-    if user and not SYSTEM_USER.fullmatch(str(user)):
-        yield f"user '{user}' can't be a system user's name"
-    if entry.get("ca") and entry.get("ca_file"):
-        yield "give either ca (the certificate's text) or ca_file (a file on the controller)"
-    if entry.get("ca") and "-----BEGIN CERTIFICATE-----" not in str(entry["ca"]):
-        yield "ca must be a certificate in PEM form (-----BEGIN CERTIFICATE-----); a file's path goes into ca_file"
-    try:
-        url = parse_url(entry["url"])
-    except UrlError as error:
-        yield f"url {error}"
-        return
-    if not (entry.get("ca") or entry.get("ca_file")) or not url.is_postgres:
-        return
-    mode = url.parameters.get("sslmode", "not set")
-    if mode not in {"verify-ca", "verify-full"}:
-        yield f"it has a CA, but sslmode is {mode}, so nothing would check it: add sslmode=verify-full to the url"
-    named = url.parameters.get("sslrootcert")
-    if named and named != ca_path(name):
-        yield f"its CA is written to {ca_path(name)}, but the url says sslrootcert={named}: make them the same"
-
-
-def check_plan(connections: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Split CONNECTIONS into what slipway.flask.postgres_check takes (`checks`, `urls`) and the CA `files` to write."""
-    checks, urls, files = [], {}, []
-    for entry in connections:
-        name = str(entry["name"])
-        ca = ca_path(name) if entry.get("ca") or entry.get("ca_file") else ""
-        checks.append({"name": name, "user": str(entry.get("user") or ""), "ca": ca})
-        urls[name] = str(entry["url"])
-        if ca and entry.get("ca"):
-            files.append({"dest": ca, "content": str(entry["ca"]).strip() + "\n"})
-        elif ca:
-            files.append({"dest": ca, "src": str(entry["ca_file"])})
-    if files:
-        files.insert(0, {"dest": CA_FOLDER, "state": "directory"})
-    return {"checks": checks, "urls": urls, "files": files}
 
 
 def environment(url: DatabaseUrl, timeout: int, ca: str = "") -> dict[str, str]:

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Connection checks: what is wrong with a list of connections, and trying one from the host as the app's user.
+"""Connection checks: trying one from the host as the app's user.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -10,17 +10,13 @@ from __future__ import annotations
 import json
 import os
 import pwd
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._redis import names
 from ansible_collections.slipway.flask.plugins.module_utils._redis.client import Client, NotRedis, ServerError
 from ansible_collections.slipway.flask.plugins.module_utils._redis.reason import explain
-from ansible_collections.slipway.flask.plugins.module_utils._redis.url import RedisUrl, UrlError, parse_url, redact
+from ansible_collections.slipway.flask.plugins.module_utils._redis.url import RedisUrl, redact
 
-CA_FOLDER = "/etc/ssl/slipway"
-KEYS = {"name", "url", "user", "ca", "ca_file", "purpose"}
 FACTS = ("redis_version", "role", "used_memory", "maxmemory", "maxmemory_policy", "connected_clients", "aof_enabled",
          "aof_last_write_status", "loading")  # fmt: skip
 
@@ -32,69 +28,6 @@ class Attempt:
     facts: dict[str, str]
     kind: str = ""
     message: str = ""
-
-
-def ca_path(name: str) -> str:
-    """Return where the CA of the connection NAME lies on the host."""
-    return f"{CA_FOLDER}/{name}-redis-ca.crt"
-
-
-def problems(connections: Any) -> list[str]:
-    """Return what is wrong with a list of connections, one sentence a fault; never with a URL's contents."""
-    if not isinstance(connections, Sequence) or isinstance(connections, str):
-        return [f"must be a list of mappings with 'name' and 'url', not {type(connections).__name__}"]
-    found: list[str] = []
-    seen: set[str] = set()
-    for number, entry in enumerate(connections, 1):
-        if not isinstance(entry, Mapping) or not {"name", "url"} <= set(entry):
-            found.append(f"entry {number} must be a mapping with 'name' and 'url'")
-            continue
-        name = str(entry["name"])
-        if name in seen:
-            found.append(f"connection '{name}' is listed twice")
-        seen.add(name)
-        found += [f"connection '{name}': {problem}" for problem in _of_entry(entry, name)]
-    return found
-
-
-def _of_entry(entry: Mapping[str, Any], name: str) -> Iterable[str]:
-    if not names.NAME.fullmatch(name):
-        yield "the name must begin with a small letter and have only small letters, digits and -, 48 characters at most"
-    for unknown in sorted(set(map(str, entry)) - KEYS):
-        yield f"unknown key '{unknown}': keys are {', '.join(sorted(KEYS))}"
-    if entry.get("user") and not names.ACCOUNT.fullmatch(str(entry["user"])):
-        yield f"user '{entry['user']}' can't be a system user's name"
-    if entry.get("ca") and entry.get("ca_file"):
-        yield "give either ca (the certificate's text) or ca_file (a file on the controller)"
-    if entry.get("ca") and "-----BEGIN CERTIFICATE-----" not in str(entry["ca"]):
-        yield "ca must be a certificate in PEM form (-----BEGIN CERTIFICATE-----); a file's path goes into ca_file"
-    try:
-        url = parse_url(entry["url"])
-    except UrlError as error:
-        yield f"url {error}"
-        return
-    if (entry.get("ca") or entry.get("ca_file")) and not url.tls:
-        yield f"it has a CA, but its URL begins with {url.scheme}://, so nothing would check it: write rediss://"
-    elif (entry.get("ca") or entry.get("ca_file")) and url.verify == "none":
-        yield "it has a CA, but its URL has ssl_cert_reqs=none, so nothing would check it: take that away"
-
-
-def plan(connections: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Split CONNECTIONS into what slipway.flask.redis_check takes (`checks`, `urls`) and the CA `files` to write."""
-    checks, urls, files = [], {}, []
-    for entry in connections:
-        name = str(entry["name"])
-        ca = ca_path(name) if entry.get("ca") or entry.get("ca_file") else ""
-        purpose = str(entry.get("purpose") or "queue")
-        checks.append({"name": name, "user": str(entry.get("user") or ""), "ca": ca, "purpose": purpose})
-        urls[name] = str(entry["url"])
-        if ca and entry.get("ca"):
-            files.append({"dest": ca, "content": str(entry["ca"]).strip() + "\n"})
-        elif ca:
-            files.append({"dest": ca, "src": str(entry["ca_file"])})
-    if files:
-        files.insert(0, {"dest": CA_FOLDER, "state": "directory"})
-    return {"checks": checks, "urls": urls, "files": files}
 
 
 def attempt(url: RedisUrl, user: str, seconds: float, ca: str = "") -> Attempt:

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-from ansible_collections.slipway.flask.plugins.module_utils._postgres import check, names
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import names
 from ansible_collections.slipway.flask.plugins.module_utils._python import driver
+from ansible_collections.slipway.flask.plugins.plugin_utils._connection import postgres as connections
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn.problems import variable_problem
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.key import Key
 from ansible_collections.slipway.flask.plugins.plugin_utils._service.base import App
@@ -72,7 +73,7 @@ class Postgres:
             return
         for problem in names.database_problems([database(app)]):
             yield problem.replace(" of database ", " ('database_extensions') of database ")
-        for problem in check.connection_problems([connection(app)]):
+        for problem in connections.problems([connection(app)]):
             yield "the database's " + problem.partition(": ")[2]
 
     def variables(self, given: App) -> dict[str, str]:
@@ -104,7 +105,7 @@ class Postgres:
 
 def authority(app: App) -> str:
     """Return where the CA of the app's database is on the host, "" when it has none of its own."""
-    return check.ca_path(app["name"]) if app["database_ca"] else ""
+    return connections.ca_path(app["name"]) if app["database_ca"] else ""
 
 
 def url(app: App) -> str:

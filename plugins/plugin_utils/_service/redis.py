@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._redis import check, names
+from ansible_collections.slipway.flask.plugins.module_utils._redis import names
 from ansible_collections.slipway.flask.plugins.module_utils._redis import url as redis_url
+from ansible_collections.slipway.flask.plugins.plugin_utils._connection import redis as connection
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn.problems import variable_problem
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.key import Key
 from ansible_collections.slipway.flask.plugins.plugin_utils._service.base import App
@@ -91,7 +92,7 @@ class Redis:
         for key in OF_LOCAL:
             if 0 < app[key] < names.LEAST_MEMORY_MB:
                 yield f"'{key}' is {app[key]}; it must be {names.LEAST_MEMORY_MB} or more, or 0 for a part of the host's"
-        for problem in check.problems(connections(app) if app["redis"] == "url" else []):
+        for problem in connection.problems(connections(app) if app["redis"] == "url" else []):
             yield "'redis_url': " + problem.partition(": ")[2].removeprefix("url ")
 
     def variables(self, given: App) -> dict[str, str]:
@@ -174,7 +175,7 @@ def url(app: App, purpose: str, scheme: str) -> str:
     given = str(app["redis_url"])
     if redis_url.parse_url(given).path:
         return f"{scheme}://{given.partition('://')[2]}"
-    return redis_url.with_options(given, check.ca_path(app["name"]) if app["redis_ca"] else "")
+    return redis_url.with_options(given, connection.ca_path(app["name"]) if app["redis_ca"] else "")
 
 
 def instances(app: App) -> list[dict[str, Any]]:

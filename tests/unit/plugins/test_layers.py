@@ -22,7 +22,10 @@ FLOORS = [
     {"module_utils._migration", "module_utils._process"},
     {"module_utils._release"},
     {"plugin_utils._schedule", "plugin_utils._schema"},
-    {"plugin_utils._certificates", "plugin_utils._gunicorn", "plugin_utils._nginx", "plugin_utils._source"},
+    {
+        "plugin_utils._certificates", "plugin_utils._connection", "plugin_utils._gunicorn", "plugin_utils._nginx",
+        "plugin_utils._source",
+    },
     {"plugin_utils._service"},
     {"plugin_utils._app", "plugin_utils._report"},
     {"plugin_utils._target"},

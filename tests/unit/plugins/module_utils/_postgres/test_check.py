@@ -1,10 +1,9 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Connection checks: reasons of failures (from psql's real words), lists with mistakes, and no password anywhere."""
+"""Connection checks: reasons of failures (from psql's real words), and no password anywhere."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import
 AT = 'connection to server at "db.internal" (10.0.0.7), port 5432 failed: '
 SOCKET = 'connection to server on socket "/run/x/.s.PGSQL.5432" failed: '
 HBA = 'FATAL:  no pg_hba.conf entry for host "10.0.0.1", user "u", database "d", '
-PEM = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----"
 FACTS = {"ssl": True, "encoding": "UTF8", "read_only": False, "can_create_tables": True, "role": "u"}
 
 
@@ -67,52 +65,6 @@ def test_reason(said: str, kind: str, words: str) -> None:
     assert words in cause
     assert fix
     assert "{" not in cause + fix
-
-
-def entry(**keys: Any) -> dict[str, Any]:
-    """Return a connection."""
-    return {"name": "shop", "url": "postgresql://u:s3cret@h/d?sslmode=verify-full", **keys}
-
-
-@pytest.mark.parametrize("good", [entry(), entry(ca=PEM, user="shop"), entry(url="sqlite://", ca_file="/x")])
-def test_good_connections(good: dict[str, Any]) -> None:
-    assert check.connection_problems([good]) == []
-
-
-@pytest.mark.parametrize(
-    ("connections", "words"),
-    [
-        ("x", "must be a list"),
-        ([{"name": "x"}], "'name' and 'url'"),
-        ([entry(), entry()], "listed twice"),
-        ([entry(name="../x")], "the name must"),
-        ([entry(user="a b")], "system user's name"),
-        ([entry(cafile="x")], "unknown key 'cafile'"),
-        ([entry(ca="/etc/x.pem")], "a file's path goes into ca_file"),
-        ([entry(ca=PEM, ca_file="x")], "either ca"),
-        ([entry(ca=PEM, url="postgresql://u:s3cret@h/d?sslmode=require")], "sslmode is require"),
-        ([entry(ca=PEM, url="postgresql://u:s3cret@h/d?sslmode=verify-full&sslrootcert=/x")], "make them the same"),
-        ([entry(url="postgresql://u:s3cret/@h/d")], "connection 'shop': url has"),
-    ],
-)
-def test_bad_connections(connections: Any, words: str) -> None:
-    found = " ".join(check.connection_problems(connections))
-    assert words in found
-    assert "s3cret" not in found
-
-
-def test_plan_keeps_secrets_apart() -> None:
-    plan = check.check_plan(
-        [entry(ca=PEM), entry(name="b", ca_file="b.pem", user="x"), entry(name="c", url="sqlite://")]
-    )
-    assert "s3cret" not in json.dumps([plan["checks"], plan["files"]])
-    assert [one["ca"] for one in plan["checks"]] == ["/etc/ssl/slipway/shop-ca.crt", "/etc/ssl/slipway/b-ca.crt", ""]
-    assert plan["files"] == [
-        {"dest": "/etc/ssl/slipway", "state": "directory"},
-        {"dest": "/etc/ssl/slipway/shop-ca.crt", "content": PEM + "\n"},
-        {"dest": "/etc/ssl/slipway/b-ca.crt", "src": "b.pem"},
-    ]
-    assert check.check_plan([entry()])["files"] == []
 
 
 def fake_psql(folder: Path, script: str) -> str:

@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.slipway.flask.plugins.module_utils._postgres import check, names
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import names
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import keys as app_keys
+from ansible_collections.slipway.flask.plugins.plugin_utils._connection import postgres as postgres_connections
 from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import site_problems
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import documents, refusals, release, systemd
 from app_descriptions import KEY, shop
@@ -67,7 +68,7 @@ def role_problems(apps: list[dict[str, Any]]) -> list[str]:
     found += names.database_problems(databases)
     connections = documents.documents(whole, "postgres_client_connections")
     found += spec_problems("postgres_client", {"postgres_client_connections": connections})
-    return found + check.connection_problems(connections)
+    return found + postgres_connections.problems(connections)
 
 
 def test_the_check_itself_sees_what_a_role_refuses() -> None:

@@ -1,0 +1,81 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Connections to servers of any kind, as roles take them: what is wrong with a list of them, and what is made of one.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+CA_FOLDER = "/etc/ssl/slipway"
+"""Folder of the CAs on a host."""
+KEYS = frozenset({"name", "url", "user", "ca", "ca_file"})
+SYSTEM_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")  # useradd(8)
+
+Entry = Mapping[str, Any]
+
+
+def problems(connections: Any, of_entry: Callable[[Entry, str], Iterable[str]]) -> list[str]:
+    """Return what is wrong with a list of connections, one sentence a fault; never with a URL's contents.
+
+    OF_ENTRY tells what is wrong with one and its name.
+    """
+    if not isinstance(connections, Sequence) or isinstance(connections, str):
+        return [f"must be a list of mappings with 'name' and 'url', not {type(connections).__name__}"]
+    found: list[str] = []
+    seen: set[str] = set()
+    for number, entry in enumerate(connections, 1):
+        if not isinstance(entry, Mapping) or not {"name", "url"} <= set(entry):
+            found.append(f"entry {number} must be a mapping with 'name' and 'url'")
+            continue
+        name = str(entry["name"])
+        if name in seen:
+            found.append(f"connection '{name}' is listed twice")
+        seen.add(name)
+        found += [f"connection '{name}': {problem}" for problem in of_entry(entry, name)]
+    return found
+
+
+def common(entry: Entry, keys: Collection[str] = KEYS) -> Iterator[str]:
+    """Yield what is wrong with the KEYS of a connection that mean the same for every kind of server."""
+    for unknown in sorted(set(map(str, entry)) - set(keys)):
+        yield f"unknown key '{unknown}': keys are {', '.join(sorted(keys))}"
+    if entry.get("user") and not SYSTEM_USER.fullmatch(str(entry["user"])):
+        yield f"user '{entry['user']}' can't be a system user's name"
+    if entry.get("ca") and entry.get("ca_file"):
+        yield "give either ca (the certificate's text) or ca_file (a file on the controller)"
+    if entry.get("ca") and "-----BEGIN CERTIFICATE-----" not in str(entry["ca"]):
+        yield "ca must be a certificate in PEM form (-----BEGIN CERTIFICATE-----); a file's path goes into ca_file"
+
+
+def has_ca(entry: Entry) -> bool:
+    """Tell whether a connection has a CA of its own."""
+    return bool(entry.get("ca") or entry.get("ca_file"))
+
+
+def plan(
+    connections: Iterable[Entry],
+    ca_path: Callable[[str], str],
+    more: Callable[[Entry], Mapping[str, str]] = lambda _: {},
+) -> dict[str, Any]:
+    """Split CONNECTIONS into what a module takes that tries them (`checks`, `urls`) and the CA `files` to write.
+
+    CA_PATH is where the CA of a connection lies on the host, by name; MORE are further keys of a check.
+    """
+    checks, urls, files = [], {}, []
+    for entry in connections:
+        name = str(entry["name"])
+        ca = ca_path(name) if has_ca(entry) else ""
+        checks.append({"name": name, "user": str(entry.get("user") or ""), "ca": ca, **more(entry)})
+        urls[name] = str(entry["url"])
+        if ca and entry.get("ca"):
+            files.append({"dest": ca, "content": str(entry["ca"]).strip() + "\n"})
+        elif ca:
+            files.append({"dest": ca, "src": str(entry["ca_file"])})
+    if files:
+        files.insert(0, {"dest": CA_FOLDER, "state": "directory"})
+    return {"checks": checks, "urls": urls, "files": files}

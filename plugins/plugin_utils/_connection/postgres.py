@@ -1,0 +1,51 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Connections to databases: what is wrong with them, and what slipway.flask.postgres_check takes.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import UrlError, parse_url
+from ansible_collections.slipway.flask.plugins.plugin_utils._connection import base
+
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+
+
+def ca_path(name: str) -> str:
+    """Return where the CA of the connection NAME lies on the host."""
+    return f"{base.CA_FOLDER}/{name}-ca.crt"
+
+
+def problems(connections: Any) -> list[str]:
+    """Return what is wrong with a list of connections, one sentence a fault; never with a URL's contents."""
+    return base.problems(connections, _of_entry)
+
+
+def _of_entry(entry: base.Entry, name: str) -> Iterator[str]:
+    if not NAME.fullmatch(name):
+        yield "the name must begin with a small letter and have only small letters, digits, _ and -"
+    yield from base.common(entry)
+    try:
+        url = parse_url(entry["url"])
+    except UrlError as error:
+        yield f"url {error}"
+        return
+    if not base.has_ca(entry) or not url.is_postgres:
+        return
+    mode = url.parameters.get("sslmode", "not set")
+    if mode not in {"verify-ca", "verify-full"}:
+        yield f"it has a CA, but sslmode is {mode}, so nothing would check it: add sslmode=verify-full to the url"
+    named = url.parameters.get("sslrootcert")
+    if named and named != ca_path(name):
+        yield f"its CA is written to {ca_path(name)}, but the url says sslrootcert={named}: make them the same"
+
+
+def plan(connections: Iterable[base.Entry]) -> dict[str, Any]:
+    """Split CONNECTIONS into what slipway.flask.postgres_check takes (`checks`, `urls`) and the CA `files` to write."""
+    return base.plan(connections, ca_path)
