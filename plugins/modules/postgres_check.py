@@ -116,33 +116,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._host.connection_checks import Refusal, answer, arguments
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.check import attempt, notes
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import PostgresError, as_user, find_psql
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import DatabaseUrl, UrlError, parse_url
 
-ARGUMENTS: dict[str, Any] = {
-    "connections": {
-        "type": "list",
-        "elements": "dict",
-        "required": True,
-        "options": {
-            "name": {"type": "str", "required": True},
-            "user": {"type": "str", "default": ""},
-            "ca": {"type": "str", "default": ""},
-        },
-    },
-    # Of its own, and secret as a whole: Ansible logs the other arguments, and finds a secret inside them by its text only.
-    "urls": {"type": "dict", "required": True, "no_log": True},
-    "timeout_seconds": {"type": "int", "default": 5},
-}
-
-
-class Refusal(Exception):
-    """A connection that failed; `kind` names the cause."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
+ARGUMENTS = arguments()
 
 
 def missing(url: DatabaseUrl, entry: dict[str, str], psql: str, check: bool) -> str:
@@ -193,26 +172,7 @@ def main() -> None:
     os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     psql, timeout = find_psql(), module.params["timeout_seconds"]
-    found: dict[str, Any] = {}
-    failures: dict[str, Refusal] = {}
-    for entry in module.params["connections"]:
-        name = entry["name"]
-        try:
-            if name not in module.params["urls"]:
-                raise Refusal("url", "urls has no entry for it")
-            found[name] = try_one(entry, module.params["urls"][name], psql, timeout, module.check_mode)
-        except Refusal as refusal:
-            failures[name] = refusal
-    if failures:
-        module.fail_json(
-            msg="\n".join(f"Connection {name} failed: {refusal}" for name, refusal in failures.items()),
-            failures={name: refusal.kind for name, refusal in failures.items()},
-        )
-    if not module.check_mode:
-        for name, findings in found.items():
-            for note in findings["notes"] if findings["checked"] else []:
-                module.warn(f"Connection {name}: {note}")
-    module.exit_json(changed=False, connections=found)
+    answer(module, "", lambda entry, url: try_one(entry, url, psql, timeout, module.check_mode))
 
 
 if __name__ == "__main__":

@@ -214,21 +214,15 @@ def main() -> None:
     wanted = databases.wanted_databases(asked["databases"] or [])
     try:
         settings = server_settings(
-            asked["memory_mb"] or read_host_memory_mb(),
-            asked["shared_buffers_percent"],
-            asked["max_connections"],
-            asked["slow_statement_ms"],
-            asked["timezone"],
-            asked["settings"],
-        )
+            asked["memory_mb"] or read_host_memory_mb(), asked["shared_buffers_percent"], asked["max_connections"],
+            asked["slow_statement_ms"], asked["timezone"], asked["settings"],
+        )  # fmt: skip
         outcome = ensure(
             asked["cluster"], settings, conf_text(settings), hba_text(asked["hba"]), asked["locale"],
             restart=asked["restart"], check=module.check_mode,
         )  # fmt: skip
         if asked["databases"] is not None:
-            absent = (
-                module.check_mode and outcome.started
-            )  # a server that is yet to be made, or started, can't be asked
+            absent = module.check_mode and outcome.started  # a server that is yet to be made or started can't be asked
             asking = None if absent else outcome.cluster
             done, sockets = databases.ensure(asking, wanted, asked["locale"], check=module.check_mode)
     except (PostgresError, ValueError) as error:

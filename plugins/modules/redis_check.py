@@ -87,34 +87,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._host.connection_checks import Refusal, answer, arguments
 from ansible_collections.slipway.flask.plugins.module_utils._host.service_user import find
 from ansible_collections.slipway.flask.plugins.module_utils._redis.check import attempt, notes
 from ansible_collections.slipway.flask.plugins.module_utils._redis.url import UrlError, parse_url
 
-ARGUMENTS: dict[str, Any] = {
-    "connections": {
-        "type": "list",
-        "elements": "dict",
-        "required": True,
-        "options": {
-            "name": {"type": "str", "required": True},
-            "user": {"type": "str", "default": ""},
-            "ca": {"type": "str", "default": ""},
-            "purpose": {"type": "str", "choices": ["queue", "cache"], "default": "queue"},
-        },
-    },
-    # Of its own, and secret as a whole: Ansible logs the other arguments, and finds a secret inside them by its text only.
-    "urls": {"type": "dict", "required": True, "no_log": True},
-    "timeout_seconds": {"type": "int", "default": 5},
-}
-
-
-class Refusal(Exception):
-    """A connection that failed; `kind` names the cause."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
+ARGUMENTS = arguments(purpose={"type": "str", "choices": ["queue", "cache"], "default": "queue"})
 
 
 def try_one(entry: dict[str, str], text: str, timeout: int, check: bool) -> dict[str, Any]:
@@ -149,28 +127,8 @@ def try_one(entry: dict[str, str], text: str, timeout: int, check: bool) -> dict
 def main() -> None:
     os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    found: dict[str, Any] = {}
-    failures: dict[str, Refusal] = {}
-    for entry in module.params["connections"]:
-        name = entry["name"]
-        try:
-            if name not in module.params["urls"]:
-                raise Refusal("url", "urls has no entry for it")
-            found[name] = try_one(
-                entry, module.params["urls"][name], module.params["timeout_seconds"], module.check_mode
-            )
-        except Refusal as refusal:
-            failures[name] = refusal
-    if failures:
-        module.fail_json(
-            msg="\n".join(f"Connection {name} to Redis failed: {refusal}" for name, refusal in failures.items()),
-            failures={name: refusal.kind for name, refusal in failures.items()},
-        )
-    if not module.check_mode:
-        for name, findings in found.items():
-            for note in findings["notes"] if findings["checked"] else []:
-                module.warn(f"Connection {name} to Redis: {note}")
-    module.exit_json(changed=False, connections=found)
+    timeout = module.params["timeout_seconds"]
+    answer(module, " to Redis", lambda entry, url: try_one(entry, url, timeout, module.check_mode))
 
 
 if __name__ == "__main__":

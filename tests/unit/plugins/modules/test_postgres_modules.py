@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 import yaml
+from ansible_collections.slipway.flask.plugins.module_utils._host.connection_checks import Refusal
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.check import Attempt
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.cluster import Outcome
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import Cluster
@@ -42,7 +43,7 @@ def test_what_is_missing_is_skipped_in_check_mode_only(entry: dict[str, str], ps
     found = postgres_check.try_one(entry, REMOTE, psql, 3, True)
     assert not found["checked"]
     assert words in found["notes"][0]
-    with pytest.raises(postgres_check.Refusal, match=words):
+    with pytest.raises(Refusal, match=words):
         postgres_check.try_one(entry, REMOTE, psql, 3, False)
 
 
@@ -56,7 +57,7 @@ def test_failure_on_this_host_is_no_fault_in_check_mode(
     if not refused:
         assert postgres_check.try_one(ENTRY, url, "/bin/true", 3, check)["notes"] == ["no database"]
         return
-    with pytest.raises(postgres_check.Refusal, match="no database"):
+    with pytest.raises(Refusal, match="no database"):
         postgres_check.try_one(ENTRY, url, "/bin/true", 3, check)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.slipway.flask.plugins.module_utils._host.connection_checks import Refusal
 from ansible_collections.slipway.flask.plugins.module_utils._redis import instances, names
 from ansible_collections.slipway.flask.plugins.module_utils._redis.check import Attempt
 from ansible_collections.slipway.flask.plugins.modules import redis_check, redis_instances
@@ -40,7 +41,7 @@ def test_what_is_missing_is_skipped_in_check_mode_only(entry: dict[str, str], wo
     found = redis_check.try_one(entry, "rediss://:s3cret@h", 1, True)
     assert not found["checked"]
     assert words in found["notes"][0]
-    with pytest.raises(redis_check.Refusal, match=words):
+    with pytest.raises(Refusal, match=words):
         redis_check.try_one(entry, "rediss://:s3cret@h", 1, False)
 
 
@@ -54,7 +55,7 @@ def test_failure_on_this_host_is_no_fault_in_check_mode(
     if not refused:
         assert redis_check.try_one(ENTRY, url, 1, check)["notes"] == ["no socket"]
         return
-    with pytest.raises(redis_check.Refusal, match="no socket"):
+    with pytest.raises(Refusal, match="no socket"):
         redis_check.try_one(ENTRY, url, 1, check)
 
 
