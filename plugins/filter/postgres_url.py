@@ -44,7 +44,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import UrlError, rewrite_url
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import UrlError
+from ansible_collections.slipway.flask.plugins.plugin_utils._connection.postgres import rewrite_url
 
 
 def postgres_url(url: str, scheme: str = "", parameters: dict[str, str] | None = None) -> str:

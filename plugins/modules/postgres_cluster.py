@@ -171,10 +171,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import databases
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.cluster import ensure
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import (
-    SOCKET_FOLDER,
     PostgresError,
     database_problems,
 )
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.places import SOCKET_FOLDER
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.settings import (
     conf_text,
     hba_text,

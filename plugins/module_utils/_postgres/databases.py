@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import (
-    SOCKET_FOLDER,
     Cluster,
     PostgresError,
     identifier,
@@ -21,6 +20,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._postgres.names impo
     psql,
     run,
 )
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.places import SOCKET_FOLDER
 
 ROLE = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
 """What an owner may do outside its own database: log in, no more."""

@@ -20,9 +20,6 @@ from typing import Any
 SUPERUSER = "postgres"
 """System user and role that Debian's packages make the superuser."""
 
-SOCKET_FOLDER = "/var/run/postgresql"
-"""Folder of the server's socket on Debian and Ubuntu (postgresql-common), where their libpq looks when no host is given."""
-
 NAME = re.compile(r"[a-z_][a-z0-9_-]{0,62}")
 """63 octets are the longest name (NAMEDATALEN - 1, PostgreSQL manual 4.1.1); capitals would need quotes everywhere."""
 

@@ -11,11 +11,10 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import SOCKET_FOLDER
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.places import SOCKET_FOLDER
 
 SCHEME = re.compile(r"([a-z][a-z0-9]*)(\+[a-z0-9_]+)?://", re.IGNORECASE)
 DIALECTS = {"postgresql", "postgres"}
@@ -199,24 +198,6 @@ def redact(text: str, password: str) -> str:
         if form:
             text = text.replace(form, "***")
     return text
-
-
-def rewrite_url(text: str, scheme: str = "", parameters: Mapping[str, str] | None = None) -> str:
-    """Give a PostgreSQL URL another SCHEME (`postgresql+psycopg`) and the PARAMETERS that it doesn't have yet.
-
-    A URL of another dialect is returned as it is.
-
-    :raises UrlError: when TEXT can't be parsed.
-    """
-    url = parse_url(text)
-    if not url.is_postgres:
-        return text
-    wanted = {name: value for name, value in (parameters or {}).items() if value and name not in url.parameters}
-    rest = text.partition("://")[2]
-    if wanted:
-        joint = "&" if "?" in rest else "?"
-        rest += joint + "&".join(f"{name}={quote(str(value), safe='/')}" for name, value in wanted.items())
-    return f"{scheme or url.scheme}://{rest}"
 
 
 def add_options(text: str, options: str) -> str:

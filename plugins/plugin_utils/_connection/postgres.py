@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Connections to databases: what is wrong with them, and what slipway.flask.postgres_check takes.
+"""Connections to databases: what is wrong with them, and what is made of them and of their URLs.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -8,8 +8,9 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import UrlError, parse_url
 from ansible_collections.slipway.flask.plugins.plugin_utils._connection import base
@@ -49,3 +50,21 @@ def _of_entry(entry: base.Entry, name: str) -> Iterator[str]:
 def plan(connections: Iterable[base.Entry]) -> dict[str, Any]:
     """Split CONNECTIONS into what slipway.flask.postgres_check takes (`checks`, `urls`) and the CA `files` to write."""
     return base.plan(connections, ca_path)
+
+
+def rewrite_url(text: str, scheme: str = "", parameters: Mapping[str, str] | None = None) -> str:
+    """Give a PostgreSQL URL another SCHEME (`postgresql+psycopg`) and the PARAMETERS that it doesn't have yet.
+
+    A URL of another dialect is returned as it is.
+
+    :raises UrlError: when TEXT can't be parsed.
+    """
+    url = parse_url(text)
+    if not url.is_postgres:
+        return text
+    wanted = {name: value for name, value in (parameters or {}).items() if value and name not in url.parameters}
+    rest = text.partition("://")[2]
+    if wanted:
+        joint = "&" if "?" in rest else "?"
+        rest += joint + "&".join(f"{name}={quote(str(value), safe='/')}" for name, value in wanted.items())
+    return f"{scheme or url.scheme}://{rest}"

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-from ansible_collections.slipway.flask.plugins.module_utils._postgres import names
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import names, places
 from ansible_collections.slipway.flask.plugins.module_utils._python import driver
 from ansible_collections.slipway.flask.plugins.plugin_utils._connection import postgres as connections
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn.problems import variable_problem
@@ -114,7 +114,7 @@ def url(app: App) -> str:
         return ""
     if app["database"] == "local":
         return (
-            f"{app['database_scheme'] or driver.DEFAULT}:///{app['name']}?host={quote(names.SOCKET_FOLDER, safe='/')}"
+            f"{app['database_scheme'] or driver.DEFAULT}:///{app['name']}?host={quote(places.SOCKET_FOLDER, safe='/')}"
         )
     return whole_url(app, str(app["database_url"]))
 

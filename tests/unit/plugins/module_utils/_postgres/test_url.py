@@ -9,7 +9,6 @@ from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import
     UrlError,
     parse_url,
     redact,
-    rewrite_url,
 )
 
 SOCKET = {"host": "/var/run/postgresql", "dbname": "a"}
@@ -100,19 +99,3 @@ def test_local(url: str, local: bool) -> None:
 def test_redact() -> None:
     assert redact("p@ss and p%40ss, said p@ss", "p@ss") == "*** and ***, said ***"
     assert redact("nothing", "") == "nothing"
-
-
-@pytest.mark.parametrize(
-    ("url", "scheme", "parameters", "wanted"),
-    [
-        ("postgres://u:p%40@h/d", "postgresql+psycopg", {}, "postgresql+psycopg://u:p%40@h/d"),
-        ("postgres://h/d", "", {"sslmode": "require"}, "postgres://h/d?sslmode=require"),
-        ("postgresql://h/d?sslmode=disable", "", {"sslmode": "require", "sslrootcert": "/a b"},
-         "postgresql://h/d?sslmode=disable&sslrootcert=/a%20b"),
-        ("postgresql:///d?host=/run", "postgresql+psycopg2", {"host": "/x", "sslrootcert": ""},
-         "postgresql+psycopg2:///d?host=/run"),
-        ("sqlite:///x", "postgresql", {"sslmode": "require"}, "sqlite:///x"),
-    ],
-)  # fmt: skip
-def test_rewrite(url: str, scheme: str, parameters: dict[str, str], wanted: str) -> None:
-    assert rewrite_url(url, scheme, parameters) == wanted

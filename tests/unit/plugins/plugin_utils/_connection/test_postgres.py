@@ -55,3 +55,19 @@ def test_plan_keeps_secrets_apart() -> None:
         {"dest": "/etc/ssl/slipway/b-ca.crt", "src": "b.pem"},
     ]
     assert postgres.plan([entry()])["files"] == []
+
+
+@pytest.mark.parametrize(
+    ("url", "scheme", "parameters", "wanted"),
+    [
+        ("postgres://u:p%40@h/d", "postgresql+psycopg", {}, "postgresql+psycopg://u:p%40@h/d"),
+        ("postgres://h/d", "", {"sslmode": "require"}, "postgres://h/d?sslmode=require"),
+        ("postgresql://h/d?sslmode=disable", "", {"sslmode": "require", "sslrootcert": "/a b"},
+         "postgresql://h/d?sslmode=disable&sslrootcert=/a%20b"),
+        ("postgresql:///d?host=/run", "postgresql+psycopg2", {"host": "/x", "sslrootcert": ""},
+         "postgresql+psycopg2:///d?host=/run"),
+        ("sqlite:///x", "postgresql", {"sslmode": "require"}, "sqlite:///x"),
+    ],
+)  # fmt: skip
+def test_rewrite(url: str, scheme: str, parameters: dict[str, str], wanted: str) -> None:
+    assert postgres.rewrite_url(url, scheme, parameters) == wanted
