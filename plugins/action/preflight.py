@@ -12,7 +12,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.flask.plugins.module_utils._release import hooks
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.once import once
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, procfile
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description as app_description
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import version as app_version
 from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import host
@@ -39,7 +39,8 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        apps, only = self._task.args.get("apps"), str(self._task.args.get("app") or "")
+        base = source_description.base_of(task_vars)
+        apps, only = procfile.expanded(self._task.args.get("apps"), base), str(self._task.args.get("app") or "")
         version = str(self._task.args.get("version") or "")
         one = boolean(self._task.args.get("one_app", False))
         found = (
@@ -50,13 +51,15 @@ class ActionModule(ActionBase):
         )
         chosen: list[dict[str, Any]] = []
         if not found:
-            base = source_description.base_of(task_vars)
             chosen = [
                 app_version.wanted(app_description.normalise(app), version) for app in apps if only in ("", app["name"])
             ]
             for app in chosen:
                 wrong = source_description.problems(app, base, refs_of) + hooks.file_problems(app["hooks"], base)
                 found += [f"slipway_apps, app '{app['name']}': {text}" for text in wrong]
+            found += [
+                f"slipway_apps, app '{app['name']}': {text}" for app in apps for text in procfile.missing(app, base)
+            ]
         # The description is the same for every host: a host is asked only when it is right.
         facts: dict[str, str] = {}
         if not found:

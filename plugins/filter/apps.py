@@ -4,20 +4,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import description, procfile
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import version as app_version
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import documents, release, systemd
 
 
-def normalise_apps(apps: Any, only: str = "", version: Any = "") -> list[dict[str, Any]]:
+def normalise_apps(apps: Any, only: str = "", version: Any = "", base: str = "") -> list[dict[str, Any]]:
     """Return every app of `slipway_apps` with all its keys, or the one that is called ONLY, in VERSION if it is given.
 
-    A host that has no such app gets an empty list: whether any host has it is what preflight knows.
+    A host that has no such app gets an empty list: whether any host has it is what preflight knows. Paths count from the
+    folder BASE, or the current one.
     Raises AnsibleFilterError for a wrong description.
     """
+    apps = procfile.expanded(apps, Path(base or "."))
     found = description.problems(apps) or app_version.problems(apps, only, str(version))
     if found:
         raise AnsibleFilterError("slipway.flask.normalise_apps: " + "; ".join(found))

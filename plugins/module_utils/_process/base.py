@@ -122,10 +122,6 @@ class Process(ABC):
         """Return what a plan has to ask so that it can reckon the database connections of this process."""
         return {}
 
-    def planned(self) -> str:
-        """Return what a plan tells of this process of the next release by its own line, "" for nothing. Raises ReleaseError."""
-        return ""
-
     def write_unit(self, release: str) -> None:
         """Give RELEASE a unit of its own, which no later change of the template touches.
 

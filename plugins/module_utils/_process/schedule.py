@@ -212,8 +212,8 @@ class Schedule(Process):
         except systemd.HostError as error:
             raise ReleaseError(f"{self.name}: {error}") from None
 
-    def planned(self) -> str:
-        return f"{self.name} runs at {self.expression()}, next {calendar.told(self.next(''))}"
+    def outline(self, release: str = "") -> str:
+        return f"{self.name} at {self.expression(release)} (next {calendar.told(self.next(release))})"
 
     def status(self, release: str) -> dict[str, Any]:
         """Return when it runs next, how its last run ended, and whether one is under way."""

@@ -131,7 +131,6 @@ class Plan(Deploy):
             ],
             "judged": self.request.migrations.mode != "off",
             "settings": wanted.changes(self.context, previous) if previous else {},
-            "processes": [text for one in self.context.processes if one.has() and (text := one.planned())],
             "connections": connections(probe),
             "disk": {
                 "free_mb": shutil.disk_usage(self.paths.root).free // 2**20,

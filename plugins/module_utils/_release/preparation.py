@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
 from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, tree
+from ansible_collections.slipway.flask.plugins.module_utils._process import settings as process_settings
 from ansible_collections.slipway.flask.plugins.module_utils._python import build as python_build
 from ansible_collections.slipway.flask.plugins.module_utils._python import driver, scm
 from ansible_collections.slipway.flask.plugins.module_utils._python import environment as python_environment
@@ -23,7 +24,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import shar
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.source import Source
-from ansible_collections.slipway.flask.plugins.module_utils._source import requirement
+from ansible_collections.slipway.flask.plugins.module_utils._source import procfile, requirement
 
 
 class Preparation:
@@ -46,9 +47,17 @@ class Preparation:
             shared.link(context, folder)
         for name, content in self.request.files.items():
             self._write_file(context.src / name, content.replace("{release_folder}", str(context.here)))
+        self._tell_of_procfile()
         wanted.copy(context)
         for process in context.processes:
             process.prepare(context.record.id)
+
+    def _tell_of_procfile(self) -> None:
+        """Note what a Procfile in the source names and nothing runs; a plan tells it each time."""
+        known = {name: str(entry.get("command", "")) for name, entry in process_settings.of(self.paths).items()}
+        previous = "" if self.request.plan else self.context.record.previous
+        before = procfile.read(self.paths.release(previous) / "src") if previous else ""
+        self.context.notes += procfile.told(procfile.read(self.context.src), known, before)
 
     def _own(self, uid: int) -> None:
         """Give the release's code to UID and its group to read, whatever modes commands have left; links are not followed."""

@@ -68,14 +68,42 @@ def scalar(text: str) -> str:
     return text if PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
-def offer(text: str, known: Mapping[str, str]) -> str:
-    """Return the note of what a Procfile names and nothing runs, "" for nothing; KNOWN are the processes there are, by command."""
-    found = processes(text)
-    missing = {name: command for name, command in found.items() if name not in known and command not in known.values()}
-    if not missing:
+def told(text: str, known: Mapping[str, str], before: str = "") -> list[str]:
+    """Return the notes about a Procfile with TEXT; KNOWN are the processes that the next release has, by command.
+
+    BEFORE is the text of the release before, of which all has been told.
+    """
+    return [note for note in (_offer(text, known, before), _change(text, known, before)) if note]
+
+
+def _offer(text: str, known: Mapping[str, str], before: str) -> str:
+    """Return what to write for the processes that nothing runs, "" for none that are new."""
+    missing = _missing(text, known)
+    if not missing or missing == _missing(before, known):
         return ""
     which = ", ".join(f"{name} (`{command}`)" for name, command in missing.items())
     return (
         f"the source has a Procfile with {which}, which nothing runs here; to run it, put "
         f"`{as_yaml(missing)}` into the app's description"
+    )
+
+
+def _missing(text: str, known: Mapping[str, str]) -> dict[str, str]:
+    found = processes(text).items()
+    return {name: command for name, command in found if name not in known and command not in known.values()}
+
+
+def _change(text: str, known: Mapping[str, str], before: str) -> str:
+    """Return which processes run as the Procfile had them before, and not as it has them now."""
+    old = processes(before)
+    changed = [
+        f"{name} (`{command}`, and `{old[name]}` runs)"
+        for name, command in processes(text).items()
+        if name in old and known.get(name) == old[name] != command
+    ]
+    if not changed:
+        return ""
+    return (
+        f"the source's Procfile has changed {', '.join(changed)}; site.yml takes it over with `processes: procfile`, "
+        "otherwise change it in `processes`"
     )

@@ -16,7 +16,13 @@ from ansible_collections.slipway.flask.plugins.module_utils._app import secret_k
 from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox_needs
 from ansible_collections.slipway.flask.plugins.module_utils._python import versions
 from ansible_collections.slipway.flask.plugins.module_utils._release import hooks
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import commands, notifications, placeholders, static
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import (
+    commands,
+    notifications,
+    placeholders,
+    procfile,
+    static,
+)
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import domains as app_domains
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.keys import RANGES
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process
@@ -245,6 +251,10 @@ def command_problems(app: Mapping[str, Any]) -> list[str]:
 def process_problems(app: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with the processes beside the web process, and which secrets stand in their commands."""
     processes = app.get("processes", {})
+    if procfile.asked(app):
+        return procfile.problems(app)
+    if isinstance(processes, str):
+        return ["'processes' must be `procfile`, or a mapping such as {worker: {command: celery -A shop.tasks worker}}"]
     if found := process.problems(processes):
         return found
     secrets = {**app.get("secrets", {}), **known.variables(app)}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import checks, static, unknown
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import checks, procfile, static, unknown
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import domains as app_domains
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.keys import KEYS, RANGES, REQUIRED
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process
@@ -119,5 +119,6 @@ def normalise(app: Mapping[str, Any]) -> dict[str, Any]:
     whole["build_commands"] = [
         {"command": entry if isinstance(entry, str) else entry["command"]} for entry in whole["build_commands"]
     ]
-    whole["processes"] = {str(name): process.complete(entry) for name, entry in whole["processes"].items()}
+    listed = {} if procfile.asked(whole) else whole["processes"]  # whoever needs them has read the Procfile before
+    whole["processes"] = {str(name): process.complete(entry) for name, entry in listed.items()}
     return whole

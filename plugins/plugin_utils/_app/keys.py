@@ -162,10 +162,10 @@ KEYS: dict[str, Key] = {
         ("", "overlap", "stop_first"),
     ),
     "processes": Key(
-        dict,
+        (dict, str),
         {},
-        "Further processes of each release beside the web server, e.g. `{worker: {command: celery -A shop.tasks worker}}`; see "
-        "docs/processes.md.",
+        "Further processes of each release beside the web server, e.g. `{worker: {command: celery -A shop.tasks worker}}`; "
+        "`procfile` takes those of the source's Procfile; see docs/processes.md.",
         of=dict,
         keys=nested.PROCESS,
         place="process",

@@ -30,7 +30,6 @@ def planned(host: str, app: str, plan: Mapping[str, Any], notes: list[str]) -> s
         ("Environment", environment(plan)),
         ("Migrations", migrations(plan)),
         ("Settings", settings(plan)),
-        *(("Schedule", text) for text in plan.get("processes", [])),
         ("Connections", connections(plan.get("connections") or {})),
         ("Disk", disk(plan.get("disk") or {})),
         ("Deploy", "" if plan["refused"] else "would go on"),

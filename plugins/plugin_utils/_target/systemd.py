@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.plugin_utils._schedule import expression
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
 
 GUNICORN = "gunicorn>=23,<28"
@@ -126,4 +127,5 @@ def packages(apps: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the APT packages that the apps need: what they ask for, git for a repository, setfacl for their sockets."""
     apps = list(apps)
     found = {name for app in apps for name in (*app["system_packages"], *known.packages(app), "acl")}
-    return sorted(found | {"git" for app in apps if app["source"]["git"]})
+    zones = any(expression.has_zone(one["schedule"]) for app in apps for one in app["processes"].values())
+    return sorted(found | ({"tzdata"} if zones else set()) | {"git" for app in apps if app["source"]["git"]})

@@ -399,7 +399,7 @@ def test_a_schedule_that_is_well_is_told_in_one_line(host: Host) -> None:
         "release 0001-aaaaaaa"
     )
     assert host.digest.problems(OLD, found) == []
-    assert host.digest.planned() == "digest runs at 06:00, next 2026-11-27 06:00 UTC"
+    assert host.digest.outline() == host.digest.outline(OLD) == "digest at 06:00 (next 2026-11-27 06:00 UTC)"
 
 
 def test_a_timer_that_does_not_run_and_a_time_that_passed_are_told(host: Host) -> None:

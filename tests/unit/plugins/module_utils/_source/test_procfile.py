@@ -63,15 +63,32 @@ def test_what_is_offered_can_be_pasted_as_yaml(command: str) -> None:
     ],
 )
 def test_only_what_nothing_runs_is_offered(known: dict[str, str], offered: list[str]) -> None:
-    note = procfile.offer(SHOP, known)
+    note = "\n".join(procfile.told(SHOP, known))
     assert [name for name in ("worker", "mail-queue", "clock") if f"{name} (`" in note] == offered
     assert bool(note) is bool(offered)
 
 
 def test_the_note_has_the_lines_to_write() -> None:
-    assert procfile.offer("web: x\nworker: celery -A shop worker\n", {}) == (
+    assert procfile.told("web: x\nworker: celery -A shop worker\n", {}) == [
         "the source has a Procfile with worker (`celery -A shop worker`), which nothing runs here; to run it, put "
         "`processes: {worker: {command: celery -A shop worker}}` into the app's description"
+    ]
+
+
+def test_what_has_been_told_of_the_release_before_is_not_told_again() -> None:
+    assert procfile.told(SHOP, {}, SHOP) == []
+    assert len(procfile.told(SHOP + "cleaner: python clean.py\n", {}, SHOP)) == 1
+
+
+def test_a_process_that_runs_as_the_procfile_had_it_is_told_when_that_changes() -> None:
+    old, new = "worker: celery -A shop worker", "worker: celery -A shop worker -c 4"
+    assert procfile.told(new, {"worker": "celery -A shop worker"}, old) == [
+        "the source's Procfile has changed worker (`celery -A shop worker -c 4`, and `celery -A shop worker` runs); site.yml "
+        "takes it over with `processes: procfile`, otherwise change it in `processes`"
+    ]
+    assert procfile.told(new, {"worker": "celery -A shop worker -c 4"}, old) == []
+    assert procfile.told(new, {"worker": "celery -A shop worker -c 1"}, old) == [], (
+        "somebody wrote it otherwise on purpose"
     )
 
 
