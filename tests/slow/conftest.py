@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Generator, Iterator
 
 import pytest
-from faults import App, Load, Seen, strays
+from faults import JOBS, App, Load, Seen, strays
 from helpers import ROOT, Host, Project
 
 RELEASES = os.environ.get("SLIPWAY_DEBIAN", "12").split()
@@ -142,14 +142,14 @@ def add_row(item: pytest.Item, report: pytest.TestReport) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the table of faults, and leave it beside the logs."""
+    """Print the tables of faults and of jobs, and leave them beside the logs."""
     head = ("FAULT", "DEBIAN", "SENT", "FAILED", "RESULT")
-    for name, rows in ROWS.items():
-        widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-        table = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in (head, *rows)
-        ]
+    tables = {name: [head, *rows] for name, rows in ROWS.items()}
+    if JOBS:
+        tables["test_faults_jobs-table"] = [("FAULT", "DEBIAN", "QUEUE", "SENT", "DONE", "DOUBLED", "LOST"), *JOBS]
+    for name, rows in tables.items():
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
         terminalreporter.section(f"faults: {name}")
         terminalreporter.write_line("\n".join(table))
         LOGS.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,181 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Jobs of Celery and of RQ, whatever happens to the app, its workers and its Redis: none lost, none done twice without need.
+
+Both queues promise that a job is done at least once. So where processes end in their own time (deploys, rollbacks) each job
+must be done exactly once; where one is killed, those that it was at are done again, and no others.
+
+The tests run in the file's order on one host; the releases that must not come in are last.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import pytest
+from faults import JOBS, Load, Seen
+from helpers import Host, Project, wait_for
+from jobs import PROCESSES, QUEUES, TICK_SECONDS, Account, Jobs, Senders
+
+DEPLOYS = 3
+IN_FLIGHT = 1000
+"""For each of both queues."""
+
+
+@pytest.fixture(scope="module")
+def jobs(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Jobs:
+    made = Jobs(tmp_path_factory.mktemp("app") / "jobs", project)
+    project.good("site.yml")
+    return made
+
+
+@pytest.fixture
+def readers(jobs: Jobs) -> Iterator[Seen]:
+    """What visitors of the app meet during one test."""
+    load = Load(jobs, pages=("/",))  # type: ignore[arg-type]
+    load.start()
+    with load.window() as seen:
+        yield seen
+    load.stop()
+
+
+@pytest.fixture
+def senders(jobs: Jobs, request: pytest.FixtureRequest) -> Senders:
+    return Senders(jobs, request.node.originalname.removeprefix("test_"))
+
+
+def told(fault: str, host: Host, accounts: list[Account]) -> None:
+    """Add what became of the jobs to the table of jobs, and require that none was lost."""
+    JOBS.extend((fault, host.debian, *account.cells()) for account in accounts)
+    assert [account for account in accounts if account.lost] == []
+
+
+def settled(jobs: Jobs) -> None:
+    """Wait until the release that serves has its processes, all of them, and no other release has any."""
+    wanted = jobs.wanted_units(jobs.current())
+    wait_for(lambda: jobs.units() == wanted, seconds=60)
+
+
+@pytest.mark.fault("2,000 jobs over three deploys and a rollback")
+def test_deploys(jobs: Jobs, host: Host, senders: Senders, readers: Seen) -> None:
+    """Those that take longer than a deploy are finished by the release that began them."""
+    releases = [jobs.current()]
+    for queue in QUEUES:
+        senders.send(queue, 2, 12)
+    senders.send_all(IN_FLIGHT, {"celery": 0.1, "rq": 0.02})
+    for _ in range(DEPLOYS):
+        releases.append(jobs.deployed())
+    left = sum(senders.sent.values()) - jobs.done(senders.fault)
+    jobs.project.good("playbooks/rollback.yml")
+    assert jobs.current() == releases[-2]
+    accounts = senders.all_done(seconds=120)
+    told("three deploys and a rollback", host, accounts)
+    assert [account.doubled for account in accounts] == [0, 0]
+    assert left > 50, "too few jobs to have any in flight at the rollback"
+    for queue in QUEUES:
+        assert jobs.releases(senders.fault, queue) == set(releases), "each release's workers did some"
+    settled(jobs)
+    readers.all_served()
+
+
+@pytest.mark.fault("workers killed")
+def test_killed_workers(jobs: Jobs, host: Host, senders: Senders, readers: Seen) -> None:
+    """What a killed worker was at is done by another one; only that is done again."""
+    for queue in QUEUES:
+        senders.send(queue, 2, 3)
+    senders.send_all(100, {"celery": 0.05, "rq": 0.02})
+    time.sleep(1.5)  # they are at those that take longest
+    jobs.kill("celery", "rq")
+    accounts = senders.all_done(seconds=120)
+    told("workers killed (SIGKILL)", host, accounts)
+    assert [account.doubled for account in accounts] <= [2, 1], accounts
+    settled(jobs)
+    readers.all_served()
+
+
+@pytest.mark.fault("Redis killed")
+def test_killed_redis(jobs: Jobs, host: Host, senders: Senders, readers: Seen) -> None:
+    """It comes back with all that it had acknowledged; visitors who send jobs meanwhile wait a moment."""
+    with senders.sending(60, {"celery": 0.05, "rq": 0.02}, pause=0.05):
+        time.sleep(2)
+        host.run(f"kill -9 {redis(host)}")
+    accounts = senders.all_done(seconds=120)
+    told("Redis killed (SIGKILL)", host, accounts)
+    settled(jobs)
+    readers.all_served()
+
+
+def redis(host: Host) -> str:
+    """Return the process id of the app's Redis."""
+    return host.run("pgrep --exact redis-server").split()[0]
+
+
+@pytest.mark.fault("reboot with jobs in the queue")
+def test_reboot(jobs: Jobs, host: Host, senders: Senders) -> None:
+    senders.send_all(150, {"celery": 0.1, "rq": 0.1})
+    before = jobs.current()
+    host.stop()
+    host.up()
+    jobs.restore()  # a restarted look-alike has another address
+    wait_for(jobs.answers, seconds=60)
+    assert jobs.current() == before
+    accounts = senders.all_done(seconds=120)
+    told("reboot", host, accounts)
+    assert [account.doubled for account in accounts] == [0, 0], "they were stopped in their own time"
+    settled(jobs)
+
+
+def crashes_at_start(jobs: Jobs) -> None:
+    (jobs.folder / "rq_jobs.py").write_text("raise SystemExit('no queue today')\n")
+
+
+def ends_after_three_seconds(jobs: Jobs) -> None:
+    with (jobs.folder / "rq_jobs.py").open("a") as code:
+        code.write("\nimport threading\nthreading.Timer(3, lambda: (print('sunk', flush=True), os._exit(7))).start()\n")
+    jobs.describe({"rq": {**PROCESSES["rq"], "ready_seconds": 5}})
+
+
+def has_no_memory(jobs: Jobs) -> None:
+    """As the kernel does it to a process above memory_max_mb, which the test hosts' kernel can't limit."""
+    with (jobs.folder / "rq_jobs.py").open("a") as code:
+        code.write("\nimport signal\nprint('out of memory', flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n")
+
+
+REFUSED: list[tuple[Callable[[Jobs], None], list[str]]] = [
+    (crashes_at_start, ["no queue today"]),
+    (ends_after_three_seconds, ["sunk"]),
+    (has_no_memory, ["out of memory"]),
+]
+
+
+@pytest.mark.fault("release whose worker does not run")
+@pytest.mark.parametrize(("spoil", "said"), REFUSED, ids=[spoil.__name__ for spoil, _ in REFUSED])
+def test_worker_that_does_not_run_keeps_the_old_release(
+    jobs: Jobs, host: Host, readers: Seen, spoil: Callable[[Jobs], None], said: list[str]
+) -> None:
+    before = jobs.current()
+    spoil(jobs)
+    failed = jobs.deploy()
+    jobs.restore()
+    assert failed.code != 0
+    for text in ("What served before still serves", "rq", *said):
+        assert text in failed.output, failed.output
+    assert jobs.current() == before
+    settled(jobs)
+    senders = Senders(jobs, spoil.__name__)
+    senders.send_all(5, dict.fromkeys(QUEUES, 0.01))
+    assert [account.lost for account in senders.all_done(seconds=30)] == [0, 0]
+    readers.all_served()
+
+
+def test_ticks_are_neither_doubled_nor_missing(jobs: Jobs) -> None:
+    """In each five seconds one, over all that the tests did; but while the host was off."""
+    rows = jobs.sql("select source, slot, sent, release from ticks order by sent")
+    for source in ("beat", "rq"):
+        slots = [int(row[1]) for row in rows if row[0] == source]
+        assert [slot for slot, count in Counter(slots).items() if count > 1] == [], f"{source}: doubled"
+        gaps = [later - earlier for earlier, later in zip(slots, slots[1:], strict=False)]
+        assert len(slots) > 20
+        print(f"{source}: {len(slots)} ticks, gaps {Counter(gaps)} of {TICK_SECONDS} s")
