@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,16 +19,20 @@ from helpers import Answer, Host, Play, Project, Visitor, wait_for
 DOMAIN = "jobs.example.org"
 QUEUES = ("celery", "rq")
 BATCH = 50
+PUMP_SECONDS = 0.5
 TICK_SECONDS = 5
 PROCESSES: dict[str, dict[str, Any]] = {
-    "celery": {"command": "celery -A celery_jobs worker --concurrency 2 --loglevel WARNING", "ready_seconds": 3},
+    "celery": {
+        "command": "celery -A celery_jobs worker -n $PROCESS_NAME@$RELEASE_ID --concurrency 2 --loglevel WARNING",
+        "ready_seconds": 3,
+    },
     "rq": {
         "command": "rq worker --path . --config rq_jobs --worker-class rq_jobs.Worker jobs",
         "instances": 2,
         "ready_seconds": 3,
     },
     "beat": {
-        "command": "celery -A celery_jobs beat -s data/beat --loglevel WARNING",
+        "command": "celery -A celery_jobs beat -s $STATE_DIRECTORY/beat --loglevel WARNING",
         "handover": "stop_first",
         "ready_seconds": 1,
     },
@@ -44,7 +49,6 @@ DESCRIPTION: dict[str, Any] = {
     "redis": "local",
     "secrets": {"SECRET_KEY": "9f1c7a5be02d4c6f8a3e5d7b1c9f0e2b"},
     "release_commands": ["flask tables"],
-    "shared_folders": ["data"],
     "watch_seconds": 2,
     "workers": 2,
     "processes": PROCESSES,
@@ -127,8 +131,8 @@ class Jobs:
         rows = self.host.run(f'runuser -u jobs -- psql -d jobs -Atc "{ask}"').splitlines()
         return [row.split("|") for row in rows if row]
 
-    def done(self, fault: str) -> int:
-        ((count,),) = self.sql(f"select count(*) from effects where job like '{fault}-%'")
+    def done(self, fault: str, queue: str = "") -> int:
+        ((count,),) = self.sql(f"select count(*) from effects where job like '{fault}-{queue}%'")
         return int(count)
 
     def account(self, fault: str, queue: str, sent: int) -> Account:
@@ -193,6 +197,27 @@ class Senders:
             for queue in QUEUES:
                 pool.submit(self.send, queue, count, seconds[queue], 1, pause)
             yield
+
+    @contextmanager
+    def in_flight(self, at_least: int, seconds: Mapping[str, float]) -> Iterator[None]:
+        """Have each queue always full while the block runs, and send it AT_LEAST so many jobs in all."""
+        over = threading.Event()
+
+        def pump(queue: str) -> None:
+            while not over.wait(PUMP_SECONDS):
+                if self.sent[queue] - self.jobs.done(self.fault, f"{queue}-") < 2 * BATCH:
+                    self.send(queue, BATCH, seconds[queue])
+
+        with ThreadPoolExecutor() as pool:
+            pumps = [pool.submit(pump, queue) for queue in QUEUES]
+            try:
+                yield
+            finally:
+                over.set()
+        for one in pumps:
+            one.result()
+        for queue in QUEUES:
+            self.send(queue, max(0, at_least - self.sent[queue]), seconds[queue])
 
     def all_done(self, seconds: float) -> list[Account]:
         """Wait until all jobs are done, but no longer than SECONDS, and return what became of them."""

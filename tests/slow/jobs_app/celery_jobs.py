@@ -1,6 +1,6 @@
 """The same jobs by Celery: acknowledged when they have ended, and sent again when their worker is gone.
 
-celery -A celery_jobs worker        celery -A celery_jobs beat -s data/beat
+celery -A celery_jobs worker        celery -A celery_jobs beat -s $STATE_DIRECTORY/beat
 """
 
 from __future__ import annotations
