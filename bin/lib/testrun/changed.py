@@ -30,6 +30,7 @@ RULES: list[tuple[str, tuple[str, ...]]] = [
     (r"tests/slow/test_(\w+)\.py", (r"slow-\1*",)),
     (r"tests/slow/(faults|stops)\.py", (FAULTS, "slow-migrations*")),
     (r"tests/slow/dense_posts\.py", ("slow-faults_traffic*",)),
+    (r"tests/slow/jobs\.py|tests/slow/jobs_app/.*", ("slow-faults_jobs*",)),
     (r"tests/slow/(edge|slow_clients|links)\.py|tests/slow/edge_app/.*", ("slow-edge*", "slow-foreign_apps*")),
     (r"tests/slow/(hostile|ledger)_app/.*", ("slow-hostile*", "slow-handover*")),
     (r"tests/slow/.*", ("slow-*",)),
