@@ -54,6 +54,7 @@ slipway_apps:
     wsgi: wsgi:app
     environment:
       PROXY_HOPS: 1
+      REPORT_ENTRY_SECONDS: "0.3"
     secrets:
       SECRET_KEY: "{{{{ lookup('ansible.builtin.file', inventory_dir ~ '/secret_key') }}}}"
     shared_folders: [instance]
@@ -64,6 +65,13 @@ slipway_apps:
       - command: flask seed
         once: true
     health_path: /readyz
+    redis: local
+    processes:
+      worker:
+        command: flask worker
+      summary:
+        command: flask summary
+        schedule: "*-*-* 00:05:00 UTC"
 """
 
 
