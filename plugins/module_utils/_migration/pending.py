@@ -84,16 +84,27 @@ def server(connection, pool):
     if hasattr(pool, "size") and overflow >= 0:
         found["server"]["pool"] = pool.size() + overflow
     if ask.get("gunicorn"):
-        workers(ask["gunicorn"])
+        many, each = workers(ask["gunicorn"])
+        found["server"].update(workers=many, threads=each)
 
 
 def workers(path):
-    """Fill in how many processes gunicorn would start from the settings in PATH, and how many requests each serves."""
+    """Return how many processes gunicorn would start from the settings in PATH, and how many requests each serves."""
     import runpy
 
     told = runpy.run_path(path)
     many = "worker_connections" if told.get("worker_class") == "gevent" else "threads"
-    found["server"].update(workers=int(told.get("workers", 1)), threads=int(told.get(many, 1)))
+    return int(told.get("workers", 1)), int(told.get(many, 1))
+
+
+def live(app):
+    """Return how Flask-SocketIO reaches an app's visitors, {} for an app without it or whose workers are not asked for."""
+    server = getattr(app.extensions.get("socketio"), "server", None)
+    if server is None or not ask.get("gunicorn"):
+        return {}
+    kinds = [kind.__name__ for kind in type(server.manager).__mro__]
+    polling = "polling" in getattr(server.eio, "transports", ["polling"])
+    return {"workers": workers(ask["gunicorn"])[0], "polling": polling, "queue": "PubSubManager" in kinds}
 
 
 def pending(place, script, step, current, down=False):

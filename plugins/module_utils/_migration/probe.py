@@ -31,7 +31,7 @@ import io, json, os, sys, traceback
 sys.path.insert(0, os.getcwd())
 found = {"error": "", "flask": False, "debug": False, "secret_key": None, "note": ""}
 found.update(heads=None, current=None, between=None, unknown=[], pending=[], dialect="", server={})
-found.update(places=[], split=[], wrote=[], unwritable=[], threads=[])
+found.update(places=[], split=[], wrote=[], unwritable=[], threads=[], live={})
 ask = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
 
 
@@ -117,6 +117,10 @@ if hasattr(app, "config") and hasattr(app, "extensions"):
         found["secret_key"] = found["secret_key"].decode("latin-1")
     elif found["secret_key"] is not None:
         found["secret_key"] = str(found["secret_key"])
+    try:
+        found["live"] = live(app)
+    except Exception:  # a Flask-SocketIO of another making
+        pass
 try:
     migrations(app)
 except Exception as error:
@@ -161,7 +165,8 @@ class Probe:
     in which an import failed.
     PLACES has the heads for each command that migrates: argv, heads, current; SPLIT those of one that has several.
     WROTE is what the app would have written while it was imported and was left out, UNWRITABLE what its import could not
-    do without, each with its place; THREADS are the names of those that were still running.
+    do without, each with its place; THREADS are the names of those that were still running. LIVE is of an app with
+    Flask-SocketIO: workers, and whether it takes long polling and has a message queue.
     """
 
     error: str = "it ended without an answer"
@@ -183,6 +188,27 @@ class Probe:
     wrote: tuple[tuple[str, str], ...] = ()
     unwritable: tuple[str, ...] = ()
     threads: tuple[str, ...] = ()
+    live: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def apart(self) -> str:
+        """Why the app's visitors would not be reached by all of its workers, and what to do, "" when they would.
+
+        Source: Flask-SocketIO's documentation, "Using Multiple Workers": sticky sessions, which gunicorn does not have.
+        """
+        workers = self.live.get("workers", 1)
+        if workers == 1 or (self.live["queue"] and not self.live["polling"]):
+            return ""
+        why = (
+            "its long polling needs all requests of a visitor to reach the same worker, which gunicorn can't do"
+            if self.live["polling"]
+            else "without a message queue, what one of them emits reaches only its own visitors"
+        )
+        return (
+            f"the app uses Flask-SocketIO and would have {workers} workers, but {why}. Set `workers: 1`, and `threads` to the "
+            "number of visitors at a time; or let the app take WebSockets only and give it a message queue: "
+            "SocketIO(…, transports=['websocket'], client_manager=…); see docs/redis.md"
+        )
 
     @property
     def unserved(self) -> str:

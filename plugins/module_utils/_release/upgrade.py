@@ -40,8 +40,8 @@ class Upgrade:
         self.question = {"sql": self.request.migrations.mode != "off", **commands_of(commands)}
         if self.request.plan:
             self.question |= {"sql": True, "empty": True, "server": True}
-            for process in self.context.processes:
-                self.question |= process.question(self.context.record.id)
+        for process in self.context.processes:
+            self.question |= process.question(self.context.record.id)
         self._probe(self.question)
         if self.probed.threads:
             switch = (
@@ -87,6 +87,8 @@ class Upgrade:
         found = secret_key.problems("SECRET_KEY", {"SECRET_KEY": key}) if key is not None else []
         if found:
             raise ReleaseError(f"the app's own setting: {found[0]}")
+        if self.probed.apart:
+            raise ReleaseError(self.probed.apart)
 
     def migrate(self) -> None:
         """Run the release commands; `flask db upgrade` only if the database is not known to be at the code's head."""

@@ -188,6 +188,46 @@ def test_what_an_app_prints_is_not_taken_for_the_answer(tmp_path: Path, printed:
     assert (found.error, rest.strip()) == ("", printed.strip())
 
 
+SOCKETIO = """
+import types
+from tinyflask import Flask
+
+class PubSubManager: pass
+class RedisManager(PubSubManager): pass
+class Manager: pass
+
+def made(manager, **settings):
+    app = Flask()
+    eio = types.SimpleNamespace(**settings)
+    app.extensions["socketio"] = types.SimpleNamespace(server=types.SimpleNamespace(manager=manager, eio=eio))
+    return app
+
+both, only = ["polling", "websocket"], ["websocket"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("app", "workers", "words"),
+    [
+        ("made(Manager(), transports=both)", 1, ""),
+        ("made(Manager(), transports=both)", 5, "would have 5 workers, but its long polling needs all requests"),
+        ("made(RedisManager(), transports=both)", 5, "its long polling needs all requests of a visitor"),
+        ("made(RedisManager())", 2, "its long polling needs all requests of a visitor"),
+        ("made(Manager(), transports=only)", 2, "without a message queue, what one of them emits reaches only"),
+        ("made(RedisManager(), transports=only)", 5, ""),
+        ("Flask()", 5, ""),
+    ],
+)
+def test_visitors_whom_several_workers_would_not_reach_are_told_of(
+    tmp_path: Path, app: str, workers: int, words: str
+) -> None:
+    files = {"app.py": f"{SOCKETIO}\napp = {app}\n", "gunicorn.conf.py": f"workers, threads = {workers}, 4\n"}
+    found, *_ = probed(tmp_path, files, ask={"gunicorn": str(tmp_path / "gunicorn.conf.py")})
+    assert found.error == ""
+    assert words in found.apart
+    assert bool(found.apart) is bool(words)
+
+
 def test_migration_heads_are_told_where_flask_migrate_is_in_use(tmp_path: Path) -> None:
     found, _, _, _ = probed(tmp_path, ALEMBIC, "migrated:app")
     assert (found.heads, found.current, found.note) == (("c3",), ("a1", "b2"), "")
