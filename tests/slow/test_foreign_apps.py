@@ -13,12 +13,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import TOOLS, Project, Visitor, form
+import yaml
+from helpers import ROOT, TOOLS, Project, Visitor, form
 from links import Attack, connects
 
 pytestmark = pytest.mark.once("12")
@@ -92,6 +94,28 @@ def site(project: Project, sources: Path) -> Project:
     project.write(apps(sources))
     project.good("site.yml")
     return project
+
+
+def described(*words: str) -> dict[str, Any]:
+    """Return the entry that bin/describe prints; what it found in a secret stays out."""
+    command = [sys.executable, str(ROOT / "bin/lib/describe_app.py"), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    (entry,) = yaml.safe_load(done.stdout)["slipway_apps"]
+    return {key: list(value) if key == "files" else value for key, value in entry.items()}
+
+
+def test_bin_describe_writes_the_entries_that_were_written_by_hand(sources: Path) -> None:
+    """All but what only a person knows: the domain, the folder's place, and how many workers are wanted."""
+    for written, words in zip(
+        apps(sources)["slipway_apps"], [[str(sources / "flaskr")], ["--package", MONEY_PACKAGE]], strict=True
+    ):
+        found = described(*words)
+        for key in set(written) - {"name", "domains", "source", "workers"}:
+            value = list(written[key]) if key == "files" else written[key]
+            if key == "release_commands":  # FLASK_APP is set, so that --app may stay away
+                value = [{**one, "command": one["command"].replace(" --app flaskr", "")} for one in value]
+            assert found.get(key) == value, key
+        assert set(found) - set(written) <= {"health_path"}
 
 
 def test_second_run_changes_nothing(site: Project) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,6 +13,8 @@ from describe.tree import Tree
 from describe.values import Values
 
 TODO = "TODO"
+TEMPLATE = re.compile(r"\{[{%#]")
+OURS = re.compile(r"\{\{ vault_\w+ \}\}")
 
 
 @dataclass
@@ -22,6 +25,17 @@ class Line:
     value: Any
     why: str
     off: bool = False
+
+
+def harmless(value: Any) -> Any:
+    """Return a VALUE in which nothing of the source's is a template: Ansible would run it, here."""
+    if isinstance(value, dict):
+        return {harmless(name): harmless(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [harmless(one) for one in value]
+    if isinstance(value, str) and TEMPLATE.search(value) and not OURS.fullmatch(value):
+        return f"{TODO}: the source has a template here, which Ansible would run; write what is meant"
+    return value
 
 
 @dataclass(eq=False)
@@ -46,17 +60,17 @@ class App:
 
     def say(self, key: str, value: Any, why: str, off: bool = False) -> None:
         """Set a key of the entry; what is said first stays."""
-        self.lines.setdefault(key, Line(key, value, why, off))
+        self.lines.setdefault(key, Line(key, harmless(value), why, off))
 
     def also(self, key: str, name: str, value: Any, why: str, off: bool = False) -> None:
         """Set a NAME inside a key that is a mapping; one that counts goes before a suggestion."""
         inner = self.inner.setdefault(key, {})
         if name not in inner or (inner[name].off and not off):
-            inner[name] = Line(name, value, why, off)
+            inner[name] = Line(harmless(name), harmless(value), why, off)
 
     def more(self, key: str, value: Any, why: str) -> None:
         """Add to a key that is a list."""
-        line = self.lines.setdefault(key, Line(key, [], ""))
+        line, value = self.lines.setdefault(key, Line(key, [], "")), harmless(value)
         if value not in line.value:
             line.value.append(value)
             line.why = "; ".join(filter(None, [line.why, why])) if why not in line.why else line.why

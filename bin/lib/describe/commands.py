@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from describe.tree import Tree
+from describe.tree import ASIDE, Tree
 
 Command = tuple[str, str, str]
 """(process, command, where); the process is "" where the file does not name it."""
@@ -32,7 +32,9 @@ def all_of(tree: Tree) -> list[Command]:
     ):
         found += compose(tree.text(path), path)
     dockerfiles = [
-        path for path in tree.files if re.search(r"(^|/)(Dockerfile|Containerfile)[^/]*$|\.[Dd]ockerfile$", path)
+        path
+        for path in tree.files
+        if not ASIDE.search(path) and re.search(r"(^|/)(Dockerfile|Containerfile)[^/]*$|\.[Dd]ockerfile$", path)
     ]
     for path in sorted(dockerfiles, key=lambda path: (path.count("/"), len(path))):
         found += dockerfile(tree.text(path), path)
@@ -73,7 +75,9 @@ def _command(text: str) -> str:
 def compose(text: str, path: str) -> Iterator[Command]:
     for name, service in services(text).items():
         command = service.get("command")
-        if isinstance(command, list):
+        if isinstance(command, list) and all(
+            isinstance(one, (str, int, float)) for one in command
+        ):  # no aliases inside of aliases
             command = shlex.join(map(str, command))
         if isinstance(command, str) and PROGRAMS.search(command):
             yield name, command.strip(), f"{path} {name}"

@@ -138,7 +138,7 @@ def _pieces(app: App) -> None:
                     "environment",
                     one.name,
                     known[kind],
-                    f"{one.where}: PostgreSQL's socket on this host, which asks for no password",
+                    f"{one.where}: PostgreSQL's socket on this host",
                 )
         elif re.search(r"PASS|PW", kind):
             app.secret(one.name, TODO, f"{one.where}: the database's password")

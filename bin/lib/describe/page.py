@@ -63,13 +63,20 @@ def entry(app: App) -> str:
         if not why:
             text += f"{row}\n"
             continue
-        parts = textwrap.wrap(why, max(WIDTH - column - 2, 40), break_long_words=False, break_on_hyphens=False)
+        parts = textwrap.wrap(
+            printable(why), max(WIDTH - column - 2, 40), break_long_words=False, break_on_hyphens=False
+        )
         if len(row) + 2 <= column:
             text += f"{row:{column}}# {parts.pop(0)}\n"
         else:
             text += f"{row}\n"
         text += "".join(f"{'':{column}}# {part}\n" for part in parts)
     return text
+
+
+def printable(text: str) -> str:
+    """Return TEXT on one line, without what a terminal would obey."""
+    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def waiting(app: App) -> list[str]:
@@ -106,7 +113,6 @@ def paragraph(head: str, sentences: list[str]) -> str:
         return ""
     text = f"\n# {head}\n"
     for sentence in sentences:
-        clean = "".join(char if char.isprintable() else "?" for char in sentence)
-        lines = textwrap.wrap(clean, WIDTH - 4, break_long_words=False, break_on_hyphens=False)
+        lines = textwrap.wrap(printable(sentence), WIDTH - 4, break_long_words=False, break_on_hyphens=False)
         text += "".join(f"# {'- ' if number == 0 else '  '}{line}\n" for number, line in enumerate(lines))
     return text

@@ -16,6 +16,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._python import proje
 from describe.app import TODO, App
 from describe.code import argument, called
 from describe.system import BUILT, RUN, Packages
+from describe.tree import TEXT_BYTES
 
 LINE = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(?:(?:===?|~=)\s*([\w.!+-]+))?")
 
@@ -34,6 +35,8 @@ def find(app: App) -> None:
 def _list(app: App) -> list[str]:
     """Return the files that list the app's packages."""
     try:
+        if any(app.tree.files.get(name, 0) > TEXT_BYTES for name, _ in project.CANDIDATES):
+            raise ValueError("a list of packages is too large to be one")
         found = project.detect(app.tree.root, [])
     except (project.ProjectError, OSError, ValueError, RecursionError) as error:
         return _other(app, str(error))

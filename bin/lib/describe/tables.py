@@ -21,6 +21,9 @@ def find(app: App, default: bool) -> None:
         if path.endswith("/env.py") and f"{path[:-7]}/versions" in app.tree.folders
     ]
     scripts.sort(key=lambda path: path.count("/"))
+    if itself := _upgrades(app):
+        app.say("release_commands", [], f"{itself} brings the tables up to date whenever the app starts")
+        return
     if migrate and scripts:
         folder = scripts[0]
         command = "flask db upgrade" + ("" if folder == "migrations" or _directory(app) else f" --directory {folder}")
@@ -46,6 +49,17 @@ def find(app: App, default: bool) -> None:
         app.say("release_commands", [], where)
     elif default:
         app.say("release_commands", [], "no migrations are in the source, and nothing that makes the tables was found")
+
+
+def _upgrades(app: App) -> str:
+    """Return where the app runs its migrations by itself, "" when it does nowhere."""
+    for module in app.tree.modules:
+        for node in module.nodes:
+            if called(module, node) in ("flask_migrate.upgrade", "alembic.command.upgrade"):
+                scopes = [one for one in module.above(node) if isinstance(one, ast.FunctionDef)]
+                if not any(is_main(one) for one in module.above(node)) and all(_in_factory(one) for one in scopes):
+                    return module.where(node)
+    return ""
 
 
 def _directory(app: App) -> bool:

@@ -18,11 +18,11 @@ from pathlib import Path, PurePosixPath
 
 from ansible_collections.slipway.flask.plugins.module_utils._python.source_tree import IGNORED_ANYWHERE
 
-FILES, DEPTH, BYTES, ALL_BYTES = 30_000, 30, 1_500_000, 80_000_000
-"""Most files looked at, most folders inside each other, and most bytes of one file and of all Python files."""
+FILES, DEPTH, BYTES, ALL_BYTES, TEXT_BYTES = 30_000, 30, 1_500_000, 80_000_000, 20_000_000
+"""Most files looked at, most folders inside each other, most bytes of a Python file, of all of them, and of any other file."""
 IGNORED = IGNORED_ANYWHERE | {"site-packages", ".eggs", ".idea", ".vscode", "bower_components"}
 ASIDE = re.compile(
-    r"(^|/)(\w*tests?|testing|docs?|examples?|samples?|benchmarks?|contrib|scripts|versions|node_modules|stubs)/"
+    r"(^|/)(\w*tests?|testing|docs?|examples?|samples?|benchmarks?|contrib|scripts|versions|node_modules|stubs|\.\w[\w-]*)/"
     r"|(^|/)(test_[^/]*|[^/]*_tests?|tests|conftest|setup|noxfile|fabfile|dodo|versioneer)\.py$"
 )
 """Python files beside the app: read for nothing but commands."""
@@ -153,7 +153,7 @@ class Tree:
 
     def text(self, path: str) -> str:
         """Return a file's text, "" for one that is not there or no text."""
-        if path not in self.files or self.files[path] > BYTES:
+        if path not in self.files or self.files[path] > (BYTES if path.endswith(".py") else TEXT_BYTES):
             return ""
         try:
             found = (self.root / path).read_bytes()
