@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import description, procfile
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import description, hosts, procfile
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import version as app_version
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import documents, release, systemd
 
@@ -31,6 +31,7 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         return {
             "normalise_apps": normalise_apps,
+            "apps_on_host": hosts.on_host,
             "app_documents": documents.documents,
             "app_packages": systemd.packages,
             "app_release": release.release,

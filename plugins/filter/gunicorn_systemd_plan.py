@@ -35,7 +35,7 @@ RETURN = r"""
 _value:
   description:
     - V(problems), sentences. When there are none, V(users) for M(slipway.flask.service_users), V(files) and
-      V(environments) (which hold secrets) for M(slipway.flask.files), and V(instances) for
+      V(environments) (which hold secrets) and V(prune) for M(slipway.flask.files), and V(instances) for
       M(slipway.flask.systemd_instance).
   type: dict
 """

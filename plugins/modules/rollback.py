@@ -62,6 +62,11 @@ draining:
   type: list
   elements: str
   returned: success
+processes:
+  description: What runs beside the web server, such as V(worker (2 instances)).
+  type: list
+  elements: str
+  returned: success
 notes:
   description: What else is worth knowing, one sentence each.
   type: list

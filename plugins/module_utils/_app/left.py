@@ -37,8 +37,10 @@ def name_of(path: Path) -> str:
 
 def said(name: str, runs: bool) -> str:
     """Return what is said of an app that left the list; RUNS tells whether its service does."""
+    whole = [name, *[f"{name}.*"] * any(systemd.UNITS.glob(f"{name}.*@*"))]
     state = "its service runs and starts at boot" if runs else "its service does not run"
-    stop = f"`systemctl stop '{name}@*' && rm -f {systemd.WANTS}/{name}@*.service`"
+    units = " ".join(f"'{one}@*'" for one in whole)
+    stop = f"`systemctl stop {units} && rm -f {' '.join(f'{systemd.WANTS}/{one}@*.service' for one in whole)}`"
     return (
         f"the app '{name}' is set up on the host and not in slipway_apps: {state}, and its secrets stay in /etc/{name}. "
         f"Put it back into the list, or {f'end it with {stop}' if runs else 'remove what it left'}"

@@ -7,7 +7,9 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+import re
 import subprocess
+from functools import cache
 from pathlib import Path
 
 WANTS = Path("/etc/systemd/system/multi-user.target.wants")
@@ -27,6 +29,20 @@ def tail(text: str, lines: int = TAIL_LINES) -> str:
 def systemctl(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run systemctl; the caller looks at the exit status."""
     return subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run systemd-run; the caller looks at what has come of it."""
+    return subprocess.run(
+        ["systemd-run", *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+
+
+@cache
+def version() -> int:
+    """Return the number of systemd's version, 0 when it does not say."""
+    said = systemctl("--version").stdout
+    return int(match[1]) if (match := re.match(r"systemd (\d+)", said)) else 0
 
 
 def journal(unit: str, lines: int = TAIL_LINES) -> str:

@@ -53,6 +53,8 @@ class Process(ABC):
     name: str
     files: ClassVar[tuple[str, ...]] = ()
     """What of the app's settings is this process's own: it can't run without, and nothing is filled in in it."""
+    starts_again: ClassVar[bool] = False
+    """Whether a release that has been told to end and has not yet can be told to start: it does so when it has ended."""
 
     def __init__(self, host: Host) -> None:
         self.host, self.paths, self.app = host, host.paths, host.paths.app
@@ -118,9 +120,24 @@ class Process(ABC):
     def prepare(self, release: str) -> None:
         """Lay out what the process needs in RELEASE's folder, when its settings are there."""
 
+    def programs(self, release: str) -> list[str]:
+        """Return the programs that RELEASE runs beside those that its description names elsewhere."""
+        return []
+
+    def outline(self, release: str = "") -> str:
+        """Return what is told of the process of RELEASE, or of the next one; "" for one that each app has."""
+        return ""
+
     def question(self, release: str) -> dict[str, Any]:
         """Return what a plan has to ask so that it can reckon the database connections of this process."""
         return {}
+
+    def connections(self, cores: int) -> int:
+        """Return how many database connections the next release's process may open on a host with CORES.
+
+        That is beyond what the answer to its question tells.
+        """
+        return 0
 
     def write_unit(self, release: str) -> None:
         """Give RELEASE a unit of its own, which no later change of the template touches.
@@ -269,7 +286,7 @@ class Process(ABC):
     def _drains(self, release: str) -> Draining:
         seconds = max(map(left_of, self.units(release)))
         work, count = self.open_work(release)
-        return Draining(release, self.name, seconds, work, count)
+        return Draining(release, self.name, seconds, work, count, self.starts_again)
 
     def open_work(self, release: str) -> tuple[str, int]:
         """Return what RELEASE has begun and how much of it is open, such as `connection` and 2; "" when that is not known."""

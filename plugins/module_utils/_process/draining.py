@@ -31,6 +31,8 @@ class Draining:
     work: str = ""
     open: int = 0
     awaited: bool = True
+    again: bool = False
+    """Whether it may be told to start again meanwhile, which it then does when it has ended."""
 
     @property
     def is_busy(self) -> bool:

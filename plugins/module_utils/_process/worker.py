@@ -4,8 +4,7 @@
 
 It has as many units as instances. A release's run side by side with those of the one before until that has been told to end,
 and has finished what it is at (TimeoutStopSec= of its unit). One with `handover: stop_first` never runs twice: what is before
-the switch only proves that it can start, and after it systemd ends the old one and starts the new one, whatever becomes of
-the run.
+the switch only shows that it can start; after it, systemd ends the old one and starts the new one (turn.py).
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -13,31 +12,42 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import re
-import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import ReleaseError
-from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox, systemd
-from ansible_collections.slipway.flask.plugins.module_utils._process import names, settings, usage
+from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._process import (
+    concurrency,
+    fate,
+    names,
+    settings,
+    turn,
+    usage,
+)
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
+from ansible_collections.slipway.flask.plugins.module_utils._process.draining import left_of
 from ansible_collections.slipway.flask.plugins.module_utils._process.host import Host
+from ansible_collections.slipway.flask.plugins.module_utils._process.ready import Question
+from ansible_collections.slipway.flask.plugins.module_utils._python import hints
 
 STARTS = Path("/run/slipway/starts")
 """A file in here lets a release start that does not serve; it is gone after a reboot (ExecCondition= of the unit)."""
 POLL_SECONDS = 0.2
-ASK_SECONDS = 1
-"""Pause between two runs of a command that tells whether a process is ready."""
 NAMED = re.compile(r"^(Environment=PROCESS_NAME=)(\S+)$", re.MULTILINE)
 """The line of the unit by which an instance knows its own name."""
+NEWER = re.compile(r"^Restart(?:Steps|MaxDelaySec)=.*\n", re.MULTILINE)
+"""What systemd does not know before version 254, and would say so of each unit that has it."""
+NEWER_SINCE = 254
 
 
 class Worker(Process):
     """The process NAME of an app."""
 
     files = (settings.NAME,)
+    starts_again = True
 
     def __init__(self, host: Host, name: str) -> None:
         super().__init__(host)
@@ -50,7 +60,7 @@ class Worker(Process):
         return (self.template, f"{self.template}.*")
 
     def has(self, release: str = "") -> bool:
-        return bool(self.entry(release)) if not release else bool(self.units(release))
+        return bool(self.units(release) if release else self.entry())
 
     def entry(self, release: str = "") -> Mapping[str, Any]:
         """Return what RELEASE, or the next one, says of the process; nothing when it has none of its name and kind."""
@@ -59,12 +69,15 @@ class Worker(Process):
 
     def units(self, release: str) -> tuple[str, ...]:
         """Return the units of RELEASE's instances, and those of which there is still a file."""
+        entry = self.entry(release)
         if settings.kind(settings.of(self.paths, release).get(self.name, {})) != settings.WORKER:
             return ()
-        count = int(self.entry(release).get("instances", 1)) if self.entry(release) else 0
+        count = int(entry.get("instances", 1)) if entry else 0
         wanted = [names.unit(self.app, self.name, release, number) for number in range(1, count + 1)]
-        there = sorted(path.name for one in self.templates for path in systemd.UNITS.glob(f"{one}@{release}.service"))
-        return tuple(dict.fromkeys([*wanted, *there]))
+        return tuple(dict.fromkeys([*wanted, *sorted(path.name for path in self._files(systemd.UNITS, release))]))
+
+    def _files(self, folder: Path, release: str) -> Iterator[Path]:
+        return (path for one in self.templates for path in folder.glob(f"{one}@{release}.service"))
 
     def write_unit(self, release: str) -> None:
         """Give each of RELEASE's instances a unit of its own."""
@@ -72,14 +85,28 @@ class Worker(Process):
             own = systemd.UNITS / unit
             if not own.exists():
                 named = rf"\g<1>\g<2>{f'.{number}' if number > 1 else ''}"
-                self.host.write(own, NAMED.sub(named, self.unit_file().read_text()), 0, 0, 0o644)
+                text = NAMED.sub(named, self.unit_file().read_text())
+                self.host.write(own, text if systemd.version() >= NEWER_SINCE else NEWER.sub("", text), 0, 0, 0o644)
+
+    def programs(self, release: str) -> list[str]:
+        entry = self.entry(release)
+        return [str(entry["program"]), *entry["ready_command"][:1]] if entry else []
+
+    def outline(self, release: str = "") -> str:
+        count = int(self.entry(release).get("instances", 1))
+        more = [f"{count} instances"] * (count > 1) + ["never two at once"] * self.stops_first(release)
+        return self.name + (f" ({', '.join(more)})" if more else "")
+
+    def connections(self, cores: int) -> int:
+        entry = self.entry()
+        return int(entry.get("instances", 1)) * concurrency.of(str(entry.get("command", "")), cores) if entry else 0
 
     def enable(self, release: str) -> None:
         for unit in self.units(release):
             systemd.set_enabled(unit.partition("@")[0], release, True)
 
     def disable(self, release: str) -> None:
-        for link in [link for one in self.templates for link in systemd.WANTS.glob(f"{one}@{release}.service")]:
+        for link in list(self._files(systemd.WANTS, release)):
             link.unlink(missing_ok=True)
 
     # ---- before the switch -----------------------------------------------------------------------------------------
@@ -88,98 +115,60 @@ class Worker(Process):
         """Start RELEASE's instances beside those of the one that serves, or show that they can start."""
         if not self.has(release):
             return
-        if self._is_alone(release):
-            self.write_unit(release)
-            self._show(release)
+        self.write_unit(release)
+        if self._takes_turns(release):
+            turn.show(self.paths.release(release), self.name, self.units(release), str(self.entry(release)["program"]))
             return
-        self._let_start(release)
+        STARTS.mkdir(parents=True, exist_ok=True)
+        self._may_start(release).touch()
+        if self.is_draining(
+            release
+        ):  # a rollback to it: what it is at goes on, and systemd starts it when that is done
+            seconds = max(map(left_of, self.units(release)))
+            self.host.notes.append(
+                f"{self.name} of {release} has yet to finish what it had begun, {seconds} s at most; it starts again then"
+            )
+            systemd.systemctl("start", "--no-block", *self.units(release))
+            return
         super().start(release)
 
-    def _is_alone(self, *releases: str) -> bool:
+    def _takes_turns(self, *releases: str) -> bool:
         """Tell whether one of the RELEASES, or the one that serves, must not run beside another one."""
         return any(self.stops_first(release) for release in {*releases, self.paths.current_id()} - {""})
 
-    def _let_start(self, release: str) -> None:
-        STARTS.mkdir(parents=True, exist_ok=True)
-        (STARTS / f"{self.app}@{release}").touch()
-
-    def _show(self, release: str) -> None:
-        """Raise ReleaseError when RELEASE can't start, as far as that can be seen without doing it."""
-        for unit in self.units(release):
-            found = systemd.properties(unit, "LoadState", "LoadError")
-            if found.get("LoadState", "loaded") != "loaded":
-                raise ReleaseError(f"systemd can't load {unit}: {found.get('LoadError') or found['LoadState']}")
-        program = str(self.entry(release).get("program", ""))
-        if not settings.has_program(self.paths.release(release), program):
-            raise ReleaseError(f"{self.name} can't start: there is no program '{program}' in the release's environment")
+    def _may_start(self, release: str) -> Path:
+        return STARTS / f"{self.app}@{release}"
 
     def gate(self, release: str) -> None:
         """Wait until all instances run for long enough, have said that they are ready, or a command says so."""
-        if self.has(release) and not self._is_alone(release):
+        if self.has(release) and not self._takes_turns(release):
             self._gate(release)
 
     def _gate(self, release: str) -> None:
-        entry = self.entry(release)
-        seconds = float(entry.get("ready_seconds", 0))
-        if command := entry.get("ready_command"):
-            self._ask(release, list(command), seconds)
-        while (left := self._left(release, seconds if entry.get("ready") == "alive" else 0)) > 0:
+        entry, units = self.entry(release), self.units(release)
+        seconds = int(entry.get("ready_seconds", 0))
+        if entry.get("ready") == "command":
+            question = Question(self.paths, release, self.host.request.user, entry)
+            for unit in units:
+                if said := question.put(unit, lambda: self._look(release, "")):
+                    said = self.masked(said, release)
+                    raise ReleaseError(f"{said}\nThe end of the journal of {unit}:\n{self._last(unit, release)}")
+        alive = seconds if entry.get("ready") == "alive" else 0
+        must = f"; it must run for {alive} s" if alive else ""
+        while (left := self._look(release, must) + alive - time.monotonic()) > 0:
             time.sleep(min(left, POLL_SECONDS))
 
-    def _left(self, release: str, seconds: float) -> float:
-        """Return how long the youngest instance has yet to run for SECONDS. Raises ReleaseError when one has ended."""
+    def _look(self, release: str, must: str, before: str = "") -> float:
+        """Return when the youngest instance began to run. Raises ReleaseError for one that ended: MUST says what it must."""
         youngest = 0.0
-        for unit in self.units(release):
-            shown = systemd.properties(unit, "ActiveState", "NRestarts", "ActiveEnterTimestampMonotonic")
-            if shown.get("ActiveState") != "active" or shown.get("NRestarts", "0") != "0":
-                raise ReleaseError(self._ended(unit, release, f"it must run for {seconds:g} s" if seconds else ""))
-            youngest = max(youngest, int(shown.get("ActiveEnterTimestampMonotonic") or 0) / 1e6)
-        return youngest + seconds - time.monotonic()
-
-    def _ask(self, release: str, command: list[str], seconds: float) -> None:
-        """Run COMMAND beside each instance until it succeeds."""
-        deadline = time.monotonic() + seconds
-        for unit in self.units(release):
-            while True:
-                self._left(release, 0)
-                left = max(1, round(deadline - time.monotonic()))
-                done = self._command(release, unit, left).run(
-                    ["/usr/bin/env", *command], f"{self.template}-ready-{release}.service"
-                )
-                if not done.returncode:
-                    break
-                if time.monotonic() > deadline:
-                    said = self.masked(systemd.tail(done.stdout + done.stderr), release)
-                    raise ReleaseError(
-                        f"{unit} was not ready within {seconds:g} s: `{command[0]}` ended with status {done.returncode}. "
-                        f"Its last lines:\n{said}\nThe end of the journal:\n{self._last(unit, release)}"
-                    )
-                time.sleep(ASK_SECONDS)
-
-    def _command(self, release: str, unit: str, seconds: int) -> sandbox.Command:
-        """Return how a command runs beside a UNIT: with its environment, in its sandbox."""
-        here = self.paths.release(release)
-        environment = {
-            "PATH": f"{here}/venv/bin:/usr/local/bin:/usr/bin:/bin", "VIRTUAL_ENV": f"{here}/venv", "RELEASE_ID": release,
-            "HOME": "/tmp", "PROCESS_NAME": unit.partition("@")[0].partition(".")[2],
-            "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1",
-        }  # fmt: skip
-        own = {name: str(value).replace("%i", release) for name, value in self.entry(release)["environment"].items()}
-        return sandbox.Command(
-            user=self.host.request.user, folder=here / "src", environment_file=self.paths.environment_file(release),
-            environment={**environment, **own}, seconds=seconds, service=unit,
-        )  # fmt: skip
-
-    def _ended(self, unit: str, release: str, must: str) -> str:
-        from ansible_collections.slipway.flask.plugins.module_utils._python import hints
-
-        last = self._last(unit, release)
-        rule = f"; {must}" if must else ""
-        why = "was killed for its memory" if self._ran_out(unit) else "ended"
-        return f"{unit} {why}{rule}.{hints.hint(last)} The end of its journal:\n{last}"
-
-    def _ran_out(self, unit: str) -> bool:
-        return systemd.properties(unit, "Result").get("Result") == "oom-kill"
+        for found in map(fate.of, self.units(release)):
+            if found.state == "deactivating":  # it starts when it has ended (start)
+                continue
+            if not found.runs:
+                last = self._last(found.unit, release)
+                raise ReleaseError(f"{before}{found.said()}{must}.{hints.hint(last)} The end of its journal:\n{last}")
+            youngest = max(youngest, found.since)
+        return youngest
 
     def _last(self, unit: str, release: str) -> str:
         return self.masked(systemd.journal(unit), release)
@@ -187,56 +176,31 @@ class Worker(Process):
     # ---- the switch, and after it ----------------------------------------------------------------------------------
 
     def switch_in(self, release: str, previous: str) -> None:
-        """Have RELEASE take PREVIOUS' place when they must not run side by side."""
-        if self._is_alone(release, previous):
-            self._take_over(release)
+        """Have RELEASE take PREVIOUS' turn when they must not run side by side."""
+        if self._takes_turns(release, previous):
+            self._take(release)
             if self.has(release):
                 self._gate(release)
-        (STARTS / f"{self.app}@{release}").unlink(missing_ok=True)
+        self._may_start(release).unlink(missing_ok=True)
 
-    def _take_over(self, release: str) -> None:
-        """Have systemd end all other releases and start RELEASE then, also when nobody waits for it any more."""
+    def _take(self, release: str) -> None:
         others = [unit for one in sorted(self.releases() - {release}) for unit in self.units(one)]
-        mine = self.units(release)
-        if mine and not others and self.is_active(release):
-            return
-        script = "; ".join(
-            f"systemctl {what} {' '.join(units)}"
-            for what, units in (("stop", others), ("reset-failed", mine), ("start", mine)) if units
-        )  # fmt: skip
-        if script:
-            subprocess.run(
-                ["systemd-run", "--quiet", "--wait", "--collect", f"--unit={self._handover}",
-                 f"--description=Hands {self.template} over to release {release}", "/bin/sh", "-c", script],
-                stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-            )  # fmt: skip
-
-    @property
-    def _handover(self) -> str:
-        return f"{self.template}-handover.service"
+        turn.take(self.template, release, others, self.units(release))
 
     def look_back(self, release: str, previous: str) -> None:
-        for unit in self.units(release):
-            shown = systemd.properties(unit, "ActiveState", "NRestarts")
-            if shown.get("ActiveState") != "active" or shown.get("NRestarts", "0") != "0":
-                last = self._last(unit, release)
-                raise ReleaseError(
-                    f"after the switch, {self.name} ended and had to be started again ({unit}). "
-                    f"The end of its journal:\n{last}"
-                )
+        self._look(release, " and had to be started again", f"after the switch, {self.name} failed: ")
 
     def switch_back(self, release: str, previous: str) -> None:
-        """Have PREVIOUS run again if RELEASE had taken its place."""
-        if previous and self._is_alone(release, previous):
-            self._take_over(previous)
+        """Have PREVIOUS run again if RELEASE had taken its turn."""
+        if previous and self._takes_turns(release, previous):
+            self._take(previous)
             if not self.is_active(previous):
                 self.host.notes.append(
                     f"{self.name} of {previous} could not be started again: journalctl -u {self.unit(previous)} has the reason"
                 )
 
     def wait(self) -> None:
-        while systemd.is_active(self._handover):
-            time.sleep(POLL_SECONDS)
+        turn.wait(self.template)
 
     def resume(self, release: str) -> None:
         for unit in self.units(release):
@@ -247,15 +211,14 @@ class Worker(Process):
 
     def forget(self, release: str) -> None:
         self.disable(release)
-        for one in self.templates:
-            for path in systemd.UNITS.glob(f"{one}@{release}.service"):
-                path.unlink()
-        (STARTS / f"{self.app}@{release}").unlink(missing_ok=True)
+        for path in list(self._files(systemd.UNITS, release)):
+            path.unlink()
+        self._may_start(release).unlink(missing_ok=True)
 
     # ---- what is on the host ---------------------------------------------------------------------------------------
 
     def status(self, release: str) -> dict[str, Any]:
-        """Return how the instances are, together; `instances` has each of them."""
+        """Return how the instances are, together; `instances` has each of them by its unit."""
         found = {unit: usage.of_unit(unit) for unit in self.units(release)}
         sizes = [one["memory"] for one in found.values() if one["memory"] is not None]
         return {

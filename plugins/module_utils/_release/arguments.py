@@ -38,6 +38,7 @@ def answer(module: AnsibleModule, job: Run, run: Callable[[], Outcome], **more: 
         previous=outcome.previous,
         notes=outcome.notes,
         draining=outcome.draining,
+        processes=outcome.processes,
         hook=outcome.hook,
         **{name: value(outcome) for name, value in more.items()},
     )

@@ -172,6 +172,10 @@ class Deploy(Run):
 
     def _compare_settings(self) -> None:
         """Note what the variables have otherwise than the host: a deploy takes what the host has."""
+        self.context.notes += [
+            f"the variables have other {name} than the host ({named(found)}): a deploy alone leaves them, site.yml brings them"
+            for name, found in wanted.unexpected(self.context).items()
+        ]
         if not self.request.expected_environment:
             return
         there = environment_file.environment_of(read(self.context.wanted(environment_file.NAME)))

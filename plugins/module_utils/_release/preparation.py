@@ -89,7 +89,10 @@ class Preparation:
             python_environment.EnvironmentSpec(
                 project=project, member=member, root=self.paths.environments, requirements=list(self.request.requirements),
                 package=self.request.source.package,
-                commands=[app_command.program(one.command) for one in commands],
+                commands=[
+                    *(app_command.program(one.command) for one in commands),
+                    *(name for process in self.context.processes for name in process.programs(self.context.record.id)),
+                ],
                 version=scm.of_revision(self.request.source.version, self.context.record.revision),
                 environment=environment_file.environment_of(self.context.environment_file.read_text()),
                 extra_packages=list(packages.extra_packages), constraints=list(packages.constraints),

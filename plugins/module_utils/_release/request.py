@@ -169,6 +169,8 @@ class Request:
     release_commands: tuple[Command, ...] = field(default=(), metadata=PACKED)
     expected_environment: Mapping[str, Any] = field(default_factory=dict, metadata=PACKED)
     """The settings that the variables have, sealed (settings.py); empty when they are not compared."""
+    expected_settings: Mapping[str, str] = field(default_factory=dict, metadata=DEPLOY)
+    """The text of files among the settings as the variables have them, "" for one that is not to be there."""
     plan: bool = field(default=False, metadata=DEPLOY | CALL)
     keep_releases: int = field(default=5, metadata=DEPLOY)
     min_free_mb: int = field(default=256, metadata=DEPLOY)

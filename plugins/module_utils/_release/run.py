@@ -49,6 +49,8 @@ class Outcome:
     plan: dict[str, Any] = field(default_factory=dict)
     draining: list[str] = field(default_factory=list)
     """Releases that still answer what they have begun, one sentence each."""
+    processes: list[str] = field(default_factory=list)
+    """What runs beside what each app has, one name each, with what there is to say of it."""
     hook: dict[str, str] = field(default_factory=dict)
     """Where the run stopped for the user's own tasks, and what they may want to know; empty when it went to its end."""
 
@@ -110,7 +112,10 @@ class Run:
         if self.request.until:
             return self._pause(lease)
         self._finish()
-        return Outcome(True, record, notes=self._notes(), previous=record.previous, draining=self._draining())
+        return Outcome(
+            True, record, notes=self._notes(), previous=record.previous, draining=self._draining(),
+            processes=self._outlines(),
+        )  # fmt: skip
 
     def _go_through(self, due: Iterable[Stage]) -> None:
         """Run the stages that are DUE, one after the other."""
@@ -175,6 +180,8 @@ class Run:
     def start(self) -> None:
         """Start the release, beside one other at most: memory and database connections are reckoned for two."""
         for one in (one for one in drain.draining(self.context.processes) if one.awaited):
+            if one.again and one.release == self.context.record.id:  # a rollback need not wait for what it goes back to
+                continue
             name, begun = f"drain({one.release})", time.monotonic()
             self.progress.begin(name)
             drain.wait_for(self.context.processes, one)
@@ -191,6 +198,10 @@ class Run:
         for process in self.context.processes:
             process.stop(self.context.record.id)
             process.disable(self.context.record.id)
+
+    def _outlines(self) -> list[str]:
+        release = self.context.record.id
+        return [text for one in self.context.processes if one.has(release) and (text := one.outline(release))]
 
     def _draining(self) -> list[str]:
         """Return what the run leaves open: nobody has to wait for it."""

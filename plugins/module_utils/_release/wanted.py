@@ -94,6 +94,17 @@ def changes(context: Context, previous: str) -> dict[str, dict[str, list[str]]]:
     return found
 
 
+def unexpected(context: Context) -> dict[str, dict[str, list[str]]]:
+    """Return the names of what the run is told to expect in files of the settings and the host has otherwise, by file."""
+    found = {}
+    for name, text in context.request.expected_settings.items():
+        file = context.wanted(name)
+        there = file.read_text(errors="replace") if file.exists() else ""
+        if there != text and (changed := differences(*read(file.suffix, there, text))):
+            found[file.stem] = changed
+    return found
+
+
 def read(suffix: str, *texts: str) -> list[Mapping[str, str]]:
     """Return the settings in TEXTS of files that end in SUFFIX, by name where all can be read so."""
     try:
@@ -123,7 +134,7 @@ def directives(text: str) -> dict[str, str]:
 
 def entries(text: str) -> dict[str, str]:
     """Return what a JSON file's mapping has under each name."""
-    return {name: json.dumps(value) for name, value in json.loads(text).items()}
+    return {name: json.dumps(value) for name, value in json.loads(text or "{}").items()}
 
 
 def whole(text: str) -> dict[str, str]:

@@ -20,8 +20,8 @@ NO_KEYS = ("services", "packages")
 def plan(services: Any, variables: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Return what is to be done for the SERVICES; VARIABLES are the role's, by their full names.
 
-    `problems` are sentences; only without any are there `users`, `files`, `environments` (files with secrets) and
-    `instances`.
+    `problems` are sentences; only without any are there `users`, `files`, `environments` (files with secrets), `prune`
+    and `instances`.
     """
     common = {
         key: value
@@ -30,7 +30,7 @@ def plan(services: Any, variables: Mapping[str, Any]) -> dict[str, list[Any]]:
     }
     found = moved(variables) + entry_problems(services, common)
     if found:
-        return {"problems": found, "users": [], "files": [], "environments": [], "instances": []}
+        return {"problems": found, "users": [], "files": [], "environments": [], "instances": [], "prune": []}
     whole = [service.complete(entry, common) for entry in services]
     told = (text for number, one in enumerate(whole) for text in value_problems(services[number], one))
     found = list(dict.fromkeys(told))
@@ -41,7 +41,8 @@ def plan(services: Any, variables: Mapping[str, Any]) -> dict[str, list[Any]]:
         "environments": []
         if found
         else [entry for one in whole for entry in (service.environment(one), service.webhooks(one))],
-        "instances": [] if found else [service.instance(one) for one in whole if one["instance"]],
+        "instances": [] if found else [entry for one in whole if one["instance"] for entry in service.instances(one)],
+        "prune": [] if found else [entry for one in whole for entry in service.prune(one)],
     }
 
 

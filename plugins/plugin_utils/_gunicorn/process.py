@@ -69,7 +69,7 @@ KEYS: dict[str, Key] = {
     "on": Key(
         str,
         "",
-        "Which hosts run it: `every`, or the `first` of those that have the app; empty is `every`, for a schedule `first`.",
+        "Which hosts run it: `every`, or the `first` in the inventory that has the app; empty is `every`, for a schedule `first`.",
         ("", "every", "first"),
     ),
     "schedule": Key(
@@ -177,8 +177,10 @@ def complete(entry: Mapping[str, Any]) -> dict[str, Any]:
     return whole
 
 
-def in_unit(name: str, entry: Mapping[str, Any], folder: str, open_names: Collection[str]) -> dict[str, Any]:
-    """Return the process NAME, whose ENTRY has all keys, as the unit's template reads it.
+def in_unit(
+    name: str, entry: Mapping[str, Any], folder: str, open_names: Collection[str], number: int = 1
+) -> dict[str, Any]:
+    """Return the instance NUMBER of the process NAME, whose ENTRY has all keys, as the unit's template reads it.
 
     FOLDER is its release's, OPEN_NAMES are variables of the service whose values may be seen in `ps`.
     """
@@ -191,6 +193,7 @@ def in_unit(name: str, entry: Mapping[str, Any], folder: str, open_names: Collec
     return {
         **entry,
         "name": name,
+        "instance_name": name if number == 1 else f"{name}.{number}",
         "handover": entry["handover"] if entry["handover"] == STOP_FIRST else "",
         "own_environment": "".join(f" {text.replace(FOLDER, folder)}" for text in own),
         "argv": " ".join(argv),
@@ -213,7 +216,8 @@ def on_host(entry: Mapping[str, Any], folder: str) -> dict[str, Any]:
     """Return what a deploy knows of a process: its entry in processes.json, without secrets."""
     ready = entry["ready"]
     asks = isinstance(ready, Mapping)
-    run = {"command": entry["command"], "program": app_command.program(entry["command"])}
+    program = app_command.program(entry["command"])  # one that a variable names is known only where it runs
+    run = {"command": entry["command"], "program": "" if app_command.references([program]) else program}
     own = {key: value_text(value).replace(FOLDER, folder) for key, value in entry["environment"].items()}
     if entry["schedule"]:
         times = {"timeout_seconds": int(entry["timeout_seconds"]), "jitter_seconds": int(entry["jitter_seconds"])}
@@ -228,6 +232,7 @@ def on_host(entry: Mapping[str, Any], folder: str) -> dict[str, Any]:
         "stop_seconds": int(entry["stop_seconds"]),
         "ready": "command" if asks else ready,
         "ready_seconds": int(entry["ready_seconds"]),
+        "ready_label": app_command.label(app_command.split(ready["command"])) if asks else "",
         "ready_command": app_command.argv(app_command.split(ready["command"])) if asks else [],
         "environment": own,
     }

@@ -127,12 +127,13 @@ def process_files(service: Service, shown: Mapping[str, Any]) -> Iterator[dict[s
     if has_schedule(service):
         yield {"dest": "/usr/local/lib/slipway", "state": "directory"}
         yield {"src": "run-ended.j2", "dest": "/usr/local/lib/slipway/run-ended", "mode": "0755"}
-    for name, entry in processes.items():
-        variables = {"service": shown, "process": process.in_unit(name, entry, folder, service["environment"])}
-        kind = "schedule" if entry["schedule"] else "process"
-        yield {"src": f"{kind}@.service.j2", "dest": process_unit(service, name), "vars": variables}
-        timer = process_unit(service, name).removesuffix(".service") + ".timer"
-        if entry["schedule"]:
+    for name, number in process_units(service):
+        told = process.in_unit(name, processes[name], folder, service["environment"], number)
+        variables = {"service": shown, "process": told}
+        kind, place = "schedule" if processes[name]["schedule"] else "process", process_unit(service, name, number)
+        yield {"src": f"{kind}@.service.j2", "dest": place, "vars": variables}
+        if processes[name]["schedule"]:
+            timer = place.removesuffix(".service") + ".timer"
             yield {"src": "schedule@.timer.j2", "dest": timer, "vars": variables}
 
 
@@ -152,9 +153,24 @@ def has_schedule(service: Service) -> bool:
     return any(entry["schedule"] for entry in service["processes"].values())
 
 
-def process_unit(service: Service, name: str) -> str:
-    """Return the path of the template unit of the process NAME."""
-    return f"/etc/systemd/system/{service['name']}.{name}@.service"
+def process_units(service: Service) -> Iterator[tuple[str, int]]:
+    """Yield the name of each process, with the number of each instance that has a template of its own.
+
+    Those of a release are made from the first one's by the deploy; only an instance without one needs them all.
+    """
+    for name, entry in service["processes"].items():
+        yield from ((name, number + 1) for number in range(int(entry["instances"]) if service["instance"] else 1))
+
+
+def process_unit(service: Service, name: str, number: int = 1) -> str:
+    """Return the path of the template unit of an instance of the process NAME."""
+    return f"/etc/systemd/system/{service['name']}.{name}{f'.{number}' if number > 1 else ''}@.service"
+
+
+def prune(service: Service) -> Iterator[dict[str, str]]:
+    """Yield the entries of `prune` of M(slipway.flask.files): templates of processes that the service has no more."""
+    for kind in ("service", "timer"):
+        yield {"folder": "/etc/systemd/system", "pattern": f"{service['name']}.*@.{kind}"}
 
 
 def webhooks(service: Service) -> dict[str, Any]:
@@ -178,10 +194,16 @@ def environment(service: Service) -> dict[str, Any]:
     }
 
 
-def instance(service: Service) -> dict[str, Any]:
-    """Return the arguments of M(slipway.flask.systemd_instance) for a service with an instance."""
-    paths = (unit(service), service["environment_file"], service["config_file"])
+def instances(service: Service) -> Iterator[dict[str, Any]]:
+    """Yield the arguments of M(slipway.flask.systemd_instance) for a service with an instance and its processes."""
+    yield _instance(service, unit(service), service["config_file"])
+    for name, number in process_units(service):
+        yield _instance(service, process_unit(service, name, number))
+
+
+def _instance(service: Service, template: str, *read: str) -> dict[str, Any]:
+    name, paths = template.rpartition("/")[2], (template, service["environment_file"], *read)
     return {
-        "name": f"{service['name']}@{service['instance']}.service",
+        "name": name.replace("@", f"@{service['instance']}"),
         "files": [path.replace("%i", str(service["instance"])) for path in paths],
     }

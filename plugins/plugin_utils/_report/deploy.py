@@ -49,6 +49,7 @@ def deployed(host: str, url: str, result: Mapping[str, Any]) -> str:
         ("Migration head", schema_of(record)),
         ("Seconds", f"{sum(seconds.values()):.1f} ({stages_of(seconds)})"),
         ("Before", f"{previous}; back to it: {back}" if previous else "nothing: this is the first release"),
+        ("Processes", ", ".join(result.get("processes", []))),
         *(("Drains", text) for text in result.get("draining", [])),
     ]
     head = f"{record['app']} on {host}: release {record['id']} serves"
@@ -66,6 +67,7 @@ def rolled_back(host: str, result: Mapping[str, Any]) -> str:
         ("Migration head", schema_of(record)),
         ("Seconds", f"{sum(seconds.values()):.1f} ({stages_of(seconds)})"),
         ("Before", f"{previous}; back to it: rollback.yml -e app={record['app']} -e release={previous}"),
+        ("Processes", ", ".join(result.get("processes", []))),
         *(("Drains", text) for text in result.get("draining", [])),
     ]
     head = f"{record['app']} on {host}: release {record['id']} serves again, with the settings that it had"

@@ -30,6 +30,7 @@ def planned(host: str, app: str, plan: Mapping[str, Any], notes: list[str]) -> s
         ("Environment", environment(plan)),
         ("Migrations", migrations(plan)),
         ("Settings", settings(plan)),
+        ("Processes", ", ".join(plan.get("processes") or [])),
         ("Connections", connections(plan.get("connections") or {})),
         ("Disk", disk(plan.get("disk") or {})),
         ("Deploy", "" if plan["refused"] else "would go on"),
@@ -80,11 +81,13 @@ def settings(plan: Mapping[str, Any]) -> str:
     return "; ".join(parts) or "unchanged, as of the last site.yml"
 
 
-def connections(found: Mapping[str, int]) -> str:
+def connections(found: Mapping[str, Any]) -> str:
     if not found:
         return ""
+    parts = ", ".join(f"{name} {count}" for name, count in (found.get("processes") or {}).items())
     text = (
-        f"up to {found['release']} a release, {found['switch']} while two run; the server has {found['usable']}, of which "
+        f"up to {found['release']} a release{f' ({parts})' if parts else ''}, {found['switch']} while two run; the server has "
+        f"{found['usable']}, of which "
         f"{found['used']} are in use"
     )
     return f"{text}: TOO FEW" if found["switch"] > found["usable"] else text

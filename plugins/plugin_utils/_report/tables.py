@@ -98,7 +98,18 @@ def status(found: Mapping[str, Sequence[Mapping[str, Any]]], width: int) -> str:
 def below(found: Mapping[str, Any]) -> list[str]:
     """Return what is told of one app below the table: its processes beside the first one, and releases that drain."""
     others = list((found.get("processes") or {}).items())[1:]
-    return [*(one.get("said") or f"{name} is {one['state']}" for name, one in others), *found.get("draining", ())]
+    return [
+        *(one.get("said") or f"{name} is {one['state']}{more(one)}" for name, one in others),
+        *found.get("draining", ()),
+    ]
+
+
+def more(found: Mapping[str, Any]) -> str:
+    """Return what is told of a process that has instances, after its state."""
+    if not (count := len(found.get("instances", ()))):
+        return ""
+    parts = [f"{count} instance{'s' * (count > 1)}", f"{found['restarts']} restart{'s' * (found['restarts'] != 1)}"]
+    return ": " + ", ".join([*parts, *([size(found["memory"])] if found["memory"] is not None else [])])
 
 
 def status_column(host: str, found: Mapping[str, Any]) -> list[str]:

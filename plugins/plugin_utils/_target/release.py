@@ -62,6 +62,7 @@ def release(
         "verify": {"domain": app["domains"][0]},
         "web": {"user": systemd.WEB_USER, "folders": systemd.web_folders(app)},
         "expected_environment": environment_file.text_of(app["environment"], systemd.secrets(app)),
+        "expected_settings": {"processes.json": systemd.processes(app)},
         "hooks": {} if boolean(skip_hooks) else app["hooks"],
         "notifications": app["notifications"],
     }

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process
 from ansible_collections.slipway.flask.plugins.plugin_utils._schedule import expression
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
 
@@ -63,6 +64,11 @@ def service(app: Mapping[str, Any]) -> dict[str, Any]:
         "notifications": app["notifications"] if any(one["schedule"] for one in app["processes"].values()) else [],
         "writable_paths": writable_paths(app),
     }
+
+
+def processes(app: Mapping[str, Any]) -> str:
+    """Return what the role gunicorn_systemd writes of the app's processes, "" when there are none."""
+    return process.document(app["processes"], f"{root(app)}/releases/%i") if app["processes"] else ""
 
 
 def site(app: Mapping[str, Any], waiting: Iterable[str] = ()) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,8 +24,8 @@ from ansible_collections.slipway.flask.plugins.module_utils._host import http as
 from ansible_collections.slipway.flask.plugins.module_utils._host import journal, leftovers, links, sandbox, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._migration import probe
 from ansible_collections.slipway.flask.plugins.module_utils._migration import run as migration_run
+from ansible_collections.slipway.flask.plugins.module_utils._process import fate, web, worker
 from ansible_collections.slipway.flask.plugins.module_utils._process import watch as process_watch
-from ansible_collections.slipway.flask.plugins.module_utils._process import web
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
 from ansible_collections.slipway.flask.plugins.module_utils._python import environment
 from ansible_collections.slipway.flask.plugins.module_utils._release import context as release_context
@@ -94,7 +95,10 @@ class FakeHost:
         self.migration: dict[str, Any] = {}  # what the last one was given
         self.waiting: list[int] = [0]  # connections in the old socket's backlog
         self.slow: dict[str, int] = {}  # connections of releases that take their time to end
+        self.queued: set[str] = set()  # those of them that are to start then
         self.draining: dict[str, int] = {}  # looks after which a release that was told to end has ended
+        self.restarts: dict[str, int] = {}  # how often systemd has started a unit again
+        self.starved: set[str] = set()  # units that the kernel has killed for their memory
         self.environment = "env1"
         self.packages: dict[str, str] = {}  # what is in it
         self.overridden: list[str] = []
@@ -187,35 +191,53 @@ class FakeHost:
                 self.running.discard(instance)
 
     def systemctl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Take in `systemctl stop --no-block`, which returns at once."""
-        if arguments[:2] == ("stop", "--no-block"):
-            instance = self.instance(arguments[2])
-            if instance in self.running:
+        """Take in `systemctl stop --no-block` and `start --no-block`, which return at once."""
+        for instance in map(self.instance, arguments[2:] if arguments[1:2] == ("--no-block",) else ()):
+            if arguments[0] == "stop" and instance in self.running:
                 self.event(f"stop {instance}")
                 self.running.discard(instance)
                 if instance in self.slow:
                     self.draining[instance] = 5
+            elif arguments[0] == "start":
+                self.event(f"start {instance}")
+                (self.queued if instance in self.draining else self.running).add(instance)
         return subprocess.CompletedProcess(arguments, 0, "", "")
+
+    def systemd_run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Do what the script of a unit says that is run: `systemctl stop …; systemctl start …`."""
+        for command in arguments[-1].split("; "):
+            _, what, *units = command.split()
+            for unit in units:
+                if what == "stop":
+                    self.stop(unit)
+                elif what == "start" and self.may_start(unit):
+                    self.start(unit)
+        return subprocess.CompletedProcess(arguments, 0, "", "")
+
+    def may_start(self, unit: str) -> bool:
+        """Tell whether the unit's ExecCondition= is met: `current` names its release."""
+        return unit.partition("@")[2].removesuffix(".service") == self.current
 
     def properties(self, unit: str, *names: str) -> dict[str, str]:
         """Tell of a unit; one that drains ends after a few looks at it."""
         instance = self.instance(unit)
         if instance not in self.draining:
-            return {"ActiveState": "active" if instance in self.running else "inactive"}
+            state = "active" if instance in self.running else "inactive"
+            return {"ActiveState": state, "NRestarts": str(self.restarts.get(instance, 0))}
         if "TimeoutStopUSec" not in names:
             self.draining[instance] -= 1
             if not self.draining[instance]:
                 del self.draining[instance]
                 self.event(f"ended {instance}")
+                if instance in self.queued:
+                    self.queued.discard(instance)
+                    self.running.add(instance)
         return {"ActiveState": "deactivating", "TimeoutStopUSec": "40s", "StateChangeTimestampMonotonic": "0"}
 
     def instances(self, template: str) -> list[str]:
         """Return the instances of a template that run or drain; those of others than web are known by their whole name."""
-        begins = "" if template == "shop" else f"{template}@"
-        there = self.running | set(self.draining)
-        return sorted(
-            one.removeprefix(begins) for one in there if one.startswith(begins) and ("@" in one) == bool(begins)
-        )
+        names = [one if "@" in one else f"shop@{one}" for one in self.running | set(self.draining)]
+        return sorted(name.partition("@")[2] for name in names if fnmatchcase(name.partition("@")[0], template))
 
     @staticmethod
     def instance(unit: str) -> str:
@@ -313,6 +335,8 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     monkeypatch.setattr(release_run, "grp", SimpleNamespace(getgrnam=lambda _: SimpleNamespace(gr_gid=UID)))
     monkeypatch.setattr(web, "POLL_SECONDS", 0)
     monkeypatch.setattr(web, "RUN", fake.memory)
+    monkeypatch.setattr(worker, "STARTS", fake.memory / "starts")
+    monkeypatch.setattr(fate, "told_of", lambda unit, run: fake.instance(unit) in fake.starved)
     monkeypatch.setattr(journal, "SOCKET", tmp_path / "no journal")
     monkeypatch.setattr(lease, "FOLDER", tmp_path / "run")
     monkeypatch.setattr(leftovers, "PAYLOADS", tmp_path / "tmp")
@@ -323,7 +347,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
         "UNITS": fake.units, "WANTS": fake.wants, "start": fake.start, "stop": fake.stop,
         "is_active": lambda unit: fake.instance(unit) in fake.running,
         "instances": fake.instances,
-        "systemctl": fake.systemctl, "properties": fake.properties,
+        "systemctl": fake.systemctl, "properties": fake.properties, "run": fake.systemd_run, "version": lambda: 257,
         "journal": lambda unit, lines=25: fake.journal,
     }  # fmt: skip
     for name, part in parts.items():

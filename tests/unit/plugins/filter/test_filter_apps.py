@@ -25,9 +25,10 @@ def test_every_filter_takes_what_normalise_apps_returns() -> None:
     apps = FILTERS["normalise_apps"]([APP])
     assert FILTERS["app_packages"](apps) == ["acl"]
     assert set(FILTERS["app_secrets"](apps[0])) == {"SECRET_KEY", "DATABASE_URL"}
+    assert FILTERS["apps_on_host"](apps, "vps1", ["vps1"], {"vps1": {"slipway_apps": apps}}) == apps
     (site,) = FILTERS["app_documents"](apps, "nginx_tls_sites", ["shop"])
     assert (site["name"], site["waiting"]) == ("shop", True)
-    for name in set(FILTERS) - {"normalise_apps", "app_packages", "app_secrets", "app_documents"}:
+    for name in set(FILTERS) - {"normalise_apps", "app_packages", "app_secrets", "app_documents", "apps_on_host"}:
         assert FILTERS[name](apps[0]), name
 
 
