@@ -47,8 +47,9 @@ def take(template: str, release: str, others: Sequence[str], mine: Sequence[str]
     """End the units of all OTHERS, wait for it, and start those of RELEASE (MINE): whether they run is for a gate to tell."""
     if not others and all(map(systemd.is_active, mine)):
         return
-    steps = (("stop", others), ("reset-failed", mine), ("start", mine))
-    script = "; ".join(f"systemctl {what} {' '.join(units)}" for what, units in steps if units)
+    script = "; ".join(
+        f"systemctl {what} {' '.join(units)}" for what, units in (("stop", others), ("start", mine)) if units
+    )
     systemd.run(
         "--quiet", "--wait", "--collect", f"--unit={unit(template)}",
         f"--description=Hands {template} over to release {release}", "/bin/sh", "-c", script,

@@ -144,7 +144,8 @@ class Worker(Process):
         if self.has(release) and not self._takes_turns(release):
             self._gate(release)
 
-    def _gate(self, release: str) -> None:
+    def _gate(self, release: str, seen: int = 0) -> None:
+        """Do so; SEEN are seconds of being alive that somebody else looks at."""
         entry, units = self.entry(release), self.units(release)
         seconds = int(entry.get("ready_seconds", 0))
         if entry.get("ready") == "command":
@@ -153,7 +154,7 @@ class Worker(Process):
                 if said := question.put(unit, lambda: self._look(release, "")):
                     said = self.masked(said, release)
                     raise ReleaseError(f"{said}\nThe end of the journal of {unit}:\n{self._last(unit, release)}")
-        alive = seconds if entry.get("ready") == "alive" else 0
+        alive = max(0, seconds - seen) if entry.get("ready") == "alive" else 0
         must = f"; it must run for {alive} s" if alive else ""
         while (left := self._look(release, must) + alive - time.monotonic()) > 0:
             time.sleep(min(left, POLL_SECONDS))
@@ -179,8 +180,8 @@ class Worker(Process):
         """Have RELEASE take PREVIOUS' turn when they must not run side by side."""
         if self._takes_turns(release, previous):
             self._take(release)
-            if self.has(release):
-                self._gate(release)
+            if self.has(release):  # the watch that follows sees whether it stays alive
+                self._gate(release, self.host.request.watch_seconds if previous else 0)
         self._may_start(release).unlink(missing_ok=True)
 
     def _take(self, release: str) -> None:
