@@ -286,7 +286,7 @@ class Process(ABC):
     def _drains(self, release: str) -> Draining:
         seconds = max(map(left_of, self.units(release)))
         work, count = self.open_work(release)
-        return Draining(release, self.name, seconds, work, count, self.starts_again)
+        return Draining(release, self.name, seconds, work, count, again=self.starts_again)
 
     def open_work(self, release: str) -> tuple[str, int]:
         """Return what RELEASE has begun and how much of it is open, such as `connection` and 2; "" when that is not known."""

@@ -19,7 +19,7 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._host import calendar, systemd, timer
 from ansible_collections.slipway.flask.plugins.module_utils._host.timer import Timer
-from ansible_collections.slipway.flask.plugins.module_utils._process import names, runs, settings
+from ansible_collections.slipway.flask.plugins.module_utils._process import names, runs, settings, turn
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
 from ansible_collections.slipway.flask.plugins.module_utils._process.draining import Draining, left_of
 from ansible_collections.slipway.flask.plugins.module_utils._process.host import Host
@@ -79,13 +79,9 @@ class Schedule(Process):
         if not self.entry(release):
             return
         self.write_unit(release)
-        for unit in self.units(release):
-            found = systemd.properties(unit, "LoadState", "LoadError")
-            if found.get("LoadState", "loaded") != "loaded":
-                raise ReleaseError(f"systemd can't load {unit}: {found.get('LoadError') or found['LoadState']}")
-        program = str(self.entry(release).get("program", ""))
-        if not settings.has_program(self.paths.release(release), program):
-            raise ReleaseError(f"{self.name} can't start: there is no program '{program}' in the release's environment")
+        turn.show(
+            self.paths.release(release), self.name, self.units(release), str(self.entry(release).get("program", ""))
+        )
         if self.next(release) is None:
             raise ReleaseError(f"{self.name} would never run: '{self.expression(release)}' never comes again")
 

@@ -9,16 +9,14 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._process import settings
 
-SYSTEM = (Path("/usr/local/bin"), Path("/usr/bin"), Path("/bin"))
-"""Where a program is looked for that the release does not have (PATH of the unit)."""
 LOOK_SECONDS = 0.2
 
 
@@ -31,11 +29,8 @@ def show(here: Path, name: str, units: Sequence[str], program: str) -> None:
         found = systemd.properties(unit, "LoadState", "LoadError")
         if found.get("LoadState", "loaded") != "loaded":
             raise ReleaseError(f"systemd can't load {unit}: {found.get('LoadError') or found['LoadState']}")
-    if "$" in program:
-        return
-    tried = [here / "src" / program] if "/" in program else [place / program for place in (here / "venv/bin", *SYSTEM)]
-    if not any(path.is_file() and os.access(path, os.X_OK) for path in tried):
-        raise ReleaseError(f"{name} can't start: the release has no program '{program}', and neither has the system")
+    if not settings.has_program(here, program):
+        raise ReleaseError(f"{name} can't start: there is no program '{program}' in the release's environment")
 
 
 def unit(template: str) -> str:

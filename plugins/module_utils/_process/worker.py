@@ -30,8 +30,6 @@ from ansible_collections.slipway.flask.plugins.module_utils._process import (
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
 from ansible_collections.slipway.flask.plugins.module_utils._process.draining import left_of
 from ansible_collections.slipway.flask.plugins.module_utils._process.host import Host
-from ansible_collections.slipway.flask.plugins.module_utils._process.ready import Question
-from ansible_collections.slipway.flask.plugins.module_utils._python import hints
 
 STARTS = Path("/run/slipway/starts")
 """A file in here lets a release start that does not serve; it is gone after a reboot (ExecCondition= of the unit)."""
@@ -146,6 +144,8 @@ class Worker(Process):
 
     def _gate(self, release: str, seen: int = 0) -> None:
         """Do so; SEEN are seconds of being alive that somebody else looks at."""
+        from ansible_collections.slipway.flask.plugins.module_utils._process.ready import Question
+
         entry, units = self.entry(release), self.units(release)
         seconds = int(entry.get("ready_seconds", 0))
         if entry.get("ready") == "command":
@@ -166,6 +166,8 @@ class Worker(Process):
             if found.state == "deactivating":  # it starts when it has ended (start)
                 continue
             if not found.runs:
+                from ansible_collections.slipway.flask.plugins.module_utils._python import hints
+
                 last = self._last(found.unit, release)
                 raise ReleaseError(f"{before}{found.said()}{must}.{hints.hint(last)} The end of its journal:\n{last}")
             youngest = max(youngest, found.since)

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
-from ansible_collections.slipway.flask.plugins.module_utils._process import base, turn
+from ansible_collections.slipway.flask.plugins.module_utils._process import base
 from ansible_collections.slipway.flask.plugins.module_utils._release import drain
 from ansible_collections.slipway.flask.plugins.module_utils._release.rollback import Rollback
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process
 from fake_host import SECRET, FakeHost, Killed
 
-WORKER = {"command": "work $PROCESS_NAME", "instances": 2}
-BEAT = {"command": "beat", "handover": "stop_first"}
+WORKER = {"command": "python work.py $PROCESS_NAME", "instances": 2}
+BEAT = {"command": "python beat.py", "handover": "stop_first"}
 
 
 def configure(host: FakeHost, **processes: dict[str, Any]) -> None:
@@ -56,11 +56,6 @@ def shop(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     """The host, whose app has a worker and a scheduler."""
     monkeypatch.setattr(base, "LOOK_SECONDS", 0)
     monkeypatch.setattr(drain, "LOOK_SECONDS", 0)
-    monkeypatch.setattr(turn, "SYSTEM", (host.folder / "bin",))
-    (host.folder / "bin").mkdir()
-    for name in ("work", "beat"):
-        (host.folder / "bin" / name).write_text("")
-        (host.folder / "bin" / name).chmod(0o755)
     configure(host, worker=WORKER, beat=BEAT)
     host.settings["watch_seconds"] = 0
     return host
@@ -124,8 +119,8 @@ FAULTS: dict[str, tuple[str, Callable[[FakeHost], object], str]] = {
         r"shop\.worker@0002-\w+\.service ran out of memory and was killed; it must run for 5 s",
     ),
     "can't be found": (
-        "start", lambda host: (host.folder / "bin/beat").unlink(),
-        "beat can't start: the release has no program 'beat', and neither has the system",
+        "start", lambda host: configure(host, worker=WORKER, beat={**BEAT, "command": "pyhton beat.py"}),
+        "beat can't start: there is no program 'pyhton' in the release's environment",
     ),
     "does not start": (
         "start", lambda host: host.fails.update({"start shop.worker@0002": systemd.HostError("it did not start")}),
@@ -151,7 +146,7 @@ def test_a_process_that_fails_leaves_the_old_release_serving(
         shop.deploy()
     assert raised.value.stage == stage
     after = shop.serving()
-    if stage == "switch":  # `previous` went with the release that it was set for
+    if stage == "switch" or "program" in said:  # `previous` went with the release that it was set for; other settings
         before, after = {**before, "tree": None}, {**after, "tree": None}
     assert (after, never.two) == (before, [])
     alone(shop)
