@@ -18,6 +18,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._python import versi
 from ansible_collections.slipway.flask.plugins.module_utils._release import hooks
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import (
     commands,
+    edge,
     notifications,
     placeholders,
     procfile,
@@ -26,7 +27,6 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._app import (
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import domains as app_domains
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.keys import RANGES
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process
-from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import access, limits, site_problems
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema import names
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
 from ansible_collections.slipway.flask.plugins.plugin_utils._source import description
@@ -62,7 +62,7 @@ def problems(app: Mapping[str, Any]) -> list[str]:
         *source_problems(app),
         *setting_problems(app),
         *path_problems(app),
-        *edge_problems(app),
+        *edge.problems(app),
     ]
 
 
@@ -209,32 +209,6 @@ def health_problems(app: Mapping[str, Any]) -> list[str]:
 def several(value: Any) -> list[Any]:
     """Return VALUE as a list, which it may be already."""
     return value if isinstance(value, list) else [value]
-
-
-def edge_problems(app: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with what nginx does for the app."""
-    found = [
-        *(f"'headers': {problem}" for problem in site_problems.header_problems(app.get("headers", {}))),
-        *access.problems(app.get("access", []), app.get("client_ca_file", "")),
-        *limits.rate_problems(app.get("rate_limits", {})),
-        *limits.streaming_problems(app.get("streaming", [])),
-    ]
-    if app.get("hsts_preload") and app.get("certificate", "self_signed") == "self_signed":
-        found.append(
-            "'hsts_preload' is on with a self-signed certificate, which would lock every visitor out; turn it off"
-        )
-    shared = {str(folder).strip("/") for folder in app.get("shared_folders", [])}
-    downloads = app.get("protected_downloads", {})
-    for url, folder in downloads.items():
-        if not str(folder).startswith("/") and str(folder).strip("/") not in shared:
-            found.append(
-                f"the folder '{folder}' of '{url}' in 'protected_downloads' must be one of 'shared_folders', or an "
-                "absolute path"
-            )
-        if url in app.get("static", {}):
-            found.append(f"'{url}' is in both 'static' and 'protected_downloads'; keep one")
-    absolute = {url: folder if str(folder).startswith("/") else f"/{folder}" for url, folder in downloads.items()}
-    return [*found, *limits.download_problems(absolute)]
 
 
 def command_problems(app: Mapping[str, Any]) -> list[str]:
