@@ -45,3 +45,15 @@ def options_of(module: Any) -> dict[str, Any]:
         found |= yaml.safe_load(fragment.ModuleDocFragment.DOCUMENTATION)["options"]
     own = documented.get("options", {})
     return found | {name: found.get(name, {}) | option for name, option in own.items()}
+
+
+def check_documentation(module: Any) -> None:
+    """Hold the documented options of MODULE to its ARGUMENTS: names, types, defaults, and the keys of each entry."""
+    options = options_of(module)
+    assert set(options) == set(module.ARGUMENTS)
+    for name, spec in module.ARGUMENTS.items():
+        assert options[name].get("default") == spec.get("default"), name
+        assert options[name]["type"] == spec["type"], name
+        assert set(options[name].get("suboptions", {})) == set(spec.get("options", {})), name
+    assert yaml.safe_load(module.EXAMPLES)
+    assert yaml.safe_load(module.RETURN)

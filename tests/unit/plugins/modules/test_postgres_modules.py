@@ -7,13 +7,12 @@ from __future__ import annotations
 from types import ModuleType
 
 import pytest
-import yaml
 from ansible_collections.slipway.flask.plugins.module_utils._host.connection_checks import Refusal
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.check import Attempt
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.cluster import Outcome
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import Cluster
 from ansible_collections.slipway.flask.plugins.modules import postgres_check, postgres_cluster
-from as_ansible import Call
+from as_ansible import Call, check_documentation
 
 LOCAL, REMOTE = "postgresql:///a", "postgresql://u:s3cret@h/d"
 ENTRY = {"name": "a", "user": "", "ca": ""}
@@ -21,14 +20,7 @@ ENTRY = {"name": "a", "user": "", "ca": ""}
 
 @pytest.mark.parametrize("module", [postgres_check, postgres_cluster])
 def test_documented_options_are_the_real_ones(module: ModuleType) -> None:
-    options = yaml.safe_load(module.DOCUMENTATION)["options"]
-    assert set(options) == set(module.ARGUMENTS)
-    for name, spec in module.ARGUMENTS.items():
-        assert options[name].get("default") == spec.get("default"), name
-        assert options[name]["type"] == spec["type"], name
-        assert set(options[name].get("suboptions", {})) == set(spec.get("options", {})), name
-    assert yaml.safe_load(module.EXAMPLES)
-    assert yaml.safe_load(module.RETURN)
+    check_documentation(module)
 
 
 @pytest.mark.parametrize(

@@ -8,26 +8,18 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-import yaml
 from ansible_collections.slipway.flask.plugins.module_utils._host.connection_checks import Refusal
 from ansible_collections.slipway.flask.plugins.module_utils._redis import instances, names
 from ansible_collections.slipway.flask.plugins.module_utils._redis.check import Attempt
 from ansible_collections.slipway.flask.plugins.modules import redis_check, redis_instances
-from as_ansible import Call
+from as_ansible import Call, check_documentation
 
 ENTRY = {"name": "a", "user": "", "ca": "", "purpose": "queue"}
 
 
 @pytest.mark.parametrize("module", [redis_check, redis_instances])
 def test_documented_options_are_the_real_ones(module: ModuleType) -> None:
-    options = yaml.safe_load(module.DOCUMENTATION)["options"]
-    assert set(options) == set(module.ARGUMENTS)
-    for name, spec in module.ARGUMENTS.items():
-        assert options[name].get("default") == spec.get("default"), name
-        assert options[name]["type"] == spec["type"], name
-        assert set(options[name].get("suboptions", {})) == set(spec.get("options", {})), name
-    assert yaml.safe_load(module.EXAMPLES)
-    assert yaml.safe_load(module.RETURN)
+    check_documentation(module)
 
 
 @pytest.mark.parametrize(
