@@ -60,6 +60,9 @@ class ActionModule(ActionBase):
             found += [
                 f"slipway_apps, app '{app['name']}': {text}" for app in apps for text in procfile.missing(app, base)
             ]
+        address = str(task_vars.get("ansible_host") or "")
+        if address.startswith("TODO"):  # bin/describe has written it
+            found.append(f"{task_vars['inventory_hostname']}: 'ansible_host' is still {address}")
         # The description is the same for every host: a host is asked only when it is right.
         facts: dict[str, str] = {}
         if not found:

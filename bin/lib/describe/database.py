@@ -119,12 +119,15 @@ def _read(app: App) -> Read | None:
 
 def pieces(app: App) -> list[Read]:
     """Return the variables that hold a part of the database's address each."""
-    return [one for one in settings.reads(app) if PIECES.fullmatch(one.name)]
+    return [
+        one for one in settings.reads(app) if PIECES.fullmatch(one.name) and not settings.aside(one.module, one.node)
+    ]
 
 
 def _pieces(app: App) -> None:
     """Say the parts of the address: those of PostgreSQL's socket on the host, where no URL is made of them."""
-    in_url = any("://" in ast.unparse(above) for one in pieces(app) for above in one.module.above(one.node)[:4])
+    above = (node for one in pieces(app) for node in one.module.above(one.node)[:4])
+    in_url = any("://" in ast.unparse(node) for node in above if isinstance(node, (ast.JoinedStr, ast.BinOp, ast.Call)))
     local = app.has(*POSTGRES) and not in_url
     known = {"HOST": "/var/run/postgresql", "NAME": app.name, "USER": app.name, "USERNAME": app.name, "PORT": 5432, "DB": app.name,
              "DATABASE": app.name, "SERVER": "/var/run/postgresql", "ADDRESS": "/var/run/postgresql"}  # fmt: skip

@@ -11,7 +11,7 @@ from describe.app import App
 from describe.settings import Read
 
 NAME = re.compile(
-    r"(\w+_)?REDIS_?(URL|URI|DSN|TLS_URL|CONNECTION_STRING)|REDIS|(\w+_)?(CELERY_)?(BROKER|RESULT_BACKEND|BACKEND)(_URL)?"
+    r"(\w+_)?REDIS_?(URL|URI|DSN|TLS_URL|CONNECTION_STRING)|REDIS|(\w+_)?(CELERY_)?(BROKER|RESULT_BACKEND)(_URL)?"
     r"|\w*RATELIMIT_STORAGE_UR[LI]|\w*CACHE_REDIS_URL|RQ_URL|\w*QUEUE_URL|\w*MESSAGE_QUEUE"
 )
 CACHE = re.compile(r"CACHE|RATE_?LIMIT|SESSION")

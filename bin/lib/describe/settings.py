@@ -35,8 +35,9 @@ GIVEN = re.compile(
     r"|LISTEN_\w+|HTTP_\w+|PATH_INFO|SCRIPT_NAME|REQUEST_\w+|SERVER_\w+|REMOTE_\w+|QUERY_STRING|CONTENT_(TYPE|LENGTH)|HEROKU_\w+|RENDER\w*|FLY_\w+|COVERAGE_\w+|BUILD\w*|READTHEDOCS|SNAP\w*|APPIMAGE|DOCKER\w*|FLATPAK\w*)"
 )
 """What the host, systemd, gunicorn, Slipway or a shell sets, or only other places than a server do."""
-PLUGIN = re.compile(r"(^|/)(plugins?|providers?|extensions|integrations?|backends?|notifiers?|drivers?)/")
-"""Parts that only some hosts use: what they need is no must."""
+PLUGIN = re.compile(r"(^|/)(plugins?|providers?|extensions|integrations?|backends?|notifiers?|drivers?)/"
+                    r"|(^|/)(_?cli|manage|commands?|admin_tools?)(\.py$|/)")  # fmt: skip
+"""Parts that only some hosts use, and commands: what they need is no must."""
 ELSEWHERE = re.compile(r"(?i)(^|_)(dev|test|local|debug|staging)|develop|testing|^CI")
 
 

@@ -63,6 +63,18 @@ def test_a_right_description_and_a_good_host_give_facts(base: Path) -> None:
     assert action.asked == 1
 
 
+def test_a_host_whose_address_is_still_todo_is_not_asked(base: Path) -> None:
+    action = Action(HOST.format(uid=0, sudo="", python="yes"), None, apps=[APP], disk_mb=1)
+    variables = {
+        "inventory_dir": str(base),
+        "inventory_hostname": "web1",
+        "ansible_host": "TODO: the address of your VPS",
+    }
+    result = action.run(task_vars=variables)
+    assert result["problems"] == ["web1: 'ansible_host' is still TODO: the address of your VPS"]
+    assert action.asked == 0
+
+
 def test_a_host_without_python_is_no_problem_but_told(base: Path) -> None:
     assert run(base, [APP], python="")[1]["python"] is False
 
