@@ -81,7 +81,7 @@ def accounts(wanted: Sequence[Instance], check: bool) -> list[service_user.Servi
     """Return the system users of the instances."""
     return [
         service_user.ServiceUser(
-            names.account(one.name), names.account(one.name), comment=f"Redis {one.name}", check=check,
+            names.account(one.name), names.account(one.name), comment=names.comment(one.name), check=check,
             must_be_free=[names.data_folder(one.name)],
         )
         for one in wanted

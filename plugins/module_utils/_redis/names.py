@@ -41,6 +41,11 @@ def account(name: str) -> str:
     return f"{whole[:23]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
+def comment(name: str) -> str:
+    """Return the comment of that user, by which it is known."""
+    return f"Redis {name}"
+
+
 def unit(name: str) -> str:
     return f"slipway-redis-{name}.service"
 

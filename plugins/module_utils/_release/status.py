@@ -18,6 +18,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._certificates.status
 from ansible_collections.slipway.flask.plugins.module_utils._database.connections import connections
 from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
 from ansible_collections.slipway.flask.plugins.module_utils._nginx.maintenance import closed_since
+from ansible_collections.slipway.flask.plugins.module_utils._process.services import services_of
 from ansible_collections.slipway.flask.plugins.module_utils._release import look
 from ansible_collections.slipway.flask.plugins.module_utils._release.drain import draining
 from ansible_collections.slipway.flask.plugins.module_utils._release.info import since
@@ -33,12 +34,14 @@ def status_of(paths: Paths, health: Health, domain: str, user: str, url: str) ->
     HEALTH has path, status and host of the request; USER connects to the database at URL ("" for an app without one).
     """
     release, processes = paths.current_id(), look.processes(paths, health)
+    services = services_of(paths.app)
     record = paths.record(release) if release else None
     found: dict[str, Any] = {
         "app": paths.app, "release": release, "revision": record.revision if record else "",
         "dirty": bool(record and record.dirty), "since": since(paths), **space(paths),
         "certificate": certificate(domain), "connections": connections(url, user), "problems": [],
         "closed_since": closed_since(paths.app), "draining": [one.said() for one in draining(processes)],
+        "services": [one.said for one in services],
     }  # fmt: skip
     if not release:
         return {**found, "problems": ["nothing has been deployed yet"]}
@@ -46,6 +49,7 @@ def status_of(paths: Paths, health: Health, domain: str, user: str, url: str) ->
     found |= found["processes"][processes[0].name]
     for process in (process for process in processes if process.has(release)):
         found["problems"] += process.problems(release, found["processes"][process.name])
+    found["problems"] += [one.problem for one in services if one.problem]
     if not found["certificate"]["served"]:
         found["problems"].append(f"nginx does not serve {domain} over TLS: {found['certificate']['said']}")
     return {**found, "problems": found["problems"] + certificate_problems(paths.app)}

@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils._app import left as app_left
 from ansible_collections.slipway.flask.plugins.module_utils._nginx import foreign
 from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import taken
+from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
 
 App = Mapping[str, Any]
 Facts = Mapping[str, str]
@@ -32,6 +33,7 @@ for name in @NAMES@; do
   done
   [ -L "/srv/$name/current" ] && echo "serving:$name=yes"
 done
+for name in @ACCOUNTS@; do entry=$(getent passwd "$name") && echo "account:$name=$entry"; done
 for unit in /etc/systemd/system/*@.service; do
   name=$(sed -n 's/^# One instance runs one release: \(.*\)@<release>.service$/\1/p' "$unit" 2>/dev/null)
   [ -n "$name" ] || continue
@@ -72,6 +74,7 @@ def script(apps: Sequence[App]) -> str:
     """Return the shell script that tells what a host has where APPS (whole descriptions) would be."""
     words = {
         "@NAMES@": [app["name"] for app in apps],
+        "@ACCOUNTS@": [name for app in apps for name in known.accounts(app)],
         "@FOLDERS@": [path for app in apps for path in app["writable_paths"]],
         "@PYTHONS@": [app["python"] for app in apps if app["python"].startswith("/")],
     }
@@ -111,6 +114,7 @@ def problems(apps: Sequence[App], facts: Facts, challenge: str = "http-01") -> l
         texts = [
             *taken.names(app, facts, own(app, facts)),
             *taken.folders(app, facts),
+            *taken.accounts(app, facts),
             *taken.database(app, facts, own(app, facts)),
             *_python(app, facts),
             *_sites(app, facts, challenge),

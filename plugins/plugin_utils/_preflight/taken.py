@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils._host.service_user import NO_LOGIN
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import identifier
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.checks import SYSTEM_FOLDERS
+from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
 
 App = Mapping[str, Any]
 Facts = Mapping[str, str]
@@ -78,6 +79,17 @@ def folders(app: App, facts: Facts) -> Iterator[str]:
             yield (
                 f"'{path}' in 'writable_paths' belongs to {owner} on the host and has something in it. Name a folder "
                 f"inside, such as {path.rstrip('/')}/{app['name']}, which is made for the app"
+            )
+
+
+def accounts(app: App, facts: Facts) -> Iterator[str]:
+    """Yield a sentence for each user of a service of the app's that somebody else has made."""
+    for name, comment in known.accounts(app).items():
+        entry = facts.get(f"account:{name}", "").split(":")
+        if len(entry) == 7 and entry[4] != comment:
+            yield (
+                f"there is a user '{name}' already (uid {entry[2]}, {entry[6]}), which Slipway has not made, and the app's Redis "
+                "would run as it. Choose another name for the app, or rename that user"
             )
 
 

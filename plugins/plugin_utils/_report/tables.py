@@ -100,6 +100,7 @@ def below(found: Mapping[str, Any]) -> list[str]:
     others = list((found.get("processes") or {}).items())[1:]
     return [
         *(one.get("said") or f"{name} is {one['state']}{more(one)}" for name, one in others),
+        *found.get("services", ()),
         *found.get("draining", ()),
     ]
 

@@ -47,5 +47,8 @@ class Service(Protocol):
     def after_units(self, app: App) -> list[str]:
         """Return the units of systemd that start before the app's, and stop after them, if the host has them."""
 
+    def accounts(self, app: App) -> Mapping[str, str]:
+        """Return the system users that the service's roles make for the app, each with the comment by which it is known."""
+
     def documents(self, app: App) -> Mapping[str, dict[str, Any] | list[dict[str, Any]]]:
         """Return the app's entry, or entries, in each variable of the service's roles; none where the app does not use it."""

@@ -31,6 +31,11 @@ def release_commands(given: App) -> list[str]:
     return [command for service in SERVICES for command in service.release_commands(given)]
 
 
+def accounts(app: App) -> dict[str, str]:
+    """Return the system users that the services' roles make for an app, each with its comment."""
+    return {name: comment for service in SERVICES for name, comment in service.accounts(app).items()}
+
+
 def after_units(app: App) -> list[str]:
     """Return the units of systemd that start before an app's, if the host has them."""
     return [unit for service in SERVICES for unit in service.after_units(app)]

@@ -94,6 +94,9 @@ class Postgres:
         """PostgreSQL's, for every app: one with `database: none` may have the URL of a database here in its secrets."""
         return ["postgresql.service"]
 
+    def accounts(self, app: App) -> dict[str, str]:
+        return {}
+
     def documents(self, app: App) -> dict[str, dict[str, Any]]:
         found = {}
         if app["database"] == "local":

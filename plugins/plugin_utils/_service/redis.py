@@ -117,6 +117,9 @@ class Redis:
             return [names.unit(instance["name"]) for instance in instances(app)]
         return ["redis-server.service"] if app["redis"] == "url" and _is_local(app) else []
 
+    def accounts(self, app: App) -> dict[str, str]:
+        return {names.account(one["name"]): names.comment(one["name"]) for one in instances(app)}
+
     def documents(self, app: App) -> dict[str, list[dict[str, Any]]]:
         found = {"redis_server_instances": instances(app), "redis_server_connections": connections(app)}
         return {variable: entries for variable, entries in found.items() if entries}

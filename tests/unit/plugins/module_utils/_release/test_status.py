@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
 from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
 from ansible_collections.slipway.flask.plugins.module_utils._process import health, usage
+from ansible_collections.slipway.flask.plugins.module_utils._process.services import Service
 from ansible_collections.slipway.flask.plugins.module_utils._release import status as release_status
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record
 from cryptography import x509
@@ -168,3 +169,12 @@ def test_a_site_that_nobody_serves_has_no_certificate(monkeypatch: pytest.Monkey
     found = release_status.certificate("shop.example.com")
     assert (found["served"], found["days"]) == (False, None)
     assert "refused" in found["said"]
+
+
+def test_a_service_that_is_ill_is_a_problem_and_each_is_told(
+    paths: Paths, well: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [Service("one has 2 of 8 MB in use"), Service("two does not answer", "two does not answer: refused")]
+    monkeypatch.setattr(release_status, "services_of", lambda app: found if app == "shop" else [])
+    assert status(paths)["services"] == ["one has 2 of 8 MB in use", "two does not answer"]
+    assert status(paths)["problems"] == ["two does not answer: refused"]

@@ -201,3 +201,23 @@ def test_the_host_itself_knows_its_apps_by_their_units(tmp_path: Path, monkeypat
     (told,) = left.left(["shop"])
     assert told == left.said("blog", True)
     assert left.left(["blog"]) == []
+
+
+REDIS_USER = "account:redis-shop-queue"
+
+
+@pytest.mark.parametrize(
+    ("redis", "comment", "refused"),
+    [("local", "Redis shop-queue", False), ("local", "Somebody's", True), ("none", "Somebody's", False)],
+)
+def test_a_user_that_would_run_redis_and_is_somebody_elses_is_refused(redis: str, comment: str, refused: bool) -> None:
+    facts = {**OURS, REDIS_USER: f"redis-shop-queue:x:990:990:{comment}:/nonexistent:/usr/sbin/nologin"}
+    found = problems(facts, redis=redis)
+    assert [text.partition(",")[0] for text in found] == [
+        "app 'shop': there is a user 'redis-shop-queue' already (uid 990"
+    ] * refused
+
+
+def test_the_users_that_would_run_redis_are_looked_for() -> None:
+    script = host.script([description.normalise(shop(redis="local"))])
+    assert "for name in redis-shop-queue; do entry=" in script

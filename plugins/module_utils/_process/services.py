@@ -1,0 +1,57 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""How the services are that a host runs for one app alone: its instances of Redis.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.slipway.flask.plugins.module_utils._redis import check, names
+from ansible_collections.slipway.flask.plugins.module_utils._redis.url import RedisUrl
+
+SECONDS = 2
+"""How long an instance may take to answer: a person waits for it."""
+MB = 2**20
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service: what a person reads of it, and what is wrong with it ("": nothing)."""
+
+    said: str
+    problem: str = ""
+
+
+def services_of(app: str) -> list[Service]:
+    """Return the services of APP that the host has."""
+    return [
+        _redis(f"{app}-{purpose}", purpose)
+        for purpose in names.PURPOSES
+        if Path(names.config(f"{app}-{purpose}")).exists()
+    ]
+
+
+def _redis(name: str, purpose: str) -> Service:
+    found = check.attempt(RedisUrl("unix", path=names.socket(name)), "", SECONDS)
+    title = f"Redis ({purpose})"
+    if found.kind:
+        return Service(f"{title} does not answer", f"{title} does not answer: {found.message}")
+    used, most = (int(found.facts.get(key, "0")) / MB for key in ("used_memory", "maxmemory"))
+    said = f"{title} has {used:.0f} of {most:.0f} MB in use, {kept(found.facts)}"
+    if purpose == "queue" and most and used >= most:
+        return Service(said, f"{title} is full and refuses new entries: raise `redis_queue_mb`, or add workers")
+    if found.facts.get("aof_last_write_status", "ok") != "ok":
+        return Service(said, f"{title} can't write to the disk and refuses changes: make room on it")
+    return Service(said)
+
+
+def kept(facts: Mapping[str, str]) -> str:
+    """Return what becomes of the entries of an instance over a restart."""
+    if facts.get("aof_enabled") != "1":
+        return "kept in memory only"
+    return "saved every second" if facts.get("aof_last_write_status") == "ok" else "not saved"
