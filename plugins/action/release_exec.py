@@ -47,7 +47,8 @@ class ActionModule(ActionBase):
             show(answer["stdout"], answer["stderr"])
             what = f"schedule '{schedule}'" if schedule else f"`{app_command.label(words)}`"
             told = f"{what} in release {answer['release']} of {app['name']} on {host}"
-            told += f" ended with status {answer['rc']}"
+            ended = f"ended with status {answer['rc']}"
+            told += f" {answer.pop('end', ended)}"
             if answer["rc"]:  # what it printed is shown already
                 answer = {
                     "failed": True,

@@ -60,8 +60,8 @@ def run(given: dict[str, Any]) -> dict[str, Any]:
         return {}
     if given["schedule"]:
         schedule = by_hand.named(look.processes(paths), given["schedule"], record.id)
-        status, printed = by_hand.run(schedule, record.id)
-        return {"release": record.id, "rc": status, "stdout": printed, "stderr": ""}
+        status, printed, end = by_hand.run(schedule, record.id)
+        return {"release": record.id, "rc": status, "stdout": printed, "stderr": "", "end": end}
     request = Request(
         app=given["app"],
         user=given["app"],

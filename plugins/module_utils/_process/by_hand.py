@@ -25,8 +25,8 @@ def named(processes: Iterable[Process], name: str, release: str) -> Schedule:
     return found[name]
 
 
-def run(schedule: Schedule, release: str) -> tuple[int, str]:
-    """Run SCHEDULE of RELEASE, or wait for the run of it that is under way; return its exit status and what it printed.
+def run(schedule: Schedule, release: str) -> tuple[int, str, str]:
+    """Run SCHEDULE of RELEASE, or wait for the run of it that is under way; return its exit status, what it printed, its end.
 
     Raises ReleaseError when another release's run is under way, or it can't be started.
     """
@@ -40,4 +40,5 @@ def run(schedule: Schedule, release: str) -> tuple[int, str]:
             f"{schedule.name} was not run: a run of an older release is under way, and there are never two"
         )
     printed = systemd.printed(last.invocation)
-    return (int(last.status) if last.status.isdecimal() and int(last.status) else 1) if last.failed else 0, printed
+    status = int(last.status) if last.status.isdecimal() else 0
+    return (status or 1) if last.failed else 0, printed, last.end

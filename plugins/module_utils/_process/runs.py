@@ -44,11 +44,15 @@ class Run:
     def failed(self) -> bool:
         return self.result != "success"
 
-    def said(self) -> str:
-        """Return how it ended as a person reads it."""
+    @property
+    def end(self) -> str:
+        """How it ended as a person reads it."""
         how = RESULTS.get(self.result, "failed ({result})").format(status=self.status, result=self.result)
-        end = how if self.failed else "ended well"
-        return f"{end}, started {calendar.told(self.started)}, took {self.seconds:.0f} s, release {self.release}"
+        return how if self.failed else "ended well"
+
+    def said(self) -> str:
+        """Return all of it in one line."""
+        return f"{self.end}, started {calendar.told(self.started)}, took {self.seconds:.0f} s, release {self.release}"
 
 
 @dataclass(frozen=True)

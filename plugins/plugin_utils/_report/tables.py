@@ -148,4 +148,4 @@ def size(number: float | None) -> str:
 
 def not_serving(problems: Sequence[str]) -> str:
     """Return the message that names every app that does not serve, and why."""
-    return "\n".join(["Not every app serves:", *(f"  - {text}" for text in problems)])
+    return "\n".join(["Something is wrong:", *(f"  - {text}" for text in problems)])

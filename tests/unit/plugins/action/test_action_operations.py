@@ -133,7 +133,7 @@ def test_an_app_that_does_not_serve_fails_the_play_after_the_table(shown: Shown)
     result = report(shown, web1={"apps": [STATUS]}, web2=broken, web3={"unreachable": True, "msg": "no route"})
     assert result["failed"]
     assert result["msg"].splitlines() == [
-        "Not every app serves:",
+        "Something is wrong:",
         "  - shop on web2: /healthz answered 500; it must answer 200",
         "  - web3: no route",
     ]
@@ -206,6 +206,38 @@ def test_what_is_not_clear_is_refused_before_a_host_is_asked(
     assert result["msg"].startswith(told)
     assert "hunter2" not in result["msg"] and "7c1d6f" not in result["msg"]
     assert (runner.asked, shown) == ([], [])
+
+
+DIGEST = {**SHOP, "processes": {"digest": {"command": "flask digest", "schedule": "06:00"}, "worker": {"command": "w"}}}
+
+
+def test_a_schedule_runs_now_and_its_end_is_told(shown: Shown) -> None:
+    runner = Runner(release_exec, {**DONE, "rc": 3, "stdout": "no mail server\n", "end": "failed with status 3"})
+    result = runner.run(apps=[DIGEST], schedule="digest")
+    assert (runner.asked[0]["schedule"], runner.asked[0]["words"]) == ("digest", "[]")
+    assert result["msg"] == "schedule 'digest' in release 0001-a of shop on web1 failed with status 3"
+    assert shown == [("no mail server", False)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"schedule": "digset"}, "shop has no schedule 'digset' (did you mean 'digest'?); its schedules are: digest"),
+        ({"schedule": "worker"}, "shop has no schedule 'worker'; its schedules are: digest"),
+        (
+            {"schedule": "digest", "command": "id"},
+            "say what to run with either -e command='flask …' or -e schedule=NAME",
+        ),
+    ],
+)
+def test_a_schedule_that_is_none_is_refused(shown: Shown, arguments: dict[str, str], told: str) -> None:
+    runner = Runner(release_exec, DONE)
+    assert runner.run(apps=[DIGEST], **arguments)["msg"].startswith(told)
+    assert runner.asked == []
+
+
+def test_an_app_without_schedules_says_so(shown: Shown) -> None:
+    assert Runner(release_exec, DONE).run(apps=[SHOP], schedule="x")["msg"] == "shop has no schedule 'x'; it has none"
 
 
 @pytest.mark.parametrize(

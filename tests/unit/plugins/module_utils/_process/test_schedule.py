@@ -428,8 +428,8 @@ def test_a_run_by_hand_goes_through_the_unit_and_tells_its_status_and_output(hos
     host.release(OLD)
     host.runs = [{"result": "exit-code", "status": "3", "invocation": "b4d"}, {"invocation": "g00d"}]
     digest = by_hand.named([host.digest], "digest", OLD)
-    assert by_hand.run(digest, OLD) == (0, "printed by g00d\n")
-    assert by_hand.run(digest, OLD) == (3, "printed by b4d\n")
+    assert by_hand.run(digest, OLD) == (0, "printed by g00d\n", "ended well")
+    assert by_hand.run(digest, OLD) == (3, "printed by b4d\n", "failed with status 3")
     assert host.done == [f"start shop.digest@{OLD}.service"] * 2
 
 

@@ -105,4 +105,4 @@ def test_an_app_that_gives_no_answer_is_told_so() -> None:
 
 
 def test_every_reason_for_not_serving_is_told() -> None:
-    assert tables.not_serving(["a", "b"]) == "Not every app serves:\n  - a\n  - b"
+    assert tables.not_serving(["a", "b"]) == "Something is wrong:\n  - a\n  - b"
