@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 import time
@@ -20,7 +21,8 @@ DOMAIN = "jobs.example.org"
 QUEUES = ("celery", "rq")
 BATCH = 50
 PUMP_SECONDS = 0.5
-TICK_SECONDS = 5
+TICK_SECONDS = 10
+"""As in the app: beat, RQ's cron and a timer of systemd each send a tick in each so many seconds of the clock."""
 PROCESSES: dict[str, dict[str, Any]] = {
     "celery": {
         "command": "celery -A celery_jobs worker -n $PROCESS_NAME@$RELEASE_ID --concurrency 2 --loglevel WARNING",
@@ -41,6 +43,7 @@ PROCESSES: dict[str, dict[str, Any]] = {
         "handover": "stop_first",
         "ready_seconds": 1,
     },
+    "tick": {"command": "python timer_tick.py", "schedule": f"*:*:0/{TICK_SECONDS}"},
 }
 DESCRIPTION: dict[str, Any] = {
     "name": "jobs",
@@ -77,6 +80,7 @@ class Jobs:
 
     def __init__(self, folder: Path, project: Project) -> None:
         self.folder, self.project, self.turn = folder, project, 0
+        self.off = set[int]()  # time slots in which the host was not there, or not whole
         self.original = Path(__file__).parent / "jobs_app"
         self.restore()
 
@@ -144,16 +148,21 @@ class Jobs:
         """Return the releases whose workers did jobs of a fault."""
         return {row[0] for row in self.sql(f"select distinct release from runs where job like '{fault}-{queue}-%'")}
 
+    def ticks(self, source: str) -> list[int]:
+        """Return the time slots in which SOURCE has sent a tick, in order, once for each."""
+        return [int(row[0]) for row in self.sql(f"select slot from ticks where source = '{source}' order by slot")]
+
     # ---- what runs --------------------------------------------------------------------------------------------------
 
     def units(self) -> list[str]:
-        """Return the app's units that are not inactive, without its web, its socket and Redis."""
+        """Return the app's units that are not inactive, without its web and what its timer runs now."""
         listed = self.host.run("systemctl list-units --all --plain --no-legend 'jobs.*@*'").splitlines()
-        return sorted(row.split()[0] for row in listed if row.split()[2] != "inactive")
+        there = [row.split()[0] for row in listed if row.split()[2] != "inactive"]
+        return sorted(unit for unit in there if not re.match(r"jobs\.tick@.*\.service", unit))
 
     def wanted_units(self, release: str) -> list[str]:
         names = ["beat", "celery", "cron", "rq", "rq.2"]
-        return sorted(f"jobs.{name}@{release}.service" for name in names)
+        return sorted([*(f"jobs.{name}@{release}.service" for name in names), f"jobs.tick@{release}.timer"])
 
     def kill(self, *processes: str) -> None:
         """Kill the main process of each with SIGKILL, all at once."""

@@ -113,11 +113,13 @@ def redis(host: Host) -> str:
 @pytest.mark.fault("reboot with jobs in the queue")
 def test_reboot(jobs: Jobs, host: Host, senders: Senders) -> None:
     senders.send_all(150, {"celery": 0.1, "rq": 0.1})
-    before = jobs.current()
+    before, began = jobs.current(), time.time()
     host.stop()
     host.up()
     jobs.restore()  # a restarted look-alike has another address
     wait_for(jobs.answers, seconds=60)
+    settled(jobs)
+    jobs.off |= set(range(int(began // TICK_SECONDS), int(time.time() // TICK_SECONDS) + 1))
     assert jobs.current() == before
     accounts = senders.all_done(seconds=120)
     told("reboot", host, accounts)
@@ -168,12 +170,15 @@ def test_worker_that_does_not_run_keeps_the_old_release(
     readers.all_served()
 
 
-def test_ticks_are_neither_doubled_nor_missing(jobs: Jobs) -> None:
-    """In each five seconds one, over all that the tests did; but while the host was off."""
-    rows = jobs.sql("select source, slot, sent, release from ticks order by sent")
-    for source in ("beat", "rq"):
-        slots = [int(row[1]) for row in rows if row[0] == source]
-        assert [slot for slot, count in Counter(slots).items() if count > 1] == [], f"{source}: doubled"
-        gaps = [later - earlier for earlier, later in zip(slots, slots[1:], strict=False)]
-        assert len(slots) > 20
-        print(f"{source}: {len(slots)} ticks, gaps {Counter(gaps)} of {TICK_SECONDS} s")
+@pytest.mark.fault("ticks of schedules over all of these")
+@pytest.mark.parametrize("source", ["beat", "timer", "rq"])
+def test_ticks_are_neither_doubled_nor_missing(jobs: Jobs, source: str) -> None:
+    """One in each ten seconds, over all that the tests did, but while the host was off.
+
+    RQ's cron keeps nothing over a restart, so what was due while it was handed over is not sent any more.
+    """
+    slots = jobs.ticks(source)
+    assert [slot for slot, count in Counter(slots).items() if count > 1] == [], "doubled"
+    missing = set(range(slots[0], slots[-1])) - set(slots) - jobs.off
+    assert len(slots) > 10
+    assert len(missing) <= (DEPLOYS + 1 if source == "rq" else 0), missing

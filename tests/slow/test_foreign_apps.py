@@ -1,11 +1,13 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Two applications that somebody else wrote, on one host, with variables only: not a line of their code is changed.
+"""Four applications that somebody else wrote, on one host, with variables only: not a line of their code is changed.
 
 - flaskr, the application of Flask's tutorial, from Flask's source archive: pyproject.toml, a factory, SQLite in its
   instance folder, and a command that must make the tables once and never again.
 - ihatemoney, deployed as the package on the index that it is: a settings file named by an environment variable,
   PostgreSQL, and migrations that run when it is imported.
+- task_app, the Celery example from the same archive: a worker, and a broker and results in Redis under its own variables.
+- rq-dashboard, a package as well: its pages, and beside them the RQ worker whose jobs they show.
 """
 
 from __future__ import annotations
@@ -20,14 +22,16 @@ from typing import Any
 
 import pytest
 import yaml
-from helpers import ROOT, TOOLS, Project, Visitor, form
+from helpers import ROOT, TOOLS, Project, Visitor, form, wait_for
 from links import Attack, connects
 
 pytestmark = pytest.mark.once("12")
 
 BLOG, MONEY = "blog.example.org", "money.example.org"
+TASKS, DASHBOARD = "tasks.example.org", "queues.example.org"
 FLASK = "Flask==3.1.3"
 MONEY_PACKAGE = "ihatemoney==7.2"
+DASHBOARD_PACKAGE = "rq-dashboard==0.9.0"
 DOWNLOADER = "pip==26.1.2"
 """uv downloads no source archives; `uv tool run` fetches pip for it."""
 
@@ -44,7 +48,7 @@ ENABLE_CAPTCHA = False
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with flaskr's source as its authors publish it."""
+    """A folder with the source of flaskr and of task_app as their authors publish it."""
     folder = tmp_path_factory.mktemp("sources")
     download = ["uv", "tool", "run", "--quiet", DOWNLOADER, "download", "--quiet", "--no-deps"]
     environment = {**os.environ, "PATH": f"{TOOLS}:{os.environ['PATH']}"}
@@ -54,12 +58,13 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (archive,) = folder.glob("flask-*.tar.gz")
     with tarfile.open(archive) as tar:
         tar.extractall(folder, filter="data")
-    (folder / archive.name.removesuffix(".tar.gz") / "examples/tutorial").rename(folder / "flaskr")
+    for example, name in (("tutorial", "flaskr"), ("celery", "task_app")):
+        (folder / archive.name.removesuffix(".tar.gz") / "examples" / example).rename(folder / name)
     return folder
 
 
 def apps(sources: Path, cookie: str = "session") -> dict[str, Any]:
-    """Return the variables that bring both to a host; COOKIE is the name of flaskr's session cookie."""
+    """Return the variables that bring all of them to a host; COOKIE is the name of flaskr's session cookie."""
     blog = {
         "name": "flaskr",
         "domains": [BLOG],
@@ -85,12 +90,37 @@ def apps(sources: Path, cookie: str = "session") -> dict[str, Any]:
         "static": {"/static/": "ihatemoney/static"},
         "workers": 2,
     }
-    return {"slipway_apps": [blog, money]}
+    tasks = {
+        "name": "tasks",
+        "domains": [TASKS],
+        "source": {"path": str(sources / "task_app")},
+        "wsgi": "task_app:create_app()",
+        "database": "none",
+        "secret_key_variable": "",
+        "redis": "local",
+        "redis_variable": "FLASK_CELERY__broker_url",
+        "redis_scheme": "redis+socket",
+        "redis_variables": {"FLASK_CELERY__result_backend": {"scheme": "redis+socket"}},
+        "processes": {"worker": {"command": "celery -A make_celery worker --concurrency 1", "ready_seconds": 3}},
+        "workers": 1,
+    }
+    dashboard = {
+        "name": "queues",
+        "domains": [DASHBOARD],
+        "source": {"package": DASHBOARD_PACKAGE},
+        "wsgi": "rq_dashboard.app:create_app()",
+        "database": "none",
+        "secret_key_variable": "",
+        "redis": "local",
+        "processes": {"worker": {"command": "rq worker --url $REDIS_URL", "ready_seconds": 3}},
+        "workers": 1,
+    }
+    return {"slipway_apps": [blog, money, tasks, dashboard]}
 
 
 @pytest.fixture(scope="module")
 def site(project: Project, sources: Path) -> Project:
-    """The bare host with both applications on it."""
+    """The bare host with all of them on it."""
     project.write(apps(sources))
     project.good("site.yml")
     return project
@@ -170,6 +200,31 @@ def test_project_that_a_form_makes_is_in_postgresql(site: Project) -> None:
     assert row == "rowing-trip|Rowing trip|cox@example.org"
 
 
+def test_task_that_a_visitor_sends_is_done_by_the_worker(site: Project) -> None:
+    visitor = Visitor(site.host, TASKS)
+    task = json.loads(visitor.post("/tasks/add", {"a": "19", "b": "23"}).text)["result_id"]
+
+    def result() -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(visitor.get(f"/tasks/result/{task}").text)
+        return found
+
+    wait_for(lambda: result()["ready"], seconds=20)
+    assert result() == {"ready": True, "successful": True, "value": 42}
+
+
+def test_job_of_the_worker_is_seen_in_the_dashboard(site: Project) -> None:
+    visitor = Visitor(site.host, DASHBOARD)
+    assert "<title>" in visitor.get("/").text
+    sent = "rq enqueue --url $REDIS_URL --job-id greeting builtins.len :[1,2,3]"
+    site.good("playbooks/exec.yml", "-e", json.dumps({"app": "queues", "command": sent}))
+    queues = json.loads(visitor.get("/0/data/queues.json").text)["queues"]
+    assert [queue["name"] for queue in queues] == ["default"]
+    job = "/0/data/job/greeting.json"
+    wait_for(lambda: json.loads(visitor.get(job).text)["status"] == "finished", seconds=20)
+    (worker,) = json.loads(visitor.get("/0/data/workers.json").text)["workers"]
+    assert worker["queues"] == ["default"]
+
+
 OTHERS = [
     ("flaskr", "/srv/ihatemoney/current/src/ihatemoney.cfg"),
     ("flaskr", "/etc/ihatemoney/environment"),
@@ -205,4 +260,4 @@ def test_database_of_the_other_application(site: Project) -> None:
 
 
 def test_an_app_gets_nothing_of_another_through_nginx(site: Project, sources: Path, tmp_path: Path) -> None:
-    Attack(site, tmp_path, *apps(sources, cookie="crew")["slipway_apps"]).everything()
+    Attack(site, tmp_path, *apps(sources, cookie="crew")["slipway_apps"][:2]).everything()

@@ -15,7 +15,6 @@ from celery.signals import before_task_publish
 
 GONE_SECONDS = 20
 """After so long without an acknowledgement a job is sent again; the longest takes less."""
-TICK_SECONDS = 5
 url = os.environ.get("REDIS_URL", "")
 app = Celery("jobs", broker=url.replace("unix://", "redis+socket://", 1))
 app.conf.update(
@@ -37,15 +36,15 @@ app.conf.update(
 
 
 class Slots(schedule):
-    """Once in each TICK_SECONDS of the clock: one that was missed is sent as soon as beat is there again."""
+    """Once in each store.TICK_SECONDS of the clock: one that was missed is sent as soon as beat is there again."""
 
     def is_due(self, last_run_at):  # type: ignore[no-untyped-def]
         now = time.time()
-        slot = now // TICK_SECONDS
-        return last_run_at.timestamp() // TICK_SECONDS < slot, (slot + 1) * TICK_SECONDS - now + 0.01
+        slot = now // store.TICK_SECONDS
+        return last_run_at.timestamp() // store.TICK_SECONDS < slot, (slot + 1) * store.TICK_SECONDS - now + 0.01
 
 
-app.conf.beat_schedule = {"tick": {"task": "celery_jobs.tick", "schedule": Slots(TICK_SECONDS)}}
+app.conf.beat_schedule = {"tick": {"task": "celery_jobs.tick", "schedule": Slots(store.TICK_SECONDS)}}
 
 
 @before_task_publish.connect
@@ -60,4 +59,4 @@ def work(job: str, seconds: float) -> None:
 
 @app.task(bind=True)
 def tick(self) -> None:  # type: ignore[no-untyped-def]
-    store.tick("beat", TICK_SECONDS, self.request.get("sent"), self.request.get("sender"))
+    store.tick("beat", store.TICK_SECONDS, self.request.get("sent"), self.request.get("sender"))

@@ -15,7 +15,6 @@ from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError
 from redis.retry import Retry
 
 REDIS_URL = os.environ.get("REDIS_URL", "")
-TICK_SECONDS = 5
 PATIENT = {
     "retry": Retry(ConstantBackoff(0.2), 100),
     "retry_on_error": [BusyLoadingError, ConnectionError, TimeoutError],
@@ -38,4 +37,4 @@ def queue() -> rq.Queue:
 
 def tick() -> None:
     job = rq.get_current_job()
-    store.tick("rq", TICK_SECONDS, job.enqueued_at.timestamp(), job.meta["sender"])
+    store.tick("rq", store.TICK_SECONDS, job.enqueued_at.timestamp(), job.meta["sender"])

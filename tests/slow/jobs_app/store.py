@@ -13,6 +13,7 @@ create table if not exists effects (job text primary key);
 create table if not exists ticks (source text, slot bigint, sent double precision, release text);
 """
 URL = os.environ.get("DATABASE_URL", "").replace("+psycopg", "", 1)
+TICK_SECONDS = 10
 RELEASE = os.environ.get("RELEASE_ID", "")
 
 
