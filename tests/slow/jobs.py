@@ -29,7 +29,7 @@ PROCESSES: dict[str, dict[str, Any]] = {
         "ready_seconds": 3,
     },
     "rq": {
-        "command": "rq worker --path . --config rq_jobs --worker-class rq_jobs.Worker jobs",
+        "command": "rq worker --path . --config rq_jobs --worker-class rq_worker.Worker jobs",
         "instances": 2,
         "ready_seconds": 3,
     },

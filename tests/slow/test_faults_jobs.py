@@ -128,18 +128,18 @@ def test_reboot(jobs: Jobs, host: Host, senders: Senders) -> None:
 
 
 def crashes_at_start(jobs: Jobs) -> None:
-    (jobs.folder / "rq_jobs.py").write_text("raise SystemExit('no queue today')\n")
+    (jobs.folder / "rq_worker.py").write_text("raise SystemExit('no queue today')\n")
 
 
 def ends_after_three_seconds(jobs: Jobs) -> None:
-    with (jobs.folder / "rq_jobs.py").open("a") as code:
+    with (jobs.folder / "rq_worker.py").open("a") as code:
         code.write("\nimport threading\nthreading.Timer(3, lambda: (print('sunk', flush=True), os._exit(7))).start()\n")
     jobs.describe({"rq": {**PROCESSES["rq"], "ready_seconds": 5}})
 
 
 def has_no_memory(jobs: Jobs) -> None:
     """As the kernel does it to a process above memory_max_mb, which the test hosts' kernel can't limit."""
-    with (jobs.folder / "rq_jobs.py").open("a") as code:
+    with (jobs.folder / "rq_worker.py").open("a") as code:
         code.write("\nimport signal\nprint('out of memory', flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n")
 
 

@@ -21,16 +21,6 @@ PATIENT = {
 }
 
 
-class Worker(rq.Worker):
-    """Takes a job for abandoned after seconds; RQ's own minutes would make a test that nobody waits for."""
-
-    def __init__(self, *args, **kwargs) -> None:  # type: ignore[no-untyped-def]
-        super().__init__(*args, **{**kwargs, "maintenance_interval": 3, "job_monitoring_interval": 2})
-
-    def get_heartbeat_ttl(self, job: rq.job.Job, working_time: float = 0.0) -> int:
-        return super().get_heartbeat_ttl(job, working_time) - 50
-
-
 def queue() -> rq.Queue:
     return rq.Queue("jobs", connection=Redis.from_url(REDIS_URL, **PATIENT))
 

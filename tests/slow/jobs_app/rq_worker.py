@@ -1,0 +1,19 @@
+"""The worker of RQ, which nothing but its own command loads.
+
+rq worker --path . --config rq_jobs --worker-class rq_worker.Worker jobs
+"""
+
+from __future__ import annotations
+
+import rq
+import rq.job
+
+
+class Worker(rq.Worker):
+    """Takes a job for abandoned after seconds; RQ's own minutes would make a test that nobody waits for."""
+
+    def __init__(self, *args, **kwargs) -> None:  # type: ignore[no-untyped-def]
+        super().__init__(*args, **{**kwargs, "maintenance_interval": 3, "job_monitoring_interval": 2})
+
+    def get_heartbeat_ttl(self, job: rq.job.Job, working_time: float = 0.0) -> int:
+        return super().get_heartbeat_ttl(job, working_time) - 50
