@@ -1,7 +1,4 @@
-"""The same jobs by RQ: one whose worker is gone is begun again by another worker, as it has retries.
-
-rq worker --config rq_jobs --worker-class rq_jobs.Worker jobs        rq cron --config rq_jobs rq_ticks
-"""
+"""The same jobs by RQ: one whose worker is gone is begun again by another worker, as it has retries."""
 
 from __future__ import annotations
 
