@@ -12,7 +12,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.flask.plugins.module_utils._release import hooks
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.once import once
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, procfile
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, hosts, procfile
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description as app_description
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import version as app_version
 from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import host
@@ -56,6 +56,8 @@ class ActionModule(ActionBase):
             ]
             for app in chosen:
                 wrong = source_description.problems(app, base, refs_of) + hooks.file_problems(app["hooks"], base)
+                lonely = hosts.problem(app, task_vars.get("groups", {}).get("web", []), task_vars.get("hostvars", {}))
+                wrong += [lonely] * bool(lonely)
                 found += [f"slipway_apps, app '{app['name']}': {text}" for text in wrong]
             found += [
                 f"slipway_apps, app '{app['name']}': {text}" for app in apps for text in procfile.missing(app, base)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.plugin_utils._service import redis
+
 
 def on_host(
     apps: Iterable[Mapping[str, Any]], host: str, hosts: Sequence[str], variables: Mapping[str, Any]
@@ -34,6 +36,23 @@ def on_host(
 def first(app: str, hosts: Iterable[str], variables: Mapping[str, Any]) -> str:
     """Return the first of HOSTS whose `slipway_apps` have the APP, "" for none."""
     return next((host for host in hosts if app in _names(variables[host].get("slipway_apps"))), "")
+
+
+def problem(app: Mapping[str, Any], hosts: Iterable[str], variables: Mapping[str, Any]) -> str:
+    """Return that nobody would do the jobs of some of the HOSTS that have APP, which has all its keys; "" if all are done.
+
+    A scheduler may be on the first host alone: its jobs are in that host's queue. Workers may not.
+    """
+    long = {name: entry for name, entry in app["processes"].items() if not entry["schedule"]}
+    mine = [host for host in hosts if app["name"] in _names(variables[host].get("slipway_apps"))]
+    queue = any(one["purpose"] == "queue" for one in redis.instances(app))
+    if not (queue and long and len(mine) > 1) or any(entry["on"] != "first" for entry in long.values()):
+        return ""
+    return (
+        f"'redis' is 'local', so that each of the app's {len(mine)} hosts has a queue of its own, but {', '.join(long)} in "
+        f"'processes' would run on {mine[0]} alone, and the jobs of the others wait for ever. Take `on: first` out, or use one "
+        "Redis for all with `redis: url`"
+    )
 
 
 def _names(apps: Any) -> list[str]:
