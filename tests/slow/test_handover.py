@@ -2,7 +2,8 @@
 # MIT License (see LICENSE)
 """An app that must be one process (`handover: stop_first`): writers all the time, releases one after the other, nothing lost.
 
-The app refuses to start beside another one of itself. The tests run in the file's order on one host.
+The app refuses to start beside another one of itself, and so does its scheduler; its workers may overlap. The tests run in
+the file's order on one host.
 """
 
 from __future__ import annotations
@@ -38,12 +39,20 @@ class Ledger:
             "database": "none", "release_commands": [], "watch_seconds": 0, "shared_folders": ["data"],
             "secrets": {"SECRET_KEY": "5d1f7a5be02d4c6f8a3e5d7b1c9f0e2a"},
             "environment": {"LEDGER": "/srv/ledger/shared/data/rows.json"}, "handover": "stop_first",
+            "processes": {
+                "tick": {"command": "python tick.py", "handover": "stop_first", "ready_seconds": 1},
+                "worker": {
+                    "command": "python work.py $PROCESS_NAME", "instances": 2, "stop_seconds": 20, "ready_seconds": 1
+                },
+            },
         }  # fmt: skip
         self.project.write({"slipway_apps": [app]})
 
-    def change(self, text: str = "") -> None:
+    def change(self, text: str = "", file: str = "app.py") -> None:
         self.turn += 1
-        (self.folder / "app.py").write_text(f"{self.original}{text}\n# {self.turn}\n")
+        (self.folder / "app.py").write_text(f"{self.original}\n# {self.turn}\n")
+        with (self.folder / file).open("a") as changed:
+            changed.write(text)
 
     def current(self) -> str:
         return self.host.run("basename $(readlink /srv/ledger/current)")
@@ -54,6 +63,16 @@ class Ledger:
 
     def running(self) -> list[str]:
         return self.host.run("systemctl list-units --plain --no-legend 'ledger@*' | cut -d' ' -f1").split()
+
+    def settled(self) -> None:
+        """Only the release that serves has processes, now and after a reboot, and there never were two schedulers."""
+        wanted = sorted(f"ledger.{name}@{self.current()}.service" for name in ("tick", "worker", "worker.2"))
+        listed = "systemctl list-units --plain --no-legend 'ledger.*@*' | cut -d' ' -f1"
+        wait_for(lambda: self.host.run(listed).split() == wanted, seconds=30)
+        links = self.host.run("ls /etc/systemd/system/multi-user.target.wants | grep -F ledger.")
+        assert links.split() == wanted
+        assert not self.host.ok("test -e '/srv/ledger/shared/data/two at once'")
+        assert self.host.ok("test -e /srv/ledger/shared/data/ticks")
 
 
 class Writers:
@@ -120,6 +139,8 @@ def test_no_acknowledged_write_is_lost_over_a_release_and_a_rollback(ledger: Led
         {before, after},
         [f"ledger@{before}.service"],
     )
+    assert "Processes       tick (never two at once), worker (2 instances)" in done.output
+    ledger.settled()
 
 
 def test_a_release_that_does_not_start_gives_way_and_no_request_fails(ledger: Ledger) -> None:
@@ -133,6 +154,23 @@ def test_a_release_that_does_not_start_gives_way_and_no_request_fails(ledger: Le
     assert f"did not start; {before} serves again, requests waited" in done.output
     assert "RuntimeError: not here" in done.output
     assert (ledger.current(), ledger.running()) == (before, [f"ledger@{before}.service"])
+    ledger.settled()
+
+
+@pytest.mark.parametrize(("file", "stage"), [("work.py", "start"), ("tick.py", "switch")])
+def test_a_process_that_does_not_run_keeps_the_old_release(ledger: Ledger, file: str, stage: str) -> None:
+    before, good = ledger.current(), (ledger.folder / file).read_text()
+    (ledger.folder / file).write_text("")
+    ledger.change("raise RuntimeError('no broker')\n", file)
+    with Writers(ledger) as writers:
+        done = ledger.project.play("playbooks/deploy.yml")
+    (ledger.folder / file).write_text(good)
+    writers.all_kept()
+    assert done.code != 0
+    assert f"the deploy was given up at stage '{stage}'" in done.output and "RuntimeError: no broker" in done.output
+    assert (stage == "start") == (writers.releases == {before}), "a worker fails before the old release has ended"
+    assert (ledger.current(), ledger.running()) == (before, [f"ledger@{before}.service"])
+    ledger.settled()
 
 
 KILL = "waiter=$(pgrep -f '[s]ystemd-run.*ledger-handover') && kill -9 $(ps -o ppid= $waiter) $waiter"
@@ -163,3 +201,4 @@ def test_a_run_that_is_killed_in_the_middle_is_finished_by_systemd_and_a_reboot_
     done = ledger.project.good("playbooks/deploy.yml")
     assert f"release {current} was switched to by a run that did not end; it is recorded now" in done.output
     assert host.run("ls /etc/systemd/system/multi-user.target.wants | grep ledger@") == f"ledger@{current}.service"
+    ledger.settled()

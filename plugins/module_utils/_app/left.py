@@ -22,7 +22,8 @@ def left(known: Collection[str]) -> list[str]:
     found = []
     for path in sorted(systemd.UNITS.glob("*@.service")):
         if (name := name_of(path)) and name not in known:
-            found.append(said(name, any(systemd.is_active(f"{name}@{one}.service") for one in systemd.instances(name))))
+            runs = any(systemd.is_active(f"{name}@{one}.service") for one in systemd.instances(name))
+            found.append(said(name, runs, any(systemd.UNITS.glob(f"{name}.*@*"))))
     return found
 
 
@@ -35,9 +36,12 @@ def name_of(path: Path) -> str:
     return match[1] if match else ""
 
 
-def said(name: str, runs: bool) -> str:
-    """Return what is said of an app that left the list; RUNS tells whether its service does."""
-    whole = [name, *[f"{name}.*"] * any(systemd.UNITS.glob(f"{name}.*@*"))]
+def said(name: str, runs: bool, processes: bool = False) -> str:
+    """Return what is said of an app that left the list.
+
+    RUNS tells whether its service does, PROCESSES whether it has others beside it.
+    """
+    whole = [name, *[f"{name}.*"] * processes]
     state = "its service runs and starts at boot" if runs else "its service does not run"
     units = " ".join(f"'{one}@*'" for one in whole)
     stop = f"`systemctl stop {units} && rm -f {' '.join(f'{systemd.WANTS}/{one}@*.service' for one in whole)}`"

@@ -53,6 +53,9 @@ NEEDED = {
     "xmlsec": ("libxmlsec1-dev", "pkg-config"), "lxml": ("libxml2-dev", "libxslt1-dev"),
 }  # fmt: skip
 OTHERS = (
+    (r"celerybeat-schedule",
+     "Celery's beat wants to write its schedule beside the code, which is read-only: add `--schedule "
+     "$STATE_DIRECTORY/schedule` to its command."),
     (r"UnknownIssuer|CERTIFICATE_VERIFY_FAILED",
      "The package index has a certificate of an unknown authority: put your company's CA into "
      "/usr/local/share/ca-certificates and run update-ca-certificates, or set python_venv_ca_bundle to its file."),

@@ -38,6 +38,7 @@ for unit in /etc/systemd/system/*@.service; do
   name=$(sed -n 's/^# One instance runs one release: \(.*\)@<release>.service$/\1/p' "$unit" 2>/dev/null)
   [ -n "$name" ] || continue
   echo "app:$name=$(systemctl list-units --plain --no-legend --state=active "$name@*.service" | wc -l)"
+  ls /etc/systemd/system/$name.*@* >/dev/null 2>&1 && echo "processes:$name=yes"
 done
 for path in @FOLDERS@; do
   [ -e "$path" ] || continue
@@ -186,7 +187,11 @@ def left(apps: Sequence[App], facts: Facts) -> list[str]:
     """Return a sentence for each app that the host has and none of APPS is."""
     known = {app["name"] for app in apps}
     names = [key.removeprefix("app:") for key in facts if key.startswith("app:")]
-    return [app_left.said(name, facts[f"app:{name}"] != "0") for name in names if name not in known]
+    return [
+        app_left.said(name, facts[f"app:{name}"] != "0", f"processes:{name}" in facts)
+        for name in names
+        if name not in known
+    ]
 
 
 def file_serves(name: str, domains: Sequence[str]) -> bool:

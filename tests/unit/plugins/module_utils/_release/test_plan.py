@@ -234,6 +234,31 @@ def test_connections_are_those_of_two_releases_at_once(server: dict[str, int], t
     assert connections(Probe(server={"max": 100, "reserved": 3, "used": 5, **server})) == told
 
 
+class Counted:
+    """A process that opens some connections."""
+
+    def __init__(self, name: str, count: int, alone: bool = False) -> None:
+        self.name, self.count, self.alone = name, count, alone
+
+    def connections(self, cores: int) -> int:
+        return self.count
+
+    def stops_first(self, release: str = "") -> bool:
+        return self.alone
+
+
+def test_connections_of_all_processes_are_counted_and_those_that_never_run_twice_once() -> None:
+    probe = Probe(server={"max": 100, "reserved": 3, "used": 5, "workers": 3, "threads": 4})
+    processes: Any = (Counted("web", 0), Counted("worker", 4), Counted("beat", 1, alone=True))
+    found = connections(probe, processes)
+    assert found == {
+        "release": 17, "switch": 33, "usable": 97, "used": 5, "processes": {"web": 12, "worker": 4, "beat": 1}
+    }  # fmt: skip
+    assert report_plan.connections(found) == (
+        "up to 17 a release (web 12, worker 4, beat 1), 33 while two run; the server has 97, of which 5 are in use"
+    )
+
+
 def test_differences_never_hold_a_value() -> None:
     assert differences({"a": "1", "b": "2"}, {"b": "3", "c": "4"}) == {
         "added": ["c"],

@@ -190,6 +190,9 @@ def test_an_app_that_left_the_list_is_named() -> None:
     assert "its secrets stay in /etc/blog" in runs
     assert "`systemctl stop 'blog@*' && rm -f /etc/systemd/system/multi-user.target.wants/blog@*.service`" in runs
     assert "its service does not run" in ended
+    (more,) = host.left(apps, {"app:blog": "2", "processes:blog": "yes"})
+    wants = "/etc/systemd/system/multi-user.target.wants"
+    assert f"`systemctl stop 'blog@*' 'blog.*@*' && rm -f {wants}/blog@*.service {wants}/blog.*@*.service`" in more
 
 
 def test_the_host_itself_knows_its_apps_by_their_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,6 +204,8 @@ def test_the_host_itself_knows_its_apps_by_their_units(tmp_path: Path, monkeypat
     (told,) = left.left(["shop"])
     assert told == left.said("blog", True)
     assert left.left(["blog"]) == []
+    (tmp_path / "blog.worker@0001-a.service").write_text("[Unit]\n")
+    assert left.left(["shop"]) == [left.said("blog", True, True)]
 
 
 REDIS_USER = "account:redis-shop-queue"

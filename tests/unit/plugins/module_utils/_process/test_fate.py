@@ -1,0 +1,61 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What has become of a unit, from what systemd and the kernel say of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._process import fate
+
+UNIT = "shop.worker@0001-a.service"
+EVENTS = "low 0\nhigh 0\nmax 9\noom 2\noom_kill {}\noom_group_kill 0\n"
+
+
+@pytest.fixture
+def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What systemd says of the unit."""
+    told = {
+        "ActiveState": "active",
+        "NRestarts": "0",
+        "ActiveEnterTimestampMonotonic": "5000000",
+        "ControlGroup": "/a/b",
+    }
+    monkeypatch.setattr(fate, "CGROUPS", tmp_path)
+    monkeypatch.setattr(systemd, "properties", lambda unit, *names: told)
+    monkeypatch.setattr(fate, "told_of", lambda unit, run: run == "starved")
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "a/b/memory.events").write_text(EVENTS.format(0))
+    return told
+
+
+def test_one_that_runs_has_since_it_was_started(shown: dict[str, str]) -> None:
+    found = fate.of(UNIT)
+    assert (found.runs, found.since) == (True, 5.0)
+    shown["NRestarts"] = "1"
+    assert not fate.of(UNIT).runs
+    shown.update(NRestarts="0", ActiveState="activating")
+    assert (fate.of(UNIT).runs, fate.of(UNIT).said()) == (False, f"{UNIT} ended")
+
+
+def test_one_that_lost_a_child_for_its_memory_does_not_count_as_running(shown: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "a/b/memory.events").write_text(EVENTS.format(1))
+    shown["MemoryMax"] = str(100 * 2**20)
+    found = fate.of(UNIT)
+    assert (found.runs, found.said()) == (
+        False, f"{UNIT} ran out of memory and was killed; it may use 100 MB (memory_max_mb)"
+    )  # fmt: skip
+    shown["MemoryMax"] = "infinity"
+    assert fate.of(UNIT).said() == f"{UNIT} ran out of memory and was killed"
+
+
+def test_of_one_that_ended_the_journal_tells(shown: dict[str, str]) -> None:
+    shown.update(ActiveState="activating", ControlGroup="", InvocationID="starved")
+    assert "ran out of memory" in fate.of(UNIT).said()
+
+
+def test_where_no_memory_is_counted_nothing_is_known_of_it(shown: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "a/b/memory.events").unlink()
+    assert fate.of(UNIT).runs
