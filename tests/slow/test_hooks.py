@@ -33,6 +33,17 @@ NOTE = """- name: Note what is seen from here
 BAD = """- name: Purge the cache
   ansible.builtin.fail: {msg: the content network is away}
 """
+DIGEST = """import os, sys, time
+from pathlib import Path
+
+state = Path(os.environ["STATE_DIRECTORY"])
+print("the digest of", os.environ["RELEASE_ID"], flush=True)
+while (state / "slow").exists():
+    time.sleep(0.1)
+if (state / "fails").exists():
+    sys.exit("no mail server")
+"""
+NOW = ("playbooks/exec.yml", "-e", "app=tiny", "-e", "schedule=digest")
 LONG = """- name: Wait for somebody
   ansible.builtin.pause: {minutes: 10}
 """
@@ -54,7 +65,7 @@ class Sink(BaseHTTPRequestHandler):
 def sink() -> Iterator[str]:
     """The address of a webhook on the controller."""
     Sink.got = []
-    with HTTPServer(("127.0.0.1", 0), Sink) as server:
+    with HTTPServer(("", 0), Sink) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
@@ -197,3 +208,64 @@ def test_a_hook_without_a_file_is_refused_before_anything_is_done(tiny: Tiny, ho
     assert "'before_build' in 'hooks' is 'none.yml', but there is no such file" in missing.output
     assert (wrong.code != 0, missing.code != 0) == (True, True)
     assert host.run("find /srv/tiny /etc/tiny -printf '%p %T@\\n' | sort | sha256sum") == before
+
+
+@pytest.fixture
+def scheduled(tiny: Tiny, host: Host, sink: str) -> Tiny:
+    """The app with a schedule, whose failures the host tells to the webhook; its Procfile has a process that nothing runs."""
+    (tiny.folder / "digest.py").write_text(DIGEST)
+    (tiny.folder / "Procfile").write_text("web: gunicorn app:app\nworker: python work.py\n")
+    gateway = host.run("ip route show default | cut -d' ' -f3")
+    hook = f"{sink.replace('127.0.0.1', gateway)}/t0ken"
+    digest = {"command": "python digest.py", "schedule": "*-*-* 03:00 Europe/Berlin"}
+    tiny.say("sixth", processes={"digest": digest}, notifications=[{"url": hook}])
+    return tiny
+
+
+def test_a_schedule_that_fails_is_told_and_runs_by_hand(scheduled: Tiny, host: Host) -> None:
+    """Through its own unit, as when its time comes: a person sees what it prints and how it ended, a webhook only the latter."""
+    brought = scheduled.project.good("site.yml")
+    assert "a Procfile with worker (`python work.py`), which nothing runs here" in brought.output
+    release = serving(host)
+    done = scheduled.project.good(*NOW)
+    assert f"the digest of {release}\n" in done.output
+    assert f"schedule 'digest' in release {release} of tiny on {host.name} ended well" in done.output
+    assert "digest: next " in scheduled.project.good("playbooks/status.yml").output
+    Sink.got.clear()
+    host.run("touch /var/lib/tiny.digest/fails")
+    failed = scheduled.project.play(*NOW)
+    assert failed.code != 0 and "no mail server" in failed.output, failed.output
+    assert f"of tiny on {host.name} failed with status 1" in failed.output
+    ((path, told),) = Sink.got
+    assert (path, told["what"], told["schedule"], told["outcome"]) == ("/t0ken", "schedule", "digest", "failed")
+    assert "no mail server" not in json.dumps(told)
+    status = scheduled.project.play("playbooks/status.yml")
+    assert status.code != 0 and "digest: the last run failed with status 1" in status.output, status.output
+    host.run("rm /var/lib/tiny.digest/fails")
+    scheduled.project.good(*NOW)
+    scheduled.project.good("playbooks/status.yml")
+    assert [content["outcome"] for _, content in Sink.got] == ["failed", "succeeded"]
+    modes = host.run("stat -c '%U %a' /var/lib/slipway/runs/tiny.digest.json /etc/tiny/.notifications.json")
+    assert modes.splitlines() == ["root 600", "root 600"]
+
+
+def test_a_run_under_way_outlives_a_deploy_and_none_begins_beside_it(scheduled: Tiny, host: Host) -> None:
+    old = serving(host)
+    host.run(f"touch /var/lib/tiny.digest/slow; systemctl start --no-block tiny.digest@{old}.service")
+    wait_for(lambda: host.ok(f"journalctl --quiet -u tiny.digest@{old} | grep -q 'the digest of'"), seconds=30)
+    (scheduled.folder / "digest.py").write_text(f"{DIGEST}# changed\n")
+    deployed = scheduled.deploy()
+    assert deployed.code == 0 and f"{old} drains: 1 run, at most " in deployed.output, deployed.output
+    new = serving(host)
+    assert (
+        host.run("systemctl list-units --plain --no-legend 'tiny.*.timer' | cut -d' ' -f1")
+        == f"tiny.digest@{new}.timer"
+    )
+    refused = scheduled.project.play(*NOW)
+    assert refused.code != 0 and "a run of an older release is under way" in refused.output, refused.output
+    host.run("rm /var/lib/tiny.digest/slow")
+    state = f"systemctl show --property ActiveState --value tiny.digest@{old}.service"
+    wait_for(lambda: host.run(state) == "inactive", seconds=30)
+    assert f"the digest of {new}" in scheduled.project.good(*NOW).output
+    runs = json.loads(host.run("cat /var/lib/slipway/runs/tiny.digest.json"))["runs"]
+    assert [(run["release"], run["result"]) for run in runs[:2]] == [(new, "success"), (old, "success")]

@@ -136,8 +136,9 @@ class Schedule(Process):
 
     def _is_deciding(self, release: str) -> bool:
         """Tell whether a run of RELEASE has not yet begun, or has been refused and not been written down."""
-        shown = systemd.properties(self.unit(release), "SubState", "Job")
-        return shown.get("SubState") in ("condition", "stop-post") or shown.get("Job", "0") not in ("", "0")
+        shown = systemd.properties(self.unit(release), "ActiveState", "SubState", "Job")
+        waits = shown.get("ActiveState") in ("inactive", "failed") and shown.get("Job", "0") not in ("", "0")
+        return waits or shown.get("SubState") in ("condition", "stop-post")
 
     def look_back(self, release: str, previous: str) -> None:
         """What a run comes to decides nothing about the release: it may come in a year."""

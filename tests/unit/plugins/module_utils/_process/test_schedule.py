@@ -233,11 +233,14 @@ def test_a_time_that_came_after_the_switch_for_the_old_release_is_made_up_for_on
     assert host.done.count(f"start --no-block shop.digest@{NEW}.service") == 1
 
 
-def test_the_switch_waits_for_a_run_that_is_about_to_be_refused(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("about", [{"SubState": "condition"}, {"Job": "4711"}, {"SubState": "stop-post"}])
+def test_the_switch_waits_for_a_run_that_is_about_to_be_refused(
+    host: Host, monkeypatch: pytest.MonkeyPatch, about: dict[str, str]
+) -> None:
     host.release(OLD)
     host.serve(OLD, time.time() - HOUR)
     host.release(NEW)
-    host.states[f"shop.digest@{OLD}.service"] = {"SubState": "condition"}
+    host.states[f"shop.digest@{OLD}.service"] = about
 
     def sleep(seconds: float) -> None:
         host.states[f"shop.digest@{OLD}.service"] = {"SubState": "dead"}
@@ -248,10 +251,17 @@ def test_the_switch_waits_for_a_run_that_is_about_to_be_refused(host: Host, monk
     assert f"start --no-block shop.digest@{NEW}.service" in host.done
 
 
-def test_a_run_under_way_is_not_ended_by_the_switch_and_nobody_waits_for_it(host: Host) -> None:
+def test_a_run_under_way_is_not_ended_by_the_switch_and_nobody_waits_for_it(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sleep(seconds: float) -> None:
+        raise AssertionError("the deploy waits")
+
+    monkeypatch.setattr(schedule.time, "sleep", sleep)
     host.release(OLD)
     host.serve(OLD, time.time() - 60)
     host.running.add(f"shop.digest@{OLD}.service")
+    host.states[f"shop.digest@{OLD}.service"] = {"Job": "4711"}  # of a oneshot, the job lasts as long as the run
     host.release(NEW)
     host.switch(NEW, OLD)
     host.digest.drain(OLD, NEW)
