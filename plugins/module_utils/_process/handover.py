@@ -15,12 +15,12 @@ import json
 import re
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import ReleaseError
-from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd
+from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import handover_of
 
 LOOK_SECONDS = 0.1
@@ -101,16 +101,12 @@ class Told:
     seconds: float
 
 
-def hint(unit_text: str, environment: str, gunicorn: str) -> str:
+def hint(unit_text: str, files: Sequence[str], gunicorn: str) -> str:
     """Return why an app may have to be one process, as far as its settings tell and its UNIT does not; "" for no reason.
 
-    ENVIRONMENT is the text of its environment file, GUNICORN that of gunicorn.conf.py.
+    FILES are the databases that it has in files, such as SQLite; GUNICORN is the text of gunicorn.conf.py.
     """
-    from ansible_collections.slipway.flask.plugins.module_utils._database import known
-
     reasons = []
-    urls = environment_file.environment_of(environment).values()
-    files = [dialect.title for dialect in map(known.of, urls) if dialect.is_file]
     if files:
         reasons.append(f"its database is a file ({files[0]})")
     if re.search(r"^workers = _workers\(1,", gunicorn, re.MULTILINE):

@@ -62,3 +62,8 @@ class Host(Protocol):
     @property
     def request(self) -> Asked: ...
     def write(self, path: Path, content: str, uid: int, gid: int, bits: int) -> None: ...
+    def file_databases(self, release: str) -> list[str]:
+        """Return the kinds of databases in files, such as SQLite, that the environment of RELEASE names."""
+
+    def hint(self, text: str, of_page: bool = False) -> str:
+        """Return what to do about a failure whose log or, OF_PAGE, whose answer to visitors is TEXT; "" for no idea."""

@@ -80,9 +80,7 @@ class Web(Process):
         run = handover.folder(self.app) if self.stops_first() else self._runtime(release)
         (self.paths.release(release) / "run").symlink_to(run)
         own = self.paths.settings_of(release) / SETTINGS
-        hint = handover.hint(
-            self.unit_file().read_text(), self.paths.environment_file(release).read_text(), own.read_text()
-        )
+        hint = handover.hint(self.unit_file().read_text(), self.host.file_databases(release), own.read_text())
         self.host.notes += [hint] * bool(hint)
 
     def question(self, release: str) -> dict[str, Any]:
@@ -146,9 +144,7 @@ class Web(Process):
                 if falls > FALLS or time.monotonic() > deadline or not alive:
                     when = when if alive else "and its service ended"
                     last = self._last_words(release)
-                    from ansible_collections.slipway.flask.plugins.module_utils._python import hints
-
-                    why = hints.of_page(last)
+                    why = self.host.hint(last, of_page=True)
                     raise ReleaseError(f"{said} {when}; it must answer {must}. {why}The end of the journal:\n{last}")
                 time.sleep(POLL_SECONDS)
 

@@ -166,10 +166,10 @@ class Worker(Process):
             if found.state == "deactivating":  # it starts when it has ended (start)
                 continue
             if not found.runs:
-                from ansible_collections.slipway.flask.plugins.module_utils._python import hints
-
                 last = self._last(found.unit, release)
-                raise ReleaseError(f"{before}{found.said()}{must}.{hints.hint(last)} The end of its journal:\n{last}")
+                raise ReleaseError(
+                    f"{before}{found.said()}{must}.{self.host.hint(last)} The end of its journal:\n{last}"
+                )
             youngest = max(youngest, found.since)
         return youngest
 

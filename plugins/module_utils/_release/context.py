@@ -14,6 +14,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file
 from ansible_collections.slipway.flask.plugins.module_utils._process import members
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
 from ansible_collections.slipway.flask.plugins.module_utils._release.commands import Commands
@@ -88,6 +89,20 @@ class Context(Commands):
                 os.fchown(file.fileno(), uid, gid)
             os.fchmod(file.fileno(), bits)
         temporary.replace(path)
+
+    def file_databases(self, release: str) -> list[str]:
+        """Return the kinds of databases in files that the environment of RELEASE names."""
+        from ansible_collections.slipway.flask.plugins.module_utils._database import known
+
+        text = self.paths.environment_file(release).read_text()
+        dialects = map(known.of, environment_file.environment_of(text).values())
+        return [dialect.title for dialect in dialects if dialect.is_file]
+
+    def hint(self, text: str, of_page: bool = False) -> str:
+        """Return what to do about a failure, "" for no idea."""
+        from ansible_collections.slipway.flask.plugins.module_utils._python import hints
+
+        return hints.of_page(text) if of_page else hints.hint(text)
 
     def shared(self, name: str) -> Path:
         """Return where a shared folder is for this release; a plan has a stand-in for one that it would have to change."""

@@ -52,6 +52,14 @@ class Look:
         """Raise PermissionError."""
         raise PermissionError(f"{path} is only looked at")
 
+    def file_databases(self, release: str) -> list[str]:
+        """Return none: nothing is started."""
+        return []
+
+    def hint(self, text: str, of_page: bool = False) -> str:
+        """Return none, for the same reason."""
+        return ""
+
 
 def processes(paths: Paths, health: Health | None = None) -> tuple[Process, ...]:
     """Return the processes of the app at PATHS; HEALTH is the request that it must answer."""

@@ -134,7 +134,7 @@ NOT_AT_ONCE = {
         "_release.repository", "_release.upgrade", "_release.web_access",
     ),
     "rollback_on_host": ("_process.watch", "_release.archive", "_release.repository"),
-    "release_info_on_host": ("_process.watch", "_python.hints"),
+    "release_info_on_host": ("_process.watch",),
 }  # fmt: skip
 """What a call must not load before it is needed. A host compiles what it is sent at every call, and most calls of a run over
 several apps find nothing to do: all of this would be more than half of what they cost."""
@@ -146,3 +146,19 @@ def test_a_call_with_nothing_to_do_does_not_load_what_makes_a_release(module: st
     assert [
         name for name in sorted(loaded) if f"{name}.".startswith(tuple(f"{no}." for no in NOT_AT_ONCE[module]))
     ] == []
+
+
+NEVER = {
+    "release_exec_on_host": ("_certificates", "_database", "_migration", "_postgres"),
+    "release_info_on_host": ("_migration", "_python.lists", "_release.request"),
+    "release_on_host": ("_certificates", "_postgres.check", "_postgres.reason", "_python.uv_install"),
+    "rollback_on_host": ("_certificates", "_postgres.check", "_release.archive", "_release.repository"),
+    "files_on_host": ("_app", "_process", "_python", "_release"),
+}
+"""What is not even sent: it has nothing to do with what the module does, and each host would be sent it at every call."""
+
+
+@pytest.mark.parametrize("module", NEVER)
+def test_a_host_is_not_sent_what_a_module_has_no_use_for(module: str) -> None:
+    sent = closure(module)
+    assert [name for name in sorted(sent) if f"{name}.".startswith(tuple(f"{no}." for no in NEVER[module]))] == []

@@ -254,21 +254,21 @@ ONE, FILE = "workers = _workers(1, 2, 500, 150)\n", 'DATABASE_URL="sqlite:////sr
 
 
 @pytest.mark.parametrize(
-    ("unit", "environment", "gunicorn", "reason"),
+    ("unit", "files", "gunicorn", "reason"),
     [
-        ("[Service]\n", FILE, "", "its database is a file (SQLite), but"),
-        ("[Service]\n", "", ONE, "it has one worker, but"),
-        ("[Service]\n", FILE, ONE, "its database is a file (SQLite) and it has one worker, but"),
-        ("[Service]\n", 'DATABASE_URL="postgresql:///shop"\n', "workers = _workers(0, 2, 500, 150)\n", ""),
-        ("[Service]\n", "", "workers = _workers(12, 2, 500, 150)\n", ""),
-        (ALONE, FILE, ONE, ""),
-        ("[Service]\nX-Handover=overlap\n", FILE, ONE, ""),
+        ("[Service]\n", ["SQLite"], "", "its database is a file (SQLite), but"),
+        ("[Service]\n", [], ONE, "it has one worker, but"),
+        ("[Service]\n", ["SQLite"], ONE, "its database is a file (SQLite) and it has one worker, but"),
+        ("[Service]\n", [], "workers = _workers(0, 2, 500, 150)\n", ""),
+        ("[Service]\n", [], "workers = _workers(12, 2, 500, 150)\n", ""),
+        (ALONE, ["SQLite"], ONE, ""),
+        ("[Service]\nX-Handover=overlap\n", ["SQLite"], ONE, ""),
     ],
 )
 def test_settings_that_suggest_one_process_are_told_until_the_handover_is_chosen(
-    unit: str, environment: str, gunicorn: str, reason: str
+    unit: str, files: list[str], gunicorn: str, reason: str
 ) -> None:
-    said = handover.hint(unit, environment, gunicorn)
+    said = handover.hint(unit, files, gunicorn)
     assert said.startswith(reason) if reason else said == ""
 
 

@@ -58,3 +58,20 @@ def test_what_is_done_with_the_apps_rights_has_none_of_roots_groups(context: Con
     with context.as_app():
         assert (os.geteuid(), os.getegid(), os.getgroups()) == (UID, UID, [])
     assert (os.geteuid(), os.getegid(), sorted(os.getgroups())) == (0, 0, [0, 4])
+
+
+@pytest.mark.parametrize(
+    ("environment", "files"),
+    [
+        ('DATABASE_URL="sqlite:////srv/shop/shared/x.db"\n', ["SQLite"]),
+        ('DATABASE_URL="postgresql:///shop"\n', []),
+        ("", []),
+    ],
+)
+def test_a_database_in_a_file_is_known_by_the_environment_of_its_release(
+    context: Context, environment: str, files: list[str]
+) -> None:
+    own = context.paths.environment_file("0001-a")
+    own.parent.mkdir(parents=True)
+    own.write_text(environment)
+    assert context.file_databases("0001-a") == files
