@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._host import systemd, timer
 
 MARK = re.compile(r"^# One instance runs one release: (.+)@<release>\.service$", re.MULTILINE)
 """The line of gunicorn_systemd's unit by which it is known."""
@@ -44,7 +44,8 @@ def said(name: str, runs: bool, processes: bool = False) -> str:
     whole = [name, *[f"{name}.*"] * processes]
     state = "its service runs and starts at boot" if runs else "its service does not run"
     units = " ".join(f"'{one}@*'" for one in whole)
-    stop = f"`systemctl stop {units} && rm -f {' '.join(f'{systemd.WANTS}/{one}@*.service' for one in whole)}`"
+    links = [f"{systemd.WANTS}/{one}@*.service" for one in whole] + [f"{timer.WANTS}/{name}.*@*.timer"] * processes
+    stop = f"`systemctl stop {units} && rm -f {' '.join(links)}`"
     return (
         f"the app '{name}' is set up on the host and not in slipway_apps: {state}, and its secrets stay in /etc/{name}. "
         f"Put it back into the list, or {f'end it with {stop}' if runs else 'remove what it left'}"

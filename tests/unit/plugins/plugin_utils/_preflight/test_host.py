@@ -192,7 +192,11 @@ def test_an_app_that_left_the_list_is_named() -> None:
     assert "its service does not run" in ended
     (more,) = host.left(apps, {"app:blog": "2", "processes:blog": "yes"})
     wants = "/etc/systemd/system/multi-user.target.wants"
-    assert f"`systemctl stop 'blog@*' 'blog.*@*' && rm -f {wants}/blog@*.service {wants}/blog.*@*.service`" in more
+    timers = "/etc/systemd/system/timers.target.wants/blog.*@*.timer"
+    assert (
+        f"`systemctl stop 'blog@*' 'blog.*@*' && rm -f {wants}/blog@*.service {wants}/blog.*@*.service {timers}`"
+        in more
+    )
 
 
 def test_the_host_itself_knows_its_apps_by_their_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
