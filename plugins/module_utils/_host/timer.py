@@ -9,8 +9,11 @@ is due when the timer is started. PRIVATE to the collection. It can have breakin
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 import time
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
@@ -19,7 +22,7 @@ STAMPS = Path("/var/lib/systemd/timers")
 MEMORY = Path("/run/systemd/system")
 """Drop-ins of units that a restart of the host takes away."""
 WANTS = Path("/etc/systemd/system/timers.target.wants")
-STAT = Path("/proc/stat")
+MOMENT = re.compile(r"^(\w+)=\w{3} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -99,15 +102,28 @@ class Timer:
 
 def moments(unit: str, *which: str) -> dict[str, float]:
     """Return times that systemd tells of a UNIT as seconds of Unix, 0 for none."""
-    shown = systemd.systemctl("show", "--timestamp=unix", f"--property={','.join(which)}", unit).stdout
-    found = dict(line.split("=@", 1) for line in shown.splitlines() if "=@" in line)
-    return {name: float(found.get(name) or 0) for name in which}
+    found = dict(MOMENT.findall(shown(unit, *which)))
+    return {name: unix(found[name]) if name in found else 0.0 for name in which}
+
+
+def shown(unit: str, *which: str) -> str:
+    """Return properties of a UNIT, or of systemd itself, times in UTC.
+
+    With `--timestamp=unix`, systemd 252 and 257 leave LastTriggerUSec as it is.
+    """
+    command = ["systemctl", "show", f"--property={','.join(which)}", *filter(None, [unit])]
+    utc = {**os.environ, "TZ": "UTC", "LC_ALL": "C"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=utc).stdout
+
+
+def unix(text: str) -> float:
+    """Return a time such as 2026-11-26 09:39:47, in UTC, as seconds of Unix."""
+    return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc).timestamp()
 
 
 def booted() -> float:
-    """Return when the host was started, as seconds of Unix (proc(5), /proc/stat)."""
-    rows = dict(line.split(" ", 1) for line in STAT.read_text().splitlines() if line.startswith("btime "))
-    return float(rows.get("btime", 0))
+    """Return when the host's systemd was started, as seconds of Unix."""
+    return moments("", "UserspaceTimestamp")["UserspaceTimestamp"]
 
 
 def loaded(pattern: str) -> set[str]:

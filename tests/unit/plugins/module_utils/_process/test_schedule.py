@@ -55,6 +55,7 @@ class Host:
         monkeypatch.setattr(systemd, "systemctl", self.systemctl)
         monkeypatch.setattr(systemd, "printed", lambda invocation: f"printed by {invocation}\n")
         monkeypatch.setattr(calendar, "next_time", lambda expression, after=None: self.next)
+        monkeypatch.setattr(timer, "shown", self.shown)
         monkeypatch.setattr(timer, "booted", lambda: self.boot)
         monkeypatch.setattr(schedule, "SETTLE_SECONDS", 0.2)
 
@@ -112,13 +113,20 @@ class Host:
         known = json.loads(file.read_text())["runs"] if file.exists() else []
         file.write_text(json.dumps({"runs": [{**run, **changes}, *known], "skipped": 0, "told": 0}))
 
+    def shown(self, unit: str, *which: str) -> str:
+        """Return the times of a timer as `systemctl show` does."""
+        found = self.times.get(unit, {}) if unit in self.active else {}
+        rows = {
+            name: time.strftime("%a %Y-%m-%d %H:%M:%S UTC", time.gmtime(moment))
+            for name, moment in found.items()
+            if moment
+        }
+        return "".join(f"{name}={rows.get(name, '')}\n" for name in which)
+
     def systemctl(self, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         unit, out, code = arguments[-1] if arguments else "", "", 0
         if verb == "is-active":
             code = 0 if unit in self.active else 3
-        elif verb == "show" and arguments[0] == "--timestamp=unix":
-            found = self.times.get(unit, {}) if unit in self.active else {}
-            out = "\n".join(f"{name}=@{int(moment)}" for name, moment in found.items())
         elif verb == "show":
             state = "activating" if unit in self.running else "active" if unit in self.active else "inactive"
             shown = {"ActiveState": state, "LoadState": "loaded", "SubState": "start", "TimeoutStartUSec": "1h",
@@ -349,6 +357,16 @@ def test_without_catch_up_what_came_while_the_host_was_off_is_not_made_up_for(ho
     host.release(NEW, catch_up=False)
     host.switch(NEW, OLD)
     assert host.stamp(NEW) == 3
+
+
+def test_without_catch_up_what_has_run_since_the_restart_does_not_run_again(host: Host) -> None:
+    host.release(OLD, catch_up=False)
+    host.serve(OLD, time.time() - HOUR)
+    host.boot = time.time() - 30 * HOUR
+    host.times[f"shop.digest@{OLD}.timer"]["ActiveEnterTimestamp"] = host.boot
+    host.release(NEW, catch_up=False)
+    host.switch(NEW, OLD)
+    assert host.stamp(NEW) == 1
 
 
 def test_after_a_restart_a_timer_that_is_rolled_back_to_is_read_again(host: Host) -> None:
