@@ -50,6 +50,7 @@ DESCRIPTION: dict[str, Any] = {
     "domains": [DOMAIN],
     "wsgi": "app:app",
     "redis": "local",
+    "redis_variables": {"CELERY_BROKER_URL": "queue"},
     "secrets": {"SECRET_KEY": "9f1c7a5be02d4c6f8a3e5d7b1c9f0e2b"},
     "release_commands": ["flask tables"],
     "watch_seconds": 2,

@@ -15,8 +15,7 @@ from celery.signals import before_task_publish
 
 GONE_SECONDS = 20
 """After so long without an acknowledgement a job is sent again; the longest takes less."""
-url = os.environ.get("REDIS_URL", "")
-app = Celery("jobs", broker=url.replace("unix://", "redis+socket://", 1))
+app = Celery("jobs", broker=os.environ.get("CELERY_BROKER_URL"))
 app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
