@@ -133,14 +133,18 @@ def crashes_at_start(jobs: Jobs) -> None:
 
 def ends_after_three_seconds(jobs: Jobs) -> None:
     with (jobs.folder / "rq_worker.py").open("a") as code:
-        code.write("\nimport os\nimport threading\nthreading.Timer(3, lambda: (print('sunk', flush=True), os._exit(7))).start()\n")
+        code.write(
+            "\nimport os\nimport threading\nthreading.Timer(3, lambda: (print('sunk', flush=True), os._exit(7))).start()\n"
+        )
     jobs.describe({"rq": {**PROCESSES["rq"], "ready_seconds": 5}})
 
 
 def has_no_memory(jobs: Jobs) -> None:
     """As the kernel does it to a process above memory_max_mb, which the test hosts' kernel can't limit."""
     with (jobs.folder / "rq_worker.py").open("a") as code:
-        code.write("\nimport os\nimport signal\nprint('out of memory', flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n")
+        code.write(
+            "\nimport os\nimport signal\nprint('out of memory', flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
+        )
 
 
 REFUSED: list[tuple[Callable[[Jobs], None], list[str]]] = [

@@ -108,6 +108,8 @@ def apps(sources: Path, cookie: str = "session") -> dict[str, Any]:
         "domains": [DASHBOARD],
         "source": {"package": DASHBOARD_PACKAGE},
         "wsgi": "rq_dashboard.app:create_app()",
+        "extra_packages": ["six==1.17.0"],  # which the package uses and forgets to ask for
+        "environment": {"RQ_DASHBOARD_URL_PREFIX": "/"},
         "database": "none",
         "secret_key_variable": "",
         "redis": "local",
