@@ -17,6 +17,7 @@ from describe.tree import ASIDE, Tree
 
 Command = tuple[str, str, str]
 """(process, command, where); the process is "" where the file does not name it."""
+SHELL = ("&&", "||", ";", "|", "&", ">", ">>", "2>&1")
 PROGRAMS = re.compile(
     r"\b(gunicorn|uwsgi|waitress-serve|flask|celery|rq|rqworker|huey_consumer(\.py)?|dramatiq|hypercorn|python3?)\b"
 )
@@ -139,13 +140,10 @@ def words(command: str) -> list[str]:
         if found[0] == "-c" and len(found) > 1:
             return words(found[1])
         found = found[1:]
-    ends = [
-        index
-        for index, word in enumerate(found)
-        if word in ("&&", "||", ";", "|", "&", ">", ">>", "2>&1") or word.endswith(";")
-    ]
-    if ends and found[: ends[0]] and ends[0] + 1 < len(found) and not PROGRAMS.search(found[0]):
-        return words(shlex.join(found[ends[0] + 1 :]))
-    if ends and found[ends[0]] in ("&&", ";") and not re.search(r"gunicorn|celery|rq|huey|dramatiq|uwsgi", found[0]):
-        return words(shlex.join(found[ends[0] + 1 :]))
-    return found[: ends[0]] if ends else found
+    ends = [index for index, word in enumerate(found) if word in SHELL or word.endswith(";")]
+    if not ends:
+        return found
+    one, rest = found[: ends[0]], found[ends[0] + 1 :]
+    goes_on = found[ends[0]] in ("&&", ";") or found[ends[0]].endswith(";")
+    served = bool(one) and re.search(r"gunicorn|celery|rq|huey|dramatiq|uwsgi", one[0])
+    return words(shlex.join(rest)) if rest and goes_on and not served else one
