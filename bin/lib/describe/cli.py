@@ -30,6 +30,7 @@ from describe import (
     entry,
     fetch,
     files,
+    itself,
     page,
     processes,
     redis_use,
@@ -64,6 +65,7 @@ def describe(
     app.commands = commands.all_of(app.tree)
     if requires is None:
         requirements.find(app)
+        itself.find(app)
     else:
         requirements.add(app, requires)
     entry.find(app)

@@ -120,6 +120,8 @@ def inferred(app: App) -> list[Candidate]:
             score = {"wsgi.py": 0, "app.py": 4, "main.py": 5, "application.py": 5, "passenger_wsgi.py": 40}.get(
                 base, 6 if entry.endswith(")") else 8
             )
+            if entry.endswith((":application", ":app")) and made_by_factory(module, entry):
+                score -= 14  # it knows the factory's arguments
             score += 10 * module.path.removeprefix(app.tree.home).count("/") - (10 if module.package else 0) + rank
             score += (
                 30
@@ -131,6 +133,12 @@ def inferred(app: App) -> list[Candidate]:
             )
             found.append((score, (entry, f"{why} {'makes the app' if not entry.endswith(')') else 'is its factory'}")))
     return [candidate for _, candidate in sorted(found, key=lambda one: one[0])]
+
+
+def made_by_factory(module: Module, entry: str) -> bool:
+    """Tell whether an object is what a function of the app's returns, not a bare one that something must finish."""
+    value = getattr(bound(module).get(entry.partition(":")[2]), "value", None)
+    return isinstance(value, ast.Call) and not FLASK.search(called(module, value))
 
 
 def line_of(module: Module, entry: str) -> int:

@@ -59,7 +59,7 @@ def _said(app: App) -> set[str]:
             continue
         if kind in kinds and not procfile:
             continue
-        if re.search(r"[${]", line.replace("$REDIS_URL", "")) or kind == "flower":
+        if re.search(r"[${]", line) or kind == "flower":
             continue
         name = re.sub(r"[^a-z0-9-]+", "-", (process or kind.partition(":")[2] or "worker").lower()).strip("-")[:20]
         if kind and not re.search(kind.partition(":")[2], name):
@@ -185,7 +185,9 @@ def _rq(app: App, said: set[str]) -> None:
     if app.imports("flask_rq2"):
         command = f"flask rq worker {names}"
     else:
-        command = f"rq worker --url ${app.value('redis_variable') or 'REDIS_URL'} {names}"
+        command = f"rq worker {names}"
+        if app.value("redis") and app.value("redis_variable") != "RQ_REDIS_URL":  # which `rq` itself reads
+            app.also("redis_variables", "RQ_REDIS_URL", "queue", "`rq worker` reads it")
     _process(app, "worker", {"command": command, "stop_seconds": 300}, f"{where} uses RQ")
 
 
