@@ -111,6 +111,6 @@ class Dialect:
         """Return how the database of URL is dumped, None when this URL does not allow it."""
         return None
 
-    def judge(self, sql: Path, server: Mapping[str, int], tools: Any, run: Run) -> str:
-        """Return a linter's report of a file of SQL; TOOLS is the `uv` that installs it. Raises ValueError."""
+    def judge(self, sql: Path, server: Mapping[str, int], linter: Path, run: Run) -> str:
+        """Return the report of the program LINTER, which is called as `linter` says, of a file of SQL. Raises ValueError."""
         return "[]"

@@ -21,9 +21,8 @@ import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._database import base, squawk
+from ansible_collections.slipway.flask.plugins.module_utils._database import base
 from ansible_collections.slipway.flask.plugins.module_utils._database.base import Run
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import (
@@ -158,10 +157,10 @@ class Postgresql(base.Dialect):
         found = parsed(url)
         return Dump(found) if found else None
 
-    def judge(self, sql: Path, server: Mapping[str, int], tools: Any, run: Run) -> str:
+    def judge(self, sql: Path, server: Mapping[str, int], linter: Path, run: Run) -> str:
         version = server.get("version", 0)
         told = ["--pg-version", f"{version // 10000}.{version % 10000}"] if version else []
-        done = run([str(squawk.ensure(tools)), "--reporter", "json", *told, str(sql)])
+        done = run([str(linter), "--reporter", "json", *told, str(sql)])
         if not done.stdout.lstrip().startswith("["):
             raise ValueError(f"squawk said: {systemd.tail(done.stdout + done.stderr, 3)}")
         return str(done.stdout)

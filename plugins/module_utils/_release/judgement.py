@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._database import known
-from ansible_collections.slipway.flask.plugins.module_utils._migration import lint
+from ansible_collections.slipway.flask.plugins.module_utils._migration import lint, linters
 from ansible_collections.slipway.flask.plugins.module_utils._migration.probe import Probe
 from ansible_collections.slipway.flask.plugins.module_utils._python import uv
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
@@ -59,7 +59,8 @@ class Judgement:
         asked = self.context.request.tools
         index = uv.Index(asked.index_url, asked.extra_index_urls, asked.ca_bundle)
         tools, run = uv.Uv(asked.uv, index), lambda argv: self.context.run(argv, "check")
-        return known.named(probe.dialect).judge(path, probe.server, tools, run)
+        dialect = known.named(probe.dialect)
+        return dialect.judge(path, probe.server, linters.ensure(dialect.linter, tools), run)
 
     def _decide(self) -> None:
         """Stop for findings that nobody has allowed, and note the others."""

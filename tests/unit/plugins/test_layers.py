@@ -150,7 +150,7 @@ def test_a_call_with_nothing_to_do_does_not_load_what_makes_a_release(module: st
 
 NEVER = {
     "release_exec_on_host": ("_certificates", "_database", "_migration", "_postgres"),
-    "release_info_on_host": ("_migration", "_python.lists", "_release.request"),
+    "release_info_on_host": ("_migration", "_python", "_database.squawk", "_release.request"),
     "release_on_host": ("_certificates", "_postgres.check", "_postgres.reason", "_python.uv_install"),
     "rollback_on_host": ("_certificates", "_postgres.check", "_release.archive", "_release.repository"),
     "files_on_host": ("_app", "_process", "_python", "_release"),
