@@ -10,11 +10,13 @@ import re
 import signal
 import socket
 import time
+from collections.abc import Iterator
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._release.stages import names_of, position
 from faults import KEPT_SECONDS, App, Load, Seen
 from helpers import Host, wait_for
+from processes import PROCESSES, add_to, settled
 from stops import kill_at
 
 BY = f"{getpass.getuser()}@{socket.gethostname()}"
@@ -25,6 +27,23 @@ POINTS = {
     "before the history is written": ("append_history", ""),
 }
 SWITCHED = (*(f"at {stage}" for stage in STAGES[position("after_switch", STAGES) :]), "before the history is written")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def processes(provisioned: App) -> None:
+    """The app has workers and a scheduler in this file's tests."""
+    add_to(provisioned.folder)
+    provisioned.keep()
+    provisioned.description = {**provisioned.description, "processes": PROCESSES}
+    provisioned.describe()
+    provisioned.project.good("site.yml")
+
+
+@pytest.fixture(autouse=True)
+def whole(provisioned: App) -> Iterator[None]:
+    """After each test, the release that serves has its processes and no other one has any."""
+    yield
+    settled(provisioned.host, "harbour")
 
 
 @pytest.mark.fault("deploy killed")

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from helpers import Host, Project, Visitor, wait_for
+from processes import PROCESSES, add_to, settled
 
 pytestmark = pytest.mark.once("13")
 DOMAIN = "ledger.example.org"
@@ -31,6 +32,7 @@ class Ledger:
     def __init__(self, folder: Path, project: Project) -> None:
         self.folder, self.project, self.host, self.turn = folder, project, project.host, 0
         shutil.copytree(Path(__file__).parent / "ledger_app", folder)
+        add_to(folder)
         self.original = (folder / "app.py").read_text()
 
     def describe(self) -> None:
@@ -39,12 +41,7 @@ class Ledger:
             "database": "none", "release_commands": [], "watch_seconds": 0, "shared_folders": ["data"],
             "secrets": {"SECRET_KEY": "5d1f7a5be02d4c6f8a3e5d7b1c9f0e2a"},
             "environment": {"LEDGER": "/srv/ledger/shared/data/rows.json"}, "handover": "stop_first",
-            "processes": {
-                "tick": {"command": "python tick.py", "handover": "stop_first", "ready_seconds": 1},
-                "worker": {
-                    "command": "python work.py $PROCESS_NAME", "instances": 2, "stop_seconds": 20, "ready_seconds": 1
-                },
-            },
+            "processes": PROCESSES,
         }  # fmt: skip
         self.project.write({"slipway_apps": [app]})
 
@@ -63,16 +60,6 @@ class Ledger:
 
     def running(self) -> list[str]:
         return self.host.run("systemctl list-units --plain --no-legend 'ledger@*' | cut -d' ' -f1").split()
-
-    def settled(self) -> None:
-        """Only the release that serves has processes, now and after a reboot, and there never were two schedulers."""
-        wanted = sorted(f"ledger.{name}@{self.current()}.service" for name in ("tick", "worker", "worker.2"))
-        listed = "systemctl list-units --plain --no-legend 'ledger.*@*' | cut -d' ' -f1"
-        wait_for(lambda: self.host.run(listed).split() == wanted, seconds=30)
-        links = self.host.run("ls /etc/systemd/system/multi-user.target.wants | grep -F ledger.")
-        assert links.split() == wanted
-        assert not self.host.ok("test -e '/srv/ledger/shared/data/two at once'")
-        assert self.host.ok("test -e /srv/ledger/shared/data/ticks")
 
 
 class Writers:
@@ -140,7 +127,7 @@ def test_no_acknowledged_write_is_lost_over_a_release_and_a_rollback(ledger: Led
         [f"ledger@{before}.service"],
     )
     assert "Processes       tick (never two at once), worker (2 instances)" in done.output
-    ledger.settled()
+    settled(ledger.host, "ledger")
 
 
 def test_a_release_that_does_not_start_gives_way_and_no_request_fails(ledger: Ledger) -> None:
@@ -154,7 +141,7 @@ def test_a_release_that_does_not_start_gives_way_and_no_request_fails(ledger: Le
     assert f"did not start; {before} serves again, requests waited" in done.output
     assert "RuntimeError: not here" in done.output
     assert (ledger.current(), ledger.running()) == (before, [f"ledger@{before}.service"])
-    ledger.settled()
+    settled(ledger.host, "ledger")
 
 
 @pytest.mark.parametrize(("file", "stage"), [("work.py", "start"), ("tick.py", "switch")])
@@ -170,7 +157,7 @@ def test_a_process_that_does_not_run_keeps_the_old_release(ledger: Ledger, file:
     assert f"the deploy was given up at stage '{stage}'" in done.output and "RuntimeError: no broker" in done.output
     assert (stage == "start") == (writers.releases == {before}), "a worker fails before the old release has ended"
     assert (ledger.current(), ledger.running()) == (before, [f"ledger@{before}.service"])
-    ledger.settled()
+    settled(ledger.host, "ledger")
 
 
 KILL = "waiter=$(pgrep -f '[s]ystemd-run.*ledger-handover') && kill -9 $(ps -o ppid= $waiter) $waiter"
@@ -201,4 +188,4 @@ def test_a_run_that_is_killed_in_the_middle_is_finished_by_systemd_and_a_reboot_
     done = ledger.project.good("playbooks/deploy.yml")
     assert f"release {current} was switched to by a run that did not end; it is recorded now" in done.output
     assert host.run("ls /etc/systemd/system/multi-user.target.wants | grep ledger@") == f"ledger@{current}.service"
-    ledger.settled()
+    settled(ledger.host, "ledger")

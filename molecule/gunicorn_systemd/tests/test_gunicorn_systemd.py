@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shlex
@@ -65,6 +66,27 @@ def test_all_processes_run_as_the_service_user(host: Host) -> None:
         uid, _, _, home, shell = host.check_output(f"getent passwd {app}").split(":")[2:]
         assert (home, shell) == ("/nonexistent", "/usr/sbin/nologin")
         assert 100 <= int(uid) <= 999
+
+
+SAME = (
+    "User", "Group", "ProtectSystem", "ProtectHome", "PrivateTmp", "PrivateDevices", "NoNewPrivileges", "PrivateUsers", "UMask",
+    "CapabilityBoundingSet", "SystemCallFilter", "RestrictAddressFamilies", "MemoryDenyWriteExecute", "ProtectProc", "ProcSubset",
+    "ReadWritePaths", "InaccessiblePaths", "RestrictNamespaces", "LimitCORE",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["worker", "worker.2"])
+def test_a_process_beside_the_web_server_has_its_rights_and_shows_no_secret(host: Host, name: str) -> None:
+    unit = f"alpha.{name}@2026-01.a_1.service"
+    assert {key: show(host, unit, key) for key in SAME} == {key: show(host, ALPHA, key) for key in SAME}
+    assert [show(host, unit, key) for key in ("TimeoutStopUSec", "Nice", "KillMode")] == ["7s", "3", "mixed"]
+    secret = CONVERGE["gunicorn_systemd_services"][0]["secrets"]["SECRET_KEY"]
+    known = hashlib.sha256(secret.encode()).hexdigest()
+    said = wait_for(lambda: host.check_output(f"journalctl --no-pager --output=cat -t alpha.{name}"))
+    assert f"at work ['{name}', '100% $HOME'] {known}   two  words" in said
+    line = host.check_output(f"ps -o args= -p {show(host, unit, 'MainPID')}")
+    assert "s3cr3t" not in line and "SECRET_KEY" in line
+    assert host.service(unit).is_enabled
 
 
 def test_socket_answers_its_group_and_nobody_else(host: Host) -> None:

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-FOLDER = Path(os.environ["LEDGER"]).parent
+FOLDER = Path(os.environ["STATE_DIRECTORY"])
 guard = (FOLDER / "tick.lock").open("w")
 try:
     fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,13 +2,12 @@
 
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 
 told: list[int] = []
 signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
-done = Path(os.environ["LEDGER"]).parent / f"done by {sys.argv[1]}"
+done = Path(os.environ["STATE_DIRECTORY"]) / f"done by {os.environ['PROCESS_NAME']}"
 while not told:
     for _ in range(10):
         time.sleep(0.2)
