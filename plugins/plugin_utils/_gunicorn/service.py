@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process
-from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn.process import unit_quote as unit_quote
+from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process, process_files
+from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn.process_files import unit_quote as unit_quote
 
 ROLE = "gunicorn_systemd_"
 Service = dict[str, Any]
@@ -113,22 +113,22 @@ def files(service: Service) -> Iterator[dict[str, Any]]:
     if service["handover"] == "stop_first":
         yield {"src": "app-socket.service.j2", "dest": f"/etc/systemd/system/{name}-socket.service", "vars": variables}
         yield {"src": "app.socket.j2", "dest": f"/etc/systemd/system/{name}.socket", "vars": variables}
-    yield from process_files(service, variables["service"])
+    yield from files_of_processes(service, variables["service"])
 
 
-def process_files(service: Service, shown: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def files_of_processes(service: Service, shown: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the entries for a service's processes: what a deploy knows of them, and their units; SHOWN is for these."""
     folder, processes = service["working_directory"].removesuffix("/src"), service["processes"]
     listed = f"{service['settings_folder']}/processes.json"
     if processes:
-        yield {"content": process.document(processes, folder), "dest": listed}
+        yield {"content": process_files.document(processes, folder), "dest": listed}
     else:
         yield {"dest": listed, "state": "absent"}
     if has_schedule(service):
         yield {"dest": "/usr/local/lib/slipway", "state": "directory"}
         yield {"src": "run-ended.j2", "dest": "/usr/local/lib/slipway/run-ended", "mode": "0755"}
     for name, number in process_units(service):
-        told = process.in_unit(name, processes[name], folder, service["environment"], number)
+        told = process_files.in_unit(name, processes[name], folder, service["environment"], number)
         variables = {"service": shown, "process": told}
         kind, place = "schedule" if processes[name]["schedule"] else "process", process_unit(service, name, number)
         yield {"src": f"{kind}@.service.j2", "dest": place, "vars": variables}

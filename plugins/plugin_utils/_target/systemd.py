@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process
+from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process_files
 from ansible_collections.slipway.flask.plugins.plugin_utils._schedule import expression
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
 
@@ -68,7 +68,7 @@ def service(app: Mapping[str, Any]) -> dict[str, Any]:
 
 def processes(app: Mapping[str, Any]) -> str:
     """Return what the role gunicorn_systemd writes of the app's processes, "" when there are none."""
-    return process.document(app["processes"], f"{root(app)}/releases/%i") if app["processes"] else ""
+    return process_files.document(app["processes"], f"{root(app)}/releases/%i") if app["processes"] else ""
 
 
 def site(app: Mapping[str, Any], waiting: Iterable[str] = ()) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._process import base
 from ansible_collections.slipway.flask.plugins.module_utils._release import drain
 from ansible_collections.slipway.flask.plugins.module_utils._release.rollback import Rollback
-from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process
+from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process, process_files
 from fake_host import SECRET, FakeHost, Killed
 
 WORKER = {"command": "python work.py $PROCESS_NAME", "instances": 2}
@@ -30,7 +30,7 @@ def configure(host: FakeHost, **processes: dict[str, Any]) -> None:
         file.unlink()
     listed.unlink(missing_ok=True)
     if whole:
-        listed.write_text(process.document(whole, "/srv/shop/releases/%i"))
+        listed.write_text(process_files.document(whole, "/srv/shop/releases/%i"))
     for name, entry in whole.items():
         handover = f"X-Handover={entry['handover']}\n" * (entry["handover"] == "stop_first")
         text = f"[Service]\n{handover}Environment=PROCESS_NAME={name}\nRestart=always\nRestartSteps=5\n"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description, hosts
-from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process
+from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process, process_files
 from app_descriptions import shop
 from gunicorn_services import planned, rendered
 
@@ -136,7 +136,7 @@ def test_what_a_deploy_knows_of_a_process_has_no_secret_and_its_release_in_it() 
         "environment": {"CONFIG": "{release_folder}/src/a.toml"},
         "ready": {"command": "ping $BOT_KEY"},
     }
-    told = json.loads(process.document({"worker": process.complete(entry)}, "/srv/shop/releases/%i"))["worker"]
+    told = json.loads(process_files.document({"worker": process.complete(entry)}, "/srv/shop/releases/%i"))["worker"]
     assert told["environment"] == {"CONFIG": "/srv/shop/releases/%i/src/a.toml"}
     assert (told["kind"], told["program"], told["ready"], told["ready_label"]) == (
         "worker",
