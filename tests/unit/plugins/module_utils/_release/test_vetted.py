@@ -157,3 +157,14 @@ def test_a_folder_that_others_may_write_is_not_shown(host: FakeHost) -> None:
     (mirror.parent / "src/static/deep").chmod(0o777)
     Vetted(mirror.parent, 12345, lambda path: settled(path, 12345)).add("static")
     assert set(shown(mirror)) == {"lib/e.js", "lib/f/g.js", "static/a.css"}
+
+
+def test_a_packages_folder_in_the_environment_is_shown_too(host: FakeHost) -> None:
+    mirror = vetted(host, "lib")
+    package = host.paths.environments / "key/shop/static"
+    package.mkdir(parents=True)
+    (package / "a.css").write_text("of the package")
+    (mirror.parent / "src/shop").symlink_to(package.parent)
+    Vetted(mirror.parent, 12345, lambda path: settled(path, 12345)).add("shop/static")
+    assert shown(mirror)["shop/static/a.css"] == "of the package"
+    assert (mirror / "shop/static/a.css").samefile(package / "a.css") and linked(mirror) == set()
