@@ -165,3 +165,44 @@ def test_the_first_host_is_the_first_of_the_inventory_that_has_the_app(
 ) -> None:
     (app,) = hosts.on_host(APPS, host, ["vps1", "vps2"], variables)
     assert set(app["processes"]) == there
+
+
+def scheduled(template: str, **entry: Any) -> str:
+    return rendered(template, processes={"digest": {"command": "flask digest", "schedule": "Mon..Fri 06:00", **entry}})
+
+
+def test_a_schedule_runs_for_the_release_that_serves_alone_and_never_twice_at_once() -> None:
+    text = scheduled("schedule@.service.j2", timeout_seconds=1800, stop_seconds=20, memory_max_mb=400)
+    first, second = (line for line in text.splitlines() if line.startswith("ExecCondition="))
+    assert "readlink /srv/shop/current" in first and "*/%i) ;; *) exit 1" in first
+    assert '--nonblock "$STATE_DIRECTORY/lock"' in second
+    assert exec_start(text) == "ExecStart=/usr/bin/flock --no-fork ${STATE_DIRECTORY}/lock /usr/bin/env -- flask digest"
+    for line in (
+        "Type=oneshot", "TimeoutStartSec=1800", "TimeoutStopSec=20", "MemoryMax=400M", "StateDirectory=shop.digest",
+        "ExecStopPost=+-/usr/local/lib/slipway/run-ended shop digest %i /srv/shop/current /etc/shop/.notifications.json",
+    ):  # fmt: skip
+        assert f"\n{line}\n" in text, line
+    assert "\nTimeoutStartSec=infinity\n" in scheduled("schedule@.service.j2", timeout_seconds=0)
+    assert "Restart=" not in text, "what has failed waits for its next time"
+
+
+def test_a_schedule_has_the_sandbox_of_a_worker() -> None:
+    def sandbox(text: str) -> list[str]:
+        return text[text.index("UMask=") :].partition("[Install]")[0].split("\n")
+
+    worker, schedule = sandbox(unit()), sandbox(scheduled("schedule@.service.j2"))
+    assert [line for line in schedule if line] == [line for line in worker if line]
+    assert "NoNewPrivileges=yes" in schedule
+
+
+@pytest.mark.parametrize(
+    ("entry", "wanted"),
+    [
+        ({}, ["OnCalendar=Mon..Fri 06:00", "Persistent=yes", "RandomizedDelaySec=0"]),
+        ({"catch_up": False, "jitter_seconds": 90}, ["Persistent=no", "RandomizedDelaySec=90"]),
+    ],
+)
+def test_a_timer_says_when(entry: dict[str, Any], wanted: list[str]) -> None:
+    lines = scheduled("schedule@.timer.j2", **entry).splitlines()
+    assert [line for line in wanted if line not in lines] == []
+    assert "WantedBy=timers.target" in lines
