@@ -66,6 +66,13 @@ class Runs:
     def last(self) -> Run | None:
         return self.runs[0] if self.runs else None
 
+    def said(self) -> str:
+        """Return how the last one ended, and whether a time has been skipped since it began."""
+        told = f"the last run {self.last.said()}" if self.last else "it has not run yet"
+        if self.skipped <= (self.last.started if self.last else 0):
+            return told
+        return f"{told}; {calendar.told(self.skipped)} was skipped, as a run was under way"
+
 
 def file(app: str, process: str) -> Path:
     """Return where the runs of a PROCESS of APP are written down."""

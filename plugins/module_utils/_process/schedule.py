@@ -220,13 +220,13 @@ class Schedule(Process):
             "state": state, "restarts": 0, "workers": 0, "memory": None, "schedule": self.expression(release),
             "running": self.is_running(release), "overdue": self.overdue(release),
             "last": past.last.said() if past.last else "", "failed": bool(past.last and past.last.failed),
-            "output": self.masked(past.last.output, release) if past.last else "", "said": self.said(release, past.last),
+            "output": self.masked(past.last.output, release) if past.last else "", "said": self.said(release, past),
         }  # fmt: skip
 
-    def said(self, release: str, last: runs.Run | None) -> str:
+    def said(self, release: str, past: runs.Runs) -> str:
         """Return how RELEASE's runs are in one line."""
         now = "a run is under way" if self.is_running(release) else f"next {calendar.told(self.next(release))}"
-        return f"{self.name}: {now}; " + (f"the last run {last.said()}" if last else "it has not run yet")
+        return f"{self.name}: {now}; {past.said()}"
 
     def overdue(self, release: str) -> str:
         """Return when RELEASE should have run and has not, "" when it is in time."""

@@ -430,6 +430,12 @@ def test_a_schedule_that_is_well_is_told_in_one_line(host: Host) -> None:
     assert host.digest.outline() == host.digest.outline(OLD) == "digest at 06:00 (next 2026-11-27 06:00 UTC)"
 
 
+def test_a_time_that_was_skipped_is_told_until_the_next_run(host: Host) -> None:
+    run = runs.Run(OLD, 1795672800, 400, "success")
+    assert runs.Runs((run,), 1795673100).said().endswith("; 2026-11-26 06:05 UTC was skipped, as a run was under way")
+    assert "skipped" not in runs.Runs((run,), 1795672500).said()
+
+
 def test_a_timer_that_does_not_run_and_a_time_that_passed_are_told(host: Host) -> None:
     host.release(OLD)
     host.digest.write_unit(OLD)
