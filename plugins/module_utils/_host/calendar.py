@@ -38,3 +38,20 @@ def next_time(expression: str, after: float | None = None) -> float | None:
 def told(moment: float | None) -> str:
     """Return a MOMENT to the minute, in UTC, as releases have it."""
     return "never" if moment is None else datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def next_told(expression: str) -> str:
+    """Return when EXPRESSION comes next, for people."""
+    try:
+        return told(next_time(expression))
+    except HostError as error:
+        return f"unknown: {error}"
+
+
+def passed(expression: str, after: float, before: float) -> str:
+    """Return when EXPRESSION came first AFTER a time and BEFORE another one, for people; "" for not at all."""
+    try:
+        due = next_time(expression, after)
+    except HostError:
+        return ""
+    return told(due) if due is not None and due < before else ""

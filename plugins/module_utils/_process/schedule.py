@@ -82,7 +82,11 @@ class Schedule(Process):
         turn.show(
             self.paths.release(release), self.name, self.units(release), str(self.entry(release).get("program", ""))
         )
-        if self.next(release) is None:
+        try:
+            never = calendar.next_time(self.expression(release)) is None
+        except systemd.HostError as error:
+            raise ReleaseError(f"{self.name}: {error}") from None
+        if never:
             raise ReleaseError(f"{self.name} would never run: '{self.expression(release)}' never comes again")
 
     def gate(self, release: str) -> None:
@@ -202,15 +206,8 @@ class Schedule(Process):
         """Return when RELEASE, or the next one, runs, "" for never."""
         return str(self.entry(release).get("schedule", ""))
 
-    def next(self, release: str, after: float | None = None) -> float | None:
-        """Return when RELEASE, or the next one, runs next, without the jitter. Raises ReleaseError for what is no time."""
-        try:
-            return calendar.next_time(self.expression(release), after)
-        except systemd.HostError as error:
-            raise ReleaseError(f"{self.name}: {error}") from None
-
     def outline(self, release: str = "") -> str:
-        return f"{self.name} at {self.expression(release)} (next {calendar.told(self.next(release))})"
+        return f"{self.name} at {self.expression(release)} (next {calendar.next_told(self.expression(release))})"
 
     def status(self, release: str) -> dict[str, Any]:
         """Return when it runs next, how its last run ended, and whether one is under way."""
@@ -225,8 +222,8 @@ class Schedule(Process):
 
     def said(self, release: str, past: runs.Runs) -> str:
         """Return how RELEASE's runs are in one line."""
-        now = "a run is under way" if self.is_running(release) else f"next {calendar.told(self.next(release))}"
-        return f"{self.name}: {now}; {past.said()}"
+        coming = f"next {calendar.next_told(self.expression(release))}"
+        return f"{self.name}: {'a run is under way' if self.is_running(release) else coming}; {past.said()}"
 
     def overdue(self, release: str) -> str:
         """Return when RELEASE should have run and has not, "" when it is in time."""
@@ -234,9 +231,8 @@ class Schedule(Process):
         known = max(past.last.started if past.last else 0, past.skipped, began["ActiveEnterTimestamp"])
         if not known or self.is_running(release):
             return ""
-        due = self.next(release, known)
         late = float(self.entry(release).get("jitter_seconds", 0)) + LATE_SECONDS
-        return calendar.told(due) if due is not None and due + late < time.time() else ""
+        return calendar.passed(self.expression(release), known, time.time() - late)
 
     def problems(self, release: str, found: dict[str, Any]) -> list[str]:
         said = []

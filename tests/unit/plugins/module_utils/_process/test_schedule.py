@@ -430,6 +430,20 @@ def test_a_schedule_that_is_well_is_told_in_one_line(host: Host) -> None:
     assert host.digest.outline() == host.digest.outline(OLD) == "digest at 06:00 (next 2026-11-27 06:00 UTC)"
 
 
+def test_a_host_that_can_not_tell_the_next_time_has_a_status_all_the_same(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise systemd.HostError("systemd of this host does not take '06:00 Europe/Berlin': Invalid argument")
+
+    monkeypatch.setattr(calendar, "next_time", refuse)
+    host.release(OLD)
+    host.serve(OLD, time.time() - 60)
+    found = host.digest.status(OLD)
+    assert found["said"].startswith("digest: next unknown: systemd of this host does not take")
+    assert host.digest.problems(OLD, found) == []
+
+
 def test_a_time_that_was_skipped_is_told_until_the_next_run(host: Host) -> None:
     run = runs.Run(OLD, 1795672800, 400, "success")
     assert runs.Runs((run,), 1795673100).said().endswith("; 2026-11-26 06:05 UTC was skipped, as a run was under way")
