@@ -32,6 +32,7 @@ class Host:
         text = text.replace("/var/lib/slipway/runs", str(folder / "runs")).replace(
             "/run/slipway/missed", str(folder / "missed")
         )
+        text = text.replace('PROGRAMS = "/usr/bin:/bin"', f'PROGRAMS = "{folder}/bin:/usr/bin:/bin"')
         (folder / "run-ended").write_text(text)
         (folder / "bin").mkdir()
         self.program("systemctl", f"cat <<'EOF'\n{SHOWN}\nEOF\n")
@@ -53,7 +54,7 @@ class Host:
     def end(self, result: str, status: str = "", release: str = "2-b", timer: bool = True) -> None:
         (self.folder / "notifications.json").write_text(json.dumps(self.webhooks))
         environment = {
-            "PATH": f"{self.folder}/bin:{os.environ['PATH']}", "SERVICE_RESULT": result, "EXIT_STATUS": status,
+            "PATH": f"{self.folder}/venv/bin:{os.environ['PATH']}", "SERVICE_RESULT": result, "EXIT_STATUS": status,
             "INVOCATION_ID": "f00", **({"TRIGGER_UNIT": "shop.digest@2-b.timer"} if timer else {}),
         }  # fmt: skip
         arguments = ["shop", "digest", release, str(self.folder / "current"), str(self.folder / "notifications.json")]
@@ -110,6 +111,19 @@ def test_a_run_is_written_down_for_root_alone(host: Host) -> None:
     ]  # fmt: skip
     assert stat.S_IMODE(host.file.stat().st_mode) == 0o600
     assert stat.S_IMODE(host.file.parent.stat().st_mode) == 0o700
+
+
+def test_root_runs_no_program_of_the_apps_however_it_is_called(host: Host) -> None:
+    (host.folder / "venv/bin").mkdir(parents=True)
+    for name in ("systemctl", "journalctl", "logger", "python3", "sh", "cat"):
+        trap = host.folder / "venv/bin" / name
+        trap.write_text(f'#!/bin/sh\necho "$0" >> {host.folder}/caught\n')
+        trap.chmod(0o755)
+    host.webhooks = [{"url": "http://127.0.0.1:1/T0P-SECRET", "format": "slipway"}]
+    host.end("exit-code", "3")
+    assert host.known["runs"][0]["output"] == "hello"
+    assert "could not be sent" in (host.folder / "log").read_text()
+    assert not (host.folder / "caught").exists()
 
 
 def test_what_is_kept_is_bounded_whatever_the_app_prints_and_however_often_it_runs(host: Host) -> None:
