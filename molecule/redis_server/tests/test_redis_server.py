@@ -100,7 +100,6 @@ def test_no_instance_listens_on_the_network(host: Host) -> None:
         ("ACL", "SETUSER", "default", "+@all"),
         ("DEBUG", "SLEEP", "0"),
         ("MIGRATE", "192.0.2.1", "6379", "k", "0", "100"),
-        ("RESTORE", "k", "0", "x"),
         ("MONITOR",),
         ("SHUTDOWN", "NOSAVE"),
         ("EVAL", "return redis.call('config', 'set', 'dir', '/tmp')", "0"),
@@ -114,6 +113,11 @@ def test_an_app_can_do_nothing_to_its_server(host: Host, words: tuple[str, ...])
     told = (said.stdout + said.stderr).strip()
     assert told.startswith(("NOPERM", "ERR", "NOAUTH")), told
     assert value(host, QUEUE, "CONFIG", "GET", "dir").endswith(f"/var/lib/slipway-redis/{QUEUE}")
+
+
+@pytest.mark.parametrize("command", ["RESTORE", "RESTORE-ASKING"])
+def test_a_forged_dump_is_not_even_read(host: Host, command: str) -> None:
+    assert ask(host, ALPHA, QUEUE, command, "k", "0", "x").stdout.startswith("NOPERM")
 
 
 @pytest.mark.parametrize(

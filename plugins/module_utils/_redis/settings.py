@@ -30,9 +30,12 @@ PURPOSES: dict[str, dict[str, Any]] = {
     "cache": {"maxmemory-policy": "allkeys-lru", "appendonly": "no"},
 }
 
-RIGHTS = "+@all -@admin -migrate -restore +client +config|get +slowlog +lastsave +bgsave +bgrewriteaof +role"
+RIGHTS = (
+    "+@all -@admin -migrate -restore -restore-asking +client +config|get +slowlog +lastsave +bgsave +bgrewriteaof +role"
+)
 """What whoever gets in may do: all with keys, scripts and channels, and looking. CONFIG SET (which can write files), MODULE,
-REPLICAOF, DEBUG, ACL, SHUTDOWN and MONITOR are @admin's; MIGRATE connects to other servers, RESTORE reads forged dumps."""
+REPLICAOF, DEBUG, ACL, SHUTDOWN and MONITOR are @admin's; MIGRATE connects to other servers, RESTORE and
+RESTORE-ASKING, which is the same, read forged dumps."""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,18 @@ def problems(apps: Any) -> list[str]:
     keys = ("domains", "redirect_domains")
     lists = [app[key] for app in whole for key in keys if isinstance(app.get(key), list)]
     named = [app_domains.same(domain) for domains in lists for domain in domains if isinstance(domain, str)]
-    return found + duplicates("domain", named)
+    found += duplicates("domain", named)
+    return found or shared_accounts([normalise(app) for app in whole])
+
+
+def shared_accounts(apps: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return one sentence for each of APPS, which have all their keys, that would run as the user of another one's service."""
+    owners = {account: str(app["name"]) for app in apps for account in known.accounts(app)}
+    return [
+        f"slipway_apps, app '{app['name']}': the Redis of '{owners[app['name']]}' runs as a user of that name, and either could "
+        "read what the other has; choose another name"
+        for app in apps if app["name"] in owners
+    ]  # fmt: skip
 
 
 def duplicates(what: str, values: Sequence[str]) -> list[str]:

@@ -71,6 +71,11 @@ def test_rights_of_channels_are_left_out_for_a_redis_that_does_not_know_them() -
     assert " ~* +@all -@admin " in conf(Instance("a"), (6, 0))["user"]
 
 
+@pytest.mark.parametrize("command", ["restore", "restore-asking", "migrate"])
+def test_a_forged_dump_is_not_read_by_whichever_command(command: str) -> None:
+    assert f" -{command} " in conf(Instance("shop-queue"))["user"]
+
+
 def test_a_unit_lets_in_its_users_and_nobody_who_was_let_in_before() -> None:
     text = settings.unit_text(Instance("shop-queue", users=("shop", "worker")), 1024)
     wanted = "--remove-all --modify u:shop:x,d:u:shop:rw,u:worker:x,d:u:worker:rw /run/slipway-redis/shop-queue\n"

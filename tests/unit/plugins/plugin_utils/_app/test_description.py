@@ -435,6 +435,15 @@ def test_two_apps_may_not_have_one_name() -> None:
     assert found == ["slipway_apps: the name 'shop' is listed 2 times; list it once"]
 
 
+def test_an_app_may_not_run_as_the_user_of_another_ones_redis() -> None:
+    mean = shop(name="redis-shop-queue", domains=["b.example.com"])
+    assert app_description.problems([APP, mean]) == []
+    assert app_description.problems([{**APP, "redis": "local"}, mean]) == [
+        "slipway_apps, app 'redis-shop-queue': the Redis of 'shop' runs as a user of that name, and either could read what the "
+        "other has; choose another name"
+    ]
+
+
 def test_two_apps_without_a_name_are_told_that_and_no_more() -> None:
     found = app_description.problems([shop(name=...), shop(name=..., domains=["b.example.com"])])
     assert [text.split(": ", 1)[1].split(".")[0] for text in found] == ["'name' is missing"] * 2
