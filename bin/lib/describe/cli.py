@@ -36,6 +36,7 @@ from describe import (
     redis_use,
     requirements,
     routes,
+    unset,
     variables,
     write,
 )
@@ -77,6 +78,7 @@ def describe(
     files.find(app)
     routes.find(app)
     routes.streaming(app)
+    unset.find(app)
     variables.find(app)
     dangers.find(app)
     return app

@@ -117,9 +117,14 @@ def inferred(app: App) -> list[Candidate]:
         base = module.path.rpartition("/")[2]
         for rank, entry in enumerate(of_module(app, module)):
             why = f"{module.path}:{line_of(module, entry)}"
-            score = {"wsgi.py": 0, "app.py": 4, "main.py": 5, "application.py": 5, "passenger_wsgi.py": 40}.get(
-                base, 6 if entry.endswith(")") else 8
-            )
+            score = {
+                "wsgi.py": 0,
+                "app.py": 4,
+                "main.py": 5,
+                "run.py": 5,
+                "application.py": 5,
+                "passenger_wsgi.py": 40,
+            }.get(base, 6 if entry.endswith(")") else 8)
             if entry.endswith((":application", ":app")) and made_by_factory(module, entry):
                 score -= 14  # it knows the factory's arguments
             score += 10 * module.path.removeprefix(app.tree.home).count("/") - (10 if module.package else 0) + rank

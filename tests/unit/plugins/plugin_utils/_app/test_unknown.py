@@ -44,6 +44,13 @@ def test_a_secret_that_is_still_todo_is_named_and_not_shown() -> None:
     ]
 
 
+def test_a_file_that_begins_with_todo_is_named_and_not_shown() -> None:
+    settings = 'TODO = "add MAIL_SERVER"\nSECRET_KEY = "hunter2"\n'
+    assert description.problems([shop(files={"shop.cfg": settings})]) == [
+        f"{START}'shop.cfg' in 'files' is still TODO; write what it should be"
+    ]
+
+
 def test_every_todo_is_named_and_other_faults_beside_them() -> None:
     found = description.problems([shop(domains=["TODO"], health_path="TODO", workers=999)])
     assert [sentence.removeprefix(START).split(" ")[0] for sentence in found] == [
