@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -38,7 +39,7 @@ def attempt(url: RedisUrl, user: str, seconds: float, ca: str = "") -> Attempt:
 def try_once(url: RedisUrl, seconds: float, ca: str = "") -> Attempt:
     """Connect as the user that runs this."""
     try:
-        client = Client(url, seconds, ca)
+        client, found = connected(url, seconds, ca)
         if url.password:
             client.ask("AUTH", *([url.user] if url.user else []), url.password)
         client.ask("PING")
@@ -54,7 +55,15 @@ def try_once(url: RedisUrl, seconds: float, ca: str = "") -> Attempt:
         own = redact(str(error) or type(error).__name__, url.password)[:300]
         return Attempt({}, reason.kind, f"{reason.cause} ({url.where}). To do: {reason.fix}. It said: {own}")
     pairs = dict(line.split(":", 1) for line in said.splitlines() if ":" in line)
-    return Attempt({name: pairs[name] for name in FACTS if name in pairs})
+    return Attempt(found | {name: pairs[name] for name in FACTS if name in pairs})
+
+
+def connected(url: RedisUrl, seconds: float, ca: str) -> tuple[Client, dict[str, str]]:
+    """Return a connection, and as `strict` what a newer Python than the one that connects now says of its certificate."""
+    try:
+        return Client(url, seconds, ca, strict=True), {}
+    except ssl.SSLCertVerificationError as error:
+        return Client(url, seconds, ca), {"strict": error.verify_message}
 
 
 def as_user(user: str, what: Callable[[], Attempt]) -> Attempt:
@@ -89,6 +98,11 @@ def notes(url: RedisUrl, facts: Mapping[str, str], purpose: str) -> list[str]:
         found.append(f"the server's identity is not checked (ssl_cert_reqs={url.verify}): take that out of the URL")
     if not url.is_local and not url.password:
         found.append("the server asks for no password: whoever reaches it reads and changes everything")
+    if facts.get("strict"):
+        found.append(
+            f"Python 3.13 and newer refuse the server's certificate ({facts['strict']}): let the server get one that keeps to "
+            "RFC 5280, or run the app with an older Python"
+        )
     policy = facts.get("maxmemory_policy", "noeviction")
     if purpose == "queue" and policy != "noeviction" and facts.get("maxmemory", "0") != "0":
         found.append(

@@ -33,7 +33,7 @@ class NotRedis(Exception):
 class Client:
     """One connection. Raises OSError (ssl.SSLError among them) where the network fails, EOFError where it is closed."""
 
-    def __init__(self, url: RedisUrl, seconds: float, ca: str = "") -> None:
+    def __init__(self, url: RedisUrl, seconds: float, ca: str = "", strict: bool = False) -> None:
         self._deadline = time.monotonic() + seconds * 2
         if url.path:
             self._socket = socket.socket(socket.AF_UNIX)
@@ -42,7 +42,7 @@ class Client:
         else:
             self._socket = socket.create_connection((url.host, url.port), seconds)
         if url.tls:
-            self._socket = context(url, ca).wrap_socket(self._socket, server_hostname=url.host)
+            self._socket = context(url, ca, strict).wrap_socket(self._socket, server_hostname=url.host)
         self._file: BinaryIO = self._socket.makefile("rb")
 
     def ask(self, *words: str) -> str:
@@ -81,9 +81,16 @@ def encoded(words: Sequence[str]) -> bytes:
     return b"".join(parts)
 
 
-def context(url: RedisUrl, ca: str) -> ssl.SSLContext:
-    """Return how the server's certificate is checked, as redis-py does it; CA is a file, "" for the system's."""
+def context(url: RedisUrl, ca: str, strict: bool) -> ssl.SSLContext:
+    """Return how the server's certificate is checked, as redis-py does it; CA is a file, "" for the system's.
+
+    Whether that is STRICT (RFC 5280) depends on the Python: it is since 3.13, whose `ssl.create_default_context` says so.
+    """
     found = ssl.create_default_context(cafile=url.ca or ca or None)
+    if strict:
+        found.verify_flags |= ssl.VERIFY_X509_STRICT
+    else:
+        found.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if url.verify != "required":
         found.check_hostname = False
         found.verify_mode = ssl.CERT_NONE if url.verify == "none" else ssl.CERT_OPTIONAL

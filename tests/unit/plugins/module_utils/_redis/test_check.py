@@ -138,16 +138,36 @@ def test_sockets(tmp_path: Path) -> None:
     assert explain(PermissionError(13, "Permission denied"), parse_url(f"unix://{path}")).kind == "socket_refused"
 
 
+def certified(folder: Path, name: str, alternative: str, usage: str) -> None:
+    """Make the certificate NAME for ALTERNATIVE, and its authority, which may have a key USAGE."""
+    request = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    authority = ["-subj", f"/CN={name} authority", "-keyout", f"{name}-ca.key", "-out", f"{name}-ca.crt"]
+    authority += ["-addext", f"keyUsage={usage}"] if usage else []
+    signed = ["-CA", f"{name}-ca.crt", "-CAkey", f"{name}-ca.key", "-subj", f"/CN={name}", "-addext",
+              f"subjectAltName={alternative}", "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", f"{name}.key",
+              "-out", f"{name}.crt"]  # fmt: skip
+    for words in (authority, signed):
+        subprocess.run([*request, *words], cwd=folder, check=True, capture_output=True)
+
+
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a certificate for 127.0.0.1, and one for another name."""
+    """A folder with a certificate for 127.0.0.1, one as RFC 5280 wants it, and one for another name."""
     folder = tmp_path_factory.mktemp("tls")
-    for name, alternative in (("right", "IP:127.0.0.1"), ("other", "DNS:redis.example.org")):
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-             "-subj", f"/CN={name}", "-addext", f"subjectAltName={alternative}", "-keyout", f"{folder}/{name}.key",
-             "-out", f"{folder}/{name}.crt"], check=True, capture_output=True,
-        )  # fmt: skip
+    certified(folder, "right", "IP:127.0.0.1", "")
+    certified(folder, "strict", "IP:127.0.0.1", "critical,keyCertSign,cRLSign")
+    certified(folder, "other", "DNS:redis.example.org", "critical,keyCertSign,cRLSign")
     return folder
 
 
@@ -164,9 +184,22 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_servers_certificate_is_checked(certificates: Path, name: str, trusted: str, options: str, kind: str) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates / f"{name}.crt", certificates / f"{name}.key")
-    ca = str(certificates / f"{trusted}.crt") if trusted else ""
+    ca = str(certificates / f"{trusted}-ca.crt") if trusted else ""
     with server(well, context) as port:
         assert tried(f"rediss://127.0.0.1:{port}{options}", ca)[0] == kind
+
+
+@pytest.mark.parametrize(("name", "noted"), [("right", True), ("strict", False)])
+def test_a_certificate_that_only_newer_pythons_refuse_is_noted(certificates: Path, name: str, noted: bool) -> None:
+    """The host's Python and the app's need not be the same."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates / f"{name}.crt", certificates / f"{name}.key")
+    with server(well, context) as port:
+        url = parse_url(f"rediss://:p@127.0.0.1:{port}")
+        found = check.attempt(url, "", 2, str(certificates / f"{name}-ca.crt"))
+    assert found.kind == ""
+    said = "; ".join(check.notes(url, found.facts, "queue"))
+    assert ("Python 3.13 and newer refuse the server's certificate" in said) is noted
 
 
 def test_tls_where_there_is_none() -> None:
