@@ -261,11 +261,16 @@ import json, os, pathlib, subprocess, time
 root, found = pathlib.Path("/srv/harbour"), []
 def said(*command): return subprocess.run(command, capture_output=True, text=True).stdout
 def names(folder): return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-def draining(): return "deactivating" in said("systemctl", "list-units", "--plain", "--no-legend", "harbour@*")
+def draining(): return "deactivating" in said("systemctl", "list-units", "--plain", "--no-legend", "harbour@*", "harbour.*@*")
 deadline = time.monotonic() + 60
 while draining() and time.monotonic() < deadline: time.sleep(0.2)
 current = os.path.basename(os.readlink(root / "current"))
 releases = names(root / "releases")
+listed = pathlib.Path("/etc/harbour/releases", current, "processes.json")
+processes = json.loads(listed.read_text()) if listed.exists() else {}
+prefixes = [f".{name}{f'.{number}' if number > 1 else ''}" for name, entry in processes.items()
+            for number in range(1, entry.get("instances", 1) + 1)]
+wanted = [f"harbour{prefix}@{current}.service" for prefix in ["", *prefixes]]
 def check(what, there, wanted):
     if sorted(there) != sorted(wanted): found.append(f"{what}: {sorted(there)}, not {sorted(wanted)}")
 check("settings", names("/etc/harbour/releases"), releases)
@@ -273,10 +278,10 @@ units = [p.name[8:-8] for p in pathlib.Path("/etc/systemd/system").glob("harbour
 check("unit files", units, releases)
 check("sockets", names("/run/harbour"), [current])
 wants = pathlib.Path("/etc/systemd/system/multi-user.target.wants").glob("harbour*")
-check("at boot", [p.name for p in wants], [f"harbour@{current}.service"])
+check("at boot", [p.name for p in wants], wanted)
 listed = said("systemctl", "list-units", "--all", "--plain", "--no-legend", "harbour*").splitlines()
 loaded = [row.split() for row in listed if ".slice" not in row]
-check("units", [row[0] for row in loaded if row[2] != "inactive"], [f"harbour@{current}.service"])
+check("units", [row[0] for row in loaded if row[2] != "inactive"], wanted)
 used = {".lock"} | {os.readlink(root / "releases" / r / "venv")[12:] for r in releases}
 unused = [n for n in names(root / "venvs") if n not in used]  # one that a failed deploy built whole, for the next try
 check("environments", [n for n in names(root / "venvs") if n not in unused[:1]], used)
@@ -291,7 +296,7 @@ check("history", [l["id"] for l in lines if l["outcome"] == "deployed" and l["id
 for pid in said("pgrep", "-u", "harbour").split():
     try: group = pathlib.Path(f"/proc/{pid}/cgroup").read_text().strip()
     except OSError: continue
-    if f"harbour@{current}.service" not in group: found.append(f"process {pid} in {group}")
+    if not any(group.endswith(f"/{unit}") for unit in wanted): found.append(f"process {pid} in {group}")
 print(json.dumps(found))
 """
 

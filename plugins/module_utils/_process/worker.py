@@ -208,7 +208,7 @@ class Worker(Process):
     def resume(self, release: str) -> None:
         for unit in self.units(release):
             if systemd.properties(unit, "ActiveState").get("ActiveState") in ("inactive", "failed"):
-                systemd.systemctl("start", "--no-block", unit)
+                systemd.systemctl("start", unit)
 
     # ---- releases that go ------------------------------------------------------------------------------------------
 

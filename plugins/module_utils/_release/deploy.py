@@ -60,14 +60,14 @@ class Deploy(Run):
             key, revision = self.source.find()
             fingerprint, previous = self._fingerprint(key), self.paths.current_id()
             serving = self.paths.record(previous) if previous else None
-            same = serving and serving.fingerprint == fingerprint and self._runs(previous)
-            if not same and self.source.lacks(key):
+            same = serving and serving.fingerprint == fingerprint
+            if not (same and self._runs(previous)) and self.source.lacks(key):
                 return Outcome(False, need_archive=True)
             known = [*self.paths.release_ids(), *orphans.with_settings(self.context)]
             Recovery(self.context).recover()
             self.context.once().tidy()
             same, previous = same and self.paths.current_id() == previous, self.paths.current_id()
-            if same:
+            if same and self._runs(previous):  # recovery may have started what did not
                 return Outcome(False, self.paths.record(previous), notes=self.context.notes, previous=previous)
             known += [entry["id"] for entry in history(self.paths.history)]
             self.context.record = Record(

@@ -51,6 +51,7 @@ class Traffic:
             process.start(self._id)
         for process in beside if last else ():
             process.gate(self._id)
+            process.enable(self._id)  # `current` is about to move, also if this run is killed then
         for process in last:
             process.start(self._id)
         self.switched = self.switched or self.paths.current_id() == self._id

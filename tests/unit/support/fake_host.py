@@ -191,8 +191,9 @@ class FakeHost:
                 self.running.discard(instance)
 
     def systemctl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Take in `systemctl stop --no-block` and `start --no-block`, which return at once."""
-        for instance in map(self.instance, arguments[2:] if arguments[1:2] == ("--no-block",) else ()):
+        """Take in `systemctl stop` and `start`; with `--no-block` they return at once."""
+        units = [one for one in arguments[1:] if not one.startswith("--")] if arguments[0] in ("start", "stop") else []
+        for instance in map(self.instance, units):
             if arguments[0] == "stop" and instance in self.running:
                 self.event(f"stop {instance}")
                 self.running.discard(instance)

@@ -252,6 +252,13 @@ def test_a_rollback_does_not_wait_for_workers_of_the_release_that_it_goes_back_t
     alone(shop)
 
 
+def test_a_worker_that_somebody_has_stopped_runs_again_after_a_deploy_that_has_nothing_to_do(shop: FakeHost) -> None:
+    shop.deploy()
+    shop.running -= {f"shop.worker.2@{shop.current}", f"shop.beat@{shop.current}"}
+    assert not shop.deploy().changed
+    alone(shop)
+
+
 def test_a_process_that_is_renamed_is_ended_with_its_release_and_comes_back_with_it(shop: FakeHost) -> None:
     shop.deploy()
     first = shop.current
@@ -311,3 +318,7 @@ def test_web_that_must_be_alone_ends_when_the_workers_are_ready(
     with pytest.raises(ReleaseError, match="no broker"):
         shop.deploy()
     assert taken == []
+    shop.fails = {}
+    shop.deploy()
+    boot = {name.partition("@")[0] for name in os.listdir(shop.wants)}
+    assert boot >= {"shop.worker", "shop.worker.2", "shop.beat"}, "whatever becomes of the run when web has switched"
