@@ -7,19 +7,17 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import Places
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._process import names, settings
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
 from ansible_collections.slipway.flask.plugins.module_utils._process.host import Host
-from ansible_collections.slipway.flask.plugins.module_utils._process.schedule import Schedule
 from ansible_collections.slipway.flask.plugins.module_utils._process.web import Web
-from ansible_collections.slipway.flask.plugins.module_utils._process.worker import Worker
 
-KINDS: Mapping[str, type[Worker] | type[Schedule]] = {settings.WORKER: Worker, settings.SCHEDULE: Schedule}
-"""What a process says that it is (`kind` in processes.json) -> its class, which is made with the host and a name."""
+KINDS = (settings.WORKER, settings.SCHEDULE)
+"""What a process says that it is (`kind` in processes.json)."""
 
 
 def processes_of(host: Host) -> tuple[Process, ...]:
@@ -30,7 +28,18 @@ def processes_of(host: Host) -> tuple[Process, ...]:
     """
     found = dict.fromkeys(_wanted(host.paths))
     found |= dict.fromkeys(_there(host.paths))
-    return (Web(host), *(KINDS[kind](host, name) for name, kind in found))
+    return (Web(host), *(_made(host, name, kind) for name, kind in found))
+
+
+def _made(host: Host, name: str, kind: str) -> Process:
+    """Return the process NAME, of one of KINDS. An app that has none loads nothing of what they do."""
+    if kind == settings.SCHEDULE:
+        from ansible_collections.slipway.flask.plugins.module_utils._process.schedule import Schedule
+
+        return Schedule(host, name)
+    from ansible_collections.slipway.flask.plugins.module_utils._process.worker import Worker
+
+    return Worker(host, name)
 
 
 def _wanted(paths: Places) -> Iterator[tuple[str, str]]:

@@ -11,12 +11,16 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
-from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, sandbox, systemd
+from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._process import names
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record, ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
+
+if TYPE_CHECKING:
+    from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox
 
 MISSING = 127
 """Status of env(1) when there is no such program."""
@@ -77,6 +81,8 @@ class Commands:
         self, argv: list[str], purpose: str, writable: list[str] | None = None, more_files: Sequence[Path] = ()
     ) -> subprocess.CompletedProcess[str]:
         """Run ARGV as the app's user, with the release's environment and that in MORE_FILES; return what it printed."""
+        from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox
+
         command = self._how(
             [*self.places, *(writable or [])],
             self.request.command_seconds,
@@ -105,6 +111,8 @@ class Commands:
         return command.run(["/usr/bin/env", *argv], command_unit(self.paths.app, "check", self.record.id))
 
     def _how(self, writable: list[str], seconds: int, properties: Mapping[str, str | Sequence[str]]) -> sandbox.Command:
+        from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox
+
         venv = self.here / "venv"
         return sandbox.Command(
             user=self.request.user,

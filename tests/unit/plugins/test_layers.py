@@ -129,7 +129,8 @@ def closure(module: str, at_once: bool = False) -> set[str]:
 
 NOT_AT_ONCE = {
     "release_on_host": (
-        "_database", "_migration", "_process.watch", "_python.build", "_python.environment", "_python.hints",
+        "_database", "_host.sandbox", "_migration", "_process.schedule", "_process.watch", "_process.worker",
+        "_python.build", "_python.environment", "_python.hints",
         "_python.lists", "_release.archive", "_release.plan", "_release.preparation", "_release.probe",
         "_release.repository", "_release.upgrade", "_release.web_access",
     ),
