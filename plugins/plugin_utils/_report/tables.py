@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._source.revision import short
+from ansible_collections.slipway.flask.plugins.plugin_utils._report.deploy import printable
 
 GAP = "  "
 NOTHING = "-"
@@ -148,4 +149,4 @@ def size(number: float | None) -> str:
 
 def not_serving(problems: Sequence[str]) -> str:
     """Return the message that names every app that does not serve, and why."""
-    return "\n".join(["Something is wrong:", *(f"  - {text}" for text in problems)])
+    return printable("\n".join(["Something is wrong:", *(f"  - {text}" for text in problems)]))

@@ -106,3 +106,9 @@ def test_an_app_that_gives_no_answer_is_told_so() -> None:
 
 def test_every_reason_for_not_serving_is_told() -> None:
     assert tables.not_serving(["a", "b"]) == "Something is wrong:\n  - a\n  - b"
+
+
+def test_a_terminal_obeys_nothing_that_an_app_has_printed() -> None:
+    found = tables.not_serving(["digest: the last run failed. Its last lines:\n\x1b[2Jall is well\x07"])
+    assert "\x1b" not in found and "\x07" not in found
+    assert "[2Jall is well" in found
