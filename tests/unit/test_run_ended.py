@@ -35,12 +35,16 @@ class Host:
         text = text.replace('PROGRAMS = "/usr/bin:/bin"', f'PROGRAMS = "{folder}/bin:/usr/bin:/bin"')
         (folder / "run-ended").write_text(text)
         (folder / "bin").mkdir()
-        self.program("systemctl", f"cat <<'EOF'\n{SHOWN}\nEOF\n")
+        self.timers("inactive")
         self.prints("hello\n")
         self.program("logger", f'echo "$*" >> {folder}/log\n')
         (folder / "releases/2-b").mkdir(parents=True)
         (folder / "current").symlink_to("releases/2-b")
         self.webhooks: list[dict[str, str]] = []
+
+    def timers(self, state: str) -> None:
+        """Have the timer of the release that serves in this STATE."""
+        self.program("systemctl", f"[ $1 = is-active ] && echo {state} && exit\ncat <<'EOF'\n{SHOWN}\nEOF\n")
 
     def program(self, name: str, script: str) -> None:
         path = self.folder / "bin" / name
@@ -141,6 +145,12 @@ def test_what_is_kept_is_bounded_whatever_the_app_prints_and_however_often_it_ru
 def test_a_time_of_a_release_that_serves_no_more_is_left_for_the_one_that_does(host: Host) -> None:
     host.end("exec-condition", release="1-a")
     assert host.missed and not host.file.exists()
+
+
+def test_a_timer_that_was_left_beside_the_one_that_serves_takes_nothing_from_it(host: Host) -> None:
+    host.timers("active")
+    host.end("exec-condition", release="1-a")
+    assert not host.missed, "else the time would be run twice"
 
 
 def test_a_person_who_starts_an_old_release_leaves_nothing_to_make_up_for(host: Host) -> None:
