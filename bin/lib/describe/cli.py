@@ -36,6 +36,7 @@ from describe import (
     redis_use,
     requirements,
     routes,
+    single,
     unset,
     variables,
     write,
@@ -75,6 +76,7 @@ def describe(
     database.find(app)
     redis_use.find(app)
     processes.find(app)
+    single.find(app)
     files.find(app)
     routes.find(app)
     routes.streaming(app)

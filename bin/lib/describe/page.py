@@ -13,7 +13,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._app.keys import KEY
 
 from describe.app import TODO, App, Line
 
-COLUMN, WIDTH = 58, 140
+COLUMN, WIDTH = 58, 120
 """Where the reasons begin at most, and where a line ends."""
 HEAD = "# Every line has its reason; lines that begin with # are suggestions. All keys: docs/variables.md\n"
 Row = tuple[str, str]

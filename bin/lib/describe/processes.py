@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Processes beside the web's: workers of a queue and schedules, and what of the web may run only once."""
+"""Processes beside the web's: workers of a queue and schedules."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import ast
 import re
 import shlex
 
-from describe import settings
+from describe import settings, tables
 from describe.app import TODO, App
-from describe.code import argument, at_import, bound, called, dotted, text
+from describe.code import argument, bound, called, dotted, text
 from describe.commands import words
 from describe.tree import Module
 
@@ -30,14 +30,12 @@ PROGRAM = re.compile(r"(^|/)(celery|rq|rqworker|rqscheduler|huey_consumer(\.py)?
 
 
 def find(app: App) -> None:
-    """Say `processes`, and what of the app may run only once."""
+    """Say `processes`."""
     said = _said(app)
     _celery(app, said)
     _rq(app, said)
     _huey(app, said)
     _dramatiq(app, said)
-    _once(app)
-    _sockets(app)
 
 
 def _process(app: App, name: str, value: dict[str, object], why: str) -> None:
@@ -182,6 +180,9 @@ def _rq(app: App, said: set[str]) -> None:
             ):
                 queues.append(text(argument(node, 0, "name")) or "default")
     names = " ".join(dict.fromkeys(queues)) or "default"
+    if own := _own_command(app):
+        _process(app, "worker", {"command": own[0], "stop_seconds": 300}, own[1])
+        return
     if app.imports("flask_rq2"):
         command = f"flask rq worker {names}"
     else:
@@ -189,6 +190,17 @@ def _rq(app: App, said: set[str]) -> None:
         if app.value("redis") and app.value("redis_variable") != "RQ_REDIS_URL":  # which `rq` itself reads
             app.also("redis_variables", "RQ_REDIS_URL", "queue", "`rq worker` reads it")
     _process(app, "worker", {"command": command, "stop_seconds": 300}, f"{where} uses RQ")
+
+
+def _own_command(app: App) -> tuple[str, str] | None:
+    """Return the command of `flask` that starts a worker of RQ's, and where it does; None without one."""
+    for module in app.tree.all:
+        for node in module.nodes:
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "work":
+                scope = next((one for one in module.above(node) if isinstance(one, ast.FunctionDef)), None)
+                if scope and (command := tables.of_flask(app, module, scope)):
+                    return f"flask {command}", f"{module.where(node)} starts a worker of RQ's"
+    return None
 
 
 def _huey(app: App, said: set[str]) -> None:
@@ -223,35 +235,3 @@ def _dramatiq(app: App, said: set[str]) -> None:
                     f"{module.where(node)} is an actor",
                 )
                 return
-
-
-def _once(app: App) -> None:
-    """Say that the app must be one process where it runs a schedule inside of itself."""
-    where = app.imports("apscheduler", "flask_apscheduler")
-    if where:
-        app.say(
-            "handover", "stop_first", f"{where} runs a schedule inside the app, which two processes would run twice"
-        )
-        app.say("workers", 1, f"{where}, for the same reason")
-        app.notes.append(
-            f"{where} runs a schedule inside the web process: as a process with `schedule:` it would run beside any number of "
-            "workers"
-        )
-        return
-    for module in app.tree.modules:
-        for node in module.nodes:
-            started = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "start"
-            if started and at_import(module, node) and re.search(r"thread|timer|process", ast.unparse(node).lower()):
-                app.notes.append(
-                    f"{module.where(node)} starts a thread when it is imported, one in each worker process: `workers: 1` if it "
-                    "must be one"
-                )
-                return
-
-
-def _sockets(app: App) -> None:
-    where = app.imports("flask_socketio")
-    if where:
-        app.more("streaming", "/socket.io", f"{where} is Flask-SocketIO")
-        app.say("workers", 1, f"{where}: a client must meet the same process again")
-        app.say("threads", 100, "each open connection holds one")

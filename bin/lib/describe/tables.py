@@ -85,7 +85,7 @@ def _maker(app: App) -> tuple[str, str, bool]:
             if not made:
                 continue
             scope = next((one for one in module.above(node) if isinstance(one, ast.FunctionDef)), None)
-            command = _cli(app, module, scope) if scope else ""
+            command = of_flask(app, module, scope) if scope else ""
             if command:
                 return f"flask {command}", f"{module.where(node)} makes the tables; once, since it may empty them", True
             if not any(is_main(one) for one in module.above(node)) and (
@@ -113,7 +113,7 @@ def _in_factory(scope: ast.FunctionDef) -> bool:
     return bool(re.search(r"create_app|make_app|init_app|register|setup|before_first|configure", scope.name))
 
 
-def _cli(app: App, module: Module, scope: ast.FunctionDef, depth: int = 0) -> str:
+def of_flask(app: App, module: Module, scope: ast.FunctionDef, depth: int = 0) -> str:
     """Return the command of Flask's that a function is, or that calls it, "" for none."""
     for decorator in scope.decorator_list:
         call = decorator if isinstance(decorator, ast.Call) else None
@@ -124,18 +124,19 @@ def _cli(app: App, module: Module, scope: ast.FunctionDef, depth: int = 0) -> st
             ).removesuffix("-cmd")
             group = _group(app, module, name)
             return "" if group is None else f"{group} {said}".strip()
+    if registered := re.search(rf"cli\.command\(['\"]([\w-]+)['\"]\)\({scope.name}\)", module.text):
+        return registered[1]
     if depth < 2:
         for other in app.tree.modules:
             for one in other.nodes:
                 if (
                     isinstance(one, ast.FunctionDef)
                     and one is not scope
-                    and one.decorator_list
                     and any(
                         isinstance(inner, ast.Call) and dotted(inner.func).rpartition(".")[2] == scope.name
                         for inner in ast.walk(one)
                     )
-                    and (found := _cli(app, other, one, depth + 1))
+                    and (found := of_flask(app, other, one, depth + 1))
                 ):
                     return found
     return ""
