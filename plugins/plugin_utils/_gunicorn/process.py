@@ -92,6 +92,11 @@ def problems(processes: Any) -> list[str]:
     return [f"process '{name}': {text}" for name, entry in processes.items() for text in _problems_of(str(name), entry)]
 
 
+def named(entry: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return an ENTRY with its keys as they were written: YAML reads a bare `on` as true."""
+    return {"on" if key is True else str(key): value for key, value in entry.items()}
+
+
 def _problems_of(name: str, entry: Any) -> Iterator[str]:
     if not NAME.fullmatch(name):
         yield "its name must be 1 to 20 lower-case letters, digits and hyphens, a letter first"
@@ -100,6 +105,7 @@ def _problems_of(name: str, entry: Any) -> Iterator[str]:
     if not isinstance(entry, Mapping):
         yield "it must be a mapping with at least `command`"
         return
+    entry = named(entry)
     for key in entry:
         if key not in KEYS:
             near = difflib.get_close_matches(str(key), list(KEYS), n=1)
@@ -165,7 +171,8 @@ def _together(entry: Mapping[str, Any]) -> Iterator[str]:
 
 def complete(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return an ENTRY with all its keys."""
-    whole = {name: entry.get(name, key.default) for name, key in KEYS.items()}
+    given = named(entry)
+    whole = {name: given.get(name, key.default) for name, key in KEYS.items()}
     whole["on"] = whole["on"] or ("first" if whole["schedule"] else "every")
     if not int(whole["ready_seconds"]) and not whole["schedule"]:
         whole["ready_seconds"] = ALIVE_SECONDS if whole["ready"] == "alive" else READY_SECONDS

@@ -9,6 +9,7 @@ import shlex
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description, hosts
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process, process_files
 from app_descriptions import shop
@@ -145,6 +146,14 @@ def test_what_a_deploy_knows_of_a_process_has_no_secret_and_its_release_in_it() 
         "ping",
     )
     assert told["ready_command"][:2] == ["python", "-c"]
+
+
+def test_on_may_be_written_as_people_write_it() -> None:
+    entry = yaml.safe_load("{command: celery -A shop.tasks beat, on: first}")
+    assert process.problems({"beat": entry}) == []
+    assert process.complete(entry)["on"] == "first"
+    (told,) = process.problems({"beat": yaml.safe_load("{command: x, on: second}")})
+    assert "'on' is 'second'; it must be one of" in told
 
 
 APPS = [{"name": "shop", "processes": {"beat": {"on": "first"}, "worker": {"on": "every"}}}]
