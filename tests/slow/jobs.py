@@ -31,7 +31,6 @@ PROCESSES: dict[str, dict[str, Any]] = {
     "rq": {
         "command": "rq worker --path . --config rq_jobs --worker-class rq_worker.Worker jobs",
         "instances": 2,
-        "ready_seconds": 3,
     },
     "beat": {
         "command": "celery -A celery_jobs beat -s $STATE_DIRECTORY/beat --loglevel WARNING",

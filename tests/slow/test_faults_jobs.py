@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from faults import JOBS, Load, Seen
 from helpers import Host, Project, wait_for
-from jobs import PROCESSES, QUEUES, TICK_SECONDS, Account, Jobs, Senders
+from jobs import QUEUES, TICK_SECONDS, Account, Jobs, Senders
 
 DEPLOYS = 3
 IN_FLIGHT = 1000
@@ -127,16 +127,28 @@ def test_reboot(jobs: Jobs, host: Host, senders: Senders) -> None:
     settled(jobs)
 
 
+SINKS = """
+import os
+import threading
+
+threading.Timer({seconds}, lambda: (print("sunk", flush=True), os._exit(7))).start()
+"""
+
+
 def crashes_at_start(jobs: Jobs) -> None:
     (jobs.folder / "rq_worker.py").write_text("raise SystemExit('no queue today')\n")
 
 
 def ends_after_three_seconds(jobs: Jobs) -> None:
     with (jobs.folder / "rq_worker.py").open("a") as code:
-        code.write(
-            "\nimport os\nimport threading\nthreading.Timer(3, lambda: (print('sunk', flush=True), os._exit(7))).start()\n"
-        )
-    jobs.describe({"rq": {**PROCESSES["rq"], "ready_seconds": 5}})
+        code.write(SINKS.format(seconds=3))
+
+
+def ends_after_the_switch(jobs: Jobs) -> None:
+    """By then beat and RQ's cron have been handed over, and have to go back as well."""
+    with (jobs.folder / "rq_worker.py").open("a") as code:
+        code.write(SINKS.format(seconds=8))
+    jobs.describe(watch_seconds=15)
 
 
 def has_no_memory(jobs: Jobs) -> None:
@@ -149,7 +161,8 @@ def has_no_memory(jobs: Jobs) -> None:
 
 REFUSED: list[tuple[Callable[[Jobs], None], list[str]]] = [
     (crashes_at_start, ["no queue today"]),
-    (ends_after_three_seconds, ["sunk"]),
+    (ends_after_three_seconds, ["it must run for 5 s", "sunk"]),
+    (ends_after_the_switch, ["after the switch, rq ended and had to be started again", "sunk"]),
     (has_no_memory, ["out of memory"]),
 ]
 
@@ -164,7 +177,7 @@ def test_worker_that_does_not_run_keeps_the_old_release(
     failed = jobs.deploy()
     jobs.restore()
     assert failed.code != 0
-    for text in ("What served before still serves", "rq", *said):
+    for text in ("jobs.rq@", *said):
         assert text in failed.output, failed.output
     assert jobs.current() == before
     settled(jobs)
