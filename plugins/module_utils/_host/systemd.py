@@ -7,6 +7,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from functools import cache
@@ -15,6 +16,8 @@ from pathlib import Path
 WANTS = Path("/etc/systemd/system/multi-user.target.wants")
 UNITS = Path("/etc/systemd/system")
 TAIL_LINES = 25
+BEFORE_LINES = 500
+"""So far back a run that has ended is looked for: the one after it writes as well."""
 
 
 class HostError(RuntimeError):
@@ -46,9 +49,29 @@ def version() -> int:
 
 
 def journal(unit: str, lines: int = TAIL_LINES) -> str:
-    """Return the end of what UNIT's newest run wrote to the journal."""
+    """Return the end of what UNIT's newest run wrote to the journal; of the one before, when systemd has started it again."""
+    shown = properties(unit, "ActiveState", "NRestarts", "InvocationID")
+    again = shown.get("ActiveState") == "active" and shown.get("NRestarts", "0") != "0"
+    if again and (before := _before(unit, shown.get("InvocationID", ""))):
+        return tail(before, lines)
     command = [*newest_run(unit), "--output=cat", f"--lines={lines}"]
     return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False).stdout.strip()
+
+
+def _before(unit: str, newest: str) -> str:
+    """Return what UNIT wrote of late in runs before the NEWEST: why it ended is in there."""
+    command = [
+        "journalctl",
+        "--no-pager",
+        "--quiet",
+        "--output=json",
+        f"--lines={BEFORE_LINES}",
+        f"_SYSTEMD_UNIT={unit}",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    entries = map(json.loads, done.stdout.splitlines())
+    texts = (entry.get("MESSAGE") for entry in entries if entry.get("_SYSTEMD_INVOCATION_ID") != newest)
+    return "\n".join(text for text in texts if isinstance(text, str))
 
 
 def printed(invocation: str) -> str:

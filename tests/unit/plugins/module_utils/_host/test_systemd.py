@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -48,6 +49,15 @@ def test_a_unit_that_does_not_start_shows_its_newest_journal(tool: Tools) -> Non
         systemd.start("shop@1.service")
     assert systemctl()[:2] == ["reset-failed shop@1.service", "start shop@1.service"]
     assert "_SYSTEMD_INVOCATION_ID=0badcafe" in journalctl()[0]
+
+
+def test_a_unit_that_was_started_again_shows_why_it_ended(tool: Tools) -> None:
+    tool("systemctl", "printf 'ActiveState=active\\nNRestarts=1\\nInvocationID=new\\n'")
+    rows = (("old", "the mast is broken"), ("old", [1, 2]), ("new", "all is well"))
+    lines = "\n".join(json.dumps({"_SYSTEMD_INVOCATION_ID": run, "MESSAGE": text}) for run, text in rows)
+    journalctl = tool("journalctl", f"cat <<'END'\n{lines}\nEND")
+    assert systemd.journal("shop@1.service") == "the mast is broken"
+    assert "_SYSTEMD_UNIT=shop@1.service" in journalctl()[0]
 
 
 def test_a_unit_that_starts_is_waited_for_and_no_more(tool: Tools) -> None:
