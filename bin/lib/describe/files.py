@@ -16,7 +16,7 @@ from describe.tree import Module
 
 UPLOADS = re.compile(
     r"UPLOAD\w*_?(FOLDER|DIR\w*|PATH|DEST|ROOT)|UPLOAD_?S?|UPLOADED_\w+_DEST|MEDIA_(ROOT|FOLDER|DIR)"
-    r"|FILES?_(DIR|FOLDER|STORE)|STORAGE_(DIR|PATH|FOLDER)|DATA_(DIR|FOLDER|PATH)|ATTACHMENTS?_(DIR|FOLDER|PATH)"
+    r"|FILES?_(DIR|FOLDER|STORE)|STORAGE_(\w+_)?(DIR\w*|PATH|FOLDER)|DATA_(DIR|FOLDER|PATH)|ATTACHMENTS?_(DIR|FOLDER|PATH)"
     r"|\w*_UPLOAD_(FOLDER|DIR)"
 )
 
@@ -84,7 +84,10 @@ def uploads(app: App) -> None:
         if not UPLOADS.fullmatch(one.key) or settings.ELSEWHERE.search(one.module.path):
             continue
         value = app.values.of(one.module, one.value)
-        share(app, value, f"{one.where} {one.key}", folder=True)
+        if isinstance(value, str) and re.match(r"/(?!<source>|tmp/|dev/|run/|proc/)[\w./-]+$", value):
+            app.say("writable_paths", [value.rstrip("/")], f"{one.where} {one.key}: a folder of the host's", off=True)
+        else:
+            share(app, value, f"{one.where} {one.key}", folder=True)
 
 
 def written(app: App) -> None:

@@ -1,0 +1,55 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""A source that is not a folder here: a repository is cloned without what it could run, a wheel stays in its folder."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from describe import fetch
+from described import HELLO, lay
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_a_repository_is_described_and_its_entry_names_it(tmp_path: Path) -> None:
+    source = lay(tmp_path / "shop.git", {"app.py": HELLO})
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+    for words in (["init", "--quiet"], ["add", "."], [*who, "commit", "--quiet", "-m", "first"]):
+        subprocess.run(["git", *words], cwd=source, check=True)
+    command = [sys.executable, str(ROOT / "bin/lib/describe_app.py"), f"file://{source}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "- name: shop " in done.stdout
+    assert f"source: {{git: 'file://{source}'}}" in done.stdout
+    assert "wsgi: app:app" in done.stdout
+
+
+@pytest.mark.parametrize("url", ["ext::sh -c touch% x", "--upload-pack=x", "fd::3"])
+def test_a_url_that_runs_a_program_is_none(url: str) -> None:
+    assert not fetch.URL.fullmatch(url)
+
+
+def test_a_repository_that_is_not_there_is_told_without_the_password(tmp_path: Path) -> None:
+    with pytest.raises(fetch.FetchError) as told:
+        fetch.git(f"https://ann:hunter2@127.0.0.1:1/{tmp_path.name}.git", tmp_path / "to")
+    assert "hunter2" not in str(told.value)
+    assert "git could not clone https://ann:***@127.0.0.1:1/" in str(told.value)
+
+
+def test_a_wheel_stays_in_its_folder_and_says_what_it_requires(tmp_path: Path) -> None:
+    wheel = tmp_path / "shop-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("shop/__init__.py", HELLO)
+        archive.writestr("../../out.py", "x = 1\n")
+        archive.writestr(
+            "shop-1.0.dist-info/METADATA",
+            "Name: shop\nRequires-Dist: flask>=3\nRequires-Dist: rq; extra == 'q'\n\ntext\n",
+        )
+    fetch.unpack(wheel, tmp_path / "in/to")
+    assert not (tmp_path / "out.py").exists()
+    assert not (tmp_path.parent / "out.py").exists()
+    assert fetch.requires(tmp_path / "in/to") == ["flask>=3", "rq; extra == 'q'"]
