@@ -31,7 +31,8 @@ def draining(processes: Iterable[Process]) -> list[Draining]:
 def wait_for(processes: Iterable[Process], one: Draining) -> None:
     """Wait until a release that drains has ended. Raises ReleaseError when it can't even be killed."""
     deadline = time.monotonic() + one.seconds + KILLED_SECONDS
-    process = next(process for process in processes if process.name == one.process)
+    same = [process for process in processes if process.name == one.process]  # a schedule may have been a worker before
+    process = next((process for process in same if process.is_draining(one.release)), same[0])
     while process.is_draining(one.release):
         if time.monotonic() > deadline:
             raise ReleaseError(
