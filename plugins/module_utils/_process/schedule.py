@@ -217,8 +217,12 @@ class Schedule(Process):
             "state": state, "restarts": 0, "workers": 0, "memory": None, "schedule": self.expression(release),
             "running": self.is_running(release), "overdue": self.overdue(release),
             "last": past.last.said() if past.last else "", "failed": bool(past.last and past.last.failed),
-            "output": self.masked(past.last.output, release) if past.last else "", "said": self.said(release, past),
+            "output": self._output(past.last, release) if past.last else "", "said": self.said(release, past),
         }  # fmt: skip
+
+    def _output(self, last: runs.Run, release: str) -> str:
+        """Return what the LAST run printed without secrets: those of its own release, and RELEASE's."""
+        return self.masked(self.masked(last.output, last.release), release)
 
     def said(self, release: str, past: runs.Runs) -> str:
         """Return how RELEASE's runs are in one line."""

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,18 @@ def test_one_that_lost_a_child_for_its_memory_does_not_count_as_running(shown: d
 def test_of_one_that_ended_the_journal_tells(shown: dict[str, str]) -> None:
     shown.update(ActiveState="activating", ControlGroup="", InvocationID="starved")
     assert "ran out of memory" in fate.of(UNIT).said()
+
+
+def test_only_systemd_itself_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 0, "killed\n", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert fate.told_of(UNIT, "f00")
+    assert {"_PID=1", f"UNIT={UNIT}", "INVOCATION_ID=f00"} <= set(asked[0]), "anybody can write what has no underscore"
 
 
 def test_where_no_memory_is_counted_nothing_is_known_of_it(shown: dict[str, str], tmp_path: Path) -> None:

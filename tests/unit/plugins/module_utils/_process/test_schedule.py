@@ -414,6 +414,14 @@ def test_a_run_that_failed_is_told_with_its_last_lines_and_without_secrets(host:
     assert "s3cr3t" not in json.dumps(found)
 
 
+def test_a_secret_that_a_release_since_has_another_value_of_is_masked_as_well(host: Host) -> None:
+    for release, value in ((OLD, "s3cr3t-before"), (NEW, "s3cr3t-since")):
+        host.release(release)
+        host.paths.environment_file(release).write_text(f'SMTP_PASSWORD="{value}"\n')
+    host.ran(release=OLD, result="exit-code", status="3", output="login s3cr3t-before refused")
+    assert host.digest.status(NEW)["output"] == "login ******** refused"
+
+
 def test_a_schedule_that_is_well_is_told_in_one_line(host: Host) -> None:
     host.release(OLD)
     host.serve(OLD, time.time() - 60)

@@ -191,7 +191,9 @@ def test_a_schedule_runs_for_the_release_that_serves_alone_and_never_twice_at_on
         "ExecStopPost=+-/usr/local/lib/slipway/run-ended shop digest %i /srv/shop/current /etc/shop/.notifications.json",
     ):  # fmt: skip
         assert f"\n{line}\n" in text, line
-    assert "\nTimeoutStopSec=10\n" in scheduled("schedule@.service.j2", stop_seconds=1), "how it ended is told in it as well"
+    assert "\nTimeoutStopSec=10\n" in scheduled("schedule@.service.j2", stop_seconds=1), (
+        "how it ended is told in it as well"
+    )
     assert "\nTimeoutStartSec=infinity\n" in scheduled("schedule@.service.j2", timeout_seconds=0)
     assert "Restart=" not in text, "what has failed waits for its next time"
 
