@@ -23,6 +23,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._python.project impo
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.checks import RESERVED
 
 from describe import (
+    chosen,
     commands,
     config,
     dangers,
@@ -72,6 +73,7 @@ def describe(
         requirements.add(app, requires)
     entry.find(app)
     requirements.system(app)
+    chosen.find(app)
     config.find(app)
     database.find(app)
     redis_use.find(app)

@@ -84,7 +84,11 @@ def uploads(app: App) -> None:
         if not UPLOADS.fullmatch(one.key) or settings.ELSEWHERE.search(one.module.path):
             continue
         value = app.values.of(one.module, one.value)
-        if isinstance(value, str) and re.match(r"/(?!<source>|tmp/|dev/|run/|proc/)[\w./-]+$", value):
+        if isinstance(value, str) and re.match(r"/(tmp|var/tmp)(/|$)", value):
+            app.dangers.append(
+                f"{one.where} {one.key} keeps files in {value}, which ends with the release: name another folder"
+            )
+        elif isinstance(value, str) and re.match(r"/(?!<source>|tmp/|dev/|run/|proc/)[\w./-]+$", value):
             app.say("writable_paths", [value.rstrip("/")], f"{one.where} {one.key}: a folder of the host's", off=True)
         else:
             share(app, value, f"{one.where} {one.key}", folder=True)

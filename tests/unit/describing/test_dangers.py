@@ -29,6 +29,7 @@ SHOWN = [
     ),
     ("app.py", HELLO + 'def log():\n    open("out.txt", "w")\n', "app.py:7 writes out.txt beside the code"),
 ]
+SHOWN.append(("app.py", HELLO + 'UPLOAD_FOLDER = "/tmp/files"\n', "app.py:6 UPLOAD_FOLDER keeps files in /tmp/files"))
 QUIET = [
     ("app.py", HELLO + 'if __name__ == "__main__":\n    app.run(debug=True)\n'),
     ("config.py", "class DevelopmentConfig:\n    DEBUG = True\n"),
