@@ -229,7 +229,7 @@ def test_a_schedule_that_fails_is_told_and_runs_by_hand(scheduled: Tiny, host: H
     release = serving(host)
     done = scheduled.project.good(*NOW)
     assert f"the digest of {release}\n" in done.output
-    assert f"schedule 'digest' in release {release} of tiny on {host.name} ended well" in done.output
+    assert f"schedule 'digest' in release {release} of tiny on {host.name} succeeded" in done.output
     assert "digest: next " in scheduled.project.good("playbooks/status.yml").output
     Sink.got.clear()
     host.run("touch /var/lib/tiny.digest/fails")

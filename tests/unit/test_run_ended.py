@@ -179,7 +179,7 @@ def test_the_first_failure_is_told_then_one_an_hour_and_that_it_is_over(
     assert [told["text"].partition(": ")[2] for told in posted] == [
         "the schedule 'digest' failed: status 3",
         "the schedule 'digest' failed: it took longer than its timeout_seconds",
-        "the schedule 'digest' ran well again",
+        "the schedule 'digest' succeeded again",
     ]
     assert posted[0]["what"] == "schedule" and posted[0]["schedule"] == "digest" and posted[0]["release"] == "2-b"
 

@@ -19,8 +19,8 @@ FOLDER = Path("/var/lib/slipway/runs")
 MISSED = Path("/run/slipway/missed")
 """A file in here: the timer of a release that serves no more had its time come, and nothing ran."""
 RESULTS = {
-    "timeout": "took longer than its timeout_seconds and was ended",
-    "oom-kill": "was killed for its memory",
+    "timeout": "took longer than its timeout_seconds and was stopped",
+    "oom-kill": "ran out of memory and was killed",
     "signal": "was killed by signal {status}",
     "core-dump": "crashed with signal {status}",
     "exit-code": "failed with status {status}",
@@ -48,7 +48,7 @@ class Run:
     def end(self) -> str:
         """How it ended as a person reads it."""
         how = RESULTS.get(self.result, "failed ({result})").format(status=self.status, result=self.result)
-        return how if self.failed else "ended well"
+        return how if self.failed else "succeeded"
 
     def said(self) -> str:
         """Return all of it in one line."""

@@ -39,7 +39,7 @@ KEYS: dict[str, Key] = {
     ),
     "instances": Key(int, 1, "How many of it run at once.", range=(1, 64)),
     "stop_seconds": Key(
-        int, 60, "How long it may finish what it is at when it is told to end; then it is killed.", range=(1, 86400)
+        int, 60, "How long it may take to finish its work when it is told to stop; then it is killed.", range=(1, 86400)
     ),
     "stop_signal": Key(str, "SIGTERM", "Signal that tells it to finish and end.", SIGNALS),
     "memory_max_mb": Key(int, 0, "Memory that one instance may use; 0 is no limit.", range=(0, 1048576)),

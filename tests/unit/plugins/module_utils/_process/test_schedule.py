@@ -431,7 +431,7 @@ def test_a_schedule_that_is_well_is_told_in_one_line(host: Host) -> None:
     host.ran(started=1795672800)
     found = host.digest.status(OLD)
     assert found["said"] == (
-        "digest: next 2026-11-27 06:00 UTC; the last run ended well, started 2026-11-26 06:00 UTC, took 3 s, "
+        "digest: next 2026-11-27 06:00 UTC; the last run succeeded, started 2026-11-26 06:00 UTC, took 3 s, "
         "release 0001-aaaaaaa"
     )
     assert host.digest.problems(OLD, found) == []
@@ -484,7 +484,7 @@ def test_a_run_by_hand_goes_through_the_unit_and_tells_its_status_and_output(hos
     host.release(OLD)
     host.runs = [{"result": "exit-code", "status": "3", "invocation": "b4d"}, {"invocation": "g00d"}]
     digest = by_hand.named([host.digest], "digest", OLD)
-    assert by_hand.run(digest, OLD) == (0, "printed by g00d\n", "ended well")
+    assert by_hand.run(digest, OLD) == (0, "printed by g00d\n", "succeeded")
     assert by_hand.run(digest, OLD) == (3, "printed by b4d\n", "failed with status 3")
     assert host.done == [f"start shop.digest@{OLD}.service"] * 2
 
