@@ -173,7 +173,8 @@ def told(asked: argparse.Namespace, temporary: Path) -> int:
     head = f"# {shown}: {len(app.tree.all)} Python files were read, nothing was run.\n{page.HEAD}"
     print(head + page.entry(app) + page.remarks(app), end="")
     if asked.write:
+        written = write.write(app, asked.write, head, asked.host)
         print(f"\nWritten into {asked.write}:")
-        print("".join(f"  {line}\n" for line in write.write(app, asked.write, head, asked.host)), end="")
+        print("".join(f"  {line}\n" for line in written), end="")
         print("Next:\n" + "".join(f"  {line}\n" for line in write.next_steps(app, asked.write, asked.host)), end="")
     return 0

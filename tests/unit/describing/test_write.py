@@ -57,6 +57,7 @@ def test_nothing_is_overwritten_and_nothing_is_half_written(written: Path) -> No
     again = describe(written)
     assert again.returncode == 1
     assert "already, and nothing is overwritten" in again.stderr
+    assert "Written into" not in again.stdout
     assert before == {path: path.read_bytes() for path in (written / "deploy").rglob("*") if path.is_file()}
     for path in before:
         if path.name != "hosts.yml":
