@@ -206,9 +206,12 @@ class Worker(Process):
         turn.wait(self.template)
 
     def resume(self, release: str) -> None:
-        for unit in self.units(release):
-            if systemd.properties(unit, "ActiveState").get("ActiveState") in ("inactive", "failed"):
-                systemd.systemctl("start", unit)
+        states = {unit: systemd.properties(unit, "ActiveState").get("ActiveState") for unit in self.units(release)}
+        idle = [unit for unit, state in states.items() if state in ("inactive", "failed")]
+        if idle and self._takes_turns(release, *self.releases()):  # the one before may take its time to end
+            self._take(release)
+        elif idle:
+            systemd.systemctl("start", *idle)
 
     # ---- releases that go ------------------------------------------------------------------------------------------
 

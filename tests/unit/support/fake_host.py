@@ -189,6 +189,8 @@ class FakeHost:
             if instance in self.running:
                 self.event(f"stop {instance}")
                 self.running.discard(instance)
+            if self.draining.pop(instance, 0):  # it waits for the end
+                self.event(f"ended {instance}")
 
     def systemctl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Take in `systemctl stop` and `start`; with `--no-block` they return at once."""

@@ -45,7 +45,7 @@ class Never:
         host.event = self.look  # type: ignore[method-assign]
 
     def look(self, text: str) -> None:
-        running = {one for one in self.host.running if one.startswith("shop.beat")}
+        running = {one for one in {*self.host.running, *self.host.draining} if one.startswith("shop.beat")}
         if len(running) > 1 or (text.startswith("start shop.beat") and running - {text.removeprefix("start ")}):
             self.two.append(f"{text}: {sorted(running)}")
         self.event(text)
@@ -218,6 +218,31 @@ def test_whenever_a_run_is_killed_the_next_one_leaves_one_release_whole(shop: Fa
         pytest.fail("the run has fewer events than it had: lower their number above")
     shop.deploy()
     alone(shop)
+    assert never.two == []
+
+
+@pytest.mark.parametrize("number", range(21))
+def test_a_scheduler_that_takes_its_time_to_end_is_waited_for_after_a_rollback_that_was_killed(
+    shop: FakeHost, number: int
+) -> None:
+    shop.deploy()
+    first = shop.current
+    shop.change()
+    shop.deploy()
+    shop.slow |= {f"shop.beat@{first}": 1, f"shop.beat@{shop.current}": 1}
+    never, event, left = Never(shop), shop.event, [number]
+
+    def kill(text: str) -> None:
+        event(text)
+        left[0] -= 1
+        if left[0] < 0:
+            shop.event = event  # type: ignore[method-assign]
+            raise Killed
+
+    shop.event = kill  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        Rollback(shop.request()).roll_back()
+    shop.deploy()
     assert never.two == []
 
 
