@@ -96,7 +96,7 @@ def test_a_unit_says_what_its_process_is() -> None:
 
 def test_only_what_serves_or_is_deployed_starts_and_what_must_be_alone_only_when_it_serves() -> None:
     condition = next(line for line in unit().splitlines() if line.startswith("ExecCondition="))
-    assert "readlink /srv/shop/current" in condition and "test -e /run/slipway/starts/shop@%i" in condition
+    assert "$(/usr/bin/readlink /srv/shop/current)" in condition and "test -e /run/slipway/starts/shop@%i" in condition
     text = unit(handover="stop_first")
     condition = next(line for line in text.splitlines() if line.startswith("ExecCondition="))
     assert "X-Handover=stop_first" in text and "exit 1" in condition and "starts" not in condition
@@ -183,7 +183,7 @@ def scheduled(template: str, **entry: Any) -> str:
 def test_a_schedule_runs_for_the_release_that_serves_alone_and_never_twice_at_once() -> None:
     text = scheduled("schedule@.service.j2", timeout_seconds=1800, stop_seconds=20, memory_max_mb=400)
     first, second = (line for line in text.splitlines() if line.startswith("ExecCondition="))
-    assert "readlink /srv/shop/current" in first and "*/%i) ;; *) exit 1" in first
+    assert "$(/usr/bin/readlink /srv/shop/current)" in first and "*/%i) ;; *) exit 1" in first
     assert '--nonblock "$STATE_DIRECTORY/lock"' in second
     assert exec_start(text) == "ExecStart=/usr/bin/flock --no-fork ${STATE_DIRECTORY}/lock /usr/bin/env -- flask digest"
     for line in (
