@@ -14,7 +14,12 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ansible_collections.slipway.flask.plugins.module_utils._redis.client import Client, NotRedis, ServerError
+from ansible_collections.slipway.flask.plugins.module_utils._redis.client import (
+    Client,
+    NoHandshake,
+    NotRedis,
+    ServerError,
+)
 from ansible_collections.slipway.flask.plugins.module_utils._redis.reason import explain
 from ansible_collections.slipway.flask.plugins.module_utils._redis.url import RedisUrl, redact
 
@@ -50,7 +55,7 @@ def try_once(url: RedisUrl, seconds: float, ca: str = "") -> Attempt:
         except ServerError as error:  # a provider may not let it; the app can do without
             said = "" if "NOPERM" in str(error) or "unknown command" in str(error) else client.ask("INFO")
         client.close()
-    except (OSError, EOFError, ServerError, NotRedis) as error:
+    except (OSError, EOFError, ServerError, NotRedis, NoHandshake) as error:
         reason = explain(error, url)
         own = redact(str(error) or type(error).__name__, url.password)[:300]
         return Attempt({}, reason.kind, f"{reason.cause} ({url.where}). To do: {reason.fix}. It said: {own}")

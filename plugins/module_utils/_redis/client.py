@@ -30,6 +30,10 @@ class NotRedis(Exception):
     """What answers does not speak the protocol."""
 
 
+class NoHandshake(Exception):
+    """The server took the connection and said nothing to TLS: a Redis without it waits for the end of a line."""
+
+
 class Client:
     """One connection. Raises OSError (ssl.SSLError among them) where the network fails, EOFError where it is closed."""
 
@@ -42,7 +46,10 @@ class Client:
         else:
             self._socket = socket.create_connection((url.host, url.port), seconds)
         if url.tls:
-            self._socket = context(url, ca, strict).wrap_socket(self._socket, server_hostname=url.host)
+            try:
+                self._socket = context(url, ca, strict).wrap_socket(self._socket, server_hostname=url.host)
+            except TimeoutError:
+                raise NoHandshake from None
         self._file: BinaryIO = self._socket.makefile("rb")
 
     def ask(self, *words: str) -> str:

@@ -15,7 +15,7 @@ import socket
 import ssl
 from dataclasses import dataclass
 
-from ansible_collections.slipway.flask.plugins.module_utils._redis.client import NotRedis, ServerError
+from ansible_collections.slipway.flask.plugins.module_utils._redis.client import NoHandshake, NotRedis, ServerError
 from ansible_collections.slipway.flask.plugins.module_utils._redis.url import RedisUrl
 
 
@@ -80,6 +80,12 @@ TLS_WANTED = Reason(
     "use rediss:// if the server wants TLS, and allow this host's address at the server or provider",
 )
 
+NO_TLS = Reason(
+    "tls_unsupported",
+    "the server does not speak TLS on that port",
+    "use the port of TLS in the URL; only on a private network take redis:// instead",
+)
+
 
 def explain(error: BaseException, url: RedisUrl) -> Reason:
     """Return why an attempt at URL ended with ERROR."""
@@ -91,6 +97,8 @@ def explain(error: BaseException, url: RedisUrl) -> Reason:
     if isinstance(error, NotRedis):
         return Reason("not_redis", "what listens there is not Redis",
                       "correct host and port in the URL (the default port is 6379)")  # fmt: skip
+    if isinstance(error, NoHandshake):
+        return NO_TLS
     if isinstance(error, ssl.SSLError):
         return tls(error, url)
     if isinstance(error, socket.gaierror):
@@ -121,7 +129,6 @@ def tls(error: ssl.SSLError, url: RedisUrl) -> Reason:
         return Reason("certificate_untrusted", "the server's certificate is not signed by an authority that is trusted",
                       "give the CA that signed it (`redis_ca`; providers offer it for download)")  # fmt: skip
     if error.reason in ("WRONG_VERSION_NUMBER", "UNEXPECTED_EOF_WHILE_READING", "RECORD_LAYER_FAILURE"):
-        return Reason("tls_unsupported", "the server does not speak TLS on that port",
-                      "use the port of TLS in the URL; only on a private network take redis:// instead")  # fmt: skip
+        return NO_TLS
     return Reason("tls_failed", f"the TLS handshake failed ({error.reason})",
                   "check TLS version and certificates at the server")  # fmt: skip

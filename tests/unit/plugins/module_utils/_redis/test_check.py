@@ -207,6 +207,13 @@ def test_tls_where_there_is_none() -> None:
         assert tried(f"rediss://127.0.0.1:{port}")[0] == "tls_unsupported"
 
 
+def test_a_server_that_says_nothing_to_tls_does_not_speak_it() -> None:
+    """A real Redis without TLS waits for the end of a line."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        found = check.attempt(parse_url(f"rediss://127.0.0.1:{silent.getsockname()[1]}"), "", 0.2)
+    assert found.kind == "tls_unsupported"
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="becoming somebody else takes root")
 def test_a_connection_is_tried_as_the_apps_user(tmp_path: Path) -> None:
     seen = check.as_user("nobody", lambda: check.Attempt({"uid": str(os.getuid()), "groups": str(os.getgroups())}))
