@@ -101,7 +101,7 @@ slipway_tools() { # run|dev
       .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement /dev/stdin
   fi
   if [ "$state" != ready ]; then
-    [ "$state" = build ] || slipway_say "bringing .venv to $lock, which has changed"
+    [ "$state" = build ] || slipway_say "bringing .venv to the tools pinned in $lock"
     slipway_index
     .venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes "$lock"
     printf '%s\n' "$(slipway_place)" "$profile" "$(slipway_locks)" >.venv/slipway.stamp

@@ -92,15 +92,16 @@ def remarks(app: App) -> str:
     text = ""
     secrets = [name for name in app.vault if not app.vault[name].startswith(TODO)]
     if app.vault:
-        fresh = ", fresh where nobody else has to know them" if secrets else ""
-        text += paragraph("Vault", [f"{', '.join(app.vault)}: `--write FOLDER` makes them{fresh}"])
+        them = "them" if len(app.vault) > 1 else "it"
+        fresh = f", fresh where nobody else has to know {them}" if secrets else ""
+        text += paragraph("Vault", [f"{', '.join(app.vault)}: `--write FOLDER` makes {them}{fresh}"])
     text += paragraph("Dangers", list(dict.fromkeys(app.dangers)))
     text += paragraph("Notes", list(dict.fromkeys(app.notes)))
     unread = list(dict.fromkeys(app.tree.unread))
     text += paragraph("Not read", [*unread[:8], *([f"and {len(unread) - 8} more"] if len(unread) > 8 else [])])
     todo = waiting(app)
     last = (
-        f"{len(todo)} to fill in: {', '.join(todo)}. Preflight refuses them by name."
+        f"{len(todo)} to fill in: {', '.join(todo)}. Preflight refuses {'them' if len(todo) > 1 else 'it'} by name."
         if todo
         else "Nothing is left to fill in."
     )

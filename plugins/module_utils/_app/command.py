@@ -22,6 +22,10 @@ REFERENCE = re.compile("\0([A-Za-z_][A-Za-z0-9_]*)\0")
 RUNTIME = ("PATH", "VIRTUAL_ENV", "FLASK_APP", "RELEASE_ID", "HOME")
 """Variables that every command has beside the app's own."""
 
+QUOTED = re.compile(r"\\.|'[^']*'|\"(?:\\.|[^\"\\])*\"", re.DOTALL)
+OPERATOR = re.compile(r"(?<!\S)(?:(&&|\|\|?|&|<)(?!\S)|&?[012]?(>>?))|(;)(?!\S)")
+"""What a shell reads between commands, as a word of its own: a URL may have a `&` in it, and an option a `|`."""
+
 LABEL_WORDS = 3
 SUBCOMMAND = re.compile(r"[A-Za-z][A-Za-z:_-]{0,30}|[\w./-]+\.(py|sh|sql)")
 """A word that may be shown: no value, as far as one can tell."""
@@ -90,6 +94,12 @@ def split(line: str) -> list[str]:
     """
     if "\0" in line:
         raise CommandError("holds a null byte")
+    if found := OPERATOR.search(QUOTED.sub("q", line)):
+        sign = next(part for part in found.groups() if part)
+        raise CommandError(
+            f"holds '{sign}', which needs a shell, and commands run without one: make it several commands or a script of the "
+            "app's, or put it into single quotes if it is meant as it is"
+        )
     marked, quote, place = "", "", 0
     while place < len(line):
         char = line[place]

@@ -28,6 +28,7 @@ def written(tmp_path: Path) -> Path:
     done = describe(tmp_path, "--domain", "shop.example.com", "--host", "203.0.113.9")
     assert done.returncode == 0, done.stderr
     assert "ansible-playbook -i deploy/hosts.yml --vault-password-file deploy/vault-password site.yml" in done.stdout
+    assert "# - 1 to fill in: vault_shop_mail_password. Preflight refuses it by name." in done.stdout
     return tmp_path
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import venv
 from pathlib import Path
@@ -29,6 +30,8 @@ PASSWORD = "correct horse 'battery' $staple"
         ("flask pay 5$ $5 $$ 100%", ["flask", "pay", "5$", "$5", "$$", "100%"]),
         ("python -c 'print(\"$(id) ${x:-y}\")'", ["python", "-c", 'print("$(id) ${x:-y}")']),
         ('say "it\'s $WORD"', ["say", "it's \0WORD\0"]),
+        ("say 'a && b' \"c | d;\" e=f;g ';' \\; h>=1", ["say", "a && b", "c | d;", "e=f;g", ";", ";", "h>=1"]),
+        ("fetch https://x/?a=1&b=2 a|b <name>", ["fetch", "https://x/?a=1&b=2", "a|b", "<name>"]),
     ],
 )
 def test_a_line_is_split_as_a_shell_splits_it_and_a_name_with_a_dollar_stays_a_name(
@@ -44,6 +47,18 @@ def test_what_only_a_shell_could_do_is_refused_and_not_shown(line: str) -> None:
     with pytest.raises(CommandError) as error:
         split(line)
     assert "passwd" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "sign"),
+    [("a && b", "&&"), ("a || b", "||"), ("a | b", "|"), ("a; b", ";"), ("a ; b", ";"), ("a 'x';", ";"), ("a &", "&"),
+     ("a > x", ">"), ("a >/passwd", ">"), ("a >>x", ">>"), ("a 2>&1", ">"), ("a &>x", ">"), ("a < x", "<")],
+)  # fmt: skip
+def test_what_a_shell_puts_between_commands_is_refused_by_its_sign(line: str, sign: str) -> None:
+    with pytest.raises(
+        CommandError, match=re.escape(f"holds '{sign}', which needs a shell, and commands run without one")
+    ):
+        split(line)
 
 
 @pytest.mark.parametrize(

@@ -42,10 +42,11 @@ def test_the_file_is_that_of_the_apps_own_folder(source: Path) -> None:
     assert [entry["command"] for entry in app["processes"].values()] == ["rq worker api"]
 
 
-def test_what_is_in_the_file_is_checked_as_if_it_had_been_written_out(source: Path) -> None:
-    (source / "src/Procfile").write_text("worker: celery $(nproc)\nweb2: x\n")
+@pytest.mark.parametrize(("command", "sign"), [("celery $(nproc)", "$("), ("flask db upgrade && rq worker", "&&")])
+def test_what_is_in_the_file_is_checked_as_if_it_had_been_written_out(source: Path, command: str, sign: str) -> None:
+    (source / "src/Procfile").write_text(f"worker: {command}\nweb2: x\n")
     (found,) = description.problems(procfile.expanded(named(), source))
-    assert "process 'worker': 'command' holds '$(', which needs a shell" in found
+    assert f"process 'worker': 'command' holds '{sign}', which needs a shell" in found
 
 
 @pytest.mark.parametrize(

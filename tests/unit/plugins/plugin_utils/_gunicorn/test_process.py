@@ -26,6 +26,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("worker", {"command": "A=b"}, "'command' has no program"),
     ("worker", {"command": "rq worker 'mail"}, "'command' can't be split into words (no closing quotation); close its quotes"),
     ("worker", {"command": "rq $(id)"}, "'command' holds '$(', which needs a shell"),
+    ("worker", {"command": "flask warm && rq worker"}, "'command' holds '&&', which needs a shell"),
     ("worker", {"comand": WORK, "command": WORK}, "unknown key 'comand' (did you mean 'command'?)"),
     ("worker", {"command": WORK, "instances": 0}, "'instances' is '0'; it must be a whole number from 1 to 64"),
     ("worker", {"command": WORK, "instances": True}, "'instances' is 'True'; it must be a whole number"),
