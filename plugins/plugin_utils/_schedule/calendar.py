@@ -91,7 +91,8 @@ def _weekdays(word: str) -> None:
 def _date(word: str) -> None:
     match = re.fullmatch(r"(?:([^-~]+)-)?([^-~]+)([-~])([^-~]+)", word)
     if not match:
-        raise CalendarError(f"has '{word}', which is no date such as *-*-01 or 2027-01-31")
+        kind = "neither a weekday such as Mon nor a date" if word[:1].isalpha() else "no date"
+        raise CalendarError(f"has '{word}', which is {kind} such as *-*-01 or 2027-01-31")
     year, month, end, day = match.groups()
     for part, what, least, most in ((year or "*", "year", 1970, 2199), (month, "month", 1, 12)):
         _component(part, what, least, most)

@@ -23,7 +23,7 @@ BAD = {
     " ": "is empty",
     " daily": "begins or ends with a blank",
     "every day": "ends with 'day', which is no time zone",
-    "dayly": "has 'dayly', which is no date",
+    "dayly": "has 'dayly', which is neither a weekday such as Mon nor a date",
     "6 o'clock": "has '6', which is no date",
     "6": "has '6', which is no date",
     "06": "has '06', which is no date",
@@ -83,7 +83,10 @@ def test_systemd_itself_judges_every_example_alike() -> None:
     [
         ("0 6 * * *", "is '0 6 * * *', a cron line, and must be a calendar expression of systemd: write '*-*-* 06:00'"),
         ("0 0 13 * 5", "can't be translated: cron runs it on that day of the month and on that weekday as well"),
-        ("dayly", "is 'dayly', which has 'dayly', which is no date such as *-*-01 or 2027-01-31; it must be like 'daily'"),
+        ("dayly", "is 'dayly', which has 'dayly', which is neither a weekday such as Mon nor a date such as *-*-01 or 2027-01-31; "
+         "it must be like 'daily'"),
+        ("Mo..Fri 06:00", "which has 'Mo..Fri', which is neither a weekday such as Mon nor a date such as *-*-01"),
+        ("06.00", "which has '06.00', which is no date such as *-*-01"),
         ("", "is empty; it must be like 'daily'"),
         (630, "must be a calendar expression in quotes, such as 'daily', '*-*-* 06:00', 'Mon..Fri 06:00', '*:0/15' or "
               "'*-*-01 04:30 Europe/Berlin'; YAML takes 10:30 for a number unless it is in quotes"),
