@@ -25,6 +25,8 @@ KINDS = (
     (r"^arq\b", "arq:worker"),
 )
 """Commands of queues -> program and what it is."""
+NAMED = "-n $PROCESS_NAME@$RELEASE_ID"
+"""What gives a worker of Celery's a name of its own; all of a host have the same one otherwise."""
 SCHEDULE = re.compile(r"beat_schedule$|BEAT_SCHEDULE$|CELERYBEAT_SCHEDULE$")
 PROGRAM = re.compile(r"(^|/)(celery|rq|rqworker|rqscheduler|huey_consumer(\.py)?|dramatiq|arq|flask|python3?)$")
 
@@ -65,6 +67,8 @@ def _said(app: App) -> set[str]:
         if name in ("web", "release", "socket", "redis", ""):
             continue
         kinds.add(kind)
+        if kind == "celery:worker" and not any(re.match(r"-n|--hostname\b", word) for word in given):
+            line, where = f"{line} {NAMED}", f"{where}; -n tells workers apart, also those of two releases"
         value: dict[str, object] = {"command": line}
         if kind in ("celery:beat", "rq:scheduler"):
             value["handover"] = "stop_first"
@@ -100,7 +104,7 @@ def _celery(app: App, said: set[str]) -> None:
         _process(
             app,
             "worker",
-            {"command": f"celery -A {target} worker -n $PROCESS_NAME@$RELEASE_ID", "stop_seconds": 300},
+            {"command": f"celery -A {target} worker {NAMED}", "stop_seconds": 300},
             f"{where} is Celery's app",
         )
     places = ((module, node) for module in app.tree.modules for node in module.nodes)
