@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils._host import file_state, files, service_user
+from ansible_collections.slipway.flask.plugins.module_utils._host import file_state, files, service_user, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._host import instance as host_instance
 from ansible_collections.slipway.flask.plugins.module_utils._redis import names, settings
 from ansible_collections.slipway.flask.plugins.module_utils._redis.names import RedisError
@@ -94,7 +94,8 @@ def entries(wanted: Sequence[Instance], host_mb: int, installed: tuple[int, ...]
     for one in wanted:
         text = settings.conf_text(one, host_mb, installed)
         found.append(file_state.Entry(names.config(one.name), "file", text, "0640", group=names.account(one.name)))
-        found.append(file_state.Entry(str(UNITS / names.unit(one.name)), "file", settings.unit_text(one, host_mb)))
+        unit = settings.unit_text(one, host_mb, systemd.version())
+        found.append(file_state.Entry(str(UNITS / names.unit(one.name)), "file", unit))
     if any(one.purpose == "queue" for one in wanted):
         found.append(file_state.Entry(SYSCTL, "file", OVERCOMMIT_TEXT))
     return found

@@ -96,16 +96,27 @@ def conf_text(instance: Instance, host_mb: int, version: tuple[int, ...]) -> str
     return HEADER + "".join(lines) + f"user default on nopass ~*{channels} {RIGHTS}\n"
 
 
-def unit_text(instance: Instance, host_mb: int) -> str:
-    """Return the unit of INSTANCE: Debian's redis-server@.service with a user, a folder and a place of its own each."""
+def unit_text(instance: Instance, host_mb: int, systemd: int) -> str:
+    """Return the unit of INSTANCE: Debian's redis-server@.service with a user, a folder and a place of its own each.
+
+    SYSTEMD is the number of its version.
+    """
     run = names.runtime_folder(instance.name)
     acl = ",".join(f"u:{user}:x,d:u:{user}:rw" for user in instance.users)
     return UNIT.format(
         header=HEADER, name=instance.name, user=names.account(instance.name), config=names.config(instance.name),
         purpose=instance.purpose, state=names.data_folder(instance.name).removeprefix("/var/lib/"),
         runtime=run.removeprefix("/run/"), run=run, acl=acl, memory=instance.most_mb(host_mb),
+        pauses=PAUSES if systemd >= PAUSES_SINCE else "",
     )  # fmt: skip
 
+
+PAUSES_SINCE = 254
+PAUSES = """\
+# Longer and longer pauses: one that can't read its data should not fill the journal.
+RestartSteps=8
+RestartMaxDelaySec=30
+"""
 
 UNIT = """\
 {header}[Unit]
@@ -130,7 +141,7 @@ ExecStart=/usr/bin/redis-server {config}
 TimeoutStopSec=2min
 Restart=always
 RestartSec=100ms
-
+{pauses}
 # Limits. When the kernel kills the process that rewrites the append-only file, the one that answers need not end.
 MemoryMax={memory}M
 OOMPolicy=continue

@@ -77,11 +77,18 @@ def test_a_forged_dump_is_not_read_by_whichever_command(command: str) -> None:
 
 
 def test_a_unit_lets_in_its_users_and_nobody_who_was_let_in_before() -> None:
-    text = settings.unit_text(Instance("shop-queue", users=("shop", "worker")), 1024)
+    text = settings.unit_text(Instance("shop-queue", users=("shop", "worker")), 1024, 257)
     wanted = "--remove-all --modify u:shop:x,d:u:shop:rw,u:worker:x,d:u:worker:rw /run/slipway-redis/shop-queue\n"
     assert wanted in text
     assert "MemoryMax=320M\n" in text
     assert text.startswith(settings.HEADER)
+
+
+@pytest.mark.parametrize(("systemd", "longer"), [(252, False), (254, True)])
+def test_one_that_can_not_start_tries_again_less_and_less_often(systemd: int, longer: bool) -> None:
+    text = settings.unit_text(Instance("shop-queue"), 1024, systemd)
+    assert "RestartSec=100ms\n" in text
+    assert ("RestartMaxDelaySec=30\n" in text) is longer
 
 
 def test_accounts_fit_and_stay_apart() -> None:
