@@ -49,16 +49,23 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def describe(
-    folder: Path, name: str, source: dict[str, str], why: str, domain: str = "", requires: list[str] | None = None
+    folder: Path,
+    name: str,
+    source: dict[str, str],
+    why: str,
+    domain: str = "",
+    requires: list[str] | None = None,
+    named: str = "the source's name",
 ) -> App:
     """Return what is found out about the app in FOLDER.
 
-    source, why: the value of `source`, and its reason; requires: requirement lines that are known already.
+    source, why: the value of `source`, and its reason; requires: requirement lines that are known already; named: the
+    name's reason.
     """
     tree = Tree(folder)
     inside = subfolder(tree) if requires is None else ""
     app = App(tree.within(inside) if inside else tree, name)
-    app.say("name", name, "the source's name")
+    app.say("name", name, named)
     app.say(
         "domains", [domain or TODO], "given" if domain else "the names in DNS that lead to the host, the main one first"
     )
@@ -166,7 +173,7 @@ def told(asked: argparse.Namespace, temporary: Path) -> int:
             "counted from " + (f"{asked.write}/" if asked.write else "inventory/"),
         )
         name = asked.name or app_name(str(folder))
-    app = describe(folder, name, source, why, asked.domain, requires)
+    app = describe(folder, name, source, why, asked.domain, requires, *(["given"] if asked.name else []))
     if vaulted:
         app.lines["source"].value = {"git": "{{ " + app.vaulted("git", vaulted) + " }}"}
     shown = fetch.shown(asked.package or asked.source)

@@ -50,7 +50,7 @@ def git(url: str, to: Path) -> None:
     except subprocess.TimeoutExpired:
         raise FetchError(f"the repository did not come within {SECONDS} s") from None
     if done.returncode:
-        raise FetchError(f"git could not clone {shown(url)}: {last_line(done.stderr).replace(url, shown(url))}")
+        raise FetchError(f"git could not clone {shown(url)}: {gits_reason(done.stderr).replace(url, shown(url))}")
 
 
 def shown(url: str) -> str:
@@ -98,6 +98,12 @@ def requires(source: Path) -> list[str]:
         head = path.read_text(encoding="utf-8", errors="replace").partition("\n\n")[0]
         return re.findall(r"^Requires-Dist: (.+)$", head, re.MULTILINE)
     return []
+
+
+def gits_reason(text: str) -> str:
+    """Return the line of git's that says why; over SSH, git's own are about access rights, and ssh's line is before them."""
+    text = text.partition("\nPlease make sure you have the correct access rights")[0].strip()
+    return last_line(text.removesuffix("fatal: Could not read from remote repository.").strip() or text)
 
 
 def last_line(text: str) -> str:

@@ -24,6 +24,10 @@ def test_a_repository_is_described_and_its_entry_names_it(tmp_path: Path) -> Non
     command = [sys.executable, str(ROOT / "bin/lib/describe_app.py"), f"file://{source}"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "- name: shop " in done.stdout
+    given = subprocess.run([*command, "--name", "money"], capture_output=True, text=True, check=True)
+    assert [line.split() for line in given.stdout.splitlines() if "name:" in line] == [
+        ["-", "name:", "money", "#", "given"]
+    ]
     assert f"source: {{git: 'file://{source}'}}" in done.stdout
     assert "wsgi: app:app" in done.stdout
 
@@ -38,6 +42,22 @@ def test_a_repository_that_is_not_there_is_told_without_the_password(tmp_path: P
         fetch.git(f"https://ann:hunter2@127.0.0.1:1/{tmp_path.name}.git", tmp_path / "to")
     assert "hunter2" not in str(told.value)
     assert "git could not clone https://ann:***@127.0.0.1:1/" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Cloning into 'x'...\nfatal: repository '/x' does not exist\n", "fatal: repository '/x' does not exist"),
+        (
+            "ssh: Could not resolve hostname x: Name or service not known\nfatal: Could not read from remote repository.\n\n"
+            "Please make sure you have the correct access rights\nand the repository exists.\n",
+            "ssh: Could not resolve hostname x: Name or service not known",
+        ),
+        ("fatal: Could not read from remote repository.\n", "fatal: Could not read from remote repository."),
+    ],
+)
+def test_the_reason_of_git_is_the_line_that_says_why(text: str, reason: str) -> None:
+    assert fetch.gits_reason(text) == reason
 
 
 def test_a_wheel_stays_in_its_folder_and_says_what_it_requires(tmp_path: Path) -> None:
