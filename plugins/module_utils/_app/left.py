@@ -47,6 +47,7 @@ def said(name: str, runs: bool, processes: bool = False) -> str:
     links = [f"{systemd.WANTS}/{one}@*.service" for one in whole] + [f"{timer.WANTS}/{name}.*@*.timer"] * processes
     stop = f"`systemctl stop {units} && rm -f {' '.join(links)}`"
     return (
-        f"the app '{name}' is set up on the host and not in slipway_apps: {state}, and its secrets stay in /etc/{name}. "
-        f"Put it back into the list, or {f'end it with {stop}' if runs else 'remove what it left'}"
+        f"the app '{name}' is set up on the host and not in slipway_apps: {state}{', but' if runs else ';'} site.yml removes "
+        f"its site from nginx, so its domains stop answering; its secrets stay in /etc/{name}. Put it back into the list, which "
+        f"has all apps of a host, or {f'end it with {stop}' if runs else 'remove what it left'}"
     )

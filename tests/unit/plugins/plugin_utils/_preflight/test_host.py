@@ -187,9 +187,12 @@ def test_an_app_that_left_the_list_is_named() -> None:
     assert runs.startswith(
         "the app 'blog' is set up on the host and not in slipway_apps: its service runs and starts at boot"
     )
-    assert "its secrets stay in /etc/blog" in runs
+    assert "but site.yml removes its site from nginx, so its domains stop answering" in runs
+    assert (
+        "its secrets stay in /etc/blog. Put it back into the list, which has all apps of a host, or end it with" in runs
+    )
     assert "`systemctl stop 'blog@*' && rm -f /etc/systemd/system/multi-user.target.wants/blog@*.service`" in runs
-    assert "its service does not run" in ended
+    assert "its service does not run; site.yml removes its site from nginx" in ended
     (more,) = host.left(apps, {"app:blog": "2", "processes:blog": "yes"})
     wants = "/etc/systemd/system/multi-user.target.wants"
     timers = "/etc/systemd/system/timers.target.wants/blog.*@*.timer"
