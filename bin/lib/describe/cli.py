@@ -65,6 +65,7 @@ def describe(
     tree = Tree(folder)
     inside = subfolder(tree) if requires is None else ""
     app = App(tree.within(inside) if inside else tree, name)
+    app.values.set = lambda key: [(one.module, one.value) for one in config.of(app, key)]
     app.say("name", name, named)
     app.say(
         "domains", [domain or TODO], "given" if domain else "the names in DNS that lead to the host, the main one first"

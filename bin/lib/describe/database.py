@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 import re
+import secrets
 
 from describe import config, settings, tables
 from describe.app import TODO, App
@@ -125,12 +126,17 @@ def pieces(app: App) -> list[Read]:
 
 
 def _pieces(app: App) -> None:
-    """Say the parts of the address: those of PostgreSQL's socket on the host, where no URL is made of them."""
+    """Say the parts of the address: those of PostgreSQL's socket on the host.
+
+    A URL can't name a folder as its host, and libpq and asyncpg take an empty host for the socket; SQLAlchemy leaves it away.
+    The socket asks for no password; an app that insists on one gets any.
+    """
     above = (node for one in pieces(app) for node in one.module.above(one.node)[:4])
     in_url = any("://" in ast.unparse(node) for node in above if isinstance(node, (ast.JoinedStr, ast.BinOp, ast.Call)))
-    local = app.has(*POSTGRES) and not in_url
-    known = {"HOST": "/var/run/postgresql", "NAME": app.name, "USER": app.name, "USERNAME": app.name, "PORT": 5432, "DB": app.name,
-             "DATABASE": app.name, "SERVER": "/var/run/postgresql", "ADDRESS": "/var/run/postgresql"}  # fmt: skip
+    local = app.has(*POSTGRES) and not (in_url and app.has("pg8000"))
+    socket = "" if in_url else "/var/run/postgresql"
+    known = {"HOST": socket, "NAME": app.name, "USER": app.name, "USERNAME": app.name, "PORT": 5432, "DB": app.name,
+             "DATABASE": app.name, "SERVER": socket, "ADDRESS": socket}  # fmt: skip
     for one in pieces(app):
         if one.name in app.inner.get("environment", {}):
             continue
@@ -142,6 +148,12 @@ def _pieces(app: App) -> None:
                     one.name,
                     known[kind],
                     f"{one.where}: PostgreSQL's socket on this host",
+                )
+            elif re.search(r"PASS|PW", kind) and not isinstance(one.default, str):
+                app.secret(
+                    one.name,
+                    secrets.token_hex(32),
+                    f"{one.where}: any password, the socket on this host asks for none; fresh",
                 )
         elif re.search(r"PASS|PW", kind):
             app.secret(one.name, TODO, f"{one.where}: the database's password")

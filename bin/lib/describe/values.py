@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import ast
 import posixpath
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from describe.code import SOURCE, UNKNOWN, absolute, argument, bound, called, dotted, full
+from describe.code import SOURCE, UNKNOWN, absolute, argument, bound, called, dotted, full, text
 from describe.tree import Module, Tree
 
 DEPTH = 25
@@ -33,6 +34,9 @@ class Values:
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self.bound: dict[str, dict[str, ast.AST]] = {}
+        self.set: Callable[[str], list[tuple[Module, ast.expr]]] = lambda key: []
+        """Finds where a setting of app.config gets its value."""
+        self.settings: dict[str, Any] = {}
 
     def of(self, module: Module, node: ast.AST | None, depth: int = 0) -> Any:
         """Return what NODE is, UNKNOWN where that can't be told."""
@@ -99,7 +103,18 @@ class Values:
             for _ in range(number + 1 if isinstance(number, int) and 0 <= number < 10 else 0):
                 path = posixpath.dirname(path)
             return path
-        return UNKNOWN
+        return self._setting(node.value, node.slice, depth)
+
+    def _setting(self, holder: ast.AST, key: ast.AST, depth: int) -> Any:
+        """Return the value of app.config["KEY"]: each setting is worked out once, one that needs itself is UNKNOWN."""
+        name = text(key) if dotted(holder).endswith("config") else ""
+        if not name:
+            return UNKNOWN
+        if name not in self.settings:
+            self.settings[name] = UNKNOWN
+            found = (self.of(module, value, depth) for module, value in self.set(name))
+            self.settings[name] = next((one for one in found if one is not UNKNOWN), UNKNOWN)
+        return self.settings[name]
 
     def _joinedstr(self, module: Module, node: ast.JoinedStr, depth: int) -> Any:
         parts = [
@@ -158,6 +173,10 @@ class Values:
             inner = self.of(module, node.func.value, depth)
             return posixpath.join(inner, *given) if isinstance(inner, str) and UNKNOWN not in given else UNKNOWN
         if name in ("os.environ.get", "os.getenv") or method in ("get", "getenv", "pop", "setdefault"):
+            if isinstance(node.func, ast.Attribute) and node.args:
+                value = self._setting(node.func.value, node.args[0], depth)
+                if value is not UNKNOWN:
+                    return value
             default = argument(node, 1, "default")
             return self.of(module, default, depth) if default is not None else UNKNOWN
         return UNKNOWN
