@@ -62,7 +62,7 @@ def certificate(domain: str) -> dict[str, Any]:
         connection.connect()
         shown = connection.sock.getpeercert(binary_form=True)
     except OSError as error:  # TLS errors among them
-        return {"served": False, "issuer": "", "days": None, "said": str(error) or type(error).__name__}
+        return {"served": False, "issuer": "", "days": None, "said": unserved(error)}
     finally:
         connection.close()
     command = ["openssl", "x509", "-inform", "DER", "-noout", "-enddate", "-subject", "-issuer",
@@ -73,6 +73,13 @@ def certificate(domain: str) -> dict[str, Any]:
     except (OSError, subprocess.CalledProcessError, ValueError, IndexError) as error:
         return {"served": True, "issuer": "", "days": None, "said": str(error)}
     return {"served": True, "issuer": issuer(said), "days": int(left // DAY), "said": ""}
+
+
+def unserved(error: OSError) -> str:
+    """Return why no certificate came; nginx refuses a name that none of its sites has with an alert (RFC 6066, section 3)."""
+    if isinstance(error, ssl.SSLError) and "UNRECOGNIZED_NAME" in str(error):
+        return "it has no site for this domain; site.yml makes it"
+    return str(error) or type(error).__name__
 
 
 def issuer(said: str) -> str:

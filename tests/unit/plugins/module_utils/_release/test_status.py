@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ssl
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -115,6 +116,14 @@ def test_an_app_that_was_never_deployed_says_so(tmp_path: Path, well: None) -> N
     found = status(Paths("shop", tmp_path / "srv/shop", tmp_path / "etc/shop"))
     assert (found["problems"], found["release"]) == (["nothing has been deployed yet"], "")
     assert (found["disk_used"], found["disk_free"]) == (0, None)
+
+
+def test_a_domain_without_a_site_is_told_in_words() -> None:
+    alert = ssl.SSLError(1, "[SSL: TLSV1_UNRECOGNIZED_NAME] tlsv1 unrecognized name (_ssl.c:1029)")
+    assert release_status.unserved(alert) == "it has no site for this domain; site.yml makes it"
+    assert (
+        release_status.unserved(ConnectionRefusedError(111, "Connection refused")) == "[Errno 111] Connection refused"
+    )
 
 
 class Connection:
