@@ -15,7 +15,7 @@ extends_documentation_fragment:
 description:
   - "Runs the stages of a release: fetch, build, check, migrate, start, gate, switch, verify, watch, drain, prune, record."
   - Whatever fails before the switch leaves the old release serving; a failed verify or watch switches back by itself.
-  - Changes nothing when what is asked for serves already.
+  - Changes nothing when what is asked for already serves.
 attributes:
   check_mode:
     support: full

@@ -144,7 +144,7 @@ def _sites(app: App, facts: Facts, challenge: str) -> Iterator[str]:
         what = f"nginx serves {', '.join(served)} from {file.path}, which Slipway has not written"
         others = [name for name in file.names if not any(foreign.matches(name, one) for one in _domains(app))]
         if f"serving:{app['name']}" in facts:
-            yield f"{what}. The app serves already: remove that file and run `systemctl reload nginx`"
+            yield f"{what}. The app already serves: remove that file and run `systemctl reload nginx`"
         elif not app["adopt"]:
             yield (
                 f"{what}. Set `adopt: true` for the app, and that site goes on until the app's first release answers "

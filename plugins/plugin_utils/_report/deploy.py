@@ -38,7 +38,7 @@ def deployed(host: str, url: str, result: Mapping[str, Any]) -> str:
     record = result["record"]
     notes = [("Note", note) for note in result.get("notes", [])]
     if not result["changed"]:
-        head = f"{record['app']} on {host}: release {record['id']} serves already what is asked for; nothing changed"
+        head = f"{record['app']} on {host}: release {record['id']} already serves what is asked for; nothing changed"
         rows = [("URL", url), ("Revision", revision_of(record)), ("Migration head", schema_of(record, changed=False))]
         return table(head, rows + notes)
     seconds = record["seconds"]
@@ -60,7 +60,7 @@ def rolled_back(host: str, result: Mapping[str, Any]) -> str:
     """Return the lines that tell what a rollback did."""
     record = result["record"]
     if not result["changed"]:
-        return f"{record['app']} on {host}: release {record['id']} serves already; nothing changed"
+        return f"{record['app']} on {host}: release {record['id']} already serves; nothing changed"
     seconds, previous = record["seconds"], result["previous"]
     rows = [
         ("Revision", revision_of(record)),

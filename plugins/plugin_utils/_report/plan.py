@@ -23,7 +23,7 @@ def planned(host: str, app: str, plan: Mapping[str, Any], notes: list[str]) -> s
     """Return the plan of one app: a table, and below it each pending migration. A refusal is for `refused` to tell."""
     head = f"{app} on {host}: what a deploy would do; nothing was changed"
     if plan["same"]:
-        rows = [("Revision", revision(plan)), ("Deploy", "nothing: this serves already")]
+        rows = [("Revision", revision(plan)), ("Deploy", "nothing: this already serves")]
         return table(head, rows + [("Note", note) for note in notes])
     rows = [
         ("Revision", revision(plan)),

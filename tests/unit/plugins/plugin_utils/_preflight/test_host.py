@@ -71,7 +71,7 @@ def test_an_app_is_known_by_its_unit_or_by_its_users_comment() -> None:
         ({"port:80": "nginx docker-1a.scope"}, "port 80 belongs to nginx, and nginx needs it"),
         (site(), f"nginx serves shop.example.com from {OLD}, which Slipway has not written. Set `adopt: true`"),
         (site("*.example.com"), f"nginx serves shop.example.com from {OLD}"),
-        ({**site(), "serving:shop": "yes"}, "The app serves already: remove that file"),
+        ({**site(), "serving:shop": "yes"}, "The app already serves: remove that file"),
         (site("blog.example.com", "/etc/nginx/sites-enabled/default"), "replaced or no longer read after provisioning"),
         (site("blog.example.com", "/etc/nginx/nginx.conf"), "replaced or no longer read after provisioning"),
         (site("blog.example.com", "/etc/nginx/vhosts.d/blog.conf"), "replaced or no longer read after provisioning"),

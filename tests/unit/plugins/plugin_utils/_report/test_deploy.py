@@ -41,7 +41,7 @@ def test_a_first_deploy_says_so_and_an_unknown_url_is_left_out() -> None:
 
 def test_an_unchanged_app_says_that_nothing_changed() -> None:
     told = deploy.deployed("web1", "https://a/", {"changed": False, "record": RECORD, "notes": []})
-    assert told.startswith("shop on web1: release 0002-abcdef1 serves already what is asked for; nothing changed\n")
+    assert told.startswith("shop on web1: release 0002-abcdef1 already serves what is asked for; nothing changed\n")
     assert "Seconds" not in told
     assert told.splitlines()[-1] == "  Migration head  b2"
     noted = deploy.deployed("web1", "https://a/", {"changed": False, "record": RECORD, "notes": ["finished"]})
