@@ -168,14 +168,15 @@ def add(app: App, lines: list[str]) -> None:
 
 
 def _locked(app: App, lists: list[str]) -> None:
-    """Say the Python that a list was locked for by pip-compile or uv: its old versions know no newer one."""
+    """Suggest the Python that a list was locked for by pip-compile or uv: old versions in it may know no newer one."""
     if any((app.tree.root / name).is_file() and name in app.tree.files for name, _, _ in versions.WISHES):
         return
     for path in lists:
         match = LOCKED.search(app.tree.text(path)[:2000])
         version = match and (match[1] or match[2])
         if version and int(version.partition(".")[2]) >= OLDEST:
-            app.say("python", version, f"{path} was locked for it; without this line, the distribution's")
+            why = f"{path} was locked for it, which uv fetches; without this line, the distribution's"
+            app.say("python", version, why, off=True)
             return
 
 
