@@ -163,6 +163,7 @@ def test_slow_clients_keep_nobody_waiting(site: Site, doors: None) -> None:
         table += [f"nginx, quiet                       {quiet}", f"nginx, 400 {kind:23} {during}"]
     for kind in ("slow headers", "slow bodies"):  # slow readers of a megabyte are served by the kernel's buffers
         with slow_clients.attack(site.host, kind, 8000):
+            wait_for(lambda: slow_clients.settled(site.host, 8000), 20)  # connected is not yet having sent a request
             alone[kind] = slow_clients.together(site.host, 8000, 10)
         table.append(f"gunicorn alone, 400 {kind:14} {alone[kind]}")
     ROOT.joinpath(".slipway/logs").mkdir(parents=True, exist_ok=True)
