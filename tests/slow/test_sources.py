@@ -57,6 +57,22 @@ class Guarded(http.server.SimpleHTTPRequestHandler):
 server = functools.partial(Guarded, directory="/srv/www")
 http.server.ThreadingHTTPServer(("127.0.0.1", 8099), server).serve_forever()
 """
+KEPT = "/var/cache/private/slipway/source-shop-*"
+HOSTILE = """#!/bin/sh
+# A git that was overtaken: it tells who it is and what it gets, and then does its work.
+case "$1" in --git-dir) here=$(dirname "$2") ;; *) here=/tmp ;; esac
+{
+    echo "uid $(id -u)"
+    for place in /etc/shadow /etc/shop/environment /etc/ssh/ssh_host_ed25519_key /root/.bashrc /srv/other/secret \\
+        /srv/shop/current/release.json /srv/shop/sources /var/lib/dpkg/status /run/dbus/system_bus_socket /proc/1/status; do
+        [ -r "$place" ] && echo "reads $place"
+    done
+    for place in /etc /usr /srv /srv/shop /root /home /run /var /var/lib /var/cache /opt /dev; do
+        touch "$place/stolen" && echo "writes $place"
+    done
+} >>"$here/told" 2>/dev/null
+exec /usr/bin/git "$@"
+"""
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -162,6 +178,44 @@ def test_repository_with_a_deploy_key(shop: Shop) -> None:
     assert (record["revision"], record["source"], record["dirty"]) == (head, GIT, False)
     assert shop.record()["id"] == f"0001-{head[:7]}"
     assert not shop.host.ok("grep -rq 'PRIVATE KEY' /srv/shop /etc/shop /root /dev/shm")
+
+
+def test_git_that_was_overtaken_is_not_root_and_gets_nothing_of_the_host(shop: Shop) -> None:
+    put(shop.host, HOSTILE.encode(), "/usr/local/bin/git")
+    shop.host.run(
+        "chmod 755 /usr/local/bin/git; mkdir -p /srv/other /srv/shop/repository.git; echo x >/srv/other/secret"
+    )
+    assert shop.deploy({"git": GIT, "key": shop.key.read_text()}, "-e", "version=v1") == "one"
+    shop.host.run("rm /usr/local/bin/git")
+    told = shop.host.run(f"cat {KEPT}/told /srv/shop/told 2>/dev/null || true").splitlines()
+    assert told.count("uid 0") == 0 < sum(row.startswith("uid ") for row in told)
+    assert {row for row in told if not row.startswith("uid ")} == set()
+    assert not shop.host.ok("test -e /srv/shop/repository.git"), "a mirror that root made before stays"
+    assert shop.host.run(f"find /var/cache/private -maxdepth 0 -printf %U%m; stat -c %a {KEPT}") == "0700700"
+
+
+@pytest.mark.parametrize("place", ["/etc/ssh/ssh_known_hosts", f"{KEPT}/known_hosts"])
+def test_server_whose_key_the_host_knows_must_have_that_key(shop: Shop, place: str) -> None:
+    source = {"git": GIT, "key": shop.key.read_text()}
+    own = shop.host.run(f"echo {KEPT}/known_hosts")
+    assert not shop.host.ok("test -e /etc/ssh/ssh_known_hosts")
+    assert shop.host.ok(f"ssh-keygen -F 127.0.0.1 -f {own} && cp {own} /root/met && truncate --size=0 {own}")
+    other = " ".join(shop.key.with_suffix(".pub").read_text().split()[:2])
+    shop.host.run(f"echo '127.0.0.1 {other}' >>{place}; test {place} = {own} || chmod 600 {place}")
+    assert "Host key verification failed" in shop.refused(source, "-e", "version=v1")
+    shop.host.run(f"cat /root/met >{own}; rm -f /etc/ssh/ssh_known_hosts")
+    assert shop.deploy(source, "-e", "version=v1") == "one"
+
+
+def test_repository_in_a_folder_of_the_host_is_read_if_all_may_read_it(shop: Shop) -> None:
+    place = "/srv/code of ann/shop.git"
+    shop.host.run(f"mkdir -m 700 '/srv/code of ann' && cp -r --no-preserve=mode /srv/www/shop.git '{place}'")
+    shop.host.run(f"chown -R git '{place}'; chmod -R go+rX '{place}'")
+    assert shop.deploy({"git": place, "version": "v1"}) == "one"
+    assert shop.deploy({"git": f"file://{place.replace(' ', '%20')}", "version": "v2"}) == "two"
+    shop.host.run(f"chmod -R o-rwx '{place}/objects'")
+    said = shop.refused({"git": place, "version": "main"})
+    assert f"may not read {place}/objects: let everybody read the repository (`chmod -R o+rX '{place}'`)" in said
 
 
 def test_another_version_for_one_run(shop: Shop) -> None:

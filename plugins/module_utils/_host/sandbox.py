@@ -17,6 +17,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 
@@ -197,15 +198,22 @@ def transient(unit: str, options: Sequence[str], argv: Sequence[str]) -> subproc
     arguments of systemd-run it would stand in the process list and in what `systemctl show` tells anybody of the unit, and
     systemd would expand `$` and `%` in it.
     """
+    return transient_script(unit, options, f"exec {shlex.join(argv)} </dev/null")
+
+
+def transient_script(
+    unit: str, options: Sequence[str], script: str, output: IO[bytes] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a SCRIPT of the shell as `transient` runs a command. What it prints goes to the file OUTPUT, if there is one."""
     systemd.systemctl("reset-failed", unit)
     started = time.time()
     done = subprocess.run(
         ["systemd-run", "--quiet", "--pipe", "--wait", "--service-type=exec", f"--unit={unit}",
          f"--description={unit.removesuffix('.service')}",  # systemd's own would be ARGV, in the journal for good
          *options, "/bin/sh", "-c", READ_COMMAND],
-        input=f"exec {shlex.join(argv)} </dev/null", capture_output=True, text=True, errors="replace", check=False,
+        input=script, stdout=output or subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace", check=False,
     )  # fmt: skip
-    if done.returncode and not (done.stdout + done.stderr).strip():
+    if done.returncode and not ((done.stdout or "") + done.stderr).strip():
         done.stderr = silence(unit, started)
     return done
 

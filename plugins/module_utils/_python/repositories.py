@@ -9,8 +9,10 @@ import shutil
 import subprocess
 from collections.abc import Iterable
 
+from ansible_collections.slipway.flask.plugins.module_utils._host.systemd import HostError
+from ansible_collections.slipway.flask.plugins.module_utils._python import build_sandbox, git_unit
 from ansible_collections.slipway.flask.plugins.module_utils._python.uv import EnvironmentError_, masked, tail
-from ansible_collections.slipway.flask.plugins.module_utils._source import git, urls
+from ansible_collections.slipway.flask.plugins.module_utils._source import git, git_script, urls
 
 SECONDS = 60
 """How long a server may take to tell what its branches stand for."""
@@ -45,16 +47,13 @@ def tip(address: str) -> str:
     path, _, reference = path.rpartition("@") if "@" in path else (path, "", "")
     url = f"{scheme}://{host}{slash}{path.split('?')[0]}"
     asked = [reference or "HEAD"] if address.startswith("git+") else []  # of a table in pyproject.toml: whatever it has
-    environment = git.environment(url) | {
-        "GIT_ALLOW_PROTOCOL": ":".join(PROTOCOLS),
-        "GIT_SSH_COMMAND": "ssh -o BatchMode=yes",
-    }
-    try:
-        done = subprocess.run(
-            ["git", "ls-remote", "--", urls.split(url)[0], *asked],
-            capture_output=True, text=True, errors="replace", env=environment, timeout=SECONDS, check=False, cwd="/",
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
+    plain, place = urls.split(url)[0], git_unit.passing()
+    environment = git.environment(url, given=place.variables()) | {"GIT_ALLOW_PROTOCOL": ":".join(PROTOCOLS)}
+    script = git_script.room(environment, build_sandbox.text_of(git_unit.KNOWN_HOSTS), place.known_hosts)
+    script += git_script.tips(plain, asked)
+    try:  # of this host itself nothing can be asked: neither can the build fetch it from there
+        done = place.run(script, plain, "", "", environment, seconds=SECONDS)
+    except (OSError, HostError, subprocess.TimeoutExpired) as error:
         raise EnvironmentError_(
             f"git can't ask {masked(url)} for {' '.join(asked) or 'its branches'}: {masked(str(error))}"
         ) from None

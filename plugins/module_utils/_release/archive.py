@@ -98,6 +98,8 @@ def unpack(archive: IO[bytes], folder: Path, subfolder: str = "", foreign: bool 
         why = (str(error).splitlines() or [type(error).__name__])[0].rstrip(":")
         what = "is neither a tar nor a zip, or is damaged" if foreign else "is damaged"
         raise ReleaseError(f"the source's archive {what} ({why}); deploy again") from error
+    except (FileExistsError, IsADirectoryError, NotADirectoryError, ValueError) as error:
+        raise ReleaseError(f"the source holds a name that can't be, or one twice: {error}") from error
     if foreign:
         root = os.path.realpath(folder)
         for member in found:

@@ -15,6 +15,8 @@ from ansible_collections.slipway.flask.plugins.module_utils._release.record impo
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
 from ansible_collections.slipway.flask.plugins.module_utils._source import requirement, urls
 
+MIRROR = "repository.git"
+
 
 class Source:
     """One source of one app. REQUEST is what slipway.flask.release asks; NAME is what records call it."""
@@ -113,17 +115,21 @@ class Repository(Source):
     """A git repository that the host reads."""
 
     def __init__(self, request: Request, paths: Paths) -> None:
+        from ansible_collections.slipway.flask.plugins.module_utils._python import git_unit
         from ansible_collections.slipway.flask.plugins.module_utils._release.repository import Git
 
         super().__init__(request, paths)
         self.name = urls.shown(request.source.git)
         address = request.source.secret_url or request.source.git
-        self.git = Git(address, paths.root / "repository.git", request.source.git_key)
+        self.place, self.old = git_unit.place_of(paths.root), paths.root / MIRROR
+        self.git = Git(address, (self.place.folder or paths.root) / MIRROR, request.source.git_key, self.place)
 
     def planned(self) -> str:
         return ""  # what the remote branch holds is not known without fetching
 
     def find(self) -> tuple[str, str]:
+        if self.place.unit and self.old.is_dir():
+            shutil.rmtree(self.old)  # root's own, of earlier versions; it is fetched anew
         commit = self.git.commit(self.asked.version)
         return commit, commit
 

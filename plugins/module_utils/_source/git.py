@@ -25,8 +25,12 @@ QUIET = {
 }
 
 
-def environment(address: str = "", settings: Mapping[str, str] | None = None) -> dict[str, str]:
+def environment(
+    address: str = "", settings: Mapping[str, str] | None = None, given: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Return the environment for a call of git with SETTINGS and with the credentials that ADDRESS holds.
+
+    It adds to the variables that are GIVEN, which are ours if none are.
 
     They go through GIT_CONFIG_COUNT (git-config(1), since git 2.31): every user can read an argument list, and a
     repository keeps what stands in the address of its remote.
@@ -35,7 +39,7 @@ def environment(address: str = "", settings: Mapping[str, str] | None = None) ->
     plain, authorization = urls.split(address)
     if authorization:
         pairs[f"http.{urls.server(plain)}.extraHeader"] = f"Authorization: {authorization}"
-    found = {name: value for name, value in os.environ.items() if name not in OF_HOOKS}
+    found = {name: value for name, value in (os.environ if given is None else given).items() if name not in OF_HOOKS}
     before = int(found.get("GIT_CONFIG_COUNT") or 0)
     found |= {"GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_COUNT": str(before + len(pairs))}
     for number, (key, value) in enumerate(pairs.items(), before):

@@ -27,7 +27,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._migration import ru
 from ansible_collections.slipway.flask.plugins.module_utils._process import fate, web, worker
 from ansible_collections.slipway.flask.plugins.module_utils._process import watch as process_watch
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
-from ansible_collections.slipway.flask.plugins.module_utils._python import environment
+from ansible_collections.slipway.flask.plugins.module_utils._python import environment, git_unit
 from ansible_collections.slipway.flask.plugins.module_utils._release import context as release_context
 from ansible_collections.slipway.flask.plugins.module_utils._release import lease, look
 from ansible_collections.slipway.flask.plugins.module_utils._release import run as release_run
@@ -342,6 +342,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     monkeypatch.setattr(fate, "told_of", lambda unit, run: fake.instance(unit) in fake.starved)
     monkeypatch.setattr(journal, "SOCKET", tmp_path / "no journal")
     monkeypatch.setattr(lease, "FOLDER", tmp_path / "run")
+    monkeypatch.setattr(git_unit, "place_of", git_unit.Place)  # git as it is, with its mirror in the folder of the app
     monkeypatch.setattr(leftovers, "PAYLOADS", tmp_path / "tmp")
     monkeypatch.setattr(leftovers, "TRANSFERS", tmp_path / "transfers")
     monkeypatch.setattr(process_watch, "Watch", fake.watch)

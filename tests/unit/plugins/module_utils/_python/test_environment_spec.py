@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._python import environment_spec
+from ansible_collections.slipway.flask.plugins.module_utils._python import environment_spec, git_unit
 from ansible_collections.slipway.flask.plugins.module_utils._python import repositories as repositories
 from ansible_collections.slipway.flask.plugins.module_utils._python.uv import EnvironmentError_
 
@@ -105,10 +107,11 @@ def test_a_branch_that_moves_is_a_new_environment_and_a_commit_is_not_asked_for(
 def test_what_git_is_asked(monkeypatch: pytest.MonkeyPatch, address: str, asked: list[str] | None) -> None:
     calls: list[list[str]] = []
 
-    class Done:
-        returncode, stdout, stderr = 0, "commit", ""
+    def run(place: git_unit.Place, script: str, *_: object, **__: object) -> subprocess.CompletedProcess[str]:
+        calls.append(shlex.split(script.splitlines()[-1]))
+        return subprocess.CompletedProcess([], 0, "commit", "")
 
-    monkeypatch.setattr(repositories.subprocess, "run", lambda command, **_: calls.append(command) or Done)
+    monkeypatch.setattr(git_unit.Place, "run", run)
     assert repositories.tip(address) == ("commit" if asked else "")
     assert calls == ([["git", "ls-remote", "--", *asked]] if asked else [])
 

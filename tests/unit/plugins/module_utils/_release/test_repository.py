@@ -379,8 +379,8 @@ def test_a_deploy_key_is_in_memory_for_the_one_call_and_nowhere_else(fake_git: P
     assert "KEY" not in arguments[0] + str(raised.value)
     assert seen[-3].startswith("-rw------- ")
     used = Path(ssh[-1].split()[-1])
-    assert used.parent == Path("/dev/shm")
-    assert not used.exists()
+    assert used.parent.parent == Path("/dev/shm")
+    assert not used.parent.exists()
 
 
 def test_a_token_in_the_url_is_in_no_argument_and_not_shown_when_git_fails(fake_git: Path, tmp_path: Path) -> None:
