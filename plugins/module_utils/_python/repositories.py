@@ -49,10 +49,12 @@ def tip(address: str) -> str:
     asked = [reference or "HEAD"] if address.startswith("git+") else []  # of a table in pyproject.toml: whatever it has
     plain, place = urls.split(url)[0], git_unit.passing()
     environment = git.environment(url, given=place.variables()) | {"GIT_ALLOW_PROTOCOL": ":".join(PROTOCOLS)}
-    script = git_script.room(environment, build_sandbox.text_of(git_unit.KNOWN_HOSTS), place.known_hosts)
-    script += git_script.tips(plain, asked)
+    if place.unit:
+        start = git_script.room(environment, build_sandbox.text_of(git_unit.KNOWN_HOSTS), place.known_hosts)
+    else:  # with the keys and settings of whoever runs it
+        start = git_script.exports(environment | {"GIT_SSH_COMMAND": "ssh -o BatchMode=yes"})
     try:  # of this host itself nothing can be asked: neither can the build fetch it from there
-        done = place.run(script, plain, "", "", environment, seconds=SECONDS)
+        done = place.run(start + git_script.tips(plain, asked), plain, "", "", environment, seconds=SECONDS)
     except (OSError, HostError, subprocess.TimeoutExpired) as error:
         raise EnvironmentError_(
             f"git can't ask {masked(url)} for {' '.join(asked) or 'its branches'}: {masked(str(error))}"

@@ -77,7 +77,6 @@ def room(environment: Mapping[str, str], known_hosts: str, own_known_hosts: Path
     ssh = f"{SSH} -o StrictHostKeyChecking={'accept-new' if own_known_hosts else 'yes'}"
     ssh += f" -o 'UserKnownHostsFile={own_known_hosts or '/dev/null'}'"
     ssh += " -o IdentitiesOnly=yes -i $room/key" if key else ""
-    told = {"HOME": "/nonexistent", **environment}
     return "\n".join([
         "umask 077",
         "room=$(mktemp -d /dev/shm/slipway-git.XXXXXX) || exit",
@@ -85,12 +84,18 @@ def room(environment: Mapping[str, str], known_hosts: str, own_known_hosts: Path
         r"""printf '[safe]\n\tdirectory = *\n' >"$room/config" """,
         f"""printf %s {shlex.quote(known_hosts)} >"$room/known_hosts" """,
         *([f"""printf '%s\\n' {shlex.quote(key.rstrip(chr(10)))} >"$room/key" """] if key else []),
-        *(f"export {name}={shlex.quote(value)}" for name, value in told.items() if re.fullmatch(r"[A-Za-z_]\w*", name)),
+        exports({**environment, "HOME": "/nonexistent"}),
         # An upload-pack for a folder of this host is told nothing else of what we set.
         'export GIT_CONFIG_GLOBAL="$room/config"',
         f'export GIT_SSH_COMMAND="{ssh}"',
         "",
     ])  # fmt: skip
+
+
+def exports(environment: Mapping[str, str]) -> str:
+    """Return the lines that set ENVIRONMENT."""
+    named = {name: value for name, value in environment.items() if re.fullmatch(r"[A-Za-z_]\w*", name)}
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in named.items())
 
 
 def commit(mirror: Path, url: str, version: str) -> str:
