@@ -23,6 +23,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._python.project impo
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.checks import RESERVED
 
 from describe import (
+    at_start,
     chosen,
     commands,
     config,
@@ -38,6 +39,7 @@ from describe import (
     requirements,
     routes,
     single,
+    timed,
     unset,
     variables,
     write,
@@ -86,8 +88,10 @@ def describe(
     database.find(app)
     redis_use.find(app)
     processes.find(app)
+    timed.find(app)
     single.find(app)
     files.find(app)
+    at_start.find(app)
     routes.find(app)
     routes.streaming(app)
     unset.find(app)
