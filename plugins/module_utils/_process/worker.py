@@ -36,8 +36,8 @@ STARTS = Path("/run/slipway/starts")
 POLL_SECONDS = 0.2
 NAMED = re.compile(r"^(Environment=PROCESS_NAME=)(\S+)$", re.MULTILINE)
 """The line of the unit by which an instance knows its own name."""
-NEWER = re.compile(r"^Restart(?:Steps|MaxDelaySec)=.*\n", re.MULTILINE)
-"""What systemd does not know before version 254, and would say so of each unit that has it."""
+NEWER = re.compile(r"^X-(?=Restart(?:Steps|MaxDelaySec)=)", re.MULTILINE)
+"""Before what systemd does not know before version 254, and would say so of each unit that has it."""
 NEWER_SINCE = 254
 
 
@@ -84,7 +84,7 @@ class Worker(Process):
             if not own.exists():
                 named = rf"\g<1>\g<2>{f'.{number}' if number > 1 else ''}"
                 text = NAMED.sub(named, self.unit_file().read_text())
-                self.host.write(own, text if systemd.version() >= NEWER_SINCE else NEWER.sub("", text), 0, 0, 0o644)
+                self.host.write(own, NEWER.sub("", text) if systemd.version() >= NEWER_SINCE else text, 0, 0, 0o644)
 
     def programs(self, release: str) -> list[str]:
         entry = self.entry(release)

@@ -33,7 +33,7 @@ def configure(host: FakeHost, **processes: dict[str, Any]) -> None:
         listed.write_text(process_files.document(whole, "/srv/shop/releases/%i"))
     for name, entry in whole.items():
         handover = f"X-Handover={entry['handover']}\n" * (entry["handover"] == "stop_first")
-        text = f"[Service]\n{handover}Environment=PROCESS_NAME={name}\nRestart=always\nRestartSteps=5\n"
+        text = f"[Service]\n{handover}Environment=PROCESS_NAME={name}\nRestart=always\nX-RestartSteps=5\n"
         (host.units / f"shop.{name}@.service").write_text(text)
 
 
@@ -87,11 +87,14 @@ def test_each_instance_knows_its_name_and_starts_before_the_switch_but_what_must
     assert not list((shop.memory / "starts").iterdir())
 
 
-def test_what_systemd_is_too_old_for_is_left_out(shop: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(systemd, "version", lambda: 252)
+@pytest.mark.parametrize(("version", "line"), [(252, "X-RestartSteps=5"), (254, "RestartSteps=5")])
+def test_systemd_is_told_only_what_it_knows(
+    version: int, line: str, shop: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(systemd, "version", lambda: version)
     shop.deploy()
     text = (shop.units / f"shop.worker@{shop.current}.service").read_text()
-    assert ("RestartSteps" in text, "Restart=always" in text) == (False, True)
+    assert f"\n{line}\n" in text
 
 
 def test_releases_follow_each_other_and_two_schedulers_never_run(shop: FakeHost) -> None:
