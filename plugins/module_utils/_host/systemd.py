@@ -15,6 +15,7 @@ from pathlib import Path
 
 WANTS = Path("/etc/systemd/system/multi-user.target.wants")
 UNITS = Path("/etc/systemd/system")
+JOURNALCTL = ("journalctl", "--no-pager", "--quiet")
 TAIL_LINES = 25
 BEFORE_LINES = 500
 """So far back a run that has ended is looked for: the one after it writes as well."""
@@ -54,44 +55,36 @@ def journal(unit: str, lines: int = TAIL_LINES) -> str:
     again = shown.get("ActiveState") == "active" and shown.get("NRestarts", "0") != "0"
     if again and (before := _before(unit, shown.get("InvocationID", ""))):
         return tail(before, lines)
-    command = [*newest_run(unit), "--output=cat", f"--lines={lines}"]
-    return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False).stdout.strip()
+    return read_journal(*_newest(unit), "--output=cat", f"--lines={lines}").strip()
 
 
 def _before(unit: str, newest: str) -> str:
     """Return what UNIT wrote of late in runs before the NEWEST: why it ended is in there."""
-    command = [
-        "journalctl",
-        "--no-pager",
-        "--quiet",
-        "--output=json",
-        f"--lines={BEFORE_LINES}",
-        f"_SYSTEMD_UNIT={unit}",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    entries = map(json.loads, done.stdout.splitlines())
+    said = read_journal("--output=json", f"--lines={BEFORE_LINES}", f"_SYSTEMD_UNIT={unit}")
+    entries = map(json.loads, said.splitlines())
     texts = (entry.get("MESSAGE") for entry in entries if entry.get("_SYSTEMD_INVOCATION_ID") != newest)
     return "\n".join(text for text in texts if isinstance(text, str))
 
 
 def printed(invocation: str) -> str:
     """Return all that one run of a unit, known by its INVOCATION, has printed."""
-    command = [
-        "journalctl",
-        "--no-pager",
-        "--quiet",
-        "--output=cat",
-        "_TRANSPORT=stdout",
-        f"_SYSTEMD_INVOCATION_ID={invocation}",
-    ]
+    return read_journal("--output=cat", "_TRANSPORT=stdout", f"_SYSTEMD_INVOCATION_ID={invocation}")
+
+
+def read_journal(*arguments: str) -> str:
+    """Return what journalctl prints of the entries that ARGUMENTS choose."""
+    command = [*JOURNALCTL, *arguments]
     return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False).stdout
 
 
 def newest_run(unit: str) -> list[str]:
     """Return the journalctl command that shows what UNIT's newest run wrote."""
+    return [*JOURNALCTL, *_newest(unit)]
+
+
+def _newest(unit: str) -> list[str]:
     run = systemctl("show", "--property=InvocationID", "--value", unit).stdout.strip()
-    match = [f"_SYSTEMD_INVOCATION_ID={run}"] if run else ["--unit", unit]
-    return ["journalctl", "--no-pager", "--quiet", *match]
+    return [f"_SYSTEMD_INVOCATION_ID={run}"] if run else ["--unit", unit]
 
 
 def is_active(unit: str) -> bool:

@@ -7,7 +7,6 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,5 +65,4 @@ def kills(group: str) -> int:
 def told_of(unit: str, run: str) -> bool:
     """Tell whether systemd has said so of this RUN of UNIT: anybody may write these fields, but none of another process."""
     match = ["_PID=1", f"MESSAGE_ID={OUT_OF_MEMORY}", f"UNIT={unit}", *([f"INVOCATION_ID={run}"] if run else [])]
-    command = ["journalctl", "--no-pager", "--quiet", "--lines=1", "--output=cat", *match]
-    return bool(subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip())
+    return bool(systemd.read_journal("--lines=1", "--output=cat", *match).strip())
