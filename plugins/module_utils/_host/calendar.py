@@ -32,7 +32,12 @@ def next_time(expression: str, after: float | None = None) -> float | None:
     found = UTC.findall(done.stdout)
     if not found:
         return None
-    return datetime.strptime(found[-1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc).timestamp()
+    return unix(found[-1])
+
+
+def unix(text: str) -> float:
+    """Return a time such as 2026-11-26 09:39:47, in UTC, as seconds of Unix."""
+    return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc).timestamp()
 
 
 def told(moment: float | None) -> str:

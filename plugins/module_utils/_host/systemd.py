@@ -113,19 +113,24 @@ def stop(*units: str) -> None:
         systemctl("reset-failed", *units)
 
 
-def instances(app: str) -> list[str]:
-    """Return the instances of `<app>@.service` that systemd has loaded in any running or failed state.
+def instances(app: str, kind: str = "service") -> list[str]:
+    """Return the instances of `<app>@.<kind>` that systemd has loaded in any running or failed state.
 
     APP may be a shell pattern, here and below.
     """
-    listed = systemctl("list-units", "--all", "--plain", "--no-legend", "--full", f"{app}@*.service").stdout
+    listed = systemctl("list-units", "--all", "--plain", "--no-legend", "--full", f"{app}@*.{kind}").stdout
     units = [row.split() for row in listed.splitlines() if row.strip()]
-    return [row[0].split("@", 1)[1].removesuffix(".service") for row in units if row[2] != "inactive"]
+    return [instance_of(row[0]) for row in units if row[2] != "inactive"]
+
+
+def instance_of(unit: str) -> str:
+    """Return the instance in the name of a UNIT of any kind: a release can have a dot, but none after its last one."""
+    return unit.partition("@")[2].rpartition(".")[0]
 
 
 def enabled(app: str) -> list[str]:
     """Return the instances of `<app>@.service` that start at boot."""
-    return sorted(link.name.split("@", 1)[1].removesuffix(".service") for link in WANTS.glob(f"{app}@*.service"))
+    return sorted(instance_of(link.name) for link in WANTS.glob(f"{app}@*.service"))
 
 
 def unit_file(app: str, instance: str = "") -> Path:

@@ -13,10 +13,9 @@ import re
 import subprocess
 import time
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._host import calendar, systemd
 
 STAMPS = Path("/var/lib/systemd/timers")
 MEMORY = Path("/run/systemd/system")
@@ -103,7 +102,7 @@ class Timer:
 def moments(unit: str, *which: str) -> dict[str, float]:
     """Return times that systemd tells of a UNIT as seconds of Unix, 0 for none."""
     found = dict(MOMENT.findall(shown(unit, *which)))
-    return {name: unix(found[name]) if name in found else 0.0 for name in which}
+    return {name: calendar.unix(found[name]) if name in found else 0.0 for name in which}
 
 
 def shown(unit: str, *which: str) -> str:
@@ -116,11 +115,6 @@ def shown(unit: str, *which: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False, env=utc).stdout
 
 
-def unix(text: str) -> float:
-    """Return a time such as 2026-11-26 09:39:47, in UTC, as seconds of Unix."""
-    return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc).timestamp()
-
-
 def booted() -> float:
     """Return when the host's systemd was started, as seconds of Unix."""
     return moments("", "UserspaceTimestamp")["UserspaceTimestamp"]
@@ -128,19 +122,14 @@ def booted() -> float:
 
 def loaded(pattern: str) -> set[str]:
     """Return the instances of the timers `PATTERN@` that systemd has loaded and not ended, and those that start at boot."""
-    listed = systemd.systemctl("list-units", "--all", "--plain", "--no-legend", "--full", f"{pattern}@*.timer").stdout
-    rows = [row.split() for row in listed.splitlines() if row.strip()]
-    names = [
-        *(row[0] for row in rows if row[2] != "inactive"),
-        *(link.name for link in WANTS.glob(f"{pattern}@*.timer")),
-    ]
-    return {name.partition("@")[2].removesuffix(".timer") for name in names}
+    enabled = (link.name for link in WANTS.glob(f"{pattern}@*.timer"))
+    return {*systemd.instances(pattern, "timer"), *map(systemd.instance_of, enabled)}
 
 
 def stamped(pattern: str) -> list[str]:
     """Return the instances of the timers `PATTERN@` whose last time is known; the one whose time came last is the last."""
     found = sorted(STAMPS.glob(f"stamp-{pattern}@*.timer"), key=lambda path: path.stat().st_mtime)
-    return [path.name.partition("@")[2].removesuffix(".timer") for path in found]
+    return [systemd.instance_of(path.name) for path in found]
 
 
 def drop_stamps(pattern: str) -> None:

@@ -264,7 +264,7 @@ class Process(ABC):
     def with_unit(self) -> set[str]:
         """Return the releases that have a unit of their own."""
         found = (path for template in self.templates for path in systemd.UNITS.glob(f"{template}@?*.service"))
-        return {path.name.partition("@")[2].removesuffix(".service") for path in found}
+        return {systemd.instance_of(path.name) for path in found}
 
     def is_active(self, release: str) -> bool:
         """Tell whether RELEASE runs."""

@@ -54,8 +54,7 @@ def _there(paths: Places) -> Iterator[tuple[str, str]]:
     files = sorted(systemd.UNITS.glob(f"{paths.app}.*@?*"))
     for file in files:
         if match := names.UNIT.fullmatch(file.name):
-            release = file.name.partition("@")[2].removesuffix(file.suffix)
-            kind = settings.kind(settings.of(paths, release).get(match[1], {}))
+            kind = settings.kind(settings.of(paths, systemd.instance_of(file.name)).get(match[1], {}))
             yield match[1], kind if kind in KINDS else settings.WORKER
         if match and file.suffix == ".timer":
             yield match[1], settings.SCHEDULE

@@ -174,7 +174,7 @@ class Schedule(Process):
 
     def with_unit(self) -> set[str]:
         found = (path for kind in ("service", "timer") for path in systemd.UNITS.glob(f"{self.template}@?*.{kind}"))
-        return {path.stem.partition("@")[2] for path in found}
+        return {systemd.instance_of(path.name) for path in found}
 
     def is_active(self, release: str) -> bool:
         return not self.entry(release) or self.timer(release).is_active
@@ -211,29 +211,29 @@ class Schedule(Process):
 
     def status(self, release: str) -> dict[str, Any]:
         """Return when it runs next, how its last run ended, and whether one is under way."""
-        past = runs.read(self.app, self.name)
+        past, running = runs.read(self.app, self.name), self.is_running(release)
         state = systemd.properties(self.timer(release).unit, "ActiveState").get("ActiveState", "unknown")
         return {
             "state": state, "restarts": 0, "workers": 0, "memory": None, "schedule": self.expression(release),
-            "running": self.is_running(release), "overdue": self.overdue(release),
+            "running": running, "overdue": "" if running else self._overdue(release, past),
             "last": past.last.said() if past.last else "", "failed": bool(past.last and past.last.failed),
-            "output": self._output(past.last, release) if past.last else "", "said": self.said(release, past),
+            "output": self._output(past.last, release) if past.last else "", "said": self._said(release, past, running),
         }  # fmt: skip
 
     def _output(self, last: runs.Run, release: str) -> str:
         """Return what the LAST run printed without secrets: those of its own release, and RELEASE's."""
         return self.masked(self.masked(last.output, last.release), release)
 
-    def said(self, release: str, past: runs.Runs) -> str:
+    def _said(self, release: str, past: runs.Runs, running: bool) -> str:
         """Return how RELEASE's runs are in one line."""
-        coming = f"next {calendar.next_told(self.expression(release))}"
-        return f"{self.name}: {'a run is under way' if self.is_running(release) else coming}; {past.said()}"
+        now = "a run is under way" if running else f"next {calendar.next_told(self.expression(release))}"
+        return f"{self.name}: {now}; {past.said()}"
 
-    def overdue(self, release: str) -> str:
-        """Return when RELEASE should have run and has not, "" when it is in time."""
-        past, began = runs.read(self.app, self.name), timer.moments(self.timer(release).unit, "ActiveEnterTimestamp")
+    def _overdue(self, release: str, past: runs.Runs) -> str:
+        """Return when RELEASE, of which no run is under way, should have run and has not, "" when it is in time."""
+        began = timer.moments(self.timer(release).unit, "ActiveEnterTimestamp")
         known = max(past.last.started if past.last else 0, past.skipped, began["ActiveEnterTimestamp"])
-        if not known or self.is_running(release):
+        if not known:
             return ""
         late = float(self.entry(release).get("jitter_seconds", 0)) + LATE_SECONDS
         return calendar.passed(self.expression(release), known, time.time() - late)

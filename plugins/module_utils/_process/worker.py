@@ -67,8 +67,8 @@ class Worker(Process):
 
     def units(self, release: str) -> tuple[str, ...]:
         """Return the units of RELEASE's instances, and those of which there is still a file."""
-        entry = self.entry(release)
-        if settings.kind(settings.of(self.paths, release).get(self.name, {})) != settings.WORKER:
+        entry = settings.of(self.paths, release).get(self.name, {})
+        if settings.kind(entry) != settings.WORKER:
             return ()
         count = int(entry.get("instances", 1)) if entry else 0
         wanted = [names.unit(self.app, self.name, release, number) for number in range(1, count + 1)]
