@@ -21,6 +21,8 @@ REFERENCE = re.compile("\0([A-Za-z_][A-Za-z0-9_]*)\0")
 
 RUNTIME = ("PATH", "VIRTUAL_ENV", "FLASK_APP", "RELEASE_ID", "HOME")
 """Variables that every command has beside the app's own."""
+SYSTEM_FOLDERS = ("/usr/local/bin", "/usr/bin", "/bin")
+"""Where a program is looked for that is not in the release's environment."""
 
 QUOTED = re.compile(r"\\.|'[^']*'|\"(?:\\.|[^\"\\])*\"", re.DOTALL)
 OPERATOR = re.compile(r"(?<!\S)(?:(&&|\|\|?|&|<)(?!\S)|&?[012]?(>>?))|(;)(?!\S)")
@@ -79,6 +81,19 @@ os.execv(program, words)
 
 class CommandError(ValueError):
     """A command line that can't be read; the message is for the user and holds nothing of the line."""
+
+
+def surroundings(venv: str, wsgi: str, release: str) -> dict[str, str]:
+    """Return the variables that a command of RELEASE has beside the app's own: RUNTIME, and how Python behaves."""
+    return {
+        "PATH": ":".join((f"{venv}/bin", *SYSTEM_FOLDERS)),
+        "VIRTUAL_ENV": venv,
+        "FLASK_APP": wsgi,
+        "RELEASE_ID": release,
+        "HOME": "/tmp",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def program(line: str) -> str:

@@ -35,10 +35,12 @@ class Server(Protocol):
 
 
 class Asked(Protocol):
-    """What a process reads of a run's parameters. USER is the app's."""
+    """What a process reads of a run's parameters. USER is the app's, WSGI what its web process serves."""
 
     @property
     def user(self) -> str: ...
+    @property
+    def wsgi(self) -> str: ...
     @property
     def health(self) -> Health: ...
     @property

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import Places
 from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox, systemd
 
@@ -21,11 +22,12 @@ PAUSE_SECONDS = 1
 
 @dataclass(frozen=True)
 class Question:
-    """The command of an ENTRY of processes.json, for RELEASE of the app at PLACES, as its USER."""
+    """The command of an ENTRY of processes.json, for RELEASE of the app at PLACES, which WSGI names, as its USER."""
 
     places: Places
     release: str
     user: str
+    wsgi: str
     entry: Mapping[str, Any]
 
     def put(self, unit: str, look: Callable[[], object]) -> str:
@@ -54,13 +56,10 @@ class Question:
     def _command(self, unit: str, seconds: int) -> sandbox.Command:
         """Return how the command runs: with the unit's environment, in its sandbox."""
         here = self.places.release(self.release)
-        environment = {
-            "PATH": f"{here}/venv/bin:/usr/local/bin:/usr/bin:/bin", "VIRTUAL_ENV": f"{here}/venv", "HOME": "/tmp",
-            "RELEASE_ID": self.release, "PROCESS_NAME": unit.partition("@")[0].partition(".")[2],
-            "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1",
-        }  # fmt: skip
+        environment = app_command.surroundings(f"{here}/venv", self.wsgi, self.release)
+        name = {"PROCESS_NAME": unit.partition("@")[0].partition(".")[2]}
         own = {name: str(value).replace("%i", self.release) for name, value in self.entry["environment"].items()}
         return sandbox.Command(
             user=self.user, folder=here / "src", environment_file=self.places.environment_file(self.release),
-            environment={**environment, **own}, seconds=seconds, service=unit,
+            environment={**environment, **name, **own}, seconds=seconds, service=unit,
         )  # fmt: skip

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._app.command import SYSTEM_FOLDERS
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import Places
 
 NAME = "processes.json"
@@ -46,6 +47,6 @@ def kind(entry: Mapping[str, Any]) -> str:
 
 def has_program(folder: Path, program: str) -> bool:
     """Tell whether a release in FOLDER finds the PROGRAM of a command, "" for one that is not known beforehand."""
-    places = [folder / "venv/bin", *map(Path, ("/usr/local/bin", "/usr/bin", "/bin"))]
+    places = [folder / "venv/bin", *map(Path, SYSTEM_FOLDERS)]
     tried = [folder / "src" / program] if "/" in program else [place / program for place in places]
     return not program or any(path.is_file() and os.access(path, os.X_OK) for path in tried)

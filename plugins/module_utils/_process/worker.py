@@ -149,7 +149,7 @@ class Worker(Process):
         entry, units = self.entry(release), self.units(release)
         seconds = int(entry.get("ready_seconds", 0))
         if entry.get("ready") == "command":
-            question = Question(self.paths, release, self.host.request.user, entry)
+            question = Question(self.paths, release, self.host.request.user, self.host.request.wsgi, entry)
             for unit in units:
                 if said := question.put(unit, lambda: self._look(release, "")):
                     said = self.masked(said, release)

@@ -113,20 +113,11 @@ class Commands:
     def _how(self, writable: list[str], seconds: int, properties: Mapping[str, str | Sequence[str]]) -> sandbox.Command:
         from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox
 
-        venv = self.here / "venv"
         return sandbox.Command(
             user=self.request.user,
             folder=self.src,
             environment_file=self.environment_file,
-            environment={
-                "PATH": f"{venv}/bin:/usr/local/bin:/usr/bin:/bin",
-                "VIRTUAL_ENV": str(venv),
-                "FLASK_APP": self.request.wsgi,
-                "RELEASE_ID": self.record.id,
-                "HOME": "/tmp",
-                "PYTHONDONTWRITEBYTECODE": "1",
-                "PYTHONUNBUFFERED": "1",
-            },
+            environment=app_command.surroundings(str(self.here / "venv"), self.request.wsgi, self.record.id),
             writable=writable,
             seconds=seconds,
             service=names.unit(self.paths.app, names.FIRST, self.record.id),

@@ -35,6 +35,7 @@ class Asked:
     health: Health
     verify: Nobody = Nobody()
     web: Nobody = Nobody()
+    wsgi: str = ""
     watch_seconds: int = 0
     drain_seconds: int = 0
 

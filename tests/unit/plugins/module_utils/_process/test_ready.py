@@ -34,7 +34,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[sandbox.Command, list[str
 
 def question(seconds: int) -> ready.Question:
     places = Places("shop", Path("/srv/shop"), Path("/etc/shop"))
-    return ready.Question(places, "0001-a", "shop", {**ENTRY, "ready_seconds": seconds})
+    return ready.Question(places, "0001-a", "shop", "shop:create_app()", {**ENTRY, "ready_seconds": seconds})
 
 
 def test_it_is_asked_again_until_it_is_ready(ran: list[tuple[sandbox.Command, list[str], str]]) -> None:
@@ -45,6 +45,7 @@ def test_it_is_asked_again_until_it_is_ready(ran: list[tuple[sandbox.Command, li
     assert (argv, unit) == (["/usr/bin/env", "celery", "inspect", "ping"], "shop.worker.2-ready-0001-a.service")
     assert (command.user, command.service) == ("shop", "shop.worker.2@0001-a.service")
     assert command.environment["PROCESS_NAME"] == "worker.2"
+    assert command.environment["FLASK_APP"] == "shop:create_app()"
     assert command.environment["CONFIG"] == "/srv/shop/releases/0001-a/a"
     assert command.environment_file == Path("/etc/shop/releases/0001-a/environment")
 
