@@ -15,6 +15,7 @@ from ansible.utils.display import Display
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, commands
+from ansible_collections.slipway.flask.plugins.plugin_utils._schema.names import nearest
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import systemd as target
 
 
@@ -87,7 +88,7 @@ def schedule_of(name: str, command: str, app: Mapping[str, Any] | None) -> str:
     known = [one for one, entry in (app or {}).get("processes", {}).items() if entry.get("schedule")]
     if app and name not in known:
         there = f"; its schedules are: {', '.join(known)}" if known else "; it has none"
-        raise choice.ChoiceError(f"{app['name']} has no schedule '{name}'{commands.nearest(name, known)}{there}")
+        raise choice.ChoiceError(f"{app['name']} has no schedule '{name}'{nearest(name, known)}{there}")
     return name
 
 

@@ -7,9 +7,8 @@ Each gets those keys of a description that are of the right type. PRIVATE to the
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import secret_key
@@ -66,12 +65,6 @@ def problems(app: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def nearest(word: Any, known: Sequence[str] | Mapping[str, Any]) -> str:
-    """Return " (did you mean 'x'?)" for the known word nearest to WORD, or "" when none is near."""
-    found = difflib.get_close_matches(str(word), list(known), n=1)
-    return f" (did you mean '{found[0]}'?)" if found else ""
-
-
 def debug_problems(environment: Mapping[str, Any], secrets: Mapping[str, Any]) -> list[str]:
     """Return one sentence for each variable that switches debugging on; the value of a secret is not shown."""
     values = {**environment, **secrets}
@@ -111,7 +104,7 @@ def source_problems(app: Mapping[str, Any]) -> list[str]:
     if source is None:
         return []
     found = [
-        f"unknown key '{key}' in 'source'{nearest(key, description.KEYS)}"
+        f"unknown key '{key}' in 'source'{names.nearest(key, description.KEYS)}"
         for key in source
         if key not in description.KEYS
     ]

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import checks, description
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
+from ansible_collections.slipway.flask.plugins.plugin_utils._schema.names import nearest
 
 
 class ChoiceError(ValueError):
@@ -40,7 +41,7 @@ def problems(
     if not name or name in here or name in others:
         return []
     names = sorted(others.union(here))
-    return [f"there is no app '{name}'{checks.nearest(name, names)}; the apps are: {', '.join(names)}"]
+    return [f"there is no app '{name}'{nearest(name, names)}; the apps are: {', '.join(names)}"]
 
 
 def choose(apps: Any, name: str, elsewhere: Iterable[str] = ()) -> list[dict[str, Any]]:

@@ -10,7 +10,6 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
 from ansible_collections.slipway.flask.plugins.module_utils._app.command import REFERENCE, CommandError
+from ansible_collections.slipway.flask.plugins.plugin_utils._schema.names import nearest
 
 KEYS = ("command", "once", "name")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,59}")
@@ -147,9 +147,3 @@ def secretive(settings: Mapping[str, str]) -> dict[str, str]:
 def literal(value: str) -> bool:
     """Tell whether VALUE stands for itself: no reference, no file, no switch."""
     return not REFERENCE.search(value) and not HARMLESS.fullmatch(value)
-
-
-def nearest(word: Any, known: Sequence[str]) -> str:
-    """Return " (did you mean 'x'?)" for the known word nearest to WORD, or "" when none is near."""
-    found = difflib.get_close_matches(str(word), list(known), n=1)
-    return f" (did you mean '{found[0]}'?)" if found else ""

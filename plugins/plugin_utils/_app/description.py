@@ -14,6 +14,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._app import checks, 
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import domains as app_domains
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.keys import KEYS, RANGES, REQUIRED
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process
+from ansible_collections.slipway.flask.plugins.plugin_utils._schema.names import nearest
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
 from ansible_collections.slipway.flask.plugins.plugin_utils._source import description
 
@@ -58,7 +59,7 @@ def duplicates(what: str, values: Sequence[str]) -> list[str]:
 
 def app_problems(app: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with one app's description."""
-    found = [f"unknown key '{key}'{checks.nearest(key, KEYS)}" for key in app if key not in KEYS]
+    found = [f"unknown key '{key}'{nearest(key, KEYS)}" for key in app if key not in KEYS]
     found += [
         f"'{name}' is missing. {key.text}" for name, key in KEYS.items() if key.default is REQUIRED and name not in app
     ]
@@ -77,7 +78,7 @@ def app_problems(app: Mapping[str, Any]) -> list[str]:
             found.append(f"'{name}' must be {type_name(key.kind)}, not {type_name(type(value))}. {key.text}")
         elif key.choices and value not in key.choices:
             found.append(
-                f"'{name}' is '{value}'; it must be one of {', '.join(key.choices)}{checks.nearest(value, key.choices)}"
+                f"'{name}' is '{value}'; it must be one of {', '.join(key.choices)}{nearest(value, key.choices)}"
             )
         elif out_of_range(name, value):
             found.append(f"'{name}' is {value}; it must be from {RANGES[name][0]} to {RANGES[name][1]}. {key.text}")

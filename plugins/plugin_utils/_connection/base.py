@@ -7,14 +7,14 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+from ansible_collections.slipway.flask.plugins.plugin_utils._schema.names import SYSTEM_USER
 
 CA_FOLDER = "/etc/ssl/slipway"
 """Folder of the CAs on a host."""
 KEYS = frozenset({"name", "url", "user", "ca", "ca_file"})
-SYSTEM_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")  # useradd(8)
 
 Entry = Mapping[str, Any]
 

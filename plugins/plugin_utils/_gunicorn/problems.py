@@ -16,7 +16,6 @@ from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox
 from ansible_collections.slipway.flask.plugins.module_utils._host.environment_file import value_text
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema import names
 
-ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")  # useradd(8)
 INSTANCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}")
 """48 characters keep /run/<app>/<instance>/gunicorn.sock below the 107 that a Unix socket's path may have (unix(7))."""
 PATH = re.compile(r"/[\w.@:+-]*(/[\w.@:+-]+)*", re.ASCII)
@@ -79,8 +78,8 @@ def _names(settings: Mapping[str, Any]) -> list[str]:
     found = []
     rules = (
         ("name", names.APP, "a small letter, then at most 30 small letters, digits or hyphens, such as 'shop'"),
-        ("user", ACCOUNT, "a Linux user name"),
-        ("group", ACCOUNT, "a Linux group name"),
+        ("user", names.SYSTEM_USER, "a Linux user name"),
+        ("group", names.SYSTEM_USER, "a Linux group name"),
     )
     for key, pattern, rule in rules:
         if key != "name" and settings[key] == settings["name"]:

@@ -7,7 +7,6 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -17,6 +16,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._app.command import 
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import problems as service_problems
 from ansible_collections.slipway.flask.plugins.plugin_utils._schedule import expression
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.key import REQUIRED, Key
+from ansible_collections.slipway.flask.plugins.plugin_utils._schema.names import nearest
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
 RESERVED = ("web", "socket", "redis")
@@ -108,8 +108,7 @@ def _problems_of(name: str, entry: Any) -> Iterator[str]:
     entry = named(entry)
     for key in entry:
         if key not in KEYS:
-            near = difflib.get_close_matches(str(key), list(KEYS), n=1)
-            yield f"unknown key '{key}'" + (f" (did you mean '{near[0]}'?)" if near else "")
+            yield f"unknown key '{key}'{nearest(key, KEYS)}"
     if not entry.get("command"):
         yield f"'command' is missing. {KEYS['command'].text}"
     good = {}

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._process import names
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process, process_files
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn.process_files import unit_quote as unit_quote
 
@@ -164,7 +165,7 @@ def process_units(service: Service) -> Iterator[tuple[str, int]]:
 
 def process_unit(service: Service, name: str, number: int = 1) -> str:
     """Return the path of the template unit of an instance of the process NAME."""
-    return f"/etc/systemd/system/{service['name']}.{name}{f'.{number}' if number > 1 else ''}@.service"
+    return f"/etc/systemd/system/{names.template(service['name'], name, number)}@.service"
 
 
 def prune(service: Service) -> Iterator[dict[str, str]]:

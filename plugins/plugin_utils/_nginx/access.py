@@ -7,12 +7,12 @@ PRIVATE to the collection: it may change without notice.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.plugin_utils._nginx.settings import network, network_problem
+from ansible_collections.slipway.flask.plugins.plugin_utils._schema.names import nearest
 
 RULE: dict[str, Any] = {"path": "/", "allow": [], "deny": [], "basic_auth": {}, "client_certificate": False}
 """The keys of a rule and their defaults."""
@@ -72,8 +72,7 @@ def problems(rules: Any, client_ca_file: str) -> Iterator[str]:
 def _keys(rule: Mapping[str, Any]) -> Iterator[str]:
     for key in rule:
         if key not in RULE:
-            near = difflib.get_close_matches(str(key), list(RULE), n=1)
-            yield f"unknown key '{key}'" + (f" (did you mean '{near[0]}'?)" if near else "")
+            yield f"unknown key '{key}'{nearest(key, RULE)}"
     path = rule.get("path", "/")
     if not isinstance(path, str) or not PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
         yield "path must look like /admin/: it covers the address and all below it"

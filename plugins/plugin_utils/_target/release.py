@@ -15,7 +15,7 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import What, description_spec
-from ansible_collections.slipway.flask.plugins.plugin_utils._app.commands import nearest
+from ansible_collections.slipway.flask.plugins.plugin_utils._schema.names import nearest
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import postgres
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import systemd
 
