@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._host import listed
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,47}")
 """48 characters keep the socket's path below the 107 that it may have (unix(7))."""
@@ -68,20 +70,7 @@ def config(name: str) -> str:
 
 def problems(instances: Any) -> list[str]:
     """Return what is wrong with a list of instances, one sentence a fault."""
-    if not isinstance(instances, Sequence) or isinstance(instances, str):
-        return [f"must be a list of mappings with 'name', not {type(instances).__name__}"]
-    found: list[str] = []
-    seen: set[str] = set()
-    for number, entry in enumerate(instances, 1):
-        if not isinstance(entry, Mapping) or "name" not in entry:
-            found.append(f"entry {number} must be a mapping with 'name'")
-            continue
-        name = str(entry["name"])
-        if name in seen:
-            found.append(f"instance '{name}' is listed twice")
-        seen.add(name)
-        found += [f"instance '{name}': {problem}" for problem in _of_instance(entry, name)]
-    return found
+    return listed.problems(instances, "instance", ["name"], _of_instance)
 
 
 def _of_instance(entry: Mapping[str, Any], name: str) -> Iterable[str]:

@@ -7,9 +7,10 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._host import listed
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.names import SYSTEM_USER
 
 CA_FOLDER = "/etc/ssl/slipway"
@@ -24,20 +25,7 @@ def problems(connections: Any, of_entry: Callable[[Entry, str], Iterable[str]]) 
 
     OF_ENTRY tells what is wrong with one and its name.
     """
-    if not isinstance(connections, Sequence) or isinstance(connections, str):
-        return [f"must be a list of mappings with 'name' and 'url', not {type(connections).__name__}"]
-    found: list[str] = []
-    seen: set[str] = set()
-    for number, entry in enumerate(connections, 1):
-        if not isinstance(entry, Mapping) or not {"name", "url"} <= set(entry):
-            found.append(f"entry {number} must be a mapping with 'name' and 'url'")
-            continue
-        name = str(entry["name"])
-        if name in seen:
-            found.append(f"connection '{name}' is listed twice")
-        seen.add(name)
-        found += [f"connection '{name}': {problem}" for problem in of_entry(entry, name)]
-    return found
+    return listed.problems(connections, "connection", ["name", "url"], of_entry)
 
 
 def common(entry: Entry, keys: Collection[str] = KEYS) -> Iterator[str]:
