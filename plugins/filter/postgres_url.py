@@ -44,7 +44,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import UrlError
+from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import UrlError
 from ansible_collections.slipway.flask.plugins.plugin_utils._connection.postgres import rewrite_url
 
 

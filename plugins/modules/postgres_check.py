@@ -119,7 +119,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._host.connection_checks import Refusal, answer, arguments
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.check import attempt, notes
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import PostgresError, as_user, find_psql
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import DatabaseUrl, UrlError, parse_url
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import DatabaseUrl, parse_url
+from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import UrlError
 
 ARGUMENTS = arguments()
 

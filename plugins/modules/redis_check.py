@@ -90,7 +90,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._host.connection_checks import Refusal, answer, arguments
 from ansible_collections.slipway.flask.plugins.module_utils._host.service_user import find
 from ansible_collections.slipway.flask.plugins.module_utils._redis.check import attempt, notes
-from ansible_collections.slipway.flask.plugins.module_utils._redis.url import UrlError, parse_url
+from ansible_collections.slipway.flask.plugins.module_utils._redis.url import parse_url
+from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import UrlError
 
 ARGUMENTS = arguments(purpose={"type": "str", "choices": ["queue", "cache"], "default": "queue"})
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._database import known
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import check, names
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import UrlError, parse_url
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import parse_url
+from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import UrlError
 
 CONNECT_SECONDS = 3
 """How long the server may take to answer: a person waits for it."""

@@ -25,13 +25,8 @@ from pathlib import Path
 from ansible_collections.slipway.flask.plugins.module_utils._database import base
 from ansible_collections.slipway.flask.plugins.module_utils._database.base import Run
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import (
-    DatabaseUrl,
-    UrlError,
-    add_options,
-    parse_url,
-    redact,
-)
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import DatabaseUrl, add_options, parse_url
+from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import UrlError, redact
 
 SCRIPT = r"""
 import inspect, os, sys, time

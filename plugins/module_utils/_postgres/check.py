@@ -16,11 +16,8 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import as_user
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.reason import explain
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import (
-    LIBPQ_DRIVERS,
-    DatabaseUrl,
-    redact,
-)
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import LIBPQ_DRIVERS, DatabaseUrl
+from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import redact
 
 QUERY_SECONDS = 10
 

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.places import SOCKET_FOLDER
+from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import UrlError, decode, place
 
 SCHEME = re.compile(r"([a-z][a-z0-9]*)(\+[a-z0-9_]+)?://", re.IGNORECASE)
 DIALECTS = {"postgresql", "postgres"}
@@ -41,10 +42,6 @@ HARMLESS = {
     "passfile", "prepare_threshold",
 }  # fmt: skip
 """Parameters that drivers take and that don't decide whether a connection succeeds."""
-
-
-class UrlError(ValueError):
-    """The URL can't be used; the text says why and never repeats the password."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +106,7 @@ def parse_url(text: object) -> DatabaseUrl:
         raise UrlError("has several '@': percent-encode those of user name and password (%40)")
     parameters = _authority(authority)
     if path:
-        parameters["dbname"] = _decode(path)
+        parameters["dbname"] = decode(path)
     unknown = _query(query, driver, parameters)
     if "sslmode" in parameters and parameters["sslmode"] not in SSL_MODES:
         raise UrlError(f"has sslmode={parameters['sslmode']}, which must be one of {', '.join(SSL_MODES)}")
@@ -123,9 +120,9 @@ def _authority(authority: str) -> dict[str, str]:
     if has_login:
         user, has_password, password = login.partition(":")
         if user:
-            parameters["user"] = _decode(user)
+            parameters["user"] = decode(user)
         if has_password:
-            parameters["password"] = _decode(password)
+            parameters["password"] = decode(password)
     if hosts:
         _hosts(hosts.split(","), parameters)
     return parameters
@@ -135,13 +132,9 @@ def _hosts(specifications: list[str], parameters: dict[str, str]) -> None:
     """Read `host`, `host:port`, `[::1]:port` (or a percent-encoded socket folder), one or several."""
     names, ports = [], []
     for specification in specifications:
-        found = re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^:\[\]]*)(?::(\d*))?", specification)
-        if not found:
-            raise UrlError("has a host that can't be read: write host or host:port (a number), IPv6 as [::1]:5432")
-        if found.group(2) and not 0 < int(found.group(2)) < 65536:
-            raise UrlError(f"has the port {found.group(2)}, which must be from 1 to 65535")
-        names.append(_decode(found.group(1).strip("[]")))
-        ports.append(found.group(2) or "")
+        name, port = place(specification, 5432)
+        names.append(name)
+        ports.append(port)
     if any(names):
         parameters["host"] = ",".join(names)
     if any(ports):
@@ -155,7 +148,7 @@ def _query(query: str, driver: str, parameters: dict[str, str]) -> list[str]:
         name, has_value, value = pair.partition("=")
         if not has_value:
             raise UrlError(f"has the parameter '{name}' without a value")
-        name, value = _decode(name), _decode(value)
+        name, value = decode(name), decode(value)
         if name == "host" and driver:
             hosts.append(value)  # SQLAlchemy: ?host=a:5432&host=b:5432 are several hosts
         elif name == "unix_sock":  # pg8000: the path of the socket itself
@@ -177,27 +170,6 @@ def _query_hosts(hosts: list[str], parameters: dict[str, str]) -> None:
         parameters["host"] = ",".join(hosts)
     else:
         _hosts(hosts, parameters)
-
-
-def _decode(text: str) -> str:
-    """Undo percent-encoding.
-
-    :raises UrlError: for a '%' that begins no code, which libpq refuses.
-    """
-    if re.search(r"%(?![0-9A-Fa-f]{2})", text):
-        raise UrlError("has a '%' that is not followed by two hexadecimal digits: write %25 for the sign itself")
-    decoded = unquote(text)
-    if "\0" in decoded:
-        raise UrlError("has %00, which no part of it may have")
-    return decoded
-
-
-def redact(text: str, password: str) -> str:
-    """Take PASSWORD out of TEXT, as it is and percent-encoded."""
-    for form in sorted({password, quote(password, safe=""), quote(password)}, key=len, reverse=True):
-        if form:
-            text = text.replace(form, "***")
-    return text
 
 
 def add_options(text: str, options: str) -> str:

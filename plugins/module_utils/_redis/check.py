@@ -21,7 +21,8 @@ from ansible_collections.slipway.flask.plugins.module_utils._redis.client import
     ServerError,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._redis.reason import explain
-from ansible_collections.slipway.flask.plugins.module_utils._redis.url import RedisUrl, redact
+from ansible_collections.slipway.flask.plugins.module_utils._redis.url import RedisUrl
+from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import redact
 
 FACTS = ("redis_version", "role", "used_memory", "maxmemory", "maxmemory_policy", "connected_clients", "aof_enabled",
          "aof_last_write_status", "loading")  # fmt: skip

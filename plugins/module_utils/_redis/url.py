@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from urllib.parse import quote, unquote
+from urllib.parse import quote
+
+from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import UrlError, decode, place
 
 SOCKET_SCHEMES = ("unix", "redis+socket", "redis+unix")
 TLS_SCHEMES = ("rediss",)
@@ -20,10 +22,6 @@ SCHEMES = ("redis", *TLS_SCHEMES, *SOCKET_SCHEMES)
 PORT = 6379
 VERIFY = {"none": "none", "cert_none": "none", "optional": "optional", "cert_optional": "optional"}
 """Values of `ssl_cert_reqs` that check less than everything, in redis-py's and in Celery's words."""
-
-
-class UrlError(ValueError):
-    """The URL can't be used; the text says why and never repeats the password."""
 
 
 @dataclass(frozen=True)
@@ -74,34 +72,29 @@ def parse_url(text: object) -> RedisUrl:
     authority, slash, path = rest.partition("/")
     if "#" in text or "@" in path:
         raise UrlError("has a '#', '?' or '/' before its last '@': percent-encode it in the password (%23, %3F, %2F)")
-    login, _, place = authority.rpartition("@")
+    login, _, there = authority.rpartition("@")
     user, _, password = login.partition(":")
     whole = RedisUrl(
         scheme.lower(),
-        user=_decode(user) or options.get("username", ""),
-        password=_decode(password) or options.get("password", ""),
+        user=decode(user) or options.get("username", ""),
+        password=decode(password) or options.get("password", ""),
         ca=options.get("ssl_ca_certs", ""),
         verify=VERIFY.get(options.get("ssl_cert_reqs", "").lower(), "required"),
     )
     if whole.scheme in SOCKET_SCHEMES:
         number = _database(options.get("db", options.get("virtual_host", "")))
-        if place or not path:
+        if there or not path:
             raise UrlError(
                 f"must have the path of a socket after {scheme}://, such as {scheme}:///run/redis/redis.sock"
             )
-        return replace(whole, path=slash + _decode(path), database=number)
-    host, port = _place(place)
-    return replace(whole, host=host, port=port, database=_database(path.strip("/") or options.get("db", "")))
-
-
-def _place(place: str) -> tuple[str, int]:
-    found = re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^:\[\]]*)(?::(\d*))?", place)
-    if not found:
-        raise UrlError("has a host that can't be read: write host or host:port (a number), IPv6 as [::1]:6379")
-    port = int(found[2] or PORT)
-    if not 0 < port < 65536:
-        raise UrlError(f"has the port {port}, which must be from 1 to 65535")
-    return _decode(found[1].strip("[]")) or "localhost", port
+        return replace(whole, path=slash + decode(path), database=number)
+    host, port = place(there, PORT)
+    return replace(
+        whole,
+        host=host or "localhost",
+        port=int(port or PORT),
+        database=_database(path.strip("/") or options.get("db", "")),
+    )
 
 
 def _database(text: str) -> int:
@@ -113,13 +106,7 @@ def _database(text: str) -> int:
 
 def _query(query: str) -> dict[str, str]:
     pairs = [pair.partition("=") for pair in query.split("&") if pair]
-    return {_decode(name): _decode(value) for name, _, value in pairs}
-
-
-def _decode(text: str) -> str:
-    if re.search(r"%(?![0-9A-Fa-f]{2})", text):
-        raise UrlError("has a '%' that is not followed by two hexadecimal digits: write %25 for the sign itself")
-    return unquote(text)
+    return {decode(name): decode(value) for name, _, value in pairs}
 
 
 def with_options(text: str, ca: str = "") -> str:
@@ -133,11 +120,3 @@ def with_options(text: str, ca: str = "") -> str:
     wanted = {"ssl_cert_reqs": "required", "ssl_ca_certs": ca}
     added = [f"{name}={quote(value, safe='/')}" for name, value in wanted.items() if value and name not in given]
     return text + (("&" if "?" in text else "?") + "&".join(added) if added else "")
-
-
-def redact(text: str, password: str) -> str:
-    """Take PASSWORD out of TEXT, as it is and percent-encoded."""
-    for form in sorted({password, quote(password, safe=""), quote(password)}, key=len, reverse=True):
-        if form:
-            text = text.replace(form, "***")
-    return text

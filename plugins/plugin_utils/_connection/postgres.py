@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import UrlError, parse_url
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import parse_url
+from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import UrlError
 from ansible_collections.slipway.flask.plugins.plugin_utils._connection import base
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._redis import names
-from ansible_collections.slipway.flask.plugins.module_utils._redis.url import UrlError, parse_url
+from ansible_collections.slipway.flask.plugins.module_utils._redis.url import parse_url
+from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import UrlError
 from ansible_collections.slipway.flask.plugins.plugin_utils._connection import base
 
 KEYS = base.KEYS | {"purpose"}

@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._redis import names
 from ansible_collections.slipway.flask.plugins.module_utils._redis import url as redis_url
+from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import UrlError
 from ansible_collections.slipway.flask.plugins.plugin_utils._connection import redis as connection
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn.problems import variable_problem
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.key import Key
@@ -147,7 +148,7 @@ def _names(given: App) -> list[str]:
 def _is_local(app: App) -> bool:
     try:
         return redis_url.parse_url(app["redis_url"]).is_local
-    except redis_url.UrlError:
+    except UrlError:
         return False
 
 

@@ -5,11 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import (
-    UrlError,
-    parse_url,
-    redact,
-)
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import parse_url
+from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import UrlError, redact
 
 SOCKET = {"host": "/var/run/postgresql", "dbname": "a"}
 

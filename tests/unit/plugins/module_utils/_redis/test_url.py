@@ -7,12 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._redis.url import (
-    UrlError,
-    parse_url,
-    redact,
-    with_options,
-)
+from ansible_collections.slipway.flask.plugins.module_utils._redis.url import parse_url, with_options
+from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import UrlError, redact
 
 
 @pytest.mark.parametrize(
@@ -48,6 +44,7 @@ def test_a_url_is_read_as_its_library_reads_it(text: str, wanted: dict[str, Any]
         ("redis://:s3cret@h/shop", "has a database that is no number"),
         ("redis://:s3/cret@h", "percent-encode it in the password"),
         ("redis://:s3cret%@h", "write %25 for the sign itself"),
+        ("redis://:s3cret%00@h", "has %00"),
         ("unix://run/r.sock", "must have the path of a socket"),
     ],
 )
