@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -109,10 +110,10 @@ class App:
         ]
 
 
-def module_names(node: Any) -> list[str]:
+def module_names(node: ast.AST) -> list[str]:
     """Return the modules that an import statement names."""
-    if node.__class__.__name__ == "Import":
+    if isinstance(node, ast.Import):
         return [name.name for name in node.names]
-    if node.__class__.__name__ == "ImportFrom" and not node.level:
+    if isinstance(node, ast.ImportFrom) and not node.level:
         return [node.module or ""]
     return []

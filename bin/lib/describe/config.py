@@ -107,7 +107,7 @@ def variable(app: App, one: Set) -> Read | None:
     reads = reads_by_node(app)
     found = next((reads[id(node)] for node in ast.walk(one.value) if id(node) in reads), None)
     # SECRET_KEY = key, where key = os.environ[...]
-    return found or reads_by_name(app).get((one.module.path, dotted(one.value)) if dotted(one.value) else ("", ""))
+    return found or reads_by_name(app).get((one.module.path, dotted(one.value)))
 
 
 def prefix(app: App) -> str | None:

@@ -29,7 +29,7 @@ MYSQL = ("pymysql", "mysqlclient", "mysql-connector-python", "flask-mysqldb", "f
 POSTGRES = ("psycopg2", "psycopg2-binary", "psycopg", "psycopg-c", "asyncpg", "pg8000", "psycopg2cffi")
 OTHERS = {"pymongo": "MongoDB", "flask-pymongo": "MongoDB", "mongoengine": "MongoDB", "flask-mongoengine": "MongoDB",
           "elasticsearch": "Elasticsearch", "opensearch-py": "OpenSearch", "cassandra-driver": "Cassandra", "neo4j": "Neo4j",
-          "influxdb": "InfluxDB", "couchdb": "CouchDB", "pika": "RabbitMQ", "kombu": ""}  # fmt: skip
+          "influxdb": "InfluxDB", "couchdb": "CouchDB", "pika": "RabbitMQ"}  # fmt: skip
 
 
 def find(app: App) -> None:
@@ -184,7 +184,7 @@ def sqlite(app: App) -> None:
     """Say the folder of SQLite's file, so that it outlives a release."""
     for path, where, relative in files(app):
         folder = path.rpartition("/")[0] or ("instance" if relative else "")
-        if folder and not any(part in app.tree.by_name for part in [folder.replace("/", ".")]):
+        if folder and folder.replace("/", ".") not in app.tree.by_name:
             app.more("shared_folders", folder, f"{where} keeps SQLite's file there")
         else:
             app.dangers.append(
@@ -220,7 +220,7 @@ def files(app: App) -> list[tuple[str, str, bool]]:
 
 def _others(app: App) -> None:
     for name, what in OTHERS.items():
-        if what and app.has(name):
+        if app.has(name):
             app.notes.append(
                 f"{what} ({name} is listed): Slipway installs none; say in `environment` or `secrets` where yours is"
             )

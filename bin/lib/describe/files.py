@@ -140,9 +140,7 @@ def _folder_of(app: App, module: Module, node: ast.expr) -> Any:
 def share(app: App, value: Any, why: str, folder: bool) -> None:
     """Say a shared folder for a path that the app writes to, with the danger where it can't be one."""
     path = inside(value)
-    if not path or value == SOURCE or not isinstance(value, str):
-        return
-    if value.startswith("/") and not value.startswith(SOURCE):
+    if not path:
         return
     if not folder:
         path = path.rpartition("/")[0]

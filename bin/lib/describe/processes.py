@@ -12,7 +12,6 @@ from describe import settings, tables
 from describe.app import TODO, App
 from describe.code import argument, bound, called, dotted, text
 from describe.commands import words
-from describe.tree import Module
 
 KINDS = (
     (r"^celery\b.*\bbeat\b", "celery:beat"),
@@ -152,17 +151,10 @@ def celery_app(app: App) -> tuple[str, str]:
             )
             if re.search(r"(^|\.)Celery$|FlaskCelery$", made) or factory or taken:
                 # One that is made around the app knows its settings: it goes before one that waits for init_app.
-                rank = 0 if taken or factory else 1
-                entry = f"{module.name}:{name}" if name not in ("celery", "app") or taken else f"{module.name}:{name}"
-                found.append(
-                    (rank + 2 * len(module.parents) * 0 + (5 if _test(module) else 0), entry, module.where(node))
-                )
+                rank = (0 if taken or factory else 1) + (5 if settings.ELSEWHERE.search(module.path) else 0)
+                found.append((rank, f"{module.name}:{name}", module.where(node)))
     best = min(found, default=(0, "", ""), key=lambda one: (one[0], one[1].count(".")))
     return best[1], best[2]
-
-
-def _test(module: Module) -> bool:
-    return bool(settings.ELSEWHERE.search(module.path))
 
 
 def _rq(app: App, said: set[str]) -> None:

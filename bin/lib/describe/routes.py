@@ -145,6 +145,7 @@ def _blueprints(app: App) -> dict[str, str]:
     return {**found, **registered}
 
 
+@cache
 def _guards(app: App) -> set[str]:
     """Return the dotted names of blueprints (and "" for the app) whose pages all ask for a login first."""
     found = set()
@@ -196,7 +197,7 @@ def _page(app: App, routes: list[Route], everywhere: bool) -> None:
     if first and not first.guarded and not everywhere:
         app.say("health_path", "/", f'{first.where}; no page for its health, say @app.get("/healthz")', off=True)
         body = ast.unparse(first.function) if first.function else ""
-        if first.redirects or ("redirect(" in body):
+        if "redirect(" in body:
             app.say("health_status", [200, 302], f"{first.where} may redirect")
     elif login:
         app.say("health_path", login.path, f"{login.where}; / asks for a login")

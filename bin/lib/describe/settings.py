@@ -166,7 +166,7 @@ def _is_env_object(module: Module, name: str, environs: set[str]) -> bool:
     return bool(environs and name) and any(
         isinstance(one, ast.Assign) and dotted(one.targets[0]) == name and isinstance(one.value, ast.Call)
         and dotted(one.value.func).partition(".")[0] in environs
-        for one in module.nodes if isinstance(one, ast.Assign)
+        for one in module.nodes
     )  # fmt: skip
 
 
