@@ -33,7 +33,6 @@ class Values:
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
-        self.bound: dict[str, dict[str, ast.AST]] = {}
         self.set: Callable[[str], list[tuple[Module, ast.expr]]] = lambda key: []
         """Finds where a setting of app.config gets its value."""
         self.settings: dict[str, Any] = {}
@@ -50,11 +49,6 @@ class Values:
         except (TypeError, ValueError, ArithmeticError, MemoryError):
             return UNKNOWN
 
-    def names(self, module: Module) -> dict[str, ast.AST]:
-        if module.path not in self.bound:
-            self.bound[module.path] = bound(module)
-        return self.bound[module.path]
-
     def _name(self, module: Module, node: ast.Name, depth: int) -> Any:
         if node.id == "__file__":
             return f"{SOURCE}/{module.path}"
@@ -65,7 +59,7 @@ class Values:
                 value = assigned(scope).get(node.id)
                 if value is not None:
                     return self.of(module, value, depth)
-        made = self.names(module).get(node.id)
+        made = bound(module).get(node.id)
         if isinstance(made, (ast.Assign, ast.AnnAssign)):
             simple = isinstance(made, ast.AnnAssign) or isinstance(made.targets[0], ast.Name)
             return self.of(module, made.value, depth) if simple else UNKNOWN
@@ -76,7 +70,7 @@ class Values:
     def _imported(self, whole: str, depth: int) -> Any:
         package, _, name = whole.rpartition(".")
         other = self.tree.by_name.get(package)
-        made = self.names(other).get(name) if other else None
+        made = bound(other).get(name) if other else None
         return self.of(other, made.value, depth) if other and isinstance(made, ast.Assign) else UNKNOWN
 
     def _attribute(self, module: Module, node: ast.Attribute, depth: int) -> Any:
@@ -88,7 +82,7 @@ class Values:
             inner = self.of(module, node.value, depth)
             if isinstance(inner, str):
                 return posixpath.dirname(inner) if node.attr == "parent" else posixpath.basename(inner)
-        made = self.names(module).get(dotted(node.value))
+        made = bound(module).get(dotted(node.value))
         if isinstance(made, ast.ClassDef):
             for one in made.body:
                 if isinstance(one, ast.Assign) and any(
