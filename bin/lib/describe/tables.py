@@ -80,9 +80,7 @@ def _maker(app: App) -> tuple[str, str, bool]:
         if re.search(r"(^|/)(tests?|docs?|examples?)(/|_)", module.path):
             continue
         for node in module.nodes:
-            made = isinstance(node, ast.Call) and (dotted(node.func).endswith(".create_all") or _schema(module, node))
-            made = made or isinstance(node, ast.Call) and dotted(node.func).endswith(".create_tables")
-            if not made:
+            if not _makes(node):
                 continue
             scope = next((one for one in module.above(node) if isinstance(one, ast.FunctionDef)), None)
             command = of_flask(app, module, scope) if scope else ""
@@ -105,8 +103,12 @@ def _maker(app: App) -> tuple[str, str, bool]:
     return main
 
 
-def _schema(module: Module, node: ast.Call) -> bool:
-    return isinstance(node.func, ast.Attribute) and node.func.attr == "executescript"
+def _makes(node: ast.AST) -> bool:
+    """Tell whether NODE is a call that makes tables."""
+    if not isinstance(node, ast.Call):
+        return False
+    schema = isinstance(node.func, ast.Attribute) and node.func.attr == "executescript"
+    return schema or dotted(node.func).endswith((".create_all", ".create_tables"))
 
 
 def _in_factory(scope: ast.FunctionDef) -> bool:
@@ -155,13 +157,8 @@ def _group(app: App, module: Module, decorator_name: str) -> str | None:
         if (
             isinstance(node, ast.Assign)
             and dotted(node.targets[0]) == name
-            and called(module, node.value).endswith(("AppGroup", "Group"))
+            and isinstance(node.value, ast.Call)
+            and called(module, node.value).endswith(("Group", "Blueprint"))
         ):
-            return text(argument(node.value, 0, "name")) if isinstance(node.value, ast.Call) else ""
-        if (
-            isinstance(node, ast.Assign)
-            and dotted(node.targets[0]) == name
-            and called(module, node.value).endswith("Blueprint")
-        ):
-            return text(argument(node.value, 0, "name")) if isinstance(node.value, ast.Call) else ""
+            return text(argument(node.value, 0, "name"))
     return ""
