@@ -50,8 +50,8 @@ class App:
     dangers: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     vault: dict[str, str] = field(default_factory=dict)
-    packages: dict[str, str] = field(default_factory=dict)
-    """What the app's lists name: normalised name -> version, "" for any."""
+    packages: set[str] = field(default_factory=set)
+    """What the app's lists name, normalised."""
     commands: list[tuple[str, str, str]] = field(default_factory=list)
     """Command lines that the source has for its processes: (process, command, where)."""
 

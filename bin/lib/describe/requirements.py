@@ -7,11 +7,12 @@ from __future__ import annotations
 import ast
 import configparser
 import json
+import posixpath
 import re
 from typing import Any
 
 import tomllib
-from ansible_collections.slipway.flask.plugins.module_utils._python import project, versions
+from ansible_collections.slipway.flask.plugins.module_utils._python import lists, project, versions
 
 from describe.app import TODO, App
 from describe.code import argument, called
@@ -24,7 +25,6 @@ LOCKED = re.compile(
 )
 OLDEST = 10
 """A lock for an older Python is not followed: no one mends its holes any more."""
-LINE = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(?:(?:===?|~=)\s*([\w.!+-]+))?")
 
 
 def find(app: App) -> None:
@@ -35,8 +35,9 @@ def find(app: App) -> None:
     for path in ("pyproject.toml", "setup.cfg", "setup.py"):
         if path in app.tree.files and path not in main and not app.packages:
             read(app, path)
-    _locked(app, main)
-    _python(app)
+    if not any(name in app.tree.files for name, _, _ in versions.WISHES):  # those Slipway reads by itself
+        _locked(app, main)
+        _python(app)
 
 
 def _list(app: App) -> list[str]:
@@ -83,11 +84,12 @@ def read(app: App, path: str, depth: int = 0) -> None:
     text, base = app.tree.text(path), path.rpartition("/")[2]
     try:
         if base.endswith(".lock") and base != "Pipfile.lock" or base == "pylock.toml":
-            for one in tomllib.loads(text).get("package", tomllib.loads(text).get("packages", [])):
-                app.packages[project.normalised(str(one.get("name", "")))] = str(one.get("version", ""))
+            lock = tomllib.loads(text)
+            app.packages |= {
+                project.normalised(str(one.get("name", ""))) for one in lock.get("package", lock.get("packages", []))
+            }
         elif base == "Pipfile.lock":
-            for name, one in json.loads(text).get("default", {}).items():
-                app.packages[project.normalised(name)] = str(one.get("version", "")).lstrip("=")
+            app.packages |= set(map(project.normalised, json.loads(text).get("default", {})))
         elif base == "pyproject.toml":
             _project(app, tomllib.loads(text))
         elif base == "setup.cfg":
@@ -95,7 +97,7 @@ def read(app: App, path: str, depth: int = 0) -> None:
             parser.read_string(text)
             add(app, parser.get("options", "install_requires", fallback="").splitlines())
         elif base == "setup.py":
-            _setup(app, text)
+            _setup(app, path)
         else:
             _requirements(app, path, text, depth)
     except (ValueError, AttributeError, TypeError, configparser.Error, RecursionError):
@@ -103,13 +105,12 @@ def read(app: App, path: str, depth: int = 0) -> None:
 
 
 def _requirements(app: App, path: str, text: str, depth: int) -> None:
-    folder = path.rpartition("/")[0]
-    for line in text.splitlines():
-        include = re.match(r"\s*(?:-r|--requirement)[\s=]*(\S+)", line)
-        if include and depth < 5:
-            inner = f"{folder}/{include[1]}".lstrip("/").replace("/./", "/")
-            read(app, inner.removeprefix("./"), depth + 1)
-        elif re.match(r"\s*(-e\s+)?\.(\[|\s|$)", line) and depth < 5:
+    for line in lists.logical_lines(text):
+        include = lists.INCLUDE.match(line)
+        if include and include["option"].startswith(("-r", "--r")) and depth < 5:
+            name = include["file"].strip("\"'")
+            read(app, posixpath.normpath(posixpath.join(posixpath.dirname(path), name)), depth + 1)
+        elif re.match(r"(-e\s+)?\.(\[|\s|$)", line) and depth < 5:
             read(app, "pyproject.toml" if "pyproject.toml" in app.tree.files else "setup.py", depth + 1)
         else:
             add(app, [line])
@@ -135,42 +136,38 @@ def _project(app: App, data: dict[str, Any]) -> None:
             read(app, "setup.py", 1)
 
 
-def _setup(app: App, text: str) -> None:
+def _setup(app: App, path: str) -> None:
     """Add what setup.py gives as install_requires: a list, or a file that it reads."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    module = next((one for one in app.tree.all if one.path == path), None)
+    if module is None:
         return
-    module = next((one for one in app.tree.all if one.path == "setup.py"), None)
     found: list[str] = []
-    for node in ast.walk(tree):
+    for node in module.nodes:
         value = argument(node, -1, "install_requires") if isinstance(node, ast.Call) else None
         if isinstance(value, ast.Name):
-            assigned = [one.value for one in ast.walk(tree) if isinstance(one, ast.Assign)
+            assigned = [one.value for one in module.nodes if isinstance(one, ast.Assign)
                         and any(isinstance(t, ast.Name) and t.id == value.id for t in one.targets)]  # fmt: skip
             value = assigned[0] if assigned else None
         if isinstance(value, (ast.List, ast.Tuple)):
             found += [one.value for one in value.elts if isinstance(one, ast.Constant) and isinstance(one.value, str)]
     add(app, found)
-    if not found and module is not None:
-        for name in re.findall(r"[\"']([\w./-]*require[\w./-]*\.(?:txt|in))[\"']", text):
+    if not found:
+        for name in re.findall(r"[\"']([\w./-]*require[\w./-]*\.(?:txt|in))[\"']", module.text):
             read(app, name.removeprefix("./"), 1)
 
 
 def add(app: App, lines: list[str]) -> None:
     """Add the packages of requirement lines; those that only another system or an extra has are left out."""
     for line in lines:
-        match = LINE.match(str(line).split("#")[0])
-        if match and not re.search(
+        name = project.requirement_name(str(line))
+        if name and not re.search(
             r"extra\s*==|sys_platform\s*==\s*['\"](win|darwin)|platform_system\s*==\s*['\"](Win|Dar)", str(line)
         ):
-            app.packages.setdefault(project.normalised(match[1]), match[2] or "")
+            app.packages.add(name)
 
 
 def _locked(app: App, lists: list[str]) -> None:
     """Suggest the Python that a list was locked for by pip-compile or uv: old versions in it may know no newer one."""
-    if any((app.tree.root / name).is_file() and name in app.tree.files for name, _, _ in versions.WISHES):
-        return
     for path in lists:
         match = LOCKED.search(app.tree.text(path)[:2000])
         version = match and (match[1] or match[2])
@@ -181,13 +178,12 @@ def _locked(app: App, lists: list[str]) -> None:
 
 
 def _python(app: App) -> None:
-    """Suggest a Python that only a Dockerfile names: Slipway reads the other files by itself."""
+    """Suggest a Python that only a Dockerfile names."""
     for path in app.tree.called("dockerfile"):
         match = re.search(
             r"^\s*FROM\s+(?:--\S+\s+)?(?:\S+/)?python:(3\.\d+)", app.tree.text(path), re.MULTILINE | re.IGNORECASE
         )
-        said = any((app.tree.root / name).is_file() and name in app.tree.files for name, _, _ in versions.WISHES)
-        if match and not said:
+        if match:
             app.say(
                 "python", match[1], f"{path} FROM python:{match[1]}; without this line, the distribution's", off=True
             )
