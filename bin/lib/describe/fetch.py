@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from ansible_collections.slipway.flask.plugins.module_utils._source import git as source_git
+from ansible_collections.slipway.flask.plugins.module_utils._source import urls
 
 URL = re.compile(r"(https?|ssh|git|file)://.+|[\w.-]+@[\w.-]+:.+")
 PACKAGE = re.compile(r"([A-Za-z0-9][\w.-]*)==([\w.!+-]+)")
@@ -25,24 +27,9 @@ class FetchError(RuntimeError):
 
 def git(url: str, to: Path) -> None:
     """Clone a repository without its history, its hooks, its submodules and what Git LFS keeps elsewhere."""
-    settings = [
-        "protocol.ext.allow=never",
-        "core.hooksPath=/dev/null",
-        "core.fsmonitor=false",
-        "advice.detachedHead=false",
-    ]
-    command = [
-        "git",
-        *(word for one in settings for word in ("-c", one)),
-        "clone",
-        "--quiet",
-        "--depth",
-        "1",
-        "--",
-        url,
-        str(to),
-    ]
-    quiet = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_LFS_SKIP_SMUDGE": "1", "GIT_CONFIG_NOSYSTEM": "1"}
+    command = ["git", "clone", "--quiet", "--depth", "1", "--", urls.split(url)[0], str(to)]
+    quiet = source_git.environment(url, {"advice.detachedHead": "false"})
+    quiet |= {"GIT_LFS_SKIP_SMUDGE": "1", "GIT_CONFIG_NOSYSTEM": "1"}
     try:
         done = subprocess.run(command, env=quiet, capture_output=True, text=True, check=False, timeout=SECONDS)
     except FileNotFoundError:
@@ -54,13 +41,14 @@ def git(url: str, to: Path) -> None:
 
 
 def shown(url: str) -> str:
-    """Return a URL without its password."""
+    """Return a URL without its password, a web address without its user, too: a token may stand for either."""
     parts = urlsplit(url) if "://" in url else None
-    return url if parts is None or parts.password is None else url.replace(f":{parts.password}@", ":***@", 1)
+    hidden = url if parts is None or parts.password is None else url.replace(f":{parts.password}@", ":***@", 1)
+    return urls.without_credentials(hidden)
 
 
 def has_password(url: str) -> bool:
-    return shown(url) != url or bool(re.match(r"https?://[^/@]+@", url))
+    return shown(url) != url
 
 
 def package(wanted: str, to: Path) -> list[str]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from describe import fetch
@@ -41,7 +42,43 @@ def test_a_repository_that_is_not_there_is_told_without_the_password(tmp_path: P
     with pytest.raises(fetch.FetchError) as told:
         fetch.git(f"https://ann:hunter2@127.0.0.1:1/{tmp_path.name}.git", tmp_path / "to")
     assert "hunter2" not in str(told.value)
-    assert "git could not clone https://ann:***@127.0.0.1:1/" in str(told.value)
+    assert "ann:" not in str(told.value)
+    assert "git could not clone https://********@127.0.0.1:1/" in str(told.value)
+
+
+SHOWN = [
+    ("https://token@git.example.com/shop.git", "https://********@git.example.com/shop.git"),
+    ("https://token:x-oauth-basic@git.example.com/shop.git", "https://********@git.example.com/shop.git"),
+    ("https://ann:p@ss@git.example.com/shop.git", "https://********@git.example.com/shop.git"),
+    ("ssh://ann:hunter2@git.example.com/shop.git", "ssh://ann:***@git.example.com/shop.git"),
+    ("ssh://git@git.example.com/shop.git", "ssh://git@git.example.com/shop.git"),
+    ("git@git.example.com:shop.git", "git@git.example.com:shop.git"),
+    ("https://git.example.com/shop.git", "https://git.example.com/shop.git"),
+]
+
+
+@pytest.mark.parametrize(("url", "shown"), SHOWN)
+def test_what_is_shown_of_a_url_holds_no_secret(url: str, shown: str) -> None:
+    assert fetch.shown(url) == shown
+    assert fetch.has_password(url) is (url != shown)
+
+
+def test_git_is_called_without_the_password_where_others_see_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        seen.append((command, options["env"]))
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setenv("GIT_DIR", "/of/a/hook")
+    fetch.git("https://ann:hunter2@git.example.com/shop.git", tmp_path / "to")
+    ((command, environment),) = seen
+    assert command[-3:] == ["--", "https://git.example.com/shop.git", str(tmp_path / "to")]
+    assert "http.https://git.example.com/.extraHeader" in environment.values()
+    assert "GIT_DIR" not in environment
 
 
 @pytest.mark.parametrize(
