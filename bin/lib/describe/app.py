@@ -86,9 +86,12 @@ class App:
 
     def vaulted(self, variable: str, value: str) -> str:
         """Put a VALUE into the vault and return the name that it has there."""
-        name = f"vault_{self.name}_{variable}".lower().replace("-", "_")
+        name = self.vault_name(variable)
         self.vault.setdefault(name, value)
         return name
+
+    def vault_name(self, variable: str) -> str:
+        return f"vault_{self.name}_{variable}".lower().replace("-", "_")
 
     def has(self, *names: str) -> bool:
         """Tell whether a list names one of these packages."""
@@ -108,6 +111,12 @@ class App:
             for node in module.nodes
             for meant in module_names(node)
         ]
+
+
+def slug(text: str, most: int, otherwise: str) -> str:
+    """Return TEXT as an app or a process may be called, at MOST so long; OTHERWISE when nothing of it is left."""
+    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    return re.sub(r"^[^a-z]+", "", name)[:most].strip("-") or otherwise
 
 
 def module_names(node: ast.AST) -> list[str]:

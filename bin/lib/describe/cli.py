@@ -44,7 +44,7 @@ from describe import (
     variables,
     write,
 )
-from describe.app import TODO, App
+from describe.app import TODO, App, slug
 from describe.tree import ASIDE, Tree
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -119,8 +119,7 @@ def subfolder(tree: Tree) -> str:
 def app_name(text: str) -> str:
     """Return a name for an app, made of the source's."""
     name = re.sub(r"(-|_)v?\d+(\.\w+)*$|\.git$", "", text.rstrip("/").rpartition("/")[2].rpartition(":")[2])
-    name = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    name = re.sub(r"^[^a-z]+", "", name)[:31].strip("-") or "app"
+    name = slug(name, 31, "app")
     return f"{name[:27]}-app" if name in RESERVED else name
 
 

@@ -14,7 +14,7 @@ import shlex
 from ansible_collections.slipway.flask.plugins.plugin_utils._schedule import cron, expression
 
 from describe import tables
-from describe.app import TODO, App
+from describe.app import TODO, App, slug
 from describe.code import argument, bound, called, full, text
 from describe.commands import words
 from describe.processes import PROGRAM
@@ -158,8 +158,7 @@ def _offer(app: App, name: str, command: str, line: str, zone: str, where: str) 
             f"{where}: '{line}' {zone} could not be made a calendar expression of systemd".replace("  ", " ")
         )
         return
-    name = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    name = re.sub(r"^[^a-z]+", "", name)[:17].strip("-") or "job"
+    name = slug(name, 17, "job")
     taken = app.inner.get("processes", {})
     free = next(one for one in (name, *(f"{name}-{number}" for number in range(2, 1000))) if one not in (*taken, "web"))
     app.also("processes", free, {"command": command, "schedule": schedule}, where, off=True)

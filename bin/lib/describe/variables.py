@@ -83,7 +83,7 @@ def _variable(app: App, name: str, reads: list[Read], example: str, rest: list[s
             app.also(
                 "secrets",
                 name,
-                "{{ vault_" + f"{app.name}_{name}".lower().replace("-", "_") + " }}",
+                "{{ " + app.vault_name(name) + " }}",
                 f"{first.where}, optional",
                 off=True,
             )
