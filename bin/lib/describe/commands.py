@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import yaml
+from ansible_collections.slipway.flask.plugins.module_utils._source.procfile import LINE
 
 from describe.tree import ASIDE, Tree
 
@@ -51,9 +52,8 @@ def all_of(tree: Tree) -> list[Command]:
 
 def procfile(text: str, path: str) -> Iterator[Command]:
     for number, line in enumerate(text.splitlines(), 1):
-        match = re.fullmatch(r"\s*([\w-]+)\s*:\s*(.+)", line)
-        if match:
-            yield match[1], match[2].strip(), f"{path}:{number}"
+        if match := LINE.fullmatch(line):
+            yield match[1], match[2], f"{path}:{number}"
 
 
 def dockerfile(text: str, path: str) -> Iterator[Command]:

@@ -8,8 +8,10 @@ import ast
 import re
 import shlex
 
+from ansible_collections.slipway.flask.plugins.module_utils._source import procfile
+
 from describe import settings, tables
-from describe.app import TODO, App
+from describe.app import TODO, App, slug
 from describe.code import argument, bound, called, dotted, text
 from describe.commands import words
 
@@ -53,14 +55,14 @@ def _said(app: App) -> set[str]:
         given[0] = given[0].rpartition("/")[2]
         line = shlex.join(given)
         kind = _kind(given)
-        procfile = where.lower().startswith("procfile")
-        if not kind and not (procfile and process not in ("web", "release")):
+        listed = where.lower().startswith("procfile")
+        if not kind and not (listed and process.lower() not in procfile.OTHERWISE):
             continue
-        if kind in kinds and not procfile:
+        if kind in kinds and not listed:
             continue
         if re.search(r"[${]", line) or kind == "flower":
             continue
-        name = re.sub(r"[^a-z0-9-]+", "-", (process or kind.partition(":")[2] or "worker").lower()).strip("-")[:20]
+        name = slug(process or kind.partition(":")[2] or "worker", 20, "")
         if kind and not re.search(kind.partition(":")[2], name):
             name = kind.partition(":")[2] if (process in ("", "web", "app") or len(name) > 20) else name
         if name in ("web", "release", "socket", "redis", ""):
