@@ -192,6 +192,20 @@ def test_a_worker_that_is_started_again_after_the_switch_takes_the_release_back(
     alone(shop)
 
 
+def kill_after(host: FakeHost, number: int) -> None:
+    """Kill the run that comes at the event after NUMBER others; the one after it is left alone."""
+    event, left = host.event, [number]
+
+    def kill(text: str) -> None:
+        event(text)
+        left[0] -= 1
+        if left[0] < 0:
+            host.event = event  # type: ignore[method-assign]
+            raise Killed
+
+    host.event = kill  # type: ignore[method-assign]
+
+
 @pytest.mark.parametrize("number", range(21))
 @pytest.mark.parametrize("what", ["deploy", "rollback"])
 def test_whenever_a_run_is_killed_the_next_one_leaves_one_release_whole(shop: FakeHost, what: str, number: int) -> None:
@@ -200,16 +214,8 @@ def test_whenever_a_run_is_killed_the_next_one_leaves_one_release_whole(shop: Fa
     if what == "rollback":
         shop.deploy()
         shop.change("app = 3\n")
-    never, event, left = Never(shop), shop.event, [number]
-
-    def kill(text: str) -> None:
-        event(text)
-        left[0] -= 1
-        if left[0] < 0:
-            shop.event = event  # type: ignore[method-assign]
-            raise Killed
-
-    shop.event = kill  # type: ignore[method-assign]
+    never = Never(shop)
+    kill_after(shop, number)
     try:
         if what == "deploy":
             shop.deploy()
@@ -233,16 +239,8 @@ def test_a_scheduler_that_takes_its_time_to_end_is_waited_for_after_a_rollback_t
     shop.change()
     shop.deploy()
     shop.slow |= {f"shop.beat@{first}": 1, f"shop.beat@{shop.current}": 1}
-    never, event, left = Never(shop), shop.event, [number]
-
-    def kill(text: str) -> None:
-        event(text)
-        left[0] -= 1
-        if left[0] < 0:
-            shop.event = event  # type: ignore[method-assign]
-            raise Killed
-
-    shop.event = kill  # type: ignore[method-assign]
+    never = Never(shop)
+    kill_after(shop, number)
     with pytest.raises(Killed):
         Rollback(shop.request()).roll_back()
     shop.deploy()
