@@ -46,12 +46,15 @@ SLOW = f"""
 @bp.get("/slow")
 def slow() -> Response:
     import time
+    from pathlib import Path
 
     from flask import request
 
-    if "seconds" in request.args:
-        print("begins a request of", request.args["seconds"], "seconds", flush=True)
-    time.sleep(float(request.args.get("seconds", {SLOW_SECONDS})))
+    if "until" in request.args:
+        print("waits for", request.args["until"], flush=True)
+        while not Path(request.args["until"]).exists():
+            time.sleep(0.1)
+    time.sleep({SLOW_SECONDS})
     return jsonify(release=current_app.config["RELEASE_ID"])
 """
 MIGRATION = '''"""Change {number}.

@@ -35,7 +35,7 @@ def test_deploy(site: App, load: Seen) -> None:
     assert f"release {site.current()} serves" in done.output
 
 
-LONG_SECONDS = 20
+LONG_END = "/srv/harbour/shared/uploads/end-of-the-long-request"
 
 
 @pytest.mark.once("13")
@@ -45,15 +45,20 @@ def test_a_deploy_does_not_wait_for_a_long_request_and_a_rollback_does_not_cut_i
     before = site.current()
     site.headline("Long haul")
     with ThreadPoolExecutor(1) as threads:
-        asked = threads.submit(lambda: site.visitor().get(f"/slow?seconds={LONG_SECONDS}"))
-        begun = f"journalctl --unit harbour@{before} | grep 'begins a request of {LONG_SECONDS} seconds'"
-        wait_for(lambda: site.host.ok(begun), seconds=10)
-        done = site.deployed()
-        assert not asked.done(), "the deploy waited for the request"
+        asked = threads.submit(lambda: site.visitor().get(f"/slow?until={LONG_END}"))
+        try:
+            begun = f"journalctl --unit harbour@{before} | grep 'waits for {LONG_END}'"
+            wait_for(lambda: site.host.ok(begun), seconds=10)
+            done = site.deployed()
+            status = site.project.good("playbooks/status.yml").output
+            assert not asked.done(), asked.result()
+        finally:
+            site.host.run(f"touch {LONG_END}")
         assert re.search(rf"{before} drains: \d+ connections?, at most \d+ s more", done.output), done.output
-        assert re.search(rf"{before} drains: \d+ conn", site.project.good("playbooks/status.yml").output)
-        site.project.good("playbooks/rollback.yml")
+        assert re.search(rf"{before} drains: \d+ conn", status), status
+        site.project.good("playbooks/rollback.yml")  # it still has its last seconds to go
         assert json.loads(asked.result().text)["release"] == before
+    site.host.run(f"rm {LONG_END}")
     assert site.current() == before
     load.all_served()
 
