@@ -28,6 +28,7 @@ from pathlib import Path
 from testrun.changed import ALL, changed_files, touched, unit_tests
 from testrun.parts import GROUPS, LOGS, RELEASES, Part, Wanted, parts
 from testrun.pool import Runner, remove, slow_hosts, temporary_folder
+from testrun.why import why
 
 TAIL_LINES = 60
 JOBS = (os.cpu_count() or 1) + 1
@@ -140,6 +141,8 @@ def main() -> int:
             print(f"{faults.read_text()}")
     bad = [part for part in todo if part.result in ("FAILED", "stopped", "not run")]
     passed = [part for part in todo if part.result == "passed"]
+    for part in bad:
+        print(why(part))
     print(f"{len(passed)} passed, {len(bad)} failed")
     if runner.stopped.is_set():
         return 130

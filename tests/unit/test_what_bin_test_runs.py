@@ -16,6 +16,7 @@ import pytest
 from testrun import changed, pool
 from testrun.parts import GROUPS, USUAL_SECONDS, Part, Wanted, parts
 from testrun.pool import Runner
+from testrun.why import why
 
 ROOT = Path(__file__).resolve().parents[2]
 EVERYTHING = [part.name for part in parts(Wanted(GROUPS))]
@@ -131,3 +132,19 @@ def test_unit_tests_are_chosen_by_what_they_import_over_however_many_others() ->
     assert "tests/unit/test_gunicorn_releases.py" not in found
     lonely = changed.unit_tests(["tests/unit/plugins/callback/test_brief.py"])
     assert [file for file in lonely if "plugins/" in file] == ["tests/unit/plugins/callback/test_brief.py"]
+
+
+def test_a_part_that_failed_is_told_with_the_tests_that_failed_and_what_they_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = Part("slow-edge", ["true"])
+    monkeypatch.setattr("testrun.parts.LOGS", tmp_path)
+    part.result = "FAILED"
+    part.log.write_text(
+        "collected 3 items\n    E   assert 502 == 200\nFAILED tests/slow/test_edge.py::test_a - assert\n1 failed\n"
+    )
+    assert why(part).splitlines() == [
+        "FAILED slow-edge",
+        "    E   assert 502 == 200",
+        "    FAILED tests/slow/test_edge.py::test_a - assert",
+    ]

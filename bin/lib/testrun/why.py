@@ -1,0 +1,19 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Why a part of the tests failed, in few lines: of a long output, the end is what is read."""
+
+from __future__ import annotations
+
+import re
+
+from testrun.parts import Part
+
+LINES = 12
+FAILURE = re.compile(r"\s*(E  |FAILED |ERROR |fatal: |\[ERROR\])")
+
+
+def why(part: Part) -> str:
+    """Return the part's name, and the last lines of its log that say which test failed and what was wrong."""
+    said = part.log.read_text(errors="replace").splitlines() if part.log.exists() else []
+    failures = [line.strip()[:300] for line in said if FAILURE.match(line)]
+    return "\n    ".join([f"{part.result} {part.name}", *failures[-LINES:]])
