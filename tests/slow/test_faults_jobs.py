@@ -183,7 +183,7 @@ def test_worker_that_does_not_run_keeps_the_old_release(
     settled(jobs)
     senders = Senders(jobs, spoil.__name__)
     senders.send_all(5, dict.fromkeys(QUEUES, 0.01))
-    assert [account.lost for account in senders.all_done(seconds=30)] == [0, 0]
+    assert [account.lost for account in senders.all_done(seconds=120)] == [0, 0]
     readers.all_served()
 
 
