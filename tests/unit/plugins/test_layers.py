@@ -19,7 +19,7 @@ FLOORS = [
     {"module_utils._app", "module_utils._certificates", "module_utils._nginx", "module_utils._postgres",
      "module_utils._python", "module_utils._redis"},
     {"module_utils._database"},
-    {"module_utils._migration", "module_utils._process"},
+    {"module_utils._backup", "module_utils._migration", "module_utils._process"},
     {"module_utils._release"},
     {"plugin_utils._schedule", "plugin_utils._schema"},
     {

@@ -1,0 +1,42 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Runs the programs that backups are made with. PRIVATE to the collection. It can have breaking changes."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import PostgresError, as_user
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class BackupError(RuntimeError):
+    """A backup or a restore can't go on; the message is one sentence for the user, without a secret in it."""
+
+
+def run(
+    command: Sequence[str],
+    user: str = "",
+    environment: Mapping[str, str] | None = None,
+    seconds: float | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run COMMAND (in /, with a clean ENVIRONMENT) as USER, "" for the caller; the caller looks at how it ended.
+
+    :param seconds: after which it is ended; None waits for ever.
+    :raises BackupError: when it isn't installed, its user doesn't exist, or the time is over.
+    """
+    try:
+        return subprocess.run(
+            list(command), text=True, errors="replace", capture_output=True, check=False, cwd="/", timeout=seconds,
+            stdin=subprocess.DEVNULL, env={"PATH": PATH, "LC_ALL": "C.UTF-8", **(environment or {})},
+            **(as_user(user) if user else {}),
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise BackupError(f"{Path(command[0]).name} is not installed on this host: run site.yml") from None
+    except PostgresError as error:
+        raise BackupError(str(error)) from None
+    except subprocess.TimeoutExpired:
+        raise BackupError(f"{Path(command[0]).name} took longer than {seconds:.0f} s and was ended") from None

@@ -1,0 +1,260 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""pgBackRest: backups of the host's PostgreSQL cluster, and its WAL, at every target.
+
+It works as the user postgres and has its settings, the passphrase among them, from a file that only it and root can read.
+A repository of its own is at each target; their numbers follow the order of the targets, from 1 on.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._backup import moment
+from ansible_collections.slipway.flask.plugins.module_utils._backup.command import BackupError, run
+from ansible_collections.slipway.flask.plugins.module_utils._backup.moment import Moment
+from ansible_collections.slipway.flask.plugins.module_utils._backup.places import STANZA
+from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import SUPERUSER
+
+LEVELS = ("--log-level-console=off", "--log-level-stderr=error")
+CODE = re.compile(r"^(?:P\d+ +)?ERROR: \[(\d+)\]: *", re.MULTILINE)
+OTHER_CLUSTER = ("028", "051")
+"""Codes of errors that say that a repository is another cluster's (its documentation, "Errors")."""
+RESTORE_SECONDS = 86_400
+UNREACHABLE = 99
+"""Status code of a repository that could not be read; there are smaller ones for what is in it."""
+
+
+@dataclass(frozen=True)
+class Backup:
+    """One backup of the cluster in one repository."""
+
+    label: str
+    kind: str
+    """full, diff or incr."""
+    start: datetime
+    stop: datetime
+    size: int
+    """Bytes of the cluster."""
+    stored: int
+    """Bytes that this backup added to the repository."""
+    wal: tuple[str, str] = ("", "")
+    """First and last segment that make it consistent."""
+    prior: str = ""
+    """The one that it builds on, "" for a full."""
+    damaged: bool = False
+    """Whether a page's checksum was wrong while it was made."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Repository:
+    """What pgBackRest has at one target. BACKUPS are the oldest first; PROBLEM says why it can't be used, "" when it can."""
+
+    number: int
+    backups: list[Backup]
+    problem: str = ""
+    wal: tuple[str, str] = ("", "")
+    """First and last segment that is archived."""
+    system: int = 0
+    """The cluster's own number (its system identifier), 0 when it is not known."""
+    version: str = ""
+    """Major version of its PostgreSQL."""
+
+    @property
+    def fulls(self) -> list[Backup]:
+        return [backup for backup in self.backups if backup.kind == "full"]
+
+    def before(self, time: datetime | None) -> Backup | None:
+        """Return the newest backup that ended at TIME at the latest, None when there is none."""
+        found = [backup for backup in self.backups if time is None or backup.stop <= time]
+        return found[-1] if found else None
+
+
+class PgBackRest:
+    """pgBackRest with SETTINGS, whose configuration is on the host already."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def version(self) -> tuple[int, ...]:
+        """Return its version, (2, 55, 1) for example. Raises BackupError where it isn't installed."""
+        found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", run(["pgbackrest", "version"]).stdout)
+        return tuple(int(part) for part in found.groups() if part) if found else ()
+
+    def info(self) -> list[Repository]:
+        """Return what is in the repositories, in the order of the targets. Raises BackupError when it can't be asked."""
+        said = self._call("info", "--output=json", what="look into the repositories")
+        try:
+            return repositories(json.loads(said), range(1, len(self.settings.targets) + 1))
+        except (ValueError, KeyError, TypeError) as error:
+            raise BackupError(f"the answer of `pgbackrest info` can't be read: {error}") from None
+
+    def create(self) -> None:
+        """Make the repositories ready for the cluster; where they are, nothing happens.
+
+        :raises BackupError: when one can't be reached, or has another cluster's backups.
+        """
+        self._call("stanza-create", what="make the repositories")
+
+    def backup(self, kind: str, repository: int = 1, annotations: Mapping[str, str] | None = None) -> str:
+        """Make a backup and return its label.
+
+        :param kind: full, diff or incr; the first is always a full one.
+        :param repository: the number of the target, from 1 on.
+        :raises BackupError: with what pgBackRest said.
+        """
+        before = {backup.label for backup in self._repository(repository).backups}
+        notes = [f"--annotation={key}={value}" for key, value in (annotations or {}).items() if value]
+        self._call("backup", f"--repo={repository}", f"--type={kind}", *notes, what="make a backup")
+        made = [backup.label for backup in self._repository(repository).backups if backup.label not in before]
+        if not made:
+            raise BackupError("pgBackRest made a backup that its repository doesn't list")
+        return made[-1]
+
+    def check(self) -> None:
+        """Have the cluster begin a new WAL segment, and wait until it is in every repository. Raises BackupError."""
+        self._call("check", what="archive WAL")
+
+    def expire(self, repository: int, labels: Iterable[str], fulls: int) -> None:
+        """Remove the backups with LABELS, what builds on them, and WAL that is older than the newest FULLS fulls.
+
+        A full that is older than those keeps the WAL that makes it consistent. Raises BackupError.
+        """
+        number = f"--repo={repository}"
+        for label in labels:
+            self._call("expire", number, f"--set={label}", what="remove old backups")
+        self._call("expire", number, f"--repo{repository}-retention-archive={fulls}", what="remove old WAL")
+
+    def restore(
+        self,
+        into: Path,
+        to: Moment = moment.LATEST,
+        only_databases: Sequence[str] = (),
+        repository: int = 1,
+        options: Sequence[str] = (),
+    ) -> Backup:
+        """Write the cluster's files as of a moment into the empty folder INTO, which must be the user postgres' own.
+
+        The server that is started on it finishes the recovery and then accepts writes. It archives nothing.
+
+        :param only_databases: databases whose contents are wanted; others are there, but can't be entered. () is all.
+        :param options: further ones of `pgbackrest restore`.
+        :return: the backup that it begins with.
+        :raises BackupError: when no backup reaches that far back, or with what pgBackRest said.
+        """
+        found = self._repository(repository)
+        if found.problem:
+            raise BackupError(f"{self.settings.targets[repository - 1].name}: {found.problem}")
+        start = self._start(found, to)
+        if start is None:
+            first = (
+                f"the oldest one ended at {moment.said(found.backups[0].stop)}" if found.backups else "there is none"
+            )
+            raise BackupError(f"no backup reaches back to {to}: {first}")
+        self._call(
+            "restore",
+            f"--repo={repository}",
+            f"--set={start.label}",
+            f"--pg1-path={into}",
+            "--archive-mode=off",
+            *target_options(to),
+            *(f"--db-include={name}" for name in only_databases),
+            *options,
+            what="restore the cluster",
+            seconds=RESTORE_SECONDS,
+        )
+        return start
+
+    def _start(self, found: Repository, to: Moment) -> Backup | None:
+        if to.backup:
+            return next((backup for backup in found.backups if backup.label == to.backup), None)
+        return found.before(to.when)
+
+    def _repository(self, number: int) -> Repository:
+        return next(found for found in self.info() if found.number == number)
+
+    def _call(self, *arguments: str, what: str, seconds: float | None = None) -> str:
+        """Run it, and return what it wrote. Raises BackupError: that it could not do WHAT, and why."""
+        done = run(["pgbackrest", f"--stanza={STANZA}", *LEVELS, *arguments], SUPERUSER, seconds=seconds)
+        if done.returncode:
+            raise BackupError(f"pgBackRest could not {what}: {reason(done.stderr or done.stdout)}")
+        return done.stdout
+
+
+def target_options(to: Moment) -> list[str]:
+    """Return the options of a restore that say which moment is meant."""
+    if to.backup:
+        return ["--type=immediate", "--target-action=promote"]
+    if to.point:
+        return ["--type=name", f"--target={moment.CLUSTER_POINT}{to.point}", "--target-action=promote"]
+    if to.time:
+        stamp = to.time.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f+00")
+        return ["--type=time", f"--target={stamp}", "--target-action=promote"]
+    return ["--type=default"]
+
+
+def reason(said: str) -> str:
+    """Return the first error of what pgBackRest SAID, in one line and with the code that its documentation has."""
+    found = CODE.search(said)
+    if not found:
+        return " ".join(said.split())[-500:] or "it didn't say why"
+    lines = [line.strip() for line in said[found.end() :].splitlines()]
+    kept: list[str] = []
+    for line in lines:
+        if CODE.match(line) or line.startswith(("HINT: is the", "HINT: this may")):
+            break
+        kept.append(line.removeprefix("HINT: "))
+    return f"{' '.join(' '.join(kept).split())[:500]} (its error {found[1]})"
+
+
+def repositories(stanzas: Sequence[Mapping[str, Any]], numbers: Iterable[int]) -> list[Repository]:
+    """Return the repositories with NUMBERS as `pgbackrest info --output=json` describes them."""
+    stanza = next((found for found in stanzas if found["name"] == STANZA), {})
+    return [_repository(stanza, number) for number in numbers]
+
+
+def _repository(stanza: Mapping[str, Any], number: int) -> Repository:
+    state = next((repo["status"] for repo in stanza.get("repo", []) if repo["key"] == number), None)
+    problem = ""
+    if state is None or state["code"] == 1:
+        problem = "it holds no repository of pgBackRest's for this host"
+    elif state["code"] >= UNREACHABLE:
+        problem = reason(str(state["message"]))
+    mine = [found for found in stanza.get("db", []) if found.get("repo-key", 1) == number]
+    backups = [_backup(found) for found in stanza.get("backup", []) if found["database"].get("repo-key", 1) == number]
+    newest = mine[-1] if mine else {}
+    archives = [
+        found for found in stanza.get("archive", [])
+        if found["database"].get("repo-key", 1) == number and found["database"]["id"] == newest.get("id")
+    ]  # fmt: skip
+    wal = (archives[-1].get("min") or "", archives[-1].get("max") or "") if archives else ("", "")
+    return Repository(
+        number, sorted(backups, key=lambda backup: backup.stop), problem, wal, int(newest.get("system-id", 0)),
+        str(newest.get("version", "")),
+    )  # fmt: skip
+
+
+def _backup(found: Mapping[str, Any]) -> Backup:
+    sizes, archive = found["info"], found.get("archive") or {}
+    return Backup(
+        found["label"],
+        found["type"],
+        datetime.fromtimestamp(found["timestamp"]["start"], timezone.utc),
+        datetime.fromtimestamp(found["timestamp"]["stop"], timezone.utc),
+        int(sizes["size"]),
+        int(sizes["repository"]["delta"]),
+        (archive.get("start") or "", archive.get("stop") or ""),
+        found.get("prior") or "",
+        bool(found.get("error")),
+        dict(found.get("annotation") or {}),
+    )

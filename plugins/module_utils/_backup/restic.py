@@ -1,0 +1,245 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""restic: backups of folders and files, in a repository of its own at each target.
+
+It works as root. The passphrase and S3's keys reach it by files and by an environment that only root can read.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._backup import places
+from ansible_collections.slipway.flask.plugins.module_utils._backup.command import BackupError, run
+from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings, Target
+
+INCOMPLETE = 3
+"""Exit status of a backup that could not read all files (restic's manual, "Exit status codes")."""
+ABSENT = re.compile(r"Is there a repository at|config file does not exist|unable to open config file")
+WRONG = re.compile(r"wrong password or no key found")
+LOOK_SECONDS = 120
+"""How long a target may take for an answer before it counts as out of reach."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One snapshot: what was read, when, and what it is tagged with."""
+
+    id: str
+    time: datetime
+    paths: tuple[str, ...]
+    tags: tuple[str, ...]
+
+    def tag(self, name: str) -> str:
+        """Return the value of a tag `<name>:<value>`, "" when there is none."""
+        return next((tag.partition(":")[2] for tag in self.tags if tag.startswith(f"{name}:")), "")
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a backup did: the snapshot's id, and the bytes that were read and that the repository grew by."""
+
+    id: str
+    read: int
+    added: int
+    unread: tuple[str, ...] = ()
+    """Files that could not be read."""
+
+
+class Restic:
+    """restic with the repository of SETTINGS' host at TARGET."""
+
+    def __init__(self, settings: Settings, target: Target) -> None:
+        self.settings, self.target = settings, target
+
+    def init(self) -> None:
+        """Make the repository unless it is there. Raises BackupError when the target can't be reached or has another passphrase."""
+        if not self.exists():
+            self._call("init", "--quiet", what="make a repository")
+
+    def exists(self) -> bool:
+        """Tell whether there is a repository. Raises BackupError when that can't be told, or the passphrase is another."""
+        done = self._run("cat", "config", "--quiet", seconds=LOOK_SECONDS)
+        if done.returncode and ABSENT.search(done.stderr) and not WRONG.search(done.stderr):
+            return False
+        if done.returncode:
+            raise BackupError(f"restic could not look into {self.target.name}: {reason(done.stderr)}")
+        return True
+
+    def backup(
+        self, paths: Sequence[Path | str], tags: Sequence[str] = (), exclude: Iterable[Path | str] = ()
+    ) -> Saved:
+        """Save PATHS (absolute) as one snapshot. Raises BackupError; a file that can't be read is left out and told.
+
+        :param exclude: files and folders, absolute, that are left out.
+        """
+        wanted = [str(path) for path in paths]
+        without = [f"--exclude={glob_escaped(str(path))}" for path in exclude]
+        done = self._run(
+            "backup", "--json", "--host", self.settings.host, *(f"--tag={tag}" for tag in tags), *without, "--", *wanted
+        )
+        if done.returncode not in (0, INCOMPLETE):
+            raise BackupError(f"restic could not save to {self.target.name}: {reason(done.stderr)}")
+        summary = next((line for line in _lines(done.stdout) if line.get("message_type") == "summary"), {})
+        unread = [
+            str(line.get("item", "")) for line in _lines(done.stderr) if line.get("message_type") == "error"
+        ] if done.returncode else []  # fmt: skip
+        return Saved(
+            str(summary.get("snapshot_id", "")), int(summary.get("total_bytes_processed", 0)),
+            int(summary.get("data_added_packed", summary.get("data_added", 0))), tuple(unread),
+        )  # fmt: skip
+
+    def snapshots(self, tags: Sequence[str] = (), host: str | None = None) -> list[Snapshot]:
+        """Return the snapshots that have all of TAGS, the oldest first. Raises BackupError.
+
+        :param host: whose; None is this host.
+        """
+        wanted = [f"--tag={','.join(tags)}"] if tags else []
+        said = self._call(
+            "snapshots", "--json", "--no-lock", "--host", self.settings.host if host is None else host, *wanted,
+            what="list what is in", seconds=LOOK_SECONDS,
+        )  # fmt: skip
+        try:
+            found = [snapshot(entry) for entry in json.loads(said) or []]
+        except (ValueError, KeyError, TypeError) as error:
+            raise BackupError(f"the answer of `restic snapshots` can't be read: {error}") from None
+        return sorted(found, key=lambda one: one.time)
+
+    def read(self, snapshot: str, path: Path | str) -> bytes:
+        """Return what a file of a SNAPSHOT holds. Raises BackupError."""
+        return self._call("dump", "--no-lock", snapshot, str(path), what=f"read {path} from").encode()
+
+    def restore(self, snapshot: str, into: Path, include: Sequence[Path | str] = ()) -> None:
+        """Write a SNAPSHOT below INTO, each file at INTO + its absolute path, with owners and modes. Raises BackupError.
+
+        :param include: only these files and folders, absolute; () is all.
+        """
+        wanted = [f"--include={glob_escaped(str(path))}" for path in include]
+        self._call("restore", snapshot, "--no-lock", "--target", str(into), *wanted, what="restore from")
+
+    def forget(self, snapshots: Sequence[str]) -> None:
+        """Remove SNAPSHOTS (ids) from the list; `prune` frees their space. Raises BackupError."""
+        if snapshots:
+            self._call("forget", "--quiet", *snapshots, what="remove old snapshots from")
+
+    def prune(self) -> None:
+        """Free the space that no snapshot needs any more. Raises BackupError."""
+        self._call("prune", "--quiet", what="free space in")
+
+    def check(self, subset: str = "") -> None:
+        """Check the repository's structure, and that SUBSET of its data is as it was written. Raises BackupError.
+
+        :param subset: `5%`, `1/7` or `100M`; "" reads none of the data.
+        """
+        some = [f"--read-data-subset={subset}"] if subset else []
+        self._call("check", "--quiet", "--no-lock", *some, what="verify")
+
+    def unlock(self) -> None:
+        """Remove locks that runs which were killed left. The repository is this host's alone. Raises BackupError."""
+        self._call("unlock", "--quiet", what="unlock", seconds=LOOK_SECONDS)
+
+    def _call(self, *arguments: str, what: str, seconds: float | None = None) -> str:
+        done = self._run(*arguments, seconds=seconds)
+        if done.returncode:
+            raise BackupError(f"restic could not {what} {self.target.name}: {reason(done.stderr)}")
+        return done.stdout
+
+    def _run(self, *arguments: str, seconds: float | None = None) -> subprocess.CompletedProcess[str]:
+        return run(["restic", *self.options(), *arguments], environment=self.environment(), seconds=seconds)
+
+    def options(self) -> list[str]:
+        """Return the options that every call has: none of them is a secret."""
+        target = self.target
+        found: list[str] = []
+        if target.kind == "sftp":
+            home = places.SECRETS / secret_name(target)
+            command = [
+                "ssh", "-F", "none", "-p", str(target.port), "-i", f"{home}.key", "-o", "IdentitiesOnly=yes",
+                "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", f"UserKnownHostsFile={home}.known_hosts",
+                "-o", "ConnectTimeout=20", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=4",
+                "-l", target.user, target.host, "-s", "sftp",
+            ]  # fmt: skip
+            found += ["-o", f"sftp.command={shlex.join(command)}"]
+        if target.kind == "s3":
+            found += ["-o", f"s3.bucket-lookup={'dns' if target.addressing == 'virtual' else 'path'}"]
+            if target.ca:
+                found += ["--cacert", f"{places.SECRETS / secret_name(target)}.ca"]
+        return found
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment that every call has; it holds S3's secret, and only root can read it."""
+        target = self.target
+        found = {
+            "RESTIC_REPOSITORY": repository(target),
+            "RESTIC_PASSWORD_FILE": str(places.SECRETS / "passphrase"),
+            "RESTIC_CACHE_DIR": str(places.CACHE),
+            "RESTIC_PROGRESS_FPS": "0.1",
+            "HOME": "/root",
+        }
+        if target.kind == "s3":
+            found |= {"AWS_ACCESS_KEY_ID": target.key, "AWS_SECRET_ACCESS_KEY": target.secret}
+            found |= {"AWS_DEFAULT_REGION": target.region} if target.region else {}
+        return found
+
+
+def repository(target: Target) -> str:
+    """Return how restic calls the repository at TARGET."""
+    if target.kind == "s3":
+        return (
+            f"s3:https://{target.endpoint}/{'/'.join(filter(None, (target.bucket, target.path.strip('/'), 'restic')))}"
+        )
+    if target.kind == "sftp":
+        return f"sftp:{target.user}@{target.host}:{target.path}/restic"
+    return f"{target.path}/restic"
+
+
+def secret_name(target: Target) -> str:
+    """Return what the files with a target's key and authority are called, without a suffix."""
+    return re.sub(r"[^A-Za-z0-9.-]+", "-", f"{target.kind}-{target.host or target.endpoint}-{target.bucket}").strip("-")
+
+
+def snapshot(found: Any) -> Snapshot:
+    """Return a snapshot as `restic snapshots --json` describes it."""
+    return Snapshot(found["id"], _time(found["time"]), tuple(found.get("paths") or ()), tuple(found.get("tags") or ()))
+
+
+def reason(said: str) -> str:
+    """Return why restic failed, in one line, of what it SAID: the last lines that are not about retries."""
+    if WRONG.search(said):
+        return "the passphrase is not the one that the repository was made with"
+    lines = [line.strip() for line in said.splitlines() if line.strip() and "will retry" not in line]
+    fatal = [line for line in lines if line.startswith("Fatal:")]
+    return " ".join(fatal or lines[-2:]).removeprefix("Fatal: ")[:500] or "it didn't say why"
+
+
+def glob_escaped(path: str) -> str:
+    """Return PATH as a pattern of restic's that means itself."""
+    return re.sub(r"([*?\[\\])", r"\\\1", path)
+
+
+def _time(text: str) -> datetime:
+    """Return restic's time, which has nanoseconds."""
+    found = re.sub(r"(\.\d{6})\d*", r"\1", re.sub(r"\.(\d{1,5})(?=\D)", lambda m: "." + m[1].ljust(6, "0"), text))
+    return datetime.fromisoformat(found.replace("Z", "+00:00")).astimezone(timezone.utc)
+
+
+def _lines(text: str) -> list[dict[str, Any]]:
+    """Return the lines of TEXT that are JSON."""
+    found = []
+    for line in text.splitlines():
+        if line.startswith("{"):
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                continue
+    return found
