@@ -35,7 +35,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._app import command
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
 from ansible_collections.slipway.flask.plugins.module_utils._process import by_hand
-from ansible_collections.slipway.flask.plugins.module_utils._release import look
+from ansible_collections.slipway.flask.plugins.module_utils._process.look.members import processes_of
 from ansible_collections.slipway.flask.plugins.module_utils._release.commands import Commands
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
@@ -59,7 +59,7 @@ def run(given: dict[str, Any]) -> dict[str, Any]:
     if record is None:
         return {}
     if given["schedule"]:
-        schedule = by_hand.named(look.processes(paths), given["schedule"], record.id)
+        schedule = by_hand.named(processes_of(paths), given["schedule"], record.id)
         status, printed, end = by_hand.run(schedule, record.id)
         return {"release": record.id, "rc": status, "stdout": printed, "stderr": "", "end": end}
     request = Request(

@@ -7,7 +7,8 @@ and so is recovery after a kill, removal of a release, and the status; the engin
 A release may lack a process that another one has: for it, the process has no units, and whatever is asked of it does nothing.
 
 A new kind (a worker, a timer) is a file beside this one with a subclass of `Process`, a template unit that a role writes to
-/etc/systemd/system/<template>@.service (`template`), and its place in `members.processes_of`. It has to provide
+/etc/systemd/system/<template>@.service (`template`), and its place in `members.processes_of`. What can be seen of it without
+changing anything is in a class of its own (look/, `look/members.py`), which is all that a status is sent. It has to provide
 
 - `name`, unique among the app's processes: its units are `<app>.<name>@<release>.service`, for a dot can't be in an app's name;
 - `gate(release)`: wait until the release is ready beside the one that serves, raise ReleaseError if it will never be;
@@ -35,10 +36,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import ReleaseError
-from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd
-from ansible_collections.slipway.flask.plugins.module_utils._process import names, usage
-from ansible_collections.slipway.flask.plugins.module_utils._process.draining import Draining, left_of
+from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._process.host import Host
+from ansible_collections.slipway.flask.plugins.module_utils._process.look.base import ProcessLook
 
 STOP_FIRST = "stop_first"
 HANDOVER = re.compile(r"^X-Handover=(\w+)\s*$", re.MULTILINE)
@@ -47,41 +47,17 @@ LOOK_SECONDS = 0.5
 """Time between two looks at a process that is watched."""
 
 
-class Process(ABC):
+class Process(ProcessLook, ABC):
     """One process of an app. HOST is what the run gives it; a RELEASE is always an id."""
 
-    name: str
     files: ClassVar[tuple[str, ...]] = ()
     """What of the app's settings is this process's own: it can't run without, and nothing is filled in in it."""
-    starts_again: ClassVar[bool] = False
-    """Whether a release that has been told to end and has not yet can be told to start: it does so when it has ended."""
 
-    def __init__(self, host: Host) -> None:
-        self.host, self.paths, self.app = host, host.paths, host.paths.app
+    def __init__(self, host: Host, name: str = "") -> None:
+        super().__init__(host.paths, host.request.health, name)
+        self.host = host
 
     # ---- its units -----------------------------------------------------------------------------------------------
-
-    @property
-    def template(self) -> str:
-        """What its units are called before the `@`."""
-        return names.template(self.app, self.name)
-
-    @property
-    def templates(self) -> tuple[str, ...]:
-        """What all of its units are called before the `@`, as shell patterns."""
-        return (self.template,)
-
-    def has(self, release: str = "") -> bool:
-        """Tell whether RELEASE, or the next one, has this process."""
-        return True
-
-    def unit(self, release: str) -> str:
-        """Return the unit that people are told of."""
-        return names.unit(self.app, self.name, release)
-
-    def units(self, release: str) -> tuple[str, ...]:
-        """Return all units that are started and ended for RELEASE."""
-        return (self.unit(release),)
 
     def unit_file(self, release: str = "") -> Path:
         """Return the file of the template that the next release gets a copy of, or RELEASE's own copy."""
@@ -253,59 +229,12 @@ class Process(ABC):
 
     # ---- what is on the host ---------------------------------------------------------------------------------------
 
-    def releases(self) -> set[str]:
-        """Return the releases that systemd has loaded, running or failed, and those that start at boot."""
-        return {*self._loaded(), *(one for template in self.templates for one in systemd.enabled(template))}
-
-    def _loaded(self) -> set[str]:
-        """Return the releases that systemd has loaded, running or failed."""
-        return {one for template in self.templates for one in systemd.instances(template)}
-
     def with_unit(self) -> set[str]:
         """Return the releases that have a unit of their own."""
         found = (path for template in self.templates for path in systemd.UNITS.glob(f"{template}@?*.service"))
         return {systemd.instance_of(path.name) for path in found}
 
-    def is_active(self, release: str) -> bool:
-        """Tell whether RELEASE runs."""
-        return all(map(systemd.is_active, self.units(release)))
-
-    def is_draining(self, release: str) -> bool:
-        """Tell whether RELEASE has been told to end and has not yet."""
-        states = (systemd.properties(unit, "ActiveState").get("ActiveState") for unit in self.units(release))
-        return "deactivating" in states
-
-    def is_there(self, release: str) -> bool:
-        """Tell whether anything of RELEASE still runs."""
-        return any(map(systemd.is_active, self.units(release))) or self.is_draining(release)
-
-    def draining(self) -> list[Draining]:
-        """Return the releases that have been told to end and have not yet, the oldest first."""
-        return [self._drains(one) for one in sorted(self._loaded()) if self.is_draining(one)]
-
-    def _drains(self, release: str) -> Draining:
-        seconds = max(map(left_of, self.units(release)))
-        work, count = self.open_work(release)
-        return Draining(release, self.name, seconds, work, count, again=self.starts_again)
-
-    def open_work(self, release: str) -> tuple[str, int]:
-        """Return what RELEASE has begun and how much of it is open, such as `connection` and 2; "" when that is not known."""
-        return "", 0
-
-    def status(self, release: str) -> dict[str, Any]:
-        """Return how RELEASE is: state, restarts, workers (processes below the main one), memory in bytes."""
-        return usage.of_unit(self.unit(release))
-
-    def problems(self, release: str, found: dict[str, Any]) -> list[str]:
-        """Return why RELEASE, whose status was FOUND, does not do its work, one sentence each."""
-        unit = self.unit(release)
-        return [] if found["state"] == "active" else [f"{unit} is {found['state']}; see journalctl -u {unit}"]
-
     # ---- what it says ----------------------------------------------------------------------------------------------
-
-    def masked(self, text: str, release: str) -> str:
-        """Return TEXT, which RELEASE has printed, without its secrets."""
-        return environment_file.masked(text, self.paths.environment_file(release))
 
 
 def handover_of(text: str) -> str:

@@ -12,20 +12,20 @@ from collections.abc import Iterable
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._process import runs
-from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
-from ansible_collections.slipway.flask.plugins.module_utils._process.schedule import Schedule
+from ansible_collections.slipway.flask.plugins.module_utils._process.look.base import ProcessLook
+from ansible_collections.slipway.flask.plugins.module_utils._process.look.schedule import ScheduleLook
 
 
-def named(processes: Iterable[Process], name: str, release: str) -> Schedule:
+def named(processes: Iterable[ProcessLook], name: str, release: str) -> ScheduleLook:
     """Return the schedule NAME of RELEASE. Raises ReleaseError when it has none."""
-    found = {one.name: one for one in processes if isinstance(one, Schedule) and one.entry(release)}
+    found = {one.name: one for one in processes if isinstance(one, ScheduleLook) and one.entry(release)}
     if name not in found:
         there = f"; it has {', '.join(found)}" if found else ""
         raise ReleaseError(f"release {release} has no schedule '{name}' on this host{there}")
     return found[name]
 
 
-def run(schedule: Schedule, release: str) -> tuple[int, str, str]:
+def run(schedule: ScheduleLook, release: str) -> tuple[int, str, str]:
     """Run SCHEDULE of RELEASE, or wait for the run of it that is under way; return its exit status, what it printed, its end.
 
     Raises ReleaseError when another release's run is under way, or it can't be started.

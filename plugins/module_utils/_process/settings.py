@@ -10,13 +10,13 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._app.command import SYSTEM_FOLDERS
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import Places
+from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._process import names
 
 NAME = "processes.json"
 """What the file is called among the settings of an app: process -> what it is."""
@@ -24,6 +24,7 @@ WORKER = "worker"
 """The kind of a process that does not say another one."""
 SCHEDULE = "schedule"
 """The kind of one that runs at times."""
+KINDS = (WORKER, SCHEDULE)
 
 
 def of(paths: Places, release: str = "") -> Mapping[str, Mapping[str, Any]]:
@@ -40,13 +41,28 @@ def read(file: Path) -> Mapping[str, Mapping[str, Any]]:
     return found if isinstance(found, dict) else {}
 
 
+def beside(paths: Places) -> list[tuple[str, str]]:
+    """Return name and kind of an app's processes beside its web process: the next release's, then those that are on the host."""
+    return list(dict.fromkeys([*_wanted(paths), *_there(paths)]))
+
+
+def _wanted(paths: Places) -> Iterator[tuple[str, str]]:
+    """Yield name and kind of what the next release has."""
+    for name, entry in of(paths).items():
+        if kind(entry) in KINDS:
+            yield name, kind(entry)
+
+
+def _there(paths: Places) -> Iterator[tuple[str, str]]:
+    """Yield name and kind of what releases have units of; of what nothing but units is left, a timer tells."""
+    for file in sorted(systemd.UNITS.glob(f"{paths.app}.*@?*")):
+        if match := names.UNIT.fullmatch(file.name):
+            found = kind(of(paths, systemd.instance_of(file.name)).get(match[1], {}))
+            yield match[1], found if found in KINDS else WORKER
+        if match and file.suffix == ".timer":
+            yield match[1], SCHEDULE
+
+
 def kind(entry: Mapping[str, Any]) -> str:
     """Return of which kind the process of an ENTRY is."""
     return str(entry.get("kind") or WORKER)
-
-
-def has_program(folder: Path, program: str) -> bool:
-    """Tell whether a release in FOLDER finds the PROGRAM of a command, "" for one that is not known beforehand."""
-    places = [folder / "venv/bin", *map(Path, SYSTEM_FOLDERS)]
-    tried = [folder / "src" / program] if "/" in program else [place / program for place in places]
-    return not program or any(path.is_file() and os.access(path, os.X_OK) for path in tried)

@@ -9,13 +9,14 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from ansible_collections.slipway.flask.plugins.module_utils._app.command import SYSTEM_FOLDERS
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
-from ansible_collections.slipway.flask.plugins.module_utils._process import settings
 
 LOOK_SECONDS = 0.2
 
@@ -29,8 +30,15 @@ def show(here: Path, name: str, units: Sequence[str], program: str) -> None:
         found = systemd.properties(unit, "LoadState", "LoadError")
         if found.get("LoadState", "loaded") != "loaded":
             raise ReleaseError(f"systemd can't load {unit}: {found.get('LoadError') or found['LoadState']}")
-    if not settings.has_program(here, program):
+    if not has_program(here, program):
         raise ReleaseError(f"{name} can't start: there is no program '{program}' in the release's environment")
+
+
+def has_program(folder: Path, program: str) -> bool:
+    """Tell whether a release in FOLDER finds the PROGRAM of a command, "" for one that is not known beforehand."""
+    places = [folder / "venv/bin", *map(Path, SYSTEM_FOLDERS)]
+    tried = [folder / "src" / program] if "/" in program else [place / program for place in places]
+    return not program or any(path.is_file() and os.access(path, os.X_OK) for path in tried)
 
 
 def unit(template: str) -> str:

@@ -8,10 +8,8 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import http.client
-import os
 import shutil
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import health as app_health
@@ -19,15 +17,15 @@ from ansible_collections.slipway.flask.plugins.module_utils._app.places import I
 from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
 from ansible_collections.slipway.flask.plugins.module_utils._host import links
 from ansible_collections.slipway.flask.plugins.module_utils._nginx import takeover
-from ansible_collections.slipway.flask.plugins.module_utils._process import handover, names, socket_access
+from ansible_collections.slipway.flask.plugins.module_utils._process import handover, socket_access
 from ansible_collections.slipway.flask.plugins.module_utils._process import health as process_health
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
+from ansible_collections.slipway.flask.plugins.module_utils._process.look.web import WebLook
 
 if TYPE_CHECKING:
     from ansible_collections.slipway.flask.plugins.module_utils._process.watch import Watch
 
 SETTINGS = "gunicorn.conf.py"
-RUN = Path("/run")
 POLL_SECONDS = 0.1
 LOOK_SECONDS = 0.02
 LEAVE_SECONDS = 1.0
@@ -42,23 +40,14 @@ FALLS = 2
 """How often a release may fall back from ready to not ready; one that goes on so is never ready."""
 
 
-class Web(Process):
+class Web(WebLook, Process):
     """What answers an app's visitors; the one process that `current` is about, and the one that is watched by its log."""
 
-    name = names.WEB
     files = (SETTINGS,)
 
     @property
     def title(self) -> str:
         return "unit"
-
-    def socket(self, release: str) -> Path:
-        """Return where RELEASE takes its requests: in a folder of its own, or in one that all of the app's have."""
-        link = self.paths.release(release) / "run"
-        return (Path(os.readlink(link)) if link.is_symlink() else self._runtime(release)) / "gunicorn.sock"
-
-    def _runtime(self, release: str) -> Path:
-        return RUN / self.app / release
 
     def unit_text(self, text: str) -> str:
         """Return the TEXT with the line that lets the web server connect, if it lacks it."""
@@ -231,7 +220,7 @@ class Web(Process):
 
     def clear(self, serving: str) -> None:
         """Remove the folders that systemd 257 left of releases whose unit, an older one, has no ExecStopPost for that."""
-        for folder in (RUN / self.app).glob("*"):
+        for folder in self.runtimes.glob("*"):
             if ID.fullmatch(folder.name) and folder.name != serving and not self.is_there(folder.name):
                 shutil.rmtree(folder, ignore_errors=True)
 
@@ -240,16 +229,3 @@ class Web(Process):
     def wait(self) -> None:
         """Wait until a handover is over that a killed run has begun."""
         handover.wait(self.app)
-
-    def open_work(self, release: str) -> tuple[str, int]:
-        return "connection", host_http.connected(self.socket(release))
-
-    def status(self, release: str) -> dict[str, Any]:
-        health = process_health.answer(self.socket(release), self.host.request.health)
-        return {**super().status(release), "health": health}
-
-    def problems(self, release: str, found: dict[str, Any]) -> list[str]:
-        asked, health = found["health"], self.host.request.health
-        wrong = asked["status"] not in health.status
-        said = f"{asked['path']} {asked['said']}; it must answer {app_health.wanted(health)}"
-        return [*super().problems(release, found), *[said] * wrong]

@@ -13,8 +13,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
 from ansible_collections.slipway.flask.plugins.module_utils._process.draining import Draining
+from ansible_collections.slipway.flask.plugins.module_utils._process.look.base import ProcessLook
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 
 LOOK_SECONDS = 0.1
@@ -22,13 +22,13 @@ KILLED_SECONDS = 30
 """How long processes may take to go once they have been killed; one that can't be killed hangs in the kernel."""
 
 
-def draining(processes: Iterable[Process]) -> list[Draining]:
+def draining(processes: Iterable[ProcessLook]) -> list[Draining]:
     """Return what of an app's PROCESSES has been told to end and has not yet, the oldest release first."""
     found = [one for process in processes for one in process.draining()]
     return sorted(found, key=lambda one: one.release)
 
 
-def wait_for(processes: Iterable[Process], one: Draining) -> None:
+def wait_for(processes: Iterable[ProcessLook], one: Draining) -> None:
     """Wait until a release that drains has ended. Raises ReleaseError when it can't even be killed."""
     deadline = time.monotonic() + one.seconds + KILLED_SECONDS
     same = [process for process in processes if process.name == one.process]  # a schedule may have been a worker before

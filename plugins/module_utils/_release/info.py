@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._release import look
+from ansible_collections.slipway.flask.plugins.module_utils._process.look.members import processes_of
 from ansible_collections.slipway.flask.plugins.module_utils._release.drain import draining
 from ansible_collections.slipway.flask.plugins.module_utils._release.history import history
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import SWITCHED, Paths
@@ -26,7 +26,7 @@ def history_of(paths: Paths, limit: int) -> dict[str, Any]:
         "app": paths.app,
         "serving": paths.current_id(),
         "present": present(paths),
-        "draining": [one.release for one in draining(look.processes(paths))],
+        "draining": [one.release for one in draining(processes_of(paths))],
         "total": len(entries),
         "entries": [{**{key: entry.get(key) for key in KEPT}, "seconds": seconds_of(entry)} for entry in newest],
     }

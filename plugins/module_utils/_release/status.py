@@ -18,8 +18,8 @@ from ansible_collections.slipway.flask.plugins.module_utils._certificates.status
 from ansible_collections.slipway.flask.plugins.module_utils._database.connections import connections
 from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
 from ansible_collections.slipway.flask.plugins.module_utils._nginx.maintenance import closed_since
+from ansible_collections.slipway.flask.plugins.module_utils._process.look.members import processes_of
 from ansible_collections.slipway.flask.plugins.module_utils._process.services import services_of
-from ansible_collections.slipway.flask.plugins.module_utils._release import look
 from ansible_collections.slipway.flask.plugins.module_utils._release.drain import draining
 from ansible_collections.slipway.flask.plugins.module_utils._release.info import since
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths
@@ -33,7 +33,7 @@ def status_of(paths: Paths, health: Health, domain: str, user: str, url: str) ->
 
     HEALTH has path, status and host of the request; USER connects to the database at URL ("" for an app without one).
     """
-    release, processes = paths.current_id(), look.processes(paths, health)
+    release, processes = paths.current_id(), processes_of(paths, health)
     services = services_of(paths.app)
     record = paths.record(release) if release else None
     found: dict[str, Any] = {

@@ -135,7 +135,6 @@ NOT_AT_ONCE = {
         "_release.repository", "_release.upgrade", "_release.web_access",
     ),
     "rollback_on_host": ("_process.watch", "_release.archive", "_release.repository"),
-    "release_info_on_host": ("_process.watch",),
 }  # fmt: skip
 """What a call must not load before it is needed. A host compiles what it is sent at every call, and most calls of a run over
 several apps find nothing to do: all of this would be more than half of what they cost."""
@@ -149,9 +148,10 @@ def test_a_call_with_nothing_to_do_does_not_load_what_makes_a_release(module: st
     ] == []
 
 
+ACTING = tuple(f"_process.{name}" for name in ("base", "handover", "members", "turn", "watch", "web", "worker"))
 NEVER = {
-    "release_exec_on_host": ("_certificates", "_database", "_migration", "_postgres"),
-    "release_info_on_host": ("_migration", "_python", "_database.squawk", "_release.request"),
+    "release_exec_on_host": ("_certificates", "_database", "_migration", "_postgres", *ACTING),
+    "release_info_on_host": ("_migration", "_python", "_database.squawk", "_host.sandbox", "_release.request", *ACTING),
     "release_on_host": ("_certificates", "_postgres.check", "_postgres.reason", "_python.uv_install"),
     "rollback_on_host": ("_certificates", "_postgres.check", "_release.archive", "_release.repository"),
     "files_on_host": ("_app", "_process", "_python", "_release"),

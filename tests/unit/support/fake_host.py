@@ -27,13 +27,14 @@ from ansible_collections.slipway.flask.plugins.module_utils._migration import ru
 from ansible_collections.slipway.flask.plugins.module_utils._process import fate, web, worker
 from ansible_collections.slipway.flask.plugins.module_utils._process import watch as process_watch
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
+from ansible_collections.slipway.flask.plugins.module_utils._process.look import web as look_web
 from ansible_collections.slipway.flask.plugins.module_utils._python import environment, git_unit
 from ansible_collections.slipway.flask.plugins.module_utils._release import context as release_context
-from ansible_collections.slipway.flask.plugins.module_utils._release import lease, look
+from ansible_collections.slipway.flask.plugins.module_utils._release import lease
 from ansible_collections.slipway.flask.plugins.module_utils._release import run as release_run
 from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Deploy
 from ansible_collections.slipway.flask.plugins.module_utils._release.history import history
-from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record, ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
 from ansible_collections.slipway.flask.plugins.module_utils._release.run import Outcome
 from ansible_collections.slipway.flask.plugins.modules.release_on_host import argument_spec
@@ -136,7 +137,11 @@ class FakeHost:
 
     def processes(self) -> tuple[Process, ...]:
         """Return what the app is made of."""
-        return look.processes(self.paths)
+        return self.context().processes
+
+    def context(self) -> release_context.Context:
+        """Return what a run gives them."""
+        return release_context.Context(self.request(), self.paths, Record("", "shop", "", ""))
 
     def change(self, text: str = "app = 2\n") -> None:
         """Change the app's code."""
@@ -337,7 +342,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     monkeypatch.setattr(release_run, "pwd", SimpleNamespace(**account))
     monkeypatch.setattr(release_run, "grp", SimpleNamespace(getgrnam=lambda _: SimpleNamespace(gr_gid=UID)))
     monkeypatch.setattr(web, "POLL_SECONDS", 0)
-    monkeypatch.setattr(web, "RUN", fake.memory)
+    monkeypatch.setattr(look_web, "RUN", fake.memory)
     monkeypatch.setattr(worker, "STARTS", fake.memory / "starts")
     monkeypatch.setattr(fate, "told_of", lambda unit, run: fake.instance(unit) in fake.starved)
     monkeypatch.setattr(journal, "SOCKET", tmp_path / "no journal")

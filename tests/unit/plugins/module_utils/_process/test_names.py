@@ -7,7 +7,6 @@ from __future__ import annotations
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._process import members, names
 from ansible_collections.slipway.flask.plugins.module_utils._process.web import Web
-from ansible_collections.slipway.flask.plugins.module_utils._release import look
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.names import APP
 from fake_host import FakeHost
 
@@ -24,17 +23,12 @@ def test_no_app_can_be_called_like_another_ones_process() -> None:
 
 
 def test_the_apps_commands_run_in_the_sandbox_of_its_first_process(host: FakeHost) -> None:
-    assert members.processes_of(look.Look(host.paths, host.request()))[0].name == names.FIRST
+    assert members.processes_of(host.context())[0].name == names.FIRST
 
 
 def test_a_release_takes_its_requests_in_a_folder_of_its_own_until_it_says_otherwise(host: FakeHost) -> None:
-    web = Web(look.Look(host.paths, host.request()))
+    web = Web(host.context())
     assert web.socket("0001-a") == host.memory / "shop/0001-a/gunicorn.sock"
     host.paths.release("0001-a").mkdir(parents=True)
     (host.paths.release("0001-a") / "run").symlink_to(host.memory / "shop/socket")
     assert web.socket("0001-a") == host.memory / "shop/socket/gunicorn.sock"
-
-
-def test_who_only_looks_changes_nothing(host: FakeHost) -> None:
-    with pytest.raises(PermissionError, match=r"shop@0001-a\.service is only looked at"):
-        look.processes(host.paths)[0].write_unit("0001-a")

@@ -16,8 +16,8 @@ from ansible_collections.slipway.flask.plugins.module_utils._app.places import R
 from ansible_collections.slipway.flask.plugins.module_utils._host import calendar, systemd, timer
 from ansible_collections.slipway.flask.plugins.module_utils._process import by_hand, members, runs, schedule
 from ansible_collections.slipway.flask.plugins.module_utils._process.schedule import Schedule
-from ansible_collections.slipway.flask.plugins.module_utils._release.look import Look
-from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths
+from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record
 from fake_host import request_with
 
 OLD, NEW = "0001-aaaaaaa", "0002-bbbbbbb"
@@ -25,9 +25,9 @@ DIGEST = {"kind": "schedule", "command": "flask digest", "program": "flask", "sc
 HOUR = 3600
 
 
-class Writing(Look):
-    def write(self, path: Path, content: str, uid: int, gid: int, bits: int) -> None:
-        path.write_text(content)
+class Writing(Context):
+    def write(self, path: Path, content: str | bytes, uid: int, gid: int, bits: int) -> None:
+        path.write_text(str(content))
 
 
 class Host:
@@ -73,7 +73,7 @@ class Host:
 
     @property
     def digest(self) -> Schedule:
-        look = Writing(self.paths, request_with())
+        look = Writing(request_with(), self.paths, Record("", "shop", "", ""))
         return next(one for one in members.processes_of(look) if isinstance(one, Schedule))
 
     def serve(self, name: str, since: float) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
-from ansible_collections.slipway.flask.plugins.module_utils._process import web
 from ansible_collections.slipway.flask.plugins.module_utils._release import history, removal
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from fake_host import FakeHost, Killed
@@ -150,9 +149,9 @@ def test_folders_in_memory_of_releases_that_have_ended_go_with_the_next_run(host
     serving, drains = host.current, "0002-b"
     host.draining[drains] = 5
     for name in ("0001-gone", serving, drains, "socket"):
-        (web.RUN / "shop" / name).mkdir(parents=True, exist_ok=True)
+        (host.memory / "shop" / name).mkdir(parents=True, exist_ok=True)
     host.deploy()
-    assert sorted(os.listdir(web.RUN / "shop")) == sorted([serving, drains, "socket"])
+    assert sorted(os.listdir(host.memory / "shop")) == sorted([serving, drains, "socket"])
 
 
 def test_a_run_killed_while_it_prunes_leaves_no_half_release(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
