@@ -16,7 +16,9 @@ description:
   - Writes C(conf.d/slipway.conf) with memory settings computed from the host's memory, no TCP listener, and logging;
     and C(pg_hba.conf) with peer authentication over the Unix socket.
   - The server's own program checks both before they count; a refused file is put back as it was.
-  - Reloads the server when a file changed, and restarts it only when a setting needs that.
+  - Reloads the server when a file changed. Restarts it for a setting that needs that only while no database has a table,
+    or with O(restart).
+  - Makes it count what each statement costs (C(pg_stat_statements)), for which see the playbook C(queries.yml).
   - With O(databases), makes sure of roles that can log in and nothing else, without a password, and of their UTF-8 databases.
     Revokes CONNECT and TEMPORARY from PUBLIC on these databases and on C(postgres) and C(template1), so that an app's role
     gets into its own database only. Never drops anything. A database that is not listed stays as it is.
@@ -56,9 +58,11 @@ options:
     type: int
     default: 100
   slow_statement_ms:
-    description: Statements that take longer are logged, in milliseconds. V(-1) logs none.
+    description:
+      - Statements that take longer are logged, in milliseconds. V(-1) logs none.
+      - The values of their parameters are not logged. What the app writes into a statement's text is.
     type: int
-    default: 1000
+    default: 500
   timezone:
     description: Time zone of sessions and of the log.
     type: str
@@ -77,9 +81,12 @@ options:
     elements: str
     default: []
   restart:
-    description: Restart the server when a setting needs it. With V(false) such settings stay pending, with a warning.
+    description:
+      - Restart the server for a setting that needs it, also while a database is in use, which ends the requests that use one.
+      - With V(false) such settings stay pending, with a warning that says what to do. A server whose databases have no table
+        yet is restarted in any case.
     type: bool
-    default: true
+    default: false
 """
 
 EXAMPLES = r"""
@@ -177,6 +184,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._postgres.names impo
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.places import SOCKET_FOLDER
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.settings import (
     conf_text,
+    has_statistics,
     hba_text,
     read_host_memory_mb,
     server_settings,
@@ -196,12 +204,12 @@ ARGUMENTS: dict[str, Any] = {
     "memory_mb": {"type": "int", "default": 0},
     "shared_buffers_percent": {"type": "int", "default": 15},
     "max_connections": {"type": "int", "default": 100},
-    "slow_statement_ms": {"type": "int", "default": 1000},
+    "slow_statement_ms": {"type": "int", "default": 500},
     "timezone": {"type": "str", "default": "UTC"},
     "locale": {"type": "str", "default": "C.UTF-8"},
     "settings": {"type": "dict", "default": {}},
     "hba": {"type": "list", "elements": "str", "default": []},
-    "restart": {"type": "bool", "default": True},
+    "restart": {"type": "bool", "default": False},
 }
 
 
@@ -224,7 +232,9 @@ def main() -> None:
         if asked["databases"] is not None:
             absent = module.check_mode and outcome.started  # a server that is yet to be made or started can't be asked
             asking = None if absent else outcome.cluster
-            done, sockets = databases.ensure(asking, wanted, asked["locale"], check=module.check_mode)
+            done, sockets = databases.ensure(
+                asking, wanted, asked["locale"], statistics=has_statistics(settings), check=module.check_mode
+            )
     except (PostgresError, ValueError) as error:
         module.fail_json(msg=str(error))
     for warning in [*([] if module.check_mode else outcome.warnings), *done.warnings]:

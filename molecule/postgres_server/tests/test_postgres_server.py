@@ -110,6 +110,10 @@ def test_settings_are_in_effect(host: Host) -> None:
         "TimeZone": "UTC",
         "log_min_duration_statement": "250ms",
         "log_parameter_max_length": "0",
+        "log_parameter_max_length_on_error": "0",
+        "autovacuum_work_mem": "17MB",
+        "autovacuum_vacuum_scale_factor": "0.1",
+        "pg_stat_statements.track_utility": "off",
         "log_lock_waits": "on",
         "statement_timeout": "1min",
         "search_path": '"$user", public',
@@ -136,6 +140,43 @@ def test_a_slow_statement_is_logged_without_its_parameters(host: Host) -> None:
     text = host.check_output("cat %s", f"/var/log/postgresql/{log}")
     assert re.search(r"duration: \d+\.\d+ ms .*pg_sleep\(0\.3\)", text)
     assert "s3cret-parameter" not in text
+
+
+def test_what_statements_cost_is_counted_and_no_app_sees_another_ones(host: Host) -> None:
+    value(host, "SELECT 'only-beta-knows', 4711", BETA, BETA)
+    counted = (
+        "SELECT query FROM pg_stat_statements s JOIN pg_database d ON d.oid = dbid "
+        "WHERE datname = 'beta-shop' AND query ~ '^SELECT \\$1, \\$2'"
+    )
+    assert value(host, counted) == "SELECT $1, $2"
+    for sql, reason in (
+        ("SELECT * FROM pg_stat_statements", "does not exist"),
+        ("CREATE EXTENSION pg_stat_statements", "permission denied to create extension"),
+    ):
+        answer = query(host, ALPHA, ALPHA, sql)
+        assert answer.rc != 0, sql
+        assert reason in answer.stderr
+    # An app that asked for the extension (database_extensions) sees how many others there are, not what they say.
+    value(host, "CREATE EXTENSION pg_stat_statements", database=ALPHA)
+    seen = "SELECT count(*) FILTER (WHERE query <> '<insufficient privilege>') FROM pg_stat_statements WHERE userid <> "
+    try:
+        assert value(host, f"{seen} (SELECT oid FROM pg_roles WHERE rolname = 'alpha')", ALPHA, ALPHA) == "0"
+        assert "permission denied" in query(host, ALPHA, ALPHA, "SELECT pg_stat_statements_reset()").stderr
+    finally:
+        value(host, "DROP EXTENSION pg_stat_statements", database=ALPHA)
+
+
+def test_a_statement_that_fails_is_logged_without_its_parameters(host: Host) -> None:
+    version = value(host, "SELECT split_part(current_setting('server_version'), '.', 1)")
+    if int(version) < 16:
+        pytest.skip("psql's \\bind came with 16")
+    host.run(
+        "printf '%%s\\n' %s | setpriv --reuid=alpha --regid=alpha --clear-groups psql -Xq -h /var/run/postgresql alpha",
+        "SELECT length($1::text) / 0 AS broken \\bind s3cret-of-an-error \\g",
+    )
+    text = host.check_output("cat %s", f"/var/log/postgresql/postgresql-{version}-main.log")
+    assert "AS broken" in text
+    assert "s3cret-of-an-error" not in text
 
 
 def test_apps_cannot_read_or_change_the_server_files(host: Host) -> None:

@@ -38,6 +38,12 @@ Restart=on-failure
 RestartSec=100ms
 """
 
+RESTART = (
+    "A restart ends every request that is using a database, so it is left to you: close the sites "
+    "(playbooks/maintenance.yml -e state=on), run playbooks/provision.yml --tags postgresql "
+    "-e postgres_server_restart=true, and open them again (-e state=off)"
+)
+
 
 @dataclass
 class Outcome:
@@ -62,7 +68,7 @@ class Outcome:
     @property
     def warnings(self) -> list[str]:
         """What is not in effect although it was asked for."""
-        pending = [f"PostgreSQL must be restarted for: {', '.join(self.pending)}"] if self.pending else []
+        pending = [f"PostgreSQL must be restarted for: {', '.join(self.pending)}. {RESTART}"] if self.pending else []
         return pending + [
             f"PostgreSQL's setting {name} is overridden by {source}: remove it there "
             f"(ALTER SYSTEM RESET {name} if that is postgresql.auto.conf)"
@@ -135,13 +141,14 @@ def files_of(cluster: Cluster, conf: str, hba: str) -> list[File]:
 
 
 def ensure(
-    wanted: str, settings: Mapping[str, Any], conf: str, hba: str, locale: str, *, restart: bool = True,
+    wanted: str, settings: Mapping[str, Any], conf: str, hba: str, locale: str, *, restart: bool = False,
     check: bool = False,
 ) -> Outcome:  # fmt: skip
     """Bring the cluster to SETTINGS (CONF is their text) and HBA.
 
     :param wanted: `17/main`, or '' for the only one or the one on port 5432.
-    :param restart: whether settings that need a restart get it; else they are reported as pending.
+    :param restart: whether settings that need a restart get it although a database is in use; else they are reported as
+        pending.
     :param check: look only.
     :raises PostgresError: when the server refuses; its files are as before then, and it runs if it ran.
     """
@@ -199,7 +206,7 @@ def _bring(outcome: Outcome, cluster: Cluster, files: list[File], names: list[st
         server.reload(cluster, status["loaded"])
         outcome.reloaded = True
         status = server.read_status(cluster, names, files[0].path)
-    if status["pending"] and restart:
+    if status["pending"] and (restart or not server.in_use(cluster)):
         server.start(cluster, "restart")
         outcome.restarted = True
         status = server.read_status(cluster, names, files[0].path)

@@ -21,6 +21,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._postgres.names impo
     run,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.places import SOCKET_FOLDER
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.settings import STATISTICS
 
 ROLE = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
 """What an owner may do outside its own database: log in, no more."""
@@ -29,6 +30,7 @@ STATE = """
 SELECT json_build_object(
   'version', current_setting('server_version_num')::int,
   'sockets', current_setting('unix_socket_directories'),
+  'statistics', EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_stat_statements'),
   'roles', (SELECT json_object_agg(rolname, json_build_object(
       'superuser', rolsuper,
       'plain', rolcanlogin AND NOT (rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls)
@@ -85,6 +87,7 @@ def empty_state() -> dict[str, Any]:
     return {
         "version": 0,
         "sockets": SOCKET_FOLDER,
+        "statistics": False,
         "roles": {},
         "databases": {"postgres": dict(fresh), "template1": dict(fresh)},
         "extensions": {},
@@ -122,17 +125,22 @@ def conflicts(wanted: Sequence[Database], state: dict[str, Any]) -> list[str]:
     return problems
 
 
-def plan(wanted: Sequence[Database], state: dict[str, Any], locale: str) -> Plan:
+def plan(wanted: Sequence[Database], state: dict[str, Any], locale: str, statistics: bool = False) -> Plan:
     """Work out the SQL that brings the server from STATE to WANTED; nothing is ever dropped.
 
     Databases come from template0, the only template that takes another encoding than its own (manual 23.3): a cluster
     that was made in C locale is SQL_ASCII. CONNECT and TEMPORARY, which PUBLIC has by default (manual 5.8), are
     revoked, so that an app's role gets into its own database only.
+
+    STATISTICS makes the view pg_stat_statements, in the database postgres alone: it has the statements of all apps, and no
+    app gets in there.
     """
     todo = Plan()
     for name in ("postgres", "template1"):
         if state["databases"].get(name, {}).get("public"):
             todo.add("postgres", f"REVOKE CONNECT, TEMPORARY ON DATABASE {identifier(name)} FROM PUBLIC")
+    if statistics and not state["statistics"]:
+        todo.add("postgres", f"CREATE EXTENSION IF NOT EXISTS {identifier(STATISTICS)}")
     for owner in dict.fromkeys(database.owner for database in wanted):
         role = state["roles"].get(owner)
         if role is None:
@@ -205,15 +213,16 @@ def apply(cluster: Cluster, todo: Plan) -> None:
 
 
 def ensure(
-    cluster: Cluster | None, wanted: Sequence[Database], locale: str, *, check: bool = False
+    cluster: Cluster | None, wanted: Sequence[Database], locale: str, *, statistics: bool = False, check: bool = False
 ) -> tuple[Plan, str]:
     """Bring the server to WANTED (or only say how, with CHECK); return the plan and the socket folder.
 
     :param cluster: None is one that is yet to be made, with CHECK.
+    :param statistics: whether the server counts what statements cost; see plan.
     :raises PostgresError: before any change when WANTED conflicts with what is there.
     """
     if cluster is None:
-        return plan(wanted, empty_state(), locale), str(empty_state()["sockets"])
+        return plan(wanted, empty_state(), locale, statistics), str(empty_state()["sockets"])
     state = read_state(cluster, wanted)
     problems = conflicts(wanted, state)
     if any(database.extensions for database in wanted):
@@ -221,7 +230,7 @@ def ensure(
         problems += missing_extensions(wanted, available, cluster.version)
     if problems:
         raise PostgresError("; ".join(problems))
-    todo = plan(wanted, state, locale)
+    todo = plan(wanted, state, locale, statistics)
     if todo.created and (problem := locale_problem(locale, run(["locale", "-a"]))):
         raise PostgresError(problem)
     if not check:

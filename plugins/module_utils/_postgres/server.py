@@ -39,12 +39,26 @@ SELECT json_build_object(
   'loaded', extract(epoch FROM pg_conf_load_time()));
 """
 
+DATABASES = """
+SELECT coalesce(json_agg(datname), '[]') FROM pg_database WHERE datallowconn AND NOT datistemplate;
+"""
+HAS_TABLES = """
+SELECT EXISTS (SELECT FROM pg_class WHERE relkind IN ('r', 'p', 'm') AND relnamespace NOT IN
+  (SELECT oid FROM pg_namespace WHERE nspname IN ('pg_catalog', 'information_schema') OR nspname LIKE 'pg\\_%'));
+"""
+
 
 def read_status(cluster: Cluster, names: list[str], conf: Path) -> dict[str, Any]:
     """Ask the server for our settings: their values, which wait for a restart, and which are set elsewhere."""
     sql = STATUS.format(names=", ".join(literal(name.lower()) for name in names), conf=literal(str(conf)))
     status: dict[str, Any] = json.loads(psql(cluster, sql))
     return status
+
+
+def in_use(cluster: Cluster) -> bool:
+    """Whether a database has a table: a restart of a server without any takes nothing from anybody."""
+    names: list[str] = json.loads(psql(cluster, DATABASES))
+    return any(psql(cluster, HAS_TABLES, name).strip() == "t" for name in names)
 
 
 def check_conf(cluster: Cluster) -> None:

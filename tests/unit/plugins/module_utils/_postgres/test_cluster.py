@@ -27,6 +27,7 @@ class Server:
         self.pending: list[str] = []
         self.hba: list[str] = []
         self.refuses = False
+        self.in_use = True
         self.cluster = type("Here", (Cluster,), {"folder": folder})("17", "main", 5432, True, "/nonexistent")
 
     def run(self, command: list[str], stdin: str = "", user: str = "") -> str:
@@ -38,6 +39,10 @@ class Server:
         return "enabled\n" if command[0] == "systemctl" else ""
 
     def psql(self, _cluster: Cluster, sql: str, database: str = "postgres") -> str:
+        if sql == servers.DATABASES:
+            return '["postgres", "shop"]'
+        if sql == servers.HAS_TABLES:
+            return "t\n" if database == "shop" and self.in_use else "f\n"
         if "pg_reload_conf" in sql:
             self.commands.append("reload")
             self.loaded = 4e9
@@ -87,12 +92,20 @@ def test_check_mode_changes_nothing(server: Server, tmp_path: Path) -> None:
     assert "reload" not in server.commands
 
 
-@pytest.mark.parametrize("restart", [True, False])
-def test_restart_only_for_what_waits_for_it(server: Server, restart: bool) -> None:
-    server.pending = ["shared_buffers"]
+@pytest.mark.parametrize(
+    ("restart", "in_use", "restarted"),
+    [(True, True, True), (True, False, True), (False, True, False), (False, False, True)],
+)
+def test_a_server_in_use_is_restarted_only_when_that_is_allowed(
+    server: Server, restart: bool, in_use: bool, restarted: bool
+) -> None:
+    server.pending, server.in_use = ["shared_buffers"], in_use
     outcome = ensure(restart=restart)
-    assert outcome.restarted is restart
-    assert outcome.pending == ([] if restart else ["shared_buffers"])
+    assert outcome.restarted is restarted
+    assert outcome.pending == ([] if restarted else ["shared_buffers"])
+    warnings = " ".join(outcome.warnings)
+    assert ("must be restarted for: shared_buffers" in warnings) is not restarted
+    assert ("-e postgres_server_restart=true" in warnings) is not restarted
 
 
 @pytest.mark.parametrize("broken", ["conf", "hba"])
@@ -122,7 +135,7 @@ def test_start_that_fails_shows_the_log(server: Server, tmp_path: Path, monkeypa
     monkeypatch.setattr(servers, "log_tail", lambda _: "could not map anonymous shared memory")
     server.pending = ["shared_buffers"]
     with pytest.raises(PostgresError, match="could not map anonymous shared memory"):
-        ensure()
+        ensure(restart=True)
     assert not (tmp_path / "conf.d/slipway.conf").exists()
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -202,6 +203,34 @@ def test_host_memory(meminfo_kb: int, limits: list[str], memory: int) -> None:
 )
 def test_memory_settings(memory: int, connections: int, wanted: tuple[str, ...]) -> None:
     assert tuple(settings.memory_settings(memory, 15, connections).values()) == wanted
+
+
+def test_the_documented_memory_is_what_a_server_gets() -> None:
+    page = (Path(__file__).resolve().parents[5] / "docs/databases.md").read_text()
+    hosts = [settings.memory_settings(mb, 15, 100) | settings.vacuum_settings(mb) for mb in (1024, 2048, 4096)]
+    for name in hosts[0]:
+        assert f"| `{name}` | {' | '.join(str(host[name]) for host in hosts)} |" in page
+
+
+@pytest.mark.parametrize(("memory", "wanted"), [(512, "16MB"), (1024, "17MB"), (4096, "68MB"), (65536, "341MB")])
+def test_three_autovacuum_workers_take_no_more_than_one_index(memory: int, wanted: str) -> None:
+    assert settings.vacuum_settings(memory)["autovacuum_work_mem"] == wanted
+
+
+@pytest.mark.parametrize(
+    ("libraries", "counted"),
+    [("pg_stat_statements", True), ("auto_explain, pg_stat_statements", True), ("auto_explain", False), ("", False)],
+)
+def test_own_libraries_decide_whether_statements_are_counted(libraries: str, counted: bool) -> None:
+    assert settings.has_statistics({"shared_preload_libraries": libraries}) is counted
+    assert settings.has_statistics(settings.server_settings(1024, 15, 100, 500, "UTC", {}))
+
+
+def test_no_value_of_a_statement_is_logged() -> None:
+    found = settings.server_settings(1024, 15, 100, 500, "UTC", {})
+    names = ("log_min_duration_statement", "log_parameter_max_length", "log_parameter_max_length_on_error")
+    assert [found[name] for name in names] == [500, 0, 0]
+    assert found["pg_stat_statements.track_utility"] is False
 
 
 def test_conf_text() -> None:
