@@ -1,0 +1,243 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""A scratch cluster: the host's PostgreSQL as a backup has it, beside the live one, for as long as it is looked at.
+
+    with Scratch(settings, moment, ["shop"]) as cluster:
+        cluster.sql("shop", "SELECT count(*) FROM orders")
+        cluster.dump("shop", Path("/var/lib/slipway/…/shop.dump"))
+
+It is never in the live cluster's way: its files, its port and its socket are its own, it can't see the live one's, it has no
+network, and what it may use of the machine is little. It is removed at the end; one whose owner was killed, by whoever makes the
+next one or calls scratch_place.sweep.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from ansible_collections.slipway.flask.plugins.module_utils._backup import moment as moments
+from ansible_collections.slipway.flask.plugins.module_utils._backup import places, recovery, scratch_place
+from ansible_collections.slipway.flask.plugins.module_utils._backup.command import PATH, BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._backup.moment import Moment
+from ansible_collections.slipway.flask.plugins.module_utils._backup.pgbackrest import Backup, PgBackRest, Repository
+from ansible_collections.slipway.flask.plugins.module_utils._backup.recovery import Recovered
+from ansible_collections.slipway.flask.plugins.module_utils._backup.scratch_server import Server
+from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import (
+    SUPERUSER,
+    PostgresError,
+    as_user,
+    run,
+)
+
+RESERVE_BYTES = 1 << 30
+"""What stays free on the disk for the sites that serve from it."""
+GROWTH = 1.05
+"""A cluster grows while WAL is replayed and indexes are looked through."""
+RECOVERY_SECONDS = 21_600
+"""Longest time that replaying WAL may take: a day of a busy site's takes minutes."""
+
+
+class Scratch:
+    """A cluster restored to a moment, inside `with`.
+
+    :param to: the moment that it is brought to. When WAL ends with a transaction before a time that is wanted, all of it is
+        there, and `recovered.is_short` says so.
+    :param databases: the only databases that are wanted; () is all. The others exist, but are empty and can't be entered.
+    :param target: the number of the target that it is restored from, from 1 on.
+    :param size: bytes that DATABASES have, which is what the disk must hold; None counts the whole cluster.
+    :raises BackupError: on entering: when there is no room, the repository can't be read, a file in it is damaged, or WAL is
+        missing before the moment.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        to: Moment = moments.LATEST,
+        databases: Sequence[str] = (),
+        target: int = 1,
+        size: int | None = None,
+    ) -> None:
+        self.settings, self.to, self.databases, self.target, self.size = settings, to, list(databases), target, size
+        self.number = 0
+        self.backup: Backup | None = None
+        """The backup that it was made of."""
+        self.repository: Repository | None = None
+        self.recovered = Recovered()
+        self.restore_seconds = self.recovery_seconds = 0.0
+        self._lock: TextIO | None = None
+        self._server: Server | None = None
+
+    def __enter__(self) -> Scratch:
+        scratch_place.sweep()
+        try:
+            self.repository = self._repository()
+            self._refuse_without_room(self.repository)
+            self.number, self._lock = scratch_place.claim()
+            self._make(self.repository)
+        except BaseException:
+            self.remove()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+    @property
+    def folder(self) -> Path:
+        return places.SCRATCH / str(self.number)
+
+    @property
+    def server(self) -> Server:
+        """The server that runs on it. Raises BackupError outside of `with`."""
+        if self._server is None:
+            raise BackupError("the scratch cluster doesn't run")
+        return self._server
+
+    def sql(self, database: str, text: str, seconds: float | None = None) -> str:
+        """Return what psql prints of SQL in DATABASE: values alone, columns divided by `|`. Raises BackupError.
+
+        :param seconds: the longest a statement may take; None is no limit.
+        """
+        limit = f"SET statement_timeout = {int(seconds * 1000)};\n" if seconds else ""
+        argv = [
+            *self.server.client("psql"),
+            "-X",
+            "-q",
+            "-A",
+            "-t",
+            "-w",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-d",
+            database,
+            "-f",
+            "-",
+        ]
+        try:
+            return run(argv, stdin=limit + text, user=SUPERUSER)
+        except PostgresError as error:
+            raise BackupError(f"the scratch cluster refused: {error}") from None
+
+    def dump(self, database: str, path: Path, options: Sequence[str] = ()) -> None:
+        """Write DATABASE to a new file of the caller's, for `pg_restore` (custom format). Raises BackupError.
+
+        :param options: further ones of pg_dump.
+        """
+        argv = [*self.server.client("pg_dump"), "--format=custom", "--no-password", *options, "--dbname", database]
+        with path.open("xb") as out:
+            os.fchmod(out.fileno(), 0o600)
+            done = subprocess.run(
+                argv, stdout=out, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False, cwd="/",
+                env={"PATH": PATH, "LC_ALL": "C.UTF-8"}, **as_user(SUPERUSER),
+            )  # fmt: skip
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip()[-500:]
+            raise BackupError(f"the database {database} can't be dumped from the scratch cluster: {said}")
+
+    def sizes(self) -> dict[str, int]:
+        """Return the bytes of each database that can be entered, by name."""
+        said = self.sql("postgres", SIZES)
+        found = dict(line.rsplit("|", 1) for line in said.splitlines())
+        return {name: int(size) for name, size in found.items() if not self.databases or name in self.databases}
+
+    def names(self) -> list[str]:
+        """Return the databases that are wanted and there."""
+        return sorted(self.sizes())
+
+    def remove(self) -> None:
+        """Stop it, and remove its files."""
+        self._server = None
+        if self._lock is not None:
+            scratch_place.clear(self.number)
+            self._lock.close()
+            self._lock = None
+
+    def _repository(self) -> Repository:
+        found = PgBackRest(self.settings).info()[self.target - 1]
+        if found.problem:
+            raise BackupError(f"{self.settings.targets[self.target - 1].name}: {found.problem}")
+        return found
+
+    def _refuse_without_room(self, repository: Repository) -> None:
+        """Refuse before anything is written. Raises BackupError."""
+        newest = repository.before(self.to.when)
+        if newest is None:
+            return  # the restore says why
+        needed = int((newest.size if self.size is None else min(self.size, newest.size)) * GROWTH)
+        places.SCRATCH.mkdir(mode=0o711, parents=True, exist_ok=True)
+        free = shutil.disk_usage(places.SCRATCH).free
+        if needed + RESERVE_BYTES > free:
+            raise BackupError(
+                f"a scratch cluster needs {gigabytes(needed)} in {places.SCRATCH}, where {gigabytes(free)} are free and "
+                f"{gigabytes(RESERVE_BYTES)} are kept for the sites: free space, or mount a larger disk there"
+            )
+
+    def _make(self, repository: Repository) -> None:
+        """Restore, recover, and start it."""
+        owner = pwd.getpwnam(SUPERUSER)
+        data = self.folder / "data"
+        for path in (self.folder, data):
+            path.mkdir(mode=0o700)
+            os.chown(path, owner.pw_uid, owner.pw_gid)
+        began = time.monotonic()
+        self.backup = PgBackRest(self.settings).restore(
+            data, self.to, self.databases, self.target, [f"--tablespace-map-all={self.folder}/tablespaces"]
+        )
+        self.restore_seconds = time.monotonic() - began
+        server = Server(self.folder, self.number, repository.version)
+        server.configure()
+        began = time.monotonic()
+        is_local = self.settings.targets[self.target - 1].kind == "path"
+        self.recovered = server.recover(
+            RECOVERY_SECONDS, network=not is_local, some=bool(self.databases), or_end=self.to.time is not None
+        )
+        self._check_reached()
+        server.serve()
+        self.recovery_seconds = time.monotonic() - began
+        self._server = server
+        self._check_pages(server.lacking())
+
+    def _check_pages(self, lacking: Mapping[int, int]) -> None:
+        """Only databases that are not wanted may lack pages. Raises BackupError."""
+        if not lacking:
+            return
+        for name, number in self._databases():
+            if name in (*self.databases, *OWN) and lacking.get(number):
+                raise BackupError(f"the backup lacks {lacking[number]} pages of the database {name} that WAL changes")
+
+    def _databases(self) -> list[tuple[str, int]]:
+        said = self.sql("postgres", "SELECT datname, oid FROM pg_database")
+        return [(name, int(number)) for name, _, number in (line.rpartition("|") for line in said.splitlines())]
+
+    def _check_reached(self) -> None:
+        """A recovery to the latest ends where WAL ends, and PostgreSQL doesn't say when that is too early. Raises BackupError."""
+        newest = self.repository.wal[1] if self.repository else ""
+        is_to_end = self.to.is_latest or self.recovered.is_short
+        if not is_to_end or not newest or not self.recovered.lsn:
+            return
+        if missing := recovery.missing_segment(self.recovered, newest):
+            raise BackupError(
+                f"{self.settings.targets[self.target - 1].name} lacks the WAL segment {missing}: recovery ended "
+                f"{self.recovered.told}, although WAL is archived up to {newest}. Make a full backup now: "
+                "ansible-playbook playbooks/backup.yml -e full=true"
+            )
+
+
+OWN = ("postgres", "template0", "template1")
+"""Databases of the cluster's own, which are always restored."""
+SIZES = "SELECT datname, pg_database_size(oid) FROM pg_database WHERE datallowconn AND datname !~ '^template[01]$' ORDER BY 1"
+
+
+def gigabytes(size: float) -> str:
+    """Return SIZE (bytes) for people: `1.2 GB`, `350 MB`."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

@@ -1,0 +1,92 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Where scratch clusters are on the disk: one at a time has a number, and what killed ones have left is removed.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+from typing import TextIO
+
+from ansible_collections.slipway.flask.plugins.module_utils._backup import places
+from ansible_collections.slipway.flask.plugins.module_utils._backup.command import BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+
+LOCKS = Path("/run/slipway")
+MOST = 9
+"""Scratch clusters at once: one for the drill, and one for each app that is being restored."""
+
+
+def unit(number: int) -> str:
+    """Return the name of the unit of the scratch cluster with NUMBER."""
+    return f"slipway-scratch-{number}.service"
+
+
+def claim() -> tuple[int, TextIO]:
+    """Return the number of a scratch cluster that nobody has, and the lock that keeps it. Raises BackupError."""
+    for number in range(1, MOST + 1):
+        lock = _locked(number)
+        if lock is not None:
+            clear(number)
+            return number, lock
+    raise BackupError(f"{MOST} scratch clusters are in use on this host already: wait for a drill or a restore to end")
+
+
+def sweep() -> list[int]:
+    """Remove what those have left that were killed; return the numbers of it."""
+    removed = []
+    for path in sorted(places.SCRATCH.glob("[1-9]")):
+        number = int(path.name)
+        lock = _locked(number)
+        if lock is not None:
+            clear(number)
+            removed.append(number)
+            lock.close()
+    return removed
+
+
+def clear(number: int) -> None:
+    """End and remove the scratch cluster with NUMBER, whose lock the caller has."""
+    folder = places.SCRATCH / str(number)
+    if folder.exists():
+        systemd.systemctl("kill", "--signal=KILL", unit(number))
+        systemd.stop(unit(number))
+        _end_restore(folder)
+        shutil.rmtree(folder)
+
+
+def _locked(number: int) -> TextIO | None:
+    """Return the lock of NUMBER, which ends with its owner; None when somebody has it."""
+    LOCKS.mkdir(mode=0o755, parents=True, exist_ok=True)
+    stream = (LOCKS / f"scratch-{number}.lock").open("w")
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        stream.close()
+        return None
+    return stream
+
+
+def _end_restore(folder: Path) -> None:
+    """End a restore into FOLDER that has outlived who started it: it would go on writing."""
+    argument = f"--pg1-path={folder}/data".encode()
+    while True:
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                if argument in path.read_bytes().split(b"\0"):
+                    found.append(int(path.parent.name))
+        if not found:
+            return
+        for process in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        time.sleep(0.05)
