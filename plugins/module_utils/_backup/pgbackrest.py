@@ -30,6 +30,8 @@ CODE = re.compile(r"^(?:P\d+ +)?ERROR: \[(\d+)\]: *", re.MULTILINE)
 OTHER_CLUSTER = ("028", "051")
 """Codes of errors that say that a repository is another cluster's (its documentation, "Errors")."""
 RESTORE_SECONDS = 86_400
+ANNOTATIONS = (2, 41)
+"""First version that keeps notes with a backup (its release notes)."""
 UNREACHABLE = 99
 """Status code of a repository that could not be read; there are smaller ones for what is in it."""
 
@@ -69,6 +71,8 @@ class Repository:
     """The cluster's own number (its system identifier), 0 when it is not known."""
     version: str = ""
     """Major version of its PostgreSQL."""
+    archive: str = ""
+    """What the archive of its WAL is called."""
 
     @property
     def fulls(self) -> list[Backup]:
@@ -91,6 +95,10 @@ class PgBackRest:
         found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", run(["pgbackrest", "version"]).stdout)
         return tuple(int(part) for part in found.groups() if part) if found else ()
 
+    def can_annotate(self) -> bool:
+        """Tell whether it can keep notes with a backup."""
+        return self.version() >= ANNOTATIONS
+
     def info(self) -> list[Repository]:
         """Return what is in the repositories, in the order of the targets. Raises BackupError when it can't be asked."""
         said = self._call("info", "--output=json", what="look into the repositories")
@@ -106,6 +114,10 @@ class PgBackRest:
         """
         self._call("stanza-create", what="make the repositories")
 
+    def upgrade(self) -> None:
+        """Go on with repositories that hold the backups of another cluster, or of one before its upgrade: those stay."""
+        self._call("stanza-upgrade", what="go on with the repositories")
+
     def backup(self, kind: str, repository: int = 1, annotations: Mapping[str, str] | None = None) -> str:
         """Make a backup and return its label.
 
@@ -113,10 +125,10 @@ class PgBackRest:
         :param repository: the number of the target, from 1 on.
         :raises BackupError: with what pgBackRest said.
         """
-        before = {backup.label for backup in self._repository(repository).backups}
+        before = {backup.label for backup in self.repository(repository).backups}
         notes = [f"--annotation={key}={value}" for key, value in (annotations or {}).items() if value]
         self._call("backup", f"--repo={repository}", f"--type={kind}", *notes, what="make a backup")
-        made = [backup.label for backup in self._repository(repository).backups if backup.label not in before]
+        made = [backup.label for backup in self.repository(repository).backups if backup.label not in before]
         if not made:
             raise BackupError("pgBackRest made a backup that its repository doesn't list")
         return made[-1]
@@ -124,6 +136,16 @@ class PgBackRest:
     def check(self) -> None:
         """Have the cluster begin a new WAL segment, and wait until it is in every repository. Raises BackupError."""
         self._call("check", what="archive WAL")
+
+    def segments(self, found: Repository, since: str) -> list[str]:
+        """Return the WAL segments from SINCE on that are archived in a repository. Raises BackupError."""
+        place, number = f"archive/{STANZA}/{found.archive}", f"--repo={found.number}"
+        folders = self._call("repo-ls", number, place, what="list archived WAL").split()
+        names: list[str] = []
+        for folder in folders:
+            if re.fullmatch(r"[0-9A-F]{16}", folder) and folder >= since[:16]:
+                names += self._call("repo-ls", number, f"{place}/{folder}", what="list archived WAL").split()
+        return names
 
     def expire(self, repository: int, labels: Iterable[str], fulls: int) -> None:
         """Remove the backups with LABELS, what builds on them, and WAL that is older than the newest FULLS fulls.
@@ -152,7 +174,7 @@ class PgBackRest:
         :return: the backup that it begins with.
         :raises BackupError: when no backup reaches that far back, or with what pgBackRest said.
         """
-        found = self._repository(repository)
+        found = self.repository(repository)
         if found.problem:
             raise BackupError(f"{self.settings.targets[repository - 1].name}: {found.problem}")
         start = self._start(found, to)
@@ -180,7 +202,8 @@ class PgBackRest:
             return next((backup for backup in found.backups if backup.label == to.backup), None)
         return found.before(to.when)
 
-    def _repository(self, number: int) -> Repository:
+    def repository(self, number: int) -> Repository:
+        """Return what is at the target with that NUMBER. Raises BackupError."""
         return next(found for found in self.info() if found.number == number)
 
     def _call(self, *arguments: str, what: str, seconds: float | None = None) -> str:
@@ -240,7 +263,7 @@ def _repository(stanza: Mapping[str, Any], number: int) -> Repository:
     wal = (archives[-1].get("min") or "", archives[-1].get("max") or "") if archives else ("", "")
     return Repository(
         number, sorted(backups, key=lambda backup: backup.stop), problem, wal, int(newest.get("system-id", 0)),
-        str(newest.get("version", "")),
+        str(newest.get("version", "")), str(archives[-1]["id"]) if archives else "",
     )  # fmt: skip
 
 

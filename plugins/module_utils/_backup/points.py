@@ -57,8 +57,8 @@ class Point:
     """Where the database's migrations were; several heads are joined by `+`."""
     reason: str = ""
     """`timer`, `by hand`, or `before <release>`."""
-    is_full: bool = False
-    """Whether its run made a full backup of everything: it may stay for weeks and months."""
+    full: str = ""
+    """The stamp of its run, if that made a full backup: it may stay for weeks and months; see `retention`."""
     database_bytes: int = 0
     folder_bytes: int = 0
     seconds: float | None = None
@@ -156,7 +156,7 @@ def merged(snapshots: Mapping[int, Iterable[Snapshot]]) -> list[Point]:
 def _point(one: Snapshot) -> Point:
     return Point(
         one.tag("point"), one.tag("app"), one.tag("release"), one.tag("head"), one.tag("reason"),
-        bool(one.tag("full")), int(_number(one.tag("database"))), int(_number(one.tag("folders"))),
+        one.tag("full"), int(_number(one.tag("database"))), int(_number(one.tag("folders"))),
     )  # fmt: skip
 
 
@@ -164,7 +164,7 @@ def tags(point: Point, backup: str = "") -> list[str]:
     """Return the tags of POINT's snapshot at a target where BACKUP was made with it. A tag can hold no comma."""
     found = {
         "app": point.app, "point": point.name, "release": point.release, "head": point.head, "reason": point.reason,
-        "full": "1" if point.is_full else "",
+        "full": point.full,
         "database": str(point.database_bytes), "folders": str(point.folder_bytes), "backup": backup,
     }  # fmt: skip
     return [f"{name}:{value.replace(',', '+')}" for name, value in found.items() if value]

@@ -16,7 +16,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup.settings imp
 
 T1, T2 = "20261125T140500Z", "20261126T140500Z"
 WHEN = datetime(2026, 11, 26, tzinfo=timezone.utc)
-POINT = Point(T2, "shop", "0003-abc1234", "0007,0008", "timer", True, 1000, 20)
+POINT = Point(T2, "shop", "0003-abc1234", "0007,0008", "timer", T2, 1000, 20)
 
 
 def snapshot(number: str, *tags: str) -> Snapshot:
@@ -32,7 +32,7 @@ def test_a_point_at_several_targets_is_one_with_all_its_places() -> None:
     )
     assert found == [
         Point(T1, "shop", places=[Place(2, "a")]),
-        Point(T2, "shop", "0003-abc1234", "0007+0008", "timer", True, 1000, 20, 2.5, [Place(1, "b", "2F"), Place(2, "c")]),
+        Point(T2, "shop", "0003-abc1234", "0007+0008", "timer", T2, 1000, 20, 2.5, [Place(1, "b", "2F"), Place(2, "c")]),
     ]  # fmt: skip
 
 

@@ -1,0 +1,95 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What the local cluster tells of itself: its place, an app's database in it, and how far its WAL is archived.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._backup.command import BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import (
+    Cluster,
+    PostgresError,
+    find_cluster,
+    literal,
+    psql,
+)
+
+ARCHIVED_SECONDS = 60
+"""How long a segment may take to be in all repositories before that counts as a problem."""
+HEAD = "SELECT coalesce(string_agg(version_num, '+' ORDER BY version_num), '') FROM alembic_version;"
+ARCHIVER = """
+SELECT json_build_object(
+  'archived', coalesce(last_archived_wal, ''), 'archived_at', extract(epoch FROM last_archived_time),
+  'failed', coalesce(last_failed_wal, ''), 'failed_at', extract(epoch FROM last_failed_time),
+  'command', current_setting('archive_command'), 'mode', current_setting('archive_mode'),
+  'data', current_setting('data_directory'))
+FROM pg_stat_archiver;
+"""
+
+
+@dataclass(frozen=True)
+class Database:
+    """One database: its bytes, and where its migrations are ("" when there are none)."""
+
+    size: int
+    head: str
+
+
+def cluster_of(settings: Settings) -> Cluster:
+    """Return the cluster that is backed up. Raises BackupError where there is none."""
+    try:
+        found = find_cluster(settings.cluster)
+    except PostgresError as error:
+        raise BackupError(str(error)) from None
+    if found is None:
+        raise BackupError("there is no PostgreSQL cluster on this host")
+    return found
+
+
+def ask(cluster: Cluster, sql: str, database: str = "postgres") -> str:
+    """Return what the server answers to SQL. Raises BackupError."""
+    try:
+        return psql(cluster, sql, database).strip()
+    except PostgresError as error:
+        raise BackupError(f"PostgreSQL can't be asked: {error}") from None
+
+
+def look(cluster: Cluster, name: str) -> Database:
+    """Return what is known of the database called NAME. Raises BackupError when it isn't there."""
+    size = ask(cluster, f"SELECT pg_database_size(oid) FROM pg_database WHERE datname = {literal(name)};")
+    if not size:
+        raise BackupError(f"there is no database {name} in the cluster {cluster.version}/{cluster.name}")
+    there = ask(cluster, "SELECT to_regclass('alembic_version') IS NOT NULL;", name) == "t"
+    return Database(int(size), ask(cluster, HEAD, name) if there else "")
+
+
+def archiver(cluster: Cluster) -> dict[str, Any]:
+    """Return how archiving goes: see ARCHIVER; times are seconds of Unix, None for never. Raises BackupError."""
+    found: dict[str, Any] = json.loads(ask(cluster, ARCHIVER))
+    return found
+
+
+def wait_archived(cluster: Cluster, segment: str, seconds: float = ARCHIVED_SECONDS) -> str:
+    """Wait until SEGMENT is archived, or given up; return why it isn't after SECONDS, "" when it is. Raises BackupError."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = archiver(cluster)
+        if found["archived"][:24] >= segment:
+            return ""
+        if time.monotonic() > deadline:
+            failing = f"; it fails at {found['failed']}" if found["failed"] else ""
+            return f"WAL segment {segment} was not archived within {seconds:.0f} s{failing}"
+        time.sleep(0.2)
+
+
+def system(cluster: Cluster) -> int:
+    """Return the cluster's own number, which no other has. Raises BackupError."""
+    return int(ask(cluster, "SELECT system_identifier FROM pg_control_system();"))

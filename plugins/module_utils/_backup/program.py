@@ -1,0 +1,57 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The program `slipway-backup` on a host, for its timers and for people. PRIVATE to the collection.
+
+It may change without notice. Exit status: 0 when all is well, 1 when something is wrong, 2 when it was called wrongly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from ansible_collections.slipway.flask.plugins.module_utils._backup import places, points
+from ansible_collections.slipway.flask.plugins.module_utils._backup.backup import Run
+from ansible_collections.slipway.flask.plugins.module_utils._backup.command import BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="slipway-backup", description="Backups of this host's apps.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="save everything now; the timer does this")
+    run.add_argument("--full", action="store_true", help="also make a full backup of the database server")
+    run.add_argument("--reason", default="by hand", help=argparse.SUPPRESS)
+    show = commands.add_parser("list", help="list the restore points")
+    show.add_argument("app", nargs="?", default="", help="only this app's")
+    chosen = parser.parse_args(arguments)
+    try:
+        settings = Settings.read()
+    except OSError as error:
+        parser.error(f"{places.SETTINGS}: {error.strerror}; only root can read it, on a host with slipway_backups")
+    try:
+        return save(settings, chosen.reason, chosen.full) if chosen.command == "run" else listing(settings, chosen.app)
+    except BackupError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def save(settings: Settings, reason: str, full: bool) -> int:
+    """Make one run, and print what it says."""
+    outcome = Run(settings, reason, full, lambda text: print(text, flush=True)).run()
+    for note in outcome.notes:
+        print(note)
+    for problem in outcome.problems:
+        print(problem, file=sys.stderr)
+    print(f"{'failed' if outcome.problems else 'done'} after {outcome.seconds:.1f} s: {outcome.facts['point']}")
+    return int(bool(outcome.problems))
+
+
+def listing(settings: Settings, app: str) -> int:
+    """Print a line for each restore point, and what can't be read."""
+    found, problems = points.read(settings, app)
+    for point in found:
+        print(f"{point.name}  {point.app}  release {point.release or '-'}  head {point.head or '-'}  {point.reason}")
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return int(bool(problems))

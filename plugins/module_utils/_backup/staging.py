@@ -1,0 +1,83 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What is made ready of one app before its snapshot: copies of SQLite's databases, dumps, and the point's manifest.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._app.places import target_of
+from ansible_collections.slipway.flask.plugins.module_utils._backup import database, places, points, sqlite, state
+from ansible_collections.slipway.flask.plugins.module_utils._backup.points import Point
+from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData, Settings
+
+
+@dataclass(frozen=True)
+class Staged:
+    """An app's data as it goes into a snapshot: the point, the paths that are saved, and what in them is left out."""
+
+    point: Point
+    paths: list[Path]
+    without: list[Path]
+
+
+@contextmanager
+def staged(settings: Settings, app: AppData, point: Point, more: dict[str, Any] | None = None) -> Iterator[Staged]:
+    """Make APP's data ready for the snapshot of POINT, which gets what is known of it; remove it again afterwards.
+
+    :param more: what else the manifest says.
+    :raises BackupError: when a database can't be copied.
+    """
+    folder = points.staged(app.name)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
+    try:
+        tree = sqlite.look(app.folders)
+        without = []
+        for one in tree.databases:
+            sqlite.copy(one, folder / "sqlite" / str(one).lstrip("/"))
+            without += sqlite.beside(one)
+        whole = replace(point, folder_bytes=tree.size, **_known(settings, app))
+        manifest = {
+            **asdict(whole),
+            "files": tree.files,
+            "sqlite": [str(one) for one in tree.databases],
+            **(more or {}),
+        }
+        state.write(folder / places.MANIFEST, json.dumps(manifest, indent=2, sort_keys=True) + "\n")
+        there = [Path(path) for path in app.folders if Path(path).exists()]
+        yield Staged(whole, [*there, folder], without)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _known(settings: Settings, app: AppData) -> dict[str, Any]:
+    """Return the release that serves, and of the database its bytes and where its migrations are."""
+    release = target_of(Path(app.root) / "current") if app.root else ""
+    found: dict[str, Any] = {"release": release}
+    if app.database:
+        known = database.look(database.cluster_of(settings), app.database)
+        return {**found, "database_bytes": known.size, "head": known.head}
+    record = state.read(Path(app.root) / "releases" / release / "release.json") if release else {}
+    return {**found, "head": "+".join(record.get("heads_after") or [])}
+
+
+def host_paths(settings: Settings) -> list[Path]:
+    """Return what else a host needs to come back: certificates, the ACME account, apps' secrets and the code that serves."""
+    wanted = [Path("/etc/nginx/tls"), Path("/etc/nginx/acme"), Path("/etc/ssl/slipway")]
+    for app in settings.apps:
+        wanted += [Path(app.settings)] if app.settings else []
+        root = Path(app.root)
+        if app.root and (release := target_of(root / "current")):
+            home = root / "releases" / release
+            wanted += [home / "src", home / "release.json", root / "history.jsonl", root / "once.json"]
+    return [path for path in wanted if path.exists()]

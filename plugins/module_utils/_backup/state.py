@@ -1,0 +1,108 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What happened last: one small file each for the run, the drill and the check. What can be restored isn't read from here.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._backup import places
+from ansible_collections.slipway.flask.plugins.module_utils._backup.command import BackupError
+
+ISO = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@dataclass
+class Outcome:
+    """How a run, a drill or a check (WHAT) ended: `problems` are sentences, and it went well when there are none."""
+
+    what: str
+    started: str
+    ended: str = ""
+    seconds: float = 0.0
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What else is known of it: names, numbers and texts, as JSON has them."""
+
+    @property
+    def is_good(self) -> bool:
+        return not self.problems
+
+    def write(self, folder: Path | None = None) -> None:
+        """Keep it as the last of its kind."""
+        write((folder or places.STATE) / f"{self.what}.json", asdict(self))
+
+
+def outcome(what: str, folder: Path | None = None) -> Outcome | None:
+    """Return the last WHAT (run, drill, check) that ended, None when there is none that can be read."""
+    found = read((folder or places.STATE) / f"{what}.json")
+    try:
+        return Outcome(**{key: value for key, value in found.items() if key in Outcome.__dataclass_fields__})
+    except TypeError:
+        return None
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return what the file at PATH holds, {} when that can't be read."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def write(path: Path, value: Any, mode: int = 0o600) -> None:
+    """Write VALUE as JSON, whole or not at all."""
+    text = value if isinstance(value, str) else json.dumps(value, indent=2, sort_keys=True) + "\n"
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    try:
+        with os.fdopen(handle, "w") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(text)
+        Path(temporary).replace(path)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def now() -> str:
+    """Return the time as the files have it."""
+    return datetime.now(timezone.utc).strftime(ISO)
+
+
+@contextmanager
+def alone(say: Callable[[str], None] = lambda text: None, wait: bool = True) -> Iterator[None]:
+    """Let one process at a time write to the repositories; the kernel ends the lock of one that is killed.
+
+    :param say: told who is waited for.
+    :param wait: whether to; else BackupError is raised.
+    """
+    places.STATE.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (places.STATE / "lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            told = f"another run is under way, since {file.read().strip() or 'a moment ago'}"
+            if not wait:
+                raise BackupError(told) from None
+            say(f"{told}: waiting for it")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        file.truncate(0)
+        file.write(now())
+        file.flush()
+        yield
