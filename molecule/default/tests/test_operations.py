@@ -88,6 +88,22 @@ def test_status_shows_how_each_app_is_and_fails_when_one_does_not_serve(host, pl
     assert "harbour on" not in output.partition("Something is wrong")[2]
 
 
+def test_queries_shows_what_statements_cost_and_counts_anew_on_request(host, play):
+    code, output = play("queries", "-e", "app=harbour", "-e", "limit=20")
+    assert code == 0, output
+    assert "changed=0" in output
+    _, said, told = output.partition(f"harbour on {host.backend.name}: database harbour, PostgreSQL ")
+    assert said and "marina" not in output, output
+    assert re.search(
+        r"^Most calls:\n +TOTAL +SHARE +MEAN +CALLS +ROWS +STATEMENT\n.*SELECT .*\$1", told, re.MULTILINE
+    ), told
+    assert "Locks: nobody waits" in told and "Can't be seen" not in told
+    code, output = play("queries", "-e", "app=harbour", "-e", "reset=true")
+    assert code == 0 and "changed=1" in output, output
+    code, output = play("queries", "-e", "app=harbour", "-e", "limit=0")
+    assert code != 0 and "limit is 0; it must be 1 or more" in output
+
+
 def test_exec_runs_a_command_with_the_environment_of_the_release(host, play):
     say = "import os; print(os.environ['RELEASE_ID'], os.environ['UPLOAD_FOLDER'], os.getuid())"
     code, output = play("exec", "-e", "app=harbour", "-e", f'command="python -c \\"{say}\\""')

@@ -46,7 +46,7 @@ SELECT json_build_object(
 class Attempt:
     """What trying a connection brought: the server's answers, or the kind and text of the failure."""
 
-    facts: dict[str, Any]
+    facts: Any
     kind: str = ""
     message: str = ""
 
@@ -70,8 +70,8 @@ def environment(url: DatabaseUrl, timeout: int, ca: str = "") -> dict[str, str]:
     return variables
 
 
-def attempt(psql: str, url: DatabaseUrl, user: str, timeout: int, ca: str = "") -> Attempt:
-    """Connect as the system user USER ('' is who runs this), and ask the server about itself.
+def attempt(psql: str, url: DatabaseUrl, user: str, timeout: int, ca: str = "", query: str = QUERY) -> Attempt:
+    """Connect as the system user USER ('' is who runs this), and ask the server about itself, or QUERY, which answers JSON.
 
     :raises PostgresError: when USER doesn't exist.
     """
@@ -80,7 +80,7 @@ def attempt(psql: str, url: DatabaseUrl, user: str, timeout: int, ca: str = "") 
     patience = max(2, timeout) * 2 * len(url.hosts) + QUERY_SECONDS
     try:
         done = subprocess.run(
-            command, input=QUERY, text=True, errors="replace", capture_output=True, check=False, cwd="/",
+            command, input=query, text=True, errors="replace", capture_output=True, check=False, cwd="/",
             env=environment(url, timeout, ca), timeout=patience, **(as_user(user) if user else {}),
         )  # fmt: skip
     except subprocess.TimeoutExpired:
@@ -88,7 +88,7 @@ def attempt(psql: str, url: DatabaseUrl, user: str, timeout: int, ca: str = "") 
     if done.returncode:
         return _failure(url, done.stderr.strip())
     try:
-        facts: dict[str, Any] = json.loads(done.stdout)
+        facts = json.loads(done.stdout)
     except ValueError:
         return _failure(url, f"unexpected answer: {done.stdout.strip()[-300:]}")
     return Attempt(facts)

@@ -9,7 +9,13 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
-from ansible_collections.slipway.flask.plugins.action import maintenance, release_exec, release_info, release_report
+from ansible_collections.slipway.flask.plugins.action import (
+    maintenance,
+    queries,
+    release_exec,
+    release_info,
+    release_report,
+)
 
 SHOP: dict[str, Any] = {
     "name": "shop",
@@ -36,7 +42,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Shown:
     """What is displayed, and whether as an error."""
     texts: Shown = []
     display = MagicMock(display=lambda text, stderr=False: texts.append((text, stderr)))
-    for module in (maintenance, release_exec, release_info, release_report):
+    for module in (maintenance, queries, release_exec, release_info, release_report):
         monkeypatch.setattr(module, "Display", lambda: display)
     return texts
 
@@ -109,6 +115,26 @@ def test_a_host_without_the_app_is_skipped(shown: Shown) -> None:
 def test_a_host_that_fails_is_told_as_it_is(shown: Shown) -> None:
     result = Runner(release_info, {"failed": True, "msg": "limit is 0"}).run(apps=[SHOP], limit=0)
     assert (result["failed"], result["msg"], shown) == (True, "limit is 0", [])
+
+
+# ---- queries -----------------------------------------------------------------------------------------------------
+
+
+def test_the_database_of_each_app_is_asked_and_told(shown: Shown) -> None:
+    said = {"app": "wiki", "said": "it has no PostgreSQL database"}
+    runner = Runner(queries, {"changed": False, "apps": [said]})
+    runner.run(apps=[SHOP, WIKI], app="", limit=3, reset="true")
+    (asked,) = runner.asked
+    assert asked["apps"] == [{"app": "shop", "database": "url"}, {"app": "wiki", "database": "none"}]
+    assert list(asked["urls"]) == ["shop"]
+    assert (asked["limit"], asked["reset"]) == (3, True)
+    assert shown == [("wiki on web1: it has no PostgreSQL database\n", False)]
+
+
+def test_no_database_is_asked_for_an_unknown_app(shown: Shown) -> None:
+    runner = Runner(queries, {})
+    assert runner.run(apps=[SHOP, WIKI], app="wikki")["failed"]
+    assert runner.asked == []
 
 
 # ---- release_report ----------------------------------------------------------------------------------------------

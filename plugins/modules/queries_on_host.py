@@ -1,0 +1,94 @@
+#!/usr/bin/python
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The host's half of slipway.flask.queries."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: queries_on_host
+short_description: The host's half of slipway.flask.queries
+version_added: 0.2.0
+author: Slipway contributors (@slipway)
+extends_documentation_fragment:
+  - slipway.flask.task
+"""
+
+EXAMPLES = r"""
+[]
+"""
+
+RETURN = r"""
+{}
+"""
+
+import os
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import insight, names
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import parse_url
+from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import UrlError
+
+ARGUMENTS: dict[str, Any] = {
+    "apps": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {"app": {"type": "str", "required": True}, "database": {"type": "str", "required": True}},
+    },
+    # Of their own, and secret as a whole: a URL may hold a password.
+    "urls": {"type": "dict", "default": {}, "no_log": True},
+    "limit": {"type": "int", "default": 5},
+    "reset": {"type": "bool", "default": False},
+}
+
+
+def asked_how(app: str, kind: str, url: str) -> tuple[insight.Ask, str, str] | str:
+    """Return how to ask an app's database, its name, and where its statements are; or why there is nothing to ask."""
+    if kind == "local":
+        cluster = names.find_cluster()
+        if not cluster:
+            return "there is no PostgreSQL on the host yet: run playbooks/provision.yml"
+        return insight.of_host(cluster, app), app, "postgres"
+    if kind != "url":
+        return "it has no PostgreSQL database"
+    parsed, psql = parse_url(url), names.find_psql()
+    if not parsed.is_postgres:
+        return f"its database is {parsed.dialect}, not PostgreSQL"
+    if not psql:
+        return "psql is not installed: run playbooks/provision.yml"
+    return insight.elsewhere(psql, parsed, app), parsed.parameters.get("dbname", app), ""
+
+
+def look(app: str, kind: str, url: str, limit: int, reset: bool) -> dict[str, Any]:
+    """Return what there is to tell of one app's database; RESET counts its statements anew."""
+    how = asked_how(app, kind, url)
+    if isinstance(how, str):
+        return {"app": app, "said": how, "reset": False}
+    ask, database, statements_in = how
+    found = {"app": app, "said": "", **insight.look(ask, database, limit, statements_in), "reset": reset}
+    if reset:
+        insight.reset(ask, database, statements_in)
+    return found
+
+
+def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
+    module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
+    asked = task_of(module, ARGUMENTS)
+    limit, reset = asked["limit"], asked["reset"] and not module.check_mode
+    if limit < 1:
+        module.fail_json(msg=f"limit is {limit}; it must be 1 or more: how many entries of each kind are shown")
+    found = []
+    for app in asked["apps"]:
+        try:
+            found.append(look(app["app"], app["database"], asked["urls"].get(app["app"], ""), limit, reset))
+        except (names.PostgresError, UrlError) as error:
+            module.fail_json(msg=f"the database of {app['app']} can't be asked: {error}")
+    module.exit_json(changed=any(one["reset"] for one in found), apps=found)
+
+
+if __name__ == "__main__":
+    main()
