@@ -54,7 +54,7 @@ def look(place):
                 found["dialect"] = connection.dialect.name
                 one["current"] = place.current(connection)
                 if ask.get("server") or one["heads"] != one["current"]:
-                    server(connection, getattr(engine, "pool", None))
+                    found["server"] = dialect_of(connection).server(connection)
     except Exception as error:
         found["note"] = line_of(error)
         return one
@@ -75,26 +75,14 @@ def look(place):
     return one
 
 
-def server(connection, pool):
-    """Fill in what the server says of itself, and how many connections one process of the app may open."""
-    found["server"] = dialect_of(connection).server(connection)
-    if not found["server"]:
-        return
-    overflow = getattr(pool, "_max_overflow", -1)
-    if hasattr(pool, "size") and overflow >= 0:
-        found["server"]["pool"] = pool.size() + overflow
-    if ask.get("gunicorn"):
-        many, each = workers(ask["gunicorn"])
-        found["server"].update(workers=many, threads=each)
-
-
 def workers(path):
-    """Return how many processes gunicorn would start from the settings in PATH, and how many requests each serves."""
+    """Return how many processes gunicorn would start from the settings in PATH, how many requests each serves, and its kind."""
     import runpy
 
     told = runpy.run_path(path)
-    many = "worker_connections" if told.get("worker_class") == "gevent" else "threads"
-    return int(told.get("workers", 1)), int(told.get(many, 1))
+    kind = str(told.get("worker_class", "sync"))
+    many = "worker_connections" if kind == "gevent" else "threads"
+    return int(told.get("workers", 1)), int(told.get(many, 1)), kind
 
 
 def live(app):

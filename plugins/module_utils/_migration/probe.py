@@ -18,6 +18,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._migration import (
     expressions,
     guard,
     pending,
+    pools,
     reading,
     schema,
 )
@@ -31,7 +32,7 @@ import io, json, os, sys, traceback
 sys.path.insert(0, os.getcwd())
 found = {"error": "", "flask": False, "debug": False, "secret_key": None, "note": ""}
 found.update(heads=None, current=None, between=None, unknown=[], pending=[], dialect="", server={})
-found.update(places=[], split=[], wrote=[], unwritable=[], threads=[], live={})
+found.update(places=[], split=[], wrote=[], unwritable=[], threads=[], live={}, pools=None, served=None)
 ask = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
 
 
@@ -53,6 +54,7 @@ def first_of(error):
     + expressions.SCRIPT
     + reading.SCRIPT
     + pending.SCRIPT
+    + pools.SCRIPT
     + r"""
 
 def tell(status=0):
@@ -121,6 +123,11 @@ if hasattr(app, "config") and hasattr(app, "extensions"):
         found["live"] = live(app)
     except Exception:  # a Flask-SocketIO of another making
         pass
+for name, look_at in (("pools", lambda: pools(app)), ("served", lambda: ask.get("gunicorn") and workers(ask["gunicorn"]))):
+    try:  # before migrations are looked at, which makes engines of its own
+        found[name] = look_at() or None
+    except Exception:
+        pass
 try:
     migrations(app)
 except Exception as error:
@@ -159,8 +166,9 @@ class Probe:
     BETWEEN are the revisions from the database's heads down to those asked about, newest first (None: not asked, unknown).
     UNKNOWN are the database's heads that the code does not have; PENDING, in the order in which they would be run, the
     revisions that the database does not have. DIALECT is SQLAlchemy's. SERVER has numbers of a PostgreSQL server:
-    version (server_version_num), bytes (of the database), max, reserved and used connections, pool (the most connections
-    that one process of the app opens; missing: no limit), and for a plan gunicorn's workers and the threads of each.
+    version (server_version_num), bytes (of the database), max, reserved and used connections.
+    POOLS are the app's pools of database connections (pools.py; None: not known), SERVED what gunicorn would start: workers,
+    requests that each of them serves at a time, and the kind of worker; POOLER, that the database is reached over one.
     GUNICORN is the version of one that can't run itself ("": it is not there), PYTHON that of the interpreter
     in which an import failed.
     PLACES has the heads for each command that migrates: argv, heads, current; SPLIT those of one that has several.
@@ -189,6 +197,9 @@ class Probe:
     unwritable: tuple[str, ...] = ()
     threads: tuple[str, ...] = ()
     live: dict[str, Any] = field(default_factory=dict)
+    pools: tuple[dict[str, Any], ...] | None = None
+    served: tuple[Any, ...] | None = None
+    pooler: bool = False
 
     @property
     def apart(self) -> str:
@@ -233,7 +244,7 @@ def read(output: str) -> tuple[Probe, str]:
     told, rest = answer(output, MARK)
     if told is None:
         return Probe(), rest
-    for key in ("heads", "current", "between"):
+    for key in ("heads", "current", "between", "pools", "served"):
         told[key] = None if told.get(key) is None else tuple(told[key])
     for key in ("unknown", "places", "split", "unwritable", "threads"):
         told[key] = tuple(told.get(key) or ())

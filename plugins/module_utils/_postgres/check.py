@@ -14,12 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import as_user
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.psql import patience, put
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.reason import explain
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import LIBPQ_DRIVERS, DatabaseUrl
 from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import redact
-
-QUERY_SECONDS = 10
 
 QUERY = """
 SET statement_timeout = '5s';
@@ -51,40 +49,15 @@ class Attempt:
     message: str = ""
 
 
-def environment(url: DatabaseUrl, timeout: int, ca: str = "") -> dict[str, str]:
-    """Return psql's whole environment: nothing of the caller's comes through, the password is in no argument.
-
-    :param timeout: seconds for connecting to each address; libpq takes 2 as the least.
-    """
-    variables = {
-        "PATH": "/usr/bin:/bin",
-        "LC_ALL": "C",  # explain() reads libpq's English
-        "HOME": "/nonexistent",
-        "PGPASSFILE": "/nonexistent",
-        "PGCONNECT_TIMEOUT": str(max(2, timeout)),
-        "PGAPPNAME": "slipway-check",
-        **url.environment(),
-    }
-    if ca:
-        variables.setdefault("PGSSLROOTCERT", ca)
-    return variables
-
-
 def attempt(psql: str, url: DatabaseUrl, user: str, timeout: int, ca: str = "", query: str = QUERY) -> Attempt:
     """Connect as the system user USER ('' is who runs this), and ask the server about itself, or QUERY, which answers JSON.
 
     :raises PostgresError: when USER doesn't exist.
     """
-    command = [psql, "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-f", "-"]
-    # libpq tries each address of each host for PGCONNECT_TIMEOUT; two addresses (IPv6, IPv4) are usual.
-    patience = max(2, timeout) * 2 * len(url.hosts) + QUERY_SECONDS
     try:
-        done = subprocess.run(
-            command, input=query, text=True, errors="replace", capture_output=True, check=False, cwd="/",
-            env=environment(url, timeout, ca), timeout=patience, **(as_user(user) if user else {}),
-        )  # fmt: skip
+        done = put(psql, url, user, timeout, query, ca)
     except subprocess.TimeoutExpired:
-        return _failure(url, f"timeout expired: no answer within {patience} seconds")
+        return _failure(url, f"timeout expired: no answer within {patience(url, timeout)} seconds")
     if done.returncode:
         return _failure(url, done.stderr.strip())
     try:

@@ -105,15 +105,15 @@ class Process(ProcessLook, ABC):
         return ""
 
     def question(self, release: str) -> dict[str, Any]:
-        """Return what a plan has to ask so that it can reckon the database connections of this process."""
+        """Return what the check has to ask so that the database connections of this process can be reckoned."""
         return {}
 
-    def connections(self, cores: int) -> int:
-        """Return how many database connections the next release's process may open on a host with CORES.
+    def jobs(self, cores: int) -> tuple[int, int]:
+        """Return how many processes the next release's has on a host with CORES, and what each of them does at a time.
 
-        That is beyond what the answer to its question tells.
+        Each job may hold a database connection. This is beyond what the answer to its question tells.
         """
-        return 0
+        return 0, 0
 
     def write_unit(self, release: str) -> None:
         """Give RELEASE a unit of its own, which no later change of the template touches.

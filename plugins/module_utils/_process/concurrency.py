@@ -18,30 +18,37 @@ from ansible_collections.slipway.flask.plugins.module_utils._app import command 
 from ansible_collections.slipway.flask.plugins.module_utils._app.command import CommandError
 
 DRAMATIQ_THREADS = 8
+THREADS = ("threads", "gevent", "eventlet")
+"""Celery's pools whose jobs are in one process."""
 
 
-def of(line: str, cores: int) -> int:
-    """Return how many jobs LINE runs at once on a host with CORES; of a program that is not known, one."""
+def of(line: str, cores: int) -> tuple[int, int]:
+    """Return in how many processes LINE runs jobs on a host with CORES, and how many at once in each of them.
+
+    Threads of one process share its pools of connections, processes don't. Of a program that is not known: one, and one.
+    """
     try:
         words = [word for word in app_command.split(line) if not re.match(r"[A-Za-z_]\w*=", word)]
     except CommandError:
-        return 1
+        return 1, 1
     program = PurePath(words[0]).name if words else ""
     if program.startswith("python") and words[1:2] == ["-m"]:
         program, words = words[2] if len(words) > 2 else "", words[2:]
     if program == "celery" and "worker" in words:
         pool = text(words, "-P", "--pool")
         if pool == "solo":
-            return 1
+            return 1, 1
         scale = text(words, "--autoscale").partition(",")[0]
-        return int(scale) if scale.isdigit() else number(words, cores, "-c", "--concurrency")
+        jobs = int(scale) if scale.isdigit() else number(words, cores, "-c", "--concurrency")
+        return (1, jobs) if pool in THREADS else (jobs, 1)
     if program == "dramatiq":
-        return number(words, cores, "-p", "--processes") * number(words, DRAMATIQ_THREADS, "-t", "--threads")
+        return number(words, cores, "-p", "--processes"), number(words, DRAMATIQ_THREADS, "-t", "--threads")
     if program.startswith("huey_consumer") or program.startswith("huey.bin.huey_consumer"):
-        return number(words, 1, "-w", "--workers") + 1  # and its scheduler
+        jobs = number(words, 1, "-w", "--workers") + 1  # and its scheduler
+        return (jobs, 1) if text(words, "-k", "--worker-type") == "process" else (1, jobs)
     if program == "rq" and "worker-pool" in words:
-        return number(words, 1, "-n", "--num-workers")
-    return 1
+        return number(words, 1, "-n", "--num-workers"), 1
+    return 1, 1
 
 
 def number(words: Sequence[str], default: int, *options: str) -> int:

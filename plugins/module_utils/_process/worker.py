@@ -62,9 +62,10 @@ class Worker(WorkerLook, Process):
         more = [f"{count} instances"] * (count > 1) + ["never two at once"] * self.stops_first(release)
         return self.name + (f" ({', '.join(more)})" if more else "")
 
-    def connections(self, cores: int) -> int:
+    def jobs(self, cores: int) -> tuple[int, int]:
         entry = self.entry()
-        return int(entry.get("instances", 1)) * concurrency.of(str(entry.get("command", "")), cores) if entry else 0
+        processes, each = concurrency.of(str(entry.get("command", "")), cores) if entry else (0, 0)
+        return int(entry.get("instances", 1)) * processes, each
 
     def enable(self, release: str) -> None:
         for unit in self.units(release):

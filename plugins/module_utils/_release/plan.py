@@ -12,15 +12,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ansible_collections.slipway.flask.plugins.module_utils._migration.probe import Probe
-from ansible_collections.slipway.flask.plugins.module_utils._process import names
-from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
 from ansible_collections.slipway.flask.plugins.module_utils._release import removal, stages, wanted
 from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Deploy
 from ansible_collections.slipway.flask.plugins.module_utils._release.history import history
@@ -134,7 +131,7 @@ class Plan(Deploy):
             "judged": self.request.migrations.mode != "off",
             "settings": wanted.changes(self.context, previous) if previous else {},
             "processes": [text for one in wanted.wanted(self.context) if (text := one.outline())],
-            "connections": connections(probe, wanted.wanted(self.context)),
+            "connections": self.schema.connections.told(),
             "disk": {
                 "free_mb": shutil.disk_usage(self.paths.root).free // 2**20,
                 "release_mb": megabytes(self.context.src),
@@ -142,25 +139,6 @@ class Plan(Deploy):
                 "needed_mb": self.request.min_free_mb,
             },
         }
-
-
-def connections(probe: Probe, processes: Iterable[Process] = ()) -> dict[str, Any]:
-    """Return how many connections a release may open, how many are open while two of them run, and how many there are.
-
-    With more PROCESSES than the one that the probe has asked about, `processes` has the number of each. One that never runs
-    twice is counted once.
-    """
-    server = probe.server
-    if not server or not server.get("workers"):
-        return {}
-    each = min([server[name] for name in ("threads", "pool") if server.get(name)] or [1])
-    first, usable = server["workers"] * each, server["max"] - server["reserved"]
-    cores = len(os.sched_getaffinity(0))
-    more = {process: count for process in processes if (count := process.connections(cores))}
-    switch = 2 * first + sum(count * (1 if process.stops_first() else 2) for process, count in more.items())
-    found = {"release": first + sum(more.values()), "switch": switch, "usable": usable, "used": server["used"]}
-    told = {names.FIRST: first, **{process.name: count for process, count in more.items()}}
-    return {**found, **({"processes": told} if more else {})}
 
 
 def megabytes(folder: Path) -> int:

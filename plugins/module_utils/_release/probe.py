@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd
@@ -46,7 +46,7 @@ def ask(context: Context, question: Mapping[str, Any]) -> Answer:
         # A pooler takes no settings of a session; transactions are read-only all the same.
         return ask(context, {**question, "pooler": True})
     if not probe.error:
-        return Answer(probe)
+        return Answer(replace(probe, pooler=bool(question.get("pooler"))))
     said = environment_file.masked(systemd.tail(f"{printed}\n{done.stderr}"), context.environment_file)
     return Answer(
         probe,

@@ -54,6 +54,8 @@ class Record:
     previous: str = ""
     notes: list[str] = field(default_factory=list)
     what: Literal["deploy", "rollback"] = "deploy"
+    connections: list[dict[str, Any]] = field(default_factory=list)
+    """What the release may open at each database server (connections.py)."""
 
     @classmethod
     def read(cls, path: Path) -> Record | None:

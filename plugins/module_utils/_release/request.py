@@ -118,6 +118,13 @@ class Migrations:
 
 
 @dataclass(frozen=True)
+class Database:
+    """What is known of the database's server beyond what it says itself."""
+
+    connections: int = 0
+
+
+@dataclass(frozen=True)
 class Verify:
     """The site as a visitor reaches it."""
 
@@ -173,6 +180,9 @@ class Request:
     """The text of files among the settings as the variables have them, "" for one that is not to be there."""
     plan: bool = field(default=False, metadata=DEPLOY | CALL)
     keep_releases: int = field(default=5, metadata=DEPLOY)
+    database: Database = field(default=Database(), metadata=DEPLOY)
+    hosts: int = field(default=1, metadata=DEPLOY)
+    """How many hosts have the app and share its database."""
     min_free_mb: int = field(default=256, metadata=DEPLOY)
 
     # A rollback's.

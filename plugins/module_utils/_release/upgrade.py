@@ -15,6 +15,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._migration import fa
 from ansible_collections.slipway.flask.plugins.module_utils._migration import probe as migration_probe
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import alone
 from ansible_collections.slipway.flask.plugins.module_utils._release import probe as release_probe
+from ansible_collections.slipway.flask.plugins.module_utils._release.connections import Connections
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.migrations import (
     UPGRADE,
@@ -32,7 +33,7 @@ class Upgrade:
     def __init__(self, context: Context) -> None:
         self.context, self.request, self.paths = context, context.request, context.paths
         self.probed, self.question, self.unseen = migration_probe.Probe(), dict[str, Any](), False
-        self.migrations = Migrations(context)
+        self.migrations, self.connections = Migrations(context), Connections(context)
 
     def check(self) -> None:
         """Import the app once, alone; refuse debug mode, a SECRET_KEY that anybody can guess, and dangerous migrations."""
@@ -78,7 +79,7 @@ class Upgrade:
         self.probed = answer.probe
 
     def _settings(self) -> None:
-        """Refuse settings that are not for the public."""
+        """Refuse settings that are not for the public, and more connections than the database takes."""
         if self.probed.debug:
             raise ReleaseError(
                 "the app runs in debug mode, whose console runs anybody's code; take DEBUG out of its settings"
@@ -89,6 +90,7 @@ class Upgrade:
             raise ReleaseError(f"the app's own setting: {found[0]}")
         if self.probed.apart:
             raise ReleaseError(self.probed.apart)
+        self.connections.check(self.probed)
 
     def migrate(self) -> None:
         """Run the release commands; `flask db upgrade` only if the database is not known to be at the code's head."""

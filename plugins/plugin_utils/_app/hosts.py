@@ -23,6 +23,7 @@ def on_host(
     return [
         {
             **app,
+            "hosts": sharing(app, hosts, variables),
             "processes": {
                 name: entry
                 for name, entry in app["processes"].items()
@@ -31,6 +32,13 @@ def on_host(
         }
         for app in apps
     ]
+
+
+def sharing(app: Mapping[str, Any], hosts: Iterable[str], variables: Mapping[str, Any]) -> int:
+    """Return how many hosts share the database of APP: each has its own if it is local."""
+    if app["database"] != "url":
+        return 1
+    return max(1, sum(app["name"] in _names(variables[host].get("slipway_apps")) for host in hosts))
 
 
 def first(app: str, hosts: Iterable[str], variables: Mapping[str, Any]) -> str:

@@ -85,12 +85,13 @@ def connections(found: Mapping[str, Any]) -> str:
     if not found:
         return ""
     parts = ", ".join(f"{name} {count}" for name, count in (found.get("processes") or {}).items())
+    hosts = f" on {found['hosts']} hosts" if found.get("hosts", 1) > 1 else ""
+    beside = f", and {found['beside']} for others" if found.get("beside") else ""
     text = (
-        f"up to {found['release']} a release{f' ({parts})' if parts else ''}, {found['switch']} while two run; the server has "
-        f"{found['usable']}, of which "
-        f"{found['used']} are in use"
+        f"up to {found['release']} a release{f' ({parts})' if parts else ''}, {found['switch']} while two run{hosts}{beside}; "
+        f"the server has {found['usable']}, of which {found['used']} are in use"
     )
-    return f"{text}: TOO FEW" if found["switch"] > found["usable"] else text
+    return f"{text}: TOO FEW" if found["switch"] + found.get("beside", 0) > found["usable"] else text
 
 
 def disk(found: Mapping[str, int]) -> str:

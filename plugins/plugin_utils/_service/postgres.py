@@ -33,6 +33,8 @@ KEYS = {
     "database_scheme": Key(str, "", "Scheme of that URL, e.g. `postgresql`; empty is the one of the driver that the app has."),
     "database_extensions": Key(list, [], "Extensions of the local database, e.g. `[pg_trgm]`; a superuser creates them.",
                                of=str),
+    "database_connections": Key(int, 0, "Most connections that the app may open, where the provider's limit is lower than the "
+                                        "server says; 0 asks the server.", range=(0, 100000)),
     "database_owner_url": Key(str, "", "URL that migrations use, of a role that owns the schema; empty is the app's own "
                                        "(secret)."),
 }  # fmt: skip

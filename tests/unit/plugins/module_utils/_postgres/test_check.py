@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._postgres import check as check
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import check, psql
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.reason import explain
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import parse_url
 
@@ -96,7 +96,7 @@ def test_answers_and_nonsense(tmp_path: Path) -> None:
 
 def test_callers_environment_does_not_come_through(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGHOST", "elsewhere")
-    assert "PGHOST" not in check.environment(parse_url("postgresql:///d"), 5)
+    assert "PGHOST" not in psql.environment(parse_url("postgresql:///d"), 5)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._host.sandbox import Command
 from ansible_collections.slipway.flask.plugins.module_utils._migration import probe
-from ansible_collections.slipway.flask.plugins.module_utils._migration.probe import Probe
-from ansible_collections.slipway.flask.plugins.module_utils._release.plan import Plan, connections
+from ansible_collections.slipway.flask.plugins.module_utils._release.plan import Plan
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.run import Outcome
 from ansible_collections.slipway.flask.plugins.module_utils._release.settings import differences, sealed
@@ -222,41 +221,19 @@ def test_the_release_s_own_folder_in_a_variable_is_no_change(host: FakeHost) -> 
 
 
 @pytest.mark.parametrize(
-    ("server", "told"),
+    ("found", "said"),
     [
-        ({"workers": 3, "threads": 4, "pool": 15}, {"release": 12, "switch": 24, "usable": 97, "used": 5}),
-        ({"workers": 3, "threads": 4, "pool": 2}, {"release": 6, "switch": 12, "usable": 97, "used": 5}),
-        ({"workers": 2, "threads": 8}, {"release": 16, "switch": 32, "usable": 97, "used": 5}),
-        ({}, {}),
+        ({}, ""),
+        ({"release": 12, "switch": 24, "usable": 97, "used": 5},
+         "up to 12 a release, 24 while two run; the server has 97, of which 5 are in use"),
+        ({"release": 17, "switch": 33, "usable": 97, "used": 5, "processes": {"web": 12, "worker": 4, "beat": 1}},
+         "up to 17 a release (web 12, worker 4, beat 1), 33 while two run; the server has 97, of which 5 are in use"),
+        ({"release": 12, "switch": 48, "usable": 97, "used": 5, "hosts": 2, "beside": 50},
+         "up to 12 a release, 48 while two run on 2 hosts, and 50 for others; the server has 97, of which 5 are in use: TOO FEW"),
     ],
-)
-def test_connections_are_those_of_two_releases_at_once(server: dict[str, int], told: dict[str, int]) -> None:
-    assert connections(Probe(server={"max": 100, "reserved": 3, "used": 5, **server})) == told
-
-
-class Counted:
-    """A process that opens some connections."""
-
-    def __init__(self, name: str, count: int, alone: bool = False) -> None:
-        self.name, self.count, self.alone = name, count, alone
-
-    def connections(self, cores: int) -> int:
-        return self.count
-
-    def stops_first(self, release: str = "") -> bool:
-        return self.alone
-
-
-def test_connections_of_all_processes_are_counted_and_those_that_never_run_twice_once() -> None:
-    probe = Probe(server={"max": 100, "reserved": 3, "used": 5, "workers": 3, "threads": 4})
-    processes: Any = (Counted("web", 0), Counted("worker", 4), Counted("beat", 1, alone=True))
-    found = connections(probe, processes)
-    assert found == {
-        "release": 17, "switch": 33, "usable": 97, "used": 5, "processes": {"web": 12, "worker": 4, "beat": 1}
-    }  # fmt: skip
-    assert report_plan.connections(found) == (
-        "up to 17 a release (web 12, worker 4, beat 1), 33 while two run; the server has 97, of which 5 are in use"
-    )
+)  # fmt: skip
+def test_connections_are_those_of_two_releases_at_once(found: dict[str, Any], said: str) -> None:
+    assert report_plan.connections(found) == said
 
 
 def test_differences_never_hold_a_value() -> None:

@@ -45,6 +45,7 @@ def test_an_app_that_uses_every_key_has_no_problems() -> None:
         "database_extensions": [],
         "database_variable": "DB",
         "database_scheme": "postgresql",
+        "database_connections": 40,
         "database_owner_url": "postgresql://landlord:pw@db.example.com/shop",
         "redis": "url",
         "redis_url": "rediss://:pw@redis.example.com/0",
