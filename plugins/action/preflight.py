@@ -86,7 +86,7 @@ class ActionModule(ActionBase):
             memory_mb=int(facts.get("memory_mb") or 0),
             warnings=[
                 f"{task_vars['inventory_hostname']}: {text}"
-                for text in host.left([app_description.normalise(app) for app in apps], facts)
+                for text in host.left([app_description.normalise(app) for app in apps], facts, runs=False)
             ],
             packages=facts.get("packages", ""),
             waiting=host.waiting([app_description.normalise(app) for app in apps], facts),
@@ -109,4 +109,8 @@ class ActionModule(ActionBase):
         if "looked" not in facts and not found:
             facts |= preflight_look.read(self._low_level_execute_command(look, sudoable=True).get("stdout", ""))
         challenge = self._templar.template(task_vars.get("nginx_tls_acme_challenge", "http-01"))
-        return facts, found + host.problems(chosen, facts, str(challenge))
+        return facts, [
+            *found,
+            *host.problems(chosen, facts, str(challenge)),
+            *host.left(apps, facts, runs=True),  # nginx serves what is in the list, and nothing else of ours
+        ]

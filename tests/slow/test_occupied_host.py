@@ -237,6 +237,12 @@ def test_an_adopted_app_is_like_any_afterwards(occupied: Host, project: Project,
 def test_an_app_that_left_the_list_is_named_and_can_be_ended(occupied: Host, project: Project, folder: Path) -> None:
     project.write({"slipway_apps": [app(folder, "later")], **SETTINGS})
     status = project.play("playbooks/status.yml")
-    assert "the app 'shop' is set up on the host and not in slipway_apps" in status.output, status.output
+    refused = project.play("site.yml")
+    assert refused.code != 0
+    for told in (status.output, refused.output):
+        assert "the app 'shop' is set up on the host and not in slipway_apps: its service runs" in " ".join(
+            told.split()
+        ), told
+    assert occupied.ok("ls /etc/nginx/slipway/sites/shop*")
     occupied.run(advice(status.output, "systemctl stop"))
     assert occupied.run("systemctl list-units --plain --no-legend --state=active 'shop@*'") == ""

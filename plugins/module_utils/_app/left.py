@@ -42,12 +42,12 @@ def said(name: str, runs: bool, processes: bool = False) -> str:
     RUNS tells whether its service does, PROCESSES whether it has others beside it.
     """
     whole = [name, *[f"{name}.*"] * processes]
-    state = "its service runs and starts at boot" if runs else "its service does not run"
     units = " ".join(f"'{one}@*'" for one in whole)
     links = [f"{systemd.WANTS}/{one}@*.service" for one in whole] + [f"{timer.WANTS}/{name}.*@*.timer"] * processes
     stop = f"`systemctl stop {units} && rm -f {' '.join(links)}`"
     return (
-        f"the app '{name}' is set up on the host and not in slipway_apps: {state}{', but' if runs else ';'} site.yml removes "
-        f"its site from nginx, so its domains stop answering; its secrets stay in /etc/{name}. Put it back into the list, which "
-        f"has all apps of a host, or {f'end it with {stop}' if runs else 'remove what it left'}"
+        f"the app '{name}' is set up on the host and not in slipway_apps: its service {'runs' if runs else 'does not run'}, and "
+        f"site.yml {'would remove its site from nginx, so that its domains stop answering' if runs else 'removes its site'}. "
+        f"Put it back into the list, which has all apps of a host, or {f'end it with {stop}' if runs else 'remove what it left'}; "
+        f"its secrets stay in /etc/{name}"
     )

@@ -183,14 +183,14 @@ def _nginx(apps: Sequence[App], facts: Facts) -> Iterator[str]:
             )
 
 
-def left(apps: Sequence[App], facts: Facts) -> list[str]:
-    """Return a sentence for each app that the host has and none of APPS is."""
+def left(apps: Sequence[App], facts: Facts, *, runs: bool) -> list[str]:
+    """Return a sentence for each app that the host has and none of APPS is, of those that run, or of the others."""
     known = {app["name"] for app in apps}
     names = [key.removeprefix("app:") for key in facts if key.startswith("app:")]
     return [
-        app_left.said(name, facts[f"app:{name}"] != "0", f"processes:{name}" in facts)
+        app_left.said(name, runs, f"processes:{name}" in facts)
         for name in names
-        if name not in known
+        if name not in known and runs == (facts[f"app:{name}"] != "0")
     ]
 
 

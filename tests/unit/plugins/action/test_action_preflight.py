@@ -176,9 +176,13 @@ def test_another_apps_troubles_do_not_stop_the_one_that_is_meant(base: Path) -> 
     assert not action.run(task_vars={"inventory_dir": str(base), "inventory_hostname": "web1"}).get("failed")
 
 
-def test_an_app_that_left_the_list_is_a_warning(base: Path) -> None:
-    left = "looked=yes\napp:shop=1\napp:blog=1\n"
+@pytest.mark.parametrize(("instances", "refused"), [("1", True), ("0", False)])
+def test_an_app_that_left_the_list_is_refused_while_it_runs_and_a_warning_when_it_does_not(
+    base: Path, instances: str, refused: bool
+) -> None:
+    left = f"looked=yes\napp:shop=1\napp:blog={instances}\n"
     action = Action(HOST.format(uid=0, sudo="", python="yes") + left, None, apps=[APP], provision=True)
     result = action.run(task_vars={"inventory_dir": str(base), "inventory_hostname": "web1"})
-    (told,) = result["warnings"]
+    assert bool(result.get("failed")) is refused
+    (told,) = result["problems" if refused else "warnings"]
     assert told.startswith("web1: the app 'blog' is set up on the host and not in slipway_apps")

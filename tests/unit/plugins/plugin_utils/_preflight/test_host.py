@@ -182,18 +182,20 @@ def test_the_script_runs_in_any_posix_shell_and_quotes_what_it_is_given() -> Non
 
 def test_an_app_that_left_the_list_is_named() -> None:
     apps = [description.normalise(shop())]
-    assert host.left(apps, {"app:shop": "1"}) == []
-    runs, ended = host.left(apps, {"app:blog": "2", "app:wiki": "0"})
-    assert runs.startswith(
-        "the app 'blog' is set up on the host and not in slipway_apps: its service runs and starts at boot"
+    assert host.left(apps, {"app:shop": "1"}, runs=True) == []
+    both = {"app:blog": "2", "app:wiki": "0"}
+    (running,), (ended,) = host.left(apps, both, runs=True), host.left(apps, both, runs=False)
+    assert running == (
+        "the app 'blog' is set up on the host and not in slipway_apps: its service runs, and site.yml would remove its site from "
+        "nginx, so that its domains stop answering. Put it back into the list, which has all apps of a host, or end it with "
+        "`systemctl stop 'blog@*' && rm -f /etc/systemd/system/multi-user.target.wants/blog@*.service`; "
+        "its secrets stay in /etc/blog"
     )
-    assert "but site.yml removes its site from nginx, so its domains stop answering" in runs
     assert (
-        "its secrets stay in /etc/blog. Put it back into the list, which has all apps of a host, or end it with" in runs
+        "'wiki' is set up on the host and not in slipway_apps: its service does not run, and site.yml removes its"
+        in ended
     )
-    assert "`systemctl stop 'blog@*' && rm -f /etc/systemd/system/multi-user.target.wants/blog@*.service`" in runs
-    assert "its service does not run; site.yml removes its site from nginx" in ended
-    (more,) = host.left(apps, {"app:blog": "2", "processes:blog": "yes"})
+    (more,) = host.left(apps, {"app:blog": "2", "processes:blog": "yes"}, runs=True)
     wants = "/etc/systemd/system/multi-user.target.wants"
     timers = "/etc/systemd/system/timers.target.wants/blog.*@*.timer"
     assert (
