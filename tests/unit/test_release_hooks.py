@@ -16,6 +16,10 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 HOST = '''
 
+def call(action, module, arguments, task_vars):
+    return {"lacks_code": True}
+
+
 def ask(action, name, arguments, task_vars):
     """Answer as a host on which every stage is good: stop at the hook that is asked for."""
     asked = {key: arguments.get(key) or "" for key in ("app", "until", "resume", "gave_up")}

@@ -18,11 +18,13 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+import ansible.module_utils
+
 PAYLOADS = Path("/tmp")
 """Where a module unpacks its code: AnsiballZ's tempfile.mkdtemp(prefix="ansible_<module>_payload_")."""
 PAYLOAD = re.compile(r"ansible_[\w.-]+_payload_\w+")
-OURS = Path(__file__)
-"""This code, in the payload of the module that runs it: whatever the clock says, that one is not left behind."""
+OURS = Path(ansible.module_utils.__file__)
+"""What Ansible has sent, in the payload of the module that runs: whatever the clock says, that one is not left behind."""
 TRANSFERS = Path("~root/.ansible/tmp")
 """Ansible's default `remote_tmp` of root: a module's file with all of its parameters, where pipelining is off."""
 TRANSFER = re.compile(r"ansible-(module)?tmp-[\w.-]+")

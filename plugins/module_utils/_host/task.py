@@ -25,6 +25,8 @@ TASK: dict[str, Any] = {"task": {"type": "str", "required": True, "no_log": True
 """The argument spec of every half on the host; its documentation is the fragment slipway.flask.task."""
 
 SUFFIX = "_on_host"
+HALF = "_half"
+"""Under which name a task says of which half it is, and the key of its code (code.py)."""
 
 
 def task_of(module: AnsibleModule, spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,12 +34,14 @@ def task_of(module: AnsibleModule, spec: Mapping[str, Any]) -> dict[str, Any]:
 
     Fails as Ansible does where it is against SPEC. What SPEC marks as secret (`no_log`) is hidden in the module's answer.
     """
-    checked = ArgumentSpecValidator(spec).validate(json.loads(module.params["task"]))
+    given = json.loads(module.params["task"])
+    half = given.pop(HALF, {})
+    checked = ArgumentSpecValidator(spec).validate(given)
     module.no_log_values.update(checked._no_log_values)
     if checked.error_messages:
         message: str = checked.errors.msg
         if isinstance(checked.errors[0], UnsupportedError):
-            name = str(module._name).removesuffix(SUFFIX)
+            name = half.get("name") or str(module._name).removesuffix(SUFFIX)
             message = f"Unsupported parameters for ({name}) module: {message}"
         module.fail_json(msg=message)
     asked: dict[str, Any] = checked.validated_parameters

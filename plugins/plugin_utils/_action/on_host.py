@@ -17,10 +17,13 @@ from ansible_collections.slipway.flask.plugins.module_utils._host.task import SU
 
 def ask(action: ActionBase, name: str, asked: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
     """Return what the host's half of the action NAME answers when it is ASKED; its parameters are not in it."""
+    return call(action, f"slipway.flask.{name}{SUFFIX}", asked, task_vars)
+
+
+def call(action: ActionBase, module: str, asked: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+    """Return what MODULE answers when it is ASKED; its parameters are not in it."""
     # A date, which YAML makes of 2026-11-26, is its text, as for any other module.
     task = json.dumps(asked, default=str)
-    answer: dict[str, Any] = action._execute_module(
-        f"slipway.flask.{name}{SUFFIX}", {"task": task}, task_vars=task_vars
-    )
+    answer: dict[str, Any] = action._execute_module(module, {"task": task}, task_vars=task_vars)
     answer.pop("invocation", None)
     return answer

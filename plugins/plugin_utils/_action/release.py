@@ -20,7 +20,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import What
-from ansible_collections.slipway.flask.plugins.plugin_utils._action import failures, on_host
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import failures, kept
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.progress import Watch
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import notifications
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import release as described
@@ -62,10 +62,10 @@ class ReleaseAction(ActionBase):
         """Ask NAME's half on the host and show its progress; once more if a run of this machine that died holds the app."""
         arguments = {"by": f"{getpass.getuser()}@{socket.gethostname()}", **arguments, "progress": self.token}
         with Watch(self._connection, str(task_vars.get("inventory_hostname")), str(arguments.get("app")), self.token):
-            answer: dict[str, Any] = on_host.ask(self, name, arguments, task_vars)
+            answer: dict[str, Any] = kept.ask(self, name, arguments, task_vars)
             if answer.get("failed") and died(str(answer.get("holder") or "")):
                 arguments["gone"] = answer["holder"]
-                answer = on_host.ask(self, name, arguments, task_vars)
+                answer = kept.ask(self, name, arguments, task_vars)
         answer.pop("holder", None)
         return answer
 

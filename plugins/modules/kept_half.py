@@ -1,0 +1,40 @@
+#!/usr/bin/python
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The host's half of an action plugin, from the code that an earlier call has kept on the host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kept_half
+short_description: The host's half of an action plugin, from code that is on the host already
+version_added: 0.2.0
+author: Slipway contributors (@slipway)
+extends_documentation_fragment:
+  - slipway.flask.task
+"""
+
+EXAMPLES = r"""
+[]
+"""
+
+RETURN = r"""
+{}
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._host import code
+from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK
+
+
+def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
+    # The half itself writes into the journal that it was called.
+    module = AnsibleModule(argument_spec=TASK, supports_check_mode=True, no_log=True)
+    code.run(module, module.params["task"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""How an action plugin asks a half on the host that is large: with the code that the host has, if it has it.
+
+The other end is in module_utils/_host/code.py, with what it is good for.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.slipway.flask.plugins.module_utils._host.task import HALF
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
+
+PLUGINS = Path(__file__).parents[2]
+MODULE = "slipway.flask.kept_half"
+
+
+def ask(action: ActionBase, name: str, asked: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+    """Return what `on_host.ask` does: the code is sent only if the host has not kept it."""
+    if imports_by_itself(action):
+        return on_host.ask(action, name, asked, task_vars)
+    asked = {**asked, HALF: {"name": name, "key": key()}}
+    answer = on_host.call(action, MODULE, asked, task_vars)
+    return on_host.ask(action, name, asked, task_vars) if answer.get("lacks_code") else answer
+
+
+def imports_by_itself(action: ActionBase) -> bool:
+    """Tell whether the connection sends a module only what it imports, and keeps that: Mitogen's does."""
+    return type(action._connection).__module__.startswith("ansible_mitogen.")
+
+
+@cache
+def key() -> str:
+    """Return the name of the code that a half can consist of."""
+    found = hashlib.sha256()
+    for file in sorted([*PLUGINS.glob("module_utils/**/*.py"), *PLUGINS.glob("modules/*_on_host.py")]):
+        found.update(f"{file.relative_to(PLUGINS)}\0".encode() + file.read_bytes() + b"\0")
+    return found.hexdigest()[:20]
