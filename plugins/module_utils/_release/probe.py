@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd
-from ansible_collections.slipway.flask.plugins.module_utils._migration import failure, still
+from ansible_collections.slipway.flask.plugins.module_utils._migration import failure, question, still
 from ansible_collections.slipway.flask.plugins.module_utils._migration import probe as migration_probe
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import alone
 from ansible_collections.slipway.flask.plugins.module_utils._python import driver, hints, stuck
@@ -57,7 +57,7 @@ def ask(context: Context, question: Mapping[str, Any]) -> Answer:
 def script(context: Context) -> str:
     """Return the script that imports the app. One that must be one process begins nothing beside the release that serves."""
     quiet = alone(context.processes, "", context.record.id)
-    return (still.SCRIPT if quiet else "") + migration_probe.SCRIPT
+    return (still.SCRIPT if quiet else "") + question.SCRIPT
 
 
 @contextmanager

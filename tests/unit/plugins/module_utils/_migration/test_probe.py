@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._migration import probe as migration_probe
+from ansible_collections.slipway.flask.plugins.module_utils._migration import question
 from ansible_collections.slipway.flask.plugins.module_utils._migration.probe import Probe
 from ansible_collections.slipway.flask.plugins.module_utils._python import stuck
 from ansible_collections.slipway.flask.plugins.module_utils._release import probe as release_probe
@@ -86,7 +87,7 @@ def probed(
     }.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
-    command = [sys.executable, "-S", "-E", "-B", "-c", migration_probe.SCRIPT, entry, json.dumps(ask or {})]
+    command = [sys.executable, "-S", "-E", "-B", "-c", question.SCRIPT, entry, json.dumps(ask or {})]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
     return *migration_probe.read(done.stdout), done.stderr, done.returncode
 

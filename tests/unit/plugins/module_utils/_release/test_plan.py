@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._host.sandbox import Command
-from ansible_collections.slipway.flask.plugins.module_utils._migration import probe
+from ansible_collections.slipway.flask.plugins.module_utils._migration import question
 from ansible_collections.slipway.flask.plugins.module_utils._release.plan import Plan
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.run import Outcome
@@ -95,7 +95,7 @@ def seen_by_the_app(host: FakeHost, look: Callable[[Path, list[str]], None], **c
     answer = host.answer
 
     def watch(command: Command, argv: list[str]) -> subprocess.CompletedProcess[str]:
-        if argv[3:4] == [probe.SCRIPT]:
+        if argv[3:4] == [question.SCRIPT]:
             look(command.folder, list(command.writable))
         return answer(command, argv)
 
