@@ -18,6 +18,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from app_folder import AppFolder
 from helpers import ROOT, Answer, Host, Play, Project, Visitor, form
 
 DOMAIN = "harbour.example.org"
@@ -78,29 +79,19 @@ def downgrade() -> None:
 HEALTH = "harbour/health/__init__.py"
 
 
-class App:
+class App(AppFolder):
     """A copy of the sample app that tests change, with a request of three seconds, and what its description says."""
 
+    name, domain = "harbour", DOMAIN
     description, server = DESCRIPTION, dict[str, Any]()
 
     def __init__(self, folder: Path, project: Project) -> None:
-        self.folder, self.project = folder, project
-        self.original = folder.with_name("original")
+        original = folder.with_name("original")
         ignored = shutil.ignore_patterns(".*", "__pycache__", "instance")
-        shutil.copytree(ROOT / "sample_app", self.original, ignore=ignored)
-        with (self.original / HEALTH).open("a") as code:
+        shutil.copytree(ROOT / "sample_app", original, ignore=ignored)
+        with (original / HEALTH).open("a") as code:
             code.write(SLOW)
-        self.restore()
-
-    @property
-    def host(self) -> Host:
-        return self.project.host
-
-    def restore(self) -> None:
-        """Bring code and description back to what they were."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        shutil.copytree(self.original, self.folder)
-        self.describe()
+        super().__init__(folder, project, original)
 
     def describe(self, **changes: Any) -> None:
         app = {**self.description, "source": {"path": str(self.folder)}, **changes}
@@ -138,15 +129,8 @@ class App:
     def deployed(self, *arguments: str) -> Play:
         return self.project.good("playbooks/deploy.yml", *arguments)
 
-    def current(self) -> str:
-        """Return the id of the release that serves."""
-        return self.host.run("basename $(readlink /srv/harbour/current)")
-
     def history(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.host.run("cat /srv/harbour/history.jsonl").splitlines()]
-
-    def visitor(self) -> Visitor:
-        return Visitor(self.host, DOMAIN)
 
     def answers(self) -> bool:
         return self.visitor().get("/readyz").status == 200

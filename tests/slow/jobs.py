@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from helpers import Answer, Host, Play, Project, Visitor, wait_for
+from app_folder import AppFolder
+from helpers import Answer, Play, Project, wait_for
 
 DOMAIN = "jobs.example.org"
 QUEUES = ("celery", "rq")
@@ -75,24 +75,15 @@ class Account:
         return (self.queue, *map(str, (self.sent, self.done, self.doubled, self.lost)))
 
 
-class Jobs:
+class Jobs(AppFolder):
     """The app's folder, what its description says, and what is on the host."""
 
+    name, domain = "jobs", DOMAIN
+
     def __init__(self, folder: Path, project: Project) -> None:
-        self.folder, self.project, self.turn = folder, project, 0
+        self.turn = 0
         self.off = set[int]()  # time slots in which the host was not there, or not whole
-        self.original = Path(__file__).parent / "jobs_app"
-        self.restore()
-
-    @property
-    def host(self) -> Host:
-        return self.project.host
-
-    def restore(self) -> None:
-        """Bring code and description back to what they were."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        shutil.copytree(self.original, self.folder, ignore=shutil.ignore_patterns("__pycache__"))
-        self.describe()
+        super().__init__(folder, project, Path(__file__).parent / "jobs_app")
 
     def describe(self, processes: Mapping[str, Mapping[str, Any]] | None = None, **changes: Any) -> None:
         described = {**PROCESSES, **(processes or {})}
@@ -113,12 +104,6 @@ class Jobs:
     def deploy(self) -> Play:
         self.change()
         return self.project.play("playbooks/deploy.yml")
-
-    def current(self) -> str:
-        return self.host.run("basename $(readlink /srv/jobs/current)")
-
-    def visitor(self) -> Visitor:
-        return Visitor(self.host, DOMAIN)
 
     def answers(self) -> bool:
         return self.visitor().get("/").status == 200
