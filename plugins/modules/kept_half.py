@@ -31,8 +31,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._host.task import TA
 
 def main() -> None:
     os.umask(0o022)  # the same modes whoever calls
-    # The half itself writes into the journal that it was called.
-    module = AnsibleModule(argument_spec=TASK, supports_check_mode=True, no_log=True)
+    module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
     code.run(module, module.params["task"])
 
 

@@ -24,11 +24,18 @@ from helpers import wait_for
 pytestmark = pytest.mark.usefixtures("load")
 
 
+def times_sent(app: App) -> int:
+    """Return how often the host was sent the code of a deploy."""
+    calls = "journalctl --no-pager --output cat --identifier ansible-slipway.flask.release_on_host --grep Invoked"
+    return int(app.host.run(f"{calls} | wc -l"))
+
+
 @pytest.mark.fault("deploy")
 def test_deploy(site: App, load: Seen) -> None:
-    before = site.current()
+    before, sent = site.current(), times_sent(site)
     site.headline("Ebb")
     done = site.deployed()
+    assert times_sent(site) == sent, "the host has kept the code of the deploy before"
     assert "Ebb" in site.visitor().get("/").text
     load.all_served()
     assert {before, site.current()} <= set(load.releases), "both answered"
