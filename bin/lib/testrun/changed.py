@@ -28,7 +28,8 @@ RULES: list[tuple[str, tuple[str, ...]]] = [
     (r"\.[\w-]+(\.ya?ml)?|\.github/.*|tests/(sanity/.*|config\.yml)|bin/lint|bin/lib/(sanity|core)\.py|requirements-core\..*", ()),
     # Tests of hosts are their own parts; what several share is all of theirs.
     (r"tests/slow/test_(\w+)\.py", (r"slow-\1*",)),
-    (r"tests/slow/(faults|stops)\.py", (FAULTS, "slow-migrations*")),
+    (r"tests/slow/(faults|stops|app_folder)\.py", (FAULTS, "slow-migrations*")),
+    (r"tests/slow/acme_shop\.py", ("slow-certificates*",)),
     (r"tests/slow/dense_posts\.py", ("slow-faults_traffic*",)),
     (r"tests/slow/jobs\.py|tests/slow/jobs_app/.*", ("slow-faults_jobs*",)),
     (r"tests/slow/(edge|slow_clients|links)\.py|tests/slow/edge_app/.*", ("slow-edge*", "slow-foreign_apps*")),
@@ -48,7 +49,7 @@ RULES: list[tuple[str, tuple[str, ...]]] = [
      ("molecule-gunicorn_systemd", "molecule-app_release", SITE, "slow-handover*", "slow-hostile*", "slow-reuse*", FAULTS)),
     (r"plugins/\w+/_migration/.*", (SITE, "slow-migrations*", "slow-faults_*", "slow-foreign_apps*")),
     (r"plugins/\w+/_source/.*", ("molecule-app_release", SITE, "slow-sources*", "slow-foreign_apps*")),
-    (r"roles/app_release/.*|plugins/\w+/(_release|release|rollback|maintenance)\w*(/.*|\.\w+)",
+    (r"roles/app_release/.*|plugins/\w+/(_release|release|rollback|maintenance|kept_half)\w*(/.*|\.\w+)",
      ("molecule-app_release", SITE, "slow-*")),
     (r"plugins/callback/.*|plugins/\w+/_report/.*", (SITE, "slow-secrets*", "slow-edge*", "slow-faults_release*")),
     (r"plugins/\w+/_?preflight(/.*|\.\w+)", (SITE, "slow-faults_host*", "slow-occupied_host*")),
