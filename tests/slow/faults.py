@@ -40,7 +40,7 @@ DESCRIPTION: dict[str, Any] = {
 JOBS: list[tuple[str, ...]] = []
 """The table of jobs: what became of those that were sent during a fault, a row for each queue."""
 SLOW_SECONDS = 3
-KEPT_SECONDS = 0.3
+KEPT_SECONDS = 1.0
 """nginx may use a connection to the old release once more within 0.1 s of the switch; a busy machine takes its time."""
 SLOW = f"""
 

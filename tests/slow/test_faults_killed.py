@@ -9,12 +9,11 @@ import os
 import re
 import signal
 import socket
-import time
 from collections.abc import Iterator
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._release.stages import names_of, position
-from faults import KEPT_SECONDS, App, Load, Seen
+from faults import App, Load, Seen
 from helpers import Host, wait_for
 from processes import PROCESSES, add_to, settled
 from stops import kill_at
@@ -57,8 +56,7 @@ def test_second_run_after_one_that_was_killed(site: App, load: Seen, point: str)
     kill_at(site.project, "playbooks/deploy.yml", *POINTS[point])
     left = site.current()
     assert (left != before) == (point in SWITCHED)
-    time.sleep(KEPT_SECONDS)
-    assert site.visitor().get("/").headers["X-Release"] == left
+    wait_for(lambda: site.visitor().get("/").headers["X-Release"] == left, seconds=30)
     second = site.deployed()
     assert f"Killed {point}" in site.visitor().get("/").text
     load.all_served()

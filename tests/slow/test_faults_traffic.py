@@ -55,7 +55,7 @@ def test_a_deploy_does_not_wait_for_a_long_request_and_a_rollback_does_not_cut_i
         asked = threads.submit(lambda: site.visitor().get(f"/slow?until={LONG_END}"))
         try:
             begun = f"journalctl --unit harbour@{before} | grep 'waits for {LONG_END}'"
-            wait_for(lambda: site.host.ok(begun), seconds=10)
+            wait_for(lambda: site.host.ok(begun), seconds=60)
             done = site.deployed()
             status = site.project.good("playbooks/status.yml").output
             assert not asked.done(), asked.result()
