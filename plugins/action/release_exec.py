@@ -26,7 +26,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars, given = task_vars or {}, self._task.args
-        host, hosts = str(task_vars.get("inventory_hostname")), choice.play_apps(task_vars)
+        host = str(task_vars.get("inventory_hostname"))
         try:
             app = choice.choose_one(given.get("apps"), str(given.get("app") or ""), choice.everywhere(task_vars))
             command = whole(str(given.get("command") or ""), context.CLIARGS.get("extra_vars") or ())
@@ -34,8 +34,7 @@ class ActionModule(ActionBase):
             words = [] if schedule else words_of(command, app)
         except choice.ChoiceError as error:
             return {**result, **error.result}
-        first = next((name for name, apps in hosts.items() if app and app["name"] in apps), host)
-        if app is None or host != first:
+        if app is None or host != choice.first_host(app["name"], host, task_vars):
             return {**result, "skipped": True, "skip_reason": "the command runs on one host only"}
         if self._task.check_mode:
             return {**result, "skipped": True, "skip_reason": "nobody knows what a command would do"}

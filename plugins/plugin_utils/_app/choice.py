@@ -90,3 +90,8 @@ def play_apps(task_vars: Mapping[str, Any]) -> dict[str, list[str]]:
         apps = task_vars["hostvars"][host].get("slipway_apps") or []
         found[str(host)] = [str(app["name"]) for app in apps if isinstance(app, Mapping) and "name" in app]
     return found
+
+
+def first_host(app: str, host: str, task_vars: Mapping[str, Any]) -> str:
+    """Return the first host of the play that has APP, HOST when none describes it."""
+    return next((name for name, apps in play_apps(task_vars).items() if app in apps), host)

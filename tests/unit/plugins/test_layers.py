@@ -23,6 +23,7 @@ FLOORS = [
     {"module_utils._database"},
     {"module_utils._backup", "module_utils._migration", "module_utils._process"},
     {"module_utils._release"},
+    {"module_utils._transfer"},
     {"plugin_utils._schedule", "plugin_utils._schema"},
     {
         "plugin_utils._certificates", "plugin_utils._connection", "plugin_utils._gunicorn", "plugin_utils._nginx",
