@@ -22,20 +22,25 @@ def run(
     user: str = "",
     environment: Mapping[str, str] | None = None,
     seconds: float | None = None,
+    given: str | None = None,
+    folder: Path = Path("/"),
 ) -> subprocess.CompletedProcess[str]:
-    """Run COMMAND (in /, with a clean ENVIRONMENT) as USER, "" for the caller; the caller looks at how it ended.
+    """Run COMMAND (in FOLDER, with a clean ENVIRONMENT) as USER, "" for the caller; the caller looks at how it ended.
 
     :param seconds: after which it is ended; None waits for ever.
-    :raises BackupError: when it isn't installed, its user doesn't exist, or the time is over.
+    :param given: what it reads from its input; None is nothing.
+    :raises BackupError: when it isn't installed, its user doesn't exist, it has too many arguments, or the time is over.
     """
     try:
         return subprocess.run(
-            list(command), text=True, errors="replace", capture_output=True, check=False, cwd="/", timeout=seconds,
-            stdin=subprocess.DEVNULL, env={"PATH": PATH, "LC_ALL": "C.UTF-8", **(environment or {})},
+            list(command), text=True, errors="replace", capture_output=True, check=False, cwd=folder, timeout=seconds,
+            input=given or "", env={"PATH": PATH, "LC_ALL": "C.UTF-8", **(environment or {})},
             **(as_user(user) if user else {}),
         )  # fmt: skip
     except FileNotFoundError:
         raise BackupError(f"{Path(command[0]).name} is not installed on this host: run site.yml") from None
+    except OSError as error:
+        raise BackupError(f"{Path(command[0]).name} can't be run: {error.strerror}") from None
     except PostgresError as error:
         raise BackupError(str(error)) from None
     except subprocess.TimeoutExpired:

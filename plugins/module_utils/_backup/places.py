@@ -14,8 +14,9 @@ CONFIGURATION = Path("/etc/pgbackrest/pgbackrest.conf")
 KEYS = Path("/etc/pgbackrest/slipway")
 """SSH keys and authorities as pgBackRest reads them, as the user postgres."""
 STATE = Path("/var/lib/slipway/backups")
-"""What happened last, the lock and what is staged, for root alone."""
-STAGING = STATE / "staging"
+"""What happened last, and the lock, for root alone."""
+STAGING = Path("/var/lib/slipway/staging")
+"""What is made ready for a snapshot: an app's user passes through it to the one folder below that is its own."""
 CACHE = Path("/var/cache/slipway/restic")
 METRICS = Path("/var/lib/slipway/metrics/backups.prom")
 SCRATCH = Path("/var/lib/slipway/scratch")

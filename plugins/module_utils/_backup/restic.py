@@ -13,6 +13,7 @@ import json
 import re
 import shlex
 import subprocess
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -84,10 +85,13 @@ class Restic:
         :param exclude: files and folders, absolute, that are left out.
         """
         wanted = [str(path) for path in paths]
-        without = [f"--exclude={glob_escaped(str(path))}" for path in exclude]
-        done = self._run(
-            "backup", "--json", "--host", self.settings.host, *(f"--tag={tag}" for tag in tags), *without, "--", *wanted
-        )
+        with tempfile.NamedTemporaryFile("w", prefix="slipway-exclude-") as file:  # an app may have any number of them
+            file.writelines(line for path in exclude if (line := exclusion(str(path))))
+            file.flush()
+            done = self._run(
+                "backup", "--json", "--host", self.settings.host, *(f"--tag={tag}" for tag in tags),
+                f"--exclude-file={file.name}", "--", *wanted,
+            )  # fmt: skip
         if done.returncode not in (0, INCOMPLETE):
             raise BackupError(f"restic could not save to {self.target.name}: {reason(done.stderr)}")
         summary = next((line for line in _lines(done.stdout) if line.get("message_type") == "summary"), {})
@@ -225,6 +229,16 @@ def reason(said: str) -> str:
 def glob_escaped(path: str) -> str:
     """Return PATH as a pattern of restic's that means itself."""
     return re.sub(r"([*?\[\\])", r"\\\1", path)
+
+
+def exclusion(path: str) -> str:
+    """Return the line of a file of patterns that means PATH, "" where none can: it is saved then.
+
+    restic takes blanks from both ends of a line, and puts variables of the environment in (its manual, "Excluding Files").
+    """
+    if path != path.strip() or not path.isprintable():
+        return ""
+    return glob_escaped(path).replace("$", "$$") + "\n"
 
 
 def _time(text: str) -> datetime:

@@ -3,92 +3,90 @@
 """SQLite's files among an app's: found by what they hold, and copied so that each copy is a whole database.
 
 A raw copy of a database that is written to is torn, and lacks what is in its write-ahead log
-(https://www.sqlite.org/howtocorrupt.html, section 1.2). The online backup API copies it as of one moment.
+(https://www.sqlite.org/howtocorrupt.html, section 1.2). The online backup API copies it as of one moment; sqlite_worker.py does
+it, with the rights of the app's user.
 
 PRIVATE to the collection. It can have breaking changes.
 """
 
 from __future__ import annotations
 
+import inspect
+import json
 import os
-import sqlite3
+import pwd
+import shutil
 from collections.abc import Iterable
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._backup.command import BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._backup import sqlite_worker
+from ansible_collections.slipway.flask.plugins.module_utils._backup.command import BackupError, run
 
-MAGIC = b"SQLite format 3\0"
-"""How such a file begins (https://www.sqlite.org/fileformat.html, section 1.3)."""
+PYTHON = "/usr/bin/python3"
 BESIDE = ("-wal", "-shm", "-journal")
 """Files beside it that belong to it, and are in the copy already or are nothing without it."""
-LEAST_PAGE = 512
-"""Its size is a multiple of its page's, which is this or a multiple of it."""
-WAIT_SECONDS = 30.0
+RESERVE_BYTES = 1 << 30
+"""What stays free on the disk beside the copies."""
+LOOK_SECONDS, COPY_SECONDS = 900, 7200
 
 
 @dataclass(frozen=True)
 class Tree:
-    """What is in folders: how many files of how many bytes, and which of them are SQLite's."""
+    """What is in folders: how many files of how many bytes, and which of them are SQLite's, with their bytes."""
 
     files: int
     size: int
-    databases: list[Path]
+    databases: dict[Path, int]
 
 
-def look(folders: Iterable[Path | str]) -> Tree:
-    """Return what is in FOLDERS; those that are not there hold nothing, and no link is followed."""
-    files, size, databases = 0, 0, []
-    todo = [os.fspath(folder) for folder in folders]
-    while todo:
-        try:
-            entries = list(os.scandir(todo.pop()))
-        except OSError:
-            continue
-        for entry in entries:
-            try:
-                if entry.is_dir(follow_symlinks=False):
-                    todo.append(entry.path)
-                elif entry.is_file(follow_symlinks=False):
-                    found = entry.stat(follow_symlinks=False).st_size
-                    files, size = files + 1, size + found
-                    if found and found % LEAST_PAGE == 0 and _is_database(entry.path):
-                        databases.append(Path(entry.path))
-            except OSError:
-                continue  # it was removed meanwhile
-    return Tree(files, size, sorted(databases))
+def look(folders: Iterable[Path | str], user: str) -> Tree:
+    """Return what is in FOLDERS, as far as USER can read it; those that are not there hold nothing, and no link is followed.
 
-
-def _is_database(path: str) -> bool:
-    with open(path, "rb") as file:
-        return file.read(len(MAGIC)) == MAGIC
-
-
-def copy(source: Path, target: Path) -> None:
-    """Copy a database as of one moment, with owner and mode, while others write to it.
-
-    :raises BackupError: when it stays locked, or is damaged.
+    :raises BackupError: when it takes too long.
     """
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    target.unlink(missing_ok=True)
+    wanted = [Path(folder) for folder in folders]
+    found = _ask({"look": [str(folder) for folder in wanted]}, user, LOOK_SECONDS)
+    # The app's user could have a hand in the answer.
+    databases = {Path(os.path.normpath(path)): int(size) for path, size in found["databases"]}
+    inside = {path: size for path, size in databases.items() if any(path.is_relative_to(folder) for folder in wanted)}
+    return Tree(int(found["files"]), int(found["size"]), inside)
+
+
+def copy(databases: dict[Path, int], into: Path, user: str) -> None:
+    """Copy DATABASES, with their bytes, each to its own path below INTO, a new folder of USER's, while others write to them.
+
+    INTO's parents must let USER pass.
+
+    :raises BackupError: when there is no room, or one of them stays locked, or is damaged.
+    """
+    if not databases:
+        return
+    room = shutil.disk_usage(into.parent).free - RESERVE_BYTES
+    if sum(databases.values()) > room:
+        raise BackupError(
+            f"the copies of its SQLite databases need {sum(databases.values()) >> 20} MB in {into.parent}, where "
+            f"{max(0, room) >> 20} MB may be used"
+        )
+    owner = pwd.getpwnam(user)
+    into.mkdir(mode=0o700)
+    os.chown(into, owner.pw_uid, owner.pw_gid)
+    said = _ask({"copy": [str(path) for path in databases], "most": room}, user, COPY_SECONDS, into)
+    if said.get("failed"):
+        raise BackupError(f"the SQLite database {said['failed']} can't be copied: {said['why']}")
+
+
+def _ask(asked: dict[str, Any], user: str, seconds: float, folder: Path = Path("/")) -> dict[str, Any]:
+    """Return what the worker answers, which runs as USER in FOLDER. Raises BackupError."""
+    argv = [PYTHON, "-I", "-c", inspect.getsource(sqlite_worker)]
+    done = run(argv, user=user, seconds=seconds, given=json.dumps(asked), folder=folder)
     try:
-        with closing(_open(source)) as original, closing(sqlite3.connect(target)) as copied:
-            original.backup(copied)
-            # A copy of a database in WAL mode says so as well, and its reader would make files beside it.
-            copied.execute("PRAGMA journal_mode=DELETE")
-        found = source.stat()
-        os.chown(target, found.st_uid, found.st_gid)
-        os.chmod(target, found.st_mode & 0o7777)
-    except (sqlite3.Error, OSError) as error:
-        target.unlink(missing_ok=True)
-        raise BackupError(f"the SQLite database {source} can't be copied: {error}") from None
-
-
-def _open(source: Path) -> sqlite3.Connection:
-    """Open a database for reading; nothing is made where it was removed meanwhile."""
-    return sqlite3.connect(f"file:{quote(str(source))}?mode=rw", uri=True, timeout=WAIT_SECONDS)
+        found = json.loads(done.stdout)
+        return found if isinstance(found, dict) else {}
+    except ValueError:
+        last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+        raise BackupError(f"SQLite's databases can't be looked for: {last[0]}") from None
 
 
 def beside(database: Path) -> list[Path]:

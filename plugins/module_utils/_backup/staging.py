@@ -39,13 +39,12 @@ def staged(settings: Settings, app: AppData, point: Point, more: dict[str, Any] 
     """
     folder = points.staged(app.name)
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700, parents=True)
+    places.STAGING.mkdir(mode=0o711, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o711)
     try:
-        tree = sqlite.look(app.folders)
-        without = []
-        for one in tree.databases:
-            sqlite.copy(one, folder / "sqlite" / str(one).lstrip("/"))
-            without += sqlite.beside(one)
+        tree = sqlite.look(app.folders, app.user)
+        sqlite.copy(tree.databases, folder / "sqlite", app.user)
+        without = [path for one in tree.databases for path in sqlite.beside(one)]
         whole = replace(point, folder_bytes=tree.size, **_known(settings, app))
         manifest = {
             **asdict(whole),
