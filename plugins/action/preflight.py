@@ -89,6 +89,7 @@ class ActionModule(ActionBase):
                 for text in host.left([app_description.normalise(app) for app in apps], facts, runs=False)
             ],
             packages=facts.get("packages", ""),
+            backups=facts.get("backups") == "yes",
             waiting=host.waiting([app_description.normalise(app) for app in apps], facts),
             provisioned=host.provisioned([app_description.normalise(app) for app in apps], facts),
         )

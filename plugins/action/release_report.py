@@ -28,7 +28,9 @@ class ActionModule(ActionBase):
                 problems.append(f"{host}: {found.get('msg') or 'it could not be reached'}")
             elif not found.get("skipped"):
                 tables[host] = found["apps"]
-                left += [f"{host}: {text}" for text in found.get("left", [])]
+                kept = found.get("backups") or {}
+                left += [f"{host}: {text}" for text in (*found.get("left", []), *kept.get("lines", []))]
+                problems += [f"{host}: {text}" for text in kept.get("problems", [])]
                 problems += [f"{app['app']} on {host}: {text}" for app in found["apps"] for text in app["problems"]]
         if tables:
             width = shutil.get_terminal_size((WIDTH, 24)).columns

@@ -71,6 +71,14 @@ options:
     description: Locale of a cluster that has to be made, and of new databases; it must exist on the host and be one of UTF-8.
     type: str
     default: C.UTF-8
+  archive_command:
+    description:
+      - Command that each segment of WAL is given to, as C(archive_command) has it; a segment is closed after 50 seconds at
+        the latest. Empty archives nothing.
+      - A running server is restarted once, when it first gets one. It keeps C(archive_mode) on, with a command that does
+        nothing, when this is empty again.
+    type: str
+    default: ""
   settings:
     description: Further settings of C(postgresql.conf); they win over the computed ones.
     type: dict
@@ -176,13 +184,15 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import databases
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.cluster import ensure
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.cluster import archives, ensure
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import (
     PostgresError,
     database_problems,
+    find_cluster,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.places import SOCKET_FOLDER
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.settings import (
+    archive_settings,
     conf_text,
     has_statistics,
     hba_text,
@@ -207,6 +217,7 @@ ARGUMENTS: dict[str, Any] = {
     "slow_statement_ms": {"type": "int", "default": 500},
     "timezone": {"type": "str", "default": "UTC"},
     "locale": {"type": "str", "default": "C.UTF-8"},
+    "archive_command": {"type": "str", "default": ""},
     "settings": {"type": "dict", "default": {}},
     "hba": {"type": "list", "elements": "str", "default": []},
     "restart": {"type": "bool", "default": False},
@@ -221,9 +232,12 @@ def main() -> None:
         module.fail_json(msg="databases: " + "; ".join(problems))
     wanted = databases.wanted_databases(asked["databases"] or [])
     try:
+        archiving = archive_settings(
+            asked["archive_command"], archives(find_cluster(asked["cluster"])), asked["settings"]
+        )
         settings = server_settings(
             asked["memory_mb"] or read_host_memory_mb(), asked["shared_buffers_percent"], asked["max_connections"],
-            asked["slow_statement_ms"], asked["timezone"], asked["settings"],
+            asked["slow_statement_ms"], asked["timezone"], {**archiving, **asked["settings"]},
         )  # fmt: skip
         outcome = ensure(
             asked["cluster"], settings, conf_text(settings), hba_text(asked["hba"]), asked["locale"],

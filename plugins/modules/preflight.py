@@ -71,6 +71,10 @@ waiting:
   type: list
   elements: str
   returned: success
+backups:
+  description: Whether the host makes backups now; only known when it is to be provisioned.
+  returned: success
+  type: bool
 provisioned:
   description: Names of the apps that are set up on the host already; with O(provision) only.
   type: list

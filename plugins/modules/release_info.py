@@ -112,6 +112,10 @@ apps:
     problems:
       description: Why the app does not serve, one sentence each; empty when it does.
       type: list
+backups:
+  description: C(lines) that tell how the backups are, or that there are none, and C(problems); with O(status) only.
+  returned: success
+  type: dict
 left:
   description: Apps that the host has and O(apps) has not, one sentence each; with O(status) only.
   returned: success

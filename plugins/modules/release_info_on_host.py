@@ -24,12 +24,14 @@ RETURN = r"""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
 from ansible_collections.slipway.flask.plugins.module_utils._app.left import left
+from ansible_collections.slipway.flask.plugins.module_utils._backup.brief import brief
 from ansible_collections.slipway.flask.plugins.module_utils._host.parameters import typed
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
 from ansible_collections.slipway.flask.plugins.module_utils._release.info import history_of
@@ -81,7 +83,9 @@ def main() -> None:
             return status_of(paths, typed(Health, app["health"]), app["domain"], app["app"], urls.get(app["app"], ""))
         return history_of(paths, limit)
 
-    more = {"left": left(asked["known"])} if asked["status"] else {}
+    more: dict[str, Any] = {}
+    if asked["status"]:
+        more = {"left": left(asked["known"]), "backups": asdict(brief())}
     with ThreadPoolExecutor(AT_ONCE) as pool:
         module.exit_json(changed=False, apps=list(pool.map(look, asked["apps"])), **more)
 

@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROLES = ("postgres_server", "python_venv", "gunicorn_systemd", "nginx_tls", "postgres_client", "redis_server")
+ROLES = (
+    "postgres_server",
+    "python_venv",
+    "gunicorn_systemd",
+    "nginx_tls",
+    "postgres_client",
+    "redis_server",
+    "backups",
+)
 PARTS: dict[str, set[str]] = {
     "packages": set(),
     "postgresql": {"postgres_server", "postgres_client"},
@@ -19,6 +27,7 @@ PARTS: dict[str, set[str]] = {
     "apps": {"gunicorn_systemd"},
     "redis": {"redis_server"},
     "nginx": {"nginx_tls"},
+    "backups": {"backups"},
 }
 
 

@@ -27,7 +27,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup import (
     state,
     wal,
 )
-from ansible_collections.slipway.flask.plugins.module_utils._backup.command import BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.pgbackrest import PgBackRest, Repository
 from ansible_collections.slipway.flask.plugins.module_utils._backup.points import Mark, Point
 from ansible_collections.slipway.flask.plugins.module_utils._backup.restic import Restic, Saved
@@ -153,7 +153,7 @@ class Run:
         if not kind:
             return
         self.say(f"{'full' if kind == 'full' else 'differential'} backup of the database server to {at.target.name}")
-        notes = {retention.RUN: self.stamp} if self.pgbackrest.can_annotate() else {}
+        notes = {retention.RUN: self.stamp, retention.GAP: gap} if self.pgbackrest.can_annotate() else {}
         at.backup = self.pgbackrest.backup(kind, at.number, notes)
         at.full = at.backup.endswith("F")
 

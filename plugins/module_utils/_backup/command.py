@@ -8,13 +8,10 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError as BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import PostgresError, as_user
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-
-class BackupError(RuntimeError):
-    """A backup or a restore can't go on; the message is one sentence for the user, without a secret in it."""
 
 
 def run(

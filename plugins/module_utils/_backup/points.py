@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import moment as moments
 from ansible_collections.slipway.flask.plugins.module_utils._backup import places
-from ansible_collections.slipway.flask.plugins.module_utils._backup.command import BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.moment import Moment
 from ansible_collections.slipway.flask.plugins.module_utils._backup.restic import Restic, Snapshot
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Keep, Settings

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import places, points
 from ansible_collections.slipway.flask.plugins.module_utils._backup.backup import Run
-from ansible_collections.slipway.flask.plugins.module_utils._backup.command import BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings
 
 
@@ -36,9 +37,15 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
+def say(text: str) -> None:
+    """Print TEXT at once; a run goes on when nobody reads it any more."""
+    with suppress(OSError):
+        print(text, flush=True)
+
+
 def save(settings: Settings, reason: str, full: bool) -> int:
     """Make one run, and print what it says."""
-    outcome = Run(settings, reason, full, lambda text: print(text, flush=True)).run()
+    outcome = Run(settings, reason, full, say).run()
     for note in outcome.notes:
         print(note)
     for problem in outcome.problems:

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import places
-from ansible_collections.slipway.flask.plugins.module_utils._backup.command import BackupError, run
+from ansible_collections.slipway.flask.plugins.module_utils._backup.command import run
+from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings, Target
 
 INCOMPLETE = 3

@@ -24,6 +24,9 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup.settings imp
 RUN = "run"
 """Annotation of pgBackRest's backups: the stamp of the run that made it. A snapshot has it as `full:<stamp>`."""
 
+GAP = "gap"
+"""Annotation of a full backup that was made because WAL before it is missing: the first segment that is."""
+
 
 @dataclass(frozen=True)
 class Expiry:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import places
-from ansible_collections.slipway.flask.plugins.module_utils._backup.command import BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 
 LOCKS = Path("/run/slipway")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import recovery
-from ansible_collections.slipway.flask.plugins.module_utils._backup.command import BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.recovery import Recovered
 from ansible_collections.slipway.flask.plugins.module_utils._backup.scratch_place import unit
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd

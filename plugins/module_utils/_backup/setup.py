@@ -14,16 +14,19 @@ import hashlib
 import os
 import pwd
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import configuration, database, places, state
-from ansible_collections.slipway.flask.plugins.module_utils._backup.command import BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.pgbackrest import PgBackRest
 from ansible_collections.slipway.flask.plugins.module_utils._backup.restic import Restic
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import SUPERUSER
 
+SERVICE = "slipway-backup.service"
+UNITS = Path("/etc/systemd/system")
 READY = "ready.json"
 """What the repositories were made for, in places.STATE: as long as that is the same, no target is asked."""
 
@@ -142,13 +145,20 @@ def _stanza(settings: Settings, anew: bool) -> None:
     tool.create()
 
 
-def remove() -> Iterator[str]:
+def remove(check: bool = False) -> Iterator[str]:
     """Take away what a host has of backups beside its programs; what is at the targets stays. Yield what was done."""
+    for unit in sorted(UNITS.glob("slipway-backup*.timer")):
+        if not check:
+            names = [unit.name, unit.with_suffix(".service").name]
+            subprocess.run(["systemctl", "disable", "--now", "--quiet", *names], check=False, capture_output=True)
+        yield f"stopped {unit.name}"
     for path in (places.CONFIGURATION, places.METRICS):
         if path.exists() and (path != places.CONFIGURATION or path.read_text().startswith(configuration.HEADER)):
-            path.unlink()
+            if not check:
+                path.unlink()
             yield f"removed {path}"
     for folder in (places.KEYS, places.SECRETS, places.STATE, places.CACHE):
         if folder.exists():
-            shutil.rmtree(folder)
+            if not check:
+                shutil.rmtree(folder)
             yield f"removed {folder}"

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import sqlite_worker
-from ansible_collections.slipway.flask.plugins.module_utils._backup.command import BackupError, run
+from ansible_collections.slipway.flask.plugins.module_utils._backup.command import run
+from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 
 PYTHON = "/usr/bin/python3"
 BESIDE = ("-wal", "-shm", "-journal")

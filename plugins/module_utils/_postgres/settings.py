@@ -120,6 +120,28 @@ def has_statistics(settings: Mapping[str, Any]) -> bool:
     return STATISTICS in re.split(r"[\s,]+", str(settings.get("shared_preload_libraries", "")))
 
 
+ARCHIVE_SECONDS = 50
+"""How long WAL may wait at most before its segment is archived although it is not full: what a dead host can lose."""
+DISCARD = "/bin/true"
+"""The command that archives nothing. An empty one would have the server keep all WAL (manual 26.3.1)."""
+
+
+def archive_settings(command: str, is_on: bool, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that have each WAL segment given to COMMAND, "" for none.
+
+    archive_mode alone needs a restart, so it is never turned off, and turned on beforehand where that costs nothing:
+    backups come and go with a reload.
+
+    :param is_on: whether it is on already, or nothing runs yet.
+    :param extra: the user's own settings: with `wal_level: minimal` a server can't archive.
+    """
+    if command:
+        return {"archive_mode": True, "archive_command": command, "archive_timeout": ARCHIVE_SECONDS}
+    if not is_on or extra.get("wal_level") == "minimal":
+        return {}
+    return {"archive_mode": True, "archive_command": DISCARD}
+
+
 def value_text(value: Any) -> str:
     """Write VALUE as postgresql.conf wants it (manual 19.1.1): on/off, a bare number, or a quoted string.
 

@@ -67,6 +67,7 @@ if command -v psql >/dev/null && getent passwd postgres >/dev/null; then
     UNION ALL SELECT 'hba=' || setting FROM pg_settings WHERE name = 'hba_file'" 2>/dev/null)
   grep -qsF 'Written by Ansible (slipway.flask)' /etc/postgresql/*/*/pg_hba.conf && echo cluster=own
 fi
+[ -e /etc/slipway/backup.json ] && echo backups=yes
 echo looked=yes
 """.strip()
 

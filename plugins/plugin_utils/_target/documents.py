@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
-from ansible_collections.slipway.flask.plugins.plugin_utils._target import release, systemd
+from ansible_collections.slipway.flask.plugins.plugin_utils._target import backups, release, systemd
 
 
 def compile(
@@ -27,6 +27,7 @@ def compile(
         "gunicorn_systemd_services": systemd.service(app),
         "nginx_tls_sites": systemd.site(app, waiting),
         "app_release_releases": release.release(app, **run),
+        "backups_apps": backups.data(app),
         **known.role_documents(app),
     }
 

@@ -21,7 +21,7 @@ def variables_of(**changes: Any) -> set[str]:
 
 
 def test_each_role_has_a_document_named_after_its_variable_and_none_when_it_has_no_work() -> None:
-    always = {"app_release_releases", "gunicorn_systemd_services", "nginx_tls_sites"}
+    always = {"app_release_releases", "backups_apps", "gunicorn_systemd_services", "nginx_tls_sites"}
     assert variables_of() == always | {"postgres_server_databases", "postgres_client_connections"}
     assert variables_of(database="url", database_url="postgres://u@db/x") == always | {"postgres_client_connections"}
     assert variables_of(database="none") == always
@@ -42,3 +42,14 @@ def test_the_releases_of_a_run_have_its_installer_and_what_its_command_line_says
     (found,) = documents.documents([app], "app_release_releases", **run)
     assert found == release.release(app, **run)
     assert (found["uv"], found["migrations"]["allow"], found["hooks"]) == ("/opt/uv", ["0004"], {})
+
+
+def test_what_an_app_can_lose_is_its_database_and_the_folders_that_outlive_a_release() -> None:
+    apps = [shop(shared_folders=["uploads"], writable_paths=["/var/lib/shop"]), shop(name="blog", database="none")]
+    apps.append(shop(name="far", database="url", database_url="postgres://u@db/x", database_variable="DB"))
+    found = documents.documents(apps, "backups_apps")
+    assert [(one["name"], one["database"], one["elsewhere"], one["folders"], one["variable"]) for one in found] == [
+        ("shop", "shop", False, ["/srv/shop/shared", "/var/lib/shop"], "DATABASE_URL"),
+        ("blog", "", False, [], "DATABASE_URL"),
+        ("far", "", True, [], "DB"),
+    ]

@@ -1,0 +1,84 @@
+#!/usr/bin/python
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The repositories of a host's backups, and pgBackRest's settings: made, or what reads them taken away."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: backup_repositories
+short_description: Make the repositories of a host's backups, or take away what uses them
+version_added: 0.3.0
+author: Slipway contributors (@slipway)
+description:
+  - Reads C(/etc/slipway/backup.json), which the role P(slipway.flask.backups#role) has written.
+  - Writes pgBackRest's configuration for the local cluster, and makes a repository at each target where there is none.
+  - Refuses a target with the backups of another cluster, unless O(anew) is given.
+  - Starts the first backup, in the background.
+  - With O(state=absent), stops the timers and removes secrets, state and caches. What is at the targets stays.
+attributes:
+  check_mode:
+    support: full
+    description: Says what would be done; no target is asked.
+options:
+  state:
+    description: Whether the host has backups.
+    type: str
+    choices: [present, absent]
+    default: present
+  anew:
+    description: Go on at a target that holds the backups of another cluster of this host, which stay there.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Make the repositories at the targets
+  slipway.flask.backup_repositories:
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or would be.
+  returned: success
+  type: list
+  elements: str
+"""
+
+import os
+import subprocess
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._backup import setup
+from ansible_collections.slipway.flask.plugins.module_utils._backup.command import BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings
+from ansible_collections.slipway.flask.plugins.module_utils._host.told import told
+
+
+def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "anew": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        if module.params["state"] == "absent":
+            actions = list(setup.remove(module.check_mode))
+        else:
+            actions = setup.prepare(Settings.read(), module.check_mode, module.params["anew"])
+            if actions and not module.check_mode:
+                subprocess.run(["systemctl", "start", "--no-block", setup.SERVICE], check=False, capture_output=True)
+    except FileNotFoundError as error:
+        if module.check_mode:
+            module.exit_json(**told(["make the repositories"]))
+        module.fail_json(msg=f"{error.filename} is not there: run the role slipway.flask.backups")
+    except BackupError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**told(actions))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The part of module_utils that a program on a host needs, as files: all that it imports, whoever imports it.
+
+Such a program (`slipway-backup`, `slipway-certificates`) runs from timers, without Ansible.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._source import url_parts
+
+FOLDER = PurePosixPath("/usr/local/lib/slipway")
+PACKAGE = PurePosixPath("ansible_collections/slipway/flask/plugins/module_utils")
+PREFIX = ".".join(PACKAGE.parts) + "."
+HERE = Path(url_parts.__file__).parents[1]
+"""module_utils on the controller."""
+
+
+@cache
+def sources(program: str) -> tuple[str, ...]:
+    """Return the modules that PROGRAM (`_backup.program`) is made of, itself among them, as `_backup/program`."""
+    found: set[str] = set()
+    todo = [program.replace(".", "/")]
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo += _imported(HERE / f"{name}.py")
+    return tuple(sorted(found))
+
+
+def _imported(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(PREFIX):
+            base = str(node.module).removeprefix(PREFIX).replace(".", "/")
+            for name in (base, *(f"{base}/{alias.name}" for alias in node.names)):
+                if (HERE / f"{name}.py").is_file():
+                    yield name
+
+
+def paths(names: Sequence[str]) -> list[PurePosixPath]:
+    """Return where the modules with NAMES are on a host."""
+    return [FOLDER / PACKAGE / f"{name}.py" for name in names]
+
+
+def files(program: str) -> list[dict[str, Any]]:
+    """Return the entries of slipway.flask.files that bring PROGRAM's modules to a host."""
+    names = sources(program)
+    folders = {
+        parent for path in paths(names) for parent in path.parents if parent == FOLDER or FOLDER in parent.parents
+    }
+    return [
+        *({"dest": str(folder), "state": "directory"} for folder in sorted(folders)),
+        *(
+            {"dest": str(path), "content": (HERE / f"{name}.py").read_text()}
+            for name, path in zip(names, paths(names), strict=True)
+        ),
+    ]
+
+
+def absent(program: str, others: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the entries that remove PROGRAM's modules, but for those that programs of OTHERS have as well."""
+    shared = {name for other in others for name in sources(other)}
+    gone = [name for name in sources(program) if name not in shared]
+    return [{"dest": str(path), "state": "absent"} for path in paths(gone)]
