@@ -173,7 +173,7 @@ MOST = {
     "kept_half": 4_500,
     "release_on_host": 295_000,
     "rollback_on_host": 195_000,
-    "release_info_on_host": 87_000,
+    "release_info_on_host": 92_000,
     "release_exec_on_host": 60_000,
     "maintenance_on_host": 3_500,
     "files_on_host": 13_500,
