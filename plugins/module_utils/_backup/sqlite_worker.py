@@ -19,6 +19,7 @@ import sqlite3
 import stat
 import sys
 from contextlib import closing
+from typing import Any
 from urllib.parse import quote
 
 MAGIC = b"SQLite format 3\0"
@@ -28,8 +29,8 @@ LEAST_PAGE = 512
 WAIT_SECONDS = 30.0
 
 
-def look(folders: list[str]) -> dict[str, object]:
-    """Return what is in FOLDERS; those that are not there hold nothing, and no link is followed."""
+def look(folders: list[str]) -> dict[str, Any]:
+    """Return files, size and databases (path, bytes) of FOLDERS: those that are not there hold nothing, no link is followed."""
     files, size, databases, todo = 0, 0, [], list(folders)
     while todo:
         try:
@@ -58,10 +59,8 @@ def is_database(path: str) -> bool:
         os.close(handle)
 
 
-def copy(source: str) -> None:
-    """Copy a database as of one moment, with its mode, to its own path below the folder that this runs in."""
-    target = source.lstrip("/")
-    os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+def copy(source: str, target: str) -> None:
+    """Copy a database as of one moment, with its mode, to TARGET. Raises sqlite3.Error and OSError."""
     # Read and write: a log that nobody has put into the database yet is put there. Nothing is made where it was removed.
     address = f"file:{quote(source)}?mode=rw"
     with (
@@ -83,7 +82,9 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (ask["most"], ask["most"]))
     for source in ask["copy"]:
         try:
-            copy(source)
+            target = source.lstrip("/")
+            os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+            copy(source, target)
         except (sqlite3.Error, OSError) as error:
             print(json.dumps({"failed": source, "why": str(error)}))
             return

@@ -49,11 +49,11 @@ class Export:
         for name, path in self.folders.items():
             if not os.path.isdir(path):
                 continue
-            tree = sqlite.look([path])
+            tree = sqlite.look([path], self.user)
             found.tars[f"{self.app}-{name}-{self.stamp}.tar"] = path
             found.octets += tree.size + 1024 * tree.files
             found.files += tree.files
-            found.copies = max(found.copies, *(file.stat().st_size for file in tree.databases), 0)
+            found.copies = max(found.copies, *tree.databases.values(), 0)
         if not found.dump and not found.tars:
             raise DumpError(f"{self.app} has neither a database nor folders that could be exported")
         places.need(places.FOLDER, found.copies + spool.PIECE * (spool.AHEAD + 1), "an export")

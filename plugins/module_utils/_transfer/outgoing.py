@@ -10,6 +10,7 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
 import subprocess
 import tarfile
@@ -17,7 +18,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._backup import sqlite
+from ansible_collections.slipway.flask.plugins.module_utils._backup import sqlite, sqlite_worker
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import as_user
 from ansible_collections.slipway.flask.plugins.module_utils._transfer import child
 from ansible_collections.slipway.flask.plugins.module_utils._transfer.statements import DumpError
@@ -69,20 +70,20 @@ def pack(folder: Path, user: str, copies: Path, put: Put) -> list[str]:
 
 
 def write(folder: Path, copies: Path, output: IO[bytes]) -> list[str]:
-    """Write a tar of FOLDER, with names as from within it. Returns notes. Raises DumpError."""
-    notes, databases = list[str](), sqlite.look([folder]).databases
+    """Write a tar of FOLDER, with names as from within it. Returns notes. Raises DumpError. To be run with the app's rights."""
+    notes, databases = list[str](), [Path(path) for path, _ in sqlite_worker.look([str(folder)])["databases"]]
     beside = {str(path) for database in databases for path in sqlite.beside(database)}
     with tarfile.open(fileobj=output, mode="w|", format=tarfile.PAX_FORMAT, bufsize=BLOCK) as tar:
         _walk(folder, tar, beside, notes)
         for number, database in enumerate(databases):
             copy = copies / f"{number}.sqlite"
             try:
-                sqlite.copy(database, copy)
+                sqlite_worker.copy(str(database), str(copy))
                 info = tar.gettarinfo(copy, str(database.relative_to(folder)))
                 with copy.open("rb") as file:
                     tar.addfile(_plain(info), file)
-            except RuntimeError as error:  # BackupError: the message names the file
-                raise DumpError(str(error)) from None
+            except (sqlite3.Error, OSError) as error:
+                raise DumpError(f"the SQLite database {database} can't be copied: {error}") from None
             finally:
                 copy.unlink(missing_ok=True)
     return notes
