@@ -8,10 +8,11 @@ It may change without notice. Exit status: 0 when all is well, 1 when something 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from contextlib import suppress
 
-from ansible_collections.slipway.flask.plugins.module_utils._backup import places, points
+from ansible_collections.slipway.flask.plugins.module_utils._backup import places, points, single
 from ansible_collections.slipway.flask.plugins.module_utils._backup.backup import Run
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings
@@ -23,6 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
     run = commands.add_parser("run", help="save everything now; the timer does this")
     run.add_argument("--full", action="store_true", help="also make a full backup of the database server")
     run.add_argument("--reason", default="by hand", help=argparse.SUPPRESS)
+    point = commands.add_parser("point", help="make a restore point of one app before a migration; a deploy does this")
+    point.add_argument("app")
+    point.add_argument("--before", required=True, metavar="RELEASE")
     show = commands.add_parser("list", help="list the restore points")
     show.add_argument("app", nargs="?", default="", help="only this app's")
     chosen = parser.parse_args(arguments)
@@ -31,7 +35,12 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         parser.error(f"{places.SETTINGS}: {error.strerror}; only root can read it, on a host with slipway_backups")
     try:
-        return save(settings, chosen.reason, chosen.full) if chosen.command == "run" else listing(settings, chosen.app)
+        if chosen.command == "run":
+            return save(settings, chosen.reason, chosen.full)
+        if chosen.command == "point":
+            single.before(settings, chosen.app, chosen.before, lambda found: say(json.dumps(found)))
+            return 0
+        return listing(settings, chosen.app)
     except BackupError as error:
         print(error, file=sys.stderr)
         return 1

@@ -24,6 +24,10 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup.error import
 ISO = "%Y-%m-%dT%H:%M:%SZ"
 
 
+class Busy(BackupError):
+    """Another process writes to the repositories."""
+
+
 @dataclass
 class Outcome:
     """How a run, a drill or a check (WHAT) ended: `problems` are sentences, and it went well when there are none."""
@@ -89,7 +93,7 @@ def alone(say: Callable[[str], None] = lambda text: None, wait: bool = True) -> 
     """Let one process at a time write to the repositories; the kernel ends the lock of one that is killed.
 
     :param say: told who is waited for.
-    :param wait: whether to; else BackupError is raised.
+    :param wait: whether to; else Busy is raised.
     """
     places.STATE.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (places.STATE / "lock").open("a+") as file:
@@ -99,7 +103,7 @@ def alone(say: Callable[[str], None] = lambda text: None, wait: bool = True) -> 
             file.seek(0)
             told = f"another run is under way, since {file.read().strip() or 'a moment ago'}"
             if not wait:
-                raise BackupError(told) from None
+                raise Busy(told) from None
             say(f"{told}: waiting for it")
             fcntl.flock(file, fcntl.LOCK_EX)
         file.truncate(0)

@@ -15,6 +15,7 @@ from typing import cast
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._migration import probe as migration_probe
 from ansible_collections.slipway.flask.plugins.module_utils._release import probe as release_probe
+from ansible_collections.slipway.flask.plugins.module_utils._release import restore_point
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.migrations import Migrations
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError, number
@@ -119,5 +120,16 @@ class Downgrade:
             "Either say that its code works with the newer schema (rollback_schema=keep), or have the release that serves "
             f"undo these revisions first (-e rollback_schema=downgrade{allow}), which would run:\n{shown}"
             + "".join(f"\n- {one}" for one in harm)
-            + ("\nThe database would be dumped before" if any(one.destroys for one in harm) else "")
+            + (f"\n{self._saved()} before" if any(one.destroys for one in harm) else "")
+            + self._way_back()
         )
+
+    def _saved(self) -> str:
+        """Return how the data would be kept from what destroys."""
+        kept = restore_point.is_kept(self.paths.app)
+        return "A restore point would be made" if kept else "The database would be dumped"
+
+    def _way_back(self) -> str:
+        """Return how a restore brings the data back as it was for the release, "" where no point was made."""
+        records = filter(None, map(self.paths.record, self.paths.release_ids()))
+        return restore_point.way_back(self.paths.app, self.context.record.id, records)

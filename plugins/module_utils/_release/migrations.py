@@ -20,6 +20,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._migration import li
 from ansible_collections.slipway.flask.plugins.module_utils._migration import probe as migration_probe
 from ansible_collections.slipway.flask.plugins.module_utils._migration.probe import Probe
 from ansible_collections.slipway.flask.plugins.module_utils._release import probe as release_probe
+from ansible_collections.slipway.flask.plugins.module_utils._release import restore_point
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.dump import Dump
 from ansible_collections.slipway.flask.plugins.module_utils._release.judgement import Judgement
@@ -60,6 +61,8 @@ class Migrations:
         self.expected: list[str] | None = None
         self.dump: Dump | None = None
         self.dumped = False
+        self.pointed = self.needs_point = False
+        """Whether the restore point is made, and whether it stands in for the dump before what destroys."""
         self.upgrades: list[list[str]] = []
         self.others: list[list[str]] = []
 
@@ -190,7 +193,9 @@ class Migrations:
     def _look(self, probe: Probe) -> None:
         """Judge the revisions that PROBE has as pending; make ready for a dump before one that destroys. Raises ReleaseError."""
         self.judgement.judge(probe)
-        if self.asked.dump and not self.dumped and any(one.destroys for one in self.findings):
+        destroys = self.asked.dump and not self.dumped and any(one.destroys for one in self.findings)
+        self.needs_point = destroys and restore_point.is_kept(self.context.paths.app)
+        if destroys and not self.needs_point:
             self.dump = Dump(self.context, known.named(probe.dialect), self.alone.url, probe.server)
             self.dump.check()
 
@@ -202,6 +207,8 @@ class Migrations:
         several = len(probe.places) > 1
         wanted = place["heads"] if place else None if several else list(probe.heads or ())
         expected = place["current"] if place and several else None if several else self.expected
+        if probe.pending:
+            self._point()
         ran, _ = self.alone.run(
             command.argv(argv),
             f"`{command.label(argv)}`",
@@ -221,6 +228,15 @@ class Migrations:
             )
         self.expected = ran.after
         return probe if ran.after is None else replace(probe, current=tuple(ran.after))
+
+    def _point(self) -> None:
+        """Make a restore point, once. Raises ReleaseError when there is none and it stands in for a dump."""
+        if (
+            not self.pointed and self.context.paths.current_id()
+        ):  # before the first release there is nothing to go back to
+            self.pointed = True
+            context = self.context
+            context.notes += restore_point.before_migration(context.paths.app, context.record, self.needs_point)
 
     def _dump(self) -> Dump | None:
         """Return the dump that is due, once: one before the first that migrates is enough for a run."""

@@ -56,6 +56,8 @@ class Record:
     what: Literal["deploy", "rollback"] = "deploy"
     connections: list[dict[str, Any]] = field(default_factory=list)
     """What the release may open at each database server (connections.py)."""
+    restore_point: str = ""
+    """The one that was made before the release migrated, "" for none."""
 
     @classmethod
     def read(cls, path: Path) -> Record | None:
