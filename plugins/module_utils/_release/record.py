@@ -22,11 +22,13 @@ from ansible_collections.slipway.flask.plugins.module_utils._app.places import R
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import number as number
 from ansible_collections.slipway.flask.plugins.module_utils._source.revision import short
 
-Ended = Literal["unfinished", "deployed", "rolled back", "failed", "rollback failed", "killed"]
+Ended = Literal[
+    "unfinished", "deployed", "rolled back", "restored", "failed", "rollback failed", "restore failed", "killed"
+]
 """How a run ended, as release.json, history.jsonl and the journal say it."""
-SWITCHED: tuple[Ended, ...] = ("deployed", "rolled back")
+SWITCHED: tuple[Ended, ...] = ("deployed", "rolled back", "restored")
 """After these, the release served."""
-FAILED: tuple[Ended, ...] = ("failed", "rollback failed")
+FAILED: tuple[Ended, ...] = ("failed", "rollback failed", "restore failed")
 """The run was given up; nobody could say so of one that was killed."""
 
 
@@ -53,7 +55,7 @@ class Record:
     message: str = ""
     previous: str = ""
     notes: list[str] = field(default_factory=list)
-    what: Literal["deploy", "rollback"] = "deploy"
+    what: Literal["deploy", "rollback", "restore"] = "deploy"
     connections: list[dict[str, Any]] = field(default_factory=list)
     """What the release may open at each database server (connections.py)."""
     restore_point: str = ""

@@ -7,6 +7,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+from ansible_collections.slipway.flask.plugins.module_utils._backup import journal
 from ansible_collections.slipway.flask.plugins.module_utils._host import leftovers
 from ansible_collections.slipway.flask.plugins.module_utils._release import lease as release_lease
 from ansible_collections.slipway.flask.plugins.module_utils._release import observers, orphans
@@ -28,6 +29,7 @@ class Recovery:
         release_lease.drop(self.paths.app)
         for process in self.context.processes:
             process.wait()
+        self._settle_restores()
         current, killed = self.paths.current_id(), Record.read(self.paths.under_way)
         for release in self.paths.release_ids():
             found = self.paths.record(release)
@@ -46,6 +48,13 @@ class Recovery:
                 process.resume(current)
         self._remove_orphans()
         leftovers.sweep()
+
+    def _settle_restores(self) -> None:
+        """Bring data back to one whole state where a restore was killed; nothing below can be judged without."""
+        if journal.unfinished(self.paths.app):
+            from ansible_collections.slipway.flask.plugins.module_utils._release import restores
+
+            restores.settle(self.context)
 
     def _remove_orphans(self) -> None:
         """Remove settings and units of releases that have no folder: the app's folder came back from an older backup."""

@@ -14,6 +14,7 @@ import time
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
+from ansible_collections.slipway.flask.plugins.module_utils._backup import kept
 from ansible_collections.slipway.flask.plugins.module_utils._certificates.status import certificate_problems
 from ansible_collections.slipway.flask.plugins.module_utils._database.connections import connections
 from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
@@ -41,15 +42,17 @@ def status_of(paths: Paths, health: Health, domain: str, user: str, url: str) ->
         "dirty": bool(record and record.dirty), "since": since(paths), **space(paths),
         "certificate": certificate(domain), "connections": connections(url, user), "problems": [],
         "closed_since": closed_since(paths.app), "draining": [one.said() for one in draining(processes)],
-        "services": [one.said for one in services],
+        "services": [one.said for one in services], "kept": [one.said for one in kept.kept(paths.app)],
     }  # fmt: skip
+    runs, killed = kept.under_way(paths.app, paths.root / ".lock")
+    found["kept"] = [*[runs] * bool(runs), *found["kept"]]
     if not release:
         return {**found, "problems": ["nothing has been deployed yet"]}
     found["processes"] = {process.name: process.status(release) for process in processes if process.has(release)}
     found |= found["processes"][processes[0].name]
     for process in (process for process in processes if process.has(release)):
         found["problems"] += process.problems(release, found["processes"][process.name])
-    found["problems"] += [one.problem for one in services if one.problem]
+    found["problems"] += [one.problem for one in services if one.problem] + [killed] * bool(killed)
     if not found["certificate"]["served"]:
         found["problems"].append(f"nginx does not serve {domain} over TLS: {found['certificate']['said']}")
     return {**found, "problems": found["problems"] + certificate_problems(paths.app)}

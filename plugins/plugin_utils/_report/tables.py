@@ -103,6 +103,7 @@ def below(found: Mapping[str, Any]) -> list[str]:
         *(one.get("said") or f"{name} is {one['state']}{more(one)}" for name, one in others),
         *found.get("services", ()),
         *found.get("draining", ()),
+        *found.get("kept", ()),
     ]
 
 

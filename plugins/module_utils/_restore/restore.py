@@ -1,0 +1,324 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""One app's database and folders as they were, in the place of what is there; others are not touched.
+
+Data is made ready beside what serves. Then the site closes, names change places, a release starts on the restored data and
+must become ready, and the site opens. What was there is kept under another name. What fails up to then is undone; after a
+kill, by the next run over the app (_release/restores.py).
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._backup import journal as journals
+from ansible_collections.slipway.flask.plugins.module_utils._backup import moment as moments
+from ansible_collections.slipway.flask.plugins.module_utils._backup import places, points, swap
+from ansible_collections.slipway.flask.plugins.module_utils._backup import settings as backup_settings
+from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._backup.journal import Journal
+from ansible_collections.slipway.flask.plugins.module_utils._backup.moment import Moment
+from ansible_collections.slipway.flask.plugins.module_utils._backup.restic import Restic
+from ansible_collections.slipway.flask.plugins.module_utils._backup.scratch import Scratch
+from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData, Settings
+from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._nginx import maintenance
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import Cluster
+from ansible_collections.slipway.flask.plugins.module_utils._release import observers, restores
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import Record, ReleaseError, now
+from ansible_collections.slipway.flask.plugins.module_utils._release.recovery import Recovery
+from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
+from ansible_collections.slipway.flask.plugins.module_utils._release.run import Run
+from ansible_collections.slipway.flask.plugins.module_utils._restore import choice as choices
+from ansible_collections.slipway.flask.plugins.module_utils._restore import database, folders
+from ansible_collections.slipway.flask.plugins.module_utils._restore.question import Question
+
+DUMPS = places.SCRATCH
+"""Where a dump waits between two clusters; both of their users can go through that folder."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """How many rows a table has now and had before."""
+
+    table: str
+    now: int
+    before: int
+
+
+class Restore(Run):
+    """One restore of one app. REQUEST is what it is asked; `to` and `before` say which moment."""
+
+    what = "rollback"
+    failure = "restore failed"
+
+    def __init__(self, request: Request, before: str = "", check: bool = False) -> None:
+        super().__init__(request, check)
+        self.before = before
+        self.seconds: dict[str, float] = {}
+        self.rows: list[Rows] = []
+        self.carried = 0
+
+    # ---- before anything is touched ------------------------------------------------------------------------------
+
+    def ask(self) -> dict[str, Any]:
+        """Return what would be done and lost, for a person to decide. Raises ReleaseError when it can't be done."""
+        with self._told("check"):
+            self._find_user()
+            self._prepare()
+            return self.question.answer()
+
+    def _prepare(self) -> None:
+        """Find out what is meant. Raises BackupError and ReleaseError."""
+        self.at = moments.now()
+        self.settings, self.data = described(self.app)
+        found = points.points(self.settings, self.app)
+        self.choice = choices.choose(found, self.data, self.request.to, self.before, self.at)
+        self.serving = self._serving()
+        self.question = Question(
+            self.settings, self.data, self.choice, self.paths, self.serving, self.request.schema == "keep", self.at,
+            [process.name for process in self.context.processes if process.has(self.serving.id)],
+        )  # fmt: skip
+
+    def _serving(self) -> Record:
+        found = self.paths.record(self.paths.current_id())
+        if found is None:
+            raise ReleaseError(
+                f"no release of {self.app} serves on this host, so nothing could serve the data: deploy one first, or bring "
+                "the whole host back with site.yml -e restore=latest",
+                "check",
+            )
+        return found
+
+    # ---- the restore ---------------------------------------------------------------------------------------------
+
+    def restore(self) -> dict[str, Any]:
+        """Do it, and return what there is to tell. Raises ReleaseError; what was there before serves then."""
+        self._find_user()
+        with self._alone():
+            Recovery(self.context).recover()
+            with self._step("check"):
+                self._prepare()
+                self.question.refuse()
+            self.journal = self._begin()
+            try:
+                self._make_ready()
+                self._swap()
+            except ReleaseError as error:
+                self._give_up(error)
+                raise
+            return self._open()
+
+    def _begin(self) -> Journal:
+        """Write down what is about to be done."""
+        with self._step("check"):
+            id = journals.id_of(self.at, self.app)
+            planned, made = folders.planned(self.app, id, self.data.folders if self.choice.point else [])
+            new, kept = journals.names(self.data.database, id) if self.data.database else ("", "")
+            live = database.properties(self.cluster, self.data.database) if self.data.database else {}
+            self.live = live
+            journal = Journal(
+                self.app, id, to=self.choice.said, by=self.request.by, cluster=self.settings.cluster,
+                database=self.data.database, new=new, kept=kept, had=bool(live), limit=int(live.get("limit", -1)),
+                folders=planned, made=[*made, str(DUMPS / f"{self.app}-{id}.dump")],
+                serving=self.serving.id, was_closed=bool(maintenance.closed_since(self.app)),
+            )  # fmt: skip
+            journal.write()
+            return journal
+
+    @property
+    def cluster(self) -> Cluster:
+        return swap.cluster_of(self.settings.cluster)
+
+    def _make_ready(self) -> None:
+        """Have data and a release that suits it ready, beside what serves."""
+        heads = None
+        if self.data.database:
+            with self._step("database"):
+                heads = self._database()
+        if self.choice.point:
+            with self._step("folders"):
+                self._folders(self.choice.point)
+        with self._step("check"):
+            self.target = choices.release_for(self.paths, heads, self.choice.said, keep=self.request.schema == "keep")
+            self.journal.release = self.target.id
+            self.journal.write()
+
+    def _database(self) -> list[str]:
+        """Make the database ready, from the first target that has it; return where its migrations are."""
+        name = self.data.database
+        if not database.archive_now(self.cluster):
+            self.context.notes.append(
+                f"the newest WAL was not archived within {database.ARCHIVE_SECONDS} s: status.yml says why"
+            )
+        dump, problems = DUMPS / f"{self.app}-{self.journal.id}.dump", list[str]()
+        for number, target in enumerate(self.settings.targets, 1):
+            try:
+                with Scratch(self.settings, self._moment(number), [name], number) as copy:
+                    self.context.notes += database.make(
+                        self.cluster, copy, name, self.journal.new, self.data.user, dump, self.live
+                    )
+                    found = database.heads_in(copy, name)
+                    self._compare()
+                    break
+            except BackupError as error:
+                swap.drop(self.cluster, self.journal.new)
+                problems.append(f"{target.name}: {error}")
+        else:
+            raise BackupError("; ".join(problems))
+        self.context.notes += [f"not used: {problem}" for problem in problems]
+        return found
+
+    def _moment(self, target: int) -> Moment:
+        """Return the moment as pgBackRest takes it at a TARGET."""
+        point = self.choice.point
+        if self.choice.moment.point and point:
+            return point.moment(self.settings.keep, target, self.at)
+        return self.choice.moment
+
+    def _compare(self) -> None:
+        """Count the rows that there are, and those that there will be."""
+        size = int(self.live.get("bytes", 0))
+        before = database.counts(self.cluster, self.data.database, size) if self.live else None
+        after = database.counts(self.cluster, self.journal.new, size)
+        if before is not None and after is not None:
+            found = [Rows(table, after.get(table, 0), before.get(table, 0)) for table in sorted({*before, *after})]
+            self.rows = [one for one in found if one.now != one.before]
+
+    def _folders(self, point: points.Point) -> None:
+        """Make the folders ready, from the first target that has them."""
+        problems = list[str]()
+        for place in point.places:
+            target = self.settings.targets[place.target - 1]
+            try:
+                found = folders.fetch(
+                    Restic(self.settings, target),
+                    place.snapshot,
+                    self.app,
+                    self.journal.folders,
+                    self.journal.made[:-1],
+                )
+                break
+            except BackupError as error:
+                problems.append(f"{target.name}: {error}")
+        else:
+            raise BackupError("; ".join(problems))
+        self.context.notes += [f"not used: {problem}" for problem in problems]
+        missing = [one.live for one in self.journal.folders if one not in found]
+        self.context.notes += [f"{path} is not in the restore point and stays as it is" for path in missing]
+        self.journal.folders = found
+        self.journal.write()
+        if self.choice.carries:  # of the latest, the database has what was written until a moment ago
+            until = moments.now() if self.choice.moment.is_latest else self.choice.time
+            self.carried = sum(folders.carry(one, until, self.data.user) for one in found)
+
+    def _swap(self) -> None:
+        """Close the site, end the app, exchange the data, and start the app on it."""
+        journal = self.journal
+        began = time.monotonic()
+        with self._step("close"):
+            journal.at("close")
+            restores.close(journal)
+            restores.halt(self.context)
+        with self._step("swap"):
+            journal.at("swap")
+            swap.forward(journal)
+        with self._step("start"):
+            journal.at("start")
+            self.ready = restores.start(self.context, journal.release)
+            journal.at("done")
+        self.closed = began
+
+    def _open(self) -> dict[str, Any]:
+        """Have visitors in again, and write down what was done."""
+        journal = self.journal
+        try:
+            with self._step("open"):
+                self.ready.switch()
+                restores.reopen(journal)
+                seconds = time.monotonic() - self.closed
+                swap.discard(journal)
+                journal.at("kept")
+        except ReleaseError as error:
+            raise ReleaseError(
+                f"the data of {journal.to} is in its place, but the site could not be opened: {error}. The next run of "
+                f"deploy.yml, rollback.yml or restore.yml over {self.app} tries again",
+                error.stage,
+            ) from None
+        record = replace(
+            self.target, what="restore", by=self.request.by, started=self._started, ended=now(), outcome="restored",
+            previous=journal.serving, seconds=self.seconds, stage="", message=f"data of {journal.to}",
+            notes=self._notes(),
+        )  # fmt: skip
+        observers.ended(self.paths, record)
+        if not journal.was_closed:
+            try:
+                self.ready.verify()
+            except ReleaseError as error:
+                self.context.notes.append(f"the data is restored and the site open, but: {error}")
+        return {
+            "restored": asdict(journal), "record": asdict(record), "seconds": self.seconds,
+            "closed_seconds": round(seconds, 1), "rows": [asdict(one) for one in self.rows], "carried": self.carried,
+            "was_closed": journal.was_closed, "previous": journal.serving, "question": self.question.answer(),
+        }  # fmt: skip
+
+    @property
+    def _started(self) -> str:
+        return self.at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def _give_up(self, error: ReleaseError) -> None:
+        """Bring back what was there; ERROR says more when that can't be done."""
+        try:
+            restores.undo(self.context, self.journal)
+        except (BackupError, ReleaseError, systemd.HostError, OSError) as worse:
+            error.args = (
+                f"{error}\nAnd what was there before could not be brought back: {worse}. The site stays closed; the next run "
+                f"of deploy.yml, rollback.yml or restore.yml over {self.app} tries again",
+            )
+        record = replace(
+            self.serving, what="restore", by=self.request.by, started=self._started, ended=now(), outcome="restore failed",
+            seconds=self.seconds, stage=error.stage, message=str(error), notes=self._notes(),
+        )  # fmt: skip
+        with suppress(OSError):
+            observers.ended(self.paths, record)
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        """Show and time a step, and put its name on whatever goes wrong in it."""
+        began = time.monotonic()
+        self.progress.begin(name)
+        try:
+            with self._told(name):
+                yield
+        finally:
+            took = round(time.monotonic() - began, 2)
+            self.seconds[name] = round(self.seconds.get(name, 0) + took, 2)
+            self.progress.end(name, took)
+
+    @contextmanager
+    def _told(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except ReleaseError as error:
+            error.stage = error.stage or name
+            raise
+        except (BackupError, systemd.HostError, OSError, http.client.HTTPException, ValueError) as error:
+            raise ReleaseError(str(error), name) from error
+
+
+def described(app: str) -> tuple[Settings, AppData]:
+    """Return the host's settings of backups, and what they say of APP. Raises BackupError when it is not backed up."""
+    settings = backup_settings.read()
+    if settings is None:
+        raise BackupError("nothing is backed up on this host: set slipway_backups, and run site.yml")
+    data = settings.app(app)
+    if data is None:
+        raise BackupError(f"{app} is not backed up on this host yet: run site.yml")
+    return settings, data
