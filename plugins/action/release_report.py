@@ -29,7 +29,8 @@ class ActionModule(ActionBase):
             elif not found.get("skipped"):
                 tables[host] = found["apps"]
                 kept = found.get("backups") or {}
-                left += [f"{host}: {text}" for text in (*found.get("left", []), *kept.get("lines", []))]
+                lines = (*found.get("left", []), *kept.get("lines", []), *found.get("notes", []))
+                left += [f"{host}: {text}" for text in lines]
                 problems += [f"{host}: {text}" for text in kept.get("problems", [])]
                 problems += [f"{app['app']} on {host}: {text}" for app in found["apps"] for text in app["problems"]]
         if tables:

@@ -116,6 +116,11 @@ backups:
   description: C(lines) that tell how the backups are, or that there are none, and C(problems); with O(status) only.
   returned: success
   type: dict
+notes:
+  description: What else a person should know of the host, one sentence each; with O(status) only.
+  returned: success
+  type: list
+  elements: str
 left:
   description: Apps that the host has and O(apps) has not, one sentence each; with O(status) only.
   returned: success

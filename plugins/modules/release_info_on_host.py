@@ -34,9 +34,11 @@ from ansible_collections.slipway.flask.plugins.module_utils._app.left import lef
 from ansible_collections.slipway.flask.plugins.module_utils._backup.brief import brief
 from ansible_collections.slipway.flask.plugins.module_utils._host.parameters import typed
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import older
 from ansible_collections.slipway.flask.plugins.module_utils._release.info import history_of
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths
 from ansible_collections.slipway.flask.plugins.module_utils._release.status import status_of
+from ansible_collections.slipway.flask.plugins.module_utils._upgrade import journal
 
 ARGUMENTS: dict[str, Any] = {
     "apps": {
@@ -85,7 +87,8 @@ def main() -> None:
 
     more: dict[str, Any] = {}
     if asked["status"]:
-        more = {"left": left(asked["known"]), "backups": asdict(brief())}
+        notes = [*older.said(), *journal.said()]
+        more = {"left": left(asked["known"]), "backups": asdict(brief()), "notes": notes}
     with ThreadPoolExecutor(AT_ONCE) as pool:
         module.exit_json(changed=False, apps=list(pool.map(look, asked["apps"])), **more)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from collections.abc import Sequence
 
 from helpers import Host, Project, wait_for
 
@@ -51,11 +52,11 @@ def install(host: Host, point: str = "", argument: str = "", ago: int = 0) -> No
     )
 
 
-def kill_at(project: Project, playbook: str, point: str, argument: str = "") -> None:
-    """Run PLAYBOOK until its host's side stops at the point; then kill both sides of it."""
+def kill_at(project: Project, playbook: str, point: str, argument: str = "", more: Sequence[str] = ()) -> None:
+    """Run PLAYBOOK, with MORE arguments, until its host's side stops at the point; then kill both sides of it."""
     host = project.host
     install(host, point, argument)
-    controller = project.start(playbook, "-e", INTERPRETER)
+    controller = project.start(playbook, "-e", INTERPRETER, *more)
     try:
         wait_for(lambda: host.ok(f"test -e {STOPPED}") or ended(controller), seconds=180)
         assert host.ok(f"test -e {STOPPED}"), f"the run never came to {point} {argument}:\n{controller.stdout.read()}"  # type: ignore[union-attr]

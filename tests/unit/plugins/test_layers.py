@@ -24,7 +24,7 @@ FLOORS = [
     {"module_utils._backup", "module_utils._migration", "module_utils._process"},
     {"module_utils._release"},
     {"module_utils._restore"},
-    {"module_utils._transfer"},
+    {"module_utils._transfer", "module_utils._upgrade"},
     {"plugin_utils._library", "plugin_utils._schedule", "plugin_utils._schema"},
     {
         "plugin_utils._certificates", "plugin_utils._connection", "plugin_utils._gunicorn", "plugin_utils._nginx",
@@ -174,7 +174,7 @@ MOST = {
     "kept_half": 4_500,
     "release_on_host": 303_000,
     "rollback_on_host": 212_000,
-    "release_info_on_host": 100_000,
+    "release_info_on_host": 102_000,
     "release_exec_on_host": 60_000,
     "maintenance_on_host": 3_500,
     "files_on_host": 13_500,

@@ -15,6 +15,7 @@ from ansible_collections.slipway.flask.plugins.action import (
     release_exec,
     release_info,
     release_report,
+    upgrade_database,
 )
 
 SHOP: dict[str, Any] = {
@@ -42,7 +43,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Shown:
     """What is displayed, and whether as an error."""
     texts: Shown = []
     display = MagicMock(display=lambda text, stderr=False: texts.append((text, stderr)))
-    for module in (maintenance, queries, release_exec, release_info, release_report):
+    for module in (maintenance, queries, release_exec, release_info, release_report, upgrade_database):
         monkeypatch.setattr(module, "Display", lambda: display)
     return texts
 
@@ -137,6 +138,47 @@ def test_no_database_is_asked_for_an_unknown_app(shown: Shown) -> None:
     assert runner.asked == []
 
 
+# ---- upgrade_database ---------------------------------------------------------------------------------------------
+
+LOCAL = {**WIKI, "name": "blog", "database": "local"}
+NOTHING = {"changed": False, "plan": None, "journal": None, "done": ""}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        ({}, "look"),
+        ({"confirmed": "true"}, "upgrade"),
+        ({"back": "true"}, "look"),
+        ({"back": "true", "confirmed": True}, "back"),
+        ({"forget": "true"}, "forget"),
+    ],
+)
+def test_an_upgrade_is_only_shown_until_somebody_says_yes(shown: Shown, arguments: dict[str, Any], what: str) -> None:
+    runner = Runner(upgrade_database, NOTHING)
+    result = runner.run(apps=[SHOP, LOCAL], **arguments)
+    (asked,) = runner.asked
+    assert asked["what"] == what
+    assert [app["app"] for app in asked["apps"]] == ["blog"], "only those with a database on the host"
+    assert not result.get("failed")
+    assert "nothing to upgrade" in shown[0][0]
+
+
+def test_an_upgrade_that_would_be_refused_fails_when_it_is_shown(shown: Shown) -> None:
+    plan = {"old": "15/main", "new": "17/main", "databases": {}, "needed": 1, "free": 1, "seconds": 1, "backup": "dump",
+            "collations": [], "removes": "", "sites": [], "problems": ["no room"]}  # fmt: skip
+    result = Runner(upgrade_database, {**NOTHING, "plan": plan}).run(apps=[LOCAL])
+    assert result["failed"]
+    assert result["msg"] == "web1: the upgrade would be refused:\n  - no room"
+    assert len(shown) == 1
+
+
+def test_back_and_forget_contradict_each_other(shown: Shown) -> None:
+    runner = Runner(upgrade_database, NOTHING)
+    assert runner.run(apps=[LOCAL], back=True, forget=True)["msg"] == "say -e back=true or -e forget=true, not both"
+    assert runner.asked == []
+
+
 # ---- release_report ----------------------------------------------------------------------------------------------
 
 
@@ -177,6 +219,17 @@ def test_an_app_that_left_the_list_is_named_below_the_table(shown: Shown) -> Non
     )
     assert not result.get("failed"), "whoever is not described is not asked to serve"
     assert shown[0][0].splitlines()[-1] == "web1: the app 'blog' is …"
+
+
+def test_what_there_is_to_know_of_a_host_is_told_below_the_table(shown: Shown) -> None:
+    result = report(
+        shown,
+        web1={"apps": [STATUS], "notes": ["PostgreSQL 15/main is older …"]},
+        web2={"skipped": True},
+        web3={"skipped": True},
+    )
+    assert not result.get("failed")
+    assert shown[0][0].splitlines()[-1] == "web1: PostgreSQL 15/main is older …"
 
 
 # ---- release_exec ------------------------------------------------------------------------------------------------

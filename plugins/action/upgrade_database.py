@@ -1,0 +1,54 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The controller's side of slipway.flask.upgrade_database: what is asked, and what a person reads of it."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from typing import Any
+
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice
+from ansible_collections.slipway.flask.plugins.plugin_utils._report import upgrade
+from ansible_collections.slipway.flask.plugins.plugin_utils._target import systemd as target
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+    _VALID_ARGS = frozenset({"apps", "cluster", "confirmed", "back", "forget"})
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        task_vars, given = task_vars or {}, self._task.args
+        host = str(task_vars.get("inventory_hostname"))
+        yes, back, forget = (boolean(given.get(name) or False) for name in ("confirmed", "back", "forget"))
+        if back and forget:
+            return {**result, "failed": True, "msg": "say -e back=true or -e forget=true, not both"}
+        try:
+            apps = choice.meant({"apps": given.get("apps")}, task_vars)
+        except choice.ChoiceError as error:
+            return {**result, **error.result}
+        arguments = {
+            "apps": [description(app) for app in apps if app["database"] == "local"],
+            "cluster": given.get("cluster") or "",
+            "what": "forget" if forget else "look" if not yes else "back" if back else "upgrade",
+            "by": f"{getpass.getuser()}@{socket.gethostname()}",
+        }
+        answer = on_host.ask(self, "upgrade_database", arguments, task_vars)
+        result.update(answer)
+        if answer.get("failed"):
+            return result
+        Display().display(upgrade.report(host, answer, back) + "\n")
+        if problems := (answer["plan"] or {}).get("problems"):
+            result.update(failed=True, msg=upgrade.refusal(host, problems))
+        return result
+
+
+def description(app: dict[str, Any]) -> dict[str, Any]:
+    """Return what the host must know of an app to end it, start it and see whether it is well."""
+    health = {key: app[f"health_{key}"] for key in ("path", "status", "host")}
+    return {**target.places(app), "health": health}
