@@ -20,11 +20,13 @@ from ansible_collections.slipway.flask.plugins.module_utils._postgres.names impo
     find_cluster,
     literal,
     psql,
+    psql_as,
 )
 
 ARCHIVED_SECONDS = 60
 """How long a segment may take to be in all repositories before that counts as a problem."""
-HEAD = "SELECT coalesce(string_agg(version_num, '+' ORDER BY version_num), '') FROM alembic_version;"
+THERE = "SELECT to_regclass('alembic_version') IS NOT NULL;"
+HEAD = "SELECT left(coalesce(string_agg(version_num, '+' ORDER BY version_num), ''), 400) FROM alembic_version;"
 ARCHIVER = """
 SELECT json_build_object(
   'archived', coalesce(last_archived_wal, ''), 'archived_at', extract(epoch FROM last_archived_time),
@@ -62,13 +64,17 @@ def ask(cluster: Cluster, sql: str, database: str = "postgres") -> str:
         raise BackupError(f"PostgreSQL can't be asked: {error}") from None
 
 
-def look(cluster: Cluster, name: str) -> Database:
-    """Return what is known of the database called NAME. Raises BackupError when it isn't there."""
+def look(cluster: Cluster, name: str, user: str) -> Database:
+    """Return what is known of the database called NAME, in which USER's role is at home. Raises BackupError when it isn't there."""
     size = ask(cluster, f"SELECT pg_database_size(oid) FROM pg_database WHERE datname = {literal(name)};")
     if not size:
         raise BackupError(f"there is no database {name} in the cluster {cluster.version}/{cluster.name}")
-    there = ask(cluster, "SELECT to_regclass('alembic_version') IS NOT NULL;", name) == "t"
-    return Database(int(size), ask(cluster, HEAD, name) if there else "")
+    try:  # what the app calls so may be anything, and runs with its rights
+        there = psql_as(user, cluster, THERE, name).strip() == "t"
+        head = psql_as(user, cluster, HEAD, name).strip() if there else ""
+    except PostgresError as error:
+        raise BackupError(f"the database {name} can't be asked where its migrations are: {error}") from None
+    return Database(int(size), head)
 
 
 def archiver(cluster: Cluster) -> dict[str, Any]:

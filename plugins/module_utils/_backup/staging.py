@@ -64,7 +64,7 @@ def _known(settings: Settings, app: AppData) -> dict[str, Any]:
     release = target_of(Path(app.root) / "current") if app.root else ""
     found: dict[str, Any] = {"release": release}
     if app.database:
-        known = database.look(database.cluster_of(settings), app.database)
+        known = database.look(database.cluster_of(settings), app.database, app.user)
         return {**found, "database_bytes": known.size, "head": known.head}
     record = state.read(Path(app.root) / "releases" / release / "release.json") if release else {}
     return {**found, "head": "+".join(record.get("heads_after") or [])}

@@ -209,7 +209,8 @@ def apply(cluster: Cluster, todo: Plan) -> None:
     :raises PostgresError: with the server's message; what was done before stays, the next run does the rest.
     """
     for database in sorted(todo.statements, key=lambda name: name != "postgres"):
-        psql(cluster, ";\n".join(todo.statements[database]) + ";\n", database)
+        # An extension goes into the first schema of the path; none of the statements calls a function.
+        psql(cluster, ";\n".join(todo.statements[database]) + ";\n", database, path="public")
 
 
 def ensure(

@@ -28,6 +28,7 @@ UNSEEN = "SET pg_stat_statements.track = 'none';\n"
 """What is asked here is no finding; only a superuser may say so."""
 CONNECT_SECONDS = 5
 TEXTS = ("query", "by_query")
+NAMED = ("name", "of")
 HIDDEN = "<insufficient privilege>"
 
 
@@ -118,5 +119,8 @@ def reason(said: str) -> str:
 
 
 def readable(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a ROW whose statements have no values."""
+    """Return a ROW whose statements have no values, and whose tables and indexes are called as the app calls them."""
+    row = {
+        name: str(value).removeprefix("public.") if name in NAMED and value else value for name, value in row.items()
+    }
     return {name: masked(value) if name in TEXTS and value else value for name, value in row.items()}

@@ -197,29 +197,59 @@ def as_user(name: str) -> dict[str, Any]:
     }
 
 
-def run(command: Sequence[str], stdin: str = "", user: str = "") -> str:
+def run(command: Sequence[str], stdin: str = "", user: str = "", seconds: float | None = None) -> str:
     """Run COMMAND (in C locale, in /) and return its standard output.
 
-    :raises PostgresError: when it fails, with its error output.
+    :param seconds: after which it is ended; None waits for ever.
+    :raises PostgresError: when it fails, with its error output, or takes longer.
     """
-    done: subprocess.CompletedProcess[str] = subprocess.run(
-        list(command), input=stdin, text=True, capture_output=True, check=False, cwd="/",
-        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}, **(as_user(user) if user else {}),
-    )  # fmt: skip
+    try:
+        done: subprocess.CompletedProcess[str] = subprocess.run(
+            list(command), input=stdin, text=True, capture_output=True, check=False, cwd="/", timeout=seconds,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}, **(as_user(user) if user else {}),
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise PostgresError(f"{Path(command[0]).name} took longer than {seconds:.0f} s and was ended") from None
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip())[-2000:]
         raise PostgresError(f"{Path(command[0]).name} failed with exit code {done.returncode}: {said}")
     return done.stdout
 
 
-def psql(cluster: Cluster, sql: str, database: str = "postgres") -> str:
+def psql(cluster: Cluster, sql: str, database: str = "postgres", path: str = "pg_catalog") -> str:
     """Run SQL as the superuser over the cluster's socket; stops at the first error.
+
+    A database belongs to its app, which may have functions and operators of its own in it that are called like the system's:
+    SQL that finds them would run them with the superuser's rights (CVE-2018-1058). So only the system's are found, and SQL
+    must not read what an app has made: a view runs the app's functions as whoever reads it. `psql_as` is for that.
+
+    :param path: the schema in which names are looked for; `public`, for statements that call nothing and make something there.
+    :raises PostgresError: with psql's own message.
+    """
+    command = [str(cluster.programs / "psql"), "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1"]
+    command += ["-p", str(cluster.port), "-d", database, "-c", f"SET search_path = {path}", "-f", "-"]
+    return run(command, stdin=sql, user=SUPERUSER)
+
+
+def psql_as(user: str, cluster: Cluster, sql: str, database: str, seconds: int = 30) -> str:
+    """Run SQL with the rights of an app, whose system user and role are both called USER, for SECONDS at most.
 
     :raises PostgresError: with psql's own message.
     """
     command = [str(cluster.programs / "psql"), "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1"]
-    command += ["-p", str(cluster.port), "-d", database, "-f", "-"]
-    return run(command, stdin=sql, user=SUPERUSER)
+    command += [
+        "-p",
+        str(cluster.port),
+        "-d",
+        database,
+        "-U",
+        user,
+        "-c",
+        f"SET statement_timeout = '{seconds}s'",
+        "-f",
+        "-",
+    ]
+    return run(command, stdin=sql, user=user, seconds=2 * seconds)
 
 
 def log_tail(cluster: Cluster, lines: int = 12) -> str:

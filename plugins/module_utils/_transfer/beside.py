@@ -19,6 +19,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._postgres.names impo
     identifier,
     literal,
     psql,
+    psql_as,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.places import SOCKET_FOLDER
 from ansible_collections.slipway.flask.plugins.module_utils._transfer import child, load, verdict
@@ -61,9 +62,12 @@ def connection(cluster: Cluster, database: str, user: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-def has_rows(cluster: Cluster, database: str) -> bool:
-    """Tell whether any table of the app's has a row."""
-    return int(psql(cluster, ROWS, database).strip() or 0) > 0
+def has_rows(cluster: Cluster, database: str, user: str = "") -> bool:
+    """Tell whether any table of the app's has a row. USER is the app's; "" is the one that is called like the DATABASE.
+
+    It asks with the app's rights: a table may be a view by the time it is read, and run what the app wants.
+    """
+    return int(psql_as(user or database, cluster, ROWS, database).strip() or 0) > 0
 
 
 def create(cluster: Cluster, live: str, new: str, owner: str) -> None:
@@ -106,7 +110,7 @@ def extend(cluster: Cluster, database: str, owner: str, extensions: Sequence[ver
         path = ", ".join(['"$user"', "public", *map(identifier, schemas)])
         sql.append(f"ALTER DATABASE {identifier(database)} SET search_path TO {path}")
     if sql:
-        psql(cluster, "".join(f"{one};\n" for one in sql), database)
+        psql(cluster, "".join(f"{one};\n" for one in sql), database, path="public")  # where extensions go
     return schemas
 
 

@@ -38,7 +38,7 @@ class Server:
             self.pending = []
         return "enabled\n" if command[0] == "systemctl" else ""
 
-    def psql(self, _cluster: Cluster, sql: str, database: str = "postgres") -> str:
+    def psql(self, _cluster: Cluster, sql: str, database: str = "postgres", path: str = "pg_catalog") -> str:
         if sql == servers.DATABASES:
             return '["postgres", "shop"]'
         if sql == servers.HAS_TABLES:

@@ -273,3 +273,22 @@ def test_server_problems(variables: dict[str, Any], words: str) -> None:
     assert len(found) == 1
     assert words in found[0]
     assert settings.server_problems({"max_connections": 100}) == []
+
+
+def test_sql_of_the_superuser_finds_no_function_of_an_apps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An app owns its database, and what is called like the system's there would run with the superuser's rights."""
+    ran: list[list[str]] = []
+    monkeypatch.setattr(postgres, "run", lambda command, stdin, user: ran.append([*command, stdin, user]) or "")
+    postgres.psql(Cluster("17", "main", 5432, True, "/d"), "SELECT json_agg(a) FROM b;", "shop")
+    assert ran[0][-8:] == [
+        "-d", "shop", "-c", "SET search_path = pg_catalog", "-f", "-", "SELECT json_agg(a) FROM b;", "postgres",
+    ]  # fmt: skip
+
+
+def test_what_an_app_has_made_is_read_with_its_own_rights_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[tuple[list[str], dict[str, Any]]] = []
+    monkeypatch.setattr(postgres, "run", lambda command, **more: ran.append((command, more)) or "")
+    postgres.psql_as("shop", Cluster("17", "main", 5432, True, "/d"), "SELECT 1;", "shop")
+    command, more = ran[0]
+    assert more == {"stdin": "SELECT 1;", "user": "shop", "seconds": 60}
+    assert command[-8:] == ["-d", "shop", "-U", "shop", "-c", "SET statement_timeout = '30s'", "-f", "-"]
