@@ -283,6 +283,7 @@ check("history", [l["id"] for l in lines if l["outcome"] == "deployed" and l["id
 for pid in said("pgrep", "-u", "harbour").split():
     try: group = pathlib.Path(f"/proc/{pid}/cgroup").read_text().strip()
     except OSError: continue
+    if group.endswith("/slipway-pgbouncer-harbour.service"): continue
     if not any(group.endswith(f"/{unit}") for unit in wanted): found.append(f"process {pid} in {group}")
 print(json.dumps(found))
 """

@@ -17,12 +17,13 @@ ROLES = (
     "gunicorn_systemd",
     "nginx_tls",
     "postgres_client",
+    "pgbouncer",
     "redis_server",
     "backups",
 )
 PARTS: dict[str, set[str]] = {
     "packages": set(),
-    "postgresql": {"postgres_server", "postgres_client"},
+    "postgresql": {"postgres_server", "postgres_client", "pgbouncer"},
     "python": {"python_venv"},
     "apps": {"gunicorn_systemd"},
     "redis": {"redis_server"},

@@ -85,6 +85,26 @@ class Budget:
         return f"{need.name} {need.processes}" + (f" × {each}" if each != 1 else "")
 
 
+DIRECT = 3
+"""Connections past a pooler: a migration has its own, one that holds the lock, and one that looks who is in its way."""
+
+
+def pooled(size: int) -> Budget:
+    """Return the budget of an app whose processes share a pooler's SIZE connections, however many releases run."""
+    return Budget((Need("the pooler", 1, size, twice=False), Need("release commands", 1, DIRECT, twice=False)))
+
+
+def too_many_clients(clients: Budget, taken: int) -> str:
+    """Return why a pooler that takes so many connections does not take those of its CLIENTS, "" when it does."""
+    if not taken or clients.switch <= taken:
+        return ""
+    return (
+        f"the app may open {clients.switch} connections to its pooler: {clients.said}; it takes {taken}\n"
+        "Nothing was changed. Ways on: more of them (`database_pool_clients` and site.yml), or fewer `threads` or `workers`. "
+        "See docs/databases.md"
+    )
+
+
 @dataclass(frozen=True)
 class Beside:
     """What else a server has to take. APPS are the host's other apps by name, OTHERS sessions that are open now."""

@@ -24,7 +24,7 @@ PORT = 5432
 
 # Who is connected can be seen by everybody; of others' sessions only what they do is hidden (manual 27.2.3).
 QUERY = """
-SET statement_timeout = '5s';
+SET LOCAL statement_timeout = '5s';
 SELECT json_build_object(
   'most', current_setting('max_connections')::int,
   'kept', current_setting('superuser_reserved_connections')::int

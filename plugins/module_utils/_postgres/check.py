@@ -20,7 +20,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import
 from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import redact
 
 QUERY = """
-SET statement_timeout = '5s';
+SET LOCAL statement_timeout = '5s';
 SELECT json_build_object(
   'server_version', current_setting('server_version'),
   'server_version_num', current_setting('server_version_num')::int,

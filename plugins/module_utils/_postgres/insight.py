@@ -45,7 +45,7 @@ def elsewhere(psql: str, url: DatabaseUrl, user: str) -> Ask:
     """Return how the database at URL is asked, as the system user USER with the program PSQL."""
 
     def ask(sql: str, where: str) -> Any:
-        tried = check.attempt(psql, url, user, CONNECT_SECONDS, query=PATIENCE + sql)
+        tried = check.attempt(psql, url, user, CONNECT_SECONDS, query=PATIENCE.replace("SET ", "SET LOCAL ", 1) + sql)
         if tried.kind:
             raise names.PostgresError(tried.message)
         return tried.facts

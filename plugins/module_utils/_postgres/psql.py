@@ -45,11 +45,13 @@ def patience(url: DatabaseUrl, timeout: int) -> int:
 def put(
     psql: str, url: DatabaseUrl, user: str, timeout: int, query: str, ca: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Put QUERY as the system user USER ('' is who runs this); return what psql answered.
+    """Put QUERY in one transaction as the system user USER ('' is who runs this); return what psql answered.
+
+    What it sets must be SET LOCAL: a pooler would hand the session on to the app.
 
     :raises PostgresError: when USER doesn't exist. Raises TimeoutExpired after `patience`.
     """
-    command = [psql, "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-f", "-"]
+    command = [psql, "-X", "-q", "-A", "-t", "-w", "-1", "-v", "ON_ERROR_STOP=1", "-f", "-"]
     return subprocess.run(
         command, input=query, text=True, errors="replace", capture_output=True, check=False, cwd="/",
         env=environment(url, timeout, ca), timeout=patience(url, timeout), **(as_user(user) if user else {}),

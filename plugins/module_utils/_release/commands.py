@@ -8,7 +8,8 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,8 +89,9 @@ class Commands:
             self.request.command_seconds,
             sandbox.BUILD if purpose == "build" else {},
         )
-        command.more_files = more_files
-        done = command.run(["/usr/bin/env", *argv], command_unit(self.paths.app, purpose, self.record.id))
+        with self._direct(purpose) as direct:
+            command.more_files = [*direct, *more_files]
+            done = command.run(["/usr/bin/env", *argv], command_unit(self.paths.app, purpose, self.record.id))
         if done.returncode == MISSING:
             from ansible_collections.slipway.flask.plugins.module_utils._python import console_scripts
 
@@ -108,7 +110,26 @@ class Commands:
         What stands in for shared folders in a plan goes with it and may be written. What it has started is killed.
         """
         command = self._how([str(self.planned)] if self.planned.is_dir() else [], seconds + LOOK_GRACE_SECONDS, LOOK)
-        return command.run(["/usr/bin/env", *argv], command_unit(self.paths.app, "check", self.record.id))
+        with self._direct("check") as command.more_files:
+            return command.run(["/usr/bin/env", *argv], command_unit(self.paths.app, "check", self.record.id))
+
+    @contextmanager
+    def _direct(self, purpose: str) -> Iterator[list[Path]]:
+        """Give the file with the URL that leads a command past a pooler of the database, which a build does not ask."""
+        url, variable = self.request.database.direct_url, self.request.migrations.variable
+        if not url or purpose == "build":
+            yield []
+            return
+        own = environment_file.environment_of(self.environment_file.read_text()).get(variable, "")
+        text = environment_file.text_of({}, {variable: with_scheme_of(own, url)})
+        file = self.environment_file.with_name("direct")
+        file.unlink(missing_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(text)
+        try:
+            yield [file]
+        finally:
+            file.unlink()
 
     def _how(self, writable: list[str], seconds: int, properties: Mapping[str, str | Sequence[str]]) -> sandbox.Command:
         from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox
@@ -123,6 +144,12 @@ class Commands:
             service=names.unit(self.paths.app, names.FIRST, self.record.id),
             properties=properties,
         )
+
+
+def with_scheme_of(own: str, url: str) -> str:
+    """Return URL with the scheme of the app's OWN in this release, which follows the app's driver."""
+    scheme, there, _ = own.partition("://")
+    return f"{scheme}://{url.partition('://')[2]}" if url and there else url
 
 
 def command_unit(app: str, purpose: str, release: str) -> str:

@@ -18,7 +18,9 @@ from ansible_collections.slipway.flask.plugins.module_utils._database.budget imp
     Budget,
     Need,
     Pool,
+    pooled,
     shortage,
+    too_many_clients,
     ways,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._database.capacity import Server
@@ -48,6 +50,8 @@ class Connections:
     def __init__(self, context: Context) -> None:
         self.context, self.request = context, context.request
         self.reckoned: list[Reckoned] = []
+        self.clients = Budget(())
+        """What the app may open to its pooler."""
 
     def check(self, probe: Probe) -> None:
         """Refuse a release that may open more connections than its servers take; PROBE is what the app says of itself.
@@ -56,6 +60,8 @@ class Connections:
         """
         self.reckoned = list(self._reckon(probe))
         self.context.record.connections = [self._kept(one) for one in self.reckoned if one.server]
+        if said := too_many_clients(self.clients, self.request.database.pool_clients):
+            raise ReleaseError(said)
         given = self.request.database.connections
         for one in self.reckoned:
             server = one.server or Server("", most=0)
@@ -79,6 +85,8 @@ class Connections:
             if not pools and place == main and not probe.pools:
                 pools = [Pool()]
             budget = Budget(self._needs(probe), pools, self.request.hosts)
+            if pools and place == main and self.request.database.pool_size:
+                self.clients, budget = budget, pooled(self.request.database.pool_size)
             if not pools or not budget.release or self._is_boundless(probe, pools):
                 continue
             server = capacity.ask(url, self.request.user)
@@ -87,7 +95,7 @@ class Connections:
     def _urls(self) -> dict[str, str]:
         """Return the URLs of servers that can be asked among the app's settings by place, that of its own variable first."""
         settings = environment_file.environment_of(self.context.environment_file.read_text())
-        own = settings.get(self.request.migrations.variable, "")
+        own = self.request.database.direct_url or settings.get(self.request.migrations.variable, "")
         found: dict[str, str] = {}
         for url in [own, *settings.values()]:
             if "://" in url and (place := capacity.place_of_url(url)):

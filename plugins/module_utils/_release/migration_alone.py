@@ -19,6 +19,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._migration import pr
 from ansible_collections.slipway.flask.plugins.module_utils._migration import run as migration_run
 from ansible_collections.slipway.flask.plugins.module_utils._migration.probe import Probe
 from ansible_collections.slipway.flask.plugins.module_utils._release import probe as release_probe
+from ansible_collections.slipway.flask.plugins.module_utils._release.commands import with_scheme_of
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.dump import Dump
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
@@ -91,9 +92,7 @@ class Alone:
 
     def _owner_url(self) -> str:
         """Return the owner's URL with the scheme of the app's own in this release, which follows the app's driver."""
-        scheme, there, _ = self._environment().get(self._variable, "").partition("://")
-        url = self.asked.owner_url
-        return f"{scheme}://{url.partition('://')[2]}" if url and there else url
+        return with_scheme_of(self._environment().get(self._variable, ""), self.asked.owner_url)
 
     def _environment(self) -> Mapping[str, str]:
         return environment_file.environment_of(self.context.environment_file.read_text())

@@ -119,9 +119,14 @@ class Migrations:
 
 @dataclass(frozen=True)
 class Database:
-    """What is known of the database's server beyond what it says itself."""
+    """How the app reaches its database's server, and what is known of that beyond what it says itself."""
 
     connections: int = 0
+    pool_size: int = 0
+    """What a pooler between them opens at most; 0 for none."""
+    pool_clients: int = 0
+    direct_url: str = field(default="", metadata=SECRET)
+    """The URL past that pooler."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +160,7 @@ class Request:
     verify: Verify = Verify()
     web: Web = Web()
     migrations: Migrations = Migrations()
+    database: Database = Database()
     tools: Tools = field(default=Tools(), metadata={"flat": True})
     writable_paths: tuple[str, ...] = field(default=(), metadata=PATHS)
     command_seconds: int = 3600
@@ -180,7 +186,6 @@ class Request:
     """The text of files among the settings as the variables have them, "" for one that is not to be there."""
     plan: bool = field(default=False, metadata=DEPLOY | CALL)
     keep_releases: int = field(default=5, metadata=DEPLOY)
-    database: Database = field(default=Database(), metadata=DEPLOY)
     hosts: int = field(default=1, metadata=DEPLOY)
     """How many hosts have the app and share its database."""
     min_free_mb: int = field(default=256, metadata=DEPLOY)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
+from ansible_collections.slipway.flask.plugins.module_utils._pgbouncer import names as pgbouncer
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import names, places
 from ansible_collections.slipway.flask.plugins.module_utils._python import driver
 from ansible_collections.slipway.flask.plugins.plugin_utils._connection import postgres as connections
@@ -35,6 +36,10 @@ KEYS = {
                                of=str),
     "database_connections": Key(int, 0, "Most connections that the app may open, where the provider's limit is lower than the "
                                         "server says; 0 asks the server.", range=(0, 100000)),
+    "database_pool": Key(str, "none", "`pgbouncer` has all of the app's processes share a few connections to the local database; "
+                                      "see docs/databases.md.", ("none", "pgbouncer")),
+    "database_pool_size": Key(int, 20, "Most connections that this pooler opens to the server.", range=pgbouncer.SIZES),
+    "database_pool_clients": Key(int, 500, "Most connections that the app may open to it.", range=pgbouncer.CLIENTS),
     "database_owner_url": Key(str, "", "URL that migrations use, of a role that owns the schema; empty is the app's own "
                                        "(secret)."),
 }  # fmt: skip
@@ -56,6 +61,15 @@ class Postgres:
             yield "'database_url' is given but 'database' is not 'url'; set `database: url`"
         if given.get("database_extensions") and kind != "local":
             yield "'database_extensions' is given but 'database' is not 'local'; create them on that server"
+        pool = given.get("database_pool", "none")
+        if pool != "none" and kind != "local":
+            yield (
+                f"'database_pool' is '{pool}' but 'database' is '{kind}'; it is for a local database: remove it, and take the "
+                "pooler of your provider"
+            )
+        for key in ("database_pool_size", "database_pool_clients"):
+            if pool == "none" and given.get(key, KEYS[key].default) != KEYS[key].default:
+                yield f"'{key}' is given but 'database_pool' is 'none'; set `database_pool: pgbouncer`, or remove it"
         if given.get("database_owner_url") and kind == "none":
             yield "'database_owner_url' is given but 'database' is 'none'; remove one of them"
         variable = given.get("database_variable", VARIABLE)
@@ -94,7 +108,7 @@ class Postgres:
 
     def after_units(self, app: App) -> list[str]:
         """PostgreSQL's, for every app: one with `database: none` may have the URL of a database here in its secrets."""
-        return ["postgresql.service"]
+        return ["postgresql.service", *([pgbouncer.unit(app["name"])] if is_pooled(app) else [])]
 
     def accounts(self, app: App) -> dict[str, str]:
         return {}
@@ -105,6 +119,8 @@ class Postgres:
             found["postgres_server_databases"] = database(app)
         if app["database"] != "none":
             found["postgres_client_connections"] = connection(app)
+        if is_pooled(app):
+            found["pgbouncer_pools"] = pool(app)
         return found
 
 
@@ -118,15 +134,28 @@ def url(app: App) -> str:
     if app["database"] == "none":
         return ""
     if app["database"] == "local":
-        return (
-            f"{app['database_scheme'] or driver.DEFAULT}:///{app['name']}?host={quote(places.SOCKET_FOLDER, safe='/')}"
-        )
+        return local_url(app, pgbouncer.folder(app["name"]) if is_pooled(app) else places.SOCKET_FOLDER)
     return whole_url(app, str(app["database_url"]))
+
+
+def local_url(app: App, folder: str) -> str:
+    """Return the URL of the app's database on the host, over the socket in FOLDER."""
+    return f"{app['database_scheme'] or driver.DEFAULT}:///{app['name']}?host={quote(folder, safe='/')}"
+
+
+def is_pooled(app: App) -> bool:
+    """Tell whether the app reaches its database over a pooler on the host."""
+    return bool(app["database"] == "local" and app["database_pool"] != "none")
+
+
+def direct_url(app: App) -> str:
+    """Return the URL past the pooler, with which the app is checked and its release commands run; "" for the app's own."""
+    return local_url(app, places.SOCKET_FOLDER) if is_pooled(app) else ""
 
 
 def owner_url(app: App) -> str:
     """Return the URL with which the app's migrations run, "" for the app's own."""
-    return whole_url(app, str(app["database_owner_url"])) if app["database_owner_url"] else ""
+    return whole_url(app, str(app["database_owner_url"])) if app["database_owner_url"] else direct_url(app)
 
 
 def whole_url(app: App, given: str) -> str:
@@ -147,6 +176,11 @@ def wanted_scheme(app: App) -> str:
 def connection(app: App) -> dict[str, Any]:
     """Return the app's entry for the role postgres_client."""
     return {"name": app["name"], "url": url(app), "user": app["name"], "ca": app["database_ca"]}
+
+
+def pool(app: App) -> dict[str, Any]:
+    """Return the app's entry for the role pgbouncer."""
+    return {"name": app["name"], "size": app["database_pool_size"], "clients": app["database_pool_clients"]}
 
 
 def database(app: App) -> dict[str, Any]:

@@ -59,6 +59,18 @@ def release(
             "variable": app["database_variable"],
             "owner_url": postgres.owner_url(app),
         },
+        "database": {
+            "connections": app["database_connections"],
+            **(
+                {
+                    "pool_size": app["database_pool_size"],
+                    "pool_clients": app["database_pool_clients"],
+                    "direct_url": postgres.direct_url(app),
+                }
+                if postgres.is_pooled(app)
+                else {}
+            ),
+        },
         "verify": {"domain": app["domains"][0]},
         "web": {"user": systemd.WEB_USER, "folders": systemd.web_folders(app)},
         "expected_environment": environment_file.text_of(app["environment"], systemd.secrets(app)),

@@ -18,7 +18,7 @@ OURS = "ansible_collections.slipway.flask.plugins."
 FLOORS = [
     {"module_utils._source"},
     {"module_utils._host"},
-    {"module_utils._app", "module_utils._certificates", "module_utils._nginx", "module_utils._postgres",
+    {"module_utils._app", "module_utils._certificates", "module_utils._nginx", "module_utils._pgbouncer", "module_utils._postgres",
      "module_utils._python", "module_utils._redis"},
     {"module_utils._database"},
     {"module_utils._backup", "module_utils._migration", "module_utils._process"},

@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._database import capacity
 from ansible_collections.slipway.flask.plugins.module_utils._database.capacity import Server
+from ansible_collections.slipway.flask.plugins.module_utils._host.sandbox import Command
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from fake_host import FakeHost
 
@@ -161,3 +163,49 @@ def test_unreadable_neighbours_are_nobody(shop: FakeHost) -> None:
     (shop.paths.root.parent / "broken").mkdir()
     Path(shop.paths.root.parent / "broken/current").symlink_to("releases/none")
     assert shop.deploy().changed
+
+
+POOLED = {"pool_size": 20, "pool_clients": 30, "direct_url": "postgresql:///shop?host=/var/run/postgresql"}
+
+
+@pytest.mark.parametrize(
+    ("served", "most", "said"),
+    [
+        ([3, 4, "gthread"], 26, ""),
+        ([3, 4, "gthread"], 25, "the pooler 1 × 20 (never two at once) + release commands 1 × 3 (never two at once)"),
+        ([4, 4, "gthread"], 100, "may open 32 connections to its pooler: web 4 × 4 × 2 while two releases run; it takes 30"),
+    ],
+)  # fmt: skip
+def test_an_app_behind_a_pooler_costs_the_server_the_pool_and_the_pooler_the_processes(
+    served: list[Any], most: int, said: str, shop: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(monkeypatch, most=most)
+    shop.probes = [{"served": served, "pools": [ENGINE]}]
+    shop.configure(
+        f'SECRET_KEY="{"k" * 40}"\nDATABASE_URL="postgresql+psycopg:///shop?host=/run/slipway-pgbouncer/shop"\n'
+    )
+    if not said:
+        shop.deploy(database=POOLED)
+        return
+    with pytest.raises(ReleaseError) as refused:
+        shop.deploy(database=POOLED)
+    assert said in str(refused.value)
+
+
+def test_release_commands_go_past_the_pooler_with_the_app_s_own_driver(
+    shop: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.configure(
+        f'SECRET_KEY="{"k" * 40}"\nDATABASE_URL="postgresql+psycopg2:///shop?host=/run/slipway-pgbouncer/shop"\n'
+    )
+    given: list[tuple[str, int]] = []
+
+    def look(command: Command, argv: list[str]) -> subprocess.CompletedProcess[str]:
+        given.extend((file.read_text(), file.stat().st_mode & 0o777) for file in command.more_files)
+        return answer_of(command, argv)
+
+    answer_of = shop.answer
+    monkeypatch.setattr(shop, "answer", look)
+    shop.deploy(database=POOLED, release_commands=[{"command": "flask seed"}])
+    assert set(given) == {('DATABASE_URL="postgresql+psycopg2:///shop?host=/var/run/postgresql"\n', 0o600)}
+    assert not list(shop.paths.settings.rglob("direct"))
