@@ -15,7 +15,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 CGROUPS = Path("/sys/fs/cgroup")
 OUT_OF_MEMORY = "fe6faa94e7774663a0da52717891d8ef"
 """The message by which systemd says that the kernel has killed a process of a unit (SD_MESSAGE_UNIT_OUT_OF_MEMORY)."""
-SHOWN = ("ActiveState", "NRestarts", "ActiveEnterTimestampMonotonic", "ControlGroup", "InvocationID")
+SHOWN = ("ActiveState", "SubState", "Job", "NRestarts", "ActiveEnterTimestampMonotonic", "ControlGroup", "InvocationID")
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Fate:
     since: float
     killed: bool
     """Whether the kernel has killed one of its processes for its memory."""
+    starts: bool = False
+    """Whether it is about to run for the first time since it was told to: it ends what it had begun before that."""
 
     @property
     def runs(self) -> bool:
@@ -50,7 +52,10 @@ def of(unit: str) -> Fate:
     killed = kills(shown.get("ControlGroup", "")) > 0
     if state != "active" and not killed:  # its group is gone with it
         killed = told_of(unit, shown.get("InvocationID", ""))
-    return Fate(unit, state, restarts, int(shown.get("ActiveEnterTimestampMonotonic") or 0) / 1e6, killed)
+    # A job of systemd's is there between its end and its start; one that restarts by itself is in "auto-restart" then.
+    told = shown.get("Job", "0") not in ("", "0") and shown.get("SubState") != "auto-restart" and not restarts
+    starts = state == "deactivating" or (state in ("inactive", "activating") and told)
+    return Fate(unit, state, restarts, int(shown.get("ActiveEnterTimestampMonotonic") or 0) / 1e6, killed, starts)
 
 
 def kills(group: str) -> int:

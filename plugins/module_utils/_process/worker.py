@@ -131,7 +131,7 @@ class Worker(WorkerLook, Process):
         """Return when the youngest instance began to run. Raises ReleaseError for one that ended: MUST says what it must."""
         youngest = 0.0
         for found in map(fate.of, self.units(release)):
-            if found.state == "deactivating":  # it starts when it has ended (start)
+            if found.starts:  # it was told to while it had yet to end (start)
                 continue
             if not found.runs:
                 last = self._last(found.unit, release)

@@ -41,6 +41,26 @@ def test_one_that_runs_has_since_it_was_started(shown: dict[str, str]) -> None:
     assert (fate.of(UNIT).runs, fate.of(UNIT).said()) == (False, f"{UNIT} ended")
 
 
+@pytest.mark.parametrize(
+    ("more", "starts"),
+    [
+        ({"ActiveState": "deactivating", "SubState": "stop-sigterm"}, True),
+        ({"ActiveState": "inactive", "SubState": "dead", "Job": "77"}, True),
+        ({"ActiveState": "activating", "SubState": "start", "Job": "77"}, True),
+        ({"ActiveState": "inactive", "SubState": "dead", "Job": "0"}, False),
+        ({"ActiveState": "activating", "SubState": "auto-restart", "Job": "0"}, False),
+        ({"ActiveState": "activating", "SubState": "auto-restart", "Job": "78"}, False),
+        ({"ActiveState": "activating", "SubState": "start", "Job": "78", "NRestarts": "1"}, False),
+        ({"ActiveState": "failed", "SubState": "failed", "Job": "0"}, False),
+    ],
+)
+def test_one_that_was_told_to_start_while_it_had_yet_to_end_is_told_from_one_that_ended(
+    shown: dict[str, str], more: dict[str, str], starts: bool
+) -> None:
+    shown.update(more)
+    assert fate.of(UNIT).starts is starts
+
+
 def test_one_that_lost_a_child_for_its_memory_does_not_count_as_running(shown: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "a/b/memory.events").write_text(EVENTS.format(1))
     shown["MemoryMax"] = str(100 * 2**20)
