@@ -8,12 +8,15 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import moment, places, state
+from ansible_collections.slipway.flask.plugins.module_utils._backup.state import Outcome
 
 NOTHING = "nothing is backed up: set slipway_backups (docs/backups.md)"
+CHECKED = timedelta(minutes=30)
+"""The timer's checks are ten minutes apart."""
 LATE = 2
 """A restore point that is older than so many periods is late."""
 
@@ -44,15 +47,22 @@ def brief(settings: Path | None = None, folder: Path | None = None, at: datetime
         found.lines.append(f"backups: newest restore point {told(age)} old ({where})")
         if age > LATE * every and not check:
             found.problems.append(f"the newest restore point is {told(age)} old; one is due every {told(every)}")
-    found.problems += [f"backups: {text}" for text in (run.problems if run else [])]
     if drill:
-        when = datetime.strptime(drill.ended or drill.started, state.ISO).replace(tzinfo=now.tzinfo)
         how = "passed" if drill.is_good else "FAILED"
-        found.lines.append(f"backups: the drill {told(now - when)} ago {how}")
-        found.problems += [f"drill: {text}" for text in drill.problems]
-    known = set(found.problems)
-    found.problems += [text for one in (check.problems if check else []) if (text := f"backups: {one}") not in known]
+        found.lines.append(f"backups: the drill {told(now - time_of(drill))} ago {how}")
+    if check and now - time_of(check) > CHECKED:
+        found.problems.append(
+            f"backups: they were not checked for {told(now - time_of(check))}; see `journalctl -u slipway-backup-check` on the host"
+        )
+    # A check has how the run and the drill before it ended.
+    known = [check, *(one for one in (run, drill) if one and (not check or time_of(one) > time_of(check)))]
+    found.problems += list(dict.fromkeys(f"backups: {text}" for one in known if one for text in one.problems))
     return found
+
+
+def time_of(outcome: Outcome) -> datetime:
+    """Return when a run, a drill or a check ended."""
+    return datetime.strptime(outcome.ended or outcome.started, state.ISO).replace(tzinfo=timezone.utc)
 
 
 def told(span: timedelta) -> str:

@@ -91,7 +91,8 @@ def wait_archived(cluster: Cluster, segment: str, seconds: float = ARCHIVED_SECO
         if found["archived"][:24] >= segment:
             return ""
         if time.monotonic() > deadline:
-            failing = f"; it fails at {found['failed']}" if found["failed"] else ""
+            fails = float(found["failed_at"] or 0) > float(found["archived_at"] or 0)
+            failing = f"; it fails at {found['failed']}" if fails else ""
             return f"WAL segment {segment} was not archived within {seconds:.0f} s{failing}"
         time.sleep(0.2)
 

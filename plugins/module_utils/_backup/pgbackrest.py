@@ -104,7 +104,7 @@ class PgBackRest:
         """Return what is in the repositories, in the order of the targets. Raises BackupError when it can't be asked."""
         said = self._call("info", "--output=json", what="look into the repositories")
         try:
-            return repositories(json.loads(said), range(1, len(self.settings.targets) + 1))
+            return repositories(json.loads(said, strict=False), range(1, len(self.settings.targets) + 1))
         except (ValueError, KeyError, TypeError) as error:
             raise BackupError(f"the answer of `pgbackrest info` can't be read: {error}") from None
 
@@ -241,6 +241,12 @@ def reason(said: str) -> str:
     return f"{' '.join(' '.join(kept).split())[:500]} (its error {found[1]})"
 
 
+def first_line(said: str) -> str:
+    """Return what can be printed of the first line of what pgBackRest SAID, which may hold what it read with a wrong passphrase."""
+    line = (said.strip().splitlines() or [""])[0]
+    return "".join(sign for sign in line if sign.isprintable())[:500].rstrip(": ") or "it didn't say why"
+
+
 def repositories(stanzas: Sequence[Mapping[str, Any]], numbers: Iterable[int]) -> list[Repository]:
     """Return the repositories with NUMBERS as `pgbackrest info --output=json` describes them."""
     stanza = next((found for found in stanzas if found["name"] == STANZA), {})
@@ -253,7 +259,7 @@ def _repository(stanza: Mapping[str, Any], number: int) -> Repository:
     if state is None or state["code"] == 1:
         problem = "it holds no repository of pgBackRest's for this host"
     elif state["code"] >= UNREACHABLE:
-        problem = reason(str(state["message"]))
+        problem = first_line(str(state["message"]))
     mine = [found for found in stanza.get("db", []) if found.get("repo-key", 1) == number]
     backups = [_backup(found) for found in stanza.get("backup", []) if found["database"].get("repo-key", 1) == number]
     newest = mine[-1] if mine else {}

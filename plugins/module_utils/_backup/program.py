@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from contextlib import suppress
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import places, points, single
 from ansible_collections.slipway.flask.plugins.module_utils._backup.backup import Run
+from ansible_collections.slipway.flask.plugins.module_utils._backup.check import Check
+from ansible_collections.slipway.flask.plugins.module_utils._backup.drill import Drill
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings
 
@@ -29,6 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
     point.add_argument("--before", required=True, metavar="RELEASE")
     show = commands.add_parser("list", help="list the restore points")
     show.add_argument("app", nargs="?", default="", help="only this app's")
+    commands.add_parser(
+        "check", help="tell what is wrong with the backups; a timer does this, and tells the notifications"
+    )
+    commands.add_parser("drill", help="restore what is at the targets beside the site, and compare; a timer does this")
     chosen = parser.parse_args(arguments)
     try:
         settings = Settings.read()
@@ -40,6 +47,10 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.command == "point":
             single.before(settings, chosen.app, chosen.before, lambda found: say(json.dumps(found)))
             return 0
+        if chosen.command == "check":
+            return check(settings)
+        if chosen.command == "drill":
+            return drill(settings)
         return listing(settings, chosen.app)
     except BackupError as error:
         print(error, file=sys.stderr)
@@ -60,6 +71,7 @@ def save(settings: Settings, reason: str, full: bool) -> int:
     for problem in outcome.problems:
         print(problem, file=sys.stderr)
     print(f"{'failed' if outcome.problems else 'done'} after {outcome.seconds:.1f} s: {outcome.facts['point']}")
+    Check(settings).run()
     return int(bool(outcome.problems))
 
 
@@ -71,3 +83,24 @@ def listing(settings: Settings, app: str) -> int:
     for problem in problems:
         print(problem, file=sys.stderr)
     return int(bool(problems))
+
+
+def check(settings: Settings) -> int:
+    """Check, tell the notifications what is new, and print what is wrong."""
+    outcome = Check(settings).run()
+    for text in [*outcome.problems, *outcome.notes]:
+        print(text, file=sys.stderr)
+    if not outcome.problems:
+        print("all is well")
+    return int(bool(outcome.problems))
+
+
+def drill(settings: Settings) -> int:
+    """Make a drill, print what it says, and have what is wrong told at once."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # what is being restored is removed
+    outcome = Drill(settings, say).run()
+    for problem in outcome.problems:
+        print(problem, file=sys.stderr)
+    print(f"{'failed' if outcome.problems else 'passed'} after {outcome.seconds:.1f} s")
+    Check(settings).run()
+    return int(bool(outcome.problems))

@@ -222,9 +222,18 @@ def reason(said: str) -> str:
     """Return why restic failed, in one line, of what it SAID: the last lines that are not about retries."""
     if WRONG.search(said):
         return "the passphrase is not the one that the repository was made with"
-    lines = [line.strip() for line in said.splitlines() if line.strip() and "will retry" not in line]
+    lines = [_message(line.strip()) for line in said.splitlines() if line.strip() and "will retry" not in line]
     fatal = [line for line in lines if line.startswith("Fatal:")]
     return " ".join(fatal or lines[-2:]).removeprefix("Fatal: ")[:500] or "it didn't say why"
+
+
+def _message(line: str) -> str:
+    """Return what a LINE says: from 0.17 on, an error is JSON where the answer is."""
+    try:
+        found = json.loads(line) if line.startswith("{") else {}
+        return " ".join(str(found.get("message") or found.get("error", {}).get("message") or line).split())
+    except (ValueError, AttributeError):
+        return line
 
 
 def glob_escaped(path: str) -> str:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -26,7 +25,8 @@ from typing import TextIO
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import moment as moments
 from ansible_collections.slipway.flask.plugins.module_utils._backup import places, recovery, scratch_place
-from ansible_collections.slipway.flask.plugins.module_utils._backup.command import PATH, BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._backup.command import PATH
+from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.moment import Moment
 from ansible_collections.slipway.flask.plugins.module_utils._backup.pgbackrest import Backup, PgBackRest, Repository
 from ansible_collections.slipway.flask.plugins.module_utils._backup.recovery import Recovered
@@ -39,8 +39,6 @@ from ansible_collections.slipway.flask.plugins.module_utils._postgres.names impo
     run,
 )
 
-RESERVE_BYTES = 1 << 30
-"""What stays free on the disk for the sites that serve from it."""
 GROWTH = 1.05
 """A cluster grows while WAL is replayed and indexes are looked through."""
 RECOVERY_SECONDS = 21_600
@@ -103,14 +101,16 @@ class Scratch:
             raise BackupError("the scratch cluster doesn't run")
         return self._server
 
-    def sql(self, database: str, text: str, seconds: float | None = None) -> str:
+    def sql(self, database: str, text: str, seconds: float | None = None, user: str = "") -> str:
         """Return what psql prints of SQL in DATABASE: values alone, columns divided by `|`. Raises BackupError.
 
         :param seconds: the longest a statement may take; None is no limit.
+        :param user: the role of an app, for what the app has made: a view of it runs what the app wants. "" is the superuser.
         """
-        limit = f"SET statement_timeout = {int(seconds * 1000)};\n" if seconds else ""
+        first = [] if user else ["SET search_path = pg_catalog"]
+        first += [f"SET statement_timeout = {int(seconds * 1000)}"] if seconds else []
         argv = [
-            *self.server.client("psql"),
+            *self.server.client("psql", user),
             "-X",
             "-q",
             "-A",
@@ -120,11 +120,9 @@ class Scratch:
             "ON_ERROR_STOP=1",
             "-d",
             database,
-            "-f",
-            "-",
         ]
         try:
-            return run(argv, stdin=limit + text, user=SUPERUSER)
+            return run([*argv, *(word for one in first for word in ("-c", one)), "-f", "-"], stdin=text, user=SUPERUSER)
         except PostgresError as error:
             raise BackupError(f"the scratch cluster refused: {error}") from None
 
@@ -174,13 +172,7 @@ class Scratch:
         if newest is None:
             return  # the restore says why
         needed = int((newest.size if self.size is None else min(self.size, newest.size)) * GROWTH)
-        places.SCRATCH.mkdir(mode=0o711, parents=True, exist_ok=True)
-        free = shutil.disk_usage(places.SCRATCH).free
-        if needed + RESERVE_BYTES > free:
-            raise BackupError(
-                f"a scratch cluster needs {gigabytes(needed)} in {places.SCRATCH}, where {gigabytes(free)} are free and "
-                f"{gigabytes(RESERVE_BYTES)} are kept for the sites: free space, or mount a larger disk there"
-            )
+        scratch_place.room("a scratch cluster", needed)
 
     def _make(self, repository: Repository) -> None:
         """Restore, recover, and start it."""
@@ -190,11 +182,15 @@ class Scratch:
             path.mkdir(mode=0o700)
             os.chown(path, owner.pw_uid, owner.pw_gid)
         began = time.monotonic()
-        self.backup = PgBackRest(self.settings).restore(
-            data, self.to, self.databases, self.target, [f"--tablespace-map-all={self.folder}/tablespaces"]
-        )
+        # Locks of its own: another restore of the same host may be under way.
+        options = [f"--tablespace-map-all={self.folder}/tablespaces", f"--lock-path={self.folder}/lock"]
+        try:
+            self.backup = PgBackRest(self.settings).restore(data, self.to, self.databases, self.target, options)
+        except BackupError as error:
+            newest = repository.before(self.to.when)
+            raise BackupError(f"backup {newest.label}: {error}" if newest else str(error)) from None
         self.restore_seconds = time.monotonic() - began
-        server = Server(self.folder, self.number, repository.version)
+        server = Server(self.folder, self.number, repository.version, [app.user for app in self.settings.apps])
         server.configure()
         began = time.monotonic()
         is_local = self.settings.targets[self.target - 1].kind == "path"
@@ -225,19 +221,17 @@ class Scratch:
         is_to_end = self.to.is_latest or self.recovered.is_short
         if not is_to_end or not newest or not self.recovered.lsn:
             return
-        if missing := recovery.missing_segment(self.recovered, newest):
-            raise BackupError(
-                f"{self.settings.targets[self.target - 1].name} lacks the WAL segment {missing}: recovery ended "
-                f"{self.recovered.told}, although WAL is archived up to {newest}. Make a full backup now: "
-                "ansible-playbook playbooks/backup.yml -e full=true"
-            )
+        missing = recovery.missing_segment(self.recovered, newest)
+        if not missing or not self.repository:
+            return
+        there = any(one.startswith(missing) for one in PgBackRest(self.settings).segments(self.repository, missing))
+        raise BackupError(
+            f"{self.settings.targets[self.target - 1].name}: the WAL segment {missing} is {'damaged' if there else 'missing'}: "
+            f"what was written after it can't be restored: recovery ended {self.recovered.told}, though WAL is there up to "
+            f"{newest}; make a new backup now (`ansible-playbook playbooks/backup.yml -e full=true`)"
+        )
 
 
 OWN = ("postgres", "template0", "template1")
 """Databases of the cluster's own, which are always restored."""
 SIZES = "SELECT datname, pg_database_size(oid) FROM pg_database WHERE datallowconn AND datname !~ '^template[01]$' ORDER BY 1"
-
-
-def gigabytes(size: float) -> str:
-    """Return SIZE (bytes) for people: `1.2 GB`, `350 MB`."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

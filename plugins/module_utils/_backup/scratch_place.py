@@ -20,9 +20,31 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup import place
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 
-LOCKS = Path("/run/slipway")
 MOST = 9
 """Scratch clusters at once: one for the drill, and one for each app that is being restored."""
+RESERVE_BYTES = 1 << 30
+"""What stays free on the disk for the sites that serve from it."""
+
+
+def gigabytes(size: float) -> str:
+    """Return SIZE (bytes) for people: `1.2 GB`, `350 MB`, `12 kB`."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
+
+
+class NoRoom(BackupError):
+    """The disk can't hold what is wanted of it."""
+
+
+def room(what: str, needed: int) -> None:
+    """Make the folder of scratch clusters. Raises NoRoom when its disk lacks the bytes that WHAT needs, beside the sites'."""
+    places.SCRATCH.mkdir(mode=0o711, parents=True, exist_ok=True)
+    free = shutil.disk_usage(places.SCRATCH).free
+    if needed + RESERVE_BYTES <= free:
+        return
+    raise NoRoom(
+        f"{what} needs {gigabytes(needed)} in {places.SCRATCH}, where {gigabytes(free)} are free and {gigabytes(RESERVE_BYTES)} "
+        "are kept for the sites: make room, or mount a larger disk there"
+    )
 
 
 def unit(number: int) -> str:
@@ -65,8 +87,8 @@ def clear(number: int) -> None:
 
 def _locked(number: int) -> TextIO | None:
     """Return the lock of NUMBER, which ends with its owner; None when somebody has it."""
-    LOCKS.mkdir(mode=0o755, parents=True, exist_ok=True)
-    stream = (LOCKS / f"scratch-{number}.lock").open("w")
+    places.STATE.mkdir(mode=0o700, parents=True, exist_ok=True)
+    stream = (places.STATE / f"scratch-{number}.lock").open("w")
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -82,23 +82,24 @@ log_statement = none
 cluster_name = 'slipway-scratch-{number}'
 {more}"""
 NOBODY = "local all all reject\n"
-ROOT_ALONE = "local all postgres peer\n"
+ROOT_ALONE = "local all all peer map=slipway\n"
+"""The system user postgres, which root becomes, has its own role and the apps'."""
 
 
 class Server:
-    """The server of the scratch cluster with NUMBER in FOLDER; VERSION is PostgreSQL's major version."""
+    """The server of the scratch cluster with NUMBER in FOLDER; VERSION is PostgreSQL's major version, ROLES are the apps'."""
 
-    def __init__(self, folder: Path, number: int, version: str) -> None:
-        self.folder, self.number = folder, number
+    def __init__(self, folder: Path, number: int, version: str, roles: Sequence[str] = ()) -> None:
+        self.folder, self.number, self.roles = folder, number, roles
         self.programs = Path("/usr/lib/postgresql") / version / "bin"
         if not (self.programs / "postgres").exists():
             raise BackupError(f"the backup is of PostgreSQL {version}, whose server is not installed on this host")
         self.version = int(version)
 
-    def client(self, program: str) -> list[str]:
-        """Return how PROGRAM (psql, pg_dump, …) is called for this server, by the user postgres."""
+    def client(self, program: str, role: str = "") -> list[str]:
+        """Return how PROGRAM (psql, pg_dump, …) is called for this server, by the user postgres, as a ROLE or as its own."""
         return [str(self.programs / program), "--host", str(self.folder), "--port", str(FIRST_PORT + self.number),
-                "--username", SUPERUSER]  # fmt: skip
+                "--username", role or SUPERUSER]  # fmt: skip
 
     @property
     def _auto(self) -> Path:
@@ -120,7 +121,9 @@ class Server:
         self._write(self._auto, "".join(line for line in self._auto_lines() if RECOVERY.match(line)))
         self._write(self.folder / "postgresql.conf", conf)
         self._write(self.folder / "pg_hba.conf", NOBODY)
-        self._write(self.folder / "pg_ident.conf", "")
+        self._write(
+            self.folder / "pg_ident.conf", "".join(f"slipway {SUPERUSER} {role}\n" for role in (SUPERUSER, *self.roles))
+        )
 
     def recover(self, seconds: float, network: bool, some: bool, or_end: bool) -> Recovered:
         """Replay WAL to the moment that is wanted, and return how far that came.

@@ -18,7 +18,13 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils._backup import configuration, database, places, state
+from ansible_collections.slipway.flask.plugins.module_utils._backup import (
+    configuration,
+    database,
+    places,
+    scratch_place,
+    state,
+)
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.pgbackrest import PgBackRest
 from ansible_collections.slipway.flask.plugins.module_utils._backup.restic import Restic
@@ -152,6 +158,8 @@ def remove(check: bool = False) -> Iterator[str]:
             names = [unit.name, unit.with_suffix(".service").name]
             subprocess.run(["systemctl", "disable", "--now", "--quiet", *names], check=False, capture_output=True)
         yield f"stopped {unit.name}"
+    if not check:
+        scratch_place.sweep()
     for path in (places.CONFIGURATION, places.METRICS):
         if path.exists() and (path != places.CONFIGURATION or path.read_text().startswith(configuration.HEADER)):
             if not check:

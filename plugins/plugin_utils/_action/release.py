@@ -102,8 +102,8 @@ class ReleaseAction(ActionBase):
         app = self.app
         told = notifications.facts(what, host, app, url, answer, text)
         for number, webhook in enumerate(webhooks or [], 1):
-            style = str(webhook.get("format") or notifications.FORMATS[0])
-            reason = notifications.send(str(webhook["url"]), notifications.body(style, told))
+            style = str(webhook.get("format") or webhooks.FORMATS[0])
+            reason = notifications.send(str(webhook["url"]), webhooks.body(style, told))
             if reason:
                 Display().warning(f"notification {number} ({style}) of {app} on {host} could not be sent: {reason}")
 

@@ -7,8 +7,8 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox_needs
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import notifications, static
+from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox_needs, webhooks
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import static
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.key import REQUIRED, Key
 
@@ -57,9 +57,9 @@ NOTIFICATION = {
     "url": Key(str, REQUIRED, "Address that gets a POST request (secret)."),
     "format": Key(
         str,
-        notifications.FORMATS[0],
+        webhooks.FORMATS[0],
         "What is sent: everything as JSON (`slipway`), or a message for `slack` or `discord`.",
-        notifications.FORMATS,
+        webhooks.FORMATS,
     ),
 }
 PROCESS = process.KEYS

@@ -10,18 +10,12 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import http.client
-import json
 import urllib.error
 from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.urls import open_url
-
-FORMATS = ("slipway", "slack", "discord")
-SECONDS = 5
-"""How long a webhook may take to connect, and to answer."""
-DISCORD_LENGTH = 2000
-"""Most characters of a Discord message (its API's reference, "Create Message")."""
+from ansible_collections.slipway.flask.plugins.module_utils._host.webhooks import FORMATS, SECONDS
 
 
 def problems(found: Any) -> list[str]:
@@ -65,20 +59,6 @@ def facts(what: str, host: str, app: str, url: str, answer: Mapping[str, Any], t
         "notes": answer.get("notes") or [],
         "text": "\n".join(text.splitlines()[:2]) if failed else text,
     }
-
-
-def body(style: str, told: Mapping[str, Any]) -> bytes:
-    """Return what is sent: all that is TOLD, or its text in the form of a chat."""
-    text = str(told["text"])
-    if style == "slack":  # https://docs.slack.dev/messaging/formatting-message-text, "Escaping text"
-        escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        content: Mapping[str, Any] = {"text": escaped}
-    elif style == "discord":
-        cut = text if len(text) <= DISCORD_LENGTH else f"{text[: DISCORD_LENGTH - 1]}…"
-        content = {"content": cut, "allowed_mentions": {"parse": []}}
-    else:
-        content = told
-    return json.dumps(content, default=str).encode()
 
 
 def send(url: str, content: bytes) -> str:

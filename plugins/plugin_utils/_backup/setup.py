@@ -18,8 +18,9 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._backup import descr
 from ansible_collections.slipway.flask.plugins.plugin_utils._library import library
 
 UNITS = PurePosixPath("/etc/systemd/system")
-SERVICES = ("slipway-backup",)
+SERVICES = ("slipway-backup", "slipway-backup-check", "slipway-backup-drill")
 """Units with a service and a timer each."""
+DRILL = SERVICES[-1]
 LIBRARY = "_backup.program"
 OTHERS = ("_certificates.program",)
 """Programs that may have some of the same library."""
@@ -38,14 +39,14 @@ def plan(found: Mapping[str, Any], apps: Sequence[Mapping[str, Any]], host: str,
         paths = [
             places.SETTINGS,
             places.PROGRAM,
-            *(UNITS / f"{name}.{kind}" for name in SERVICES for kind in ("service", "timer")),
+            *(path for name in SERVICES for path in units(name)),
         ]
-        paths += [UNITS / "timers.target.wants" / f"{name}.timer" for name in SERVICES]
         gone = [{"dest": str(path), "state": "absent"} for path in paths]
         return {"files": [*gone, *library.absent(LIBRARY, OTHERS)], "prune": [], "units": []}
     settings = description.settings(found, apps, host, cluster)
     secret = {"passphrase": settings.passphrase + "\n", **secrets(settings)}
-    every = {"every": settings.every_seconds, "paths": writable(settings)}
+    every = {"every": settings.every_seconds, "paths": writable(settings), "drill": settings.drill}
+    services = [name for name in SERVICES if name != DRILL or settings.drill]
     return {
         "files": [
             {"dest": str(places.SETTINGS.parent), "state": "directory"},
@@ -60,14 +61,24 @@ def plan(found: Mapping[str, Any], apps: Sequence[Mapping[str, Any]], host: str,
             {"src": "program.py.j2", "dest": str(places.PROGRAM), "mode": "0755", "vars": {"library": str(library.FOLDER)}},
             *(
                 {"src": f"{name}.{kind}.j2", "dest": str(UNITS / f"{name}.{kind}"), "vars": every}
-                for name in SERVICES for kind in ("service", "timer")
+                for name in services for kind in ("service", "timer")
             ),
+            *({"dest": str(path), "state": "absent"} for path in ([] if settings.drill else units(DRILL))),
         ],
         "prune": [{"folder": str(places.SECRETS), "pattern": "*"}],
         "units": [
-            {"name": f"{name}.timer", "on_change": "restart", "files": [str(UNITS / f"{name}.timer")]} for name in SERVICES
+            {"name": f"{name}.timer", "on_change": "restart", "files": [str(UNITS / f"{name}.timer")]} for name in services
         ],
     }  # fmt: skip
+
+
+def units(name: str) -> list[PurePosixPath]:
+    """Return the files of a service with a timer, and what has the timer start at boot."""
+    return [
+        UNITS / f"{name}.service",
+        UNITS / f"{name}.timer",
+        UNITS / "timers.target.wants" / f"{name}.timer",
+    ]
 
 
 def writable(settings: Settings) -> list[str]:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._backup import places, scratch_place
-from ansible_collections.slipway.flask.plugins.module_utils._backup.command import BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from fake_tools import Tools
 
 
 @pytest.fixture(autouse=True)
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tool: Tools) -> None:
-    monkeypatch.setattr(scratch_place, "LOCKS", tmp_path / "locks")
+    monkeypatch.setattr(places, "STATE", tmp_path / "state")
     monkeypatch.setattr(places, "SCRATCH", tmp_path / "scratch")
     tool("systemctl", "")
 

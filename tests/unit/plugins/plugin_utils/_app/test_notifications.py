@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -54,20 +53,6 @@ def test_a_webhook_that_can_not_be_told_is_a_sentence_without_its_address(sink: 
     reason = notifications.send(url.replace("{sink}", sink), b"{}")
     assert reason and said in reason
     assert "t0" not in reason
-
-
-def test_chats_get_text_that_rings_nobodys_bell() -> None:
-    told = {"text": "shop: <!channel> @everyone a & b"}
-    slack = json.loads(notifications.body("slack", told))
-    assert slack == {"text": "shop: &lt;!channel&gt; @everyone a &amp; b"}
-    discord = json.loads(notifications.body("discord", told))
-    assert discord == {"content": told["text"], "allowed_mentions": {"parse": []}}
-    assert json.loads(notifications.body("slipway", told)) == told
-
-
-def test_discord_takes_2000_characters() -> None:
-    content = json.loads(notifications.body("discord", {"text": "ä" * 2001}))["content"]
-    assert (len(content), content[-2:]) == (2000, "ä…")
 
 
 @pytest.mark.parametrize(
