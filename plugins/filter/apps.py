@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description, hosts, procfile
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import version as app_version
+from ansible_collections.slipway.flask.plugins.plugin_utils._service import postgres
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import documents, release, systemd
 
 
@@ -27,6 +29,11 @@ def normalise_apps(apps: Any, only: str = "", version: Any = "", base: str = "")
     return [app_version.wanted(description.normalise(app), str(version)) for app in apps if only in ("", app["name"])]
 
 
+def connections(apps: Iterable[Mapping[str, Any]], cores: int) -> int:
+    """Return how many connections APPS, which have all their keys, may open to databases on a host with so many CORES."""
+    return sum(postgres.connections_of(app, int(cores)) for app in apps)
+
+
 class FilterModule:
     def filters(self) -> dict[str, Any]:
         return {
@@ -34,6 +41,7 @@ class FilterModule:
             "apps_on_host": hosts.on_host,
             "app_documents": documents.documents,
             "app_packages": systemd.packages,
+            "app_connections": connections,
             "app_release": release.release,
             "app_secrets": systemd.secrets,
         }

@@ -22,7 +22,8 @@ EXAMPLES = r"""
 - name: Refuse pools that can't run
   ansible.builtin.assert:
     that:
-      - ({'pools': [{'name': 'shop'}]} | slipway.flask.pgbouncer_problems) == []
+      - >-
+        ({'pools': [{'name': 'shop'}]} | slipway.flask.pgbouncer_problems) == []
 """
 
 RETURN = r"""

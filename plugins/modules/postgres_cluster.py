@@ -54,9 +54,15 @@ options:
     type: int
     default: 15
   max_connections:
-    description: Most connections at a time.
+    description:
+      - Most connections at a time. V(0) is what O(connections) needs, as far as the host's memory goes (10 MB each), V(100) at
+        least, and never less than an earlier run has written.
     type: int
-    default: 100
+    default: 0
+  connections:
+    description: How many connections the apps may open together, for O(max_connections=0).
+    type: int
+    default: 0
   slow_statement_ms:
     description:
       - Statements that take longer are logged, in milliseconds. V(-1) logs none.
@@ -183,7 +189,7 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._postgres import databases
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import databases, sizing
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.cluster import archives, ensure
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import (
     PostgresError,
@@ -213,7 +219,8 @@ ARGUMENTS: dict[str, Any] = {
     "cluster": {"type": "str", "default": ""},
     "memory_mb": {"type": "int", "default": 0},
     "shared_buffers_percent": {"type": "int", "default": 15},
-    "max_connections": {"type": "int", "default": 100},
+    "max_connections": {"type": "int", "default": 0},
+    "connections": {"type": "int", "default": 0},
     "slow_statement_ms": {"type": "int", "default": 500},
     "timezone": {"type": "str", "default": "UTC"},
     "locale": {"type": "str", "default": "C.UTF-8"},
@@ -232,11 +239,13 @@ def main() -> None:
         module.fail_json(msg="databases: " + "; ".join(problems))
     wanted = databases.wanted_databases(asked["databases"] or [])
     try:
-        archiving = archive_settings(
-            asked["archive_command"], archives(find_cluster(asked["cluster"])), asked["settings"]
-        )
+        there, memory_mb = find_cluster(asked["cluster"]), asked["memory_mb"] or read_host_memory_mb()
+        archiving = archive_settings(asked["archive_command"], archives(there), asked["settings"])
+        size = sizing.Size(asked["max_connections"])
+        if not asked["max_connections"]:
+            size = sizing.size(asked["connections"], memory_mb, sizing.written(there))
         settings = server_settings(
-            asked["memory_mb"] or read_host_memory_mb(), asked["shared_buffers_percent"], asked["max_connections"],
+            memory_mb, asked["shared_buffers_percent"], size.connections,
             asked["slow_statement_ms"], asked["timezone"], {**archiving, **asked["settings"]},
         )  # fmt: skip
         outcome = ensure(
@@ -251,7 +260,8 @@ def main() -> None:
             )
     except (PostgresError, ValueError) as error:
         module.fail_json(msg=str(error))
-    for warning in [*([] if module.check_mode else outcome.warnings), *done.warnings]:
+    short = [size.short] if size.short else []
+    for warning in [*([] if module.check_mode else outcome.warnings), *done.warnings, *short]:
         module.warn(warning)
     statements = [{"before": "", "after": "".join(f"{line};\n" for line in done.lines)}] if done.lines else []
     cluster = outcome.cluster

@@ -159,8 +159,8 @@ def ways(budget: Budget, server: Server, local: bool, over: int = 0) -> str:
     ]
     if local:
         parts.append(
-            f"more connections (`postgres_server_max_connections: {-(-(server.most + over) // 10) * 10}` and site.yml, which "
-            "restarts the server)"
+            f"more connections (`postgres_server_max_connections: {-(-(server.most + over) // 10) * 10}`, site.yml, and a restart "
+            "of the server, where the memory is there)"
         )
         parts.append("a pooler (`database_pool: pgbouncer` and site.yml)")
     else:

@@ -198,12 +198,17 @@ def server_problems(variables: Mapping[str, Any]) -> list[str]:
     problems = []
     for name, low, high, unit in (
         ("shared_buffers_percent", 1, 40, "percent of the memory: more than 40 rarely helps (manual 19.4.1)"),
-        ("max_connections", 5, 10000, "connections"),
+        ("connections", 0, 10000, "connections"),
         ("slow_statement_ms", -1, 2**31 - 1, "milliseconds; -1 logs none"),
     ):
         value = int(variables.get(name, low))
         if not low <= value <= high:
             problems.append(f"postgres_server_{name} is {value}; it must be from {low} to {high} ({unit})")
+    most = int(variables.get("max_connections", 0))
+    if most and not 5 <= most <= 10000:
+        problems.append(
+            f"postgres_server_max_connections is {most}; it must be from 5 to 10000, or 0 for what the apps need"
+        )
     memory = int(variables.get("memory_mb", 0))
     if memory and memory < 128:
         problems.append(f"postgres_server_memory_mb is {memory}; it must be 0 (the host's memory) or 128 and more")

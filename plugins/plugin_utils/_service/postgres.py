@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
+from ansible_collections.slipway.flask.plugins.module_utils._database import budget
 from ansible_collections.slipway.flask.plugins.module_utils._pgbouncer import names as pgbouncer
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import names, places
+from ansible_collections.slipway.flask.plugins.module_utils._process import concurrency
 from ansible_collections.slipway.flask.plugins.module_utils._python import driver
 from ansible_collections.slipway.flask.plugins.plugin_utils._connection import postgres as connections
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn.problems import variable_problem
@@ -22,6 +24,8 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._service.base import
 
 SCHEME = re.compile(r"[a-z][a-z0-9]*(\+[a-z0-9_]+)?")
 VARIABLE = "DATABASE_URL"
+POOL = 15
+"""SQLAlchemy's pool_size + max_overflow unless an app says otherwise: what bounds workers that take any number of requests."""
 MIGRATE = "flask db upgrade"
 """Flask-Migrate's command, which nearly every app with a database has."""
 
@@ -181,6 +185,24 @@ def connection(app: App) -> dict[str, Any]:
 def pool(app: App) -> dict[str, Any]:
     """Return the app's entry for the role pgbouncer."""
     return {"name": app["name"], "size": app["database_pool_size"], "clients": app["database_pool_clients"]}
+
+
+def connections_of(app: App, cores: int) -> int:
+    """Return how many connections the app may open to a local database, as far as its description says, on a host with CORES.
+
+    The same arithmetic as a deploy's (`_database/budget.py`), which then asks the app itself for its pools.
+    """
+    if app["database"] != "local":
+        return 0
+    if is_pooled(app):
+        return int(budget.pooled(app["database_pool_size"]).switch)
+    alone = app["handover"] == "stop_first"
+    jobs = {"gthread": app["threads"], "gevent": POOL}.get(app["worker_class"], 1)
+    needs = [budget.Need("web", app["workers"] or (1 if alone else 2 * cores + 1), jobs, not alone)]
+    for name, entry in app["processes"].items():
+        processes, each = (1, 1) if entry["schedule"] else concurrency.of(str(entry["command"]), cores)
+        needs.append(budget.Need(name, processes * entry["instances"], each, entry["handover"] != "stop_first"))
+    return budget.Budget(needs).switch
 
 
 def database(app: App) -> dict[str, Any]:

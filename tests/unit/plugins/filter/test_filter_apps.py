@@ -25,10 +25,14 @@ def test_every_filter_takes_what_normalise_apps_returns() -> None:
     apps = FILTERS["normalise_apps"]([APP])
     assert FILTERS["app_packages"](apps) == ["acl"]
     assert set(FILTERS["app_secrets"](apps[0])) == {"SECRET_KEY", "DATABASE_URL"}
-    assert FILTERS["apps_on_host"](apps, "vps1", ["vps1"], {"vps1": {"slipway_apps": apps}}) == apps
+    assert FILTERS["apps_on_host"](apps, "vps1", ["vps1"], {"vps1": {"slipway_apps": apps}}) == [
+        {**apps[0], "hosts": 1}
+    ]
+    assert FILTERS["app_connections"](apps, "2") == 40
     (site,) = FILTERS["app_documents"](apps, "nginx_tls_sites", ["shop"])
     assert (site["name"], site["waiting"]) == ("shop", True)
-    for name in set(FILTERS) - {"normalise_apps", "app_packages", "app_secrets", "app_documents", "apps_on_host"}:
+    tried = {"normalise_apps", "app_packages", "app_secrets", "app_documents", "apps_on_host", "app_connections"}
+    for name in set(FILTERS) - tried:
         assert FILTERS[name](apps[0]), name
 
 

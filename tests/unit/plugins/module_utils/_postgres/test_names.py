@@ -260,7 +260,7 @@ def test_hba_text() -> None:
     ("variables", "words"),
     [
         ({"shared_buffers_percent": 80}, "postgres_server_shared_buffers_percent is 80"),
-        ({"max_connections": 0}, "postgres_server_max_connections is 0"),
+        ({"max_connections": 4}, "postgres_server_max_connections is 4"),
         ({"memory_mb": 64}, "postgres_server_memory_mb is 64"),
         ({"cluster": "main"}, "17/main"),
         ({"locale": "x'; DROP"}, "postgres_server_locale"),

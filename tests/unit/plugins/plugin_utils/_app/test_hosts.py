@@ -33,3 +33,21 @@ def test_workers_on_one_host_do_not_do_the_jobs_of_another(count: int, changes: 
     said = hosts.problem(description.normalise(app), list(variables), variables)
     assert bool(said) is refused
     assert ("each of the app's 2 hosts has a queue of its own" in said and "on vps0 alone" in said) is refused
+
+
+@pytest.mark.parametrize(
+    ("changes", "count", "sharing"),
+    [
+        ({"database": "url", "database_url": "postgresql://u:p@db/x"}, 3, 3),
+        ({"database": "url", "database_url": "postgresql://u:p@db/x"}, 1, 1),
+        ({}, 3, 1),
+        ({"database": "none"}, 3, 1),
+    ],
+)
+def test_hosts_share_a_database_that_is_elsewhere_and_have_local_ones_of_their_own(
+    changes: dict[str, Any], count: int, sharing: int
+) -> None:
+    app = shop(**changes)
+    variables = {"other": {"slipway_apps": []}, **{f"vps{number}": {"slipway_apps": [app]} for number in range(count)}}
+    (found,) = hosts.on_host([description.normalise(app)], "vps0", list(variables), variables)
+    assert found["hosts"] == sharing
