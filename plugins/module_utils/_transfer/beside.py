@@ -70,6 +70,18 @@ def has_rows(cluster: Cluster, database: str, user: str = "") -> bool:
     return int(psql_as(user or database, cluster, ROWS, database).strip() or 0) > 0
 
 
+def folder_of(cluster: Cluster) -> Path:
+    """Return where the server keeps its databases."""
+    return Path(psql(cluster, "SHOW data_directory;\n").strip())
+
+
+def limit(cluster: Cluster, database: str) -> int:
+    """Return how many connections DATABASE allows, -1 for any number."""
+    return int(
+        psql(cluster, f"SELECT datconnlimit FROM pg_database WHERE datname = {literal(database)};\n").strip() or -1
+    )
+
+
 def create(cluster: Cluster, live: str, new: str, owner: str) -> None:
     """Make the empty database NEW for OWNER with the encoding, locale, limit and settings that LIVE has.
 
@@ -131,7 +143,7 @@ def fill(
 ) -> dict[str, int]:  # fmt: skip
     """Run the dump in DATABASE as USER; return what was left out. Raises DumpError, also when the disk gets full."""
     reading = Reading(source, unit)
-    folder = Path(psql(cluster, "SHOW data_directory;\n").strip())
+    folder = folder_of(cluster)
 
     def work(say: child.Tell) -> dict[str, int]:
         with reading.text() as text:

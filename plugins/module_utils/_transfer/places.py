@@ -7,11 +7,13 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._transfer.statements import DumpError
@@ -55,6 +57,17 @@ def take(folder: Path) -> None:
     for path in folder.iterdir():
         if path.is_symlink() or not path.is_file():
             raise DumpError(f"{path} is no file")
+
+
+def verify(folder: Path, digests: Mapping[str, str]) -> None:
+    """Raise DumpError unless the files in FOLDER have these SHA-256 DIGESTS."""
+    for name, wanted in digests.items():
+        digest = hashlib.sha256()
+        with (folder / name).open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+        if digest.hexdigest() != wanted:
+            raise DumpError(f"{name} did not arrive as it was sent: run it again")
 
 
 def sweep(now: float | None = None) -> None:

@@ -117,8 +117,7 @@ class Fetch:
 
     def give_up(self) -> None:
         """Have the host stop, and leave nothing there."""
-        with suppress(AnsibleError, ExchangeError, OSError):
-            _shell(self.action, f"rm -rf {shlex.quote(self.folder)}/* {shlex.quote(self.folder)}/.[!.]*")
+        remove(self.action, self.folder)
 
     def _pieces(self) -> dict[str, Any]:
         fetched, item, since, state = 0, -1, time.monotonic(), self._state("")
@@ -181,6 +180,12 @@ class Fetch:
         except ValueError:
             raise ExchangeError("the host has stopped to write it: run it again") from None
         return found
+
+
+def remove(action: ActionBase, folder: str) -> None:
+    """Remove what is in a FOLDER on the host, if the host can still be reached."""
+    with suppress(AnsibleError, ExchangeError, OSError):
+        _shell(action, f"rm -rf {shlex.quote(folder)}/* {shlex.quote(folder)}/.[!.]*")
 
 
 def sweep(folder: Path, app: str) -> None:

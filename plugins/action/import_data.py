@@ -1,0 +1,130 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The controller's side of slipway.flask.import_data: what is brought, whether it may come, and its way to the host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.utils.display import Display
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import brought, exchange, on_host
+from ansible_collections.slipway.flask.plugins.plugin_utils._action.release import ReleaseAction
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice
+from ansible_collections.slipway.flask.plugins.plugin_utils._report import transfer as report
+from ansible_collections.slipway.flask.plugins.plugin_utils._schema.names import nearest
+from ansible_collections.slipway.flask.plugins.plugin_utils._target import folders
+from ansible_collections.slipway.flask.plugins.plugin_utils._target import release as described
+
+NAME = "import_data"
+
+
+class ActionModule(ReleaseAction):
+    TRANSFERS_FILES = False
+    _VALID_ARGS = frozenset({"apps", "app", "dump", "folder", "into", "replace", "schema"})
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        task_vars, given = task_vars or {}, self._task.args
+        host = str(task_vars.get("inventory_hostname"))
+        try:
+            app = choice.choose_one(given.get("apps"), str(given.get("app") or ""), choice.everywhere(task_vars))
+            if app is None or host != choice.first_host(app["name"], host, task_vars):
+                return {**result, "skipped": True, "skip_reason": "an import goes to one host only"}
+            asked, files = wanted(app, given)
+        except choice.ChoiceError as error:
+            return {**result, **error.result}
+        except brought.BroughtError as error:
+            return {**result, "failed": True, "msg": str(error)}
+        self.description = described.complete(described.release(app), "rollback")
+        for key in ("hooks", "notifications"):
+            self.description.pop(key, None)
+        try:
+            answer = self._bring({**self.description, **asked}, files, task_vars, host)
+        except (exchange.ExchangeError, brought.BroughtError, OSError) as error:
+            answer = {"failed": True, "msg": f"it did not arrive on the host: {error}", "stage": "send"}
+        if answer.get("failed"):
+            answer["msg"] = report.import_failed(host, self.app, answer)
+        elif not self._task.check_mode:
+            Display().display(report.imported(host, self.app, asked, answer))
+        return {**result, **answer}
+
+    def _bring(
+        self, asked: dict[str, Any], files: dict[str, brought.Brought], task_vars: dict[str, Any], host: str
+    ) -> dict[str, Any]:
+        """Ask whether it may come, send it, and have it imported."""
+        folder = "" if self._task.check_mode else self._make_tmp_path()
+        answer = self.call(NAME, {**asked, "owner": folder}, task_vars)
+        if answer.get("failed") or self._task.check_mode:
+            return answer
+        place, digests = str(answer["folder"]), {}
+        try:
+            for name, one in files.items():
+                telling = exchange.Telling(
+                    lambda text: Display().display(f"{self.app} on {host}: {text}"), f"{one.name} sent", one.size
+                )
+                with one.stream() as content:
+                    _, digests[name] = exchange.send(self, content, f"{place}/{name}", telling)
+        except BaseException:
+            exchange.remove(self, place)
+            raise
+        return self.call(NAME, {**asked, "sent": place.rsplit("/", 1)[-1], "digests": digests}, task_vars)
+
+
+def wanted(app: dict[str, Any], given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, brought.Brought]]:
+    """Return what the host is asked to import into APP, and what is sent, by name. Raises ChoiceError and BroughtError."""
+    dump, folder = str(given.get("dump") or ""), str(given.get("folder") or "")
+    if not dump and not folder:
+        raise choice.ChoiceError("say what to import: -e dump=old.dump, -e folder=uploads.tar, or both")
+    schema = str(given.get("schema") or "upgrade")
+    if schema not in ("upgrade", "keep"):
+        raise choice.ChoiceError(f"import_schema is '{schema}'; it must be upgrade or keep")
+    files: dict[str, brought.Brought] = {}
+    asked: dict[str, Any] = {
+        "replace": boolean(given.get("replace") or False), "keep_schema": schema == "keep",
+        "commands": [one if isinstance(one, str) else one["command"] for one in app["release_commands"]],
+    }  # fmt: skip
+    if dump:
+        if app["database"] != "local":
+            raise choice.ChoiceError(refused_database(app))
+        one = files["dump.upload"] = brought.dump(dump)
+        asked |= {
+            "dump": one.size,
+            "dump_name": one.name,
+            "database": app["name"],
+            "extensions": app["database_extensions"],
+        }
+    if folder:
+        _, path = chosen(app, str(given.get("into") or ""))
+        one = files["files.upload"] = brought.files(folder)
+        asked |= {"files": one.size, "files_name": one.name, "into": path}
+    return asked, files
+
+
+def refused_database(app: dict[str, Any]) -> str:
+    """Return why no dump can be imported into APP."""
+    if app["database"] == "none":
+        return f"{app['name']} has no database (`database: none`), so there is nothing for a dump to go into"
+    return (
+        f"{app['name']} has its database elsewhere (`database: {app['database']}`), where no second one can be made beside it; "
+        "docs/moving.md says how a dump gets there"
+    )
+
+
+def chosen(app: dict[str, Any], into: str) -> tuple[str, str]:
+    """Return the folder of APP that is meant: its name, and its path on the host. Raises ChoiceError."""
+    known = folders.of(app)
+    if not known:
+        raise choice.ChoiceError(
+            f"{app['name']} has neither shared_folders nor writable_paths that files could go into"
+        )
+    if into and into.rstrip("/") not in known:
+        raise choice.ChoiceError(
+            f"{app['name']} has no folder '{into}'{nearest(into, sorted(known))}; its folders are: {', '.join(known)}"
+        )
+    if not into and len(known) > 1:
+        raise choice.ChoiceError(
+            f"say which folder the files go into with -e into=…; {app['name']} has: {', '.join(known)}"
+        )
+    name = into.rstrip("/") or next(iter(known))
+    return name, known[name]
