@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
-from ansible_collections.slipway.flask.plugins.plugin_utils._action import brought, exchange, on_host
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import brought, exchange
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.release import ReleaseAction
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import transfer as report
