@@ -130,7 +130,7 @@ class Import(Run):
         places.need(places.FOLDER, both, "what is sent")
         if self.occupied and not wanted.replace:
             raise ReleaseError(
-                f"{' and '.join(self.occupied)}. With -e replace=true the import takes their place, and what is there now is "
+                f"{' and '.join(self.occupied)}. With -e replace=true the import replaces what is there, which is then "
                 "kept beside it"
             )
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import sqlite, sqlite_worker
+from ansible_collections.slipway.flask.plugins.module_utils._host import tree
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import as_user
 from ansible_collections.slipway.flask.plugins.module_utils._transfer import child
 from ansible_collections.slipway.flask.plugins.module_utils._transfer.statements import DumpError
@@ -112,7 +113,10 @@ def _add(tar: tarfile.TarFile, folder: int, name: str, within: str, notes: list[
         info.mtime = int(about.st_mtime)
         if stat.S_ISLNK(about.st_mode):
             info.type, info.linkname = tarfile.SYMTYPE, os.readlink(name, dir_fd=folder)
-            tar.addfile(info)
+            if tree.is_within(os.path.dirname(within), info.linkname):
+                tar.addfile(info)
+            else:
+                notes.append(f"the link {within} was left out: it leads out of the folder, to {info.linkname}")
         elif stat.S_ISREG(about.st_mode):
             handle = os.open(name, READ, dir_fd=folder)
             with os.fdopen(handle, "rb") as file:
