@@ -32,7 +32,8 @@ class ActionModule(ActionBase):
         if app is None or host != choice.first_host(app["name"], host, task_vars):
             return {**result, "skipped": True, "skip_reason": "an export is made on one host only"}
         asked = {
-            "app": app["name"], "url": postgres.url(app), "stamp": time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()),
+            "app": app["name"], "url": postgres.direct_url(app) or postgres.url(app),
+            "stamp": time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()),
             "folders": {folders.file_name(name): path for name, path in folders.of(app).items()},
         }  # fmt: skip
         if self._task.check_mode:

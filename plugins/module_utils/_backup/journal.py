@@ -51,8 +51,9 @@ class Journal:
     app: str
     id: str
     step: Step = "prepare"
+    what: Literal["restore", "import"] = "restore"
     to: str = ""
-    """The moment, for people."""
+    """The moment, for people; of an import, what was imported."""
     by: str = ""
     cluster: str = ""
     """Such as `17/main`; "" when no database is restored."""
@@ -72,6 +73,16 @@ class Journal:
     """The one that serves the restored data."""
     was_closed: bool = False
     """Whether somebody had closed the site before."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in a sentence, behind an article: `restore to latest`, `import of old.dump`."""
+        return f"{self.what} {'to' if self.what == 'restore' else 'of'} {self.to}"
+
+    @property
+    def said(self) -> str:
+        """The same with its article."""
+        return f"{'a' if self.what == 'restore' else 'an'} {self.name}"
 
     @property
     def path(self) -> Path:

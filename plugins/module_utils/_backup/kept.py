@@ -28,6 +28,8 @@ class Kept:
 
     id: str
     to: str
+    name: str
+    """What the restore is called, behind an article."""
     database: str
     folders: list[str]
     size: int | None
@@ -37,7 +39,7 @@ class Kept:
         """One line for people."""
         what = [f"database {self.database}"] * bool(self.database) + [f"folder {path}" for path in self.folders]
         size = "" if self.size is None else f", {self.size / 1e6:.0f} MB"
-        return f"kept from before the restore to {self.to}: {', '.join(what)}{size}; -e forget={self.id} removes it"
+        return f"kept from before the {self.name}: {', '.join(what)}{size}; -e forget={self.id} removes it"
 
 
 def kept(app: str) -> list[Kept]:
@@ -52,12 +54,12 @@ def _kept(journal: Journal) -> Kept | None:
         try:
             size = swap.size(swap.cluster_of(journal.cluster), journal.kept)
         except BackupError:
-            return Kept(journal.id, journal.to, journal.kept, folders, None)
+            return Kept(journal.id, journal.to, journal.name, journal.kept, folders, None)
         database = journal.kept if size else ""
     if not database and not folders:
         return None
     taken = _bytes(folders)
-    return Kept(journal.id, journal.to, database, folders, None if taken is None else size + taken)
+    return Kept(journal.id, journal.to, journal.name, database, folders, None if taken is None else size + taken)
 
 
 def _bytes(folders: list[str]) -> int | None:
@@ -82,11 +84,11 @@ def under_way(app: str, lock: Path) -> tuple[str, str]:
     for one in all_of(app):
         if one.step != "kept":
             if _held(lock):
-                return f"a restore to {one.to} is under way, at '{one.step}'", ""
+                return f"{one.said} is under way, at '{one.step}'", ""
             state = "nothing has changed yet" if one.step == "prepare" else "the site is closed"
             return "", (
-                f"a restore to {one.to} was killed at '{one.step}'; {state}. The next run of deploy.yml, rollback.yml or "
-                "restore.yml over the app brings it to an end"
+                f"{one.said} was killed at '{one.step}'; {state}. The next run of deploy.yml, rollback.yml or "
+                f"{one.what}.yml over the app brings it to an end"
             )
     return "", ""
 

@@ -23,12 +23,21 @@ from ansible_collections.slipway.flask.plugins.module_utils._app.places import n
 from ansible_collections.slipway.flask.plugins.module_utils._source.revision import short
 
 Ended = Literal[
-    "unfinished", "deployed", "rolled back", "restored", "failed", "rollback failed", "restore failed", "killed"
+    "unfinished",
+    "deployed",
+    "rolled back",
+    "restored",
+    "imported",
+    "failed",
+    "rollback failed",
+    "restore failed",
+    "import failed",
+    "killed",
 ]
 """How a run ended, as release.json, history.jsonl and the journal say it."""
-SWITCHED: tuple[Ended, ...] = ("deployed", "rolled back", "restored")
+SWITCHED: tuple[Ended, ...] = ("deployed", "rolled back", "restored", "imported")
 """After these, the release served."""
-FAILED: tuple[Ended, ...] = ("failed", "rollback failed", "restore failed")
+FAILED: tuple[Ended, ...] = ("failed", "rollback failed", "restore failed", "import failed")
 """The run was given up; nobody could say so of one that was killed."""
 
 
@@ -55,7 +64,7 @@ class Record:
     message: str = ""
     previous: str = ""
     notes: list[str] = field(default_factory=list)
-    what: Literal["deploy", "rollback", "restore"] = "deploy"
+    what: Literal["deploy", "rollback", "restore", "import"] = "deploy"
     connections: list[dict[str, Any]] = field(default_factory=list)
     """What the release may open at each database server (connections.py)."""
     restore_point: str = ""

@@ -21,11 +21,11 @@ from ansible_collections.slipway.flask.plugins.module_utils._release.traffic imp
 def settle(context: Context) -> None:
     """Undo each restore that was killed before its data had come to stay, and finish the others. Raises ReleaseError."""
     for left in unfinished(context.paths.app):
-        told = f"a restore to {left.to} was killed at '{left.step}'"
+        told = f"{left.said} was killed at '{left.step}'"
         try:
             if left.step == "done":
                 finish(context, left)
-                context.notes.append(f"{told}; it was finished: {left.release} serves the restored data")
+                context.notes.append(f"{told}; it was finished: {left.release} serves its data")
             else:
                 undo(context, left)
                 context.notes.append(f"{told}; it was undone: everything is as before it")
@@ -104,6 +104,6 @@ def reopen(journal: Journal) -> None:
 
 def _switch(journal: Journal, closed: bool) -> None:
     try:
-        maintenance.switch([journal.app], closed, f"a restore by {journal.by}")
+        maintenance.switch([journal.app], closed, f"{journal.said.split()[0]} {journal.what} by {journal.by}")
     except maintenance.MaintenanceError as error:
         raise ReleaseError(str(error), "close") from None

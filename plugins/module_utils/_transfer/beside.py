@@ -49,6 +49,7 @@ SELECT json_build_object('tables', (SELECT count(*) FROM pg_class AS c JOIN pg_n
 """
 LISTS = ("search_path", "session_preload_libraries", "temp_tablespaces", "local_preload_libraries")
 """Settings whose value is a list of names, which is not quoted as a whole."""
+ANALYZE_SECONDS = 3600
 FLOOR_MB = 256
 """Room that is left on the disk of the database, whatever a dump grows to."""
 
@@ -157,7 +158,7 @@ def fill(
             tell(f"import: {told >> 20} MB read")
 
     done: dict[str, int] = _checked(reading, user, work, look)
-    psql(cluster, "ANALYZE;\n", database)
+    psql_as(user, cluster, "SET client_min_messages = error;\nANALYZE;\n", database, ANALYZE_SECONDS)
     return done
 
 

@@ -11,12 +11,13 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
 from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file
 from ansible_collections.slipway.flask.plugins.module_utils._release import probe as release_probe
+from ansible_collections.slipway.flask.plugins.module_utils._release.commands import with_scheme_of
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.migrations import commands_of, migrates
 from ansible_collections.slipway.flask.plugins.module_utils._transfer.statements import DumpError
@@ -40,15 +41,17 @@ def beside(context: Context, database: str) -> Iterator[Beside]:
     """Give the release of CONTEXT with the DATABASE in the place of its own, on the same server."""
     text = context.environment_file.read_text()
     variable = context.request.migrations.variable
-    url = environment_file.environment_of(text).get(variable, "")
+    own, direct = environment_file.environment_of(text).get(variable, ""), context.request.database.direct_url
+    url = renamed(with_scheme_of(own, direct) if direct else own, database)
     FOLDER.mkdir(mode=0o755, exist_ok=True)
     path = FOLDER / f"{context.paths.app}-{os.getpid()}.environment"
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(f"{text.rstrip()}\n{environment_file.text_of({variable: renamed(url, database)}, {})}")
+        file.write(f"{text.rstrip()}\n{environment_file.text_of({variable: url}, {})}")
     try:
-        given = {one.name: getattr(context, one.name) for one in fields(Context)}
-        yield Beside(**given, environment=path)
+        same = {one.name: getattr(context, one.name) for one in fields(Context) if one.name != "request"}
+        asked = replace(context.request, database=replace(context.request.database, direct_url=""))
+        yield Beside(request=asked, **same, environment=path)
     finally:
         path.unlink(missing_ok=True)
 

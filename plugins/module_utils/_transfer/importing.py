@@ -73,7 +73,7 @@ class Wanted:
         names = [
             name for name, size in ((self.dump_name, self.dump), (self.files_name, self.files)) if size is not None
         ]
-        return f"the import of {' and '.join(names)}"
+        return " and ".join(names)
 
 
 @dataclass
@@ -138,7 +138,7 @@ class Import(Run):
         cluster = self.cluster
         if not self.wanted.database or self.wanted.database not in swap.databases(cluster):
             raise ReleaseError(f"{self.app} has no database on this host: run site.yml first")
-        if beside.has_rows(cluster, self.wanted.database):
+        if beside.has_rows(cluster, self.wanted.database, self.request.user):
             self.occupied.append(f"the database {self.wanted.database} has rows")
         places.need(beside.folder_of(cluster), octets * GROWTH, "the database")
 
@@ -183,7 +183,7 @@ class Import(Run):
             database = wanted.database if wanted.dump is not None else ""
             new, old = journals.names(database, id) if database else ("", "")
             journal = Journal(
-                self.app, id, to=wanted.said, by=self.request.by, cluster="", database=database, new=new, kept=old,
+                self.app, id, what="import", to=wanted.said, by=self.request.by, cluster="", database=database, new=new, kept=old,
                 limit=beside.limit(self.cluster, database) if database else -1, folders=planned, made=made,
                 serving=self.serving.id, release=self.serving.id, was_closed=bool(maintenance.closed_since(self.app)),
             )  # fmt: skip
@@ -273,7 +273,7 @@ class Import(Run):
             with suppress(BackupError):
                 kept.forget(self.app, journal.id)
             there = []
-        self._record(self.serving, "imported", "", f"{journal.to}")
+        self._record(self.serving, "imported", "", f"data of {journal.to}")
         return {
             "told": vars(self.told), "kept": there, "id": journal.id, "seconds": self.seconds,
             "closed_seconds": round(seconds, 1), "was_closed": journal.was_closed,
