@@ -176,7 +176,7 @@ class Import(Run):
 
     def _begin(self) -> Journal:
         """Write down what is about to be done."""
-        with self._step("check"):
+        with self._told("check"):
             at = datetime.now(timezone.utc)
             id, wanted = journals.id_of(at, self.app), self.wanted
             planned, made = folders.planned(self.app, id, [wanted.into] if wanted.files is not None else [])
