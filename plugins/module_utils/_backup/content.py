@@ -37,13 +37,17 @@ SET lock_timeout = '5s';
 SET max_parallel_workers_per_gather = 0;
 """
 TABLES = """
+SET search_path = pg_catalog;
 SELECT coalesce(json_agg(json_build_object(
   'name', format('%I.%I', n.nspname, c.relname), 'file', c.relfilenode, 'bytes', pg_relation_size(c.oid),
   'estimate', greatest(c.reltuples, s.n_live_tup, 0)::bigint, 'inserted', s.n_tup_ins, 'deleted', s.n_tup_del)), '[]')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_stat_all_tables s ON s.relid = c.oid
 WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema';
 """
-"""Tables with rows of their own that WAL has: no foreign, no unlogged and no temporary ones."""
+"""Tables with rows of their own that WAL has: no foreign, no unlogged and no temporary ones. The functions are the system's:
+an app's own `format` could answer with commands of psql's, which runs what stands for a name then."""
+NAME = re.compile(r'((?:[a-z_][a-z0-9_]*|"(?:[^"]|"")+")(?:\.(?!\Z)|\Z)){2}')
+"""A table with its schema, as format('%I.%I') quotes them."""
 COUNT = re.compile(r"^(.+)\|(\d+)$")
 
 
@@ -82,6 +86,10 @@ def read(ask: Ask, database: str, count: bool = True, most: int | None = COUNTED
         found = {str(entry["name"]): entry for entry in json.loads(ask(database, TABLES))}
     except (ValueError, KeyError, TypeError) as error:
         raise BackupError(f"what the database {database} says of its tables can't be read: {error}") from None
+    if strange := [name for name in found if not NAME.fullmatch(name)]:
+        raise BackupError(
+            f"the database {database} has a table that is not called as PostgreSQL quotes names: {strange[0][:80]!r}"
+        )
     wanted = [name for name, entry in found.items() if count and (most is None or entry["bytes"] <= most)]
     rows = _count(ask, database, wanted) if wanted else {}
     return Content(head, {

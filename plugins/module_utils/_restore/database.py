@@ -30,6 +30,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._postgres.names impo
     identifier,
     literal,
     psql,
+    psql_as,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.places import SOCKET_FOLDER
 
@@ -67,7 +68,8 @@ VERSIONS = (
 COUNTS = """
 SELECT coalesce(json_object_agg(schemaname || '.' || tablename, (xpath('/row/c/text()',
   query_to_xml(format('SELECT count(*) AS c FROM %I.%I', schemaname, tablename), false, true, '')))[1]::text::bigint), '{}')
-FROM pg_tables WHERE schemaname !~ '^pg_' AND schemaname <> 'information_schema';
+FROM pg_tables WHERE schemaname !~ '^pg_' AND schemaname <> 'information_schema'
+  AND has_table_privilege(format('%I.%I', schemaname, tablename), 'SELECT');
 """
 ENTRY = re.compile(r"^(\d+); \d+ \d+ (.+)$")
 SUPERUSERS = re.compile(r"(EVENT TRIGGER|PUBLICATION|SUBSCRIPTION|SECURITY LABEL)\b")
@@ -210,8 +212,11 @@ def _as_live(new: str, live: Mapping[str, Any]) -> str:
     for role, setting in live.get("settings", []):
         key, _, value = setting.partition("=")
         subject = f"ROLE {role} IN DATABASE {name}" if role else f"DATABASE {name}"
-        found.append(f"SET {key} = DEFAULT;\nSELECT set_config({literal(key)}, {literal(value)}, false);\n")
-        found.append(f"ALTER {subject} SET {key} FROM CURRENT;\n")
+        quoted = ".".join(map(identifier, key.split(".")))  # the app may have made one up
+        found.append(
+            f"SET {quoted} = DEFAULT;\nSELECT pg_catalog.set_config({literal(key)}, {literal(value)}, false);\n"
+        )
+        found.append(f"ALTER {subject} SET {quoted} FROM CURRENT;\n")
     return "".join(found)
 
 
@@ -228,12 +233,15 @@ def heads_in(copy: Copy, database: str) -> list[str]:
     )
 
 
-def counts(cluster: Cluster, name: str, size: int) -> dict[str, int] | None:
-    """Return how many rows each table of the database NAME has; None when counting would take long."""
+def counts(cluster: Cluster, name: str, user: str, size: int) -> dict[str, int] | None:
+    """Return how many rows each table of the database NAME has that USER can read; None when counting would take long.
+
+    It is done with the rights of USER, whose they are: a table may be a view by the time it is read.
+    """
     if size > COUNTED_BYTES:
         return None
     try:
-        said = psql(cluster, f"SET statement_timeout = '{COUNT_SECONDS}s';\n{COUNTS}", name)
+        said = psql_as(user, cluster, COUNTS, name, COUNT_SECONDS)
         return {str(table): int(rows) for table, rows in json.loads(said).items()}
     except (PostgresError, ValueError):
         return None

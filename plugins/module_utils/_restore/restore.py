@@ -186,8 +186,8 @@ class Restore(Run):
     def _compare(self) -> None:
         """Count the rows that there are, and those that there will be."""
         size = int(self.live.get("bytes", 0))
-        before = database.counts(self.cluster, self.data.database, size) if self.live else None
-        after = database.counts(self.cluster, self.journal.new, size)
+        before = database.counts(self.cluster, self.data.database, self.data.user, size) if self.live else None
+        after = database.counts(self.cluster, self.journal.new, self.data.user, size)
         if before is not None and after is not None:
             found = [Rows(table, after.get(table, 0), before.get(table, 0)) for table in sorted({*before, *after})]
             self.rows = [one for one in found if one.now != one.before]

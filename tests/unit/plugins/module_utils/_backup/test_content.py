@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._backup import content
 from ansible_collections.slipway.flask.plugins.module_utils._backup.content import Content, Table
+from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 
 
 def holding(rows: int | None, inserted: int = 0, deleted: int = 0, head: str = "0007", **more: int) -> Content:
@@ -76,3 +77,37 @@ def test_rows_of_small_tables_are_counted_and_large_ones_of_the_live_database_ar
     assert "FROM ONLY public.big" not in asked[-1]
     content.read(server(tables, "", asked), "shop", most=None)
     assert "FROM ONLY public.big" in asked[-1]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["public.ship", "public.a_1", '"Ship"."two words"', '"a""b".c', '"two\nlines"."\\! id"', '"größe".t'],
+)
+def test_a_table_is_counted_whatever_it_is_called(name: str) -> None:
+    asked: list[str] = []
+    found = content.read(server([{**ENTRY, "name": name, "bytes": 1}], "", asked), "shop")
+    assert list(found.tables) == [name]
+    assert f"FROM ONLY {name};" in asked[-1]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "public.ship;\n\\! touch /tmp/x",
+        "ship",
+        "public.ship, other",
+        '"a"b".c',
+        "a.b.c",
+        "public.ship\n",
+        '"a".',
+        "",
+        "A.b",
+    ],
+)
+def test_what_is_not_quoted_as_a_name_never_comes_to_psql(name: str) -> None:
+    """psql runs programs for whoever writes what it reads, and an app could answer for the functions of its database."""
+    asked: list[str] = []
+    with pytest.raises(BackupError, match="a table that is not called as PostgreSQL quotes names"):
+        content.read(server([{**ENTRY, "name": name, "bytes": 1}], "", asked), "shop")
+    assert asked[-1] == content.TABLES
+    assert asked[-1].lstrip().startswith("SET search_path = pg_catalog;")

@@ -33,13 +33,16 @@ def test_the_owner_restores_all_but_what_only_a_superuser_can_make() -> None:
 
 
 def test_rights_and_settings_of_the_live_database_go_over_to_the_new_one() -> None:
-    live = {"grants": [["CONNECT", "reporting"]], "settings": [["", "search_path=a, b"], ["shop", "work_mem=8MB"]]}
+    settings = [["", "search_path=a, b"], ["shop", "work_mem=8MB"], ["", 'shop.a; DROP DATABASE "blog"=1']]
+    live = {"grants": [["CONNECT", "reporting"]], "settings": settings}
     text = database._as_live("shop_new", live)
     assert 'GRANT CONNECT ON DATABASE "shop_new" TO reporting;' in text
     assert (
-        "set_config('search_path', 'a, b', false);\nALTER DATABASE \"shop_new\" SET search_path FROM CURRENT;" in text
+        "set_config('search_path', 'a, b', false);\nALTER DATABASE \"shop_new\" SET \"search_path\" FROM CURRENT;"
+        in text
     )
-    assert 'ALTER ROLE shop IN DATABASE "shop_new" SET work_mem FROM CURRENT;' in text
+    assert 'ALTER ROLE shop IN DATABASE "shop_new" SET "work_mem" FROM CURRENT;' in text
+    assert 'SET "shop"."a; DROP DATABASE ""blog""" FROM CURRENT;' in text
 
 
 @pytest.mark.parametrize(
