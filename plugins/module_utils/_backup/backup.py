@@ -95,7 +95,7 @@ class Run:
             outcome.ended, outcome.seconds = state.now(), round(time.monotonic() - self.began, 1)
             outcome.problems, outcome.notes = list(dict.fromkeys(self.problems)), self.notes
             outcome.facts = {
-                "reason": self.reason, "point": point, "saved": self.saved,
+                "reason": self.reason, "point": point if self.saved else "", "saved": self.saved,
                 "backups": {at.target.name: at.backup for at in self.places if at.backup},
             }  # fmt: skip
             outcome.write()

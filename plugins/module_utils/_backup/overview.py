@@ -7,12 +7,15 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from math import inf
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import brief, database, points, retention, state
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.pgbackrest import PgBackRest, Repository
+from ansible_collections.slipway.flask.plugins.module_utils._backup.points import Point
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Keep, Settings
 
 
@@ -34,6 +37,9 @@ def overview(settings: Settings, app: str = "") -> dict[str, Any]:
     if settings.has_cluster:
         try:
             _cluster(settings, whole, problems)
+            starts = {one["target"]: one["from"] for one in whole["ranges"]}
+            for entry, point in zip(whole["points"], found, strict=True):
+                entry["is_whole"] = is_whole(point, starts)
         except BackupError as error:
             problems.append(str(error))
     for what in ("run", "drill", "check"):
@@ -62,6 +68,15 @@ def _cluster(settings: Settings, whole: dict[str, Any], problems: list[str]) -> 
              "seconds": (one.stop - one.start).total_seconds(), "size": one.size, "stored": one.stored}
             for one in found.backups
         ]  # fmt: skip
+
+
+def is_whole(point: Point, starts: Mapping[int, float]) -> bool:
+    """Tell whether a point's database can be had, at a target that has a backup of the point's run or reaches back to it.
+
+    One that was made before the first backup of the cluster has none. STARTS: target -> since when any moment can be had.
+    """
+    reached = (starts.get(place.target, inf) <= point.time.timestamp() for place in point.places)
+    return not point.database_bytes or any(place.backup for place in point.places) or any(reached)
 
 
 def reach(found: Repository, keep: Keep) -> Any:

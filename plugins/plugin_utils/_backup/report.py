@@ -66,9 +66,16 @@ def row(point: Mapping[str, Any]) -> tuple[str, ...]:
     took = point.get("seconds")
     return (
         str(point["name"]), str(point["app"]), str(point["release"] or "-"), str(point["head"] or "-"),
-        size(point["database_bytes"]) if point["database_bytes"] else "-", size(point["folder_bytes"]),
+        database(point), size(point["folder_bytes"]),
         "-" if took is None else f"{took:.1f}", str(point["reason"] or "-"), ", ".join(map(str, point["where"])),
     )  # fmt: skip
+
+
+def database(point: Mapping[str, Any]) -> str:
+    """Return the size of a point's database, and whether it can be had."""
+    if not point.get("is_whole", True):
+        return "no backup"
+    return size(point["database_bytes"]) if point["database_bytes"] else "-"
 
 
 def ended(found: Mapping[str, Any]) -> list[str]:
