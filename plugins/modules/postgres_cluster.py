@@ -189,6 +189,7 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._host.memory import read_host_memory_mb
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import databases, sizing
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.cluster import archives, ensure
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import (
@@ -202,7 +203,6 @@ from ansible_collections.slipway.flask.plugins.module_utils._postgres.settings i
     conf_text,
     has_statistics,
     hba_text,
-    read_host_memory_mb,
     server_settings,
 )
 

@@ -18,6 +18,7 @@ ROLES = (
     "nginx_tls",
     "postgres_client",
     "pgbouncer",
+    "mariadb_server",
     "redis_server",
     "backups",
 )
@@ -26,6 +27,7 @@ PARTS: dict[str, set[str]] = {
     "postgresql": {"postgres_server", "postgres_client", "pgbouncer"},
     "python": {"python_venv"},
     "apps": {"gunicorn_systemd"},
+    "mariadb": {"mariadb_server"},
     "redis": {"redis_server"},
     "nginx": {"nginx_tls"},
     "backups": {"backups"},

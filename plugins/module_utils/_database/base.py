@@ -37,6 +37,10 @@ class Dialect:
     def lock(self, engine):
         """Return a connection that alone may migrate until it is closed; None where there is no such lock."""
 
+    def aside(self, connection):
+        """Return what takes back, with `rollback`, what a look over the CONNECTION of `lock` leaves behind."""
+        return connection.begin_nested()
+
     def holders(self, engine):
         """Return who holds up what this run does, None where that can't be asked."""
 
@@ -90,6 +94,8 @@ class Dialect:
     """What judges it, as a message calls it."""
     is_file = False
     """Whether the database is a file, which one process at a time can write."""
+    undoes_ddl = True
+    """Whether a migration that fails half-way leaves the schema as it was."""
 
     def secret(self, url: str) -> Callable[[str], str]:
         """Return what takes the password of URL out of a text."""

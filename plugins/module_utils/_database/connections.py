@@ -10,6 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._database import known
+from ansible_collections.slipway.flask.plugins.module_utils._mysql import check as mysql_check
+from ansible_collections.slipway.flask.plugins.module_utils._mysql import names as mysql_names
+from ansible_collections.slipway.flask.plugins.module_utils._mysql import url as mysql_url
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import check, names
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import parse_url
 from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import UrlError
@@ -35,7 +38,23 @@ def postgresql(url: str, user: str) -> dict[str, Any]:
     return {"used": facts["connections_used"] - 1, "allowed": facts["max_connections"] - reserved, "said": ""}
 
 
-ASKED = {"postgresql": postgresql}
+def mysql(url: str, user: str) -> dict[str, Any]:
+    nothing: dict[str, Any] = {"used": None, "allowed": None}
+    try:
+        parsed, client = mysql_url.parse_url(url), mysql_names.find_client()
+        if not client:
+            return {**nothing, "said": "no mariadb client"}
+        tried = mysql_check.attempt(client, parsed, user, CONNECT_SECONDS)
+    except (UrlError, mysql_names.MysqlError, OSError):
+        return {**nothing, "said": "unknown"}
+    if tried.kind:
+        return {**nothing, "said": tried.kind.replace("_", " ")}
+    facts = tried.facts
+    # The connection that asked is over by now.
+    return {"used": facts["connections_used"] - 1, "allowed": facts["max_connections"], "said": ""}
+
+
+ASKED = {"postgresql": postgresql, "mysql": mysql}
 
 
 def connections(url: str, user: str) -> dict[str, Any]:

@@ -17,6 +17,11 @@ from ansible_collections.slipway.flask.plugins.module_utils._migration.run impor
 STEP = re.compile(r"Running (?:up|down)grade \S* ?-> ?(\w+)|Running downgrade (\w+) ->")
 ERROR = re.compile(r"^(?:(?:[A-Za-z_]\w*\.)+[A-Z]\w*|[A-Z]\w*(?:Error|Exception|Exit)): .+", re.MULTILINE)
 POOLER = re.compile(r"unsupported startup parameter", re.IGNORECASE)
+LOCKED = re.compile(r"lock timeout|Lock wait timeout exceeded")
+SLOW = re.compile(r"statement timeout|max_statement_time exceeded")
+STATEMENT = re.compile(r"^\[SQL: (.*?)\]$", re.MULTILINE | re.DOTALL)
+LONGEST = 500
+"""Characters of a statement that are shown."""
 
 
 def revision_of(output: str, pending: Sequence[probe.Pending], after: Sequence[str] | None) -> str:
@@ -33,6 +38,12 @@ def error_of(output: str) -> str:
     """Return the line of OUTPUT that names the error, "" for none."""
     found = [match[0] for match in ERROR.finditer(output)]
     return found[-1] if found else ""
+
+
+def statement_of(output: str) -> str:
+    """Return the SQL statement that SQLAlchemy names as the one that failed, in one line; "" for none."""
+    found = STATEMENT.findall(output)
+    return " ".join(found[-1].split())[:LONGEST] if found else ""
 
 
 def holders(ran: Ran) -> str:
@@ -60,8 +71,13 @@ class Timeouts(Protocol):
     def statement_timeout_seconds(self) -> int: ...
 
 
-def failure(command: str, ran: Ran, output: str, pending: Sequence[probe.Pending], timeouts: Timeouts) -> str:
-    """Return what a person has to know of a migration that failed; the last lines of its output are not in it."""
+def failure(
+    command: str, ran: Ran, output: str, pending: Sequence[probe.Pending], timeouts: Timeouts, not_undone: str = ""
+) -> str:
+    """Return what a person has to know of a migration that failed; the last lines of its output are not in it.
+
+    not_undone: what the database is called, when it does not undo what a migration has done before it fails.
+    """
     if ran.failed == "moved":
         return (
             f"the database is at {state(ran.before)} now: another migration has moved it since this one was judged. "
@@ -79,12 +95,12 @@ def failure(command: str, ran: Ran, output: str, pending: Sequence[probe.Pending
     if ran.holders:
         rows.append("It waited for a lock that another session holds:")
         rows.append(holders(ran))
-    if "lock timeout" in output:
+    if LOCKED.search(output):
         rows.append(
             f"It gave up after {timeouts.lock_timeout_seconds} s (migrations_lock_timeout_seconds), so that nobody "
             "queues behind it; deploy again when the lock is free"
         )
-    if "statement timeout" in output:
+    if SLOW.search(output):
         rows.append(
             f"A statement took longer than {timeouts.statement_timeout_seconds} s (migrations_statement_timeout_seconds)"
         )
@@ -93,7 +109,9 @@ def failure(command: str, ran: Ran, output: str, pending: Sequence[probe.Pending
             "The URL leads to a pooler, which takes no settings: give a direct one as database_owner_url, or set "
             "migrations_lock_timeout_seconds: 0 and migrations_statement_timeout_seconds: 0"
         )
-    if ran.after is not None:
+    if ran.ran and not_undone:
+        rows.append(half_way(ran, output, not_undone))
+    elif ran.after is not None:
         moved = (
             "as before" if ran.before == ran.after else f"it was at {state(ran.before)}: a part has been done and stays"
         )
@@ -101,3 +119,20 @@ def failure(command: str, ran: Ran, output: str, pending: Sequence[probe.Pending
     elif ran.ran:
         rows.append(f"Where the database is now can't be asked; it was at {state(ran.before)}")
     return "\n".join(rows)
+
+
+def half_way(ran: Ran, output: str, database: str) -> str:
+    """Return where a migration stands that failed, in a DATABASE that commits each statement of it by itself."""
+    where = (
+        f"alembic_version is at {state(ran.after)}"
+        if ran.after is not None
+        else f"where alembic_version is now can't be asked; it was at {state(ran.before)}"
+    )
+    failed = statement_of(output)
+    return (
+        f"{database} does not undo a migration that fails half-way: {where}, and what the next revision had done before it failed "
+        "stays done"
+        + (f". It failed at the statement:\n  {failed}\n" if failed else ". ")
+        + "Bring the schema by hand to where alembic_version is, or finish the revision by hand and run `flask db stamp`; "
+        "then deploy again"
+    )

@@ -80,12 +80,12 @@ def run(name, argv, prefix, engine):
 
 
 def look(place, engine, held):
-    """Return the database's heads; HELD has the advisory lock, and the savepoint gives up the locks of the look itself."""
+    """Return the database's heads; HELD has the lock of the migration, and gives up those of the look itself."""
     if place is None:
         return None
     if held is None or not place.usual:
         return place.current()
-    inner = held.begin_nested()
+    inner = dialect_of(held).aside(held)
     try:
         return place.current(held)
     finally:

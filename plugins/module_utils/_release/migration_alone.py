@@ -62,7 +62,8 @@ class Alone:
         if dump:
             context.notes += dump.finish(kept=ran.ran)
         if ran.failed or done.returncode:
-            told = failure.failure(command, ran, said, probe.pending, self.asked)
+            half = "" if self.dialect.undoes_ddl else self.dialect.title
+            told = failure.failure(command, ran, said, probe.pending, self.asked, half)
             raise ReleaseError(f"{told}\nIts last lines:\n{systemd.tail(without_answers(said))}")
         if ran.waited >= 1:
             context.notes.append(f"waited {ran.waited:.0f} s for another migration of this database")

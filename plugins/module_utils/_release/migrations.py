@@ -152,8 +152,28 @@ class Migrations:
                 "It must be up, and the service's role must be allowed to read Alembic's table (GRANT SELECT). "
                 "To migrate without having seen what it does, set `migrations: report`",
             )
-        elif not probe.at_head and probe.current and known.named(probe.dialect).is_judged and probe.pending:
+        elif not probe.at_head and probe.current and probe.pending:
+            self._look_or_dump(probe)
+
+    def _look_or_dump(self, probe: Probe) -> None:
+        """Judge the revisions that PROBE has as pending, or make ready for a dump where nothing can. Raises ReleaseError."""
+        dialect = known.named(probe.dialect)
+        if dialect.is_judged:
             self._look(probe)
+        elif dialect.dump(self.alone.url):
+            self._unjudged(probe)
+
+    def _unjudged(self, probe: Probe) -> None:
+        """Make ready for a dump before what nothing here can judge, and say so. Raises ReleaseError."""
+        title = known.named(probe.dialect).title
+        told = f"nothing judges beforehand what a migration does to {title}: look yourself for what locks"
+        if self.asked.dump and not self.dumped:
+            self.dump = Dump(self.context, known.named(probe.dialect), self.alone.url, probe.server)
+            self.dump.check()
+            told += " a table or destroys. The database is dumped before"
+        else:
+            told += " a table or destroys"
+        self.context.notes.append(told)
 
     def _unseen(self, told: str, ways: str) -> None:
         """Refuse what can't be judged, with the WAYS on, or note it where it is to be reported only. Raises ReleaseError."""
@@ -172,8 +192,8 @@ class Migrations:
                 "Nothing was run. Go back without it (rollback_schema=keep), or set `migrations: report`",
             )
             self.expect_anything()
-        elif known.named(probe.dialect).is_judged and probe.pending:
-            self._look(probe)
+        elif probe.pending:
+            self._look_or_dump(probe)
 
     def harm(self, probe: Probe) -> list[lint.Finding]:
         """Return what undoing PROBE's revisions would do, for a message: nothing is refused or noted."""

@@ -124,11 +124,12 @@ class Preparation:
 
     def _fit_scheme(self, packages: dict[str, str]) -> None:
         """Give the database's URL the scheme of the driver that the app has, unless the app's description says one."""
-        if self.request.packages.database != driver.AUTO:
+        wanted = self.request.packages.database
+        if wanted not in driver.AUTOMATIC:
             return
         file, variable = self.context.environment_file, self.request.migrations.variable
         before = file.read_text()
-        after = driver.fitted(before, variable, driver.scheme(packages, driver.AUTO))
+        after = driver.fitted(before, variable, driver.scheme(packages, wanted))
         if after != before:
             self.context.write(file, after, 0, 0, 0o600)
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.plugin_utils._service.base import App, Service
+from ansible_collections.slipway.flask.plugins.plugin_utils._service.mariadb import Mariadb
 from ansible_collections.slipway.flask.plugins.plugin_utils._service.postgres import Postgres
 from ansible_collections.slipway.flask.plugins.plugin_utils._service.redis import Redis
 
-SERVICES: tuple[Service, ...] = (Postgres(), Redis())
+SERVICES: tuple[Service, ...] = (Postgres(), Mariadb(), Redis())
 
 
 def environment(app: App) -> dict[str, str]:

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""An app's database: PostgreSQL on the host, or any database that a URL leads to.
+"""An app's database: PostgreSQL on the host, or any database that a URL leads to; MariaDB and MySQL are in mariadb.py.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -20,22 +20,25 @@ from ansible_collections.slipway.flask.plugins.module_utils._python import drive
 from ansible_collections.slipway.flask.plugins.plugin_utils._connection import postgres as connections
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn.problems import variable_problem
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.key import Key
+from ansible_collections.slipway.flask.plugins.plugin_utils._service import mariadb
 from ansible_collections.slipway.flask.plugins.plugin_utils._service.base import App
 
 SCHEME = re.compile(r"[a-z][a-z0-9]*(\+[a-z0-9_]+)?")
 VARIABLE = "DATABASE_URL"
 POOL = 15
 """SQLAlchemy's pool_size + max_overflow unless an app says otherwise: what bounds workers that take any number of requests."""
+LOCAL = ("local", mariadb.LOCAL)
 MIGRATE = "flask db upgrade"
 """Flask-Migrate's command, which nearly every app with a database has."""
 
 KEYS = {
-    "database": Key(str, "local", "`local` makes a database on the host, `url` uses `database_url`, `none` has none.",
-                    ("local", "url", "none")),
-    "database_url": Key(str, "", "URL of an existing database (secret)."),
+    "database": Key(str, "local", "`local` makes a database on the host in PostgreSQL, `mariadb` in MariaDB, `url` uses "
+                                  "`database_url`, `none` has none.", ("local", "mariadb", "url", "none")),
+    "database_url": Key(str, "", "URL of an existing database: `postgresql://…`, `mysql://…` (secret)."),
     "database_ca": Key(str, "", "Certificate authority (PEM) that the database server's certificate must come from."),
     "database_variable": Key(str, VARIABLE, "Name of the environment variable that gets the database's URL."),
-    "database_scheme": Key(str, "", "Scheme of that URL, e.g. `postgresql`; empty is the one of the driver that the app has."),
+    "database_scheme": Key(str, "", "Scheme of that URL, e.g. `postgresql` or `mysql+mysqldb`; empty is the one of the driver "
+                                    "that the app has."),
     "database_extensions": Key(list, [], "Extensions of the local database, e.g. `[pg_trgm]`; a superuser creates them.",
                                of=str),
     "database_connections": Key(int, 0, "Most connections that the app may open, where the provider's limit is lower than the "
@@ -88,8 +91,10 @@ class Postgres:
         if app["database_scheme"] and not SCHEME.fullmatch(app["database_scheme"]):
             yield f"'database_scheme' is '{app['database_scheme']}'; it must be like postgresql or postgresql+psycopg"
             return
-        if app["database_ca"] and app["database"] == "local":
-            yield "'database_ca' is given but 'database' is 'local', which no network leads to; remove it"
+        if app["database_ca"] and app["database"] in LOCAL:
+            yield f"'database_ca' is given but 'database' is '{app['database']}', which no network leads to; remove it"
+            return
+        if mariadb.is_used(app):
             return
         for problem in names.database_problems([database(app)]):
             yield problem.replace(" of database ", " ('database_extensions') of database ")
@@ -111,7 +116,9 @@ class Postgres:
         return {} if app["database"] == "none" else {app["database_variable"]: url(app)}
 
     def after_units(self, app: App) -> list[str]:
-        """PostgreSQL's, for every app: one with `database: none` may have the URL of a database here in its secrets."""
+        """PostgreSQL's, for nearly every app: one with `database: none` may have the URL of a database here in its secrets."""
+        if mariadb.is_used(app):
+            return []
         return ["postgresql.service", *([pgbouncer.unit(app["name"])] if is_pooled(app) else [])]
 
     def accounts(self, app: App) -> dict[str, str]:
@@ -121,7 +128,7 @@ class Postgres:
         found = {}
         if app["database"] == "local":
             found["postgres_server_databases"] = database(app)
-        if app["database"] != "none":
+        if app["database"] != "none" and not mariadb.is_used(app):
             found["postgres_client_connections"] = connection(app)
         if is_pooled(app):
             found["pgbouncer_pools"] = pool(app)
@@ -137,6 +144,8 @@ def url(app: App) -> str:
     """Return the database's URL in the form the app wants, "" for an app without one."""
     if app["database"] == "none":
         return ""
+    if mariadb.is_used(app):
+        return mariadb.url(app)
     if app["database"] == "local":
         return local_url(app, pgbouncer.folder(app["name"]) if is_pooled(app) else places.SOCKET_FOLDER)
     return whole_url(app, str(app["database_url"]))
@@ -164,6 +173,8 @@ def owner_url(app: App) -> str:
 
 def whole_url(app: App, given: str) -> str:
     """Return a database's URL with the scheme that the app wants, and with the CA that it is to trust."""
+    if mariadb.is_used(app):
+        return mariadb.whole_url(app, given)
     rest = given.split("://", 1)[-1]
     found = f"{app['database_scheme'] or driver.DEFAULT}://{rest}"
     if authority(app) and "sslrootcert=" not in found:
@@ -174,7 +185,9 @@ def whole_url(app: App, given: str) -> str:
 
 def wanted_scheme(app: App) -> str:
     """Return which driver the app's database needs: a scheme, "auto" for whatever the app brings, "" for no database."""
-    return "" if app["database"] == "none" else str(app["database_scheme"] or driver.AUTO)
+    if app["database"] == "none":
+        return ""
+    return mariadb.wanted_scheme(app) if mariadb.is_used(app) else str(app["database_scheme"] or driver.AUTO)
 
 
 def connection(app: App) -> dict[str, Any]:

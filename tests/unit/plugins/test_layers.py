@@ -18,7 +18,8 @@ OURS = "ansible_collections.slipway.flask.plugins."
 FLOORS = [
     {"module_utils._source"},
     {"module_utils._host"},
-    {"module_utils._app", "module_utils._certificates", "module_utils._nginx", "module_utils._pgbouncer", "module_utils._postgres",
+    {"module_utils._app", "module_utils._certificates", "module_utils._mysql", "module_utils._nginx", "module_utils._pgbouncer",
+     "module_utils._postgres",
      "module_utils._python", "module_utils._redis"},
     {"module_utils._database"},
     {"module_utils._backup", "module_utils._migration", "module_utils._process"},
@@ -89,7 +90,7 @@ def test_every_package_has_its_floor() -> None:
     }
 
 
-ELSEWHERE = re.compile(r"gunicorn|socket|postgres|redis", re.IGNORECASE)
+ELSEWHERE = re.compile(r"gunicorn|socket|postgres|redis|mysql|mariadb", re.IGNORECASE)
 """What is known by one kind of process (_process) or of database (_database): a next one must need nothing in the engine."""
 
 
@@ -155,10 +156,18 @@ def test_a_call_with_nothing_to_do_does_not_load_what_makes_a_release(module: st
 
 ACTING = tuple(f"_process.{name}" for name in ("base", "handover", "members", "turn", "watch", "web", "worker"))
 NEVER = {
-    "release_exec_on_host": ("_certificates", "_database", "_migration", "_postgres", *ACTING),
+    "release_exec_on_host": ("_certificates", "_database", "_migration", "_mysql", "_postgres", *ACTING),
     "release_info_on_host": ("_migration", "_python", "_database.squawk", "_host.sandbox", "_release.request", *ACTING),
-    "release_on_host": ("_certificates", "_postgres.check", "_postgres.reason", "_python.uv_install"),
-    "rollback_on_host": ("_certificates", "_postgres.check", "_release.archive", "_release.repository"),
+    "release_on_host": (
+        "_certificates",
+        "_mysql.check",
+        "_mysql.reason",
+        "_mysql.server",
+        "_postgres.check",
+        "_postgres.reason",
+        "_python.uv_install",
+    ),
+    "rollback_on_host": ("_certificates", "_mysql.check", "_postgres.check", "_release.archive", "_release.repository"),
     "files_on_host": ("_app", "_process", "_python", "_release"),
 }
 """What is not even sent: it has nothing to do with what the module does, and each host would be sent it at every call."""
@@ -173,8 +182,8 @@ def test_a_host_is_not_sent_what_a_module_has_no_use_for(module: str) -> None:
 MOST = {
     "kept_half": 4_500,
     "release_on_host": 303_000,
-    "rollback_on_host": 212_000,
-    "release_info_on_host": 102_000,
+    "rollback_on_host": 215_000,
+    "release_info_on_host": 108_000,
     "release_exec_on_host": 60_000,
     "maintenance_on_host": 3_500,
     "files_on_host": 13_500,

@@ -62,3 +62,24 @@ def test_the_database_s_error_is_found_in_the_output(output: str, told: str) -> 
 def test_a_failure_is_told_with_what_to_do(ran: Ran, output: str, said: list[str]) -> None:
     told = failure("flask db upgrade", ran, output, PENDING, TIMEOUTS)
     assert [text for text in said if text not in told] == [], told
+
+
+HALF = """INFO  [alembic] Running upgrade 0004 -> 0005, Drop the price
+sqlalchemy.exc.OperationalError: (pymysql.err.OperationalError) (1205, 'Lock wait timeout exceeded; try restarting transaction')
+[SQL: ALTER TABLE prices
+  DROP COLUMN old]
+(Background on this error)"""
+
+
+def test_a_database_that_undoes_nothing_is_said_to_be_half_way_and_where() -> None:
+    ran = Ran(1, True, "command", ["0004"], ["0004"])
+    text = failure("`flask db upgrade`", ran, HALF, PENDING, TIMEOUTS, "MySQL")
+    assert "gave up after 5 s" in text
+    assert "MySQL does not undo a migration that fails half-way: alembic_version is at 0004" in text
+    assert "ALTER TABLE prices DROP COLUMN old\n" in text
+    assert "as before" not in text
+
+
+def test_where_it_is_half_way_is_told_also_when_it_can_not_be_asked() -> None:
+    text = failure("`flask db upgrade`", Ran(1, True, "command", ["0004"], None), "boom", PENDING, TIMEOUTS, "MySQL")
+    assert "where alembic_version is now can't be asked; it was at 0004" in text

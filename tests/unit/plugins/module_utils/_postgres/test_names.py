@@ -179,20 +179,6 @@ def test_missing_extension_names_its_package() -> None:
 
 
 @pytest.mark.parametrize(
-    ("meminfo_kb", "limits", "memory"),
-    [
-        (1_014_000, [], 960),
-        (2_030_000, ["max\n"], 1_920),
-        (24_683_000, ["1073741824\n"], 1024),
-        (24_683_000, ["9223372036854771712"], 24_064),
-        (40_000, [], 64),
-    ],
-)
-def test_host_memory(meminfo_kb: int, limits: list[str], memory: int) -> None:
-    assert settings.host_memory_mb(f"MemTotal:    {meminfo_kb} kB\nMemFree: 1 kB\n", limits) == memory
-
-
-@pytest.mark.parametrize(
     ("memory", "connections", "wanted"),
     [
         (512, 100, ("76MB", "256MB", "4MB", "32MB")),

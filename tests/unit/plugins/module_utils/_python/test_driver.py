@@ -40,7 +40,16 @@ THREE, TWO, BINARY = {"psycopg": "3.3.4"}, {"psycopg2": "2.9.9"}, {"psycopg2-bin
         (NEW, "postgresql", "postgresql", "psycopg[binary]"),
         ({}, "postgresql", "postgresql", "psycopg[binary]"),
         (SQLALCHEMY, "postgresql+pg8000", "postgresql+pg8000", ""),
-        (SQLALCHEMY, "mysql+pymysql", "mysql+pymysql", ""),
+        (SQLALCHEMY, "mysql+pymysql", "mysql+pymysql", "PyMySQL"),
+        (SQLALCHEMY, "auto-mysql", "mysql+pymysql", "PyMySQL"),
+        ({**SQLALCHEMY, "pymysql": "1.1.2"}, "auto-mysql", "mysql+pymysql", ""),
+        ({**SQLALCHEMY, "mysqlclient": "2.2.7"}, "auto-mysql", "mysql+mysqldb", ""),
+        ({**SQLALCHEMY, "mysql-connector-python": "9.5.0"}, "auto-mysql", "mysql+mysqlconnector", ""),
+        ({**SQLALCHEMY, "pymysql": "1.1.2"}, "mysql+mysqlconnector", "mysql+mysqlconnector", "mysql-connector-python"),
+        (SQLALCHEMY, "mysql+mysqldb", "mysql+mysqldb", ""),  # must be compiled: the app lists it with its headers
+        ({"peewee": "3.18"}, "auto-mysql", "mysql", "PyMySQL"),
+        ({"peewee": "3.18", "mysqlclient": "2.2.7"}, "auto-mysql", "mysql", ""),
+        ({"flask-mysqldb": "2.0.0"}, "auto-mysql", "mysql", ""),
         (SQLALCHEMY, "", "", ""),
     ],
 )

@@ -133,7 +133,7 @@ TYPOS_AND_TYPES = {
         shop(worker_class="gevents"),
         ["'worker_class' is 'gevents'", "sync, gthread, gevent", "'gevent'?"],
     ),
-    "database": (shop(database="remote"), ["'database' is 'remote'", "local, url, none"]),
+    "database": (shop(database="remote"), ["'database' is 'remote'", "local, mariadb, url, none"]),
     "certificate": (shop(certificate="bought"), ["'certificate' is 'bought'", "self_signed, provided, acme"]),
     "too many workers": (shop(workers=1000), ["'workers' is 1000", "from 0 to 256"]),
     "no thread": (shop(threads=0), ["'threads' is 0", "from 1 to 256"]),

@@ -25,6 +25,9 @@ def test_each_role_has_a_document_named_after_its_variable_and_none_when_it_has_
     assert variables_of() == always | {"postgres_server_databases", "postgres_client_connections"}
     assert variables_of(database="url", database_url="postgres://u@db/x") == always | {"postgres_client_connections"}
     assert variables_of(database="none") == always
+    here, there = {"mariadb_server_connections", "mariadb_server_databases"}, {"mariadb_server_connections"}
+    assert variables_of(database="mariadb") == always | here
+    assert variables_of(database="url", database_url="mysql://u@db/x") == always | there
 
 
 def test_the_variable_of_a_role_has_the_documents_of_the_apps_that_need_it() -> None:

@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.slipway.flask.plugins.module_utils._mysql import names as mysql_names
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import names
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import keys as app_keys
+from ansible_collections.slipway.flask.plugins.plugin_utils._connection import mysql as mysql_connections
 from ansible_collections.slipway.flask.plugins.plugin_utils._connection import postgres as postgres_connections
 from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import site_problems
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import documents, refusals, release, systemd
@@ -68,7 +70,14 @@ def role_problems(apps: list[dict[str, Any]]) -> list[str]:
     found += names.database_problems(databases)
     connections = documents.documents(whole, "postgres_client_connections")
     found += spec_problems("postgres_client", {"postgres_client_connections": connections})
-    return found + postgres_connections.problems(connections)
+    found += postgres_connections.problems(connections)
+    for variable, problems in (
+        ("databases", mysql_names.database_problems),
+        ("connections", mysql_connections.problems),
+    ):
+        entries = documents.documents(whole, f"mariadb_server_{variable}")
+        found += [*spec_problems("mariadb_server", {f"mariadb_server_{variable}": entries}), *problems(entries)]
+    return found
 
 
 def test_the_check_itself_sees_what_a_role_refuses() -> None:
@@ -182,6 +191,12 @@ PAIRS: list[dict[str, Any]] = [
         "database_ca": "-----BEGIN CERTIFICATE-----",
     },
     {"database": "url", "database_url": "mysql://u:p@h/d", "database_scheme": "mysql+pymysql"},
+    {"database": "url", "database_url": "mysql://u:p@h", "database_ca": "-----BEGIN CERTIFICATE-----"},
+    {"database": "url", "database_url": "mysql://u:p@h/d?ssl_ca=/x", "database_ca": "-----BEGIN CERTIFICATE-----"},
+    {"database": "url", "database_url": "mysql://u:p@h/d", "database_scheme": "postgresql"},
+    {"database": "mariadb", "database_ca": "-----BEGIN CERTIFICATE-----"},
+    {"database": "mariadb", "database_scheme": "postgresql"},
+    {"database": "mariadb", "name": "sys"},
     {"database": "url", "database_url": "sqlite:///x.db", "database_scheme": "sqlite"},
     {"database": "url", "database_url": "u:p@h/d"},
     {"database": "none", "database_ca": "x"},

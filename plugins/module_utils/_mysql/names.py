@@ -1,0 +1,131 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""MariaDB on Debian and Ubuntu: quoting, names, and its client as root or as another system user.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._host import listed
+from ansible_collections.slipway.flask.plugins.module_utils._mysql.places import SOCKET
+
+NAME = re.compile(r"[a-z_][a-z0-9_-]{0,63}")
+"""64 characters are the longest name of a database (MariaDB's documentation, "Identifier Names"); capitals would be another
+database on Linux and the same one elsewhere."""
+
+RESERVED_DATABASES = {"mysql", "information_schema", "performance_schema", "sys", "test"}
+RESERVED_OWNERS = {"root", "mysql", "mariadb.sys", "debian-sys-maint", "public"}
+
+
+class MysqlError(RuntimeError):
+    """Something that the person must know; the text is ready to be shown."""
+
+
+def identifier(name: str) -> str:
+    """Quote NAME as an SQL identifier.
+
+    :raises ValueError: for an empty name or one with a NUL character.
+    """
+    if not name or "\0" in name:
+        raise ValueError(f"{name!r} can't be an SQL identifier")
+    return "`" + name.replace("`", "``") + "`"
+
+
+def literal(text: str) -> str:
+    """Quote TEXT as an SQL string, for a session without NO_BACKSLASH_ESCAPES.
+
+    :raises ValueError: for text with a NUL character.
+    """
+    if "\0" in text:
+        raise ValueError("an SQL string can't hold a NUL character")
+    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def pattern(name: str) -> str:
+    """Return the database NAME as GRANT and the table mysql.db have it, where `_` and `%` stand for anything."""
+    return name.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%")
+
+
+def account(name: str) -> str:
+    """Return the account of the system user NAME on this host."""
+    return f"{literal(name)}@'localhost'"
+
+
+def name_problem(name: Any, reserved: Iterable[str]) -> str:
+    """Say why NAME can't be a database or an owner here; '' when it can."""
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        return "must begin with a small letter or _ and have only small letters, digits, _ and -, 64 characters at most"
+    return "is a name that MariaDB keeps for itself" if name in reserved else ""
+
+
+def database_problems(databases: Any) -> list[str]:
+    """Return what is wrong with a list of databases (`name`, `owner`), one sentence a fault."""
+    return listed.problems(databases, "database", ["name"], _of_entry)
+
+
+def _of_entry(entry: Mapping[str, Any], name: str) -> Iterator[str]:
+    for unknown in sorted(set(map(str, entry)) - {"name", "owner"}):
+        yield f"unknown key '{unknown}': keys are name, owner"
+    if reason := name_problem(entry["name"], RESERVED_DATABASES):
+        yield f"the name {reason}"
+    owner = entry.get("owner") or entry["name"]
+    if reason := name_problem(owner, RESERVED_OWNERS):
+        yield f"the owner '{owner}' {reason}"
+
+
+def find_client() -> str:
+    """Return the client program, '' when there is none; `mysql` is Oracle's, or MariaDB's before 10.5."""
+    return shutil.which("mariadb", path="/usr/bin:/bin") or shutil.which("mysql", path="/usr/bin:/bin") or ""
+
+
+def as_user(name: str) -> dict[str, Any]:
+    """Return subprocess arguments that make a command run as the system user NAME with that user's groups.
+
+    :raises MysqlError: when the user doesn't exist.
+    """
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        raise MysqlError(f"the system user '{name}' doesn't exist on this host") from None
+    if entry.pw_uid == os.geteuid():
+        return {}
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": os.getgrouplist(name, entry.pw_gid)}
+
+
+def run(command: Sequence[str], stdin: str = "", user: str = "", seconds: float | None = None) -> str:
+    """Run COMMAND (in C locale, in /) and return its standard output.
+
+    :raises MysqlError: when it fails, with its error output.
+    """
+    try:
+        done: subprocess.CompletedProcess[str] = subprocess.run(
+            list(command), input=stdin, text=True, errors="replace", capture_output=True, check=False, cwd="/",
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/nonexistent"},
+            timeout=seconds, **(as_user(user) if user else {}),
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise MysqlError(f"{Path(command[0]).name} didn't end within {seconds:.0f} s") from None
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip())[-2000:]
+        raise MysqlError(f"{Path(command[0]).name} failed with exit code {done.returncode}: {said}")
+    return done.stdout
+
+
+def sql(statements: str, database: str = "") -> list[list[str]]:
+    """Run STATEMENTS as root over the server's socket; return rows of columns. Stops at the first error.
+
+    :raises MysqlError: with the client's own message.
+    """
+    command = [find_client() or "mariadb", "--no-defaults", "--batch", "--skip-column-names", "--user=root"]
+    command += ["--default-character-set=utf8mb4", f"--socket={SOCKET}", *([database] if database else [])]
+    return [line.split("\t") for line in run(command, stdin=statements).splitlines()]

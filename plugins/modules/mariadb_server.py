@@ -1,0 +1,189 @@
+#!/usr/bin/python
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""A host's MariaDB: settings, owners and databases, in one round trip."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mariadb_server
+short_description: Configure a host's MariaDB, and give each app its database
+version_added: 0.3.0
+author: Slipway contributors (@slipway)
+description:
+  - Writes C(/etc/mysql/mariadb.conf.d/90-slipway.cnf) with memory settings computed from the host's memory and no TCP listener,
+    lets the server's own program read it, and restarts the server when it is older than the file. A refused file is put back.
+  - With O(databases), makes accounts that log in as the system user of the same name (C(unix_socket)), without a password and
+    with all rights on their own database only, and the databases with the character set utf8mb4.
+  - Drops accounts without a name, what everybody may do in C(test), and C(test) itself when it is empty. Nothing else is
+    ever dropped. A database that is not listed stays as it is.
+  - A server that has databases of others keeps its settings and accounts, unless O(adopt) is set.
+  - Runs C(mariadb) as root over the socket; the host needs no Python driver.
+attributes:
+  check_mode:
+    support: full
+    description: Says what would be done.
+options:
+  databases:
+    description: The databases that must be there.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the database.
+        type: str
+        required: true
+      owner:
+        description: Account that has all rights on it, which is also the app's system user. Empty is O(databases[].name).
+        type: str
+  memory_mb:
+    description: Memory in MiB that the settings are computed from. V(0) is the host's.
+    type: int
+    default: 0
+  buffer_pool_percent:
+    description: Part of the memory for C(innodb_buffer_pool_size), in percent.
+    type: int
+    default: 20
+  max_connections:
+    description: Most connections at a time.
+    type: int
+    default: 100
+  collation:
+    description: Collation of new databases; one of utf8mb4.
+    type: str
+    default: utf8mb4_unicode_ci
+  settings:
+    description: Further settings of the section C([mariadbd]); they win over the computed ones.
+    type: dict
+    default: {}
+  adopt:
+    description: Configure also a server that has databases of others.
+    type: bool
+    default: false
+  restart:
+    description: Restart the server when a setting changed. With V(false) it stays pending, with a warning.
+    type: bool
+    default: true
+"""
+
+EXAMPLES = r"""
+- name: Give the shop its database
+  slipway.flask.mariadb_server:
+    databases:
+      - name: shop
+"""
+
+RETURN = r"""
+databases:
+  description: The wanted databases.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the database.
+      type: str
+    owner:
+      description: Its owner.
+      type: str
+    created:
+      description: Whether this run made it.
+      type: bool
+    url:
+      description: How SQLAlchemy reaches it as its owner, with PyMySQL.
+      type: str
+      sample: mysql+pymysql://shop@localhost/shop?unix_socket=/run/mysqld/mysqld.sock&charset=utf8mb4
+statements:
+  description: The SQL that was run for them, or would be.
+  returned: success
+  type: list
+  elements: str
+own:
+  description: Whether the server is for the apps alone, so that its settings are the role's.
+  returned: success
+  type: bool
+settings:
+  description: The managed settings as the server has them in effect.
+  returned: success
+  type: dict
+changed_files:
+  description: Files that were written.
+  returned: success
+  type: list
+  elements: str
+restarted:
+  description: Whether the server was restarted.
+  returned: success
+  type: bool
+pending_restart:
+  description: Whether settings wait for a restart.
+  returned: success
+  type: bool
+"""
+
+import os
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._host.memory import read_host_memory_mb
+from ansible_collections.slipway.flask.plugins.module_utils._mysql import databases, names, server
+from ansible_collections.slipway.flask.plugins.module_utils._mysql.settings import conf_text, server_settings
+
+ARGUMENTS: dict[str, Any] = {
+    "databases": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {"name": {"type": "str", "required": True}, "owner": {"type": "str"}},
+    },
+    "memory_mb": {"type": "int", "default": 0},
+    "buffer_pool_percent": {"type": "int", "default": 20},
+    "max_connections": {"type": "int", "default": 100},
+    "collation": {"type": "str", "default": "utf8mb4_unicode_ci"},
+    "settings": {"type": "dict", "default": {}},
+    "adopt": {"type": "bool", "default": False},
+    "restart": {"type": "bool", "default": True},
+}
+
+
+def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    asked, done = module.params, databases.Plan()
+    if problems := names.database_problems(asked["databases"]):
+        module.fail_json(msg="databases: " + "; ".join(problems))
+    wanted = databases.wanted_databases(asked["databases"])
+    try:
+        settings = server_settings(
+            asked["memory_mb"] or read_host_memory_mb(), asked["buffer_pool_percent"], asked["max_connections"],
+            asked["collation"], asked["settings"],
+        )  # fmt: skip
+        outcome = server.ensure(
+            conf_text(settings), sorted(settings), wanted,
+            adopt=asked["adopt"], restart=asked["restart"], check=module.check_mode,
+        )  # fmt: skip
+        if module.check_mode and outcome.started:  # a server that is yet to be installed or started can't be asked
+            done = databases.plan(wanted, databases.State(), asked["collation"], outcome.own)
+        else:
+            done = databases.ensure(wanted, asked["collation"], outcome.own, check=module.check_mode)
+    except (names.MysqlError, ValueError) as error:
+        module.fail_json(msg=str(error))
+    for warning in [*([] if module.check_mode else outcome.warnings), *done.warnings]:
+        module.warn(warning)
+    statements = [{"before": "", "after": "".join(f"{line};\n" for line in done.statements)}] if done.statements else []
+    module.exit_json(
+        changed=outcome.changed or bool(done.statements),
+        diff=outcome.diff + statements,
+        statements=done.statements,
+        databases=databases.described(wanted, done),
+        own=outcome.own,
+        settings=outcome.settings,
+        changed_files=outcome.changed_files,
+        restarted=outcome.restarted,
+        pending_restart=outcome.pending,
+    )
+
+
+if __name__ == "__main__":
+    main()

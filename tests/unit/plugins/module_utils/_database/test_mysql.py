@@ -1,0 +1,64 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""MySQL and MariaDB: how a migration is limited, and how a dump is made and restored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.slipway.flask.plugins.module_utils._database import known, mysql
+
+LOCAL = "mysql+pymysql://shop@localhost/shop?unix_socket=/run/mysqld/mysqld.sock"
+THERE = "mysql+mysqldb://keeper:s3cret@db:3307/shop?ssl_ca=/ca"
+
+
+@pytest.mark.parametrize(
+    ("lock", "statement", "command"),
+    [
+        (5, 60, "SET SESSION lock_wait_timeout=5,innodb_lock_wait_timeout=5 /*M! ,max_statement_time=60 */"),
+        (5, 0, "SET SESSION lock_wait_timeout=5,innodb_lock_wait_timeout=5"),
+        (0, 60, "SET @slipway=1 /*M! ,SESSION max_statement_time=60 */"),
+        (0, 0, ""),
+    ],
+)
+def test_a_migration_s_session_gives_up_in_time(lock: int, statement: int, command: str) -> None:
+    limited = known.of(LOCAL).limited(LOCAL, {"lock": lock, "statement": statement})
+    assert limited == (f"{LOCAL}&init_command={command.replace(' ', '+')}" if command else LOCAL)
+
+
+def test_a_dump_has_no_password_in_its_arguments_and_brings_the_whole_database_back() -> None:
+    dump = known.of(THERE).dump(THERE)
+    assert dump is not None
+    argv = dump.command(Path("/var/backups/x.part"))
+    assert {"--single-transaction", "--add-drop-database", "--result-file=/var/backups/x.part", "--host=db"} <= set(
+        argv
+    )
+    assert argv[-2:] == ["--databases", "shop"]
+    assert "s3cret" not in " ".join(argv)
+    assert dump.environment() == {"MYSQL_PWD": "s3cret"}
+    assert "s3cret" not in dump.restore(Path("/x.dump"), "shop")
+    assert "it asks for the password" in dump.restore(Path("/x.dump"), "shop")
+
+
+def test_over_the_socket_the_app_s_own_user_restores() -> None:
+    dump = known.of(LOCAL).dump(LOCAL)
+    assert dump is not None
+    assert dump.environment() == {}
+    command = "mariadb --no-defaults --user=shop --socket=/run/mysqld/mysqld.sock < /x.dump"
+    assert dump.restore(Path("/x.dump"), "shop") == f"runuser -u shop -- {command}"
+
+
+def test_a_password_is_taken_out_of_what_a_migration_prints() -> None:
+    assert known.of(THERE).secret(THERE)("Access denied s3cret") == "Access denied ***"
+
+
+@pytest.mark.parametrize("scheme", ["mysql", "mysql+pymysql", "mariadb", "mariadb+pymysql"])
+def test_both_names_are_one_dialect_that_undoes_nothing(scheme: str) -> None:
+    found = known.of(f"{scheme}://u@h/d")
+    assert (found.name, found.undoes_ddl, found.is_judged) == ("mysql", False, False)
+
+
+def test_a_url_that_can_not_be_read_is_left_alone() -> None:
+    assert mysql.Mysql().limited("mysql://a:b/c@h/d", {"lock": 5}) == "mysql://a:b/c@h/d"
+    assert mysql.Mysql().dump("mysql://h") is None
