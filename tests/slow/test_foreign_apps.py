@@ -8,27 +8,34 @@
   PostgreSQL, and migrations that run when it is imported.
 - task_app, the Celery example from the same archive: a worker, and a broker and results in Redis under its own variables.
 - rq-dashboard, a package as well: its pages, and beside them the RQ worker whose jobs they show.
+
+Beside them is one of ours, as many are: Flask-Migrate, a list without a driver, and its database in MariaDB.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from helpers import ROOT, TOOLS, Project, Visitor, form, wait_for
+from helpers import ROOT, TOOLS, Host, Project, Visitor, form, wait_for
 from links import Attack, connects
 
 pytestmark = pytest.mark.once("12")
 
 BLOG, MONEY = "blog.example.org", "money.example.org"
 TASKS, DASHBOARD = "tasks.example.org", "queues.example.org"
+NOTES = "notes.example.org"
 FLASK = "Flask==3.1.3"
 MONEY_PACKAGE = "ihatemoney==7.2"
 DASHBOARD_PACKAGE = "rq-dashboard==0.9.0"
@@ -60,6 +67,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tar.extractall(folder, filter="data")
     for example, name in (("tutorial", "flaskr"), ("celery", "task_app")):
         (folder / archive.name.removesuffix(".tar.gz") / "examples" / example).rename(folder / name)
+    shutil.copytree(ROOT / "tests/slow/notes_app", folder / "notes")
     return folder
 
 
@@ -116,7 +124,16 @@ def apps(sources: Path, cookie: str = "session") -> dict[str, Any]:
         "processes": {"worker": {"command": "rq worker --url $REDIS_URL", "ready_seconds": 3}},
         "workers": 1,
     }
-    return {"slipway_apps": [blog, money, tasks, dashboard]}
+    notes = {
+        "name": "notes",
+        "domains": [NOTES],
+        "source": {"path": str(sources / "notes")},
+        "wsgi": "app:app",
+        "database": "mariadb",
+        "secrets": {"SECRET_KEY": "5b0e2f7d9c1a4638b7d0c3e8f1a29d64"},
+        "workers": 1,
+    }
+    return {"slipway_apps": [blog, money, tasks, dashboard, notes]}
 
 
 @pytest.fixture(scope="module")
@@ -199,6 +216,76 @@ def test_project_that_a_form_makes_is_in_postgresql(site: Project) -> None:
         'runuser -u ihatemoney -- psql -d ihatemoney -Atc "select id, name, contact_email from project"'
     )
     assert row == "rowing-trip|Rowing trip|cox@example.org"
+
+
+HALF = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision = "0002", "0001"
+
+
+def upgrade():
+    op.add_column("notes", sa.Column("author", sa.String(40), server_default="", nullable=False))
+    op.execute("ALTER TABLE notes ADD COLUMN author INT")  # which is there by now
+
+
+def downgrade():
+    op.drop_column("notes", "author")
+"""
+
+
+def test_migration_of_mariadb_that_fails_half_way_is_told_and_its_dump_undoes_it(site: Project, sources: Path) -> None:
+    visitor, host, deploy = Visitor(site.host, NOTES), site.host, ["playbooks/deploy.yml", "-e", "app=notes"]
+    assert visitor.post("/", {"text": "Grüße ✓ 🚢"}).status == 302
+    assert re.fullmatch(r"[0-9.]+-MariaDB\S* notes@localhost\nGrüße ✓ 🚢", visitor.get("/").text)
+
+    def columns() -> str:
+        return host.run(
+            "runuser -u notes -- mariadb -NBe 'SELECT * FROM alembic_version; SHOW COLUMNS FROM notes' notes"
+        )
+
+    before, revision = columns(), sources / "notes/migrations/versions/0002_author.py"
+    assert before.startswith("0001")
+    revision.write_text(HALF)
+    failed = site.play(*deploy)
+    assert failed.code != 0
+    assert "MySQL does not undo a migration that fails half-way: alembic_version is at 0001" in failed.output
+    assert "ALTER TABLE notes ADD COLUMN author INT" in failed.output
+    assert "author" in columns()
+    assert visitor.get("/").text.endswith("🚢")  # what served before goes on
+    found = re.search(r"as it was before is in (\S+\.dump); to bring it back: (.+)", failed.output)
+    assert found, failed.output
+    assert host.run(f"stat -c '%a %U' {found[1]}") == "600 root"
+    host.run(found[2])
+    assert columns() == before
+    assert visitor.get("/").text.endswith("🚢")
+
+    revision.write_text(re.sub(".*which is there by now\n", "", HALF))
+    with host_lock(host):
+        held = site.play(*deploy)
+    assert held.code != 0
+    assert "It gave up after 5 s (migrations_lock_timeout_seconds)" in held.output
+    site.good(*deploy)
+    assert columns().startswith("0002")
+    site.good("playbooks/rollback.yml", "-e", "app=notes", "-e", "rollback_schema=downgrade")
+    assert columns() == before
+    assert visitor.get("/").text.endswith("🚢")
+
+
+@contextmanager
+def host_lock(host: Host) -> Iterator[None]:
+    """Hold a lock on the table for as long as the block runs, as a session that is idle in its transaction does."""
+    host.run("mkfifo /run/held && chown notes /run/held")
+    session = "sleep infinity >/run/held & echo $! >/run/held.pid; runuser -u notes -- mariadb -N --unbuffered notes </run/held"
+    host.run(f"nohup sh -c '{session} >/run/held.out 2>&1' >/dev/null 2>&1 &")
+    wait_for(lambda: host.ok("test -s /run/held.pid"), seconds=20)
+    host.run("echo 'START TRANSACTION; SELECT COUNT(*) FROM notes;' >/run/held")
+    wait_for(lambda: host.ok("test -s /run/held.out"), seconds=20)
+    try:
+        yield
+    finally:
+        host.run("kill $(cat /run/held.pid); rm /run/held /run/held.pid /run/held.out")
 
 
 def test_task_that_a_visitor_sends_is_done_by_the_worker(site: Project) -> None:
