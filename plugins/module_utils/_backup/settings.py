@@ -68,6 +68,8 @@ class AppData:
     user: str
     database: str = ""
     """Its database in the local cluster, "" for none."""
+    mariadb: str = ""
+    """Its database in the host's MariaDB, "" for none."""
     elsewhere: bool = False
     """Whether it has a database elsewhere (`database: url`), which is dumped if the owner wants it."""
     folders: list[str] = field(default_factory=list)

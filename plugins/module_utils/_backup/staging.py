@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import target_of
-from ansible_collections.slipway.flask.plugins.module_utils._backup import database, places, points, sqlite, state
+from ansible_collections.slipway.flask.plugins.module_utils._backup import (
+    database,
+    mariadb,
+    places,
+    points,
+    sqlite,
+    state,
+)
 from ansible_collections.slipway.flask.plugins.module_utils._backup.points import Point
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData, Settings
 
@@ -42,6 +49,8 @@ def staged(settings: Settings, app: AppData, point: Point, more: dict[str, Any] 
     places.STAGING.mkdir(mode=0o711, parents=True, exist_ok=True)
     folder.mkdir(mode=0o711)
     try:
+        if app.mariadb:  # before the folders are read: each row's file is there
+            mariadb.dump(app, folder)
         tree = sqlite.look(app.folders, app.user)
         sqlite.copy(tree.databases, folder / "sqlite", app.user)
         without = [path for one in tree.databases for path in sqlite.beside(one)]
@@ -65,6 +74,9 @@ def _known(settings: Settings, app: AppData) -> dict[str, Any]:
     found: dict[str, Any] = {"release": release}
     if app.database:
         known = database.look(database.cluster_of(settings), app.database, app.user)
+        return {**found, "database_bytes": known.size, "head": known.head}
+    if app.mariadb:
+        known = mariadb.look(app.mariadb)
         return {**found, "database_bytes": known.size, "head": known.head}
     record = state.read(Path(app.root) / "releases" / release / "release.json") if release else {}
     return {**found, "head": "+".join(record.get("heads_after") or [])}

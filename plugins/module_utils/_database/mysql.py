@@ -89,10 +89,7 @@ class Dump(base.Dump):
         return "" if program() else "there is no mariadb-dump: install mariadb-client"
 
     def command(self, file: Path) -> list[str]:
-        # --single-transaction: one moment of all tables, and nobody waits; --databases: with DROP and CREATE DATABASE.
-        return [program() or "mariadb-dump", "--no-defaults", *place(self.url), "--single-transaction", "--quick", "--routines",
-                "--triggers", "--events", "--hex-blob", "--no-tablespaces", "--default-character-set=utf8mb4",
-                f"--result-file={file}", "--add-drop-database", "--databases", self.url.database]  # fmt: skip
+        return [*dumping(self.url), f"--result-file={file}"]
 
     def environment(self) -> dict[str, str]:
         return {"MYSQL_PWD": self.url.password} if self.url.password else {}
@@ -119,6 +116,18 @@ class Mysql(base.Dialect):
     def dump(self, url: str) -> Dump | None:
         found = parsed(url)
         return Dump(found) if found and found.database else None
+
+
+def dumping(url: MysqlUrl) -> list[str]:
+    """Return the command that prints the database of URL as SQL, which drops that database and makes it again.
+
+    `--single-transaction`: one moment of all InnoDB tables, and nobody waits.
+    """
+    return [
+        program() or "mariadb-dump", "--no-defaults", *place(url), "--single-transaction", "--quick", "--routines", "--triggers",
+        "--events", "--hex-blob", "--no-tablespaces", "--default-character-set=utf8mb4", "--add-drop-database",
+        "--databases", url.database,
+    ]  # fmt: skip
 
 
 def settings(timeouts: Mapping[str, int]) -> str:

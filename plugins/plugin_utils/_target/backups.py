@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.plugin_utils._service import mariadb
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import systemd
 
 
@@ -21,6 +22,7 @@ def data(app: Mapping[str, Any]) -> dict[str, Any]:
         "name": app["name"],
         "user": app["name"],
         "database": app["name"] if app["database"] == "local" else "",
+        "mariadb": app["name"] if app["database"] == mariadb.LOCAL else "",
         "elsewhere": app["database"] == "url",
         "folders": [*shared, *app["writable_paths"]],
         "root": places["root"],

@@ -50,9 +50,12 @@ def test_the_releases_of_a_run_have_its_installer_and_what_its_command_line_says
 def test_what_an_app_can_lose_is_its_database_and_the_folders_that_outlive_a_release() -> None:
     apps = [shop(shared_folders=["uploads"], writable_paths=["/var/lib/shop"]), shop(name="blog", database="none")]
     apps.append(shop(name="far", database="url", database_url="postgres://u@db/x", database_variable="DB"))
+    apps.append(shop(name="notes", database="mariadb"))
     found = documents.documents(apps, "backups_apps")
+    assert [one["mariadb"] for one in found] == ["", "", "", "notes"]
     assert [(one["name"], one["database"], one["elsewhere"], one["folders"], one["variable"]) for one in found] == [
         ("shop", "shop", False, ["/srv/shop/shared", "/var/lib/shop"], "DATABASE_URL"),
         ("blog", "", False, [], "DATABASE_URL"),
         ("far", "", True, [], "DB"),
+        ("notes", "", False, [], "DATABASE_URL"),
     ]

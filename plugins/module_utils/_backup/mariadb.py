@@ -1,0 +1,109 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""A database in the host's MariaDB: dumped as SQL into a restore point, and brought back from there.
+
+Weighed: mariadb-backup copies the files of the whole server, all apps and accounts in one, for the same version and an empty data
+folder; one app's database can't be taken out of it by itself. A dump is one app's, of any version, and restic saves the parts that
+changed. It is the moment of its restore point, and there is none between two of them.
+
+Both ways run as the app's user: the account may do everything in its own database and nothing in another, whatever a dump says.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from ansible_collections.slipway.flask.plugins.module_utils._backup.command import PATH
+from ansible_collections.slipway.flask.plugins.module_utils._backup.database import Database
+from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData
+from ansible_collections.slipway.flask.plugins.module_utils._database import mysql
+from ansible_collections.slipway.flask.plugins.module_utils._mysql import names
+from ansible_collections.slipway.flask.plugins.module_utils._mysql.url import parse_url, socket_url
+
+FOLDER, ENDING = "dump", ".mariadb.sql"
+COMPLETE = b"-- Dump completed"
+"""The last line of a dump that is whole."""
+TAIL = 400
+"""Bytes of its end in which that is looked for."""
+LOOK = """
+SELECT COALESCE(SUM(DATA_LENGTH + INDEX_LENGTH), 0) FROM information_schema.TABLES WHERE TABLE_SCHEMA = {name};
+SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = {name} AND TABLE_NAME = 'alembic_version';
+"""
+HEAD = "SELECT GROUP_CONCAT(version_num ORDER BY version_num SEPARATOR '+') FROM alembic_version;"
+
+
+def file_of(folder: Path, app: AppData) -> Path:
+    """Return where the dump of APP is in the FOLDER of its manifest, staged or in a snapshot."""
+    return folder / FOLDER / f"{app.mariadb}{ENDING}"
+
+
+def look(name: str) -> Database:
+    """Return what is known of the database called NAME. Raises BackupError when the server can't be asked."""
+    try:
+        (size,), (there,) = names.sql(LOOK.format(name=names.literal(name)))
+        head = names.sql(HEAD, name)[0][0] if int(there) else ""
+    except names.MysqlError as error:
+        raise BackupError(f"MariaDB can't be asked: {error}") from None
+    return Database(int(size), "" if head == "NULL" else head)
+
+
+def dump(app: AppData, folder: Path) -> Path:
+    """Dump APP's database below FOLDER, and return the file, which only root can read.
+
+    :raises BackupError: when there is no room for it, or it does not come to its end.
+    """
+    path, size = file_of(folder, app), look(app.mariadb).size
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    if (free := shutil.disk_usage(path.parent).free) < size:
+        raise BackupError(f"only {free // 2**20} MB are free below {folder} for a dump of up to {size // 2**20} MB")
+    command = mysql.dumping(parse_url(socket_url("mysql", app.mariadb, app.user)))
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
+        _run(command, app.user, f"the dump of {app.mariadb}", to=file)
+    if not whole(path):
+        raise BackupError(f"the dump of {app.mariadb} ended before its end")
+    return path
+
+
+def whole(path: Path) -> bool:
+    """Tell whether a dump has come to its end."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - TAIL))
+        return COMPLETE in file.read()
+
+
+def load(app: AppData, path: Path) -> None:
+    """Put APP's database back as the dump in PATH has it; what is in it now is gone.
+
+    :raises BackupError: before anything is changed when the dump is not whole; else the database is what got into it.
+    """
+    if not whole(path):
+        raise BackupError(f"{path.name} is not a whole dump, so nothing was changed")
+    url = parse_url(socket_url("mysql", app.mariadb, app.user))
+    command = [names.find_client() or "mariadb", "--no-defaults", *mysql.place(url)]
+    with path.open("rb") as file:
+        _run(command, app.user, f"loading {app.mariadb}", given=file)
+
+
+def _run(
+    command: Sequence[str], user: str, what: str, to: IO[bytes] | None = None, given: IO[bytes] | None = None
+) -> None:
+    try:
+        done = subprocess.run(
+            list(command), stdin=given or subprocess.DEVNULL, stdout=to or subprocess.DEVNULL, stderr=subprocess.PIPE,
+            check=False, cwd="/", env={"PATH": PATH, "LC_ALL": "C.UTF-8"}, **names.as_user(user),
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise BackupError(f"{Path(command[0]).name} is not installed on this host: run site.yml") from None
+    except names.MysqlError as error:
+        raise BackupError(str(error)) from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip()[-500:]
+        raise BackupError(f"{what} failed: {said}")
