@@ -40,5 +40,7 @@ def run(
         raise BackupError(f"{Path(command[0]).name} can't be run: {error.strerror}") from None
     except PostgresError as error:
         raise BackupError(str(error)) from None
-    except subprocess.TimeoutExpired:
-        raise BackupError(f"{Path(command[0]).name} took longer than {seconds:.0f} s and was ended") from None
+    except subprocess.TimeoutExpired as late:
+        said = late.stderr.decode(errors="replace") if isinstance(late.stderr, bytes) else late.stderr or ""
+        last = f"; it said: {said.strip().splitlines()[-1][:300]}" if said.strip() else ""
+        raise BackupError(f"{Path(command[0]).name} took longer than {seconds:.0f} s and was ended{last}") from None

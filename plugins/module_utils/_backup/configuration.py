@@ -106,7 +106,7 @@ def secrets(settings: Settings) -> dict[str, str]:
         if target.kind == "sftp":
             found[f"{name}.key"] = target.secret.strip() + "\n"
             at = target.host if target.port == 22 else f"[{target.host}]:{target.port}"
-            found[f"{name}.known_hosts"] = f"{at} {target.host_key.strip()}\n"
+            found[f"{name}.known_hosts"] = "".join(f"{at} {key}\n" for key in target.host_key.splitlines())
         if target.ca:
             found[f"{name}.ca"] = target.ca.strip() + "\n"
     return found

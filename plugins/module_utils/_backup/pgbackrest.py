@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -33,6 +34,8 @@ OTHER_CLUSTER = ("028", "051")
 RESTORE_SECONDS = 86_400
 ANNOTATIONS = (2, 41)
 """First version that keeps notes with a backup (its release notes)."""
+LOCKED, LOCK_SECONDS = "050", 120
+"""Code of a command that found another one at work, and how long that one may take."""
 UNREACHABLE = 99
 """Status code of a repository that could not be read; there are smaller ones for what is in it."""
 
@@ -113,11 +116,11 @@ class PgBackRest:
 
         :raises BackupError: when one can't be reached, or has another cluster's backups.
         """
-        self._call("stanza-create", what="make the repositories")
+        self._alone("stanza-create", "make the repositories")
 
     def upgrade(self) -> None:
         """Go on with repositories that hold the backups of another cluster, or of one before its upgrade: those stay."""
-        self._call("stanza-upgrade", what="go on with the repositories")
+        self._alone("stanza-upgrade", "go on with the repositories")
 
     def backup(self, kind: str, repository: int = 1, annotations: Mapping[str, str] | None = None) -> str:
         """Make a backup and return its label.
@@ -206,6 +209,18 @@ class PgBackRest:
     def repository(self, number: int) -> Repository:
         """Return what is at the target with that NUMBER. Raises BackupError."""
         return next(found for found in self.info() if found.number == number)
+
+    def _alone(self, command: str, what: str) -> None:
+        """Run a COMMAND that can't run beside one that archives, which the server may have started a moment ago."""
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                self._call(command, what=what)
+                return
+            except BackupError as error:
+                if f"(its error {LOCKED})" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(1)
 
     def _call(self, *arguments: str, what: str, seconds: float | None = None) -> str:
         """Run it, and return what it wrote. Raises BackupError: that it could not do WHAT, and why."""

@@ -39,7 +39,7 @@ class Target:
     port: int = 22
     user: str = ""
     host_key: str = ""
-    """The server's key as a line of known_hosts has it, without the name: `ssh-ed25519 AAAA…`."""
+    """The server's keys, a line each as known_hosts has it but without the name: `ssh-ed25519 AAAA…`."""
 
     @property
     def name(self) -> str:

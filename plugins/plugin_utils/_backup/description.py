@@ -144,8 +144,14 @@ def _sftp(found: Mapping[str, Any]) -> Iterator[str]:
         yield "'key' holds no private SSH key; read the file: lookup('ansible.builtin.file', 'backup_key')"
     elif "ENCRYPTED" in found["key"]:
         yield "'key' is protected by a passphrase, which nobody is there to type: make one without"
-    if not HOST_KEY.fullmatch(found["host_key"].strip()):
-        yield f"'host_key' must be one line of `ssh-keyscan {found['host']}`: {SFTP['host_key'].text}"
+    if not (lines := host_keys(found["host_key"])) or not all(lines):
+        yield f"'host_key' must be what `ssh-keyscan {found['host']}` prints: {SFTP['host_key'].text}"
+
+
+def host_keys(text: str) -> list[str]:
+    """Return the keys in what ssh-keyscan printed, without the server's name; "" for a line that is none."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return [match[1] if (match := HOST_KEY.fullmatch(line)) else "" for line in lines]
 
 
 def _path(path: str) -> Iterator[str]:
@@ -182,10 +188,9 @@ def target(entry: Mapping[str, Any], host: str) -> Target:
         own = {key: found[key] for key in ("bucket", "region", "key", "secret", "addressing", "ca") if key in found}
         return Target("s3", path, endpoint=found["endpoint"], **own)
     if found := entry.get("sftp"):
-        match = HOST_KEY.fullmatch(found["host_key"].strip())
         return Target(
             "sftp", f"{found['path'].rstrip('/')}/{host}", host=found["host"], port=found.get("port", 22), user=found["user"],
-            secret=found["key"], host_key=match[1] if match else "",
+            secret=found["key"], host_key="\n".join(host_keys(found["host_key"])),
         )  # fmt: skip
     return Target("path", f"{entry['path'].rstrip('/')}/{host}")
 

@@ -26,7 +26,11 @@ SFTP = {
     "user": Key(str, REQUIRED, "User to log in as."),
     "path": Key(str, REQUIRED, "Folder on the server, absolute."),
     "key": Key(str, REQUIRED, "Private SSH key without a passphrase (secret)."),
-    "host_key": Key(str, REQUIRED, "The server's key, a line of `ssh-keyscan HOST`."),
+    "host_key": Key(
+        str,
+        REQUIRED,
+        "The server's keys: all that `ssh-keyscan HOST` prints, for pgBackRest and ssh take different ones.",
+    ),
 }
 TARGET = {
     "s3": Key(dict, {}, "A bucket of a service that speaks S3.", keys=S3),
