@@ -189,6 +189,7 @@ class Run:
         self.say(f"{app.name}")
         try:
             with staging.staged(self.settings, app, Point(name, app.name, reason=self.reason)) as ready:
+                self.problems += [f"{app.name}: {one}" for one in ready.lacks]
                 for at in self.places:
                     if at.usable:
                         full = self.stamp if at.full else ""

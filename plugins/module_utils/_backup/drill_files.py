@@ -93,8 +93,8 @@ class Files:
         staging = points.staged(app.name) if app else None
         copies = str(staging / "sqlite") if staging else ""
         live = [path for path in snapshot.paths if staging is None or path != str(staging)]
-        databases = sqlite.look(live, app.user).databases if app else {}
-        without = {str(file) for one in databases for file in sqlite.beside(one)}
+        tree = sqlite.look(live, app.user) if app else sqlite.Tree(0, 0, {})
+        without = {*(str(file) for one in tree.databases for file in sqlite.beside(one)), *map(str, tree.hollow)}
         unchanged = {
             path: size for path, size, changed in files(live)
             if path not in without and changed < snapshot.time.timestamp() - SURE_SECONDS
@@ -211,7 +211,9 @@ def sqlite_problems(copies: list[Path], user: str) -> dict[Path, str]:
         folder.chmod(0o711)  # the app's user can enter it, and the copy is that user's
         for path in copies:
             path.rename(folder / "copy.db")
-            done = run([sqlite.PYTHON, "-I", "-c", INTEGRITY, str(folder / "copy.db")], user)
+            done = run(
+                [sqlite.PYTHON, "-I", "-c", INTEGRITY, str(folder / "copy.db")], user, seconds=sqlite.COPY_SECONDS
+            )
             said = (done.stdout.strip() or done.stderr.strip()).splitlines()[-1:] or ["it didn't say what"]
             found[path] = "" if said == ["ok"] else said[0][:200]
     finally:

@@ -17,7 +17,7 @@ import os
 import pwd
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +35,15 @@ LOOK_SECONDS, COPY_SECONDS = 900, 7200
 
 @dataclass(frozen=True)
 class Tree:
-    """What is in folders: how many files of how many bytes, and which of them are SQLite's, with their bytes."""
+    """What is in folders: how many files of how many bytes, and which of them are SQLite's, with their bytes.
+
+    HOLLOW are files, not among those, that are nearly nothing but a size.
+    """
 
     files: int
     size: int
     databases: dict[Path, int]
+    hollow: dict[Path, int] = field(default_factory=dict)
 
 
 def look(folders: Iterable[Path | str], user: str) -> Tree:
@@ -49,10 +53,15 @@ def look(folders: Iterable[Path | str], user: str) -> Tree:
     """
     wanted = [Path(folder) for folder in folders]
     found = _ask({"look": [str(folder) for folder in wanted]}, user, LOOK_SECONDS)
-    # The app's user could have a hand in the answer.
-    databases = {Path(os.path.normpath(path)): int(size) for path, size in found["databases"]}
-    inside = {path: size for path, size in databases.items() if any(path.is_relative_to(folder) for folder in wanted)}
-    return Tree(int(found["files"]), int(found["size"]), inside)
+    return Tree(
+        int(found["files"]), int(found["size"]), _inside(found["databases"], wanted), _inside(found["hollow"], wanted)
+    )
+
+
+def _inside(told: list[tuple[str, int]], folders: list[Path]) -> dict[Path, int]:
+    """Return what was TOLD of files in FOLDERS: the app's user could have a hand in the answer."""
+    found = {Path(os.path.normpath(path)): int(size) for path, size in told}
+    return {path: size for path, size in found.items() if any(path.is_relative_to(folder) for folder in folders)}
 
 
 def copy(databases: dict[Path, int], into: Path, user: str) -> None:

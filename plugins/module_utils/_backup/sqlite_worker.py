@@ -27,11 +27,14 @@ MAGIC = b"SQLite format 3\0"
 LEAST_PAGE = 512
 """Its size is a multiple of its page's, which is this or a multiple of it."""
 WAIT_SECONDS = 30.0
+HOLLOW_BYTES = 1 << 30
+"""From this size on, a file of which the disk has less than a quarter is hollow: reading terabytes of nothing would keep the
+backups of all other apps waiting, and its copy would fill the disk."""
 
 
 def look(folders: list[str]) -> dict[str, Any]:
-    """Return files, size and databases (path, bytes) of FOLDERS: those that are not there hold nothing, no link is followed."""
-    files, size, databases, todo = 0, 0, [], list(folders)
+    """Return files, size, and databases and hollow files (path, bytes) of FOLDERS; those that are not there hold nothing."""
+    files, size, databases, hollow, todo = 0, 0, [], [], list(folders)
     while todo:
         try:
             entries = list(os.scandir(todo.pop()))
@@ -42,13 +45,22 @@ def look(folders: list[str]) -> dict[str, Any]:
                 if entry.is_dir(follow_symlinks=False):
                     todo.append(entry.path)
                 elif entry.is_file(follow_symlinks=False):
-                    found = entry.stat(follow_symlinks=False).st_size
+                    about = entry.stat(follow_symlinks=False)
+                    found = about.st_size
+                    if is_hollow(about):
+                        hollow.append([entry.path, found])
+                        continue
                     files, size = files + 1, size + found
                     if found and found % LEAST_PAGE == 0 and is_database(entry.path):
                         databases.append([entry.path, found])
             except OSError:
                 continue  # it was removed meanwhile
-    return {"files": files, "size": size, "databases": sorted(databases)}
+    return {"files": files, "size": size, "databases": sorted(databases), "hollow": sorted(hollow)}
+
+
+def is_hollow(about: os.stat_result) -> bool:
+    """Tell whether nearly all of a file is nothing: it has a size, and no place on the disk."""
+    return about.st_size >= HOLLOW_BYTES and about.st_blocks * 512 * 4 < about.st_size
 
 
 def is_database(path: str) -> bool:

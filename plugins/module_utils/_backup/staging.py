@@ -30,11 +30,15 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup.settings imp
 
 @dataclass(frozen=True)
 class Staged:
-    """An app's data as it goes into a snapshot: the point, the paths that are saved, and what in them is left out."""
+    """An app's data as it goes into a snapshot: the point, the paths that are saved, and what in them is left out.
+
+    LACKS has a sentence for each file that ought to be in it and is not.
+    """
 
     point: Point
     paths: list[Path]
     without: list[Path]
+    lacks: list[str]
 
 
 @contextmanager
@@ -53,7 +57,9 @@ def staged(settings: Settings, app: AppData, point: Point, more: dict[str, Any] 
             mariadb.dump(app, folder)
         tree = sqlite.look(app.folders, app.user)
         sqlite.copy(tree.databases, folder / "sqlite", app.user)
-        without = [path for one in tree.databases for path in sqlite.beside(one)]
+        without = [*(path for one in tree.databases for path in sqlite.beside(one)), *tree.hollow]
+        hole = "GB large, and nearly all of that is a hole"
+        lacks = [f"{path} is not saved: it is {size >> 30} {hole}" for path, size in tree.hollow.items()]
         whole = replace(point, folder_bytes=tree.size, **_known(settings, app))
         manifest = {
             **asdict(whole),
@@ -63,7 +69,7 @@ def staged(settings: Settings, app: AppData, point: Point, more: dict[str, Any] 
         }
         state.write(folder / places.MANIFEST, json.dumps(manifest, indent=2, sort_keys=True) + "\n")
         there = [Path(path) for path in app.folders if Path(path).exists()]
-        yield Staged(whole, [*there, folder], without)
+        yield Staged(whole, [*there, folder], without, lacks)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

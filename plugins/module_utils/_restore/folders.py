@@ -152,15 +152,17 @@ def carry(folder: Folder, until: datetime, user: str) -> int:
     """Copy into the restored FOLDER what has come since its restore point, up to UNTIL; return how many files.
 
     A file of the live folder is copied if the restored one lacks it or has an older one. SQLite's are not: a raw copy of
-    one is torn, and the restore point has a whole one. They are looked for with the rights of USER, whose they are.
+    one is torn, and the restore point has a whole one; nor are hollow files, which no backup has. They are looked for with the
+    rights of USER, whose they are.
     """
     live, new, copied = Path(folder.live), Path(folder.new), 0
     if not live.is_dir():
         return 0
-    databases = {path for found in sqlite.look([live], user).databases for path in sqlite.beside(found)}
+    looked = sqlite.look([live], user)
+    left = {*(path for found in looked.databases for path in sqlite.beside(found)), *looked.hollow}
     for handle, name, way, about in _files(live, 0.0, until.timestamp()):
         target = new / way
-        if live / way in databases or not _may_take(target, new, about):
+        if live / way in left or not _may_take(target, new, about):
             continue
         _make_parents(live, new, way)
         with suppress(FileNotFoundError):

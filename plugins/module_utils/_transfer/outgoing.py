@@ -117,6 +117,10 @@ def _add(tar: tarfile.TarFile, folder: int, name: str, within: str, notes: list[
                 tar.addfile(info)
             else:
                 notes.append(f"the link {within} was left out: it leads out of the folder, to {info.linkname}")
+        elif stat.S_ISREG(about.st_mode) and sqlite_worker.is_hollow(about):
+            notes.append(
+                f"{within} was left out: it is {about.st_size >> 30} GB large, and nearly all of that is a hole"
+            )
         elif stat.S_ISREG(about.st_mode):
             handle = os.open(name, READ, dir_fd=folder)
             with os.fdopen(handle, "rb") as file:

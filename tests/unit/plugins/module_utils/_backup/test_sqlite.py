@@ -83,6 +83,16 @@ def test_copies_that_have_no_room_are_not_begun(tmp_path: Path, monkeypatch: pyt
     assert not (tmp_path / "staged").exists()
 
 
+def test_a_file_that_is_nearly_nothing_but_a_size_is_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "small").write_bytes(b"x")
+    with (tmp_path / "hole.db").open("wb") as file:
+        file.write(sqlite_worker.MAGIC)
+        file.truncate(sqlite_worker.HOLLOW_BYTES)
+    found = sqlite.look([tmp_path], ME)
+    assert (found.files, found.size, found.databases) == (1, 1, {})
+    assert found.hollow == {tmp_path / "hole.db": sqlite_worker.HOLLOW_BYTES}
+
+
 # ---- what an app that somebody else has taken over may leave there ------------------------------------------------
 
 
@@ -154,6 +164,7 @@ def test_an_answer_that_names_what_is_outside_of_the_apps_folders_is_not_believe
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [["/etc/shadow", 1], [f"{tmp_path}/../x.db", 1], [f"{tmp_path}/a.db", 4096]]
-    said = json.dumps({"files": 3, "size": 9, "databases": rows})
+    said = json.dumps({"files": 3, "size": 9, "databases": rows, "hollow": rows})
     monkeypatch.setattr(sqlite, "run", lambda *_, **__: subprocess.CompletedProcess([], 0, said, ""))
-    assert sqlite.look([tmp_path], ME).databases == {tmp_path / "a.db": 4096}
+    found = sqlite.look([tmp_path], ME)
+    assert found.databases == found.hollow == {tmp_path / "a.db": 4096}
