@@ -36,12 +36,12 @@ _value:
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._pgbouncer import names
+from ansible_collections.slipway.flask.plugins.module_utils._pgbouncer import problems
 
 
 def pgbouncer_problems(variables: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with VARIABLES (name without the role's prefix -> value) as sentences."""
-    return [f"pgbouncer_pools: {fault}" for fault in names.problems(variables.get("pools", []))]
+    return [f"pgbouncer_pools: {fault}" for fault in problems.problems(variables.get("pools", []))]
 
 
 class FilterModule:

@@ -97,7 +97,7 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._pgbouncer import names, pools
+from ansible_collections.slipway.flask.plugins.module_utils._pgbouncer import names, pools, problems
 from ansible_collections.slipway.flask.plugins.module_utils._pgbouncer.settings import Pool
 
 ARGUMENTS: dict[str, Any] = {
@@ -123,8 +123,8 @@ def main() -> None:
     os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     asked = module.params
-    if problems := names.problems(asked["pools"]):
-        module.fail_json(msg="pools: " + "; ".join(problems), actions=[])
+    if found := problems.problems(asked["pools"]):
+        module.fail_json(msg="pools: " + "; ".join(found), actions=[])
     wanted = [Pool.of(entry, asked["server"], asked["port"]) for entry in asked["pools"]]
     try:
         outcome = pools.ensure(wanted, check=module.check_mode)

@@ -8,6 +8,7 @@ The tests run in the file's order on one host, on which the first release has co
 from __future__ import annotations
 
 import json
+import re
 from contextlib import ExitStack
 from typing import Any
 
@@ -97,6 +98,10 @@ def test_forty_threads_share_four_connections_and_lose_no_request_in_a_deploy(si
     (mine,) = [row for row in pooler(host, "databases") if row["name"] == "harbour"]
     assert mine["pool_size"] == str(SIZE - 1)
     assert host.run("systemctl show -p NRestarts --value slipway-pgbouncer-harbour.service") == "0"
+    status = site.project.good("playbooks/status.yml").output
+    assert re.search(rf"PgBouncer has \d of {SIZE - 1} connections in use, for \d+ of at most 500 clients", status), (
+        status
+    )
     shown = json.loads(host.run("cat /srv/harbour/current/release.json"))["connections"]
     assert [(one["place"], one["release"], one["switch"]) for one in shown] == [("/run/postgresql:5432", 6, 6)]
 

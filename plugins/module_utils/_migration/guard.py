@@ -106,7 +106,10 @@ def guard_sqlalchemy(sqlalchemy):
     # With arguments by their names, as SQLAlchemy wants to see them.
     @event.listens_for(Engine, "do_connect")
     def connecting(dialect, conn_rec, cargs, cparams):
-        dialect_of(dialect.name).connecting(getattr(dialect, "driver", ""), dialect, cparams)
+        driver = getattr(dialect, "driver", "")
+        if "prepares" in found:  # it is asked for
+            found["prepares"] = driver == "psycopg" and cparams.get("prepare_threshold", 5) is not None
+        dialect_of(dialect.name).connecting(driver, dialect, cparams)
 
     @event.listens_for(Engine, "begin")
     def begun(conn):
@@ -205,5 +208,5 @@ def end(status):
             pass
     os._exit(status)
 '''
-"""Needs the dialects' scripts, and `ask`, a dictionary: `pooler` leaves out what poolers refuse; `writable` are the app's
+"""Needs the dialects' scripts, `found`, and `ask`, a dictionary: `pooler` leaves out what poolers refuse; `writable` are the app's
 places when it serves."""

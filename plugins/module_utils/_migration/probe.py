@@ -46,7 +46,8 @@ class Probe:
     revisions that the database does not have. DIALECT is SQLAlchemy's. SERVER has numbers of a PostgreSQL server:
     version (server_version_num), bytes (of the database), max, reserved and used connections.
     POOLS are the app's pools of database connections (pools.py; None: not known), SERVED what gunicorn would start: workers,
-    requests that each of them serves at a time, and the kind of worker; POOLER, that the database is reached over one.
+    requests that each of them serves at a time, and the kind of worker; POOLER, that the database is reached over one;
+    PREPARES, that the app's driver prepares statements by itself.
     GUNICORN is the version of one that can't run itself ("": it is not there), PYTHON that of the interpreter
     in which an import failed.
     PLACES has the heads for each command that migrates: argv, heads, current; SPLIT those of one that has several.
@@ -78,6 +79,7 @@ class Probe:
     pools: tuple[dict[str, Any], ...] | None = None
     served: tuple[Any, ...] | None = None
     pooler: bool = False
+    prepares: bool = False
 
     @property
     def apart(self) -> str:

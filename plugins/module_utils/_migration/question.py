@@ -26,7 +26,7 @@ import io, json, os, sys, traceback
 sys.path.insert(0, os.getcwd())
 found = {"error": "", "flask": False, "debug": False, "secret_key": None, "note": ""}
 found.update(heads=None, current=None, between=None, unknown=[], pending=[], dialect="", server={})
-found.update(places=[], split=[], wrote=[], unwritable=[], threads=[], live={}, pools=None, served=None)
+found.update(places=[], split=[], wrote=[], unwritable=[], threads=[], live={}, pools=None, served=None, prepares=False)
 ask = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
 
 

@@ -1,35 +1,16 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Where a pool of PgBouncer is on its host, and what is wrong with a list of them.
+"""Where a pool of PgBouncer is on its host.
 
 PRIVATE to the collection. It can have breaking changes.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from typing import Any
-
-from ansible_collections.slipway.flask.plugins.module_utils._host import listed
-
-NAME = re.compile(r"[a-z][a-z0-9-]{0,47}")
-"""48 characters keep the socket's path below the 107 that it may have (unix(7))."""
-USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")  # useradd(8)
-DATABASE = re.compile(r"[a-z_][a-z0-9_-]{0,62}")
-SETTING = re.compile(r"[a-z][a-z0-9_]*")
 PORT = 5432
 """It names the socket as PostgreSQL's does, so that a URL needs nothing but the folder."""
 SIZES = (1, 1000)
 CLIENTS = (10, 10000)
-KEYS = {"name", "user", "database", "size", "clients", "settings"}
-OWN = {
-    "listen_addr", "listen_port", "unix_socket_dir", "unix_socket_mode", "unix_socket_group", "user", "pidfile", "logfile",
-    "auth_type", "auth_file", "auth_hba_file", "auth_query", "auth_user", "auth_ident_file", "auth_dbname", "admin_users",
-    "stats_users", "pool_mode", "default_pool_size", "max_db_connections", "max_client_conn", "conffile", "service_name",
-    "so_reuseport",
-}  # fmt: skip
-"""Settings that hold the pool in its place; its sizes have keys of their own."""
 
 
 class PgbouncerError(RuntimeError):
@@ -48,30 +29,3 @@ def folder(name: str) -> str:
 def config(name: str, kind: str = "ini") -> str:
     """Return the pool's file of a KIND: `ini`, `hba` or `users`."""
     return f"/etc/slipway-pgbouncer/{name}.{kind}"
-
-
-def problems(pools: Any) -> list[str]:
-    """Return what is wrong with a list of pools, one sentence a fault."""
-    return listed.problems(pools, "pool", ["name"], _of_pool)
-
-
-def _of_pool(entry: Mapping[str, Any], name: str) -> Iterable[str]:
-    if not NAME.fullmatch(name):
-        yield "the name must begin with a small letter and have only small letters, digits and -, 48 characters at most"
-    for unknown in sorted(set(map(str, entry)) - KEYS):
-        yield f"unknown key '{unknown}': keys are {', '.join(sorted(KEYS))}"
-    if not USER.fullmatch(str(entry.get("user") or name)):
-        yield f"user is '{entry.get('user')}', which can't be a system user's name"
-    if not DATABASE.fullmatch(str(entry.get("database") or name)):
-        yield f"database is '{entry.get('database')}'; it must have small letters, digits, _ and - only"
-    for key, (low, high) in (("size", SIZES), ("clients", CLIENTS)):
-        value = entry.get(key)
-        if value is not None and (isinstance(value, bool) or not str(value).isdigit() or not low <= int(value) <= high):
-            yield f"{key} is {value}; it must be a number from {low} to {high}"
-    for key, value in (entry.get("settings") or {}).items():
-        if not SETTING.fullmatch(str(key)):
-            yield f"'{key}' in settings can't be a setting of pgbouncer.ini: small letters, digits and _ only"
-        elif key in OWN:
-            yield f"'{key}' in settings is the role's own; remove it"
-        elif isinstance(value, (dict, list)) or not str(value).strip() or re.search(r"[\x00-\x1f\x7f]", str(value)):
-            yield f"'{key}' in settings must be one line of text, a number or true/false"

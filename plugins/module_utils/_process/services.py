@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""How the services are that a host runs for one app alone: its instances of Redis.
+"""How the services are that a host runs for one app alone: its instances of Redis, its pool of PgBouncer.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -11,12 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._pgbouncer import look as pgbouncer_look
+from ansible_collections.slipway.flask.plugins.module_utils._pgbouncer import names as pgbouncer
 from ansible_collections.slipway.flask.plugins.module_utils._redis import check, names
 from ansible_collections.slipway.flask.plugins.module_utils._redis.url import RedisUrl
 
 SECONDS = 2
 """How long an instance may take to answer: a person waits for it."""
 MB = 2**20
+WAIT_SECONDS = 5
+"""Who waits so long for a connection has too few of them."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +34,27 @@ class Service:
 
 def services_of(app: str) -> list[Service]:
     """Return the services of APP that the host has."""
-    return [
+    found = [
         _redis(f"{app}-{purpose}", purpose)
         for purpose in names.PURPOSES
         if Path(names.config(f"{app}-{purpose}")).exists()
     ]
+    return found + ([_pgbouncer(app)] if (systemd.WANTS / pgbouncer.unit(app)).exists() else [])
+
+
+def _pgbouncer(app: str) -> Service:
+    try:
+        found = pgbouncer_look.use(app, app)
+    except pgbouncer.PgbouncerError as error:
+        unit = pgbouncer.unit(app)
+        return Service("PgBouncer does not answer", f"PgBouncer does not answer: {error}; see journalctl -u {unit}")
+    if found.seconds < WAIT_SECONDS:
+        return Service(found.said)
+    return Service(
+        found.said,
+        f"{found.waiting} requests wait for a database connection, the longest for {found.seconds} s: raise "
+        "`database_pool_size` (and site.yml), or see with queries.yml what takes so long",
+    )
 
 
 def _redis(name: str, purpose: str) -> Service:

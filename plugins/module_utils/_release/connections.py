@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._database import capacity
+from ansible_collections.slipway.flask.plugins.module_utils._database import capacity, pooler
 from ansible_collections.slipway.flask.plugins.module_utils._database.budget import (
     Beside,
     Budget,
@@ -60,6 +60,8 @@ class Connections:
         """
         self.reckoned = list(self._reckon(probe))
         self.context.record.connections = [self._kept(one) for one in self.reckoned if one.server]
+        if self.request.database.pool_size and (said := pooler.refused(self.request.app, probe.prepares)):
+            raise ReleaseError(said)
         if said := too_many_clients(self.clients, self.request.database.pool_clients):
             raise ReleaseError(said)
         given = self.request.database.connections

@@ -183,7 +183,7 @@ MOST = {
     "kept_half": 4_500,
     "release_on_host": 312_000,
     "rollback_on_host": 224_000,
-    "release_info_on_host": 117_000,
+    "release_info_on_host": 120_000,
     "release_exec_on_host": 60_000,
     "maintenance_on_host": 3_500,
     "files_on_host": 13_500,

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._database import capacity
 from ansible_collections.slipway.flask.plugins.module_utils._database.capacity import Server
 from ansible_collections.slipway.flask.plugins.module_utils._host.sandbox import Command
+from ansible_collections.slipway.flask.plugins.module_utils._pgbouncer import names as pgbouncer
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from fake_host import FakeHost
 
@@ -209,3 +210,28 @@ def test_release_commands_go_past_the_pooler_with_the_app_s_own_driver(
     shop.deploy(database=POOLED, release_commands=[{"command": "flask seed"}])
     assert set(given) == {('DATABASE_URL="postgresql+psycopg2:///shop?host=/var/run/postgresql"\n', 0o600)}
     assert not list(shop.paths.settings.rglob("direct"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "prepares", "refused"),
+    [
+        ("default_pool_size = 5\n", True, True),
+        ("default_pool_size = 5\n", False, False),
+        ("default_pool_size = 5\nmax_prepared_statements = 200\n", True, False),
+        (None, True, False),
+    ],
+)
+def test_a_driver_that_prepares_statements_is_refused_behind_a_pooler_that_does_not_keep_track_of_them(
+    settings: str | None, prepares: bool, refused: bool, shop: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = shop.folder / "shop.ini"
+    if settings:
+        file.write_text(settings)
+    monkeypatch.setattr(pgbouncer, "config", lambda name: str(file))
+    shop.probes = [{"served": SERVED, "pools": [ENGINE], "prepares": prepares}]
+    if not refused:
+        shop.deploy(database=POOLED)
+        return
+    with pytest.raises(ReleaseError, match=r"'prepare_threshold': None") as told:
+        shop.deploy(database=POOLED)
+    assert told.value.stage == "check"

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._pgbouncer import names
+from ansible_collections.slipway.flask.plugins.module_utils._pgbouncer import problems
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,6 @@ from ansible_collections.slipway.flask.plugins.module_utils._pgbouncer import na
     ],
 )
 def test_a_pool_that_cannot_be_is_refused(pool: dict[str, Any], said: str) -> None:
-    found = names.problems([pool])
+    found = problems.problems([pool])
     assert bool(found) is bool(said)
     assert said in "".join(found)
