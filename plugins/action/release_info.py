@@ -9,7 +9,7 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import kept
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import tables
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import postgres
@@ -33,7 +33,7 @@ class ActionModule(ActionBase):
         if status:
             arguments["known"] = [app["name"] for app in self._task.args["apps"]]
             arguments |= {"status": True, "urls": {app["name"]: postgres.url(app) for app in apps}}
-        answer = on_host.ask(self, "release_info", arguments, task_vars)
+        answer = kept.ask(self, "release_info", arguments, task_vars)
         if not status and not answer.get("failed"):
             for found in answer.get("apps", []):
                 Display().display(tables.history(host, found) + "\n")

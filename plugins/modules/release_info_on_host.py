@@ -32,6 +32,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
 from ansible_collections.slipway.flask.plugins.module_utils._app.left import left
 from ansible_collections.slipway.flask.plugins.module_utils._backup.brief import brief
+from ansible_collections.slipway.flask.plugins.module_utils._host import code
 from ansible_collections.slipway.flask.plugins.module_utils._host.parameters import typed
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import older
@@ -74,6 +75,8 @@ AT_ONCE = 4
 def main() -> None:
     os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
+    if not module.check_mode:
+        code.keep(module.params["task"])
     asked = task_of(module, ARGUMENTS)
     limit, urls = asked["limit"], asked["urls"]
     if limit < 1:

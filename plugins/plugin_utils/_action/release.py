@@ -19,6 +19,7 @@ from ansible import constants as C
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.slipway.flask.plugins.module_utils._host.webhooks import FORMATS, body
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import What
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import failures, kept
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.progress import Watch
@@ -102,8 +103,8 @@ class ReleaseAction(ActionBase):
         app = self.app
         told = notifications.facts(what, host, app, url, answer, text)
         for number, webhook in enumerate(webhooks or [], 1):
-            style = str(webhook.get("format") or webhooks.FORMATS[0])
-            reason = notifications.send(str(webhook["url"]), webhooks.body(style, told))
+            style = str(webhook.get("format") or FORMATS[0])
+            reason = notifications.send(str(webhook["url"]), body(style, told))
             if reason:
                 Display().warning(f"notification {number} ({style}) of {app} on {host} could not be sent: {reason}")
 

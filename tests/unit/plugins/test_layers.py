@@ -188,8 +188,8 @@ MOST = {
     "maintenance_on_host": 3_500,
     "files_on_host": 13_500,
 }
-"""Bytes of a module's own files as one compressed archive, with a few in a hundred to spare. `kept_half` is what a deploy and a
-rollback send; `release_on_host` and `rollback_on_host` follow only where the host has not kept that version of them yet."""
+"""Bytes of a module's own files as one compressed archive, with a few in a hundred to spare. `kept_half` is what a deploy, a
+rollback and a status send; their own module follows only where the host has not kept that version of it yet."""
 
 
 def size(module: str) -> int:
