@@ -57,8 +57,10 @@ def _folders(settings: Settings, app: AppData, point: Point) -> list[str]:
 
 
 def _save(settings: Settings, app: AppData, point: Point) -> list[str]:
-    problems = []
+    problems: list[str] = []
     with staging.staged(settings, app, point) as ready:
+        if app.elsewhere and settings.databases_elsewhere:  # without its dump, the point can't stand in for one
+            problems += ready.lacks
         for target in settings.targets:
             try:
                 Restic(settings, target).backup(ready.paths, points.tags(ready.point), ready.without)

@@ -18,12 +18,14 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import target_of
 from ansible_collections.slipway.flask.plugins.module_utils._backup import (
     database,
+    dumps,
     mariadb,
     places,
     points,
     sqlite,
     state,
 )
+from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.points import Point
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData, Settings
 
@@ -55,12 +57,14 @@ def staged(settings: Settings, app: AppData, point: Point, more: dict[str, Any] 
     try:
         if app.mariadb:  # before the folders are read: each row's file is there
             mariadb.dump(app, folder)
+        dumped, undumped = _dumped(settings, app, folder)
         tree = sqlite.look(app.folders, app.user)
         sqlite.copy(tree.databases, folder / "sqlite", app.user)
         without = [*(path for one in tree.databases for path in sqlite.beside(one)), *tree.hollow]
         hole = "GB large, and nearly all of that is a hole"
         lacks = [f"{path} is not saved: it is {size >> 30} {hole}" for path, size in tree.hollow.items()]
-        whole = replace(point, folder_bytes=tree.size, **_known(settings, app))
+        lacks += undumped
+        whole = replace(point, folder_bytes=tree.size, **_known(settings, app, dumped))
         manifest = {
             **asdict(whole),
             "files": tree.files,
@@ -74,8 +78,18 @@ def staged(settings: Settings, app: AppData, point: Point, more: dict[str, Any] 
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _known(settings: Settings, app: AppData) -> dict[str, Any]:
-    """Return the release that serves, and of the database its bytes and where its migrations are."""
+def _dumped(settings: Settings, app: AppData, folder: Path) -> tuple[int, list[str]]:
+    """Dump a database elsewhere, if that is wanted; return the dump's octets, and why there is none."""
+    if not (settings.databases_elsewhere and app.elsewhere):
+        return 0, []
+    try:
+        return dumps.stage(app, folder), []
+    except BackupError as error:
+        return 0, [f"{error}; its folders were saved"]
+
+
+def _known(settings: Settings, app: AppData, dumped: int = 0) -> dict[str, Any]:
+    """Return the release that serves, and of the database its bytes (of a dump: those DUMPED) and where its migrations are."""
     release = target_of(Path(app.root) / "current") if app.root else ""
     found: dict[str, Any] = {"release": release}
     if app.database:
@@ -85,7 +99,7 @@ def _known(settings: Settings, app: AppData) -> dict[str, Any]:
         known = mariadb.look(app.mariadb)
         return {**found, "database_bytes": known.size, "head": known.head}
     record = state.read(Path(app.root) / "releases" / release / "release.json") if release else {}
-    return {**found, "head": "+".join(record.get("heads_after") or [])}
+    return {**found, "database_bytes": dumped, "head": "+".join(record.get("heads_after") or [])}
 
 
 def host_paths(settings: Settings) -> list[Path]:

@@ -18,9 +18,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._backup import dumps, places, points, swap
 from ansible_collections.slipway.flask.plugins.module_utils._backup import journal as journals
 from ansible_collections.slipway.flask.plugins.module_utils._backup import moment as moments
-from ansible_collections.slipway.flask.plugins.module_utils._backup import places, points, swap
 from ansible_collections.slipway.flask.plugins.module_utils._backup import settings as backup_settings
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.journal import Journal
@@ -198,13 +198,16 @@ class Restore(Run):
         for place in point.places:
             target = self.settings.targets[place.target - 1]
             try:
+                restic = Restic(self.settings, target)
                 found = folders.fetch(
-                    Restic(self.settings, target),
+                    restic,
                     place.snapshot,
                     self.app,
                     self.journal.folders,
                     self.journal.made[:-1],
                 )
+                told = dumps.bring(restic, place.snapshot, self.data, point.name) if self.data.elsewhere else ""
+                self.context.notes += [told] * bool(told)
                 break
             except BackupError as error:
                 problems.append(f"{target.name}: {error}")

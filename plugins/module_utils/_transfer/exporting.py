@@ -11,23 +11,15 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils._backup import sqlite
-from ansible_collections.slipway.flask.plugins.module_utils._database import known
-from ansible_collections.slipway.flask.plugins.module_utils._postgres import check
+from ansible_collections.slipway.flask.plugins.module_utils._backup import dumps, sqlite
+from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import PostgresError, as_user
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import DatabaseUrl, parse_url
-from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import UrlError, redact
-from ansible_collections.slipway.flask.plugins.module_utils._transfer import kinds, outgoing, places, spool
+from ansible_collections.slipway.flask.plugins.module_utils._transfer import outgoing, places, spool
 from ansible_collections.slipway.flask.plugins.module_utils._transfer.statements import DumpError
-
-PROGRAMS = Path("/usr/lib/postgresql")
-CONNECT_SECONDS = 10
-SIZE = "SELECT pg_database_size(current_database())"
 
 
 @dataclass
@@ -61,54 +53,19 @@ class Export:
 
     def _database(self) -> int:
         """Return the size of the database. Raises DumpError where it can't be dumped."""
-        dialect = known.of(self.url)
-        if dialect.name != "postgresql":
-            title = dialect.title or dialect.name or "of an unknown kind"
-            raise DumpError(f"the database is {title}, of which an export is not made: dump it with its own tool")
-        program = pg_dump()
         try:
-            tried = check.attempt(str(Path(program).with_name("psql")), self._parsed, self.user, CONNECT_SECONDS)
-        except PostgresError as error:
-            raise DumpError(f"{error}: run site.yml first") from None
-        if tried.kind:
-            raise DumpError(f"the database can't be reached: {tried.message}")
-        server, mine = int(tried.facts["server_version_num"]) // 10000, kinds.major(Path(program).parent.parent.name)
-        if mine < server:
-            raise DumpError(
-                f"pg_dump is of version {mine}, the server of {server}: install postgresql-client-{server} (`system_packages`)"
-            )
-        return self._size(program)
-
-    def _size(self, program: str) -> int:
-        done = subprocess.run(
-            [str(Path(program).with_name("psql")), "-X", "-q", "-A", "-t", "-w", "-c", SIZE], text=True, cwd="/",
-            env=self.environment(), capture_output=True, check=False, stdin=subprocess.DEVNULL, **as_user(self.user),
-        )  # fmt: skip
-        if done.returncode:
-            raise DumpError(
-                f"the database can't be asked for its size: {redact(done.stderr.strip(), self._parsed.password)}"
-            )
-        return int(done.stdout.strip() or 0)
-
-    @property
-    def _parsed(self) -> DatabaseUrl:
-        try:
-            return parse_url(self.url)
-        except UrlError as error:
-            raise DumpError(f"the database's URL {error}") from None
-
-    def environment(self) -> dict[str, str]:
-        """Return libpq's variables; the password stands in no argument."""
-        return {"PATH": "/usr/bin:/bin", "PGAPPNAME": "slipway-export", **self._parsed.environment()}
+            return dumps.Database(self.url, self.user).check()
+        except BackupError as error:
+            raise DumpError(str(error)) from None
 
     def write(self, found: Found, into: spool.Spool, copies: Path) -> None:
         """Write all of it. Raises DumpError, and spool.GoneError when nobody fetches it."""
         if found.dump:
             item = into.begin(found.dump)
             try:
-                outgoing.dump(pg_dump(), self.environment(), self.user, item.write)
-            except DumpError as error:
-                raise DumpError(redact(str(error), self._parsed.password)) from None
+                dumps.Database(self.url, self.user).dump(item.write)
+            except BackupError as error:
+                raise DumpError(str(error)) from None
             item.finish()
         for name, path in found.tars.items():
             item = into.begin(name)
@@ -126,14 +83,6 @@ class Found:
     octets: int = 0
     copies: int = 0
     """Octets of the largest SQLite database: so much is on the host's disk for a while."""
-
-
-def pg_dump() -> str:
-    """Return the newest pg_dump: it reads all older servers. Raises DumpError for none."""
-    found = sorted(PROGRAMS.glob("*/bin/pg_dump"), key=lambda path: kinds.major(path.parent.parent.name))
-    if not found:
-        raise DumpError("the host has no pg_dump: run site.yml first")
-    return str(found[-1])
 
 
 def begin(export: Export, owner: str) -> dict[str, object]:

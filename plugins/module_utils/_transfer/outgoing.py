@@ -12,40 +12,19 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-import subprocess
 import tarfile
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import IO, Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import sqlite, sqlite_worker
 from ansible_collections.slipway.flask.plugins.module_utils._host import tree
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import as_user
 from ansible_collections.slipway.flask.plugins.module_utils._transfer import child
 from ansible_collections.slipway.flask.plugins.module_utils._transfer.statements import DumpError
 
 BLOCK = 1 << 20
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 Put = Callable[[bytes], Any]
-
-
-def dump(program: str, environment: Mapping[str, str], user: str, put: Put) -> None:
-    """Give a dump of the database that ENVIRONMENT leads to, in pg_dump's own format, to PUT. Raises DumpError."""
-    command = [program, "--format=custom", "--no-password", "--lock-wait-timeout=60s"]
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/",
-        env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/nonexistent", **environment}, **as_user(user),
-    ) as process:  # fmt: skip
-        assert process.stdout is not None and process.stderr is not None
-        try:
-            while block := process.stdout.read(BLOCK):
-                put(block)
-        except BaseException:
-            process.kill()
-            raise
-        said = process.stderr.read().decode("utf-8", "replace").strip()
-    if process.returncode:
-        raise DumpError(f"pg_dump failed: {said[-600:]}")
 
 
 def pack(folder: Path, user: str, copies: Path, put: Put) -> list[str]:
