@@ -7,6 +7,7 @@ The tests run in the file's order on one host. PostgreSQL 15 comes from the rele
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import faults
@@ -35,17 +36,18 @@ class App(faults.App):
     def sql(self, statement: str) -> str:
         return self.host.run(f'runuser -u harbour -- psql -d harbour -Atc "{statement}"')
 
-    def arrive(self, cargo: str) -> None:
+    def arrive(self, ship: str) -> None:
         """Write a row as a visitor does."""
-        visitor = self.visitor()
+        visitor, now = self.visitor(), datetime.now(timezone.utc)
         fields = {
-            **form(visitor.get("/").text, "cargo"), "name": f"Ship of {cargo}", "flag": "NO", "origin": "Bergen",
-            "cargo": cargo, "arrived_at": "2026-01-02T03:04", "departs_at": "2026-01-03T03:04",
+            **form(visitor.get("/").text, "cargo"), "name": ship, "flag": "NO", "origin": "Bergen", "cargo": "Timber",
+            "arrived_at": (now - timedelta(days=9)).strftime("%Y-%m-%dT%H:%M"),
+            "departs_at": (now - timedelta(days=8)).strftime("%Y-%m-%dT%H:%M"),
         }  # fmt: skip
         assert visitor.post("/arrivals", fields).status == 303
 
-    def cargo(self) -> list[str]:
-        return self.sql("select cargo from port_calls where cargo like 'probe %' order by id").splitlines()
+    def ships(self) -> list[str]:
+        return self.sql("select name from ships where name like 'probe %' order by id").splitlines()
 
     def clusters(self) -> list[str]:
         """Return the clusters with port and state."""
@@ -117,7 +119,7 @@ def test_an_upgrade_that_fails_with_the_site_closed_is_undone(site: App) -> None
         assert text in failed.output, failed.output
     assert site.clusters() == ["15 main 5432 online"]
     site.serves("15")
-    assert site.cargo() == ["probe 1"]
+    assert site.ships() == ["probe 1"]
 
 
 def test_a_run_that_was_killed_behind_the_copy_leaves_the_site_closed_and_the_next_one_ends_it(site: App) -> None:
@@ -130,7 +132,7 @@ def test_a_run_that_was_killed_behind_the_copy_leaves_the_site_closed_and_the_ne
     assert "PostgreSQL 17/main serves" in done.output and "Closed  harbour for " in done.output
     assert site.clusters() == ["15 main 5433 down", "17 main 5432 online"]
     site.serves("17")
-    assert site.cargo() == ["probe 1"]
+    assert site.ships() == ["probe 1"]
     assert site.sql("select similarity('harbour', 'harbor') > 0.3") == "t"
     assert site.sql("select count(*) from pg_stats where tablename = 'ships'") != "0", "no statistics were collected"
     assert site.host.run("stat -c '%a %U' /var/lib/slipway/upgrade/15-main.sql.gz") == "600 root"
@@ -145,13 +147,13 @@ def test_the_way_back_says_what_stays_behind_and_another_upgrade_begins_anew(sit
     done = site.project.good(PLAYBOOK, "-e", "back=true", *YES)
     assert "PostgreSQL 15/main serves again" in done.output
     site.serves("15")
-    assert site.cargo() == ["probe 1"]
+    assert site.ships() == ["probe 1"]
     site.arrive("probe 3")
     kill_at(site.project, PLAYBOOK, "reopen", more=YES)
     assert site.visitor().get("/").status == 503
     site.project.good(PLAYBOOK, *YES)
     site.serves("17")
-    assert site.cargo() == ["probe 1", "probe 3"]
+    assert site.ships() == ["probe 1", "probe 3"]
 
 
 def test_the_old_cluster_is_gone_when_it_is_forgotten_and_provisioning_takes_the_new_one_as_it_is(site: App) -> None:

@@ -28,7 +28,7 @@ RULES: list[tuple[str, tuple[str, ...]]] = [
     (r"\.[\w-]+(\.ya?ml)?|\.github/.*|tests/(sanity/.*|config\.yml)|bin/lint|bin/lib/(sanity|core)\.py|requirements-core\..*", ()),
     # Tests of hosts are their own parts; what several share is all of theirs.
     (r"tests/slow/test_(\w+)\.py", (r"slow-\1*",)),
-    (r"tests/slow/(faults|stops|app_folder)\.py", (FAULTS, "slow-migrations*")),
+    (r"tests/slow/(faults|stops|app_folder)\.py", (FAULTS, "slow-migrations*", "slow-upgrade_database*")),
     (r"tests/slow/acme_shop\.py", ("slow-certificates*",)),
     (r"tests/slow/dense_posts\.py", ("slow-faults_traffic*",)),
     (r"tests/slow/jobs\.py|tests/slow/jobs_app/.*", ("slow-faults_jobs*",)),
@@ -47,6 +47,8 @@ RULES: list[tuple[str, tuple[str, ...]]] = [
      ("molecule-python_venv", "molecule-app_release", SITE, "slow-hostile*", "slow-foreign_apps*", "slow-sources*", FAULTS)),
     (r"roles/gunicorn_systemd/.*|plugins/\w+/(_host/)?_?(gunicorn|systemd|service|process|instance|sandbox)\w*(/.*|\.\w+)",
      ("molecule-gunicorn_systemd", "molecule-app_release", SITE, "slow-handover*", "slow-hostile*", "slow-reuse*", FAULTS)),
+    (r"plugins/\w+/_?upgrade\w*(/.*|\.\w+)", ("slow-upgrade_database*",)),
+    (r"plugins/\w+/queries\w*\.\w+", (SITE,)),
     (r"plugins/\w+/_migration/.*", (SITE, "slow-migrations*", "slow-faults_*", "slow-foreign_apps*")),
     (r"plugins/\w+/_source/.*", ("molecule-app_release", SITE, "slow-sources*", "slow-foreign_apps*")),
     (r"roles/app_release/.*|plugins/\w+/(_release|release|rollback|maintenance|kept_half)\w*(/.*|\.\w+)",

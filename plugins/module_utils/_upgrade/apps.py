@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
-from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._host import systemd, timer
 from ansible_collections.slipway.flask.plugins.module_utils._nginx import maintenance
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import PostgresError
 from ansible_collections.slipway.flask.plugins.module_utils._process.look.members import processes_of
@@ -81,13 +81,13 @@ def is_web(unit: str) -> bool:
 
 
 def to_start(units: Sequence[str]) -> list[str]:
-    """Return those of UNITS that are started again, what answers visitors first.
+    """Return those of UNITS that are started again, what answers visitors first: those that would be at boot.
 
-    What a timer had started is left to it: a run of a schedule that was ended begins with its next time.
+    So the rest is left alone: what a timer had started, for a run of a schedule begins with its next time; and a release in
+    whose place another one has come.
     """
-    timers = {unit.removesuffix(".timer") for unit in units if unit.endswith(".timer")}
-    rest = [unit for unit in units if unit.endswith(".timer") or unit.removesuffix(".service") not in timers]
-    return sorted(rest, key=lambda unit: (not is_web(unit), unit.endswith(".timer"), unit))
+    at_boot = [unit for unit in units if any((wants / unit).is_symlink() for wants in (systemd.WANTS, timer.WANTS))]
+    return sorted(at_boot, key=lambda unit: (not is_web(unit), unit.endswith(".timer"), unit))
 
 
 def start(units: Iterable[str]) -> None:

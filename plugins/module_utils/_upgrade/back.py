@@ -41,9 +41,9 @@ class Back(Steps):
                     clusters.stop(new)
                     clusters.place(new, spare(old, todo.port), clusters.MANUAL)
                 self.run_old(todo)
-                todo.notes = backups.follow(todo.new, todo.old)
                 self.start(todo)
                 self.open(todo)
+                todo.notes = backups.follow(todo.new, todo.old)
         except TROUBLE as error:
             raise PostgresError(
                 f"the way back is not finished: {error}\nMend it, and run the same again: it goes on from there"

@@ -66,7 +66,7 @@ def dump(cluster: Cluster, to: Path) -> None:
 def follow(before: str, after: str) -> list[str]:
     """Have the backups, if the host has any, go on with the cluster AFTER in place of BEFORE; return what to mind.
 
-    Repositories keep what they have of the other. A target that can't be reached keeps no site closed.
+    Repositories keep what they have of the other. It may take long: a target may not answer.
     """
     settings = backup_settings.read()
     if not settings or not settings.has_cluster:
@@ -91,4 +91,4 @@ def begin() -> list[str]:
     done = systemd.run("--no-block", "--collect", f"--unit={UNIT}", "--nice=10", str(places.PROGRAM), "run", "--full")
     if done.returncode:
         return [f"the full backup could not be begun: {done.stderr.strip()}. playbooks/backup.yml makes one"]
-    return ["a full backup was begun; until it is made, moments since the upgrade can't be brought back"]
+    return ["a full backup was begun; until it is made, no moment from now on can be brought back"]

@@ -86,12 +86,12 @@ def end_convert() -> None:
 
 
 def configure(old: Cluster, new: Cluster) -> None:
-    """Give NEW the files of OLD's configuration that pg_upgradecluster leaves behind, and have its server read them."""
-    folder = new.folder / "conf.d"
-    folder.mkdir(mode=0o755, exist_ok=True)
-    for path in sorted((old.folder / "conf.d").glob("*.conf")):
-        shutil.copy2(path, folder / path.name)
-        shutil.chown(folder / path.name, path.owner(), path.group())
+    """Give NEW the files of OLD's configuration that pg_upgradecluster leaves behind, each its owner, and try them."""
+    (new.folder / "conf.d").mkdir(mode=0o755, exist_ok=True)
+    for path in [old.folder / "pg_hba.conf", *sorted((old.folder / "conf.d").glob("*.conf"))]:
+        copy = new.folder / path.relative_to(old.folder)
+        shutil.copy2(path, copy)
+        shutil.chown(copy, path.owner(), path.group())
     server.check_conf(new)
 
 
@@ -170,4 +170,3 @@ def remove(name: str) -> None:
     for folder in (DATA / version / cluster, CONFIGURATION / version / cluster):
         if folder.is_dir():
             shutil.rmtree(folder)
-    systemd.systemctl("daemon-reload")

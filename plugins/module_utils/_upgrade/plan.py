@@ -79,7 +79,9 @@ def plan(old: Cluster, apps: Sequence[apps_of.App]) -> Plan:
     found = Plan(f"{old.version}/{old.name}", f"{version}/{old.name}", old.port)
     facts = json.loads(names.psql(old, FACTS))
     found.databases = facts["databases"]
-    found.size, found.free = size_of(Path(facts["data"])), shutil.disk_usage(facts["data"]).free
+    data = Path(facts["data"])
+    found.size = size_of(data) - size_of(data / "pg_wal")  # which is not copied
+    found.free = shutil.disk_usage(facts["data"]).free
     found.backup = "backup" if backs_up() else "dump"
     found.needed = found.size + SPARE + (sum(found.databases.values()) // 2 if found.backup == "dump" else 0)
     found.seconds = FIXED_SECONDS + found.size // BYTES_PER_SECOND

@@ -31,9 +31,13 @@ class Steps:
 
     def end_workers(self, todo: Journal) -> None:
         """Have workers end their jobs, while the sites are open: they may take long."""
+        self.note_units(todo)
+        apps_of.end(self.apps, but_web=True)
+
+    def note_units(self, todo: Journal) -> None:
+        """Write down what runs, to start it again: a restart of the host or a deploy may have come after a run that broke off."""
         todo.units += [unit for unit in apps_of.running(self.apps) if unit not in todo.units]
         todo.write()
-        apps_of.end(self.apps, but_web=True)
 
     def close(self, todo: Journal) -> None:
         """Close the sites, and end what answers visitors: its connections would end with the server."""

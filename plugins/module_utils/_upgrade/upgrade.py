@@ -95,7 +95,8 @@ class Upgrade(Steps):
 
     def _convert(self, todo: Journal) -> None:
         """Make the new cluster, from the beginning if a run was killed meanwhile."""
-        apps_of.end(self.apps)  # a host that was started again meanwhile has started them
+        self.note_units(todo)
+        apps_of.end(self.apps)
         self._put_back(todo)
         clusters.convert(clusters.there(todo.old), todo.new.partition("/")[0])
         clusters.configure(clusters.there(todo.old), clusters.there(todo.new))
@@ -106,18 +107,21 @@ class Upgrade(Steps):
         if new.port != todo.port:
             raise PostgresError(f"the cluster {todo.new} has the port {new.port}, not {todo.port}")
         clusters.start(new)
-        todo.notes = [*clusters.settle(new, todo.collations), *backups.follow(todo.old, todo.new)]
+        todo.notes = clusters.settle(new, todo.collations)
 
     def _start(self, todo: Journal) -> None:
         clusters.start(clusters.there(todo.new))
         self.start(todo)
 
     def _analyse(self, todo: Journal) -> None:
-        """Make the planner's statistics as good as before, and a first backup; the sites are open."""
+        """Make the planner's statistics as good as before, and a first backup; the sites are open.
+
+        No site waits for a target of backups: WAL does, until pgBackRest knows the new cluster.
+        """
         new = clusters.there(todo.new)
         clusters.analyse(new, 10)
         clusters.analyse(new)
-        todo.notes += backups.begin()
+        todo.notes += [*backups.follow(todo.old, todo.new), *backups.begin()]
 
     # ---- when it fails -------------------------------------------------------------------------------------------
 
@@ -130,7 +134,6 @@ class Upgrade(Steps):
             try:
                 apps_of.end(self.apps)
                 self._put_back(todo)
-                backups.follow(todo.new, todo.old)
             except TROUBLE as error:
                 return (
                     f"{why}\nThe way back failed, too: {error}\nThe sites are closed. Mend it, and run the same again"

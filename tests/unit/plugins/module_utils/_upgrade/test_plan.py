@@ -28,7 +28,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(journal, "FOLDER", tmp_path)
     monkeypatch.setattr(older, "newest", lambda: "17")
     monkeypatch.setattr(plan.names, "psql", lambda *_: json.dumps(known["facts"]))
-    monkeypatch.setattr(plan, "size_of", lambda _: known["size"])
+    monkeypatch.setattr(plan, "size_of", lambda path: 16 * MB if path.name == "pg_wal" else known["size"] + 16 * MB)
     monkeypatch.setattr(plan.shutil, "disk_usage", lambda _: type("Usage", (), {"free": known["free"]}))
     monkeypatch.setattr(plan, "backs_up", lambda: known.get("backups", False))
     monkeypatch.setattr(plan, "missing_extensions", lambda *_: known["extensions"])
@@ -118,7 +118,9 @@ shop.tick@0007-a.service loaded activating start tick
 """
 
 
-def test_timers_end_first_and_what_answers_visitors_last(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_timers_end_first_and_what_answers_visitors_last_and_begins_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     asked: list[tuple[str, ...]] = []
 
     def systemctl(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -136,4 +138,17 @@ def test_timers_end_first_and_what_answers_visitors_last(monkeypatch: pytest.Mon
     ]
     assert {"shop@*.service", "shop.*@*.service", "shop.*@*.timer"} < set(asked[0])
     assert "deactivating" not in "".join(asked[0]), "a release that ends would be started again"
-    assert apps_of.to_start(units) == ["shop@0007-a.service", "shop.mail.2@0007-a.service", "shop.tick@0007-a.timer"]
+    monkeypatch.setattr(apps_of.systemd, "WANTS", tmp_path / "services")
+    monkeypatch.setattr(apps_of.timer, "WANTS", tmp_path / "timers")
+    for link in (
+        "services/shop@0007-a.service",
+        "services/shop.mail.2@0007-a.service",
+        "timers/shop.tick@0007-a.timer",
+    ):
+        (tmp_path / link).parent.mkdir(exist_ok=True)
+        (tmp_path / link).symlink_to("/nowhere")
+    assert apps_of.to_start([*units, "shop@0006-a.service"]) == [
+        "shop@0007-a.service",
+        "shop.mail.2@0007-a.service",
+        "shop.tick@0007-a.timer",
+    ]

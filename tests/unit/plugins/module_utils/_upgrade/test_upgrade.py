@@ -143,7 +143,8 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
         },
         apps_of: {
             "held": nothing, "running": lambda *_: list(made.units), "end": end, "close": close, "reopen": reopen,
-            "start": start_units, "sites": lambda _: ["shop"], "closed": lambda _: made.site_closed,
+            "start": start_units, "to_start": lambda units: [unit for unit in STARTED if unit in units],
+            "sites": lambda _: ["shop"], "closed": lambda _: made.site_closed,
             "wait_until_well": lambda _: made.happens(f"well on {made.serving()}"),
         },
         backups: {
@@ -238,6 +239,15 @@ def test_a_run_that_was_killed_is_gone_on_with(host: Host, what: str) -> None:
     assert upgrade().step == "done"
     all_is_well(host, "17/main", ["old"])
     assert "15/main" in host.ports
+
+
+def test_a_host_that_was_started_again_in_the_middle_is_gone_on_with(host: Host) -> None:
+    host.trouble["convert"] = Killed()
+    with pytest.raises(Killed):
+        upgrade()
+    host.units = list(UNITS)  # they start at boot
+    assert upgrade().step == "done"
+    all_is_well(host, "17/main", ["old"])
 
 
 def test_a_site_that_was_closed_before_stays_so(host: Host) -> None:
