@@ -45,11 +45,14 @@ def file_of(folder: Path, app: AppData) -> Path:
     return folder / FOLDER / f"{app.mariadb}{ENDING}"
 
 
-def look(name: str) -> Database:
-    """Return what is known of the database called NAME. Raises BackupError when the server can't be asked."""
+def look(app: AppData) -> Database:
+    """Return what is known of APP's database. Raises BackupError when the server can't be asked.
+
+    It asks with the app's rights: a view that the app calls `alembic_version` runs the app's functions as whoever reads it.
+    """
     try:
-        (size,), (there,) = names.sql(LOOK.format(name=names.literal(name)))
-        head = names.sql(HEAD, name)[0][0] if int(there) else ""
+        (size,), (there,) = names.sql(LOOK.format(name=names.literal(app.mariadb)), user=app.user)
+        head = names.sql(HEAD, app.mariadb, app.user)[0][0] if int(there) else ""
     except names.MysqlError as error:
         raise BackupError(f"MariaDB can't be asked: {error}") from None
     return Database(int(size), "" if head == "NULL" else head)
@@ -60,7 +63,7 @@ def dump(app: AppData, folder: Path) -> Path:
 
     :raises BackupError: when there is no room for it, or it does not come to its end.
     """
-    path, size = file_of(folder, app), look(app.mariadb).size
+    path, size = file_of(folder, app), look(app).size
     path.parent.mkdir(mode=0o700, exist_ok=True)
     if (free := shutil.disk_usage(path.parent).free) < size:
         raise BackupError(f"only {free // 2**20} MB are free below {folder} for a dump of up to {size // 2**20} MB")

@@ -96,7 +96,7 @@ def _known(settings: Settings, app: AppData, dumped: int = 0) -> dict[str, Any]:
         known = database.look(database.cluster_of(settings), app.database, app.user)
         return {**found, "database_bytes": known.size, "head": known.head}
     if app.mariadb:
-        known = mariadb.look(app.mariadb)
+        known = mariadb.look(app)
         return {**found, "database_bytes": known.size, "head": known.head}
     record = state.read(Path(app.root) / "releases" / release / "release.json") if release else {}
     return {**found, "database_bytes": dumped, "head": "+".join(record.get("heads_after") or [])}

@@ -23,6 +23,8 @@ NAME = re.compile(r"[a-z_][a-z0-9_-]{0,63}")
 """64 characters are the longest name of a database (MariaDB's documentation, "Identifier Names"); capitals would be another
 database on Linux and the same one elsewhere."""
 
+APP_SECONDS = 60
+
 RESERVED_DATABASES = {"mysql", "information_schema", "performance_schema", "sys", "test"}
 RESERVED_OWNERS = {"root", "mysql", "mariadb.sys", "debian-sys-maint", "public"}
 
@@ -121,11 +123,18 @@ def run(command: Sequence[str], stdin: str = "", user: str = "", seconds: float 
     return done.stdout
 
 
-def sql(statements: str, database: str = "") -> list[list[str]]:
-    """Run STATEMENTS as root over the server's socket; return rows of columns. Stops at the first error.
+def sql(statements: str, database: str = "", user: str = "") -> list[list[str]]:
+    """Run STATEMENTS over the server's socket; return rows of columns. Stops at the first error.
 
+    :param user: a system user and an account, for what reads tables of an app's, and has a minute; "" is root.
     :raises MysqlError: with the client's own message.
     """
-    command = [find_client() or "mariadb", "--no-defaults", "--batch", "--skip-column-names", "--user=root"]
+    command = [
+        find_client() or "mariadb",
+        "--no-defaults",
+        "--batch",
+        "--skip-column-names",
+        f"--user={user or 'root'}",
+    ]
     command += ["--default-character-set=utf8mb4", f"--socket={SOCKET}", *([database] if database else [])]
-    return [line.split("\t") for line in run(command, stdin=statements).splitlines()]
+    return [line.split("\t") for line in run(command, statements, user, APP_SECONDS if user else None).splitlines()]

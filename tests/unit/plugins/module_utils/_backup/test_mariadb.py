@@ -69,3 +69,17 @@ def test_what_the_server_says_is_told_when_loading_fails(program: Path, tmp_path
     (tmp_path / "whole.sql").write_text(END)
     with pytest.raises(BackupError, match="loading shop failed: ERROR 1044: no"):
         mariadb.load(SHOP, tmp_path / "whole.sql")
+
+
+def test_what_an_app_has_in_its_database_is_read_with_its_own_rights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A view of the app's may run its functions as whoever reads it."""
+    asked: list[tuple[list[str], str]] = []
+
+    def run(command: list[str], stdin: str, user: str, seconds: float | None) -> str:
+        asked.append((command, user))
+        return "0007\n" if "version_num" in stdin else "4096\n1\n"
+
+    monkeypatch.setattr(names, "run", run)
+    assert mariadb.look(SHOP) == Database(4096, "0007")
+    assert {user for _, user in asked} == {"shop"}
+    assert all("--user=shop" in command for command, _ in asked)
