@@ -82,5 +82,9 @@ def units(name: str) -> list[PurePosixPath]:
 
 
 def writable(settings: Settings) -> list[str]:
-    """Return the folders beside its own that a run writes to: the targets that are paths."""
-    return [target.path for target in settings.targets if target.kind == "path"]
+    """Return the folders beside its own that a run writes to: targets that are paths, and apps' folders.
+
+    SQLite keeps files beside a database that somebody else has open, also for one who only reads.
+    """
+    folders = [folder for app in settings.apps for folder in app.folders]
+    return [*(target.path for target in settings.targets if target.kind == "path"), *folders]

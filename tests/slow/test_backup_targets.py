@@ -1,0 +1,174 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Backups to servers: S3, by a real server of that protocol with an authority of its own, and SFTP, on a second host.
+
+The S3 server is `rclone serve s3`, which checks signatures and speaks TLS. The tests run in the file's order.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import backup_site
+import pytest
+from backup_site import SHARED, Site, last
+from helpers import VPS, Host, Project, wait_for
+
+pytestmark = pytest.mark.once("13")
+
+NAME = "store.internal"
+KEY, SECRET = "AKIAHARBOUR", "sEcRetOfTheStore0123456789"
+RCLONE = Path(sys.executable).with_name("rclone")
+SETUP = f"""
+set -e; cd /root
+apt-get -qq update; apt-get -qq install --no-install-recommends openssl >/dev/null
+request='openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30'
+$request -subj /CN=Store -keyout ca.key -out ca.crt
+$request -CA ca.crt -CAkey ca.key -subj /CN={NAME} -addext subjectAltName=DNS:{NAME} \
+  -addext basicConstraints=critical,CA:FALSE -keyout store.key -out store.crt
+mkdir -p /srv/s3/backups
+systemd-run --quiet --unit=s3 --property=Restart=always /usr/local/bin/rclone serve s3 /srv/s3 --addr :443 \
+  --cert /root/store.crt --key /root/store.key --auth-key {KEY},{SECRET} --no-checksum
+useradd --create-home keeper
+install -d -o keeper -m 0700 /home/keeper/.ssh /home/keeper/backup
+ssh-keygen -q -t ed25519 -N '' -f key
+install -o keeper -m 0600 key.pub /home/keeper/.ssh/authorized_keys
+"""
+
+
+@dataclass
+class Store:
+    """The second host, and how it is reached."""
+
+    host: Host
+    ca: str
+    key: str
+    keys: str
+
+    def s3(self, **changes: Any) -> dict[str, Any]:
+        own = {"bucket": "backups", "endpoint": NAME, "key": KEY, "secret": SECRET, "prefix": "shop", "ca": self.ca}
+        return {"s3": {**own, **changes}}
+
+    def sftp(self, **changes: Any) -> dict[str, Any]:
+        own = {"host": NAME, "user": "keeper", "path": "/home/keeper/backup", "key": self.key, "host_key": self.keys}
+        return {"sftp": {**own, **changes}}
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[Store]:
+    machine = Host(f"slipway-slow-store-13-{os.getpid()}", "13")
+    machine.up(new=True)
+    try:
+        copy = ["podman", "cp", str(RCLONE), f"{machine.name}:/usr/local/bin/rclone"]
+        subprocess.run(copy, check=True, capture_output=True)
+        machine.run(SETUP)
+        wait_for(lambda: machine.ok("ss -Hltn 'sport = :443' | grep -q ."), 60)
+        keys = machine.run("cat /etc/ssh/ssh_host_*_key.pub")
+        yield Store(machine, machine.run("cat /root/ca.crt"), machine.run("cat /root/key") + "\n", keys)
+    finally:
+        subprocess.run([*VPS, "down", machine.name], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def site(project: Project, store: Store, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """The site with both servers as its targets."""
+    made = Site(tmp_path_factory.mktemp("app") / "harbour", project)
+    made.host.run(f"echo '{store.host.address} {NAME}' >>/etc/hosts")
+    made.backups = {**backup_site.BACKUPS, "to": [store.s3(), store.sftp()]}
+    made.describe()
+    project.good("site.yml")
+    return made
+
+
+def test_database_and_folders_are_at_both_servers_and_can_be_read_from_each(site: Site, store: Store) -> None:
+    site.call("Fornax")
+    site.upload("chart.txt", "twelve fathoms")
+    outcome = site.back_up()
+    assert outcome["problems"] == []
+    listed = site.project.good("playbooks/backups.yml").output
+    row = next(line for line in listed.splitlines() if outcome["facts"]["point"] in line)
+    assert row.split()[-2:] == ["1,", "2"]
+    assert listed.count("Any moment from") == 2
+    script = (
+        "import sys; sys.path.insert(0, '/usr/local/lib/slipway'); from pathlib import Path\n"
+        "from ansible_collections.slipway.flask.plugins.module_utils._backup import pgbackrest, points, restic, settings\n"
+        "told = settings.Settings.read(); point = points.points(told, 'harbour')[-1]\n"
+        "for number, target in enumerate(told.targets, 1):\n"
+        "    restic.Restic(told, target).restore(point.place(number).snapshot, Path(f'/tmp/back{number}'))\n"
+        "    pgbackrest.PgBackRest(told).restore(Path(f'/tmp/data{number}'), point.moment(told.keep, number), repository=number)\n"
+    )
+    for number in (1, 2):
+        site.host.run(f"install -d -o postgres -m 0700 /tmp/data{number}")
+    (site.folder / "read.py").write_text(script)
+    site.host.run(f"cat >/root/read.py <<'END'\n{script}END\npython3 -B /root/read.py")
+    for number in (1, 2):
+        assert site.host.run(f"cat /tmp/back{number}{SHARED}/chart.txt") == "twelve fathoms"
+        assert site.host.ok(f"test -e /tmp/data{number}/global/pg_control")
+    (site.folder / "read.py").unlink()
+
+
+def test_nothing_at_the_servers_can_be_read_without_the_passphrase(store: Store) -> None:
+    assert store.host.run("grep -rla -- 'twelve fathoms' /srv/s3 /home/keeper/backup || true") == ""
+    assert store.host.run("ls /srv/s3/backups/shop/* /home/keeper/backup/* | grep -c -e pgbackrest -e restic") == "4"
+
+
+def test_no_key_of_a_server_is_seen_by_others(site: Site) -> None:
+    shown, key = SECRET.replace("Store", "St[o]re"), "PRIVATE KEY"
+    found = site.host.run(
+        f"runuser -u harbour -- grep -rlas -e '{shown}' -e '{key}' /etc/slipway /etc/pgbackrest /var/lib/slipway /run /tmp || true;"
+        f"journalctl --no-pager | grep -c -e '{shown}' || true; grep -las -- '{shown}' /proc/[0-9]*/cmdline || true"
+    )
+    assert found.split() == ["0"]
+
+
+def test_a_server_that_is_down_is_named_and_the_other_has_the_point(site: Site, store: Store) -> None:
+    store.host.run("systemctl stop s3")
+    try:
+        failed = site.project.play("playbooks/backup.yml")
+    finally:
+        store.host.run(
+            f"systemd-run --quiet --unit=s3 /usr/local/bin/rclone serve s3 /srv/s3 --addr :443 --cert /root/store.crt "
+            f"--key /root/store.key --auth-key {KEY},{SECRET} --no-checksum"
+        )
+    assert failed.code != 0
+    assert f"s3:{NAME}/backups/shop" in failed.output
+    assert last(site.host)["facts"]["point"] in site.host.run("slipway-backup list 2>/dev/null || true")
+    assert site.back_up()["problems"] == []
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("secret", "restic could not look into s3:"),
+        ("ca", "restic could not look into s3:"),
+        ("host_key", "restic could not look into sftp:"),
+        ("user", "restic could not look into sftp:"),
+    ],
+)
+def test_a_server_that_refuses_or_is_another_one_stops_provisioning_with_its_name(
+    site: Site, store: Store, what: str, said: str
+) -> None:
+    other = {"secret": store.s3(secret="wrong" * 5), "ca": store.s3(ca=""), "user": store.sftp(user="nobody"),
+             "host_key": store.sftp(host_key="ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43)}[what]  # fmt: skip
+    good = site.backups
+    site.backups = {**good, "to": [other]}
+    site.describe()
+    try:
+        refused = site.project.play("playbooks/provision.yml", "--tags", "backups")
+    finally:
+        site.backups = good
+        site.describe()
+    assert refused.code != 0
+    assert said in " ".join(refused.output.split()), refused.output
+    assert "wrongwrong" not in refused.output
+
+
+def test_right_again_it_goes_on_where_it_was(site: Site) -> None:
+    site.project.good("playbooks/provision.yml", "--tags", "backups")
+    assert site.back_up()["problems"] == []
