@@ -104,6 +104,21 @@ def test_a_restore_point_has_rows_uploads_and_sqlite_of_one_moment_at_every_targ
     assert "newest restore point" in site.project.good("playbooks/status.yml").output
 
 
+def test_the_timers_own_run_saves_a_sqlite_database_that_nobody_has_open(site: Site) -> None:
+    """Opening it writes files beside it, and the timer's service may write nearly nowhere."""
+    script = (
+        "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.execute('pragma journal_mode=wal'); "
+        "c.execute('create table t (x)'); c.close()"
+    )
+    idle = "/var/lib/harbour-notes/idle.db"
+    site.host.run(f'runuser -u harbour -- python3 -c "{script}" {idle}')
+    site.host.run("systemctl start slipway-backup.service")
+    assert last(site.host)["problems"] == []
+    read = f"{repository(site, TARGETS[0])} ls --tag app:harbour latest"
+    assert f"/var/lib/slipway/staging/harbour/sqlite{idle}" in site.host.run(read)
+    site.host.run(f"rm {idle}*")
+
+
 def test_wal_is_at_every_target_within_a_minute_of_a_change(site: Site) -> None:
     host = site.host
     site.call("Borealis")
