@@ -2,20 +2,15 @@
 # MIT License (see LICENSE)
 """One app's database and folders as they were, in the place of what is there; others are not touched.
 
-Data is made ready beside what serves. Then the site closes, names change places, a release starts on the restored data and
-must become ready, and the site opens. What was there is kept under another name. What fails up to then is undone; after a
-kill, by the next run over the app (_release/restores.py).
+Data is made ready beside what serves, and a release that suits it is found; the rest is in exchange.py. What was there is kept
+under another name.
 
 PRIVATE to the collection. It can have breaking changes.
 """
 
 from __future__ import annotations
 
-import http.client
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import dumps, places, points, swap
@@ -28,16 +23,14 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup.moment impor
 from ansible_collections.slipway.flask.plugins.module_utils._backup.restic import Restic
 from ansible_collections.slipway.flask.plugins.module_utils._backup.scratch import Scratch
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData, Settings
-from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._nginx import maintenance
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import Cluster
-from ansible_collections.slipway.flask.plugins.module_utils._release import observers, restores
-from ansible_collections.slipway.flask.plugins.module_utils._release.record import Record, ReleaseError, now
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import Record, ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.recovery import Recovery
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
-from ansible_collections.slipway.flask.plugins.module_utils._release.run import Run
 from ansible_collections.slipway.flask.plugins.module_utils._restore import choice as choices
 from ansible_collections.slipway.flask.plugins.module_utils._restore import database, folders
+from ansible_collections.slipway.flask.plugins.module_utils._restore.exchange import Exchange
 from ansible_collections.slipway.flask.plugins.module_utils._restore.question import Question
 
 DUMPS = places.SCRATCH
@@ -53,16 +46,15 @@ class Rows:
     before: int
 
 
-class Restore(Run):
+class Restore(Exchange):
     """One restore of one app. REQUEST is what it is asked; `to` and `before` say which moment."""
 
-    what = "rollback"
+    doing = "restore"
     failure = "restore failed"
 
     def __init__(self, request: Request, before: str = "", check: bool = False) -> None:
         super().__init__(request, check)
         self.before = before
-        self.seconds: dict[str, float] = {}
         self.rows: list[Rows] = []
         self.carried = 0
 
@@ -78,6 +70,7 @@ class Restore(Run):
     def _prepare(self) -> None:
         """Find out what is meant. Raises BackupError and ReleaseError."""
         self.at = moments.now()
+        self.since = self.at.strftime("%Y-%m-%dT%H:%M:%SZ")
         self.settings, self.data = described(self.app)
         found = points.points(self.settings, self.app)
         self.choice = choices.choose(found, self.data, self.request.to, self.before, self.at)
@@ -222,98 +215,21 @@ class Restore(Run):
             until = moments.now() if self.choice.moment.is_latest else self.choice.time
             self.carried = sum(folders.carry(one, until, self.data.user) for one in found)
 
-    def _swap(self) -> None:
-        """Close the site, end the app, exchange the data, and start the app on it."""
-        journal = self.journal
-        began = time.monotonic()
-        with self._step("close"):
-            journal.at("close")
-            restores.close(journal)
-            restores.halt(self.context)
-        with self._step("swap"):
-            journal.at("swap")
-            swap.forward(journal)
-        with self._step("start"):
-            journal.at("start")
-            self.ready = restores.start(self.context, journal.release)
-            journal.at("done")
-        self.closed = began
-
     def _open(self) -> dict[str, Any]:
         """Have visitors in again, and write down what was done."""
         journal = self.journal
-        try:
-            with self._step("open"):
-                self.ready.switch()
-                restores.reopen(journal)
-                seconds = time.monotonic() - self.closed
-                swap.discard(journal)
-                journal.at("kept")
-        except ReleaseError as error:
-            raise ReleaseError(
-                f"the data of {journal.to} is in its place, but the site could not be opened: {error}. The next run of "
-                f"deploy.yml, rollback.yml or restore.yml over {self.app} tries again",
-                error.stage,
-            ) from None
-        record = replace(
-            self.target, what="restore", by=self.request.by, started=self._started, ended=now(), outcome="restored",
-            previous=journal.serving, seconds=self.seconds, stage="", message=f"data of {journal.to}",
-            notes=self._notes(),
-        )  # fmt: skip
-        observers.ended(self.paths, record)
+        seconds = self._let_in(f"the data of {journal.to} is in its place")
+        record = self._write_down(self.target, "restored", journal.serving, "", f"data of {journal.to}")
         if not journal.was_closed:
             try:
                 self.ready.verify()
             except ReleaseError as error:
                 self.context.notes.append(f"the data is restored and the site open, but: {error}")
         return {
-            "restored": asdict(journal), "record": asdict(record), "seconds": self.seconds,
-            "closed_seconds": round(seconds, 1), "rows": [asdict(one) for one in self.rows], "carried": self.carried,
-            "was_closed": journal.was_closed, "previous": journal.serving, "question": self.question.answer(),
+            "restored": asdict(journal), "record": asdict(record), "seconds": self.seconds, "closed_seconds": seconds,
+            "rows": [asdict(one) for one in self.rows], "carried": self.carried, "was_closed": journal.was_closed,
+            "previous": journal.serving, "question": self.question.answer(),
         }  # fmt: skip
-
-    @property
-    def _started(self) -> str:
-        return self.at.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-    def _give_up(self, error: ReleaseError) -> None:
-        """Bring back what was there; ERROR says more when that can't be done."""
-        try:
-            restores.undo(self.context, self.journal)
-        except (BackupError, ReleaseError, systemd.HostError, OSError) as worse:
-            error.args = (
-                f"{error}\nAnd what was there before could not be brought back: {worse}. The site stays closed; the next run "
-                f"of deploy.yml, rollback.yml or restore.yml over {self.app} tries again",
-            )
-        record = replace(
-            self.serving, what="restore", by=self.request.by, started=self._started, ended=now(), outcome="restore failed",
-            seconds=self.seconds, stage=error.stage, message=str(error), notes=self._notes(),
-        )  # fmt: skip
-        with suppress(OSError):
-            observers.ended(self.paths, record)
-
-    @contextmanager
-    def _step(self, name: str) -> Iterator[None]:
-        """Show and time a step, and put its name on whatever goes wrong in it."""
-        began = time.monotonic()
-        self.progress.begin(name)
-        try:
-            with self._told(name):
-                yield
-        finally:
-            took = round(time.monotonic() - began, 2)
-            self.seconds[name] = round(self.seconds.get(name, 0) + took, 2)
-            self.progress.end(name, took)
-
-    @contextmanager
-    def _told(self, name: str) -> Iterator[None]:
-        try:
-            yield
-        except ReleaseError as error:
-            error.stage = error.stage or name
-            raise
-        except (BackupError, systemd.HostError, OSError, http.client.HTTPException, ValueError) as error:
-            raise ReleaseError(str(error), name) from error
 
 
 def described(app: str) -> tuple[Settings, AppData]:

@@ -10,13 +10,12 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import http.client
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -25,15 +24,13 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup import journ
 from ansible_collections.slipway.flask.plugins.module_utils._backup import kept, swap
 from ansible_collections.slipway.flask.plugins.module_utils._backup.command import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.journal import Journal
-from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._nginx import maintenance
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import Cluster, PostgresError
-from ansible_collections.slipway.flask.plugins.module_utils._release import observers, restores
-from ansible_collections.slipway.flask.plugins.module_utils._release.record import Record, ReleaseError, now
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.recovery import Recovery
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
-from ansible_collections.slipway.flask.plugins.module_utils._release.run import Run
 from ansible_collections.slipway.flask.plugins.module_utils._restore import folders
+from ansible_collections.slipway.flask.plugins.module_utils._restore.exchange import Exchange
 from ansible_collections.slipway.flask.plugins.module_utils._transfer import (
     beside,
     heads,
@@ -90,16 +87,16 @@ class Told:
     files_octets: int = 0
 
 
-class Import(Run):
+class Import(Exchange):
     """One import into one app. REQUEST says which app, WANTED what."""
 
-    what = "rollback"
+    doing = "import"
     failure = "import failed"
+    failures = (DumpError, PostgresError, *Exchange.failures)
 
     def __init__(self, request: Request, wanted: Wanted, check: bool = False) -> None:
         super().__init__(request, check)
         self.wanted, self.told = wanted, Told()
-        self.seconds: dict[str, float] = {}
 
     # ---- before anything is touched ------------------------------------------------------------------------------
 
@@ -188,7 +185,7 @@ class Import(Run):
                 serving=self.serving.id, release=self.serving.id, was_closed=bool(maintenance.closed_since(self.app)),
             )  # fmt: skip
             journal.write()
-            self.began = at
+            self.since = at.strftime("%Y-%m-%dT%H:%M:%SZ")
             return journal
 
     def _make_ready(self, folder: Path, work: Path) -> None:
@@ -237,94 +234,30 @@ class Import(Run):
             self.said = time.monotonic()
             self.progress.note(f"folders: {octets >> 20} MB unpacked")
 
-    def _swap(self) -> None:
-        """Close the site, end the app, exchange the data, and start the app on it."""
-        journal, self.closed = self.journal, time.monotonic()
-        with self._step("close"):
-            journal.at("close")
-            restores.close(journal)
-            restores.halt(self.context)
-        with self._step("swap"):
-            journal.at("swap")
-            swap.forward(journal)
-        with self._step("start"):
-            journal.at("start")
-            self.ready = restores.start(self.context, journal.release)
-            journal.at("done")
-
     def _open(self) -> dict[str, Any]:
         """Have visitors in again, and write down what was done; what was replaced and held nothing goes."""
         journal = self.journal
-        try:
-            with self._step("open"):
-                self.ready.switch()
-                restores.reopen(journal)
-                seconds = time.monotonic() - self.closed
-                swap.discard(journal)
-                journal.at("kept")
-        except ReleaseError as error:
-            raise ReleaseError(
-                f"the data is in its place, but the site could not be opened: {error}. The next run of deploy.yml, rollback.yml "
-                f"or import.yml over {self.app} tries again",
-                error.stage,
-            ) from None
+        seconds = self._let_in("the data is in its place")
         there = [one.said for one in kept.kept(self.app) if one.id == journal.id]
         if not self.occupied:
             with suppress(BackupError):
                 kept.forget(self.app, journal.id)
             there = []
-        self._record(self.serving, "imported", "", f"data of {journal.to}")
+        self._write_down(self.serving, "imported", self.previous, "", f"data of {journal.to}")
         return {
-            "told": vars(self.told), "kept": there, "id": journal.id, "seconds": self.seconds,
-            "closed_seconds": round(seconds, 1), "was_closed": journal.was_closed,
+            "told": vars(self.told), "kept": there, "id": journal.id, "seconds": self.seconds, "closed_seconds": seconds,
+            "was_closed": journal.was_closed,
         }  # fmt: skip
 
-    def _give_up(self, error: ReleaseError) -> None:
-        """Bring back what was there; ERROR says more when that can't be done."""
-        try:
-            restores.undo(self.context, self.journal)
-        except (BackupError, ReleaseError, systemd.HostError, OSError) as worse:
-            error.args = (
-                f"{error}\nAnd what was there before could not be brought back: {worse}. The site stays closed; the next run "
-                f"of deploy.yml, rollback.yml or import.yml over {self.app} tries again",
-            )
-        with suppress(OSError):
-            self._record(self.serving, "import failed", error.stage, str(error))
+    @property
+    def previous(self) -> str:
+        return self.serving.id
 
-    def _record(self, release: Record, outcome: Any, stage: str, message: str) -> None:
-        record = replace(
-            release, what="import", by=self.request.by, started=self.began.strftime("%Y-%m-%dT%H:%M:%SZ"), ended=now(),
-            outcome=outcome, seconds=self.seconds, stage=stage, message=message, previous=release.id, notes=self._notes(),
-        )  # fmt: skip
-        observers.ended(self.paths, record)
-
-    @contextmanager
-    def _step(self, name: str) -> Iterator[None]:
-        """Show and time a step, and put its name on whatever goes wrong in it."""
-        began = time.monotonic()
-        self.progress.begin(name)
-        try:
-            with self._told(name):
-                yield
-        finally:
-            took = round(time.monotonic() - began, 2)
-            self.seconds[name] = round(self.seconds.get(name, 0) + took, 2)
-            self.progress.end(name, took)
-
-    @contextmanager
-    def _told(self, name: str) -> Iterator[None]:
-        try:
-            yield
-        except ReleaseError as error:
-            error.stage = error.stage or name
-            raise
-        except DumpError as error:
-            what = self.wanted.files_name if name == "folders" else self.wanted.dump_name
-            raise ReleaseError(
-                f"{what} can't be imported: {error}" if what and name != "check" else str(error), name
-            ) from None
-        except (BackupError, PostgresError, systemd.HostError, OSError, http.client.HTTPException, ValueError) as error:
-            raise ReleaseError(str(error), name) from error
+    def _said(self, error: Exception, step: str) -> str:
+        what = self.wanted.files_name if step == "folders" else self.wanted.dump_name
+        if isinstance(error, DumpError) and what and step != "check":
+            return f"{what} can't be imported: {error}"
+        return str(error)
 
 
 def _has_files(folder: Path) -> bool:
