@@ -39,6 +39,8 @@ ENTRIES: dict[str, dict[str, Any]] = {
 """An entry that is fine, for each key with keys inside."""
 BESIDE = {("processes", inner): {"schedule": "daily"} for inner in process.ONLY_SCHEDULED}
 """What an entry has to have for a key that means nothing without."""
+WITH = {name: {"database_pool": "pgbouncer"} for name in ("database_pool_size", "database_pool_clients")}
+"""What an app has to have for a key that means nothing without."""
 WRONG: dict[type, Any] = {str: ["x"], int: "many", bool: "perhaps", list: "x", dict: "x"}
 """A value that is none of that type, nor text for a number of it."""
 COLLECTIONS = {name: key for name, key in keys.KEYS.items() if key.of}
@@ -100,8 +102,9 @@ def test_an_unknown_key_inside_a_key_is_refused(name: str) -> None:
 
 def test_each_value_outside_of_a_range_is_refused() -> None:
     for name, (least, most) in keys.RANGES.items():
-        assert not told(**{name: most}) and (not told(**{name: least}) or name == "memory_max_mb")
-        assert told(**{name: least - 1}) and told(**{name: most + 1})
+        more = WITH.get(name, {})
+        assert not told(**{name: most, **more}) and (not told(**{name: least, **more}) or name == "memory_max_mb")
+        assert told(**{name: least - 1, **more}) and told(**{name: most + 1, **more})
 
 
 def inside(name: str) -> dict[str, Any]:
@@ -149,6 +152,9 @@ def repeated() -> Iterator[tuple[str, Key, dict[str, Any]]]:
 OTHERWISE = {
     "app_release_releases[].migrations": "a group, in which the key is `mode`",
     "gunicorn_systemd_services[].processes": "an argument spec has no keys below names that are free",
+    "app_release_releases[].database": "what is known of it, and how its server is reached",
+    "backups_apps[].database": "what it is called in the local cluster",
+    "pgbouncer_pools[].database": "what it is called on the server",
     "app_release_releases[].build_commands": "each is a mapping by then",
     "app_release_releases[].release_commands": "each is a mapping by then",
 }

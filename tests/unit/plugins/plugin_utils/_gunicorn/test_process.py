@@ -157,7 +157,7 @@ def test_on_may_be_written_as_people_write_it() -> None:
     assert "'on' is 'second'; it must be one of" in told
 
 
-APPS = [{"name": "shop", "processes": {"beat": {"on": "first"}, "worker": {"on": "every"}}}]
+APPS = [{"name": "shop", "database": "none", "processes": {"beat": {"on": "first"}, "worker": {"on": "every"}}}]
 HAVE = {"slipway_apps": [{"name": "shop"}]}
 
 
