@@ -15,47 +15,24 @@ import shlex
 import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import places
 from ansible_collections.slipway.flask.plugins.module_utils._backup.command import run
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings, Target
+from ansible_collections.slipway.flask.plugins.module_utils._backup.snapshots import WRONG as WRONG
+from ansible_collections.slipway.flask.plugins.module_utils._backup.snapshots import Saved as Saved
+from ansible_collections.slipway.flask.plugins.module_utils._backup.snapshots import Snapshot as Snapshot
+from ansible_collections.slipway.flask.plugins.module_utils._backup.snapshots import lines as _lines
+from ansible_collections.slipway.flask.plugins.module_utils._backup.snapshots import reason as reason
+from ansible_collections.slipway.flask.plugins.module_utils._backup.snapshots import snapshot as snapshot
 
 INCOMPLETE = 3
 """Exit status of a backup that could not read all files (restic's manual, "Exit status codes")."""
 ABSENT = re.compile(r"Is there a repository at|config file does not exist|unable to open config file")
-WRONG = re.compile(r"wrong password or no key found")
 LOOK_SECONDS = 120
 """How long a target may take for an answer before it counts as out of reach."""
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """One snapshot: what was read, when, and what it is tagged with."""
-
-    id: str
-    time: datetime
-    paths: tuple[str, ...]
-    tags: tuple[str, ...]
-
-    def tag(self, name: str) -> str:
-        """Return the value of a tag `<name>:<value>`, "" when there is none."""
-        return next((tag.partition(":")[2] for tag in self.tags if tag.startswith(f"{name}:")), "")
-
-
-@dataclass(frozen=True)
-class Saved:
-    """What a backup did: the snapshot's id, and the bytes that were read and that the repository grew by."""
-
-    id: str
-    read: int
-    added: int
-    unread: tuple[str, ...] = ()
-    """Files that could not be read."""
 
 
 class Restic:
@@ -213,29 +190,6 @@ def secret_name(target: Target) -> str:
     return re.sub(r"[^A-Za-z0-9.-]+", "-", f"{target.kind}-{target.host or target.endpoint}-{target.bucket}").strip("-")
 
 
-def snapshot(found: Any) -> Snapshot:
-    """Return a snapshot as `restic snapshots --json` describes it."""
-    return Snapshot(found["id"], _time(found["time"]), tuple(found.get("paths") or ()), tuple(found.get("tags") or ()))
-
-
-def reason(said: str) -> str:
-    """Return why restic failed, in one line, of what it SAID: the last lines that are not about retries."""
-    if WRONG.search(said):
-        return "the passphrase is not the one that the repository was made with"
-    lines = [_message(line.strip()) for line in said.splitlines() if line.strip() and "will retry" not in line]
-    fatal = [line for line in lines if line.startswith("Fatal:")]
-    return " ".join(fatal or lines[-2:]).removeprefix("Fatal: ")[:500] or "it didn't say why"
-
-
-def _message(line: str) -> str:
-    """Return what a LINE says: from 0.17 on, an error is JSON where the answer is."""
-    try:
-        found = json.loads(line) if line.startswith("{") else {}
-        return " ".join(str(found.get("message") or found.get("error", {}).get("message") or line).split())
-    except (ValueError, AttributeError):
-        return line
-
-
 def glob_escaped(path: str) -> str:
     """Return PATH as a pattern of restic's that means itself."""
     return re.sub(r"([*?\[\\])", r"\\\1", path)
@@ -249,21 +203,3 @@ def exclusion(path: str) -> str:
     if path != path.strip() or not path.isprintable():
         return ""
     return glob_escaped(path).replace("$", "$$") + "\n"
-
-
-def _time(text: str) -> datetime:
-    """Return restic's time, which has nanoseconds."""
-    found = re.sub(r"(\.\d{6})\d*", r"\1", re.sub(r"\.(\d{1,5})(?=\D)", lambda m: "." + m[1].ljust(6, "0"), text))
-    return datetime.fromisoformat(found.replace("Z", "+00:00")).astimezone(timezone.utc)
-
-
-def _lines(text: str) -> list[dict[str, Any]]:
-    """Return the lines of TEXT that are JSON."""
-    found = []
-    for line in text.splitlines():
-        if line.startswith("{"):
-            try:
-                found.append(json.loads(line))
-            except ValueError:
-                continue
-    return found
