@@ -28,6 +28,8 @@ IDLE_SECONDS = 180
 """How long none is fetched before the controller counts as gone."""
 LOOK_SECONDS = 0.05
 STATE = "state.json"
+GONE = "gone"
+"""What the controller leaves when it wants no more: a file of a moment ago may still be on its way into the folder."""
 
 
 class GoneError(RuntimeError):
@@ -83,7 +85,8 @@ class Spool:
             self.save()
             self.wait(0)
             deadline = time.monotonic() + IDLE_SECONDS
-            while (self.folder / STATE).exists() and time.monotonic() < deadline:
+            while time.monotonic() < deadline:
+                self._waiting()
                 time.sleep(LOOK_SECONDS)
         except (OSError, GoneError):
             pass  # the controller has given up, or has all of it
@@ -105,7 +108,7 @@ class Spool:
             names = os.listdir(self.folder)
         except FileNotFoundError:
             raise GoneError("the controller has given up") from None
-        if STATE not in names:
+        if GONE in names or STATE not in names:
             raise GoneError("the controller has given up")
         return sum(name.isdigit() for name in names)
 

@@ -184,8 +184,9 @@ class Fetch:
 
 def remove(action: ActionBase, folder: str) -> None:
     """Remove what is in a FOLDER on the host, if the host can still be reached."""
+    place = shlex.quote(folder)
     with suppress(AnsibleError, ExchangeError, OSError):
-        _shell(action, f"rm -rf {shlex.quote(folder)}/* {shlex.quote(folder)}/.[!.]*")
+        _shell(action, f"cd {place} && : > gone && find . -mindepth 1 ! -name gone -delete")
 
 
 def sweep(folder: Path, app: str) -> None:
