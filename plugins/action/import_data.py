@@ -105,6 +105,11 @@ def refused_database(app: dict[str, Any]) -> str:
     """Return why no dump can be imported into APP."""
     if app["database"] == "none":
         return f"{app['name']} has no database (`database: none`), so there is nothing for a dump to go into"
+    if app["database"] == "mariadb":
+        return (
+            f"{app['name']} has MariaDB (`database: mariadb`), into which no dump is imported: MariaDB can't swap databases by "
+            "name. docs/moving.md says how a dump gets there"
+        )
     return (
         f"{app['name']} has its database elsewhere (`database: {app['database']}`), where no second one can be made beside it; "
         "docs/moving.md says how a dump gets there"

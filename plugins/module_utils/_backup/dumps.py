@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Dumps of an app's PostgreSQL database by pg_dump, wherever the database is.
+"""Dumps of an app's database, wherever it is: PostgreSQL's by pg_dump, MySQL's and MariaDB's by mariadb-dump.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -20,7 +20,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup import point
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.restic import Restic
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData
-from ansible_collections.slipway.flask.plugins.module_utils._database import known
+from ansible_collections.slipway.flask.plugins.module_utils._database import known, mysql
 from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import check
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import PostgresError, as_user
@@ -46,11 +46,15 @@ class Database:
     user: str = ""
 
     def check(self) -> int:
-        """Return its size in octets. Raises BackupError where it can't be dumped, and why."""
+        """Return its size in octets, 0 for one that isn't asked. Raises BackupError where it can't be dumped, and why."""
         dialect = known.of(self.url)
+        if dialect.name == "mysql":
+            problem = self._mysql.problem({})
+            if problem:
+                raise BackupError(problem)
+            return 0
         if dialect.name != "postgresql":
-            title = dialect.title or dialect.name or "of an unknown kind"
-            raise BackupError(f"the database is {title}, of which no dump is made: use its own tool")
+            raise BackupError(f"the database is {dialect.name or 'of an unknown kind'}, of which no dump is made")
         program = pg_dump()
         try:
             tried = check.attempt(str(program.with_name("psql")), self._parsed, self.user, CONNECT_SECONDS)
@@ -67,8 +71,12 @@ class Database:
         return int(done.strip() or 0)
 
     def dump(self, put: Callable[[bytes], Any]) -> None:
-        """Give a dump of it, in pg_dump's own format, to PUT. Raises BackupError."""
-        command = [str(pg_dump()), "--format=custom", "--no-password", "--lock-wait-timeout=60s"]
+        """Give a dump of it to PUT: in pg_dump's own format, or as SQL that names no database. Raises BackupError."""
+        command = (
+            [str(pg_dump()), "--format=custom", "--no-password", "--lock-wait-timeout=60s"]
+            if not self.is_mysql
+            else [word for word in mysql.dumping(self._mysql.url) if word not in ("--add-drop-database", "--databases")]
+        )
         with subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/",
             env=self._environment, **self._as,
@@ -82,7 +90,24 @@ class Database:
                 raise
             said = process.stderr.read().decode("utf-8", "replace").strip()
         if process.returncode:
-            raise BackupError(f"pg_dump failed: {redact(said[-600:], self._parsed.password)}")
+            secret = known.of(self.url).secret(self.url)
+            raise BackupError(f"{Path(command[0]).name} failed: {secret(said[-600:])}")
+
+    @property
+    def is_mysql(self) -> bool:
+        return known.of(self.url).name == "mysql"
+
+    @property
+    def ending(self) -> str:
+        """What the name of its dump ends with."""
+        return ".sql" if self.is_mysql else ".dump"
+
+    @property
+    def _mysql(self) -> mysql.Dump:
+        found = mysql.Mysql().dump(self.url)
+        if found is None:
+            raise BackupError("the database's URL can't be read, or names no database")
+        return found
 
     def _run(self, command: list[str]) -> str:
         done: subprocess.CompletedProcess[str] = subprocess.run(
@@ -107,10 +132,11 @@ class Database:
 
     @property
     def _environment(self) -> dict[str, str]:
-        """libpq's variables: the password stands in no argument, and nothing of the caller's comes through."""
+        """The tools' variables: the password stands in no argument, and nothing of the caller's comes through."""
+        own = self._mysql.environment() if self.is_mysql else self._parsed.environment()
         return {
             "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/nonexistent", "PGPASSFILE": "/nonexistent",
-            "PGAPPNAME": "slipway-dump", **self._parsed.environment(),
+            "PGAPPNAME": "slipway-dump", **own,
         }  # fmt: skip
 
 
@@ -146,7 +172,7 @@ def stage(app: AppData, folder: Path) -> int:
     """
     database = of(app)
     room(folder, database.check())  # a dump is compressed and has no indexes: smaller than the database in practice
-    target = staged(folder, app.name)
+    target = staged(folder, app.name, database.ending)
     target.parent.mkdir(mode=0o700)
     try:
         with target.open("xb") as file:
@@ -157,9 +183,9 @@ def stage(app: AppData, folder: Path) -> int:
     return target.stat().st_size
 
 
-def staged(folder: Path, app: str) -> Path:
-    """Return where the dump of an APP is in what is staged of it in FOLDER."""
-    return folder / FOLDER / f"{app}.dump"
+def staged(folder: Path, app: str, ending: str = ".dump") -> Path:
+    """Return where the dump of an APP is in what is staged of it in FOLDER; its name has this ENDING."""
+    return folder / FOLDER / f"{app}{ending}"
 
 
 def room(place: Path, octets: int) -> None:
@@ -178,7 +204,9 @@ def bring(restic: Restic, snapshot: str, app: AppData, point: str) -> str:
 
     :raises BackupError: when it can't be fetched.
     """
-    source, target = staged(points.staged(app.name), app.name), KEPT / app.name / f"{point}.dump"
+    database = of(app)
+    source = staged(points.staged(app.name), app.name, database.ending)
+    target = KEPT / app.name / f"{point}{database.ending}"
     target.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".dump-", dir=target.parent) as work:
         restic.restore(snapshot, Path(work), [source])
@@ -187,6 +215,6 @@ def bring(restic: Restic, snapshot: str, app: AppData, point: str) -> str:
             return ""
         found.chmod(0o600)
         found.replace(target)
-    tool = known.of(of(app).url).dump(of(app).url)
+    tool = known.of(database.url).dump(database.url)
     how = f"; to load it: {tool.restore(target, app.user)}" if tool else ""
     return f"the database elsewhere was not touched; its dump is in {target}{how}"

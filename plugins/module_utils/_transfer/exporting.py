@@ -36,7 +36,7 @@ class Export:
         """Return what there is to export. Raises DumpError when some of it can't be."""
         found = Found()
         if self.url:
-            found.dump = f"{self.app}-{self.stamp}.dump"
+            found.dump = f"{self.app}-{self.stamp}{dumps.Database(self.url).ending}"
             found.octets += self._database()
         for name, path in self.folders.items():
             if not os.path.isdir(path):

@@ -92,8 +92,23 @@ def test_a_dump_that_fails_leaves_no_half(app: AppData, tmp_path: Path) -> None:
 
 
 def test_a_database_of_another_kind_is_named(app: AppData) -> None:
-    with pytest.raises(BackupError, match="MySQL"):
-        dumps.Database("mysql+pymysql://x@y/z").check()
+    with pytest.raises(BackupError, match="oracle, of which no dump is made"):
+        dumps.Database("oracle://x@y/z").check()
+
+
+def test_mariadbs_dump_is_sql_that_names_no_database_and_whose_password_is_in_no_argument(
+    app: AppData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = tmp_path / "mariadb-dump"
+    tool.write_text('#!/bin/sh\ntest "$MYSQL_PWD" = s3cr3t || exit 9\necho "$@"\n')
+    tool.chmod(0o755)
+    monkeypatch.setattr(dumps.mysql, "program", lambda: str(tool))
+    database, said = dumps.Database("mysql+pymysql://shop:s3cr3t@db.example.net/shop"), list[bytes]()
+    assert database.check() == 0 and database.ending == ".sql"
+    database.dump(said.append)
+    words = b"".join(said).decode().split()
+    assert words[-1] == "shop" and "--databases" not in words and "--add-drop-database" not in words
+    assert "s3cr3t" not in words
 
 
 def test_a_dump_is_fetched_for_a_person_and_the_command_that_loads_it_is_told(
