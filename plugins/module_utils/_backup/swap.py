@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
@@ -163,8 +164,7 @@ def _rename(source: str, target: str) -> None:
     No link is followed on the way: the app may own a folder there, and must not lead root elsewhere.
     """
     try:
-        Path(target).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        here, there = folder_at(Path(source).parent), folder_at(Path(target).parent)
+        here, there = folder_at(Path(source).parent), folder_at(Path(target).parent, make=True)
         try:
             os.rename(Path(source).name, Path(target).name, src_dir_fd=here, dst_dir_fd=there)
             for parent in (here, there):
@@ -176,11 +176,14 @@ def _rename(source: str, target: str) -> None:
         raise BackupError(f"{source} can't be renamed to {target}: {error.strerror}") from None
 
 
-def folder_at(path: Path) -> int:
-    """Open the folder at an absolute PATH that has no link in it. Raises OSError."""
+def folder_at(path: Path, make: bool = False) -> int:
+    """Open the folder at an absolute PATH that has no link in it; what is missing can be made for root. Raises OSError."""
     handle = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
     for part in path.parts[1:]:
         try:
+            if make:
+                with suppress(FileExistsError):
+                    os.mkdir(part, 0o700, dir_fd=handle)
             found = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=handle)
         finally:
             os.close(handle)

@@ -179,6 +179,17 @@ def test_a_link_that_the_app_has_laid_on_the_way_is_not_followed(site: Site, tmp
     assert list((victim / "uploads").iterdir()) == []
 
 
+def test_nothing_is_made_behind_a_link_that_the_app_has_laid_where_a_folder_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "roots").mkdir()
+    (tmp_path / "new").mkdir()
+    (tmp_path / "shared").symlink_to(tmp_path / "roots")
+    with pytest.raises(BackupError, match="can't be renamed"):
+        swap._rename(str(tmp_path / "new"), str(tmp_path / "shared/deep/uploads"))
+    assert os.listdir(tmp_path / "roots") == []
+    swap._rename(str(tmp_path / "new"), str(tmp_path / "real/deep/uploads"))
+    assert (tmp_path / "real/deep/uploads").is_dir()
+
+
 def test_names_fit_into_postgresql_and_no_two_restores_have_the_same(site: Site) -> None:
     new, old = journals.names("a" * 60, "20261126T140500Z")
     assert len(new) == len(old) == 63 and new != old and old.endswith("_before_20261126t140500z")
