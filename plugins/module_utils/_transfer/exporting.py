@@ -102,7 +102,8 @@ def _run(export: Export, found: Found, into: spool.Spool) -> None:
         os.chown(copies, account["user"], account["group"])
     error = ""
     try:
-        export.write(found, into, copies)
+        with places.held(into.folder), places.held(copies):
+            export.write(found, into, copies)
     except (DumpError, PostgresError, OSError) as failure:
         error = str(failure)
     except spool.GoneError:

@@ -161,7 +161,8 @@ class Import(Exchange):
                     work.mkdir(mode=0o700)
                 self.journal = self._begin()
                 try:
-                    self._make_ready(folder, work)
+                    with places.held(folder), places.held(work):
+                        self._make_ready(folder, work)
                     self._swap()
                 except ReleaseError as error:
                     self._give_up(error)

@@ -7,21 +7,23 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
 import secrets
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._transfer.statements import DumpError
 
 FOLDER = Path("/var/lib/slipway/transfer")
 """Root's, 0711: a folder below it for each transfer, of whoever brings or fetches."""
-OLD_SECONDS = 86_400
-"""A folder that nobody has touched for so long is of a run that was killed."""
+OLD_SECONDS = 3600
+"""A folder that nobody holds or has written into for so long is of a run that was killed."""
 FLOOR_MB = 256
 """Room that is left on each disk."""
 CHECK_BYTES = 64 << 20
@@ -70,11 +72,36 @@ def verify(folder: Path, digests: Mapping[str, str]) -> None:
             raise DumpError(f"{name} did not arrive as it was sent: run it again")
 
 
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep FOLDER from being swept, however long it takes: the kernel drops the hold with its holder."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(handle)
+
+
 def sweep(now: float | None = None) -> None:
     """Remove folders of transfers that were killed."""
     for path in FOLDER.iterdir() if FOLDER.is_dir() else []:
-        if (now or time.time()) - path.lstat().st_mtime > OLD_SECONDS:
+        if (now or time.time()) - path.lstat().st_mtime > OLD_SECONDS and not _is_held(path):
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_held(folder: Path) -> bool:
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
 
 
 class Room:
