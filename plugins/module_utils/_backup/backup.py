@@ -165,7 +165,7 @@ class Run:
         gap = wal.gap(self.pgbackrest.segments(found, since), since)
         if gap:
             self.notes.append(
-                f"{at.target.name}: WAL from {gap} on was dropped while the target could not be reached, so moments between "
+                f"{at.target.name}: WAL from {gap} on was dropped while a target could not be reached, so moments between "
                 f"{moment.said(found.backups[-1].stop)} and now may be lost there; a new full backup was made"
             )
         return gap
