@@ -79,7 +79,6 @@ def clear(number: int) -> None:
     """End and remove the scratch cluster with NUMBER, whose lock the caller has."""
     folder = places.SCRATCH / str(number)
     if folder.exists():
-        systemd.systemctl("kill", "--signal=KILL", unit(number))
         systemd.stop(unit(number))
         _end_restore(folder)
         shutil.rmtree(folder)
