@@ -13,6 +13,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._action.release impo
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import transfer as report
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.names import nearest
+from ansible_collections.slipway.flask.plugins.plugin_utils._service import postgres
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import folders
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import release as described
 
@@ -85,15 +86,14 @@ def wanted(app: dict[str, Any], given: dict[str, Any]) -> tuple[dict[str, Any], 
         "commands": [one if isinstance(one, str) else one["command"] for one in app["release_commands"]],
     }  # fmt: skip
     if dump:
-        if app["database"] != "local":
+        if app["database"] not in ("local", "url") or app["database_owner_url"]:
             raise choice.ChoiceError(refused_database(app))
         one = files["dump.upload"] = brought.dump(dump)
-        asked |= {
-            "dump": one.size,
-            "dump_name": one.name,
-            "database": app["name"],
-            "extensions": app["database_extensions"],
-        }
+        asked |= {"dump": one.size, "dump_name": one.name}
+        if app["database"] == "local":
+            asked |= {"database": app["name"], "extensions": app["database_extensions"]}
+        else:
+            asked["url"] = postgres.url(app)
     if folder:
         _, path = chosen(app, str(given.get("into") or ""))
         one = files["files.upload"] = brought.files(folder)
@@ -105,14 +105,14 @@ def refused_database(app: dict[str, Any]) -> str:
     """Return why no dump can be imported into APP."""
     if app["database"] == "none":
         return f"{app['name']} has no database (`database: none`), so there is nothing for a dump to go into"
-    if app["database"] == "mariadb":
+    if app["database_owner_url"]:
         return (
-            f"{app['name']} has MariaDB (`database: mariadb`), into which no dump is imported: MariaDB can't swap databases by "
-            "name. docs/moving.md says how a dump gets there"
+            f"{app['name']} has `database_owner_url`: what a dump makes would belong to one role and be used by another, whose "
+            "rights nobody knows. docs/moving.md says how a dump gets there"
         )
     return (
-        f"{app['name']} has its database elsewhere (`database: {app['database']}`), where no second one can be made beside it; "
-        "docs/moving.md says how a dump gets there"
+        f"{app['name']} has MariaDB (`database: mariadb`), into which no dump is imported: MariaDB can't swap databases by "
+        "name. docs/moving.md says how a dump gets there"
     )
 
 

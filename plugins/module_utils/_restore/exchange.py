@@ -60,11 +60,15 @@ class Exchange(Run):
             restores.halt(self.context)
         with self._step("swap"):
             journal.at("swap")
-            swap.forward(journal)
+            self._swap_data()
         with self._step("start"):
             journal.at("start")
             self.ready = restores.start(self.context, journal.release)
             journal.at("done")
+
+    def _swap_data(self) -> None:
+        """Exchange what the journal has."""
+        swap.forward(self.journal)
 
     def _let_in(self, told: str) -> float:
         """Have visitors in again, and return for how many seconds they were not. TOLD is said of the data when that fails."""

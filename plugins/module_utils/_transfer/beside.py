@@ -137,7 +137,7 @@ def survey(source: Source, user: str, unit: str) -> load.Survey:
         with reading.text() as text:
             return vars(load.survey(text))
 
-    return load.Survey(**_checked(reading, user, work, lambda told: None))
+    return load.Survey(**checked(reading, user, work, lambda told: None))
 
 
 def fill(
@@ -159,12 +159,12 @@ def fill(
         if isinstance(told, int):
             tell(f"import: {told >> 20} MB read")
 
-    done: dict[str, int] = _checked(reading, user, work, look)
+    done: dict[str, int] = checked(reading, user, work, look)
     psql_as(user, cluster, "SET client_min_messages = error;\nANALYZE;\n", database, ANALYZE_SECONDS)
     return done
 
 
-def _checked(reading: Reading, user: str, work: Callable[[child.Tell], Any], look: Callable[[Any], None]) -> Any:
+def checked(reading: Reading, user: str, work: Callable[[child.Tell], Any], look: Callable[[Any], None]) -> Any:
     """Return what WORK returns; where pg_restore failed, that is why, whatever WORK made of it."""
     try:
         done = child.run(user, work, look, reading.begin)

@@ -61,6 +61,14 @@ def renamed(url: str, database: str) -> str:
     return re.sub(r"\A([^:/]+://[^/?#]*)(?:/[^?#]*)?", lambda found: f"{found[1]}/{database}", url, count=1)
 
 
+def of_release(context: Context, commands: Sequence[str]) -> list[str] | None:
+    """Return the migration heads of the release of CONTEXT, None for one without migrations. Raises DumpError."""
+    answer = release_probe.ask(context, commands_of([app_command.split(text) for text in commands]))
+    if answer.failed:
+        raise DumpError(f"where the release's migrations are can't be read: {answer.failed}")
+    return list(answer.probe.heads) if answer.probe.heads else None
+
+
 def bring(context: Context, database: str, commands: Sequence[str], keep: bool) -> str:
     """Compare the migrations of the release of CONTEXT with those of DATABASE, and run the release's COMMANDS if need be.
 

@@ -39,6 +39,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._transfer import (
     unpack,
     verdict,
 )
+from ansible_collections.slipway.flask.plugins.module_utils._transfer.elsewhere import Elsewhere
 from ansible_collections.slipway.flask.plugins.module_utils._transfer.statements import DumpError
 
 DUMP, FILES = "dump.upload", "files.upload"
@@ -61,6 +62,8 @@ class Wanted:
     keep_schema: bool = False
     database: str = ""
     """The app's database in the local cluster, "" for none."""
+    url: str = field(default="", repr=False)
+    """That of its database elsewhere, "" for none."""
     extensions: Sequence[str] = ()
     commands: Sequence[str] = ()
     """The app's release commands."""
@@ -93,6 +96,11 @@ class Import(Exchange):
     doing = "import"
     failure = "import failed"
     failures = (DumpError, PostgresError, *Exchange.failures)
+
+    found: source.Source
+    """The dump, read once, for a database elsewhere."""
+    heads: list[str] | None = None
+    """Where its migrations have to be, None for anywhere."""
 
     def __init__(self, request: Request, wanted: Wanted, check: bool = False) -> None:
         super().__init__(request, check)
@@ -132,12 +140,25 @@ class Import(Exchange):
             )
 
     def _look_at_database(self, octets: int) -> None:
+        if self.wanted.url:
+            self.elsewhere.check()
+            if self.elsewhere.has_rows():
+                raise ReleaseError(
+                    f"{self.app}'s database has rows, and it is elsewhere (`database: url`), where no second one can be made "
+                    "beside it: empty it, or make a new one there and deploy with its `database_url` first"
+                )
+            return
         cluster = self.cluster
         if not self.wanted.database or self.wanted.database not in swap.databases(cluster):
             raise ReleaseError(f"{self.app} has no database on this host: run site.yml first")
         if beside.has_rows(cluster, self.wanted.database, self.request.user):
             self.occupied.append(f"the database {self.wanted.database} has rows")
         places.need(beside.folder_of(cluster), octets * GROWTH, "the database")
+
+    @property
+    def elsewhere(self) -> Elsewhere:
+        """The database that is the provider's."""
+        return Elsewhere(self.wanted.url, self.request.user)
 
     @property
     def cluster(self) -> Cluster:
@@ -163,7 +184,7 @@ class Import(Exchange):
                 try:
                     with places.held(folder), places.held(work):
                         self._make_ready(folder, work)
-                    self._swap()
+                        self._swap()
                 except ReleaseError as error:
                     self._give_up(error)
                     raise
@@ -178,7 +199,7 @@ class Import(Exchange):
             at = datetime.now(timezone.utc)
             id, wanted = journals.id_of(at, self.app), self.wanted
             planned, made = folders.planned(self.app, id, [wanted.into] if wanted.files is not None else [])
-            database = wanted.database if wanted.dump is not None else ""
+            database = wanted.database if wanted.dump is not None and not wanted.url else ""
             new, old = journals.names(database, id) if database else ("", "")
             journal = Journal(
                 self.app, id, what="import", to=wanted.said, by=self.request.by, cluster="", database=database, new=new, kept=old,
@@ -198,9 +219,27 @@ class Import(Exchange):
                 self.told.schema = heads.bring(
                     self.context, self.journal.new, self.wanted.commands, self.wanted.keep_schema
                 )
+        elif self.wanted.dump is not None:
+            with self._step("database"):
+                self.found = source.prepare(folder / DUMP, work, places.Room(work))
+                beside.survey(self.found, self.request.user, f"{self.app}-import-look.service")
+            with self._step("migrations"):
+                self.heads = None if self.wanted.keep_schema else heads.of_release(self.context, self.wanted.commands)
         if self.journal.folders:
             with self._step("folders"):
                 self._files(folder / FILES)
+
+    def _swap_data(self) -> None:
+        """Exchange the data, with the app ended. A dump for a database elsewhere comes last: it can't be taken back."""
+        super()._swap_data()
+        if self.wanted.url and self.wanted.dump is not None:
+            unit = f"{self.app}-import.service"
+            self.told.left_out = self.elsewhere.fill(self.found, unit, self.heads, self.progress.note)
+            counts = self.elsewhere.counts()
+            self.told.tables, self.told.octets = counts["tables"], counts["bytes"]
+            self.told.schema = (
+                "its migration head is the release's" if self.heads else "not compared with the release's"
+            )
 
     def _database(self, dump: Path, work: Path) -> None:
         cluster, journal, user = self.cluster, self.journal, self.request.user

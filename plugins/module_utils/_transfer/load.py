@@ -23,6 +23,34 @@ from ansible_collections.slipway.flask.plugins.module_utils._transfer.statements
 TELL_SECONDS = 2.0
 """How often is told how far it is."""
 OFF = re.compile(r"set\s+standard_conforming_strings\s*(?:=|to)\s*'?(?P<value>\w+)", re.IGNORECASE)
+OWN = """
+DO $slipway$
+DECLARE one record;
+BEGIN
+  FOR one IN
+    SELECT format('DROP %s IF EXISTS %s CASCADE', kind, name) AS sql FROM (
+      SELECT 1 AS rank, c.oid::regclass::text AS name, CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW'
+        WHEN 'S' THEN 'SEQUENCE' WHEN 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END AS kind,
+        c.oid, c.relowner AS owner, c.relnamespace AS space
+      FROM pg_class AS c WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
+      UNION ALL
+      SELECT 2, p.oid::regprocedure::text, 'ROUTINE', p.oid, p.proowner, p.pronamespace FROM pg_proc AS p
+      UNION ALL
+      SELECT 3, t.oid::regtype::text, 'TYPE', t.oid, t.typowner, t.typnamespace FROM pg_type AS t WHERE typtype IN ('e', 'd', 'r')
+      UNION ALL
+      SELECT 4, collnamespace::regnamespace::text || '.' || quote_ident(collname), 'COLLATION', l.oid, collowner, collnamespace
+      FROM pg_collation AS l
+    ) AS own JOIN pg_namespace AS n ON n.oid = own.space
+    WHERE n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%' AND pg_has_role(own.owner, 'USAGE')
+      AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = own.oid AND d.deptype IN ('e', 'i', 'a'))
+    ORDER BY rank
+  LOOP
+    EXECUTE one.sql;
+  END LOOP;
+END
+$slipway$
+"""
+"""Removes what the role owns in a database, but for what extensions have made."""
 ROWS = re.compile(r"COPY (?P<table>\S+), line (?P<line>\d+)")
 
 
@@ -93,6 +121,8 @@ class Loader:
     schemas: Collection[str] = ("public",)
     numbered: bool = True
     tell: Callable[[Any], None] = lambda told: None
+    whole: bool = False
+    """Whether it is one transaction, which the dump must not end, and extensions are the dump's own matter."""
     left_out: Counter[str] = field(default_factory=Counter)
 
     def load(self, file: IO[bytes]) -> dict[str, int]:
@@ -116,15 +146,23 @@ class Loader:
     def _statement(self, part: Part) -> bool:
         """Run a statement; tell whether it waits for rows."""
         verdict.refuse(part.text)
-        if (what := verdict.left_out(part.text)) is not None:
+        extends = self.whole and verdict.extension(part.text) is not None
+        if (what := verdict.left_out(part.text)) is not None and not extends:
             self.left_out.update([what] if what else [])
             return False
+        if self.whole and verdict.ENDS.match(verdict.head(part.text)):
+            return False
+        careful = self.whole and bool(verdict.CAREFUL.match(verdict.head(part.text)))
         try:
+            if careful:  # what may fail must not take the transaction with it
+                self.session.run(b"SAVEPOINT slipway")
             return self.session.run(part.text)
         except ServerError as error:
-            without = verdict.passes(part.text, error.state, self.schemas)
+            without = verdict.passes(part.text, error.state, self.schemas, extends)
             if without is None:
                 raise self._failed(part, error) from None
+            if careful:
+                self.session.run(b"ROLLBACK TO SAVEPOINT slipway")
             self.left_out.update([without] if without else [])
             return False
 
@@ -145,21 +183,56 @@ class Loader:
 
 
 def load(
-    file: IO[bytes], parameters: Mapping[str, str], schemas: Collection[str], numbered: bool,
-    tell: Callable[[Any], None], whole: bool = False,
-) -> dict[str, int]:  # fmt: skip
-    """Run the dump in FILE in a session of its own; see Loader.
+    file: IO[bytes],
+    parameters: Mapping[str, str],
+    schemas: Collection[str],
+    numbered: bool,
+    tell: Callable[[Any], None],
+) -> dict[str, int]:
+    """Run the dump in FILE in a session of its own; see Loader. Raises DumpError."""
+    try:
+        with Connection(parameters) as session:
+            return Loader(session, schemas, numbered, tell).load(file)
+    except ServerError as error:
+        raise DumpError(f"the database can't be reached: {error}") from None
 
-    WHOLE: in one transaction, all of it or nothing. Raises DumpError.
+
+def load_whole(
+    file: IO[bytes],
+    parameters: Mapping[str, str],
+    numbered: bool,
+    tell: Callable[[Any], None],
+    heads: Collection[str] | None,
+) -> dict[str, int]:
+    """Put the dump in FILE in the place of all that the role has in a database, in one transaction: all of it or nothing.
+
+    HEADS are where its migrations must be, None for anywhere. Raises DumpError; nothing has changed then.
     """
     try:
         with Connection(parameters) as session:
-            loader = Loader(session, schemas, numbered, tell)
-            if not whole:
-                return loader.load(file)
             session.run(b"BEGIN")
-            done = loader.load(file)
+            session.run(OWN.encode())
+            schemas = session.value("SELECT string_agg(nspname, E'\\n') FROM pg_namespace").split("\n")
+            done = Loader(session, schemas, numbered, tell, whole=True).load(file)
+            compare(session, heads)
             session.run(b"COMMIT")
             return done
     except ServerError as error:
-        raise DumpError(f"the database can't be reached: {error}") from None
+        raise DumpError(f"the database refused: {error}") from None
+
+
+def compare(session: Connection, heads: Collection[str] | None) -> None:
+    """Raise DumpError unless the migrations of what was loaded are at HEADS, None for anywhere."""
+    if heads is None:
+        return
+    there = session.value("SELECT to_regclass('public.alembic_version') IS NOT NULL") == "t"
+    found = (
+        session.value("SELECT string_agg(version_num, ',' ORDER BY version_num) FROM public.alembic_version")
+        if there
+        else ""
+    )
+    if found != ",".join(sorted(heads)):
+        raise DumpError(
+            f"its migration head is {found or 'none'}, the release's {', '.join(sorted(heads))}: deploy the release that has that "
+            "one first, or say -e import_schema=keep"
+        )

@@ -54,6 +54,12 @@ SERVERS = re.compile(
 
 COPY = re.compile(r"copy\s(?!.*\b(?:from\s+stdin|to\s+stdout)\b)", re.IGNORECASE | re.DOTALL)
 
+ENDS = re.compile(r"(?:begin|commit|rollback|end|start\s+transaction|abort)\b(?!.*\batomic\b)", re.IGNORECASE)
+CAREFUL = re.compile(
+    r"(?:set|create\s+(?:schema|policy|extension)|comment|drop|alter|select\s+pg_catalog\.set_config)\b", re.IGNORECASE
+)
+"""How those begin that `passes` may let fail."""
+
 EXISTS = {"42P06", "42P07"}
 ABSENT = {"42P01", "42704", "42883", "3F000", "42P13"}
 """SQLSTATEs (manual, appendix A): duplicate_schema and _table; undefined_table, _object, _function, invalid_schema_name."""
@@ -133,12 +139,14 @@ def needs(asked: Collection[Extension], wanted: Collection[str]) -> tuple[list[E
     return make, missing, out
 
 
-def passes(text: bytes, state: str, schemas: Collection[str] = ("public",)) -> str | None:
+def passes(text: bytes, state: str, schemas: Collection[str] = ("public",), extends: bool = False) -> str | None:
     """Return what is told of a statement that the server refused with SQLSTATE and can do without, None where it can't.
 
-    SCHEMAS are there before the dump is.
+    SCHEMAS are there before the dump is. EXTENDS: it makes an extension, by the dump's own means.
     """
     begin = head(text)
+    if extends and (made := extension(text)):
+        return f"the extension {made.name}" if made.name == "plpgsql" or SERVERS.fullmatch(made.name) else None
     if re.match(r"set\s", begin, re.IGNORECASE) and state in NOT_SETTABLE:
         return ""  # of another version of the server, or another server's
     if re.match(r"select\s+pg_catalog\.set_config\(", begin, re.IGNORECASE) and state in NOT_SETTABLE:

@@ -12,8 +12,8 @@ from ansible_collections.slipway.flask.plugins.action import import_data
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice
 
 APP: dict[str, Any] = {
-    "name": "shop", "database": "local", "database_extensions": ["citext"], "shared_folders": ["uploads"], "writable_paths": [],
-    "release_commands": ["flask db upgrade", {"command": "flask seed", "once": True}],
+    "name": "shop", "database": "local", "database_owner_url": "", "database_extensions": ["citext"], "shared_folders": ["uploads"],
+    "writable_paths": [], "release_commands": ["flask db upgrade", {"command": "flask seed", "once": True}],
 }  # fmt: skip
 
 
@@ -33,7 +33,7 @@ REFUSED = {
     "nothing": ({}, {}, "say what to import: -e dump=old.dump, -e folder=uploads.tar, or both"),
     "an unknown schema": ({}, {"dump": "x", "schema": "drop"}, "import_schema is 'drop'"),
     "no database": ({"database": "none"}, {"dump": "x"}, "has no database"),
-    "a database elsewhere": ({"database": "url"}, {"dump": "x"}, "has its database elsewhere"),
+    "a role of its own for migrations": ({"database_owner_url": "x"}, {"dump": "x"}, "has `database_owner_url`"),
     "MariaDB": ({"database": "mariadb"}, {"dump": "x"}, "MariaDB can't swap databases"),
     "no folder": ({"shared_folders": []}, {"folder": "x"}, "neither shared_folders nor writable_paths"),
     "several folders": (

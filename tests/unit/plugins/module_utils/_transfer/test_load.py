@@ -123,3 +123,48 @@ def test_strings_are_read_as_the_dump_says_that_they_are_written() -> None:
     session = Session()
     loaded(text, session)
     assert session.ran[1::2] == [b"SELECT 'it\\'s; one'", b"SELECT 'a\\'"]
+
+
+def whole(text: bytes, session: Session) -> dict[str, int]:
+    return load.Loader(session, ["public"], whole=True).load(io.BytesIO(text))  # type: ignore[arg-type]
+
+
+def test_in_one_transaction_what_may_fail_has_a_savepoint_and_the_dump_ends_nothing() -> None:
+    session = Session({b"SET transaction_timeout": ServerError("unrecognized", "42704")})
+    whole(b"BEGIN;\nSET transaction_timeout = 0;\nCREATE TABLE t (id int);\nCOMMIT;\n", session)
+    assert session.ran == [
+        b"SAVEPOINT slipway", b"SET transaction_timeout = 0", b"ROLLBACK TO SAVEPOINT slipway", b"CREATE TABLE t (id int)",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "without"), [("pg_stat_statements", True), ("citext", False)])
+def test_in_one_transaction_a_dump_makes_its_extensions_itself(name: str, without: bool) -> None:
+    text = f"CREATE EXTENSION IF NOT EXISTS {name};\n".encode()
+    session = Session()
+    assert whole(text, session) == {} and session.ran[-1].startswith(b"CREATE EXTENSION")
+    session = Session({b"CREATE EXTENSION": ServerError("permission denied", "42501")})
+    if without:
+        assert whole(text, session) == {f"the extension {name}": 1}
+    else:
+        with pytest.raises(DumpError, match="permission denied"):
+            whole(text, session)
+
+
+class Answering(Session):
+    def __init__(self, *answers: str) -> None:
+        super().__init__()
+        self.answers = list(answers)
+
+    def value(self, sql: str) -> str:
+        return self.answers.pop(0)
+
+
+@pytest.mark.parametrize(("answers", "heads"), [(("t", "0005"), ["0005"]), (("t", "a,b"), ["b", "a"]), ((), None)])
+def test_a_dump_at_the_releases_head_stays(answers: tuple[str, ...], heads: list[str] | None) -> None:
+    load.compare(Answering(*answers), heads)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("answers", [("f",), ("t", ""), ("t", "0004")])
+def test_a_dump_at_another_head_does_not(answers: tuple[str, ...]) -> None:
+    with pytest.raises(DumpError, match=r"its migration head is (none|0004), the release's 0005"):
+        load.compare(Answering(*answers), ["0005"])  # type: ignore[arg-type]
