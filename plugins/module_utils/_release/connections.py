@@ -66,6 +66,11 @@ class Connections:
             raise ReleaseError(said)
         given = self.request.database.connections
         for one in self.reckoned:
+            if one.server is None and not probe.pooler:
+                self.context.notes.append(
+                    f"the database's server could not be asked what it takes: the app may open {one.budget.switch} connections "
+                    f"({one.budget.said})"
+                )
             server = one.server or Server("", most=0)
             if (one.server is None or probe.pooler) and not given:
                 continue

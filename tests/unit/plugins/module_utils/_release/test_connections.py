@@ -108,7 +108,10 @@ def test_a_server_that_cannot_be_asked_refuses_nothing_but_for_what_the_descript
     monkeypatch.setattr(capacity, "ask", lambda url, user: None)
     with pytest.raises(ReleaseError, match="`database_connections` allows 20"):
         shop.deploy(database={"connections": 20})
-    shop.deploy()
+    notes = shop.deploy().notes
+    assert any(
+        "could not be asked what it takes: the app may open 24 connections (web 3 × 4 × 2" in note for note in notes
+    )
     assert shop.record()["connections"] == []
 
 
