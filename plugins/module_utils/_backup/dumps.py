@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import points
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
@@ -81,14 +81,14 @@ class Database:
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/",
             env=self._environment, **self._as,
         ) as process:  # fmt: skip
-            assert process.stdout is not None and process.stderr is not None
+            output, errors = cast(IO[bytes], process.stdout), cast(IO[bytes], process.stderr)
             try:
-                while block := process.stdout.read(BLOCK):
+                while block := output.read(BLOCK):
                     put(block)
             except BaseException:
                 process.kill()
                 raise
-            said = process.stderr.read().decode("utf-8", "replace").strip()
+            said = errors.read().decode("utf-8", "replace").strip()
         if process.returncode:
             secret = known.of(self.url).secret(self.url)
             raise BackupError(f"{Path(command[0]).name} failed: {secret(said[-600:])}")

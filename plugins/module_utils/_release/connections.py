@@ -59,7 +59,7 @@ class Connections:
         Raises ReleaseError. What can't be known (a server behind a pooler, or that does not answer) refuses nothing.
         """
         self.reckoned = list(self._reckon(probe))
-        self.context.record.connections = [self._kept(one) for one in self.reckoned if one.server]
+        self.context.record.connections = [self._kept(one.server, one.budget) for one in self.reckoned if one.server]
         if self.request.database.pool_size and (said := pooler.refused(self.request.app, probe.prepares)):
             raise ReleaseError(said)
         if said := too_many_clients(self.clients, self.request.database.pool_clients):
@@ -130,12 +130,11 @@ class Connections:
         )
         return True
 
-    def _kept(self, one: Reckoned) -> dict[str, Any]:
+    def _kept(self, server: Server, budget: Budget) -> dict[str, Any]:
         """Return what the record keeps, by which other apps of the host know what this one may open."""
-        assert one.server
         return {
-            "place": one.server.place, "role": one.server.role, "database": one.server.database,
-            "release": one.budget.release * one.budget.hosts, "switch": one.budget.switch,
+            "place": server.place, "role": server.role, "database": server.database,
+            "release": budget.release * budget.hosts, "switch": budget.switch,
         }  # fmt: skip
 
     def _beside(self, server: Server) -> Beside:

@@ -153,7 +153,8 @@ class Fetch:
         self.parts.append(Path(path))
 
     def _add(self, piece: bytes) -> None:
-        assert self.part
+        if self.part is None:
+            raise ExchangeError("the host has sent a piece of no file")
         self.part.write(piece)
         self.digest.update(piece)
         self.octets += len(piece)
