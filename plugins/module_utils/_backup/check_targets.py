@@ -14,10 +14,10 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import meaning, moment, places
+from ansible_collections.slipway.flask.plugins.module_utils._backup.drill_report import gigabytes
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.pgbackrest import PgBackRest, Repository
 from ansible_collections.slipway.flask.plugins.module_utils._backup.restic import Restic, Snapshot
-from ansible_collections.slipway.flask.plugins.module_utils._backup.scratch_place import gigabytes
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings, Target
 from ansible_collections.slipway.flask.plugins.module_utils._backup.telling import Problem
 

@@ -15,11 +15,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._backup import meaning, places, state
+from ansible_collections.slipway.flask.plugins.module_utils._backup import drill_report, meaning, places, state
 from ansible_collections.slipway.flask.plugins.module_utils._backup.drill_database import Databases
 from ansible_collections.slipway.flask.plugins.module_utils._backup.drill_files import Files
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
-from ansible_collections.slipway.flask.plugins.module_utils._backup.scratch_place import gigabytes
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings
 from ansible_collections.slipway.flask.plugins.module_utils._backup.state import Outcome
 
@@ -44,7 +43,7 @@ class Drill:
                 told = [meaning.without_secrets(one, self.settings) for one in means]
                 outcome.problems += told
                 outcome.facts["targets"][target.name] = {**facts, "problems": told}
-                for line in lines(facts):
+                for line in drill_report.lines(facts):
                     self.say(f"  {line}")
             outcome.ended, outcome.seconds = state.now(), round(time.monotonic() - began, 1)
             outcome.write()
@@ -82,21 +81,3 @@ class Drill:
             except BlockingIOError:
                 raise BackupError("another drill is under way on this host") from None
             yield
-
-
-def lines(facts: dict[str, Any]) -> Iterator[str]:
-    """Yield what a drill has found at one target, for people, by its FACTS."""
-    if database := facts.get("database"):
-        newest = database["newest"].replace("T", " ").replace("Z", " UTC")
-        yield (
-            f"backup {database['backup']}: {gigabytes(database['bytes'])} restored in {database['restore_seconds']} s, "
-            f"WAL replayed in {database['recovery_seconds']} s, "
-            + (f"newest transaction {newest}" if newest else "no transaction since the backup")
-        )
-        for app, held in database["databases"].items():
-            yield f"{app}: {held['tables']} tables, {held['rows']:,} rows, migration {held['head'] or 'none'}"
-    for app, held in facts.get("files", {}).items():
-        if not held:
-            continue  # what is wrong is told instead
-        sqlite = f", SQLite databases: {held['sqlite']}" if held["sqlite"] else ""
-        yield f"{app}: {held['files']} of {held['of']} files compared ({gigabytes(held['bytes'])}){sqlite}"

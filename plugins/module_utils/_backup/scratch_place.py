@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import places
+from ansible_collections.slipway.flask.plugins.module_utils._backup.drill_report import gigabytes
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 
@@ -24,11 +25,6 @@ MOST = 9
 """Scratch clusters at once: one for the drill, and one for each app that is being restored."""
 RESERVE_BYTES = 1 << 30
 """What stays free on the disk for the sites that serve from it."""
-
-
-def gigabytes(size: float) -> str:
-    """Return SIZE (bytes) for people: `1.2 GB`, `350 MB`, `12 kB`."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
 
 
 class NoRoom(BackupError):
