@@ -2,7 +2,7 @@
 # MIT License (see LICENSE)
 """Backups of a site that serves: what is saved, what is told, and what goes wrong at a target, on a disk, in a run.
 
-The tests run in the file's order on one host.
+The tests run in the file's order on one host. What goes wrong is seen on one release, the main line on both.
 """
 
 from __future__ import annotations
@@ -119,6 +119,7 @@ def test_the_timers_own_run_saves_a_sqlite_database_that_nobody_has_open(site: S
     site.host.run(f"rm {idle}*")
 
 
+@pytest.mark.once("13")
 def test_wal_is_at_every_target_within_a_minute_of_a_change(site: Site) -> None:
     host = site.host
     site.call("Borealis")
@@ -130,6 +131,7 @@ def test_wal_is_at_every_target_within_a_minute_of_a_change(site: Site) -> None:
         )
 
 
+@pytest.mark.once("13")
 def test_no_secret_is_seen_by_others(site: Site) -> None:
     host = site.host
     # While a run is under way, all that others can read of processes, and all that is logged.
@@ -168,6 +170,7 @@ def test_a_migration_has_its_restore_point_which_a_rollback_over_it_names(site: 
     assert "All that was written since" in refused.output
 
 
+@pytest.mark.once("13")
 def test_a_target_that_is_away_costs_the_site_nothing_and_is_told(site: Site, watch: Watch) -> None:
     host = site.host
     host.run(f"mv {SECOND} {SECOND}.away")
@@ -183,6 +186,7 @@ def test_a_target_that_is_away_costs_the_site_nothing_and_is_told(site: Site, wa
     assert f"{SECOND}/{host.name}" in told.output
 
 
+@pytest.mark.once("13")
 def test_wal_that_waits_is_bounded_and_a_gap_is_mended_by_a_new_full_backup(site: Site, watch: Watch) -> None:
     host = site.host
     # As on a disk of a few hundred MB: three segments may wait.
@@ -205,6 +209,7 @@ def test_wal_that_waits_is_bounded_and_a_gap_is_mended_by_a_new_full_backup(site
     assert site.project.good("playbooks/status.yml").output
 
 
+@pytest.mark.once("13")
 def test_a_run_that_is_killed_leaves_a_site_that_serves_and_the_next_run_is_whole(site: Site, watch: Watch) -> None:
     host = site.host
     host.run(f"head -c 60000000 /dev/urandom >{SHARED}/large.bin; chown harbour:harbour {SHARED}/large.bin")
@@ -221,6 +226,7 @@ def test_a_run_that_is_killed_leaves_a_site_that_serves_and_the_next_run_is_whol
     host.run(f"rm {SHARED}/large.bin")
 
 
+@pytest.mark.once("13")
 def test_a_full_target_fails_the_run_with_its_reason_and_nothing_else(site: Site, watch: Watch) -> None:
     host = site.host
     host.run(

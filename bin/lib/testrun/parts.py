@@ -19,7 +19,8 @@ UNIT_WORKERS = 4
 """Of the unit tests: most of their time they wait, for a process or a timeout."""
 USUAL_SECONDS = {
     "lint": 60, "unit": 60, "sample_app": 15,
-    "slow-certificates": 100, "slow-edge": 185, "slow-faults_host": 160, "slow-faults_jobs-12": 280,
+    "slow-backup_targets": 150, "slow-backups-12": 130, "slow-backups-13": 360, "slow-certificates": 100,
+    "slow-edge": 185, "slow-faults_host": 160, "slow-faults_jobs-12": 280,
     "slow-faults_jobs-13": 280, "slow-faults_killed-12": 330, "slow-faults_killed-13": 360,
     "slow-faults_release": 150, "slow-faults_traffic-12": 300,
     "slow-faults_traffic-13": 290, "slow-migrations": 155, "slow-upgrade_database": 200, "slow-occupied_host": 115,
