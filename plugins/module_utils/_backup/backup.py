@@ -9,6 +9,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup import (
     state,
     wal,
 )
-from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError, plain
 from ansible_collections.slipway.flask.plugins.module_utils._backup.pgbackrest import PgBackRest, Repository
 from ansible_collections.slipway.flask.plugins.module_utils._backup.points import Mark, Point
 from ansible_collections.slipway.flask.plugins.module_utils._backup.restic import Restic, Saved
@@ -45,6 +46,17 @@ def due(found: Repository, now: datetime, gap: str = "") -> str:
     if not found.fulls or gap or now - found.fulls[-1].stop >= FULL_AFTER:
         return "full"
     return "diff" if now - found.backups[-1].stop >= DIFFERENTIAL_AFTER else ""
+
+
+def is_there(path: str) -> bool:
+    """Tell whether there is, or may be, a file at a PATH that an app has chosen: it can be too long to be looked at."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError):
+        return True
+    return True
 
 
 @dataclass
@@ -195,7 +207,7 @@ class Run:
                         full = self.stamp if at.full else ""
                         tags = points.tags(Point(**{**ready.point.__dict__, "full": full}), at.backup)
                         self._save(at, app.name, partial(at.restic.backup, ready.paths, tags, ready.without))
-        except BackupError as error:
+        except (BackupError, OSError) as error:  # the next app's is saved all the same
             self.problems.append(f"{app.name}: {error}")
 
     def _host(self, name: str) -> None:
@@ -215,7 +227,7 @@ class Run:
             return
         self.saved[at.target.name] = self.saved.get(at.target.name, 0) + done.added
         # What was removed while it was read is no loss.
-        missing = [path for path in done.unread if Path(path).exists()]
+        missing = [plain(path) for path in done.unread if is_there(path)]
         if missing:
             named = ", ".join(missing[:SHOWN]) + (" …" if len(missing) > SHOWN else "")
             self.problems.append(f"{what}: {len(missing)} files could not be read: {named}")

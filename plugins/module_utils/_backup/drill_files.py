@@ -21,7 +21,7 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import places, points, scratch_place, sqlite, state
 from ansible_collections.slipway.flask.plugins.module_utils._backup.command import run
-from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError, plain
 from ansible_collections.slipway.flask.plugins.module_utils._backup.restic import Restic, Snapshot
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData, Settings
 
@@ -108,13 +108,13 @@ class Files:
         problems = []
         wrong = [path for path in chosen if not same(path, into / path.lstrip("/"))]
         if wrong:
-            shown = ", ".join(wrong[:SHOWN]) + (" …" if len(wrong) > SHOWN else "")
+            shown = ", ".join(map(plain, wrong[:SHOWN])) + (" …" if len(wrong) > SHOWN else "")
             problems.append(f"{len(wrong)} of {len(chosen)} files are not in the backup as they are here: {shown}")
         copied = files([str(into / copies.lstrip("/"))]) if app else []
         damaged = sqlite_problems([Path(path) for path, _, _ in copied], app.user) if app else {}
         for path, told in damaged.items():
             if told:
-                problems.append(f"the copy of {str(path).removeprefix(str(into) + copies)} is damaged: {told}")
+                problems.append(f"the copy of {plain(str(path).removeprefix(str(into) + copies))} is damaged: {told}")
         if staging and not state.read(into / str(staging).lstrip("/") / places.MANIFEST):
             problems.append(f"its restore point has no {places.MANIFEST}")
         size = sum(unchanged[path] for path in chosen)

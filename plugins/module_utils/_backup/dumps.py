@@ -31,6 +31,8 @@ PROGRAMS = Path("/usr/lib/postgresql")
 CONNECT_SECONDS, SIZE_SECONDS = 10, 60
 SIZE = "SELECT pg_database_size(current_database())"
 BLOCK = 1 << 20
+SAID = 4096
+"""How much of what a program said last is read."""
 KEPT = Path("/var/backups/slipway")
 """Where dumps are for a person, as those that a release makes before a migration."""
 FLOOR_MB = 256
@@ -77,17 +79,19 @@ class Database:
             if not self.is_mysql
             else [word for word in mysql.dumping(self._mysql.url) if word not in ("--add-drop-database", "--databases")]
         )
-        with subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/",
-            env=self._environment, **self._as,
-        ) as process:  # fmt: skip
-            output, errors = cast(IO[bytes], process.stdout), cast(IO[bytes], process.stderr)
-            try:
-                while block := output.read(BLOCK):
-                    put(block)
-            except BaseException:
-                process.kill()
-                raise
+        # What it says goes into a file: a server may say more than a pipe holds, and nobody reads that one meanwhile.
+        with tempfile.TemporaryFile() as errors:
+            with subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, cwd="/", env=self._environment,
+                **self._as,
+            ) as process:  # fmt: skip
+                try:
+                    while block := cast(IO[bytes], process.stdout).read(BLOCK):
+                        put(block)
+                except BaseException:
+                    process.kill()
+                    raise
+            errors.seek(max(0, errors.tell() - SAID))
             said = errors.read().decode("utf-8", "replace").strip()
         if process.returncode:
             secret = known.of(self.url).secret(self.url)
@@ -110,10 +114,13 @@ class Database:
         return found
 
     def _run(self, command: list[str]) -> str:
-        done: subprocess.CompletedProcess[str] = subprocess.run(
-            command, text=True, errors="replace", cwd="/", env=self._environment, capture_output=True, check=False,
-            stdin=subprocess.DEVNULL, timeout=SIZE_SECONDS, **self._as,
-        )  # fmt: skip
+        try:
+            done: subprocess.CompletedProcess[str] = subprocess.run(
+                command, text=True, errors="replace", cwd="/", env=self._environment, capture_output=True, check=False,
+                stdin=subprocess.DEVNULL, timeout=SIZE_SECONDS, **self._as,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise BackupError(f"the database did not tell its size within {SIZE_SECONDS} s") from None
         if done.returncode:
             said = redact(done.stderr.strip()[-600:], self._parsed.password)
             raise BackupError(f"the database can't be asked for its size: {said}")

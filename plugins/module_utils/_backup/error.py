@@ -7,3 +7,9 @@ from __future__ import annotations
 
 class BackupError(RuntimeError):
     """A backup or a restore can't go on; the message is one sentence for the user, without a secret in it."""
+
+
+def plain(path: object) -> str:
+    """Return a PATH for a message: an app may call its files anything, such as a line that looks like another message."""
+    text = str(path)
+    return text if text.isprintable() else ascii(text)[1:-1]

@@ -31,6 +31,8 @@ from ansible_collections.slipway.flask.plugins.module_utils._mysql.url import pa
 FOLDER, ENDING = "dump", ".mariadb.sql"
 COMPLETE = b"-- Dump completed"
 """The last line of a dump that is whole."""
+LEAST_SECONDS, LEAST_RATE = 1800, 1 << 20
+"""A dump may take so long, and a second for so many bytes: it waits for whoever has a table locked, and all other apps for it."""
 TAIL = 400
 """Bytes of its end in which that is looked for."""
 LOOK = """
@@ -69,7 +71,8 @@ def dump(app: AppData, folder: Path) -> Path:
         raise BackupError(f"only {free // 2**20} MB are free below {folder} for a dump of up to {size // 2**20} MB")
     command = mysql.dumping(parse_url(socket_url("mysql", app.mariadb, app.user)))
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
-        _run(command, app.user, f"the dump of {app.mariadb}", to=file)
+        seconds = LEAST_SECONDS + size // LEAST_RATE
+        _run(command, app.user, f"the dump of {app.mariadb}", to=file, seconds=seconds)
     if not whole(path):
         raise BackupError(f"the dump of {app.mariadb} ended before its end")
     return path
@@ -96,13 +99,20 @@ def load(app: AppData, path: Path) -> None:
 
 
 def _run(
-    command: Sequence[str], user: str, what: str, to: IO[bytes] | None = None, given: IO[bytes] | None = None
+    command: Sequence[str],
+    user: str,
+    what: str,
+    to: IO[bytes] | None = None,
+    given: IO[bytes] | None = None,
+    seconds: float | None = None,
 ) -> None:
     try:
         done = subprocess.run(
             list(command), stdin=given or subprocess.DEVNULL, stdout=to or subprocess.DEVNULL, stderr=subprocess.PIPE,
-            check=False, cwd="/", env={"PATH": PATH, "LC_ALL": "C.UTF-8"}, **names.as_user(user),
+            check=False, cwd="/", env={"PATH": PATH, "LC_ALL": "C.UTF-8"}, timeout=seconds, **names.as_user(user),
         )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise BackupError(f"{what} did not end within {seconds:.0f} s, and was ended") from None
     except FileNotFoundError:
         raise BackupError(f"{Path(command[0]).name} is not installed on this host: run site.yml") from None
     except names.MysqlError as error:

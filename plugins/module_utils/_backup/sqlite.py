@@ -23,7 +23,7 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import sqlite_worker
 from ansible_collections.slipway.flask.plugins.module_utils._backup.command import run
-from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError, plain
 
 PYTHON = "/usr/bin/python3"
 BESIDE = ("-wal", "-shm", "-journal")
@@ -84,7 +84,7 @@ def copy(databases: dict[Path, int], into: Path, user: str) -> None:
     os.chown(into, owner.pw_uid, owner.pw_gid)
     said = _ask({"copy": [str(path) for path in databases], "most": room}, user, COPY_SECONDS, into)
     if said.get("failed"):
-        raise BackupError(f"the SQLite database {said['failed']} can't be copied: {said['why']}")
+        raise BackupError(f"the SQLite database {plain(said['failed'])} can't be copied: {said['why']}")
 
 
 def _ask(asked: dict[str, Any], user: str, seconds: float, folder: Path = Path("/")) -> dict[str, Any]:

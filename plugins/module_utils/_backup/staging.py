@@ -25,7 +25,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup import (
     sqlite,
     state,
 )
-from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError, plain
 from ansible_collections.slipway.flask.plugins.module_utils._backup.points import Point
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData, Settings
 
@@ -62,7 +62,7 @@ def staged(settings: Settings, app: AppData, point: Point, more: dict[str, Any] 
         sqlite.copy(tree.databases, folder / "sqlite", app.user)
         without = [*(path for one in tree.databases for path in sqlite.beside(one)), *tree.hollow]
         hole = "GB large, and nearly all of that is a hole"
-        lacks = [f"{path} is not saved: it is {size >> 30} {hole}" for path, size in tree.hollow.items()]
+        lacks = [f"{plain(path)} is not saved: it is {size >> 30} {hole}" for path, size in tree.hollow.items()]
         lacks += undumped
         whole = replace(point, folder_bytes=tree.size, **_known(settings, app, dumped))
         manifest = {

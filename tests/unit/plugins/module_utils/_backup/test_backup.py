@@ -1,0 +1,76 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""One run over all apps: what an app has put into its folders keeps none of the others from being saved."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.slipway.flask.plugins.module_utils._backup import backup, places, staging
+from ansible_collections.slipway.flask.plugins.module_utils._backup.error import plain
+from ansible_collections.slipway.flask.plugins.module_utils._backup.restic import Restic, Saved
+from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData, Settings, Target
+from ansible_collections.slipway.flask.plugins.module_utils._backup.staging import Staged
+
+APPS = [AppData("blog", "blog"), AppData("shop", "shop")]
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of two apps and a target that is there; nothing is run."""
+    monkeypatch.setattr(places, "STATE", tmp_path / "state")
+    monkeypatch.setattr(places, "STAGING", tmp_path / "staging")
+    monkeypatch.setattr(staging, "host_paths", lambda _: [])
+    monkeypatch.setattr(Restic, "unlock", lambda self: None)
+    monkeypatch.setattr(Restic, "snapshots", lambda self, tags=(): [])
+    monkeypatch.setattr(Restic, "backup", lambda self, *_: Saved("1", 1, 1))
+    (tmp_path / "target/restic").mkdir(parents=True)
+    (tmp_path / "target/restic/config").touch()
+    return Settings("web1", [Target("path", str(tmp_path / "target"))], "a passphrase of some length", apps=APPS)
+
+
+def test_an_app_that_cannot_be_looked_at_keeps_no_other_from_being_saved(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+
+    @contextmanager
+    def staged(_: Settings, app: AppData, point: Any) -> Iterator[Staged]:
+        said.append(app.name)
+        if app.name == "blog":
+            raise OSError(36, "File name too long", "/srv/blog/shared/…")
+        yield Staged(point, [], [], [])
+
+    monkeypatch.setattr(staging, "staged", staged)
+    outcome = backup.Run(settings).run()
+    assert said == ["blog", "shop"]
+    assert outcome.problems == ["blog: [Errno 36] File name too long: '/srv/blog/shared/…'"]
+
+
+def test_what_is_gone_is_told_from_what_cannot_be_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    assert backup.is_there(str(tmp_path / "loop"))
+    assert not backup.is_there(str(tmp_path / "gone"))
+    assert not backup.is_there(str(tmp_path / "gone/deep"))
+    assert backup.is_there(f"/{'a' * 300}")
+    assert backup.is_there("/" + "deep/" * 2000)
+    assert backup.is_there("a\0b")
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/srv/shop/a b.db", "/srv/shop/a b.db"),
+        ("/srv/shop/größe.db", "/srv/shop/größe.db"),
+        ("/srv/shop/a\nblog: all is well", "/srv/shop/a\\nblog: all is well"),
+        ("/srv/\x1b[2J", "/srv/\\x1b[2J"),
+        (os.fsdecode(b"/srv/\xff"), "/srv/\\udcff"),
+    ],
+)
+def test_a_name_cannot_look_like_another_message_or_move_the_cursor(path: str, shown: str) -> None:
+    assert plain(Path(path)) == shown
