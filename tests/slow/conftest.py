@@ -14,8 +14,10 @@ import shutil
 from collections.abc import Generator, Iterator
 
 import pytest
-from faults import JOBS, App, Load, Seen, strays
+from faults import JOBS, App
 from helpers import ROOT, Host, Project
+from load import Load, Seen
+from strays import strays
 
 RELEASES = os.environ.get("SLIPWAY_DEBIAN", "12").split()
 ONLY = os.environ.get("SLIPWAY_ONLY_DEBIAN", "")

@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 import stops
-from faults import BROWSERS, DESCRIPTION, DOMAIN, App, Seen, strays
+from faults import DESCRIPTION, DOMAIN, App
 from helpers import Host, Visitor, wait_for
+from load import BROWSERS, Seen
+from strays import strays
 
 pytestmark = pytest.mark.once("12")
 

@@ -16,9 +16,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
-from faults import JOBS, Load, Seen
+from faults import JOBS
 from helpers import Host, Project, wait_for
 from jobs import QUEUES, TICK_SECONDS, Account, Jobs, Senders
+from load import Load, Seen
 
 DEPLOYS = 3
 IN_FLIGHT = 1000

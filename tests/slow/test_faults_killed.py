@@ -13,8 +13,9 @@ from collections.abc import Iterator
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._release.stages import names_of, position
-from faults import App, Load, Seen
+from faults import App
 from helpers import Host, wait_for
+from load import Load, Seen
 from processes import PROCESSES, add_to, settled
 from stops import kill_at
 

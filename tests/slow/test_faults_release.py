@@ -8,8 +8,9 @@ from collections.abc import Callable
 from datetime import datetime
 
 import pytest
-from faults import DESCRIPTION, DOMAIN, HEALTH, App, Load, Seen
+from faults import DESCRIPTION, DOMAIN, HEALTH, App
 from helpers import Host
+from load import Load, Seen
 
 pytestmark = pytest.mark.once("13")
 

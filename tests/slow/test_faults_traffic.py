@@ -18,8 +18,10 @@ from typing import Any
 
 import dense_posts
 import pytest
-from faults import DESCRIPTION, DOMAIN, KEEP_RELEASES, KEPT_SECONDS, App, Load, Seen, strays
+from faults import DESCRIPTION, DOMAIN, KEEP_RELEASES, KEPT_SECONDS, App
 from helpers import wait_for
+from load import Load, Seen
+from strays import strays
 
 pytestmark = pytest.mark.usefixtures("load")
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import faults
 import pytest
-from faults import DOMAIN, Load
+from faults import DOMAIN
 from helpers import Host, Project, Visitor, Watch
+from load import Load
 
 pytestmark = pytest.mark.once("13")
 
