@@ -49,10 +49,15 @@ import os
 import subprocess
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._backup import setup
+from ansible_collections.slipway.flask.plugins.module_utils._backup import places, setup
 from ansible_collections.slipway.flask.plugins.module_utils._backup.command import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings
 from ansible_collections.slipway.flask.plugins.module_utils._host.told import told
+
+KEEP = (
+    "Backups begin. Keep outside of this host what brings it back: the inventory, the vault's password, and the passphrase of "
+    "slipway_backups, without which nobody can read them"
+)
 
 
 def main() -> None:
@@ -68,9 +73,12 @@ def main() -> None:
         if module.params["state"] == "absent":
             actions = list(setup.remove(module.check_mode))
         else:
+            first = not (places.STATE / setup.READY).exists()
             actions = setup.prepare(Settings.read(), module.check_mode, module.params["anew"])
             if actions and not module.check_mode:
                 subprocess.run(["systemctl", "start", "--no-block", setup.SERVICE], check=False, capture_output=True)
+                if first:
+                    module.warn(KEEP)
     except FileNotFoundError as error:
         if module.check_mode:
             module.exit_json(**told(["make the repositories"]))

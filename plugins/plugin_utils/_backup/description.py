@@ -88,7 +88,8 @@ def _is(value: Any, key: Key) -> bool:
 def _values(found: Mapping[str, Any]) -> Iterator[str]:
     passphrase = found["passphrase"]
     if len(passphrase) < PASSPHRASE:
-        yield f"'passphrase' has fewer than {PASSPHRASE} characters: make one with `openssl rand -base64 30`"
+        made = "python3 -c 'import secrets; print(secrets.token_urlsafe(30))'"
+        yield f"'passphrase' has fewer than {PASSPHRASE} characters: make one with `{made}`"
     elif passphrase != passphrase.strip() or not passphrase.isprintable():
         yield "'passphrase' must be one line without blanks at its ends"
     every = str(found.get("every", KEYS["every"].default))
