@@ -157,9 +157,14 @@ def stop(cluster: Cluster) -> None:
 def place(cluster: Cluster, port: int, start: str) -> Cluster:
     """Give CLUSTER, which does not run, a PORT, and say whether it STARTs at boot; return it."""
     run(["pg_conftool", cluster.version, cluster.name, "set", "port", str(port)])
-    (cluster.folder / "start.conf").write_text(start)
-    systemd.systemctl("daemon-reload")  # its generator reads start.conf
+    at_boot(cluster, start)
     return there(f"{cluster.version}/{cluster.name}")
+
+
+def at_boot(cluster: Cluster, start: str) -> None:
+    """Say whether CLUSTER STARTs at boot."""
+    (cluster.folder / "start.conf").write_text(start)
+    systemd.systemctl("daemon-reload")  # PostgreSQL's generator reads it
 
 
 def remove(name: str) -> None:

@@ -70,7 +70,7 @@ class Upgrade(Steps):
     def _go_on(self, todo: Journal) -> Journal:
         steps: dict[str, Callable[[Journal], None]] = {
             "backup": self._backup, "workers": self.end_workers, "close": self.close, "convert": self._convert,
-            "settle": self._settle, "start": self._start, "open": self.open, "analyse": self._analyse,
+            "settle": self._settle, "start": self._start, "open": self._open, "analyse": self._analyse,
         }  # fmt: skip
         with ExitStack() as meanwhile:
             for number, step in enumerate(STEPS[STEPS.index(todo.step) : -1]):
@@ -98,6 +98,9 @@ class Upgrade(Steps):
         self.note_units(todo)
         apps_of.end(self.apps)
         self._put_back(todo)
+        # The new one has it from the old one. A host that stops now starts neither: workers would write to a copy that may yet
+        # be thrown away.
+        clusters.at_boot(clusters.there(todo.old), clusters.MANUAL)
         clusters.convert(clusters.there(todo.old), todo.new.partition("/")[0])
         clusters.configure(clusters.there(todo.old), clusters.there(todo.new))
 
@@ -112,6 +115,11 @@ class Upgrade(Steps):
     def _start(self, todo: Journal) -> None:
         clusters.start(clusters.there(todo.new))
         self.start(todo)
+
+    def _open(self, todo: Journal) -> None:
+        """From here on the new cluster is the one that counts."""
+        clusters.at_boot(clusters.there(todo.new), clusters.AUTO)
+        self.open(todo)
 
     def _analyse(self, todo: Journal) -> None:
         """Make the planner's statistics as good as before, and a first backup; the sites are open.

@@ -79,6 +79,9 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     def convert(old: Cluster, version: str) -> None:
         made.online.discard(name_of(old))
         made.ports[f"{version}/main"] = 5433
+        new = made.cluster_folder(f"{version}/main")
+        new.mkdir(parents=True, exist_ok=True)
+        (new / "start.conf").write_text((old.folder / "start.conf").read_text())
         made.happens("convert")
         made.rows[f"{version}/main"] = list(made.rows[name_of(old)])
         made.ports[f"{version}/main"], made.ports[name_of(old)] = made.ports[name_of(old)], 5433
@@ -138,6 +141,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
         clusters: {
             "find": made.find, "start": start, "there": there, "convert": convert, "remove": remove, "place": place,
             "settle": settle,
+            "at_boot": lambda one, start: (one.folder / "start.conf").write_text(start),
             "configure": lambda *_: None, "end_convert": lambda: None, "stop": lambda one: made.online.discard(name_of(one)),
             "analyse": lambda *_: made.happens("analyse"), "all_clusters": lambda: [there(name) for name in made.ports],
         },
@@ -239,6 +243,19 @@ def test_a_run_that_was_killed_is_gone_on_with(host: Host, what: str) -> None:
     assert upgrade().step == "done"
     all_is_well(host, "17/main", ["old"])
     assert "15/main" in host.ports
+
+
+@pytest.mark.parametrize("what", ["convert", "converted", "settle", "well on 17/main"])
+def test_no_server_starts_at_boot_that_the_next_run_would_throw_away(host: Host, what: str) -> None:
+    host.trouble[what] = Killed()
+    with pytest.raises(Killed):
+        upgrade()
+    assert {path.read_text() for path in host.folder.glob("*/*/start.conf")} == {"manual\n"}
+    upgrade()
+    assert [(host.folder / name / "start.conf").read_text() for name in ("15/main", "17/main")] == [
+        "manual\n",
+        "auto\n",
+    ]
 
 
 def test_a_host_that_was_started_again_in_the_middle_is_gone_on_with(host: Host) -> None:
