@@ -28,7 +28,8 @@ RULES: list[tuple[str, tuple[str, ...]]] = [
     (r"\.[\w-]+(\.ya?ml)?|\.github/.*|tests/(sanity/.*|config\.yml)|bin/lint|bin/lib/(sanity|core)\.py|requirements-core\..*", ()),
     # Tests of hosts are their own parts; what several share is all of theirs.
     (r"tests/slow/test_(\w+)\.py", (r"slow-\1*",)),
-    (r"tests/slow/(faults|stops|app_folder)\.py", (FAULTS, "slow-migrations*", "slow-upgrade_database*")),
+    (r"tests/slow/stops\.py", (FAULTS, "slow-upgrade_database*")),
+    (r"tests/slow/(load|strays)\.py", (FAULTS, "slow-pooling*")),
     (r"tests/slow/acme_shop\.py", ("slow-certificates*",)),
     (r"tests/slow/dense_posts\.py", ("slow-faults_traffic*",)),
     (r"tests/slow/jobs\.py|tests/slow/jobs_app/.*", ("slow-faults_jobs*",)),
