@@ -42,7 +42,7 @@ BEGIN
       FROM pg_collation AS l
     ) AS own JOIN pg_namespace AS n ON n.oid = own.space
     WHERE n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%' AND pg_has_role(own.owner, 'USAGE')
-      AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = own.oid AND d.deptype IN ('e', 'i', 'a'))
+      AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = own.oid AND d.refobjid <> own.oid AND d.deptype IN ('e', 'i', 'a'))
     ORDER BY rank
   LOOP
     EXECUTE one.sql;
