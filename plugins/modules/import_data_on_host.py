@@ -31,7 +31,8 @@ from ansible_collections.slipway.flask.plugins.module_utils._release.arguments i
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request, spec
 from ansible_collections.slipway.flask.plugins.module_utils._transfer import places
-from ansible_collections.slipway.flask.plugins.module_utils._transfer.importing import Import, Wanted
+from ansible_collections.slipway.flask.plugins.module_utils._transfer.importing import Import
+from ansible_collections.slipway.flask.plugins.module_utils._transfer.wanted import Wanted
 
 MORE: dict[str, Any] = {
     "dump": {"type": "int"},

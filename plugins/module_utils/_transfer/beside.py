@@ -23,7 +23,8 @@ from ansible_collections.slipway.flask.plugins.module_utils._postgres.names impo
 )
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.places import SOCKET_FOLDER
 from ansible_collections.slipway.flask.plugins.module_utils._transfer import child, load, verdict
-from ansible_collections.slipway.flask.plugins.module_utils._transfer.source import Reading, Source
+from ansible_collections.slipway.flask.plugins.module_utils._transfer.reading import Reading
+from ansible_collections.slipway.flask.plugins.module_utils._transfer.source import Source
 from ansible_collections.slipway.flask.plugins.module_utils._transfer.statements import DumpError
 
 LIKE = """

@@ -18,7 +18,8 @@ from ansible_collections.slipway.flask.plugins.module_utils._postgres.libpq impo
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import parse_url
 from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import redact
 from ansible_collections.slipway.flask.plugins.module_utils._transfer import beside, child, load
-from ansible_collections.slipway.flask.plugins.module_utils._transfer.source import Reading, Source
+from ansible_collections.slipway.flask.plugins.module_utils._transfer.reading import Reading
+from ansible_collections.slipway.flask.plugins.module_utils._transfer.source import Source
 from ansible_collections.slipway.flask.plugins.module_utils._transfer.statements import DumpError
 
 SESSION = "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c lock_timeout=60s"

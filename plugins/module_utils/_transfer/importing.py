@@ -10,12 +10,10 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -41,53 +39,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._transfer import (
 )
 from ansible_collections.slipway.flask.plugins.module_utils._transfer.elsewhere import Elsewhere
 from ansible_collections.slipway.flask.plugins.module_utils._transfer.statements import DumpError
-
-DUMP, FILES = "dump.upload", "files.upload"
-"""What the controller calls what it sends."""
-GROWTH = 3
-"""How many times its dump a database is in practice, when the dump is compressed; without, it is one time and its indexes."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What is to be imported. DUMP and FILES are octets, None for none; the rest is of the app's description."""
-
-    dump: int | None = None
-    dump_name: str = ""
-    files: int | None = None
-    files_name: str = ""
-    into: str = ""
-    """The folder that the files go into."""
-    replace: bool = False
-    keep_schema: bool = False
-    database: str = ""
-    """The app's database in the local cluster, "" for none."""
-    url: str = field(default="", repr=False)
-    """That of its database elsewhere, "" for none."""
-    extensions: Sequence[str] = ()
-    commands: Sequence[str] = ()
-    """The app's release commands."""
-
-    @property
-    def said(self) -> str:
-        names = [
-            name for name, size in ((self.dump_name, self.dump), (self.files_name, self.files)) if size is not None
-        ]
-        return " and ".join(names)
-
-
-@dataclass
-class Told:
-    """What there is to tell of one that was done."""
-
-    tables: int = 0
-    octets: int = 0
-    left_out: dict[str, int] = field(default_factory=dict)
-    extensions: list[str] = field(default_factory=list)
-    """Extensions that were left out."""
-    schema: str = ""
-    files: int = 0
-    files_octets: int = 0
+from ansible_collections.slipway.flask.plugins.module_utils._transfer.wanted import DUMP, FILES, GROWTH, Told, Wanted
 
 
 class Import(Exchange):
@@ -129,7 +81,7 @@ class Import(Exchange):
             self._look_at_database(wanted.dump)
         if wanted.files is not None:
             both += wanted.files
-            if _has_files(Path(wanted.into)):
+            if unpack.has_files(Path(wanted.into)):
                 self.occupied.append(f"the folder {wanted.into} has files")
             places.need(Path(wanted.into).parent, wanted.files, "what is in it")
         places.need(places.FOLDER, both, "what is sent")
@@ -298,10 +250,3 @@ class Import(Exchange):
         if isinstance(error, DumpError) and what and step != "check":
             return f"{what} can't be imported: {error}"
         return str(error)
-
-
-def _has_files(folder: Path) -> bool:
-    """Tell whether there is anything in FOLDER but folders."""
-    return any(
-        names or any(os.path.islink(os.path.join(top, one)) for one in inner) for top, inner, names in os.walk(folder)
-    )

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import IO, Literal
+from typing import IO
+
+from ansible_collections.slipway.flask.plugins.module_utils._transfer.parts import DumpError as DumpError
+from ansible_collections.slipway.flask.plugins.module_utils._transfer.parts import Part as Part
 
 BLOCK = 1 << 18
 LONGEST = 1 << 30
@@ -34,22 +36,6 @@ FIRST_END = re.compile(rb"\\\.\r?(?:\n|\Z)")
 """The line that ends the rows of a COPY; the first one when there are none."""
 LOOKAHEAD = 128
 """Longer than any token, so that none is cut in two where a block ends; the tag of a dollar quote is a name of 63 octets."""
-
-Kind = Literal["statement", "command", "rows", "end"]
-
-
-class DumpError(RuntimeError):
-    """A dump that can't be imported; the message is for the user."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """A piece of a dump: a statement without its semicolon, a command of psql's, some rows of a COPY, or their end."""
-
-    kind: Kind
-    text: bytes
-    line: int
-    """Where it begins, from 1."""
 
 
 class Dump:

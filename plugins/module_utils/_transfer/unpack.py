@@ -186,3 +186,10 @@ def _without_top(folder: Path, name: str) -> None:
     folder.rename(aside)
     (aside / name).rename(folder)
     aside.rmdir()
+
+
+def has_files(folder: Path) -> bool:
+    """Tell whether there is anything in FOLDER but folders."""
+    return any(
+        names or any(os.path.islink(os.path.join(top, one)) for one in inner) for top, inner, names in os.walk(folder)
+    )

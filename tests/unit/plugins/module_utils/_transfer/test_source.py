@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._transfer import kinds, source
+from ansible_collections.slipway.flask.plugins.module_utils._transfer import kinds, reading, source
 from ansible_collections.slipway.flask.plugins.module_utils._transfer.statements import DumpError
 
 SQL = b"--\n-- PostgreSQL database dump\n--\nSELECT 1;\n"
@@ -48,7 +48,7 @@ PACKED: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "xz": lzma
 def test_plain_sql_is_read_as_a_stream(tmp_path: Path, how: str) -> None:
     found = prepared(tmp_path, PACKED[how](SQL) if how else SQL)
     assert (found.kind, found.compressed) == ("plain", how)
-    with source.Reading(found, "unit").text() as text:
+    with reading.Reading(found, "unit").text() as text:
         assert text.read() == SQL
 
 
@@ -88,7 +88,7 @@ def test_what_is_no_dump_is_named(tmp_path: Path, name: str) -> None:
 def test_damage_behind_the_begin_is_named_when_it_is_read(tmp_path: Path) -> None:
     whole = gzip.compress(bytes(range(1, 255)) * 2000, 0)
     found = prepared(tmp_path, whole[:-20])
-    with pytest.raises(DumpError, match="damaged or cut off"), source.Reading(found, "unit").text() as text:
+    with pytest.raises(DumpError, match="damaged or cut off"), reading.Reading(found, "unit").text() as text:
         text.read()
 
 
@@ -115,8 +115,8 @@ SAID = {
 
 @pytest.mark.parametrize("said", SAID)
 def test_why_pg_restore_can_not_read_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
-    monkeypatch.setattr(source, "_version", lambda: "15.8")
+    monkeypatch.setattr(reading, "_version", lambda: "15.8")
     head = kinds.Archive("custom", (1, 16), "17.2", "17.2")
-    reading = source.Reading(source.Source(tmp_path, "archive", "", head), "unit")
-    reading.said, reading.status = said, 1
-    assert reading._why() == SAID[said]
+    read = reading.Reading(source.Source(tmp_path, "archive", "", head), "unit")
+    read.said, read.status = said, 1
+    assert read._why() == SAID[said]
