@@ -66,7 +66,7 @@ RETURN = r"""
 question:
   description: What is done and lost.
   type: dict
-  returned: when something is restored, or would be
+  returned: when nothing was restored yet
 restored:
   description: What was put where, and what is kept.
   type: dict

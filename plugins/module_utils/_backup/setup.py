@@ -45,7 +45,7 @@ def prepare(settings: Settings, check: bool = False, anew: bool = False) -> list
     """
     done = []
     if settings.has_cluster:
-        done += _configure(settings, check)
+        done += configure(settings, check)
     wanted = _fingerprint(settings)
     if state.read(places.STATE / READY).get("fingerprint") != wanted or anew:
         if not check:
@@ -55,7 +55,7 @@ def prepare(settings: Settings, check: bool = False, anew: bool = False) -> list
     return done
 
 
-def _configure(settings: Settings, check: bool) -> list[str]:
+def configure(settings: Settings, check: bool = False) -> list[str]:
     """Write what pgBackRest reads, for it and root alone; return what was done."""
     cluster = database.cluster_of(settings)
     data = Path(database.archiver(cluster)["data"])

@@ -8,6 +8,7 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import json
+import pwd
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,6 +70,7 @@ def staged(settings: Settings, app: AppData, point: Point, more: dict[str, Any] 
             **asdict(whole),
             "files": tree.files,
             "sqlite": [str(one) for one in tree.databases],
+            "owner": _owner(app),
             **(more or {}),
         }
         state.write(folder / places.MANIFEST, json.dumps(manifest, indent=2, sort_keys=True) + "\n")
@@ -86,6 +88,12 @@ def _dumped(settings: Settings, app: AppData, folder: Path) -> tuple[int, list[s
         return dumps.stage(app, folder), []
     except BackupError as error:
         return 0, [f"{error}; its folders were saved"]
+
+
+def _owner(app: AppData) -> list[int]:
+    """Return the numbers of the app's user and group here: on another host they may be others, and files have numbers only."""
+    found = pwd.getpwnam(app.user)
+    return [found.pw_uid, found.pw_gid]
 
 
 def _known(settings: Settings, app: AppData, dumped: int = 0) -> dict[str, Any]:

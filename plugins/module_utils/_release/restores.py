@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ansible_collections.slipway.flask.plugins.module_utils._backup import swap
+from ansible_collections.slipway.flask.plugins.module_utils._backup import scratch_place, swap
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.journal import Journal, unfinished
 from ansible_collections.slipway.flask.plugins.module_utils._nginx import maintenance
@@ -44,6 +44,7 @@ def undo(context: Context, journal: Journal) -> None:
     if journal.step in ("swap", "start"):
         swap.back(journal)
     swap.discard(journal)
+    scratch_place.sweep()
     if closed:
         try:
             bring(context, journal.serving)

@@ -57,8 +57,9 @@ SELECT json_build_object(
                FROM pg_db_role_setting, unnest(setconfig) AS one WHERE setdatabase = pg_database.oid))
 FROM pg_database WHERE datname = {name};
 """
-EXTENSIONS = "SELECT extname FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1;\n"
+EXTENSIONS = "SET search_path = pg_catalog; SELECT extname FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1;\n"
 ROLES = """
+SET search_path = pg_catalog;
 SELECT DISTINCT rolname FROM pg_shdepend JOIN pg_roles ON pg_roles.oid = refobjid
 WHERE refclassid = 'pg_authid'::regclass AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database());
 """
@@ -226,11 +227,13 @@ def heads(versions: str, rows: Any) -> list[str]:
     return sorted(rows(tables[0]).split()) if tables and tables[0] else []
 
 
-def heads_in(copy: Copy, database: str) -> list[str]:
-    """Return the migration heads of DATABASE in COPY, [] when it has none."""
-    return heads(
-        copy.sql(database, VERSIONS).strip(), lambda table: copy.sql(database, f"SELECT version_num FROM {table};\n")
-    )
+def heads_in(cluster: Cluster, database: str, user: str) -> list[str]:
+    """Return the migration heads of DATABASE, [] when it has none; read with the rights of USER, its owner. Raises BackupError."""
+    try:
+        versions = psql_as(user, cluster, VERSIONS, database).strip()
+        return heads(versions, lambda table: psql_as(user, cluster, f"SELECT version_num FROM {table};\n", database))
+    except PostgresError as error:
+        raise BackupError(f"the database {database} can't be asked where its migrations are: {error}") from None
 
 
 def counts(cluster: Cluster, name: str, user: str, size: int) -> dict[str, int] | None:

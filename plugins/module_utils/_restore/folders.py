@@ -100,7 +100,7 @@ def fetch(restic: Restic, snapshot: str, app: str, folders: Iterable[Folder], ma
         place.mkdir(mode=0o700)
         mine = [original(folder, place) for folder in wanted if Path(folder.new).is_relative_to(place)]
         restic.restore(snapshot, place, [*mine, staged])
-        _place_copies(place, Path(f"{place}{staged}"), mine)
+        place_copies(place, Path(f"{place}{staged}"), mine)
     return [folder for folder in wanted if os.path.lexists(folder.new)]
 
 
@@ -109,7 +109,7 @@ def original(folder: Folder, place: Path) -> Path:
     return Path("/") / Path(folder.new).relative_to(place)
 
 
-def _place_copies(place: Path, copies: Path, folders: list[Path]) -> None:
+def place_copies(place: Path, copies: Path, folders: list[Path]) -> None:
     """Move whole copies of SQLite's databases to where the databases were. Raises BackupError."""
     for copy in sorted(path for path in copies.rglob("*") if path.is_file() and not path.is_symlink()):
         database = Path("/") / copy.relative_to(copies)

@@ -158,7 +158,7 @@ class Restore(Exchange):
                     self.context.notes += database.make(
                         self.cluster, copy, name, self.journal.new, self.data.user, dump, self.live
                     )
-                    found = database.heads_in(copy, name)
+                    found = database.heads_in(self.cluster, self.journal.new, self.data.user)
                     self._compare()
                     break
             except BackupError as error:
@@ -228,7 +228,7 @@ class Restore(Exchange):
         return {
             "restored": asdict(journal), "record": asdict(record), "seconds": self.seconds, "closed_seconds": seconds,
             "rows": [asdict(one) for one in self.rows], "carried": self.carried, "was_closed": journal.was_closed,
-            "previous": journal.serving, "question": self.question.answer(),
+            "previous": journal.serving,
         }  # fmt: skip
 
 
@@ -240,4 +240,9 @@ def described(app: str) -> tuple[Settings, AppData]:
     data = settings.app(app)
     if data is None:
         raise BackupError(f"{app} is not backed up on this host yet: run site.yml")
+    if data.mariadb:
+        raise BackupError(
+            f"the database of {app} is MariaDB's, which can't rename a database, so restore.yml can't exchange it. Its dump is in "
+            "each restore point; docs/backups.md says how to load it by hand"
+        )
     return settings, data

@@ -10,7 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.plugin_utils._report.deploy import printable, table
+from ansible_collections.slipway.flask.plugins.plugin_utils._report.deploy import (
+    printable,
+    revision_of,
+    stages_of,
+    table,
+)
 from ansible_collections.slipway.flask.plugins.plugin_utils._report.tables import size
 
 STEPS = ("check", "database", "folders", "close", "swap", "start", "open")
@@ -139,3 +144,30 @@ def forgotten(host: str, app: str, gone: Sequence[Mapping[str, Any]]) -> str:
         return f"{app} on {host}: nothing of a restore is kept"
     names = [name for one in gone for name in [*[one["database"]] * bool(one["database"]), *one["folders"]]]
     return f"{app} on {host}: removed {', '.join(names)}"
+
+
+def came_back(host: str, url: str, answer: Mapping[str, Any]) -> str:
+    """Return the lines that tell of a release that serves on another host."""
+    record = answer["record"]
+    rows = [
+        ("URL", url),
+        ("Revision", revision_of(record)),
+        ("Seconds", stages_of(record["seconds"])),
+        ("Processes", ", ".join(answer.get("processes", []))),
+        *(("Note", note) for note in answer.get("notes", [])),
+    ]
+    return printable(table(f"{record['app']} on {host}: release {record['id']} serves again, from the backups", rows))
+
+
+def not_back(host: str, failed: Sequence[str]) -> str:
+    """Return the message at the end when releases did not come back."""
+    rows = [f"  - {text}" for text in failed]
+    ways = "The data is there. deploy.yml -e app=NAME brings a new release; the same command tries again with the one that served"
+    return printable("\n".join(["Some releases did not come back:", *rows, ways]))
+
+
+def host_back(host: str, found: Mapping[str, Any]) -> str:
+    """Return the line that tells how a whole host came back."""
+    last = f"; the newest transaction in the databases is of {found['last']}" if found["last"] else ""
+    notes = "".join(f"\nNote: {note}" for note in found["notes"])
+    return printable(f"{host}: restored from its backups in {duration(found['seconds'])}{last}{notes}")

@@ -13,7 +13,7 @@ from sqlalchemy import text
 PAPERS = Path("papers").absolute()
 
 app = Flask(__name__)
-app.config["SQLALCHEMY_DATABASE_URI"] = os.environ.get("DATABASE_URL", "sqlite:///papers/rows.db")
+app.config["SQLALCHEMY_DATABASE_URI"] = os.environ.get("DATABASE_URL", f"sqlite:///{PAPERS}/rows.db")
 db = SQLAlchemy(app)
 Migrate(app, db)
 

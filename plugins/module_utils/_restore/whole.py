@@ -1,0 +1,399 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""A bare host becomes the one that its backups are of: the database server, certificates, then each app's folders and code.
+
+It goes in parts, between which site.yml sets up what they need (users before folders). What is done is written down, so that
+a run that was cut short goes on where it was; a host that had data before is refused.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import pwd
+import re
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._app.places import ID
+from ansible_collections.slipway.flask.plugins.module_utils._backup import database as cluster_database
+from ansible_collections.slipway.flask.plugins.module_utils._backup import journal as journals
+from ansible_collections.slipway.flask.plugins.module_utils._backup import moment as moments
+from ansible_collections.slipway.flask.plugins.module_utils._backup import points, setup, state
+from ansible_collections.slipway.flask.plugins.module_utils._backup.command import run
+from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._backup.pgbackrest import PgBackRest, Repository
+from ansible_collections.slipway.flask.plugins.module_utils._backup.recovery import recovered
+from ansible_collections.slipway.flask.plugins.module_utils._backup.restic import Restic, Snapshot
+from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData, Settings
+from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import SUPERUSER, Cluster
+
+RECOVERY_SECONDS = 21_600
+"""Longest time that replaying WAL may take."""
+UNIT = "slipway-recovery.service"
+LOG = Path("/var/log/postgresql/slipway-recovery.log")
+CERTIFICATES = ("/etc/nginx/tls", "/etc/nginx/acme", "/etc/ssl/slipway")
+TABLES = """
+SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p')
+AND relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname ~ '^pg_|^information_schema$');
+"""
+OWN_DATABASES = {"postgres", "template0", "template1"}
+BESIDES = re.compile(r"\s*(archive_mode|restore_command|recovery_target\w*)\s*=")
+"""Lines that a restore adds to postgresql.auto.conf, which are for the recovery alone."""
+ARCHIVE = "pgbackrest --stanza=slipway archive-push %p"
+
+
+def intent() -> Path:
+    """Return the file that says what is done."""
+    return journals.FOLDER / "host.json"
+
+
+class Whole:
+    """The restore of this host, as SETTINGS describe it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.done: dict[str, Any] = dict(state.read(intent()))
+
+    # ---- whether it may ------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Begin, or go on. Raises BackupError for a host that has data, and where there are no backups."""
+        if self.done and not self.done.get("ended"):
+            return
+        if there := list(self._there()):
+            raise BackupError(
+                f"this host has data already, which a restore of the whole host would mix with that of the backups: "
+                f"{'; '.join(there)}. To bring back one app: playbooks/restore.yml -e app=NAME -e to=latest. To bring back the "
+                "whole host: take a bare one"
+            )
+        snapshots = self._snapshots()
+        if not snapshots:
+            names = ", ".join(target.name for target in self.settings.targets)
+            raise BackupError(
+                f"{names}: there are no backups of {self.settings.host}. Is it the name in the inventory that the host had? "
+                "Without -e restore=latest, site.yml sets up a host without data"
+            )
+        self.done = {"began": time.time(), "snapshots": snapshots, "parts": [], "notes": [], "last": ""}
+        self._write()
+
+    def _there(self) -> Iterator[str]:
+        """Yield what this host has that could be lost or mixed."""
+        for app in self.settings.apps:
+            releases = Path(app.root) / "releases"
+            if app.root and releases.is_dir() and any(ID.fullmatch(path.name) for path in releases.iterdir()):
+                yield f"releases of {app.name}"
+            yield from (f"files in {folder}" for folder in app.folders if _has_files(Path(folder)))
+        if self.settings.has_cluster:
+            cluster = self._running()
+            names = set(cluster_database.ask(cluster, "SELECT datname FROM pg_database;").split()) - OWN_DATABASES
+            for name in sorted(names):
+                if int(cluster_database.ask(cluster, TABLES, name)):
+                    yield f"tables in the database {name}"
+
+    def _snapshots(self) -> dict[str, tuple[int, str]]:
+        """Return what is to be restored: the newest snapshot of the host and of each app, with the number of its target."""
+        found: dict[str, tuple[int, Snapshot]] = {}
+        problems = []
+        for number, target in enumerate(self.settings.targets, 1):
+            try:
+                for one in Restic(self.settings, target).snapshots():
+                    name = "host" if points.HOST in one.tags else f"app:{one.tag('app')}"
+                    if name not in found or rank(one) > rank(found[name][1]):
+                        found[name] = (number, one)
+            except BackupError as error:
+                problems.append(str(error))
+        if problems and not found:
+            raise BackupError("; ".join(problems))
+        return {name: (number, one.id) for name, (number, one) in found.items()}
+
+    # ---- the parts -----------------------------------------------------------------------------------------------
+
+    def server(self) -> list[str]:
+        """Bring back certificates and the database server; return what was done. Raises BackupError."""
+        self.begin()
+        told = []
+        if self._is_due("certificates"):
+            self._restore("host", list(CERTIFICATES))
+            told.append("brought back the certificates")
+            self._finished("certificates")
+        if self.settings.has_cluster and self._is_due("cluster"):
+            last = self._cluster()
+            self.done["last"] = last
+            told.append(f"brought back the database server, up to {last or 'its newest backup'}")
+            self._finished("cluster")
+        return told
+
+    def apps(self) -> list[str]:
+        """Bring back each app's folders and the code that served; return what was done. Raises BackupError."""
+        self._must_have_begun()
+        told = []
+        for app in self.settings.apps:
+            if self._is_due(f"app:{app.name}"):
+                told += self._app(app)
+                self._finished(f"app:{app.name}")
+        return told
+
+    def _must_have_begun(self) -> None:
+        if not self.done or self.done.get("ended"):
+            raise BackupError("no restore of this host is under way: site.yml -e restore=latest begins one")
+
+    def end(self) -> dict[str, Any]:
+        """Write down that all is over; return what there is to tell."""
+        self.done["ended"] = time.time()
+        self._write()
+        return {
+            "seconds": round(self.done["ended"] - self.done["began"], 1),
+            "last": self.done["last"],
+            "notes": self.done["notes"],
+        }
+
+    def _is_due(self, part: str) -> bool:
+        return part not in self.done["parts"]
+
+    def _finished(self, part: str) -> None:
+        self.done["parts"].append(part)
+        self._write()
+
+    def _write(self) -> None:
+        journals.FOLDER.mkdir(mode=0o700, parents=True, exist_ok=True)
+        state.write(intent(), self.done)
+
+    def _restore(self, name: str, paths: list[str], into: Path = Path("/")) -> bool:
+        """Write PATHS of the snapshot NAME below INTO; tell whether there is one. Raises BackupError."""
+        if name not in self.done["snapshots"]:
+            return False
+        number, snapshot = self.done["snapshots"][name]
+        Restic(self.settings, self.settings.targets[number - 1]).restore(snapshot, into, paths)
+        return True
+
+    # ---- the database server -------------------------------------------------------------------------------------
+
+    def _running(self) -> Cluster:
+        """Return the host's cluster, started if it was not. Raises BackupError."""
+        cluster = cluster_database.cluster_of(self.settings)
+        if not cluster.online:
+            try:
+                systemd.start(cluster.unit)
+            except systemd.HostError as error:
+                raise BackupError(str(error)) from None
+        return cluster
+
+    def _cluster(self) -> str:
+        """Put the cluster of the backups in the place of the empty one; return the time of its last transaction."""
+        if not self.done.get("data"):  # after a run that was cut short, what is there need not start
+            cluster = self._running()
+            setup.configure(self.settings)
+            self.done["data"] = cluster_database.archiver(cluster)["data"]
+            self._write()
+        cluster, data = cluster_database.cluster_of(self.settings), Path(self.done["data"])
+        for target in self.settings.targets:
+            if target.kind == "path":
+                adopt(Path(target.path) / "pgbackrest")
+        found = self._repository(cluster)
+        systemd.stop(UNIT, cluster.unit)
+        clear(data)
+        PgBackRest(self.settings).restore(data, moments.LATEST, (), found.number)
+        self._refuse_living(found)
+        last = recover(cluster, data)
+        try:
+            systemd.start(cluster.unit)
+        except systemd.HostError as error:
+            raise BackupError(str(error)) from None
+        return last
+
+    def _repository(self, cluster: Cluster) -> Repository:
+        """Return the repository that is restored from: that with the newest WAL. Raises BackupError."""
+        every = PgBackRest(self.settings).info()
+        usable = [one for one in every if not one.problem and one.backups]
+        if not usable:
+            said = [
+                f"{target.name}: {one.problem or 'no backup of the database server'}"
+                for target, one in zip(self.settings.targets, every, strict=True)
+            ]
+            raise BackupError("; ".join(said))
+        chosen = max(usable, key=lambda one: one.wal[1])
+        if chosen.version != cluster.version:
+            raise BackupError(
+                f"the backups are of PostgreSQL {chosen.version}, and this host has {cluster.version}: restore on a host with "
+                f"{chosen.version} (Debian 12 has 15, Debian 13 has 17), and upgrade it there (playbooks/upgrade_database.yml), or "
+                "move each app with export.yml and import.yml"
+            )
+        return chosen
+
+    def _refuse_living(self, before: Repository) -> None:
+        """Refuse to go on while somebody writes to the repositories. Raises BackupError."""
+        now = next(one for one in PgBackRest(self.settings).info() if one.number == before.number)
+        if now.wal[1] != before.wal[1]:
+            raise BackupError(
+                f"the host that these backups are of is alive: WAL came to {self.settings.targets[before.number - 1].name} while "
+                "it was restored. Stop that host first, or both would write to the same backups"
+            )
+
+    # ---- apps ----------------------------------------------------------------------------------------------------
+
+    def _app(self, app: AppData) -> list[str]:
+        """Bring back the folders of one app and the release that served."""
+        told = []
+        manifest = points.staged(app.name)
+        waiting = journals.FOLDER / f"host-{app.name}"
+        shutil.rmtree(waiting, ignore_errors=True)
+        waiting.mkdir(mode=0o700)
+        try:
+            if self._restore(f"app:{app.name}", [*app.folders, str(manifest)], waiting):
+                told_ids = state.read(Path(f"{waiting}{manifest}") / "point.json")
+                ids = _ids(app, told_ids)
+                _place_sqlite(waiting, manifest, app)
+                for folder in app.folders:
+                    _put(Path(f"{waiting}{folder}"), Path(folder), ids)
+                told.append(
+                    f"brought back the folders of {app.name}, as of {told_ids.get('name', 'its newest restore point')}"
+                )
+                if self._release(app, waiting, ids):
+                    told.append(f"brought back the code that served {app.name}")
+        finally:
+            shutil.rmtree(waiting, ignore_errors=True)
+        return told
+
+    def _release(self, app: AppData, waiting: Path, ids: Mapping[str, dict[int, int]]) -> bool:
+        """Bring back the code and settings of the release that served; tell whether there was one."""
+        root, settings = Path(app.root), Path(app.settings)
+        wanted = [str(root / name) for name in ("releases", "history.jsonl", "once.json")] + [
+            str(settings / "releases")
+        ]
+        if not self._restore("host", wanted, waiting):
+            return False
+        restored = Path(f"{waiting}{root}/releases")
+        releases = (
+            sorted(path.name for path in restored.glob("*") if ID.fullmatch(path.name)) if restored.is_dir() else []
+        )
+        if not releases:
+            return False
+        release = releases[-1]
+        for name in ("history.jsonl", "once.json", f"releases/{release}"):
+            if os.path.lexists(f"{waiting}{root}/{name}"):
+                _put(Path(f"{waiting}{root}/{name}"), root / name, ids)
+        if Path(f"{waiting}{settings}/releases/{release}").is_dir():
+            _put(Path(f"{waiting}{settings}/releases/{release}"), settings / "releases" / release, ids)
+        return True
+
+
+def rank(one: Snapshot) -> tuple[bool, datetime]:
+    """Return what makes a snapshot the one to restore: the newest, but one with the code of a release before all without."""
+    return any("/releases/" in path for path in one.paths), one.time
+
+
+def _has_files(folder: Path) -> bool:
+    return folder.is_dir() and any(names for _, _, names in os.walk(folder))
+
+
+def adopt(repository: Path) -> None:
+    """Give a repository on a disk of the old host to this host's user postgres, which may have another number."""
+    owner = pwd.getpwnam(SUPERUSER)
+    if repository.is_dir() and repository.stat().st_uid != owner.pw_uid:
+        for folder, names, files in os.walk(repository):
+            for path in (folder, *(os.path.join(folder, name) for name in (*names, *files))):
+                os.chown(path, owner.pw_uid, owner.pw_gid, follow_symlinks=False)
+
+
+def clear(data: Path) -> None:
+    """Make the folder of a cluster's files anew, empty."""
+    owner = pwd.getpwnam(SUPERUSER)
+    shutil.rmtree(data, ignore_errors=True)
+    data.mkdir(mode=0o700, parents=True)
+    os.chown(data, owner.pw_uid, owner.pw_gid)
+
+
+def recover(cluster: Cluster, data: Path) -> str:
+    """Replay all WAL, begin a new timeline, and have its beginning archived; return the time of the last transaction.
+
+    Nobody can connect meanwhile. Archiving is on, for without the new timeline's history file in the repository a next restore
+    would follow the old one. Raises BackupError.
+    """
+    LOG.unlink(missing_ok=True)
+    configuration = cluster.folder / "postgresql.conf"
+    auto = data / "postgresql.auto.conf"
+    auto.write_text(
+        "".join(line for line in auto.read_text().splitlines(keepends=True) if not line.startswith("archive_mode"))
+    )
+    settings = {
+        "config_file": str(configuration), "data_directory": str(data), "hot_standby": "off", "archive_mode": "on",
+        "archive_command": ARCHIVE, "listen_addresses": "", "logging_collector": "off", "log_destination": "stderr",
+        "log_timezone": "UTC", "lc_messages": "C", "unix_socket_directories": str(data),
+    }  # fmt: skip
+    systemd.stop(UNIT)
+    done = systemd.run(
+        f"--unit={UNIT}", "--quiet", "--collect", "--description=The database server comes back from its backups",
+        "--property=Type=notify", f"--property=User={SUPERUSER}", f"--property=TimeoutStartSec={RECOVERY_SECONDS}",
+        "--property=KillSignal=SIGINT", "--property=KillMode=mixed", "--property=TimeoutStopSec=600",
+        f"--property=StandardOutput=append:{LOG}", f"--property=StandardError=append:{LOG}", "--",
+        str(cluster.programs / "postgres"), "-D", str(data), *(f"--{key}={value}" for key, value in settings.items()),
+    )  # fmt: skip
+    log = LOG.read_text(errors="replace") if LOG.exists() else ""
+    if done.returncode:
+        raise BackupError(f"the restored database server does not start: {systemd.tail(log, 6) or done.stderr.strip()}")
+    systemd.stop(UNIT)
+    auto.write_text("".join(line for line in auto.read_text().splitlines(keepends=True) if not BESIDES.match(line)))
+    LOG.unlink(missing_ok=True)
+    return recovered(log).last
+
+
+def _ids(app: AppData, manifest: Mapping[str, Any]) -> dict[str, dict[int, int]]:
+    """Return which number of a user and of a group on the old host is which here. Raises BackupError."""
+    try:
+        here = pwd.getpwnam(app.user)
+    except KeyError:
+        raise BackupError(f"there is no user '{app.user}' on the host") from None
+    old = manifest.get("owner") or [here.pw_uid, here.pw_gid]
+    return {"users": {int(old[0]): here.pw_uid}, "groups": {int(old[1]): here.pw_gid}}
+
+
+def _place_sqlite(waiting: Path, staged: Path, app: AppData) -> None:
+    """Move whole copies of SQLite's databases to where the databases were."""
+    from ansible_collections.slipway.flask.plugins.module_utils._restore import folders
+
+    folders.place_copies(waiting, Path(f"{waiting}{staged}/sqlite"), [Path(folder) for folder in app.folders])
+
+
+def _put(source: Path, target: Path, ids: Mapping[str, dict[int, int]]) -> None:
+    """Move what was restored to its place, with owners of this host; what a set-up has made there meanwhile gives way."""
+    if not os.path.lexists(source):
+        return
+    own(source, ids)
+    target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if target.is_mount():
+        for one in source.iterdir():
+            _put(one, target / one.name, ids)
+        shutil.copystat(source, target)
+        os.chown(target, source.stat().st_uid, source.stat().st_gid)
+        return
+    if target.is_dir() and not target.is_symlink():
+        shutil.rmtree(target)
+    try:
+        source.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        if run(["cp", "--archive", "--no-target-directory", "--", str(source), str(target)]).returncode:
+            raise BackupError(f"{target} could not be written: is there room?") from None
+
+
+def own(top: Path, ids: Mapping[str, dict[int, int]]) -> None:
+    """Give TOP and all in it to the users and groups of this host that they belonged to on the old one; links stay links."""
+    users, groups = ids["users"], ids["groups"]
+    for folder, names, files in os.walk(top) if top.is_dir() else [(str(top.parent), [], [top.name])]:
+        for path in [folder] * top.is_dir() + [os.path.join(folder, name) for name in (*names, *files)]:
+            about = os.lstat(path)
+            user, group = users.get(about.st_uid, about.st_uid), groups.get(about.st_gid, about.st_gid)
+            if (user, group) != (about.st_uid, about.st_gid):
+                mode = about.st_mode & 0o7777
+                os.chown(path, user, group, follow_symlinks=False)
+                if mode & 0o6000 and not os.path.islink(path):
+                    os.chmod(path, mode)  # a change of owner takes these bits away
