@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup.database import HEAD, THERE
-from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError, plain
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import literal
 
 Ask = Callable[[str, str], str]
@@ -81,7 +81,7 @@ def read(ask: Ask, database: str, count: bool = True, most: int | None = COUNTED
     :param most: the largest table that is, in bytes; None is all.
     """
     there = ask(database, THERE).strip() == "t"
-    head = ask(database, HEAD).strip() if there else ""
+    head = plain(ask(database, HEAD).strip()) if there else ""
     try:
         found = {str(entry["name"]): entry for entry in json.loads(ask(database, TABLES))}
     except (ValueError, KeyError, TypeError) as error:

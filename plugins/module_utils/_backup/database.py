@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError, plain
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import (
     Cluster,
@@ -74,7 +74,7 @@ def look(cluster: Cluster, name: str, user: str) -> Database:
         head = psql_as(user, cluster, HEAD, name).strip() if there else ""
     except PostgresError as error:
         raise BackupError(f"the database {name} can't be asked where its migrations are: {error}") from None
-    return Database(int(size), head)
+    return Database(int(size), plain(head))
 
 
 def archiver(cluster: Cluster) -> dict[str, Any]:

@@ -10,6 +10,6 @@ class BackupError(RuntimeError):
 
 
 def plain(path: object) -> str:
-    """Return a PATH for a message: an app may call its files anything, such as a line that looks like another message."""
+    """Return what an app has chosen, such as the PATH of a file, for a message: it could look like another message."""
     text = str(path)
     return text if text.isprintable() else ascii(text)[1:-1]

@@ -22,7 +22,7 @@ from typing import IO
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup.command import PATH
 from ansible_collections.slipway.flask.plugins.module_utils._backup.database import Database
-from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError, plain
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData
 from ansible_collections.slipway.flask.plugins.module_utils._database import mysql
 from ansible_collections.slipway.flask.plugins.module_utils._mysql import names
@@ -57,7 +57,7 @@ def look(app: AppData) -> Database:
         head = names.sql(HEAD, app.mariadb, app.user)[0][0] if int(there) else ""
     except names.MysqlError as error:
         raise BackupError(f"MariaDB can't be asked: {error}") from None
-    return Database(int(size), "" if head == "NULL" else head)
+    return Database(int(size), "" if head == "NULL" else plain(head[:400]))
 
 
 def dump(app: AppData, folder: Path) -> Path:

@@ -83,3 +83,10 @@ def test_what_an_app_has_in_its_database_is_read_with_its_own_rights(monkeypatch
     assert mariadb.look(SHOP) == Database(4096, "0007")
     assert {user for _, user in asked} == {"shop"}
     assert all("--user=shop" in command for command, _ in asked)
+
+
+def test_what_an_app_says_of_its_migrations_cannot_move_the_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = {"version_num": "\x1b[2Jall is well" + "x" * 500}
+    monkeypatch.setattr(names, "run", lambda _, stdin, *__: rows["version_num"] if "version_num" in stdin else "1\n1\n")
+    head = mariadb.look(SHOP).head
+    assert head.startswith("\\x1b[2Jall is well") and len(head) < 500
