@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._certificates import store
 from ansible_collections.slipway.flask.plugins.module_utils._certificates.acme import (
     DIRECTORIES,
     FOLDER,
@@ -24,13 +23,14 @@ from ansible_collections.slipway.flask.plugins.module_utils._certificates.acme i
     url,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._certificates.client import CA
+from ansible_collections.slipway.flask.plugins.plugin_utils._library import library
 
 Variables = Mapping[str, Any]
 
 PROGRAM = "/usr/local/sbin/slipway-certificates"
-LIBRARY = PurePosixPath("/usr/local/lib/slipway")
-PACKAGE = PurePosixPath("ansible_collections/slipway/flask/plugins/module_utils/_certificates")
-SOURCES = ("acme", "client", "dns", "program", "reach", "renewal", "store")
+LIBRARY = library.FOLDER
+MODULES, OTHERS = "_certificates.program", ("_backup.program",)
+"""What the program is made of, and others on a host that may need some of the same."""
 FORMER = ("_acme", "_acme_client", "_acme_dns", "_acme_program", "_acme_reach", "_acme_renewal", "_tls_certificates")
 """What the sources were called, beside the package, before 0.2.0."""
 UNITS = PurePosixPath("/etc/systemd/system")
@@ -57,22 +57,18 @@ def settings_of(sites: Sequence[Variables], variables: Variables) -> Settings:
 
 def files(sites: Sequence[Variables], variables: Variables) -> list[dict[str, Any]]:
     """Return the entries of slipway.flask.files: all that the renewal on the host is; absent without a site for it."""
-    library = [LIBRARY / PACKAGE / f"{name}.py" for name in SOURCES]
-    former = [LIBRARY / PACKAGE.parent / f"{name}.py" for name in FORMER]
+    former = library.paths(FORMER)
     wanted = UNITS / "timers.target.wants" / TIMER
     if not acme_sites(sites):
-        gone = [FOLDER / SETTINGS, FOLDER / CA, PROGRAM, *library, *former, UNITS / SERVICE, UNITS / TIMER, wanted]
-        return [{"dest": str(path), "state": "absent"} for path in gone]
-    folders = [path for path in reversed(library[0].parents) if path == LIBRARY or LIBRARY in path.parents]
-    here = Path(store.__file__).parent
+        gone = [FOLDER / SETTINGS, FOLDER / CA, PROGRAM, *former, UNITS / SERVICE, UNITS / TIMER, wanted]
+        return [*({"dest": str(path), "state": "absent"} for path in gone), *library.absent(MODULES, OTHERS)]
     return [
         {"dest": str(FOLDER), "state": "directory", "mode": "0700"},
         {"dest": str(FOLDER / SETTINGS), "content": settings_of(sites, variables).as_text(), "mode": "0600"},
         {"dest": str(FOLDER / CA), "content": variables["ca"].strip() + "\n"}
         if variables["ca"]
         else {"dest": str(FOLDER / CA), "state": "absent"},
-        *({"dest": str(path), "state": "directory"} for path in folders),
-        *({"dest": str(path), "content": (here / path.name).read_text()} for path in library),
+        *library.files(MODULES),
         *({"dest": str(path), "state": "absent"} for path in former),
         {"src": "acme/program.py.j2", "dest": PROGRAM, "mode": "0755", "vars": {"library": str(LIBRARY)}},
         {"src": "acme/renewal.service.j2", "dest": str(UNITS / SERVICE), "vars": {"program": PROGRAM}},
