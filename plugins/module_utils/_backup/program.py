@@ -55,6 +55,9 @@ def main(arguments: list[str] | None = None) -> int:
     except BackupError as error:
         print(error, file=sys.stderr)
         return 1
+    except OSError as error:  # a disk that is full, for example
+        print(f"{error.filename or 'the host'}: {error.strerror or error}", file=sys.stderr)
+        return 1
 
 
 def say(text: str) -> None:
