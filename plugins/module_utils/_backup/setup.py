@@ -29,9 +29,11 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup.error import
 from ansible_collections.slipway.flask.plugins.module_utils._backup.pgbackrest import PgBackRest
 from ansible_collections.slipway.flask.plugins.module_utils._backup.restic import Restic
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings
+from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import SUPERUSER
 
 SERVICE = "slipway-backup.service"
+DRILL = "slipway-backup-drill.timer"
 UNITS = Path("/etc/systemd/system")
 READY = "ready.json"
 """What the repositories were made for, in places.STATE: as long as that is the same, no target is asked."""
@@ -44,6 +46,10 @@ def prepare(settings: Settings, check: bool = False, anew: bool = False) -> list
     :raises BackupError: when a target can't be reached, or holds another cluster's backups.
     """
     done = []
+    if not settings.drill and systemd.is_active(DRILL):  # its files are gone already, and it would go on until a reboot
+        if not check:
+            systemd.stop(DRILL)
+        done.append(f"stopped {DRILL}")
     if settings.has_cluster:
         done += configure(settings, check)
     wanted = _fingerprint(settings)
