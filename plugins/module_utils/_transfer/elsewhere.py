@@ -7,6 +7,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -45,8 +46,6 @@ class Elsewhere:
 
     def counts(self) -> dict[str, int]:
         """Return how many tables it has, and its size in bytes. Raises DumpError."""
-        import json
-
         found: dict[str, int] = json.loads(child.run(self.user, lambda tell: self._value(beside.COUNTS)))
         return found
 
