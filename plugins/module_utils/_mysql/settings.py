@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._host import conf
+
 HEADER = "# Written by Ansible (slipway.flask): the next run overwrites what is changed here.\n"
 SETTING = re.compile(r"[a-z][a-z0-9_]*")
 COLLATION = re.compile(r"utf8mb4_[a-z0-9_]+")
@@ -77,15 +79,7 @@ def conf_text(settings: Mapping[str, Any]) -> str:
 
     :raises ValueError: naming the setting whose name or value can't be written.
     """
-    lines = []
-    for name in sorted(settings):
-        if not SETTING.fullmatch(name):
-            raise ValueError(f"setting '{name}': the name must have small letters, digits and _ only")
-        try:
-            lines.append(f"{name} = {value_text(settings[name])}\n")
-        except ValueError as error:
-            raise ValueError(f"setting '{name}': the value {error}") from None
-    return HEADER + "[mariadbd]\n" + "".join(lines)
+    return HEADER + "[mariadbd]\n" + conf.lines(settings, SETTING, value_text)
 
 
 def server_problems(variables: Mapping[str, Any]) -> list[str]:

@@ -7,6 +7,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ CA_FOLDER = "/etc/ssl/slipway"
 """Folder of the CAs on a host."""
 KEYS = frozenset({"name", "url", "user", "ca", "ca_file"})
 
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+
 Entry = Mapping[str, Any]
 
 
@@ -26,6 +29,12 @@ def problems(connections: Any, of_entry: Callable[[Entry, str], Iterable[str]]) 
     OF_ENTRY tells what is wrong with one and its name.
     """
     return listed.problems(connections, "connection", ["name", "url"], of_entry)
+
+
+def named(name: str) -> Iterator[str]:
+    """Yield what is wrong with the NAME of a connection: files are called by it."""
+    if not NAME.fullmatch(name):
+        yield "the name must begin with a small letter and have only small letters, digits, _ and -"
 
 
 def common(entry: Entry, keys: Collection[str] = KEYS) -> Iterator[str]:

@@ -7,15 +7,12 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._mysql.url import parse_url
 from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import UrlError
 from ansible_collections.slipway.flask.plugins.plugin_utils._connection import base
-
-NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
 
 def ca_path(name: str) -> str:
@@ -29,8 +26,7 @@ def problems(connections: Any) -> list[str]:
 
 
 def _of_entry(entry: base.Entry, name: str) -> Iterator[str]:
-    if not NAME.fullmatch(name):
-        yield "the name must begin with a small letter and have only small letters, digits, _ and -"
+    yield from base.named(name)
     yield from base.common(entry)
     try:
         url = parse_url(entry["url"])
