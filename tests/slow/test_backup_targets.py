@@ -8,6 +8,7 @@ The S3 server is `rclone serve s3`, which checks signatures and speaks TLS. The 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -142,20 +143,14 @@ def test_a_server_that_is_down_is_named_and_the_other_has_the_point(site: Site, 
     assert site.back_up()["problems"] == []
 
 
-@pytest.mark.parametrize(
-    ("what", "said"),
-    [
-        ("secret", "restic could not look into s3:"),
-        ("ca", "restic could not look into s3:"),
-        ("host_key", "restic could not look into sftp:"),
-        ("user", "restic could not look into sftp:"),
-    ],
-)
+@pytest.mark.parametrize("what", ["secret", "host_key"])
 def test_a_server_that_refuses_or_is_another_one_stops_provisioning_with_its_name(
-    site: Site, store: Store, what: str, said: str
+    site: Site, store: Store, what: str
 ) -> None:
-    other = {"secret": store.s3(secret="wrong" * 5), "ca": store.s3(ca=""), "user": store.sftp(user="nobody"),
-             "host_key": store.sftp(host_key="ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43)}[what]  # fmt: skip
+    other = {
+        "secret": store.s3(secret="wrong" * 5),
+        "host_key": store.sftp(host_key="ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43),
+    }[what]
     good = site.backups
     site.backups = {**good, "to": [other]}
     site.describe()
@@ -165,7 +160,9 @@ def test_a_server_that_refuses_or_is_another_one_stops_provisioning_with_its_nam
         site.backups = good
         site.describe()
     assert refused.code != 0
-    assert said in " ".join(refused.output.split()), refused.output
+    said = " ".join(refused.output.split())
+    kind = "s3:" if what == "secret" else "sftp:"
+    assert re.search(rf"the target {kind}\S+ can't be used: restic", said), refused.output
     assert "wrongwrong" not in refused.output
 
 

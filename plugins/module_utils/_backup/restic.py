@@ -31,7 +31,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup.snapshots im
 INCOMPLETE = 3
 """Exit status of a backup that could not read all files (restic's manual, "Exit status codes")."""
 ABSENT = re.compile(r"Is there a repository at|config file does not exist|unable to open config file")
-LOOK_SECONDS = 120
+LOOK_SECONDS = 60
 """How long a target may take for an answer before it counts as out of reach."""
 
 
