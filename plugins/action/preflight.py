@@ -15,6 +15,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._action.once import 
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, hosts, procfile
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description as app_description
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import version as app_version
+from ansible_collections.slipway.flask.plugins.plugin_utils._backup import description as backups_description
 from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import host
 from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import look as preflight_look
 from ansible_collections.slipway.flask.plugins.plugin_utils._source import description as source_description
@@ -100,7 +101,8 @@ class ActionModule(ActionBase):
     ) -> tuple[dict[str, str], list[str]]:
         """Return what the host is and what is in the way of the CHOSEN apps, in one round trip unless sudo wants a password."""
         provision = boolean(self._task.args.get("provision", False))
-        look = host.script(apps)
+        targets = backups_description.folders(self._templar.template(task_vars.get("slipway_backups") or {}))
+        look = host.script(apps, targets)
         script = preflight_look.with_look(look) if provision else preflight_look.PROBE
         facts = preflight_look.read(self._low_level_execute_command(script, sudoable=False).get("stdout", ""))
         password = bool(self._connection.become and self._connection.become.get_option("become_pass"))
@@ -113,5 +115,6 @@ class ActionModule(ActionBase):
         return facts, [
             *found,
             *host.problems(chosen, facts, str(challenge)),
+            *host.missing_targets(targets, facts),
             *host.left(apps, facts, runs=True),  # nginx serves what is in the list, and nothing else of ours
         ]

@@ -162,6 +162,13 @@ def _path(path: str) -> Iterator[str]:
         yield f"'path' is '{path}', which belongs to the system; name a folder such as /mnt/backup"
 
 
+def folders(found: Any) -> list[str]:
+    """Return the targets of `slipway_backups` that are folders of the host; what is wrong with it is said by `problems`."""
+    targets = found.get("to") if isinstance(found, Mapping) else None
+    entries = [entry for entry in targets or () if isinstance(entry, Mapping)] if isinstance(targets, list) else []
+    return [path for entry in entries if PATH.fullmatch(path := str(entry.get("path", "")))]
+
+
 def refusals(found: Mapping[str, Any], apps: Sequence[Mapping[str, Any]], system: tuple[str, str]) -> list[str]:
     """Return what the software of a host's SYSTEM (distribution, version) can't do; FOUND has passed `problems`."""
     version = VERSIONS.get(system)

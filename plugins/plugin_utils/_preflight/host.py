@@ -68,22 +68,36 @@ if command -v psql >/dev/null && getent passwd postgres >/dev/null; then
   grep -qsF 'Written by Ansible (slipway.flask)' /etc/postgresql/*/*/pg_hba.conf && echo cluster=own
 fi
 [ -e /etc/slipway/backup.json ] && echo backups=yes
+for path in @TARGETS@; do [ -d "$path" ] && echo "target:$path=yes"; done
 echo looked=yes
 """.strip()
 
 
-def script(apps: Sequence[App]) -> str:
-    """Return the shell script that tells what a host has where APPS (whole descriptions) would be."""
+def script(apps: Sequence[App], targets: Sequence[str] = ()) -> str:
+    """Return the shell script that tells what a host has where APPS (whole descriptions) would be, and which of TARGETS.
+
+    TARGETS are the folders that its backups go to.
+    """
     words = {
         "@NAMES@": [app["name"] for app in apps],
         "@ACCOUNTS@": [name for app in apps for name in known.accounts(app)],
         "@FOLDERS@": [path for app in apps for path in app["writable_paths"]],
         "@PYTHONS@": [app["python"] for app in apps if app["python"].startswith("/")],
+        "@TARGETS@": targets,
     }
     text = LOOK
     for mark, values in words.items():
         text = text.replace(mark, " ".join(map(shlex.quote, values)) or '""')
     return text
+
+
+def missing_targets(targets: Sequence[str], facts: Facts) -> list[str]:
+    """Return a sentence for each folder for backups that the host lacks: one that is not mounted would fill the host's own disk."""
+    return [
+        f"slipway_backups: there is no folder {path} on this host: mount or make it, then run this again"
+        for path in targets
+        if "looked" in facts and f"target:{path}" not in facts
+    ]
 
 
 def own(app: App, facts: Facts) -> bool:

@@ -138,3 +138,17 @@ def test_what_is_written_runs_without_ansible(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-IS", "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "slipway-backup" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "folders"),
+    [
+        ({"to": [{"path": "/mnt/one"}, {"s3": {}}, {"path": "/srv/two"}]}, ["/mnt/one", "/srv/two"]),
+        ({"to": [{"path": 7}, "s3", {"path": "/mnt/$(reboot)"}]}, []),
+        ({"to": "/mnt/one"}, []),
+        ("s3", []),
+        ({}, []),
+    ],
+)
+def test_targets_that_are_folders_are_known_whatever_else_is_wrong(given: Any, folders: list[str]) -> None:
+    assert description.folders(given) == folders

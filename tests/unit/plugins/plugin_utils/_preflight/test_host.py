@@ -235,3 +235,19 @@ def test_a_user_that_would_run_redis_and_is_somebody_elses_is_refused(redis: str
 def test_the_users_that_would_run_redis_are_looked_for() -> None:
     script = host.script([description.normalise(shop(redis="local"))])
     assert "for name in redis-shop-queue; do entry=" in script
+
+
+def test_a_folder_for_backups_that_the_host_lacks_is_named() -> None:
+    there = look.read("\n".join(["looked=yes", "target:/mnt/one=yes"]))
+    assert host.missing_targets(["/mnt/one"], there) == []
+    (told,) = host.missing_targets(["/mnt/one", "/mnt/two"], there)
+    assert told == "slipway_backups: there is no folder /mnt/two on this host: mount or make it, then run this again"
+    assert host.missing_targets(["/mnt/two"], {}) == [], "a host that could not be looked at"
+
+
+def test_the_look_says_which_folders_for_backups_are_there(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["sh", "-c", host.script([], [str(tmp_path), "/nowhere"])], capture_output=True, text=True, check=False
+    )
+    facts = look.read(done.stdout)
+    assert (facts[f"target:{tmp_path}"], "target:/nowhere" in facts) == ("yes", False)
