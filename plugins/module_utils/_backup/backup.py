@@ -117,13 +117,14 @@ class Run:
         """Return the name of the point that was made."""
         for at in self.places:
             self._open(at)
-        if self.settings.has_cluster:
+        archives = self.settings.has_cluster and self._archives()
+        if archives:
             self._cluster()
         else:
             for at in self.places:
                 at.full = at.usable and self._is_full_due(at)
         name = moment.name(moment.now())
-        mark = points.mark(self.settings, name) if self.settings.has_cluster else None
+        mark = points.mark(self.settings, name) if archives else None
         if mark:
             self._archived(mark)
         for app in self.settings.apps:
@@ -147,6 +148,12 @@ class Run:
             self.problems.append(str(error))
 
     # ---- the cluster ---------------------------------------------------------------------------------------------
+
+    def _archives(self) -> bool:
+        """Tell whether the cluster archives WAL; without that, no backup of it can be made."""
+        restart = database.waits_for_restart(database.archiver(database.cluster_of(self.settings)))
+        self.problems += [restart] * bool(restart)
+        return not restart
 
     def _cluster(self) -> None:
         """Make the backups of the cluster that are due."""

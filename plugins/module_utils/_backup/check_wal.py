@@ -38,7 +38,9 @@ def problems(settings: Settings, seen: Seen, now: datetime) -> Iterator[Problem]
     seen.waiting = len(waiting)
     since = moment.said(datetime.fromtimestamp(seen.archived, timezone.utc)) if seen.archived else "the beginning"
     lost = f"WAL has not been archived since {since}, so what was written later would be lost with this host"
-    if found["mode"] == "off" or "pgbackrest" not in found["command"]:
+    if restart := database.waits_for_restart(found):
+        yield Problem("wal:restart", restart)
+    elif found["mode"] == "off" or "pgbackrest" not in found["command"]:
         yield Problem("wal:off", "WAL is not archived: PostgreSQL is not set to do that; run site.yml")
     elif float(found["failed_at"] or 0.0) > seen.archived:
         yield Problem("wal:failing", f"{lost}: {_why(settings, found)}", is_brief=True)

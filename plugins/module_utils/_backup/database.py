@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,11 @@ from ansible_collections.slipway.flask.plugins.module_utils._postgres.names impo
 
 ARCHIVED_SECONDS = 60
 """How long a segment may take to be in all repositories before that counts as a problem."""
+RESTART = (
+    "WAL is not archived, because PostgreSQL has to be restarted once for that (archive_mode): close the sites "
+    "(playbooks/maintenance.yml -e state=on), run playbooks/provision.yml --tags postgresql -e postgres_server_restart=true, "
+    "and open them again (-e state=off)"
+)
 THERE = "SELECT to_regclass('alembic_version') IS NOT NULL;"
 HEAD = "SELECT left(coalesce(string_agg(version_num, '+' ORDER BY version_num), ''), 400) FROM alembic_version;"
 ARCHIVER = """
@@ -81,6 +87,11 @@ def archiver(cluster: Cluster) -> dict[str, Any]:
     """Return how archiving goes: see ARCHIVER; times are seconds of Unix, None for never. Raises BackupError."""
     found: dict[str, Any] = json.loads(ask(cluster, ARCHIVER))
     return found
+
+
+def waits_for_restart(found: Mapping[str, Any]) -> str:
+    """Return what to do where the server is set to archive WAL and does not, "" where it does; FOUND is the `archiver`'s."""
+    return RESTART if found["mode"] == "off" and "pgbackrest" in found["command"] else ""
 
 
 def wait_archived(cluster: Cluster, segment: str, seconds: float = ARCHIVED_SECONDS) -> str:

@@ -7,11 +7,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._backup import backup, places, staging
+from ansible_collections.slipway.flask.plugins.module_utils._backup import backup, database, places, staging
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import plain
 from ansible_collections.slipway.flask.plugins.module_utils._backup.restic import Restic, Saved
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData, Settings, Target
@@ -74,3 +75,32 @@ def test_what_is_gone_is_told_from_what_cannot_be_looked_at(tmp_path: Path) -> N
 )
 def test_a_name_cannot_look_like_another_message_or_move_the_cursor(path: str, shown: str) -> None:
     assert plain(Path(path)) == shown
+
+
+@pytest.mark.parametrize(
+    ("mode", "command", "told"),
+    [
+        ("off", "pgbackrest --stanza=slipway archive-push %p", True),
+        ("on", "pgbackrest --stanza=slipway archive-push %p", False),
+        ("off", "", False),  # nobody has set it: that is another problem
+    ],
+)
+def test_a_server_that_has_to_be_restarted_before_it_archives_is_told(mode: str, command: str, told: bool) -> None:
+    assert bool(database.waits_for_restart({"mode": mode, "command": command})) is told
+
+
+def test_a_run_over_a_server_that_has_to_be_restarted_saves_the_folders_and_waits_for_no_wal(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def staged(_: Settings, app: AppData, point: Any) -> Iterator[Staged]:
+        yield Staged(point, [], [], [])
+
+    monkeypatch.setattr(staging, "staged", staged)
+    monkeypatch.setattr(backup.Run, "_expire", lambda *_: None)
+    monkeypatch.setattr(database, "cluster_of", lambda _: None)
+    monkeypatch.setattr(database, "archiver", lambda _: {"mode": "off", "command": "pgbackrest archive-push"})
+    shop = replace(settings, apps=[AppData("shop", "shop", database="shop")])
+    outcome = backup.Run(shop).run()
+    assert outcome.problems == [database.RESTART]
+    assert outcome.facts["saved"] == {settings.targets[0].name: 1}

@@ -149,10 +149,11 @@ def test_a_disk_that_is_nearly_full_is_named_before_it_is(host: Host, monkeypatc
         ({"failed_at": NOW.timestamp() - 5}, "104\nunable to write '/mnt/x': [28] No space left on device\n",
          "would be lost with this host: AT: it is full; make room there"),
         ({"failed_at": NOW.timestamp() - 60}, "", ""),
-        ({"mode": "off"}, "", "WAL is not archived: PostgreSQL is not set to do that; run site.yml"),
+        ({"mode": "off"}, "", "PostgreSQL has to be restarted once for that (archive_mode)"),
+        ({"mode": "off", "command": ""}, "", "WAL is not archived: PostgreSQL is not set to do that; run site.yml"),
         ({"command": "/bin/true"}, "", "WAL is not archived: PostgreSQL is not set to do that; run site.yml"),
     ],
-    ids=["it fails", "it fails and says why", "it has failed and goes on", "off", "another's"],
+    ids=["it fails", "it fails and says why", "it has failed and goes on", "off until a restart", "off", "another's"],
 )  # fmt: skip
 def test_wal_that_is_not_archived_is_named(host: Host, changes: dict[str, Any], error: str, said: str) -> None:
     host.archiver |= changes

@@ -30,6 +30,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppData:
         program.chmod(0o755)
     monkeypatch.setattr(dumps, "PROGRAMS", tmp_path / "postgresql")
     monkeypatch.setattr(places, "STAGING", tmp_path / "staging")
+    monkeypatch.setattr(staging, "_owner", lambda _: [0, 0])
     server(monkeypatch)
     return AppData("shop", "", elsewhere=True, settings=str(tmp_path / "etc"))
 
