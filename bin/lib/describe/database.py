@@ -67,9 +67,9 @@ def find(app: App) -> None:
     elif own and app.imports("flask_sqlalchemy"):
         _in_file(app, own)
     else:
-        said = f"{TODO}: local, url or none"
+        said = f"{TODO}: local, mariadb, url or none"
         app.say("database", said, "the code uses one, and where it looks for it could not be told")
-    tables.find(app, default=app.lines["database"].value == "local")
+    tables.find(app, default=app.lines["database"].value in ("local", "mariadb"))
 
 
 def _local(app: App, name: str, where: str) -> None:
@@ -89,18 +89,14 @@ def _in_file(app: App, own: config.OwnFile) -> None:
 
 
 def _mysql(app: App, read: Read | None) -> None:
-    name = read.name if read else "DATABASE_URL"
-    app.say(
-        "database",
-        "none",
-        f"the driver is MySQL's ({', '.join(one for one in MYSQL if app.has(one))}), which Slipway does not install",
-    )
-    if read:
-        app.secret(
-            name, f"{TODO}: mysql+pymysql://user:password@server/database", f"{read.where}: its URL goes into the vault"
-        )
-    else:
+    drivers = f"the driver is MySQL's ({', '.join(one for one in MYSQL if app.has(one))})"
+    if not read:
+        app.say("database", "none", f"{drivers}, and no variable has its whole URL: say where it is")
         _pieces(app)
+        return
+    app.say("database", "mariadb", f"MariaDB on this host: {drivers}, and {read.where} reads its URL")
+    if read.name != "DATABASE_URL":
+        app.say("database_variable", read.name, read.where)
 
 
 def _read(app: App) -> Read | None:

@@ -77,7 +77,7 @@ class Database:
         command = (
             [str(pg_dump()), "--format=custom", "--no-password", "--lock-wait-timeout=60s"]
             if not self.is_mysql
-            else [word for word in mysql.dumping(self._mysql.url) if word not in ("--add-drop-database", "--databases")]
+            else mysql.dumping(self._mysql.url, anywhere=True)
         )
         # What it says goes into a file: a server may say more than a pipe holds, and nobody reads that one meanwhile.
         with tempfile.TemporaryFile() as errors:

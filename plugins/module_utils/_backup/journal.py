@@ -58,6 +58,8 @@ class Journal:
     cluster: str = ""
     """Such as `17/main`; "" when no database is restored."""
     database: str = ""
+    mariadb: str = ""
+    """The same in the host's MariaDB; an app has one of the two."""
     new: str = ""
     kept: str = ""
     had: bool = True

@@ -14,7 +14,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils._backup import swap
+from ansible_collections.slipway.flask.plugins.module_utils._backup import mariadb_tables, swap
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.journal import Journal, all_of
 
@@ -53,6 +53,12 @@ def _kept(journal: Journal) -> Kept | None:
     if journal.database and journal.had:
         try:
             size = swap.size(swap.cluster_of(journal.cluster), journal.kept)
+        except BackupError:
+            return Kept(journal.id, journal.to, journal.name, journal.kept, folders, None)
+        database = journal.kept if size else ""
+    if journal.mariadb and journal.had:
+        try:
+            size = mariadb_tables.size(journal.kept)
         except BackupError:
             return Kept(journal.id, journal.to, journal.name, journal.kept, folders, None)
         database = journal.kept if size else ""
@@ -119,6 +125,8 @@ def forget(app: str, which: str, check: bool = False) -> list[Kept]:
         if journal.id in [one.id for one in chosen]:
             if journal.database and journal.had:
                 swap.drop(swap.cluster_of(journal.cluster), journal.kept)
+            if journal.mariadb and journal.had:
+                mariadb_tables.drop(journal.kept)
             for folder in journal.folders:
                 shutil.rmtree(folder.kept, ignore_errors=True)
                 _remove_empty(Path(folder.kept).parent)

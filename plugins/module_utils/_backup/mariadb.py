@@ -18,11 +18,14 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO
 
+from ansible_collections.slipway.flask.plugins.module_utils._backup import mariadb_tables, points
 from ansible_collections.slipway.flask.plugins.module_utils._backup.command import PATH
 from ansible_collections.slipway.flask.plugins.module_utils._backup.database import Database
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError, plain
+from ansible_collections.slipway.flask.plugins.module_utils._backup.restic import Restic
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData
 from ansible_collections.slipway.flask.plugins.module_utils._database import mysql
 from ansible_collections.slipway.flask.plugins.module_utils._mysql import names
@@ -37,8 +40,11 @@ TAIL = 400
 """Bytes of its end in which that is looked for."""
 LOOK = """
 SELECT COALESCE(SUM(DATA_LENGTH + INDEX_LENGTH), 0) FROM information_schema.TABLES WHERE TABLE_SCHEMA = {name};
-SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = {name} AND TABLE_NAME = 'alembic_version';
+SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = {name} AND TABLE_NAME = 'alembic_version'
+  AND TABLE_TYPE = 'BASE TABLE';
 """
+COUNTED_BYTES = 1 << 30
+"""Up to this size rows are counted, for a person to see what a restore changes."""
 HEAD = "SELECT GROUP_CONCAT(version_num ORDER BY version_num SEPARATOR '+') FROM alembic_version;"
 
 
@@ -69,13 +75,25 @@ def dump(app: AppData, folder: Path) -> Path:
     path.parent.mkdir(mode=0o700, exist_ok=True)
     if (free := shutil.disk_usage(path.parent).free) < size:
         raise BackupError(f"only {free // 2**20} MB are free below {folder} for a dump of up to {size // 2**20} MB")
-    command = mysql.dumping(parse_url(socket_url("mysql", app.mariadb, app.user)))
+    command = mysql.dumping(parse_url(socket_url("mysql", app.mariadb, app.user)), anywhere=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
         seconds = LEAST_SECONDS + size // LEAST_RATE
         _run(command, app.user, f"the dump of {app.mariadb}", to=file, seconds=seconds)
     if not whole(path):
         raise BackupError(f"the dump of {app.mariadb} ended before its end")
     return path
+
+
+def fetch(repository: Restic, snapshot: str, app: AppData, to: Path) -> None:
+    """Write the dump of APP that a SNAPSHOT has to the file TO, for root alone. Raises BackupError when it has none."""
+    source = file_of(points.staged(app.name), app)
+    to.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=to.parent) as folder:
+        repository.restore(snapshot, Path(folder), [source])
+        found = Path(folder, *source.parts[1:])
+        if not found.is_file():
+            raise BackupError(f"the restore point has no dump of {app.mariadb}")
+        found.replace(to)
 
 
 def whole(path: Path) -> bool:
@@ -85,17 +103,34 @@ def whole(path: Path) -> bool:
         return COMPLETE in file.read()
 
 
-def load(app: AppData, path: Path) -> None:
-    """Put APP's database back as the dump in PATH has it; what is in it now is gone.
+def load(app: AppData, path: Path, new: str) -> None:
+    """Make the database NEW, for root alone, of the dump of APP's in PATH.
 
-    :raises BackupError: before anything is changed when the dump is not whole; else the database is what got into it.
+    :raises BackupError: when the dump is not whole or can't be loaded; NEW may be there then.
     """
     if not whole(path):
-        raise BackupError(f"{path.name} is not a whole dump, so nothing was changed")
-    url = parse_url(socket_url("mysql", app.mariadb, app.user))
-    command = [names.find_client() or "mariadb", "--no-defaults", *mysql.place(url)]
-    with path.open("rb") as file:
-        _run(command, app.user, f"loading {app.mariadb}", given=file)
+        raise BackupError(f"{path.name} is not a whole dump")
+    name, owner = names.identifier(new), names.account(app.user)
+    rights = f"ALL PRIVILEGES ON {names.identifier(names.pattern(new))}.*"
+    like = f"CHARACTER SET utf8mb4 COLLATE {mariadb_tables.collation(app.mariadb)}"
+    mariadb_tables.sql(f"DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name} {like}; GRANT {rights} TO {owner};")
+    url = parse_url(socket_url("mysql", new, app.user))
+    command = [names.find_client() or "mariadb", "--no-defaults", "--binary-mode", *mysql.place(url), new]
+    try:
+        with path.open("rb") as file:
+            _run(command, app.user, f"loading {app.mariadb}", given=file)
+    finally:
+        mariadb_tables.sql(f"REVOKE {rights} FROM {owner};")
+
+
+def counts(name: str, size: int) -> dict[str, int] | None:
+    """Return how many rows each table of the database NAME has; None when counting SIZE bytes would take long."""
+    if size > COUNTED_BYTES:
+        return None
+    tables = mariadb_tables.tables_of(name)
+    each = [f"SELECT {names.literal(table)}, COUNT(*) FROM {names.identifier(table)}" for table in tables]
+    rows = mariadb_tables.sql(" UNION ALL ".join(each) + ";", name) if each else []
+    return {table: int(count) for table, count in rows}
 
 
 def _run(

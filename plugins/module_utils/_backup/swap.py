@@ -12,6 +12,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from ansible_collections.slipway.flask.plugins.module_utils._backup import mariadb_tables
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.journal import Folder, Journal
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import (
@@ -36,6 +37,8 @@ def forward(journal: Journal) -> None:
     """Put the restored data in the place of what is there. Raises BackupError."""
     if journal.database:
         _database(journal, journal.new, journal.kept)
+    if journal.mariadb:
+        mariadb_tables.exchange(journal.mariadb, journal.new, journal.kept)
     for folder in journal.folders:
         _folder_forward(folder)
 
@@ -46,12 +49,16 @@ def back(journal: Journal) -> None:
         _folder_back(folder)
     if journal.database:
         _database(journal, journal.kept, journal.new)
+    if journal.mariadb:
+        mariadb_tables.exchange(journal.mariadb, journal.kept, journal.new)
 
 
 def discard(journal: Journal) -> None:
     """Remove what was restored and is in nobody's place. Raises BackupError."""
     if journal.database:
         drop(_cluster(journal), journal.new)
+    if journal.mariadb:
+        mariadb_tables.drop(journal.new)
     for made in map(Path, journal.made):
         if made.is_dir():
             shutil.rmtree(made, ignore_errors=True)

@@ -95,7 +95,7 @@ class Dump(base.Dump):
         return {"MYSQL_PWD": self.url.password} if self.url.password else {}
 
     def restore(self, file: Path, user: str) -> str:
-        command = shlex.join(["mariadb", "--no-defaults", *place(self.url)])
+        command = shlex.join(["mariadb", "--no-defaults", *place(self.url), self.url.database])
         if self.url.password:
             return f"{command} -p < {file} (it asks for the password)"
         return f"runuser -u {user} -- {command} < {file}"
@@ -118,15 +118,17 @@ class Mysql(base.Dialect):
         return Dump(found) if found and found.database else None
 
 
-def dumping(url: MysqlUrl) -> list[str]:
+def dumping(url: MysqlUrl, anywhere: bool = False) -> list[str]:
     """Return the command that prints the database of URL as SQL, which drops that database and makes it again.
 
     `--single-transaction`: one moment of all InnoDB tables, and nobody waits.
+
+    :param anywhere: the SQL is for whichever database it is loaded into, and drops none.
     """
+    into = [url.database] if anywhere else ["--add-drop-database", "--databases", url.database]
     return [
         program() or "mariadb-dump", "--no-defaults", *place(url), "--single-transaction", "--quick", "--routines", "--triggers",
-        "--events", "--hex-blob", "--no-tablespaces", "--default-character-set=utf8mb4", "--add-drop-database",
-        "--databases", url.database,
+        "--events", "--hex-blob", "--no-tablespaces", "--default-character-set=utf8mb4", *into,
     ]  # fmt: skip
 
 

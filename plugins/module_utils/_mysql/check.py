@@ -50,6 +50,7 @@ def command(client: str, url: MysqlUrl, timeout: int, ca: str = "") -> list[str]
     :param ca: file that is used where the URL has no `ssl_ca`.
     """
     found = [client, "--no-defaults", "--batch", "--skip-column-names", f"--connect-timeout={max(1, timeout)}"]
+    found.append("--local-infile=0")  # a server may ask for any file of the client's
     if url.user:
         found.append(f"--user={url.user}")
     if url.socket or not url.host:

@@ -92,15 +92,10 @@ def read_state() -> State:
         elif kind == "test":
             state.in_test = int(rest[0])
         elif kind == "grant":
-            state.grants.append(json.loads(unescaped(rest[0])))
+            state.grants.append(json.loads(rest[0]))
         else:
-            state.accounts.append(_account(json.loads(unescaped(rest[0]))))
+            state.accounts.append(_account(json.loads(rest[0])))
     return state
-
-
-def unescaped(text: str) -> str:
-    r"""Undo what the client's batch format does to a column: \\, \n, \t."""
-    return text.replace("\\\\", "\0").replace("\\n", "\n").replace("\\t", "\t").replace("\0", "\\")
 
 
 def _account(told: Mapping[str, Any]) -> Account:

@@ -136,5 +136,12 @@ def sql(statements: str, database: str = "", user: str = "") -> list[list[str]]:
         "--skip-column-names",
         f"--user={user or 'root'}",
     ]
-    command += ["--default-character-set=utf8mb4", f"--socket={SOCKET}", *([database] if database else [])]
-    return [line.split("\t") for line in run(command, statements, user, APP_SECONDS if user else None).splitlines()]
+    # Nothing in a name is a command of the client's, such as \\! for a shell.
+    command += ["--binary-mode", "--local-infile=0", "--default-character-set=utf8mb4", f"--socket={SOCKET}"]
+    said = run([*command, *([database] if database else [])], statements, user, APP_SECONDS if user else None)
+    return [[unescaped(column) for column in line.split("\t")] for line in said.splitlines()]
+
+
+def unescaped(text: str) -> str:
+    r"""Undo what the client's batch format does to a column: \\, \n, \t."""
+    return text.replace("\\\\", "\0").replace("\\n", "\n").replace("\\t", "\t").replace("\0", "\\")

@@ -69,6 +69,8 @@ def choose(points: Sequence[Point], app: AppData, to: str, before: str, at: date
     point = earlier[-1] if earlier else None
     if point is None and not app.database:
         raise BackupError(f"no restore point of {app.name} is as old as {moments.said(time)}{_known(points)}")
+    if point and app.mariadb:  # its dump is of that point, and there is no moment after it
+        return _exactly(point, at)
     return Choice(moment, time, point, point is not None)
 
 

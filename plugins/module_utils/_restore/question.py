@@ -14,8 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._backup import mariadb, mariadb_tables, places, swap
 from ansible_collections.slipway.flask.plugins.module_utils._backup import moment as moments
-from ansible_collections.slipway.flask.plugins.module_utils._backup import places, swap
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.pgbackrest import PgBackRest, Repository
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData, Settings
@@ -38,7 +38,7 @@ class Question:
     ) -> None:  # fmt: skip
         self.settings, self.data, self.choice, self.paths = settings, data, choice, paths
         self.serving, self.keep, self.at, self.processes = serving, keep, at, list(processes)
-        self.live = database.properties(swap.cluster_of(settings.cluster), data.database) if data.database else {}
+        self.live = live(settings, data)
         self.planned = folders.planned(data.name, "20000101T000000Z", data.folders)[0] if choice.point else []
 
     def refuse(self) -> None:
@@ -47,6 +47,11 @@ class Question:
             self._refuse_database()
         elif self.choice.point is None:
             raise BackupError(f"{self.data.name} has no restore point")
+        if self.data.mariadb and (left := mariadb_tables.unmoved(self.data.mariadb)):
+            raise BackupError(
+                f"the database has {' and '.join(left)}, which MariaDB can't move to another database, as a restore does: "
+                "docs/databases.md has the way by hand"
+            )
         if self.choice.point and self.choice.point.head and not self.data.database:
             heads: list[str] | None = self.choice.point.head.split("+")
         else:
@@ -97,7 +102,7 @@ class Question:
             "to": choice.said,
             "resolved": choice.moment.point or ("latest" if choice.moment.is_latest else choice.time.isoformat()),
             "age_seconds": int((self.at - choice.time).total_seconds()),
-            "database": self.data.database,
+            "database": self.data.database or self.data.mariadb,
             "database_bytes": int(self.live.get("bytes", 0)),
             "had_database": bool(self.live),
             "elsewhere": self.data.elsewhere,
@@ -114,6 +119,13 @@ class Question:
             "keep": self.keep,
             "processes": self.processes,
         }
+
+
+def live(settings: Settings, data: AppData) -> dict[str, Any]:
+    """Return what the server says of the app's database, {} when there is none. Raises BackupError."""
+    if data.mariadb:
+        return {"bytes": mariadb.look(data).size}
+    return database.properties(swap.cluster_of(settings.cluster), data.database) if data.database else {}
 
 
 def _existing(path: Path) -> Path:

@@ -10,10 +10,17 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._backup import dumps, places, points, swap
+from ansible_collections.slipway.flask.plugins.module_utils._backup import (
+    dumps,
+    mariadb,
+    mariadb_tables,
+    places,
+    points,
+    swap,
+)
 from ansible_collections.slipway.flask.plugins.module_utils._backup import journal as journals
 from ansible_collections.slipway.flask.plugins.module_utils._backup import moment as moments
 from ansible_collections.slipway.flask.plugins.module_utils._backup import settings as backup_settings
@@ -30,6 +37,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release.recovery im
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
 from ansible_collections.slipway.flask.plugins.module_utils._restore import choice as choices
 from ansible_collections.slipway.flask.plugins.module_utils._restore import database, folders
+from ansible_collections.slipway.flask.plugins.module_utils._restore import question as questions
 from ansible_collections.slipway.flask.plugins.module_utils._restore.exchange import Exchange
 from ansible_collections.slipway.flask.plugins.module_utils._restore.question import Question
 
@@ -114,12 +122,13 @@ class Restore(Exchange):
         with self._step("check"):
             id = journals.id_of(self.at, self.app)
             planned, made = folders.planned(self.app, id, self.data.folders if self.choice.point else [])
-            new, kept = journals.names(self.data.database, id) if self.data.database else ("", "")
-            live = database.properties(self.cluster, self.data.database) if self.data.database else {}
-            self.live = live
+            name = self.data.database or self.data.mariadb
+            new, kept = journals.names(name, id) if name else ("", "")
+            self.live = live = questions.live(self.settings, self.data)
             journal = Journal(
                 self.app, id, to=self.choice.said, by=self.request.by, cluster=self.settings.cluster,
-                database=self.data.database, new=new, kept=kept, had=bool(live), limit=int(live.get("limit", -1)),
+                database=self.data.database, mariadb=self.data.mariadb, new=new, kept=kept, had=bool(live),
+                limit=int(live.get("limit", -1)),
                 folders=planned, made=[*made, str(DUMPS / f"{self.app}-{id}.dump")],
                 serving=self.serving.id, was_closed=bool(maintenance.closed_since(self.app)),
             )  # fmt: skip
@@ -136,6 +145,9 @@ class Restore(Exchange):
         if self.data.database:
             with self._step("database"):
                 heads = self._database()
+        if self.data.mariadb and self.choice.point:
+            with self._step("database"):
+                heads = self._mariadb(self.choice.point)
         if self.choice.point:
             with self._step("folders"):
                 self._folders(self.choice.point)
@@ -169,6 +181,34 @@ class Restore(Exchange):
         self.context.notes += [f"not used: {problem}" for problem in problems]
         return found
 
+    def _mariadb(self, point: points.Point) -> list[str]:
+        """Make the database in MariaDB ready of the POINT's dump; return where its migrations are."""
+        dump, problems = DUMPS / f"{self.app}-{self.journal.id}.dump", list[str]()
+        for place in point.places:
+            target = self.settings.targets[place.target - 1]
+            try:
+                mariadb.fetch(Restic(self.settings, target), place.snapshot, self.data, dump)
+                mariadb.load(self.data, dump, self.journal.new)
+                break
+            except BackupError as error:
+                mariadb_tables.drop(self.journal.new)
+                problems.append(f"{target.name}: {error}")
+            finally:
+                dump.unlink(missing_ok=True)
+        else:
+            raise BackupError("; ".join(problems))
+        self.context.notes += [f"not used: {problem}" for problem in problems]
+        if not mariadb_tables.tables_of(self.journal.new):
+            raise BackupError("the restore point's database has no tables")
+        if left := mariadb_tables.unmoved(self.journal.new):
+            raise BackupError(
+                f"the restore point's database has {' and '.join(left)}, which MariaDB can't move to another"
+            )
+        size = int(self.live.get("bytes", 0))
+        self._tell_rows(mariadb.counts(self.data.mariadb, size), mariadb.counts(self.journal.new, size))
+        head = mariadb.look(replace(self.data, mariadb=self.journal.new, user="")).head
+        return head.split("+") if head else []
+
     def _moment(self, target: int) -> Moment:
         """Return the moment as pgBackRest takes it at a TARGET."""
         point = self.choice.point
@@ -181,6 +221,9 @@ class Restore(Exchange):
         size = int(self.live.get("bytes", 0))
         before = database.counts(self.cluster, self.data.database, self.data.user, size) if self.live else None
         after = database.counts(self.cluster, self.journal.new, self.data.user, size)
+        self._tell_rows(before, after)
+
+    def _tell_rows(self, before: dict[str, int] | None, after: dict[str, int] | None) -> None:
         if before is not None and after is not None:
             found = [Rows(table, after.get(table, 0), before.get(table, 0)) for table in sorted({*before, *after})]
             self.rows = [one for one in found if one.now != one.before]

@@ -69,6 +69,14 @@ if command -v psql >/dev/null && getent passwd postgres >/dev/null; then
 fi
 [ -e /etc/slipway/backup.json ] && echo backups=yes
 for path in @TARGETS@; do [ -d "$path" ] && echo "target:$path=yes"; done
+if command -v mariadb >/dev/null && [ -S /run/mysqld/mysqld.sock ]; then
+  (cd / && mariadb --no-defaults --user=root --socket=/run/mysqld/mysqld.sock -NBe "
+    SELECT CONCAT('mariadb:', SCHEMA_NAME, '=', EXISTS(SELECT * FROM mysql.db d WHERE d.Db = SCHEMA_NAME AND d.User = SCHEMA_NAME
+      AND d.Host = 'localhost' AND d.Create_priv = 'Y' AND d.Drop_priv = 'Y')) FROM information_schema.SCHEMATA
+    UNION ALL SELECT CONCAT('login:', User, '=',
+        JSON_VALUE(Priv, '\$.plugin') = 'unix_socket' AND JSON_VALUE(Priv, '\$.access') = 0)
+      FROM mysql.global_priv WHERE Host = 'localhost'" 2>/dev/null)
+fi
 echo looked=yes
 """.strip()
 

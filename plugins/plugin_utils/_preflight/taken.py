@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._host.service_user import NO_LOGIN
+from ansible_collections.slipway.flask.plugins.module_utils._mysql import databases as mysql
+from ansible_collections.slipway.flask.plugins.module_utils._mysql.names import pattern
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import identifier
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.checks import SYSTEM_FOLDERS
-from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
+from ansible_collections.slipway.flask.plugins.plugin_utils._service import known, mariadb
 
 App = Mapping[str, Any]
 Facts = Mapping[str, str]
@@ -96,6 +98,8 @@ def accounts(app: App, facts: Facts) -> Iterator[str]:
 def database(app: App, facts: Facts, own: bool) -> Iterator[str]:
     """Yield a sentence when the local database or role called as the app can't be the app's."""
     name = app["name"]
+    if app["database"] == mariadb.LOCAL:
+        yield from mysql.conflicts([mysql.Database(name, name)], in_mariadb(name, facts))
     if app["database"] != "local":
         return
     if f"superuser:{name}" in facts:
@@ -113,6 +117,18 @@ def database(app: App, facts: Facts, own: bool) -> Iterator[str]:
             f"the database '{name}' exists already, and Slipway has not made it. Choose another name, or set "
             "`adopt: true` if it is this app's (docs/adopt.md)"
         )
+
+
+def in_mariadb(name: str, facts: Facts) -> mysql.State:
+    """Return what the host's MariaDB has of an app's NAME."""
+    state = mysql.State()
+    if f"mariadb:{name}" in facts:
+        state.databases[name] = "utf8mb4"
+    if facts.get(f"mariadb:{name}") == "1":
+        state.grants.append({"user": name, "host": "localhost", "database": pattern(name), "whole": True})
+    if f"login:{name}" in facts:
+        state.accounts.append(mysql.Account(name, "localhost", facts[f"login:{name}"] == "1"))
+    return state
 
 
 def hand_over(name: str, owner: str, facts: Facts) -> str:

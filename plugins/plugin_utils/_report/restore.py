@@ -109,7 +109,7 @@ def done(host: str, answer: Mapping[str, Any]) -> str:
     """Return the lines that tell what a restore did."""
     restored, record, seconds = answer["restored"], answer["record"], answer["seconds"]
     app, id, kept = restored["app"], restored["id"], []
-    if restored["database"] and restored["had"]:
+    if (restored["database"] or restored.get("mariadb")) and restored["had"]:
         kept.append(f"database {restored['kept']}")
     kept += [f"folder {folder['kept']}" for folder in restored["folders"] if folder["had"]]
     rows = answer["rows"][:SHOWN_ROWS]

@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._backup import mariadb
+from ansible_collections.slipway.flask.plugins.module_utils._backup import mariadb, mariadb_tables
 from ansible_collections.slipway.flask.plugins.module_utils._backup.database import Database
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData
@@ -24,7 +24,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(mariadb.mysql, "program", lambda: str(path))
     monkeypatch.setattr(names, "find_client", lambda: str(path))
     monkeypatch.setattr(names, "as_user", lambda user: {})
-    monkeypatch.setattr(mariadb, "look", lambda name: Database(100, "0001"))
+    monkeypatch.setattr(mariadb, "look", lambda app: Database(100, "0001"))
     return path
 
 
@@ -51,24 +51,90 @@ def test_half_a_dump_is_no_backup(program: Path, tmp_path: Path, text: str, stat
 
 
 def test_a_disk_that_is_too_full_is_not_filled(program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mariadb, "look", lambda name: Database(2**62, ""))
+    monkeypatch.setattr(mariadb, "look", lambda app: Database(2**62, ""))
     with pytest.raises(BackupError, match="MB are free"):
         mariadb.dump(SHOP, tmp_path)
 
 
 def test_half_a_dump_is_not_loaded(program: Path, tmp_path: Path) -> None:
     says(program, "")
-    (tmp_path / "half.sql").write_text("DROP DATABASE shop;")
-    with pytest.raises(BackupError, match="not a whole dump, so nothing was changed"):
-        mariadb.load(SHOP, tmp_path / "half.sql")
+    (tmp_path / "half.sql").write_text("CREATE TABLE t (id INT);")
+    with pytest.raises(BackupError, match="not a whole dump"):
+        mariadb.load(SHOP, tmp_path / "half.sql", "shop_new")
 
 
-def test_what_the_server_says_is_told_when_loading_fails(program: Path, tmp_path: Path) -> None:
+class Server:
+    """A server that has tables by database, and does what it is told of them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **tables: list[str]) -> None:
+        self.tables, self.said = tables, list[str]()
+        monkeypatch.setattr(names, "sql", self.sql)
+
+    def sql(self, text: str, database: str = "", user: str = "root") -> list[list[str]]:
+        self.said.append(text)
+        if "information_schema.TABLES" in text:
+            name = text.split("TABLE_SCHEMA = '")[1].split("'")[0]
+            return [[table] for table in sorted(self.tables.get(name, []))]
+        if text.startswith("CREATE DATABASE"):
+            self.tables.setdefault(text.split("`")[1], [])
+        if text.startswith("DROP DATABASE"):
+            self.tables.pop(text.split("`")[1], None)
+        if text.startswith("RENAME TABLE"):
+            for move in text.removeprefix("RENAME TABLE ").rstrip(";").split(", "):
+                _, source, _, table, _, target, *_ = move.split("`")
+                self.tables[source].remove(table)
+                assert table not in self.tables[target], move
+                self.tables[target].append(table)
+        return []
+
+
+def test_what_the_server_says_is_told_when_loading_fails(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Server(monkeypatch)
     program.write_text("#!/bin/sh\necho 'ERROR 1044: no' >&2; exit 1\n")
     program.chmod(0o755)
     (tmp_path / "whole.sql").write_text(END)
     with pytest.raises(BackupError, match="loading shop failed: ERROR 1044: no"):
-        mariadb.load(SHOP, tmp_path / "whole.sql")
+        mariadb.load(SHOP, tmp_path / "whole.sql", "shop_new")
+    assert (
+        server.said[-1] == "REVOKE ALL PRIVILEGES ON `shop\\_new`.* FROM 'shop'@'localhost';"
+    )  # nobody keeps a right on it
+
+
+def test_restored_tables_and_those_that_are_there_change_places_at_once_and_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = Server(monkeypatch, shop=["notes", "tags"], new=["notes", "authors"])
+    for _ in range(2):  # done again after a kill, it does nothing
+        mariadb_tables.exchange("shop", "new", "old")
+        assert {name: sorted(found) for name, found in server.tables.items()} == {
+            "shop": ["authors", "notes"], "old": ["notes", "tags"],
+        }  # fmt: skip
+    assert sum(text.startswith("RENAME") for text in server.said) == 1
+    for _ in range(2):
+        mariadb_tables.exchange("shop", "old", "new")
+        assert sorted(server.tables["shop"]) == ["notes", "tags"]
+    assert sorted(server.tables["new"]) == ["authors", "notes"]
+
+
+def test_what_can_not_be_moved_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "sql", lambda *_: [["views", "0"], ["triggers", "2"], ["events", "1"]])
+    assert mariadb_tables.unmoved("shop") == ["2 triggers", "1 events"]
+
+
+def test_the_dump_of_a_restore_point_is_fetched_for_root_alone(tmp_path: Path) -> None:
+    class Repository:
+        def restore(self, snapshot: str, into: Path, include: list[Path]) -> None:
+            if snapshot == "with":
+                (into / str(include[0])[1:]).parent.mkdir(parents=True)
+                (into / str(include[0])[1:]).write_text(END)
+
+    mariadb.fetch(Repository(), "with", SHOP, tmp_path / "x.dump")  # type: ignore[arg-type]
+    assert (tmp_path / "x.dump").read_text() == END
+    assert [path.name for path in tmp_path.iterdir()] == ["x.dump"]
+    with pytest.raises(BackupError, match="has no dump of shop"):
+        mariadb.fetch(Repository(), "without", SHOP, tmp_path / "y.dump")  # type: ignore[arg-type]
 
 
 def test_what_an_app_has_in_its_database_is_read_with_its_own_rights(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,7 @@ def test_over_the_socket_the_app_s_own_user_restores() -> None:
     dump = known.of(LOCAL).dump(LOCAL)
     assert dump is not None
     assert dump.environment() == {}
-    command = "mariadb --no-defaults --user=shop --socket=/run/mysqld/mysqld.sock < /x.dump"
+    command = "mariadb --no-defaults --user=shop --socket=/run/mysqld/mysqld.sock shop < /x.dump"
     assert dump.restore(Path("/x.dump"), "shop") == f"runuser -u shop -- {command}"
 
 

@@ -43,6 +43,7 @@ def test_the_client_connects_as_the_driver_would_and_has_no_password_in_its_argu
     assert set(has) <= set(found)
     assert found[-1] == "d"
     assert "s3cret" not in " ".join(found)
+    assert "--local-infile=0" in found
 
 
 def test_the_server_s_answers_are_read_and_no_password_s_hash_is_among_them() -> None:

@@ -21,7 +21,9 @@ test	0
 
 
 def test_what_the_server_tells_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(names, "sql", lambda *_: [line.split("\t") for line in ANSWER.splitlines()])
+    monkeypatch.setattr(
+        names, "sql", lambda *_: [list(map(names.unescaped, line.split("\t"))) for line in ANSWER.splitlines()]
+    )
     state = databases.read_state()
     assert state.databases == {"my_shop": "utf8mb4"}
     assert state.may("my_shop", "my_shop")

@@ -104,3 +104,9 @@ def test_what_head_the_data_was_at_is_known_from_the_history(paths: Paths) -> No
     after = choice.choose(POINTS, SHOP, "2026-11-25 14:35", "", NOW)
     named = choice.choose(POINTS, SHOP, "20261125T140000Z", "", NOW)
     assert [choice.expected_heads(paths, one) for one in (before, after, named)] == [["a"], ["b"], ["0003"]]
+
+
+@pytest.mark.parametrize("to", ["latest", "2026-11-26 15:59"])
+def test_a_database_in_mariadb_comes_back_as_of_a_restore_point_and_its_files_with_it(to: str) -> None:
+    found = choice.choose(POINTS, AppData("shop", "shop", mariadb="shop"), to, "", NOW)
+    assert (found.said, found.time, found.carries) == (POINTS[-1].name, POINTS[-1].time, False)

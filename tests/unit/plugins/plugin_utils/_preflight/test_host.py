@@ -251,3 +251,19 @@ def test_the_look_says_which_folders_for_backups_are_there(tmp_path: Path) -> No
     )
     facts = look.read(done.stdout)
     assert (facts[f"target:{tmp_path}"], "target:/nowhere" in facts) == ("yes", False)
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({}, ""),
+        ({"mariadb:shop": "1", "login:shop": "1", "mariadb:wiki": "0"}, ""),
+        ({"mariadb:shop": "0"}, "the database shop exists, and shop@localhost has no rights on all of it"),
+        ({"login:shop": "0"}, "MariaDB's account shop@localhost exists, and logs in otherwise than by unix_socket"),
+    ],
+)
+def test_a_name_that_somebody_else_has_in_mariadb_is_said_before_anything_is_changed(
+    facts: dict[str, str], said: str
+) -> None:
+    assert [said in told for told in problems(facts, database="mariadb")] == [True] * bool(said)
+    assert problems(facts) == []  # an app with a database in PostgreSQL
