@@ -114,13 +114,20 @@ def load(app: AppData, path: Path, new: str) -> None:
     rights = f"ALL PRIVILEGES ON {names.identifier(names.pattern(new))}.*"
     like = f"CHARACTER SET utf8mb4 COLLATE {mariadb_tables.collation(app.mariadb)}"
     mariadb_tables.sql(f"DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name} {like}; GRANT {rights} TO {owner};")
-    url = parse_url(socket_url("mysql", new, app.user))
-    command = [names.find_client() or "mariadb", "--no-defaults", "--binary-mode", *mysql.place(url), new]
     try:
-        with path.open("rb") as file:
-            _run(command, app.user, f"loading {app.mariadb}", given=file)
+        fill(app, path, new)
     finally:
         mariadb_tables.sql(f"REVOKE {rights} FROM {owner};")
+
+
+def fill(app: AppData, path: Path, database: str) -> None:
+    """Load the dump in PATH into a DATABASE that APP has all rights on; a table of the same name goes. Raises BackupError."""
+    if not whole(path):
+        raise BackupError(f"{path.name} is not a whole dump")
+    url = parse_url(socket_url("mysql", database, app.user))
+    command = [names.find_client() or "mariadb", "--no-defaults", "--binary-mode", *mysql.place(url), database]
+    with path.open("rb") as file:
+        _run(command, app.user, f"loading {app.mariadb}", given=file)
 
 
 def counts(name: str, size: int) -> dict[str, int] | None:

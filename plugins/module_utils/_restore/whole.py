@@ -24,8 +24,8 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import ID
 from ansible_collections.slipway.flask.plugins.module_utils._backup import database as cluster_database
 from ansible_collections.slipway.flask.plugins.module_utils._backup import journal as journals
+from ansible_collections.slipway.flask.plugins.module_utils._backup import mariadb, points, setup, state
 from ansible_collections.slipway.flask.plugins.module_utils._backup import moment as moments
-from ansible_collections.slipway.flask.plugins.module_utils._backup import points, setup, state
 from ansible_collections.slipway.flask.plugins.module_utils._backup.command import run
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.pgbackrest import PgBackRest, Repository
@@ -251,6 +251,7 @@ class Whole:
                 told_ids = state.read(Path(f"{waiting}{manifest}") / "point.json")
                 ids = _ids(app, told_ids)
                 _place_sqlite(waiting, manifest, app)
+                told += _mariadb(app, Path(f"{waiting}{manifest}"))
                 for folder in app.folders:
                     _put(Path(f"{waiting}{folder}"), Path(folder), ids)
                 told.append(
@@ -353,6 +354,17 @@ def _ids(app: AppData, manifest: Mapping[str, Any]) -> dict[str, dict[int, int]]
         raise BackupError(f"there is no user '{app.user}' on the host") from None
     old = manifest.get("owner") or [here.pw_uid, here.pw_gid]
     return {"users": {int(old[0]): here.pw_uid}, "groups": {int(old[1]): here.pw_gid}}
+
+
+def _mariadb(app: AppData, staged: Path) -> list[str]:
+    """Fill APP's database in MariaDB from its dump in what was STAGED; return what was done. Raises BackupError."""
+    if not app.mariadb:
+        return []
+    dump = mariadb.file_of(staged, app)
+    if not dump.is_file():
+        raise BackupError(f"the restore point has no dump of {app.mariadb}")
+    mariadb.fill(app, dump, app.mariadb)
+    return [f"brought back the database of {app.name} in MariaDB"]
 
 
 def _place_sqlite(waiting: Path, staged: Path, app: AppData) -> None:
