@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppData:
     monkeypatch.setattr(places, "STAGING", tmp_path / "staging")
     monkeypatch.setattr(staging, "_owner", lambda _: [0, 0])
     server(monkeypatch)
-    return AppData("shop", "", elsewhere=True, settings=str(tmp_path / "etc"))
+    return AppData("shop", pwd.getpwuid(os.geteuid()).pw_name, elsewhere=True, settings=str(tmp_path / "etc"))
 
 
 def server(monkeypatch: pytest.MonkeyPatch, version: int = 160004, kind: str = "", message: str = "") -> None:
