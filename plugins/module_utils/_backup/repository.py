@@ -40,6 +40,8 @@ class Backup:
     damaged: bool = False
     """Whether a page's checksum was wrong while it was made."""
     annotations: Mapping[str, str] = field(default_factory=dict)
+    version: str = ""
+    """Major version of the PostgreSQL that it is of: an upgraded cluster's older backups are of the former one."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,10 @@ def _repository(stanza: Mapping[str, Any], number: int) -> Repository:
     elif state["code"] >= UNREACHABLE:
         problem = first_line(str(state["message"]))
     mine = [found for found in stanza.get("db", []) if found.get("repo-key", 1) == number]
-    backups = [_backup(found) for found in stanza.get("backup", []) if found["database"].get("repo-key", 1) == number]
+    versions = {found["id"]: str(found.get("version", "")) for found in mine}
+    backups = [
+        _backup(found, versions) for found in stanza.get("backup", []) if found["database"].get("repo-key", 1) == number
+    ]
     newest = mine[-1] if mine else {}
     archives = [
         found for found in stanza.get("archive", [])
@@ -115,7 +120,7 @@ def _repository(stanza: Mapping[str, Any], number: int) -> Repository:
     )  # fmt: skip
 
 
-def _backup(found: Mapping[str, Any]) -> Backup:
+def _backup(found: Mapping[str, Any], versions: Mapping[int, str]) -> Backup:
     sizes, archive = found["info"], found.get("archive") or {}
     return Backup(
         found["label"],
@@ -128,4 +133,5 @@ def _backup(found: Mapping[str, Any]) -> Backup:
         found.get("prior") or "",
         bool(found.get("error")),
         dict(found.get("annotation") or {}),
+        versions.get(found["database"]["id"], ""),
     )

@@ -190,7 +190,8 @@ class Scratch:
             newest = repository.before(self.to.when)
             raise BackupError(f"backup {newest.label}: {error}" if newest else str(error)) from None
         self.restore_seconds = time.monotonic() - began
-        server = Server(self.folder, self.number, repository.version, [app.user for app in self.settings.apps])
+        version = self.backup.version or repository.version
+        server = Server(self.folder, self.number, version, [app.user for app in self.settings.apps])
         server.configure()
         began = time.monotonic()
         is_local = self.settings.targets[self.target - 1].kind == "path"
@@ -215,11 +216,15 @@ class Scratch:
         said = self.sql("postgres", "SELECT datname, oid FROM pg_database")
         return [(name, int(number)) for name, _, number in (line.rpartition("|") for line in said.splitlines())]
 
+    def _is_of_a_former_version(self) -> bool:
+        """Tell whether the cluster was upgraded after the backup: its WAL ends there."""
+        return bool(self.backup and self.repository and self.backup.version not in ("", self.repository.version))
+
     def _check_reached(self) -> None:
         """A recovery to the latest ends where WAL ends, and PostgreSQL doesn't say when that is too early. Raises BackupError."""
         newest = self.repository.wal[1] if self.repository else ""
         is_to_end = self.to.is_latest or self.recovered.is_short
-        if not is_to_end or not newest or not self.recovered.lsn:
+        if not is_to_end or not newest or not self.recovered.lsn or self._is_of_a_former_version():
             return
         missing = recovery.missing_segment(self.recovered, newest)
         if not missing or not self.repository:

@@ -45,6 +45,20 @@ def test_the_backup_to_begin_with_is_the_newest_that_ended_by_then() -> None:
     assert first.before(AT) is None
 
 
+def test_a_backup_from_before_an_upgrade_is_of_the_version_that_it_was_made_by() -> None:
+    """Its files are started by that one's server, whatever the cluster is by now."""
+    upgraded = {
+        **STANZA,
+        "backup": [FULL, {**FULL, "label": "20261126-134231F", "database": {"id": 2, "repo-key": 1}}],
+        "db": [
+            {"id": 1, "repo-key": 1, "system-id": 77, "version": "15"},
+            {"id": 2, "repo-key": 1, "system-id": 78, "version": "17"},
+        ],
+    }
+    (found,) = pgbackrest.repositories([upgraded], [1])
+    assert (found.version, [one.version for one in found.backups]) == ("17", ["15", "17"])
+
+
 @pytest.mark.parametrize(
     ("to", "wanted"),
     [
