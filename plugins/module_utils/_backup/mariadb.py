@@ -130,13 +130,16 @@ def fill(app: AppData, path: Path, database: str) -> None:
         _run(command, app.user, f"loading {app.mariadb}", given=file)
 
 
-def counts(name: str, size: int) -> dict[str, int] | None:
-    """Return how many rows each table of the database NAME has; None when counting SIZE bytes would take long."""
+def counts(name: str, size: int, user: str = "") -> dict[str, int] | None:
+    """Return how many rows each table of the database NAME has; None when counting SIZE bytes would take long.
+
+    :param user: whose rights are used, for a database that an app gets into: a table may be a view by the time it is read.
+    """
     if size > COUNTED_BYTES:
         return None
     tables = mariadb_tables.tables_of(name)
     each = [f"SELECT {names.literal(table)}, COUNT(*) FROM {names.identifier(table)}" for table in tables]
-    rows = mariadb_tables.sql(" UNION ALL ".join(each) + ";", name) if each else []
+    rows = mariadb_tables.sql(" UNION ALL ".join(each) + ";", name, user) if each else []
     return {table: int(count) for table, count in rows}
 
 

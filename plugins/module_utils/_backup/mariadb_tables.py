@@ -64,10 +64,10 @@ def _in(database: str, table: str) -> str:
     return f"{names.identifier(database)}.{names.identifier(table)}"
 
 
-def sql(text: str, database: str = "") -> list[list[str]]:
-    """Run SQL as root; return rows of columns. Raises BackupError."""
+def sql(text: str, database: str = "", user: str = "") -> list[list[str]]:
+    """Run SQL as USER, "" is root; return rows of columns. Raises BackupError."""
     try:
-        return names.sql(text, database)
+        return names.sql(text, database, user)
     except names.MysqlError as error:
         raise BackupError(f"MariaDB refused: {error}") from None
 

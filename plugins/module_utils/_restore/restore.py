@@ -205,7 +205,8 @@ class Restore(Exchange):
                 f"the restore point's database has {' and '.join(left)}, which MariaDB can't move to another"
             )
         size = int(self.live.get("bytes", 0))
-        self._tell_rows(mariadb.counts(self.data.mariadb, size), mariadb.counts(self.journal.new, size))
+        before = mariadb.counts(self.data.mariadb, size, self.data.user)
+        self._tell_rows(before, mariadb.counts(self.journal.new, size))
         head = mariadb.look(replace(self.data, mariadb=self.journal.new, user="")).head
         return head.split("+") if head else []
 
