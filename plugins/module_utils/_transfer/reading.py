@@ -10,6 +10,7 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -104,7 +105,7 @@ class Reading:
     def _why(self) -> str:
         head, said = self.source.head, " ".join(self.said.split()).replace("pg_restore: error: ", "")
         if head and "unsupported version" in said:
-            maker = f"pg_dump {head.pg_dump}" if head.pg_dump else "a newer pg_dump"
+            maker = f"pg_dump {number_in(head.pg_dump)}" if head.pg_dump else "a newer pg_dump"
             return (
                 f"{maker} made it, whose format this host's pg_restore ({_version()}) can't read. Make it as plain SQL "
                 "(pg_dump --format=plain), or with a pg_dump of this host's version"
@@ -124,4 +125,10 @@ def _pg_restore() -> str:
 
 def _version() -> str:
     said = subprocess.run([_pg_restore(), "--version"], capture_output=True, text=True, check=False).stdout
-    return said.rpartition(" ")[0].rpartition(" ")[2] if said.strip().endswith(")") else said.strip().rpartition(" ")[2]
+    return number_in(said)
+
+
+def number_in(said: str) -> str:
+    """Return the version in what a program or the head of an archive SAID: `pg_restore (PostgreSQL) 15.14 (Debian …)`."""
+    found = re.search(r"\d+(?:\.\d+)*\w*", said)
+    return found[0] if found else said.strip()

@@ -116,7 +116,18 @@ SAID = {
 @pytest.mark.parametrize("said", SAID)
 def test_why_pg_restore_can_not_read_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
     monkeypatch.setattr(reading, "_version", lambda: "15.8")
-    head = kinds.Archive("custom", (1, 16), "17.2", "17.2")
+    head = kinds.Archive("custom", (1, 16), "17.2", "17.2 (Debian 17.2-1)")
     read = reading.Reading(source.Source(tmp_path, "archive", "", head), "unit")
     read.said, read.status = said, 1
     assert read._why() == SAID[said]
+
+
+@pytest.mark.parametrize(
+    ("said", "number"),
+    [
+        ("pg_restore (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)\n", "15.14"),
+        ("pg_restore (PostgreSQL) 18beta1", "18beta1"),
+    ],
+)
+def test_a_version_is_its_number(said: str, number: str) -> None:
+    assert reading.number_in(said) == number
