@@ -10,10 +10,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import errno
 import os
-import pwd
-import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -26,28 +23,20 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup import datab
 from ansible_collections.slipway.flask.plugins.module_utils._backup import journal as journals
 from ansible_collections.slipway.flask.plugins.module_utils._backup import mariadb, points, setup, state
 from ansible_collections.slipway.flask.plugins.module_utils._backup import moment as moments
-from ansible_collections.slipway.flask.plugins.module_utils._backup.command import run
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.pgbackrest import PgBackRest, Repository
-from ansible_collections.slipway.flask.plugins.module_utils._backup.recovery import recovered
 from ansible_collections.slipway.flask.plugins.module_utils._backup.restic import Restic, Snapshot
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData, Settings
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import SUPERUSER, Cluster
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import Cluster
+from ansible_collections.slipway.flask.plugins.module_utils._restore import host_files, host_server
 
-RECOVERY_SECONDS = 21_600
-"""Longest time that replaying WAL may take."""
-UNIT = "slipway-recovery.service"
-LOG = Path("/var/log/postgresql/slipway-recovery.log")
 CERTIFICATES = ("/etc/nginx/tls", "/etc/nginx/acme", "/etc/ssl/slipway")
 TABLES = """
 SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p')
 AND relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname ~ '^pg_|^information_schema$');
 """
 OWN_DATABASES = {"postgres", "template0", "template1"}
-BESIDES = re.compile(r"\s*(archive_mode|restore_command|recovery_target\w*)\s*=")
-"""Lines that a restore adds to postgresql.auto.conf, which are for the recovery alone."""
-ARCHIVE = "pgbackrest --stanza=slipway archive-push %p"
 
 
 def intent() -> Path:
@@ -196,13 +185,13 @@ class Whole:
         cluster, data = cluster_database.cluster_of(self.settings), Path(self.done["data"])
         for target in self.settings.targets:
             if target.kind == "path":
-                adopt(Path(target.path) / "pgbackrest")
+                host_server.adopt(Path(target.path) / "pgbackrest")
         found = self._repository(cluster)
-        systemd.stop(UNIT, cluster.unit)
-        clear(data)
+        systemd.stop(host_server.UNIT, cluster.unit)
+        host_server.clear(data)
         PgBackRest(self.settings).restore(data, moments.LATEST, (), found.number)
         self._refuse_living(found)
-        last = recover(cluster, data)
+        last = host_server.recover(cluster, data)
         try:
             systemd.start(cluster.unit)
         except systemd.HostError as error:
@@ -249,11 +238,11 @@ class Whole:
         try:
             if self._restore(f"app:{app.name}", [*app.folders, str(manifest)], waiting):
                 told_ids = state.read(Path(f"{waiting}{manifest}") / "point.json")
-                ids = _ids(app, told_ids)
-                _place_sqlite(waiting, manifest, app)
+                ids = host_files.ids_of(app, told_ids)
+                host_files.place_sqlite(waiting, manifest, app)
                 told += _mariadb(app, Path(f"{waiting}{manifest}"))
                 for folder in app.folders:
-                    _put(Path(f"{waiting}{folder}"), Path(folder), ids)
+                    host_files.put(Path(f"{waiting}{folder}"), Path(folder), ids)
                 told.append(
                     f"brought back the folders of {app.name}, as of {told_ids.get('name', 'its newest restore point')}"
                 )
@@ -280,9 +269,9 @@ class Whole:
         release = releases[-1]
         for name in ("history.jsonl", "once.json", f"releases/{release}"):
             if os.path.lexists(f"{waiting}{root}/{name}"):
-                _put(Path(f"{waiting}{root}/{name}"), root / name, ids)
+                host_files.put(Path(f"{waiting}{root}/{name}"), root / name, ids)
         if Path(f"{waiting}{settings}/releases/{release}").is_dir():
-            _put(Path(f"{waiting}{settings}/releases/{release}"), settings / "releases" / release, ids)
+            host_files.put(Path(f"{waiting}{settings}/releases/{release}"), settings / "releases" / release, ids)
         return True
 
 
@@ -295,67 +284,6 @@ def _has_files(folder: Path) -> bool:
     return folder.is_dir() and any(names for _, _, names in os.walk(folder))
 
 
-def adopt(repository: Path) -> None:
-    """Give a repository on a disk of the old host to this host's user postgres, which may have another number."""
-    owner = pwd.getpwnam(SUPERUSER)
-    if repository.is_dir() and repository.stat().st_uid != owner.pw_uid:
-        for folder, names, files in os.walk(repository):
-            for path in (folder, *(os.path.join(folder, name) for name in (*names, *files))):
-                os.chown(path, owner.pw_uid, owner.pw_gid, follow_symlinks=False)
-
-
-def clear(data: Path) -> None:
-    """Make the folder of a cluster's files anew, empty."""
-    owner = pwd.getpwnam(SUPERUSER)
-    shutil.rmtree(data, ignore_errors=True)
-    data.mkdir(mode=0o700, parents=True)
-    os.chown(data, owner.pw_uid, owner.pw_gid)
-
-
-def recover(cluster: Cluster, data: Path) -> str:
-    """Replay all WAL, begin a new timeline, and have its beginning archived; return the time of the last transaction.
-
-    Nobody can connect meanwhile. Archiving is on, for without the new timeline's history file in the repository a next restore
-    would follow the old one. Raises BackupError.
-    """
-    LOG.unlink(missing_ok=True)
-    configuration = cluster.folder / "postgresql.conf"
-    auto = data / "postgresql.auto.conf"
-    auto.write_text(
-        "".join(line for line in auto.read_text().splitlines(keepends=True) if not line.startswith("archive_mode"))
-    )
-    settings = {
-        "config_file": str(configuration), "data_directory": str(data), "hot_standby": "off", "archive_mode": "on",
-        "archive_command": ARCHIVE, "listen_addresses": "", "logging_collector": "off", "log_destination": "stderr",
-        "log_timezone": "UTC", "lc_messages": "C", "unix_socket_directories": str(data),
-    }  # fmt: skip
-    systemd.stop(UNIT)
-    done = systemd.run(
-        f"--unit={UNIT}", "--quiet", "--collect", "--description=The database server comes back from its backups",
-        "--property=Type=notify", f"--property=User={SUPERUSER}", f"--property=TimeoutStartSec={RECOVERY_SECONDS}",
-        "--property=KillSignal=SIGINT", "--property=KillMode=mixed", "--property=TimeoutStopSec=600",
-        f"--property=StandardOutput=append:{LOG}", f"--property=StandardError=append:{LOG}", "--",
-        str(cluster.programs / "postgres"), "-D", str(data), *(f"--{key}={value}" for key, value in settings.items()),
-    )  # fmt: skip
-    log = LOG.read_text(errors="replace") if LOG.exists() else ""
-    if done.returncode:
-        raise BackupError(f"the restored database server does not start: {systemd.tail(log, 6) or done.stderr.strip()}")
-    systemd.stop(UNIT)
-    auto.write_text("".join(line for line in auto.read_text().splitlines(keepends=True) if not BESIDES.match(line)))
-    LOG.unlink(missing_ok=True)
-    return recovered(log).last
-
-
-def _ids(app: AppData, manifest: Mapping[str, Any]) -> dict[str, dict[int, int]]:
-    """Return which number of a user and of a group on the old host is which here. Raises BackupError."""
-    try:
-        here = pwd.getpwnam(app.user)
-    except KeyError:
-        raise BackupError(f"there is no user '{app.user}' on the host") from None
-    old = manifest.get("owner") or [here.pw_uid, here.pw_gid]
-    return {"users": {int(old[0]): here.pw_uid}, "groups": {int(old[1]): here.pw_gid}}
-
-
 def _mariadb(app: AppData, staged: Path) -> list[str]:
     """Fill APP's database in MariaDB from its dump in what was STAGED; return what was done. Raises BackupError."""
     if not app.mariadb:
@@ -365,47 +293,3 @@ def _mariadb(app: AppData, staged: Path) -> list[str]:
         raise BackupError(f"the restore point has no dump of {app.mariadb}")
     mariadb.fill(app, dump, app.mariadb)
     return [f"brought back the database of {app.name} in MariaDB"]
-
-
-def _place_sqlite(waiting: Path, staged: Path, app: AppData) -> None:
-    """Move whole copies of SQLite's databases to where the databases were."""
-    from ansible_collections.slipway.flask.plugins.module_utils._restore import folders
-
-    folders.place_copies(waiting, Path(f"{waiting}{staged}/sqlite"), [Path(folder) for folder in app.folders])
-
-
-def _put(source: Path, target: Path, ids: Mapping[str, dict[int, int]]) -> None:
-    """Move what was restored to its place, with owners of this host; what a set-up has made there meanwhile gives way."""
-    if not os.path.lexists(source):
-        return
-    own(source, ids)
-    target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    if target.is_mount():
-        for one in source.iterdir():
-            _put(one, target / one.name, ids)
-        shutil.copystat(source, target)
-        os.chown(target, source.stat().st_uid, source.stat().st_gid)
-        return
-    if target.is_dir() and not target.is_symlink():
-        shutil.rmtree(target)
-    try:
-        source.rename(target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        if run(["cp", "--archive", "--no-target-directory", "--", str(source), str(target)]).returncode:
-            raise BackupError(f"{target} could not be written: is there room?") from None
-
-
-def own(top: Path, ids: Mapping[str, dict[int, int]]) -> None:
-    """Give TOP and all in it to the users and groups of this host that they belonged to on the old one; links stay links."""
-    users, groups = ids["users"], ids["groups"]
-    for folder, names, files in os.walk(top) if top.is_dir() else [(str(top.parent), [], [top.name])]:
-        for path in [folder] * top.is_dir() + [os.path.join(folder, name) for name in (*names, *files)]:
-            about = os.lstat(path)
-            user, group = users.get(about.st_uid, about.st_uid), groups.get(about.st_gid, about.st_gid)
-            if (user, group) != (about.st_uid, about.st_gid):
-                mode = about.st_mode & 0o7777
-                os.chown(path, user, group, follow_symlinks=False)
-                if mode & 0o6000 and not os.path.islink(path):
-                    os.chmod(path, mode)  # a change of owner takes these bits away

@@ -18,7 +18,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup.pgbackrest i
 from ansible_collections.slipway.flask.plugins.module_utils._backup.restic import Snapshot
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData, Settings, Target
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import Cluster
-from ansible_collections.slipway.flask.plugins.module_utils._restore import whole
+from ansible_collections.slipway.flask.plugins.module_utils._restore import host_files, whole
 from ansible_collections.slipway.flask.plugins.module_utils._restore.whole import Whole
 
 CLUSTER = Cluster("17", "main", 5432, True, "")
@@ -143,7 +143,7 @@ def test_files_get_the_numbers_that_their_users_have_here(tmp_path: Path) -> Non
     os.chown(tmp_path / "deep", 0, 4002)
     (tmp_path / "deep").chmod(0o2750)
     ids: dict[str, Any] = {"users": {4001: 5001}, "groups": {4002: 5002}}
-    whole.own(tmp_path, ids)
+    host_files.own(tmp_path, ids)
     found = {
         path.name: (path.lstat().st_uid, path.lstat().st_gid) for path in (tmp_path / "deep", *tmp_path.rglob("*"))
     }
