@@ -23,13 +23,11 @@ RETURN = r"""
 """
 
 import os
-import subprocess
-import time
 from dataclasses import asdict
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._backup import brief, places, state
+from ansible_collections.slipway.flask.plugins.module_utils._backup import brief, by_hand, places, state
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
 from ansible_collections.slipway.flask.plugins.module_utils._release.progress import Progress
 
@@ -37,11 +35,6 @@ ARGUMENTS: dict[str, Any] = {
     "full": {"type": "bool", "default": False},
     "token": {"type": "str", "default": ""},
 }
-UNIT = (
-    "systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--property=Nice=10", "--property=IOSchedulingClass=idle",
-    "--property=CPUWeight=20", "--property=IOWeight=20",
-)  # fmt: skip
-"""As the timer's service runs it; it goes on when the connection is lost."""
 
 
 def main() -> None:
@@ -52,19 +45,12 @@ def main() -> None:
         module.fail_json(msg=brief.NOTHING)
     if module.check_mode:
         module.exit_json(changed=True, outcome={})
-    progress, began, said = Progress("backup", asked["token"]), time.monotonic(), list[str]()
-    command = [*UNIT, str(places.PROGRAM), "run", *(["--full"] if asked["full"] else [])]
-    with subprocess.Popen(
-        command, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as process:
-        for line in process.stdout or ():
-            said.append(line.strip())
-            progress.note(f"{time.monotonic() - began:.0f} s: {line.strip()}")
-    outcome = state.outcome("run")
+    progress = Progress("backup", asked["token"])
+    code, said = by_hand.run(asked["full"], progress.note)
     outcome = state.outcome("run")
     answer = {"changed": True, "outcome": asdict(outcome)} if outcome else {"changed": True}
     # The program keeps how it ended: of one that was killed there is only what it said.
-    if outcome is None or (process.returncode and outcome.is_good):
+    if outcome is None or (code and outcome.is_good):
         module.fail_json(msg="The backup was cut short:\n" + "\n".join(said[-10:]))
     elif outcome.problems:
         msg = "\n".join(["The backup is not complete:", *(f"  - {one}" for one in outcome.problems)])

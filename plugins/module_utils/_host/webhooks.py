@@ -48,7 +48,7 @@ def _post(url: str, content: bytes) -> str:
     headers = {"Content-Type": "application/json", "User-Agent": "slipway"}
     try:
         request = urllib.request.Request(url, content, headers, method="POST")
-        with urllib.request.urlopen(request, timeout=SECONDS):
+        with urllib.request.build_opener().open(request, timeout=SECONDS):
             return ""
     except urllib.error.HTTPError as error:
         return f"it answered {error.code}"
