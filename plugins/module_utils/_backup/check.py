@@ -22,8 +22,10 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup import (
     check_wal,
     meaning,
     metrics,
+    parking,
     places,
     scratch_place,
+    setup,
     state,
     telling,
 )
@@ -75,11 +77,25 @@ class Check:
         found = [*check_targets.problems(self.settings, self.seen, self.now)]
         if self.settings.has_cluster:
             found += check_wal.problems(self.settings, self.seen, self.now)
+            self._park()
+            found += parking.problems(self.settings)
         found += self._last_run(found)
         found += self._drill()
         found += self._timers()
         for problem in found:
             yield replace(problem, text=meaning.without_secrets(problem.text, self.settings))
+
+    def _park(self) -> None:
+        """Leave targets that are away for long out of archiving, and take those that are back in again."""
+        names = {target.name: number for number, target in enumerate(self.settings.targets, 1)}
+        able = {names[name] for name, reached in self.seen.reached.items() if reached}
+        before = parking.parked(self.settings)
+        # What is left out is not archived to, so there are no errors of it.
+        unable = (set(names.values()) - able) | (parking.refusing(check_wal.SPOOL) - before)
+        after = parking.wanted(before, able, unable, self.seen.waiting, parking.limit())
+        if after != before:
+            parking.keep(self.settings, after)
+            setup.configure(self.settings)
 
     def _last_run(self, found: list[Problem]) -> Iterator[Problem]:
         """Yield how the last run failed; what is wrong with a target now covers it."""

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import places
@@ -29,10 +29,13 @@ def queue_gib(data: Path) -> int:
     return min(QUEUE_MOST, max(QUEUE_LEAST, shutil.disk_usage(data).total // GIB // QUEUE_SHARE))
 
 
-def text(settings: Settings, version: tuple[int, ...], port: int, data: Path, queue: int) -> str:
+def text(
+    settings: Settings, version: tuple[int, ...], port: int, data: Path, queue: int, without: Collection[int] = ()
+) -> str:
     """Return the file: the passphrase and the targets' secrets are in it.
 
-    VERSION is pgBackRest's; PORT and DATA are the cluster's; QUEUE is how many GiB of WAL may wait.
+    VERSION is pgBackRest's; PORT and DATA are the cluster's; QUEUE is how many GiB of WAL may wait; WITHOUT are the numbers of
+    targets that are left out.
     """
     lines = [
         "[global]",
@@ -49,7 +52,8 @@ def text(settings: Settings, version: tuple[int, ...], port: int, data: Path, qu
         "log-level-file=warn",
     ]
     for number, target in enumerate(settings.targets, 1):
-        lines += [f"repo{number}-{line}" for line in _repository(target, settings.passphrase, version)]
+        if number not in without:
+            lines += [f"repo{number}-{line}" for line in _repository(target, settings.passphrase, version)]
     lines += ["", f"[{places.STANZA}]", f"pg1-path={data}", f"pg1-port={port}", f"pg1-socket-path={SOCKET_FOLDER}"]
     # A segment is fetched when it is wanted: several recoveries on one host would share what is fetched ahead.
     lines += ["", "[global:archive-get]", "archive-async=n"]

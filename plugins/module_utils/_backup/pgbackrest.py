@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timezone
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils._backup import moment
+from ansible_collections.slipway.flask.plugins.module_utils._backup import moment, places
 from ansible_collections.slipway.flask.plugins.module_utils._backup.command import run
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.moment import Moment
@@ -172,7 +172,8 @@ class PgBackRest:
 
     def _call(self, *arguments: str, what: str, seconds: float | None = None) -> str:
         """Run it, and return what it wrote. Raises BackupError: that it could not do WHAT, and why."""
-        done = run(["pgbackrest", f"--stanza={STANZA}", *LEVELS, *arguments], SUPERUSER, seconds=seconds)
+        whole = [f"--config={places.WHOLE}"] if places.WHOLE.exists() else []
+        done = run(["pgbackrest", *whole, f"--stanza={STANZA}", *LEVELS, *arguments], SUPERUSER, seconds=seconds)
         if done.returncode:
             raise BackupError(f"pgBackRest could not {what}: {reason(done.stderr or done.stdout)}")
         return done.stdout

@@ -11,6 +11,8 @@ SETTINGS = Path("/etc/slipway/backup.json")
 SECRETS = Path("/etc/slipway/backup")
 """restic's password, SSH keys and authorities, for root alone."""
 CONFIGURATION = Path("/etc/pgbackrest/pgbackrest.conf")
+WHOLE = Path("/etc/pgbackrest/whole.conf")
+"""The same with all targets, while one is left out of archiving; see `parking`."""
 KEYS = Path("/etc/pgbackrest/slipway")
 """SSH keys and authorities as pgBackRest reads them, as the user postgres."""
 STATE = Path("/var/lib/slipway/backups")

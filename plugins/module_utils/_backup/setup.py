@@ -21,6 +21,7 @@ from pathlib import Path
 from ansible_collections.slipway.flask.plugins.module_utils._backup import (
     configuration,
     database,
+    parking,
     places,
     scratch_place,
     state,
@@ -65,10 +66,10 @@ def configure(settings: Settings, check: bool = False) -> list[str]:
     """Write what pgBackRest reads, for it and root alone; return what was done."""
     cluster = database.cluster_of(settings)
     data = Path(database.archiver(cluster)["data"])
-    whole = configuration.text(
-        settings, PgBackRest(settings).version(), cluster.port, data, configuration.queue_gib(data)
-    )
-    files = {places.CONFIGURATION: whole}
+    about = (settings, PgBackRest(settings).version(), cluster.port, data, configuration.queue_gib(data))
+    left_out = parking.parked(settings)
+    files = {places.CONFIGURATION: configuration.text(*about, without=left_out)}
+    files |= {places.WHOLE: configuration.text(*about)} if left_out else {}
     files |= {places.KEYS / name: text for name, text in configuration.secrets(settings).items()}
     done = []
     for path, text in files.items():
@@ -77,8 +78,8 @@ def configure(settings: Settings, check: bool = False) -> list[str]:
             done.append(f"wrote {path}")
             if not check:
                 _write(path, text)
-    for path in sorted(places.KEYS.glob("*")) if places.KEYS.is_dir() else ():
-        if path not in files:
+    for path in [places.WHOLE, *sorted(places.KEYS.glob("*"))]:
+        if path not in files and path.exists():
             done.append(f"removed {path}")
             if not check:
                 path.unlink()
@@ -166,7 +167,7 @@ def remove(check: bool = False) -> Iterator[str]:
         yield f"stopped {unit.name}"
     if not check:
         scratch_place.sweep()
-    for path in (places.CONFIGURATION, places.METRICS):
+    for path in (places.CONFIGURATION, places.WHOLE, places.METRICS):
         if path.exists() and (path != places.CONFIGURATION or path.read_text().startswith(configuration.HEADER)):
             if not check:
                 path.unlink()
