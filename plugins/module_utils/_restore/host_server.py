@@ -26,7 +26,7 @@ UNIT = "slipway-recovery.service"
 LOG = Path("/var/log/postgresql/slipway-recovery.log")
 BESIDES = re.compile(r"\s*(archive_mode|restore_command|recovery_target\w*)\s*=")
 """Lines that a restore adds to postgresql.auto.conf, which are for the recovery alone."""
-ARCHIVE = "pgbackrest --stanza=slipway archive-push %p"
+ARCHIVE = "pgbackrest --stanza=slipway --pg1-path={data} archive-push %p"
 
 
 def adopt(repository: Path) -> None:
@@ -46,6 +46,15 @@ def clear(data: Path) -> None:
     os.chown(data, owner.pw_uid, owner.pw_gid)
 
 
+def replace(data: Path, new: Path) -> None:
+    """Put the folder NEW in the place of DATA; both servers have ended."""
+    old = data.with_name(f"{data.name}.empty")
+    shutil.rmtree(old, ignore_errors=True)
+    data.rename(old)
+    new.rename(data)
+    shutil.rmtree(old)
+
+
 def recover(cluster: Cluster, data: Path) -> str:
     """Replay all WAL, begin a new timeline, and have its beginning archived; return the time of the last transaction.
 
@@ -60,7 +69,7 @@ def recover(cluster: Cluster, data: Path) -> str:
     )
     settings = {
         "config_file": str(configuration), "data_directory": str(data), "hot_standby": "off", "archive_mode": "on",
-        "archive_command": ARCHIVE, "listen_addresses": "", "logging_collector": "off", "log_destination": "stderr",
+        "archive_command": ARCHIVE.format(data=data), "listen_addresses": "", "external_pid_file": "", "logging_collector": "off", "log_destination": "stderr",
         "log_timezone": "UTC", "lc_messages": "C", "unix_socket_directories": str(data),
     }  # fmt: skip
     systemd.stop(UNIT)

@@ -176,22 +176,25 @@ class Whole:
         return cluster
 
     def _cluster(self) -> str:
-        """Put the cluster of the backups in the place of the empty one; return the time of its last transaction."""
-        if not self.done.get("data"):  # after a run that was cut short, what is there need not start
-            cluster = self._running()
-            setup.configure(self.settings)
-            self.done["data"] = cluster_database.archiver(cluster)["data"]
-            self._write()
-        cluster, data = cluster_database.cluster_of(self.settings), Path(self.done["data"])
+        """Put the cluster of the backups in the place of the empty one; return the time of its last transaction.
+
+        It is made whole beside the empty one, which runs until then: a run that is cut short leaves a server that starts.
+        """
+        cluster = self._running()
+        setup.configure(self.settings)
+        data = Path(cluster_database.archiver(cluster)["data"])
         for target in self.settings.targets:
             if target.kind == "path":
                 host_server.adopt(Path(target.path) / "pgbackrest")
         found = self._repository(cluster)
-        systemd.stop(host_server.UNIT, cluster.unit)
-        host_server.clear(data)
-        PgBackRest(self.settings).restore(data, moments.LATEST, (), found.number)
+        new = data.with_name(f"{data.name}.restored")
+        systemd.stop(host_server.UNIT)
+        host_server.clear(new)
+        PgBackRest(self.settings).restore(new, moments.LATEST, (), found.number)
         self._refuse_living(found)
-        last = host_server.recover(cluster, data)
+        last = host_server.recover(cluster, new)
+        systemd.stop(cluster.unit)
+        host_server.replace(data, new)
         try:
             systemd.start(cluster.unit)
         except systemd.HostError as error:
