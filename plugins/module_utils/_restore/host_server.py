@@ -69,7 +69,8 @@ def recover(cluster: Cluster, data: Path) -> str:
     )
     settings = {
         "config_file": str(configuration), "data_directory": str(data), "hot_standby": "off", "archive_mode": "on",
-        "archive_command": ARCHIVE.format(data=data), "listen_addresses": "", "external_pid_file": "", "logging_collector": "off", "log_destination": "stderr",
+        "archive_command": ARCHIVE.format(data=data), "listen_addresses": "", "external_pid_file": "",
+        "logging_collector": "off", "log_destination": "stderr",
         "log_timezone": "UTC", "lc_messages": "C", "unix_socket_directories": str(data),
     }  # fmt: skip
     systemd.stop(UNIT)
