@@ -21,6 +21,7 @@ from pathlib import Path
 from ansible_collections.slipway.flask.plugins.module_utils._backup import (
     database,
     moment,
+    parking,
     places,
     points,
     retention,
@@ -175,6 +176,8 @@ class Run:
         notes = {retention.RUN: self.stamp, retention.GAP: gap} if self.pgbackrest.can_annotate() else {}
         at.backup = self.pgbackrest.backup(kind, at.number, notes)
         at.full = at.backup.endswith("F")
+        if at.full:
+            parking.mended(self.settings, at.number)
 
     def _gap(self, at: At, found: Repository) -> str:
         """Return the first segment of WAL that is missing since the newest backup, "" when none is; say so."""
@@ -182,6 +185,8 @@ class Run:
             return ""
         since = found.backups[-1].wal[1]
         gap = wal.gap(self.pgbackrest.segments(found, since), since)
+        if not gap and at.number in parking.lacking(self.settings):
+            gap = wal.following(found.wal[1])  # nothing has come since, so that the gap can't be seen yet
         if gap:
             self.notes.append(
                 f"{at.target.name}: WAL from {gap} on was dropped while a target could not be reached, so moments between "

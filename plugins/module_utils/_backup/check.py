@@ -94,7 +94,7 @@ class Check:
         unable = (set(names.values()) - able) | (parking.refusing(check_wal.SPOOL) - before)
         after = parking.wanted(before, able, unable, self.seen.waiting, parking.limit())
         if after != before:
-            parking.keep(self.settings, after)
+            parking.keep(self.settings, after, parking.lacking(self.settings) | after)
             setup.configure(self.settings)
 
     def _last_run(self, found: list[Problem]) -> Iterator[Problem]:

@@ -31,14 +31,32 @@ REPOSITORY = re.compile(r"^repo(\d+): \[", re.MULTILINE)
 
 def parked(settings: Settings) -> set[int]:
     """Return the numbers of the targets that are left out of archiving."""
-    names = state.read(places.STATE / FILE).get("targets", [])
+    return _numbers(settings, "targets")
+
+
+def lacking(settings: Settings) -> set[int]:
+    """Return the numbers of the targets that were left out and have had no full backup since: WAL is missing there."""
+    return _numbers(settings, "lacking")
+
+
+def keep(settings: Settings, left_out: Collection[int], lack: Collection[int]) -> None:
+    """Keep which targets are left out, and which lack WAL; `setup.configure` has pgBackRest know of the first."""
+
+    def names(numbers: Collection[int]) -> list[str]:
+        return [target.name for number, target in enumerate(settings.targets, 1) if number in numbers]
+
+    state.write(places.STATE / FILE, {"targets": names(left_out), "lacking": names(lack)})
+
+
+def mended(settings: Settings, number: int) -> None:
+    """Keep that a full backup was made at a target."""
+    if number in (lack := lacking(settings)):
+        keep(settings, parked(settings), lack - {number})
+
+
+def _numbers(settings: Settings, key: str) -> set[int]:
+    names = state.read(places.STATE / FILE).get(key, [])
     return {number for number, target in enumerate(settings.targets, 1) if target.name in names}
-
-
-def keep(settings: Settings, numbers: Collection[int]) -> None:
-    """Keep which targets are left out; `setup.configure` has pgBackRest know of it."""
-    names = [target.name for number, target in enumerate(settings.targets, 1) if number in numbers]
-    state.write(places.STATE / FILE, {"targets": names})
 
 
 def limit(configuration: Path = places.CONFIGURATION) -> int:

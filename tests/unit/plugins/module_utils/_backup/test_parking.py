@@ -58,8 +58,14 @@ def test_who_refuses_wal_is_read_from_what_pgbackrest_leaves(tmp_path: Path) -> 
 def test_what_is_left_out_is_kept_by_name_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(places, "STATE", tmp_path)
     assert parking.parked(SETTINGS) == set()
-    parking.keep(SETTINGS, {2})
+    parking.keep(SETTINGS, {2}, {2})
     turned = Settings("web1", SETTINGS.targets[::-1], SETTINGS.passphrase)
     assert (parking.parked(SETTINGS), parking.parked(turned)) == ({2}, {1})
+    parking.keep(SETTINGS, set(), {1, 2})
+    parking.mended(SETTINGS, 2)
+    assert (parking.parked(SETTINGS), parking.lacking(SETTINGS)) == (set(), {1}), (
+        "the full backup at one is still to come"
+    )
+    parking.keep(SETTINGS, {2}, {2})
     (told,) = parking.problems(SETTINGS)
     assert told.text.startswith("/mnt/two takes no WAL")
