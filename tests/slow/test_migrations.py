@@ -248,6 +248,7 @@ def fleet(site: App) -> App:
         for name in FLEET
     ]  # fmt: skip
     site.project.write({"slipway_apps": apps, **SERVER})
+    host.run("systemctl stop 'harbour@*' && rm -f /etc/systemd/system/multi-user.target.wants/harbour@*.service")
     site.project.good("site.yml")
     return site
 
