@@ -247,8 +247,11 @@ def fleet(site: App) -> App:
         }
         for name in FLEET
     ]  # fmt: skip
-    site.project.write({"slipway_apps": apps, **SERVER})
-    host.run("systemctl stop 'harbour@*' && rm -f /etc/systemd/system/multi-user.target.wants/harbour@*.service")
+    harbour = {
+        **site.description,
+        "source": {"path": str(site.folder)},
+    }  # site.yml wants all apps of a host in its list
+    site.project.write({"slipway_apps": [harbour, *apps], **SERVER})
     site.project.good("site.yml")
     return site
 
