@@ -133,12 +133,14 @@ def test_a_server_that_is_down_is_named_and_the_other_has_the_point(site: Site, 
     try:
         failed = site.project.play("playbooks/backup.yml")
     finally:
+        store.host.ok("systemctl reset-failed s3")
         store.host.run(
             f"systemd-run --quiet --unit=s3 /usr/local/bin/rclone serve s3 /srv/s3 --addr :443 --cert /root/store.crt "
             f"--key /root/store.key --auth-key {KEY},{SECRET} --no-checksum"
         )
     assert failed.code != 0
     assert f"s3:{NAME}/backups/shop" in failed.output
+    assert f"unable to connect to {NAME}:443" in failed.output
     assert last(site.host)["facts"]["point"] in site.host.run("slipway-backup list 2>/dev/null || true")
     assert site.back_up()["problems"] == []
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timezone
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils._backup import moment, places
+from ansible_collections.slipway.flask.plugins.module_utils._backup import moment, places, reach
 from ansible_collections.slipway.flask.plugins.module_utils._backup.command import run
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.moment import Moment
@@ -53,9 +53,18 @@ class PgBackRest:
 
     def info(self) -> list[Repository]:
         """Return what is in the repositories, in the order of the targets. Raises BackupError when it can't be asked."""
-        said = self._call("info", "--output=json", what="look into the repositories")
+        away = {number: why for number, target in enumerate(self.settings.targets, 1) if (why := reach.why_not(target))}
+        if not away:
+            return self._info(range(1, len(self.settings.targets) + 1))
+        found = [Repository(number, [], why) for number, why in away.items()]
+        for number in range(1, len(self.settings.targets) + 1):
+            found += [] if number in away else self._info([number], f"--repo={number}")
+        return sorted(found, key=lambda one: one.number)
+
+    def _info(self, numbers: Sequence[int], *options: str) -> list[Repository]:
+        said = self._call("info", "--output=json", *options, what="look into the repositories")
         try:
-            return repositories(json.loads(said, strict=False), range(1, len(self.settings.targets) + 1))
+            return repositories(json.loads(said), numbers)
         except (ValueError, KeyError, TypeError) as error:
             raise BackupError(f"the answer of `pgbackrest info` can't be read: {error}") from None
 

@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils._backup import places
+from ansible_collections.slipway.flask.plugins.module_utils._backup import places, reach
 from ansible_collections.slipway.flask.plugins.module_utils._backup.command import run
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings, Target
@@ -137,6 +137,8 @@ class Restic:
         return done.stdout
 
     def _run(self, *arguments: str, seconds: float | None = None) -> subprocess.CompletedProcess[str]:
+        if why := reach.why_not(self.target):
+            raise BackupError(f"{self.target.name}: {why}")
         return run(["restic", *self.options(), *arguments], environment=self.environment(), seconds=seconds)
 
     def options(self) -> list[str]:
