@@ -34,7 +34,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup.moment impor
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings
 from ansible_collections.slipway.flask.plugins.module_utils._backup.state import Outcome
 from ansible_collections.slipway.flask.plugins.module_utils._backup.telling import Problem
-from ansible_collections.slipway.flask.plugins.module_utils._host import calendar, systemd
+from ansible_collections.slipway.flask.plugins.module_utils._host import calendar, systemd, timer
 
 UNITS = {"run": "slipway-backup", "check": "slipway-backup-check", "drill": "slipway-backup-drill"}
 """What runs each part: `<unit>.timer` and `<unit>.service`."""
@@ -152,11 +152,23 @@ class Check:
             service = systemd.properties(f"{UNITS[name]}.service", "ActiveState", "Result")
             last = state.outcome(name)
             # One that has found something wrong has failed as well, and says what.
-            if name != "check" and service.get("ActiveState") == "failed" and not (last and last.problems):
+            if (
+                name != "check"
+                and service.get("ActiveState") == "failed"
+                and not is_told(last, f"{UNITS[name]}.service")
+            ):
                 yield Problem(
                     f"unit:{name}",
                     f"{UNITS[name]}.service failed ({service.get('Result')}): see `journalctl -u {UNITS[name]}` on the host",
                 )
+
+
+def is_told(last: Outcome | None, unit: str) -> bool:
+    """Tell whether the LAST outcome says what was wrong when UNIT failed, or is of a run since then, by hand for example."""
+    if last is None:
+        return False
+    failed = timer.moments(unit, "InactiveEnterTimestamp")["InactiveEnterTimestamp"]
+    return bool(last.problems) or parsed(last.ended or last.started).timestamp() >= failed
 
 
 def key(text: str) -> str:

@@ -245,3 +245,20 @@ def test_a_disk_must_hold_what_is_restored_beside_what_is_kept_for_the_sites(
     scratch_place.room("a drill", 2 << 30)
     with pytest.raises(BackupError, match=r"a drill needs 2\.1 GB in .*, where 3\.2 GB are free and 1\.1 GB are kept"):
         scratch_place.room("a drill", (2 << 30) + 1)
+
+
+@pytest.mark.parametrize(
+    ("ended", "problems", "told"),
+    [
+        ("2026-11-26T13:00:00Z", [], False),  # the unit failed after it, and left no word
+        ("2026-11-26T13:05:00Z", [], True),  # a run by hand went well since
+        ("2026-11-26T13:00:00Z", ["shop: it can't be read"], True),
+    ],
+)
+def test_a_unit_that_failed_is_named_unless_an_outcome_says_more(
+    monkeypatch: pytest.MonkeyPatch, ended: str, problems: list[str], told: bool
+) -> None:
+    failed = check.parsed("2026-11-26T13:02:00Z").timestamp()
+    monkeypatch.setattr(check.timer, "moments", lambda *_: {"InactiveEnterTimestamp": failed})
+    assert check.is_told(state.Outcome("run", ended, ended=ended, problems=problems), "slipway-backup.service") is told
+    assert not check.is_told(None, "slipway-backup.service")
