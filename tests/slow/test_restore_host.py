@@ -16,6 +16,8 @@ from conftest import KEEP
 from helpers import Host, Project, Visitor, wait_for
 from posting import Poster, Site, domain
 
+pytestmark = pytest.mark.once("13")  # SFTP from pgBackRest 2.46 on
+
 APPS = {
     "shop": {"processes": {"tick": {"command": "python tick.py", "ready_seconds": 1}}},
     "notes": {"database": "none", "release_commands": ["flask db upgrade"]},
@@ -48,7 +50,6 @@ def answers(host: Host, app: str) -> bool:
     return Visitor(host, domain(app)).get("/").status == 200
 
 
-@pytest.mark.once("13")  # SFTP from pgBackRest 2.46 on
 def test_a_host_that_is_removed_comes_back_on_a_bare_one(
     host: Host, store: dict[str, object], project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
