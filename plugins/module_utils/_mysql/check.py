@@ -11,9 +11,9 @@ import re
 import socket
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._host.attempt import Attempt
 from ansible_collections.slipway.flask.plugins.module_utils._mysql.names import as_user
 from ansible_collections.slipway.flask.plugins.module_utils._mysql.places import SOCKET
 from ansible_collections.slipway.flask.plugins.module_utils._mysql.reason import explain
@@ -33,15 +33,6 @@ SHOW GRANTS;
 """
 NUMBERS = ("max_connections", "account_connection_limit", "connections_used")
 CREATES = re.compile(r"^GRANT .*\b(ALL PRIVILEGES|CREATE)(,| ON ).* TO ")
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """What trying a connection brought: the server's answers, or the kind and text of the failure."""
-
-    facts: dict[str, Any]
-    kind: str = ""
-    message: str = ""
 
 
 def command(client: str, url: MysqlUrl, timeout: int, ca: str = "") -> list[str]:

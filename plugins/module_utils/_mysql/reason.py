@@ -10,19 +10,8 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Reason:
-    """`kind` for programs, `cause` and `fix` for people; both may name groups of the pattern as {name}."""
-
-    kind: str
-    pattern: str
-    cause: str
-    fix: str
-
+from ansible_collections.slipway.flask.plugins.module_utils._host import attempt
+from ansible_collections.slipway.flask.plugins.module_utils._host.attempt import Reason
 
 REASONS = [
     Reason(
@@ -152,9 +141,4 @@ REASONS = [
 
 def explain(said: str) -> tuple[str, str, str]:
     """Return (kind, cause, fix) for the error output SAID; kind `unknown` when no pattern fits."""
-    for reason in REASONS:
-        found = re.search(reason.pattern, said)
-        if found:
-            groups = {"name": found.groupdict().get("name") or "in question"}
-            return reason.kind, reason.cause.format(**groups), reason.fix.format(**groups)
-    return "unknown", "the connection failed", "see the message of the client"
+    return attempt.explain(said, REASONS, "the client")

@@ -11,9 +11,9 @@ import json
 import re
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._host.attempt import Attempt
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.psql import patience, put
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.reason import explain
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import LIBPQ_DRIVERS, DatabaseUrl
@@ -38,15 +38,6 @@ SELECT json_build_object(
   'read_only', pg_is_in_recovery(),
   'can_create_tables', coalesce(has_schema_privilege(current_schema(), 'CREATE'), false));
 """
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """What trying a connection brought: the server's answers, or the kind and text of the failure."""
-
-    facts: Any
-    kind: str = ""
-    message: str = ""
 
 
 def attempt(psql: str, url: DatabaseUrl, user: str, timeout: int, ca: str = "", query: str = QUERY) -> Attempt:

@@ -11,19 +11,8 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Reason:
-    """`kind` for programs, `cause` and `fix` for people; both may name groups of the pattern as {name}."""
-
-    kind: str
-    pattern: str
-    cause: str
-    fix: str
-
+from ansible_collections.slipway.flask.plugins.module_utils._host import attempt
+from ansible_collections.slipway.flask.plugins.module_utils._host.attempt import Reason
 
 # Furthest first: of several attempts (IPv6 then IPv4, with TLS then without) the one that got furthest tells the most.
 REASONS = [
@@ -218,12 +207,4 @@ REASONS = [
 
 def explain(said: str) -> tuple[str, str, str]:
     """Return (kind, cause, fix) for psql's error output SAID; kind `unknown` when no pattern fits."""
-    for reason in REASONS:
-        found = re.search(reason.pattern, said)
-        if found:
-            groups = {"name": "", "pooled": "", "what": "", "host": ""}
-            groups.update({name: value or "" for name, value in found.groupdict().items()})
-            if not (groups["name"] or groups["pooled"]):
-                groups["name"] = "in question"
-            return reason.kind, reason.cause.format(**groups), reason.fix.format(**groups)
-    return "unknown", "the connection failed", "see the message of psql"
+    return attempt.explain(said, REASONS, "psql")

@@ -12,8 +12,8 @@ import os
 import pwd
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from ansible_collections.slipway.flask.plugins.module_utils._host.attempt import Attempt
 from ansible_collections.slipway.flask.plugins.module_utils._redis.client import (
     Client,
     NoHandshake,
@@ -26,15 +26,6 @@ from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts im
 
 FACTS = ("redis_version", "role", "used_memory", "maxmemory", "maxmemory_policy", "connected_clients", "aof_enabled",
          "aof_last_write_status", "loading")  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """What trying a connection brought: the server's answers, or the kind and text of the failure."""
-
-    facts: dict[str, str]
-    kind: str = ""
-    message: str = ""
 
 
 def attempt(url: RedisUrl, user: str, seconds: float, ca: str = "") -> Attempt:

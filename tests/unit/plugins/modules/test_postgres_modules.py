@@ -7,8 +7,8 @@ from __future__ import annotations
 from types import ModuleType
 
 import pytest
+from ansible_collections.slipway.flask.plugins.module_utils._host.attempt import Attempt
 from ansible_collections.slipway.flask.plugins.module_utils._host.connection_checks import Refusal
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.check import Attempt
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.cluster import Outcome
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import Cluster
 from ansible_collections.slipway.flask.plugins.modules import postgres_check, postgres_cluster

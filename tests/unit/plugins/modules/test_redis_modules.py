@@ -8,9 +8,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from ansible_collections.slipway.flask.plugins.module_utils._host.attempt import Attempt
 from ansible_collections.slipway.flask.plugins.module_utils._host.connection_checks import Refusal
 from ansible_collections.slipway.flask.plugins.module_utils._redis import instances, names
-from ansible_collections.slipway.flask.plugins.module_utils._redis.check import Attempt
 from ansible_collections.slipway.flask.plugins.modules import redis_check, redis_instances
 from as_ansible import Call, check_documentation
 

@@ -14,7 +14,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup import dumps
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.points import Point
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData, Settings
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.check import Attempt
+from ansible_collections.slipway.flask.plugins.module_utils._host.attempt import Attempt
 
 URL = "postgresql+psycopg://shop:s3cr3t%40@db.example.net/shop"
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._database import connections
+from ansible_collections.slipway.flask.plugins.module_utils._host.attempt import Attempt
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import check, names
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.check import Attempt
 
 FACTS = {
     "superuser_reserved_connections": 3, "reserved_connections": 1, "connections_used": 8, "max_connections": 100,

@@ -7,9 +7,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ansible_collections.slipway.flask.plugins.module_utils._host.attempt import Attempt
 from ansible_collections.slipway.flask.plugins.module_utils._process import services
 from ansible_collections.slipway.flask.plugins.module_utils._redis import check, names
-from ansible_collections.slipway.flask.plugins.module_utils._redis.check import Attempt
 
 WELL = {"used_memory": str(3 * 2**20), "maxmemory": str(128 * 2**20), "aof_enabled": "1", "aof_last_write_status": "ok"}
 
