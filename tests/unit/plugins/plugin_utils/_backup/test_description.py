@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup.configuratio
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings
 from ansible_collections.slipway.flask.plugins.plugin_utils._backup import description, setup
 from ansible_collections.slipway.flask.plugins.plugin_utils._library import library
+from host_library import help_of
 
 SECRET = "a-secret-that-nobody-may-see"
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\n" + SECRET
@@ -124,20 +123,7 @@ def test_without_settings_everything_goes_and_no_package_is_installed() -> None:
 
 def test_what_is_written_runs_without_ansible(tmp_path: Path) -> None:
     """All modules that the program imports are among the files, and each folder stands before what is in it."""
-    seen: set[str] = {str(tmp_path / "usr/local/lib")}
-    (tmp_path / "usr/local/lib").mkdir(parents=True)
-    for entry in library.files(setup.LIBRARY):
-        path = tmp_path / entry["dest"].lstrip("/")
-        assert str(path.parent) in seen
-        seen.add(str(path))
-        path.mkdir() if entry.get("state") == "directory" else path.write_text(entry["content"])
-    program = (
-        f"import sys; sys.path.insert(0, {str(tmp_path / 'usr/local/lib/slipway')!r})\n"
-        "from ansible_collections.slipway.flask.plugins.module_utils._backup.program import main\nmain(['--help'])"
-    )
-    done = subprocess.run([sys.executable, "-IS", "-c", program], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "slipway-backup" in done.stdout
+    assert "slipway-backup" in help_of("_backup.program", library.files(setup.LIBRARY), tmp_path)
 
 
 @pytest.mark.parametrize(
