@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -14,9 +12,7 @@ import pytest
 from ansible.errors import AnsibleError
 from ansible_collections.slipway.flask.plugins.action import restore
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import release
-
-sys.path.append(str(Path(__file__).parents[1] / "plugin_utils/_report"))
-from test_restore import DONE, QUESTION  # noqa: E402 (what the host answers, from its neighbour)
+from restore_answers import DONE, QUESTION
 
 
 class Person:
