@@ -15,10 +15,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup import kept,
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.journal import Folder, Journal
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import Cluster
-
-
-class Killed(BaseException):
-    """Ends what is under way as a kill does: nothing of it is caught."""
+from fake_host import Killed
 
 
 class Server:

@@ -21,13 +21,10 @@ from ansible_collections.slipway.flask.plugins.module_utils._upgrade import (
 )
 from ansible_collections.slipway.flask.plugins.module_utils._upgrade import upgrade as upgrades
 from ansible_collections.slipway.flask.plugins.module_utils._upgrade.journal import STEPS
+from fake_host import Killed
 
 UNITS = ["shop.tick@1.timer", "shop.tick@1.service", "shop.mail@1.service", "shop@1.service"]
 STARTED = ["shop@1.service", "shop.mail@1.service", "shop.tick@1.timer"]
-
-
-class Killed(BaseException):
-    """What nobody catches: the run is gone."""
 
 
 class Host:
