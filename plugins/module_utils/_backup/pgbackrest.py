@@ -53,13 +53,18 @@ class PgBackRest:
 
     def info(self) -> list[Repository]:
         """Return what is in the repositories, in the order of the targets. Raises BackupError when it can't be asked."""
-        away = {number: why for number, target in enumerate(self.settings.targets, 1) if (why := reach.why_not(target))}
-        if not away:
-            return self._info(range(1, len(self.settings.targets) + 1))
-        found = [Repository(number, [], why) for number, why in away.items()]
-        for number in range(1, len(self.settings.targets) + 1):
-            found += [] if number in away else self._info([number], f"--repo={number}")
-        return sorted(found, key=lambda one: one.number)
+        away = [reach.why_not(target) for target in self.settings.targets]
+        if not any(away):
+            return self._info(range(1, len(away) + 1))
+        return [self._one(number, why) for number, why in enumerate(away, 1)]
+
+    def repository(self, number: int) -> Repository:
+        """Return what is at the target with that NUMBER; no other is asked. Raises BackupError."""
+        return self._one(number, reach.why_not(self.settings.targets[number - 1]))
+
+    def _one(self, number: int, away: str) -> Repository:
+        """Return one repository; AWAY is why its server can't be reached, "" when it can."""
+        return Repository(number, [], away) if away else self._info([number], f"--repo={number}")[0]
 
     def _info(self, numbers: Sequence[int], *options: str) -> list[Repository]:
         said = self._call("info", "--output=json", *options, what="look into the repositories")
@@ -162,10 +167,6 @@ class PgBackRest:
         if to.backup:
             return next((backup for backup in found.backups if backup.label == to.backup), None)
         return found.before(to.when)
-
-    def repository(self, number: int) -> Repository:
-        """Return what is at the target with that NUMBER. Raises BackupError."""
-        return next(found for found in self.info() if found.number == number)
 
     def _alone(self, command: str, what: str) -> None:
         """Run a COMMAND that can't run beside one that archives, which the server may have started a moment ago."""

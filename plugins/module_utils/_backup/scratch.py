@@ -161,7 +161,7 @@ class Scratch:
             self._lock = None
 
     def _repository(self) -> Repository:
-        found = PgBackRest(self.settings).info()[self.target - 1]
+        found = PgBackRest(self.settings).repository(self.target)
         if found.problem:
             raise BackupError(f"{self.settings.targets[self.target - 1].name}: {found.problem}")
         return found

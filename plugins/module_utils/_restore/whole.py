@@ -222,7 +222,7 @@ class Whole:
 
     def _refuse_living(self, before: Repository) -> None:
         """Refuse to go on while somebody writes to the repositories. Raises BackupError."""
-        now = next(one for one in PgBackRest(self.settings).info() if one.number == before.number)
+        now = PgBackRest(self.settings).repository(before.number)
         if now.wal[1] != before.wal[1]:
             raise BackupError(
                 f"the host that these backups are of is alive: WAL came to {self.settings.targets[before.number - 1].name} while "

@@ -50,3 +50,16 @@ def test_a_server_that_is_down_is_asked_nothing_and_the_others_are(monkeypatch: 
     assert asked == [("info", "--output=json", "--repo=2")]
     with pytest.raises(BackupError, match="unable to connect to 127"):
         Restic(settings, gone).snapshots()
+
+
+def test_one_repository_is_looked_into_without_asking_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def call(_: object, *arguments: str, **__: object) -> str:
+        asked.append(arguments)
+        return "[]"
+
+    monkeypatch.setattr(pgbackrest.PgBackRest, "_call", call)
+    settings = Settings("web1", [Target("path", "/a"), Target("path", "/b")], "x" * 20)
+    assert pgbackrest.PgBackRest(settings).repository(2).number == 2
+    assert asked == [("info", "--output=json", "--repo=2")]

@@ -126,9 +126,9 @@ def test_a_host_that_still_lives_is_found_by_the_wal_that_comes(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = Repository(1, [BACKUP], wal=("a", "b"), version="17")
-    monkeypatch.setattr(whole.PgBackRest, "info", lambda _: [before])
+    monkeypatch.setattr(whole.PgBackRest, "repository", lambda *_: before)
     Whole(settings)._refuse_living(before)
-    monkeypatch.setattr(whole.PgBackRest, "info", lambda _: [replace(before, wal=("a", "c"))])
+    monkeypatch.setattr(whole.PgBackRest, "repository", lambda *_: replace(before, wal=("a", "c")))
     with pytest.raises(BackupError, match="the host that these backups are of is alive"):
         Whole(settings)._refuse_living(before)
 
