@@ -91,8 +91,9 @@ def _database(journal: Journal, comes: str, goes: str) -> None:
     elif not forth and not journal.had and live in there and journal.new not in there:
         close(cluster, live)
         _sql(cluster, f"ALTER DATABASE {identifier(live)} RENAME TO {identifier(journal.new)};\n")
+    there = databases(cluster)
     for name in (live, old, journal.new):
-        if name in databases(cluster):
+        if name in there:
             _sql(cluster, f"ALTER DATABASE {identifier(name)} ALLOW_CONNECTIONS true;\n")
 
 
