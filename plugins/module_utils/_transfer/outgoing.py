@@ -23,7 +23,6 @@ from ansible_collections.slipway.flask.plugins.module_utils._transfer import chi
 from ansible_collections.slipway.flask.plugins.module_utils._transfer.statements import DumpError
 
 BLOCK = 1 << 20
-READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 Put = Callable[[bytes], Any]
 
 
@@ -101,7 +100,7 @@ def _add(tar: tarfile.TarFile, folder: int, name: str, within: str, notes: list[
                 f"{within} was left out: it is {about.st_size >> 30} GB large, and nearly all of that is a hole"
             )
         elif stat.S_ISREG(about.st_mode):
-            handle = os.open(name, READ, dir_fd=folder)
+            handle = os.open(name, tree.READ, dir_fd=folder)
             with os.fdopen(handle, "rb") as file:
                 info.size = os.fstat(handle).st_size
                 info.mode = 0o640

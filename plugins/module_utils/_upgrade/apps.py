@@ -35,10 +35,6 @@ class App:
     def name(self) -> str:
         return self.paths.app
 
-    @property
-    def is_deployed(self) -> bool:
-        return bool(self.paths.current_id())
-
     def trouble(self) -> str:
         """Return why it does not answer, "" when it does or nothing of it is deployed."""
         if not (release := self.paths.current_id()):
