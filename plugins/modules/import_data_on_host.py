@@ -26,6 +26,7 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._host import code
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
 from ansible_collections.slipway.flask.plugins.module_utils._release.arguments import left
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
@@ -55,6 +56,8 @@ MORE: dict[str, Any] = {
 def main() -> None:
     os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
+    if not module.check_mode:
+        code.keep(module.params["task"])
     asked = task_of(module, {**spec("rollback"), **MORE})
     more = {name: asked.pop(name) for name in MORE}
     owner, sent, digests = more.pop("owner"), more.pop("sent"), more.pop("digests")

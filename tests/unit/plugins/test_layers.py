@@ -204,3 +204,15 @@ def size(module: str) -> int:
 @pytest.mark.parametrize("module", MOST)
 def test_a_call_sends_no_more_than_it_did(module: str) -> None:
     assert MOST[module] * 0.8 < size(module) <= MOST[module]
+
+
+ASKS_FOR_KEPT = ("plugin_utils._action import kept", "import ReleaseAction")
+"""What an action imports that asks the host first whether it has kept the half's code."""
+
+
+@pytest.mark.parametrize("action", sorted((PLUGINS / "action").glob("*.py")), ids=lambda path: path.stem)
+def test_a_half_whose_code_is_asked_for_keeps_it_and_no_other_does(action: Path) -> None:
+    """One that doesn't would be asked for in vain at every call."""
+    asked = any(words in action.read_text() for words in ASKS_FOR_KEPT)
+    half = PLUGINS / f"modules/{action.stem}_on_host.py"
+    assert asked == (half.exists() and "code.keep(" in half.read_text())
