@@ -108,30 +108,23 @@ failures:
 """
 
 import os
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._host.connection_checks import Refusal, answer, arguments
+from ansible_collections.slipway.flask.plugins.module_utils._host.connection_checks import (
+    Refusal,
+    answer,
+    arguments,
+    findings,
+    lacking,
+    parsed,
+    untried,
+)
 from ansible_collections.slipway.flask.plugins.module_utils._mysql.check import attempt, notes
-from ansible_collections.slipway.flask.plugins.module_utils._mysql.names import MysqlError, as_user, find_client
+from ansible_collections.slipway.flask.plugins.module_utils._mysql.names import find_client
 from ansible_collections.slipway.flask.plugins.module_utils._mysql.url import parse_url
-from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import UrlError
 
 ARGUMENTS = arguments()
-
-
-def lacking(entry: dict[str, str], client: str) -> str:
-    """Say what is missing on the host for the connection, '' when nothing is."""
-    if not client:
-        return "there is no client program: install the package mariadb-client"
-    try:
-        as_user(entry["user"] or "root")
-    except MysqlError as error:
-        return f"{error}: create it first, or leave the connection's key user out"
-    if entry["ca"] and not Path(entry["ca"]).is_file():
-        return f"the CA file {entry['ca']} is not on this host"
-    return ""
 
 
 def try_one(entry: dict[str, str], text: str, client: str, timeout: int, check: bool) -> dict[str, Any]:
@@ -139,23 +132,14 @@ def try_one(entry: dict[str, str], text: str, client: str, timeout: int, check: 
 
     :raises Refusal: when it fails.
     """
-    try:
-        url = parse_url(text)
-    except UrlError as error:
-        raise Refusal("url", f"the url {error}") from None
+    url = parsed(parse_url, text)
     if not url.is_mysql:
         raise Refusal("url", f"the url begins with {url.scheme}://, which is neither MySQL's nor MariaDB's")
-    if reason := lacking(entry, client):
-        if not check:
-            raise Refusal("preparation", reason)
-        return {"checked": False, "notes": [f"not tried: {reason}"]}
+    lack = lacking(entry) if client else "there is no client program: install the package mariadb-client"
+    if lack:
+        return untried(lack, check)
     tried = attempt(client, url, entry["user"], timeout, entry["ca"])
-    if not tried.kind:
-        return {"checked": True, "notes": notes(url, tried.facts, entry["ca"]), **tried.facts}
-    if check and url.is_local:
-        # In check mode this host's own server may be as it was before tasks that were only pretended.
-        return {"checked": False, "notes": [tried.message]}
-    raise Refusal(tried.kind, tried.message)
+    return findings(tried, lambda facts: notes(url, facts, entry["ca"]), check and url.is_local)
 
 
 def main() -> None:

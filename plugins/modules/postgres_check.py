@@ -112,41 +112,22 @@ failures:
 """
 
 import os
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._host.connection_checks import Refusal, answer, arguments
+from ansible_collections.slipway.flask.plugins.module_utils._host.connection_checks import (
+    answer,
+    arguments,
+    findings,
+    lacking,
+    parsed,
+    untried,
+)
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.check import attempt, notes
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import PostgresError, as_user, find_psql
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import DatabaseUrl, parse_url
-from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import UrlError
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import find_psql
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import parse_url
 
 ARGUMENTS = arguments()
-
-
-def missing(url: DatabaseUrl, entry: dict[str, str], psql: str, check: bool) -> str:
-    """Say why the connection isn't tried; '' when it is.
-
-    :raises Refusal: when that is a fault: something is missing and this is not check mode.
-    """
-    if not url.is_postgres:
-        return f"not tried: {url.scheme} is not PostgreSQL"
-    reasons = {
-        "psql": "" if psql else "psql is not installed: install the package postgresql-client",
-        "user": "",
-        "ca": "",
-    }
-    try:
-        as_user(entry["user"] or "root")
-    except PostgresError as error:
-        reasons["user"] = f"{error}: create it first, or leave the connection's key user out"
-    if entry["ca"] and not Path(entry["ca"]).is_file():
-        reasons["ca"] = f"the CA file {entry['ca']} is not on this host"
-    found = next((reason for reason in reasons.values() if reason), "")
-    if found and not check:
-        raise Refusal("preparation", found)
-    return f"not tried: {found}" if found else ""
 
 
 def try_one(entry: dict[str, str], text: str, psql: str, timeout: int, check: bool) -> dict[str, Any]:
@@ -154,19 +135,15 @@ def try_one(entry: dict[str, str], text: str, psql: str, timeout: int, check: bo
 
     :raises Refusal: when it fails.
     """
-    try:
-        url = parse_url(text)
-    except UrlError as error:
-        raise Refusal("url", f"the url {error}") from None
-    if reason := missing(url, entry, psql, check):
-        return {"checked": False, "notes": [reason], "ca": entry["ca"]}
-    tried = attempt(psql, url, entry["user"], timeout, entry["ca"])
-    if not tried.kind:
-        return {"checked": True, "notes": notes(url, tried.facts, entry["ca"]), "ca": entry["ca"], **tried.facts}
-    if check and url.is_local:
-        # In check mode this host's own server may be as it was before tasks that were only pretended.
-        return {"checked": False, "notes": [tried.message], "ca": entry["ca"]}
-    raise Refusal(tried.kind, tried.message)
+    url = parsed(parse_url, text)
+    if not url.is_postgres:
+        found = {"checked": False, "notes": [f"not tried: {url.scheme} is not PostgreSQL"]}
+    elif lack := lacking(entry) if psql else "psql is not installed: install the package postgresql-client":
+        found = untried(lack, check)
+    else:
+        tried = attempt(psql, url, entry["user"], timeout, entry["ca"])
+        found = findings(tried, lambda facts: notes(url, facts, entry["ca"]), check and url.is_local)
+    return {**found, "ca": entry["ca"]}
 
 
 def main() -> None:

@@ -82,16 +82,19 @@ failures:
 """
 
 import os
-import pwd
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._host.connection_checks import Refusal, answer, arguments
-from ansible_collections.slipway.flask.plugins.module_utils._host.service_user import find
+from ansible_collections.slipway.flask.plugins.module_utils._host.connection_checks import (
+    answer,
+    arguments,
+    findings,
+    lacking,
+    parsed,
+    untried,
+)
 from ansible_collections.slipway.flask.plugins.module_utils._redis.check import attempt, notes
 from ansible_collections.slipway.flask.plugins.module_utils._redis.url import parse_url
-from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import UrlError
 
 ARGUMENTS = arguments(purpose={"type": "str", "choices": ["queue", "cache"], "default": "queue"})
 
@@ -101,28 +104,11 @@ def try_one(entry: dict[str, str], text: str, timeout: int, check: bool) -> dict
 
     :raises Refusal: when it fails.
     """
-    try:
-        url = parse_url(text)
-    except UrlError as error:
-        raise Refusal("url", f"the url {error}") from None
-    lacking = ""
-    if entry["user"] and not find(pwd.getpwnam, entry["user"]):
-        lacking = (
-            f"the system user '{entry['user']}' doesn't exist: create it first, or leave the connection's key user out"
-        )
-    elif entry["ca"] and not Path(entry["ca"]).is_file():
-        lacking = f"the CA file {entry['ca']} is not on this host"
-    if lacking and not check:
-        raise Refusal("preparation", lacking)
-    if lacking:
-        return {"checked": False, "notes": [f"not tried: {lacking}"]}
+    url = parsed(parse_url, text)
+    if lack := lacking(entry):
+        return untried(lack, check)
     tried = attempt(url, entry["user"], timeout, entry["ca"])
-    if not tried.kind:
-        return {"checked": True, "notes": notes(url, tried.facts, entry["purpose"]), **tried.facts}
-    if check and url.is_local:
-        # In check mode this host's own server may be as it was before tasks that were only pretended.
-        return {"checked": False, "notes": [tried.message]}
-    raise Refusal(tried.kind, tried.message)
+    return findings(tried, lambda facts: notes(url, facts, entry["purpose"]), check and url.is_local)
 
 
 def main() -> None:

@@ -7,10 +7,16 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._host.attempt import Attempt
+from ansible_collections.slipway.flask.plugins.module_utils._host.run_as import NoUserError, as_user
+from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import UrlError
+
+Url = TypeVar("Url")
 
 ENTRY: dict[str, Any] = {
     "name": {"type": "str", "required": True},
@@ -35,6 +41,45 @@ def arguments(**more: Any) -> dict[str, Any]:
         "urls": {"type": "dict", "required": True, "no_log": True},
         "timeout_seconds": {"type": "int", "default": 5},
     }
+
+
+def parsed(parse: Callable[[str], Url], text: str) -> Url:
+    """Return what PARSE reads in the URL TEXT. Raises Refusal for what it does not take."""
+    try:
+        return parse(text)
+    except UrlError as error:
+        raise Refusal("url", f"the url {error}") from None
+
+
+def lacking(entry: Mapping[str, str]) -> str:
+    """Say what the connection ENTRY names and this host does not have, "" when nothing is missing."""
+    try:
+        as_user(entry["user"] or "root")
+    except NoUserError as error:
+        return f"{error}: create it first, or leave the connection's key user out"
+    if entry["ca"] and not Path(entry["ca"]).is_file():
+        return f"the CA file {entry['ca']} is not on this host"
+    return ""
+
+
+def untried(lack: str, check: bool) -> dict[str, Any]:
+    """Return the findings for a connection that can't be tried for a LACK. Raises Refusal but in CHECK mode, where an
+    earlier task would have seen to it."""
+    if not check:
+        raise Refusal("preparation", lack)
+    return {"checked": False, "notes": [f"not tried: {lack}"]}
+
+
+def findings(tried: Attempt, notes: Callable[[Any], list[str]], pretended: bool) -> dict[str, Any]:
+    """Return what an attempt found, with the NOTES that a person should have on its facts. Raises Refusal when it failed.
+
+    PRETENDED: the server is this host's own, in check mode. It may be as it was before tasks that were only pretended.
+    """
+    if not tried.kind:
+        return {"checked": True, "notes": notes(tried.facts), **tried.facts}
+    if pretended:
+        return {"checked": False, "notes": [tried.message]}
+    raise Refusal(tried.kind, tried.message)
 
 
 def answer(module: AnsibleModule, what: str, try_one: Callable[[dict[str, str], str], dict[str, Any]]) -> None:

@@ -7,8 +7,6 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import os
-import pwd
 import re
 import shutil
 import subprocess
@@ -16,6 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._host import run_as
 
 SUPERUSER = "postgres"
 """System user and role that Debian's packages make the superuser."""
@@ -185,16 +185,9 @@ def as_user(name: str) -> dict[str, Any]:
     :raises PostgresError: when the user doesn't exist.
     """
     try:
-        entry = pwd.getpwnam(name)
-    except KeyError:
-        raise PostgresError(f"the system user '{name}' doesn't exist on this host") from None
-    if entry.pw_uid == os.geteuid():
-        return {}
-    return {
-        "user": entry.pw_uid,
-        "group": entry.pw_gid,
-        "extra_groups": os.getgrouplist(name, entry.pw_gid),
-    }
+        return run_as.as_user(name)
+    except run_as.NoUserError as error:
+        raise PostgresError(str(error)) from None
 
 
 def run(command: Sequence[str], stdin: str = "", user: str = "", seconds: float | None = None) -> str:
