@@ -14,13 +14,13 @@ import json
 import os
 import pwd
 import re
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup.command import run
+from ansible_collections.slipway.flask.plugins.module_utils._backup.database import wait_archived
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import databases
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import (
@@ -37,7 +37,6 @@ from ansible_collections.slipway.flask.plugins.module_utils._postgres.places imp
 LOCALE = "C.UTF-8"
 ARCHIVE_SECONDS = 60
 """How long newest WAL may take to be archived: a timeout of a target's is not waited for."""
-LOOK_SECONDS = 0.2
 COUNTED_BYTES = 1 << 30
 """Rows of a larger database are not counted: it would be read whole, twice."""
 COUNT_SECONDS = 60
@@ -46,7 +45,6 @@ MARK = """
 SELECT pg_current_xact_id();
 SELECT pg_walfile_name(pg_switch_wal());
 """
-ARCHIVED = "SELECT coalesce(last_archived_wal >= {segment}, false) FROM pg_stat_archiver;\n"
 PROPERTIES = """
 SELECT json_build_object(
   'owner', pg_get_userbyid(datdba), 'locale', datcollate, 'limit', datconnlimit, 'bytes', pg_database_size(oid),
@@ -94,13 +92,7 @@ def properties(cluster: Cluster, name: str) -> dict[str, Any]:
 
 def archive_now(cluster: Cluster) -> bool:
     """Have all WAL up to now archived, with a transaction behind it for a recovery to stop at; tell whether it came there."""
-    segment = _psql(cluster, MARK).split()[-1]
-    deadline = time.monotonic() + ARCHIVE_SECONDS
-    while _psql(cluster, ARCHIVED.format(segment=literal(segment))).strip() != "t":
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(LOOK_SECONDS)
-    return True
+    return not wait_archived(cluster, _psql(cluster, MARK).split()[-1], ARCHIVE_SECONDS)
 
 
 def make(
