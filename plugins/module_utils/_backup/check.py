@@ -29,7 +29,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup import (
     state,
     telling,
 )
-from ansible_collections.slipway.flask.plugins.module_utils._backup.check_targets import Seen
+from ansible_collections.slipway.flask.plugins.module_utils._backup.check_targets import LATE, Seen
 from ansible_collections.slipway.flask.plugins.module_utils._backup.moment import said
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings
 from ansible_collections.slipway.flask.plugins.module_utils._backup.state import Outcome
@@ -38,8 +38,6 @@ from ansible_collections.slipway.flask.plugins.module_utils._host import calenda
 
 UNITS = {"run": "slipway-backup", "check": "slipway-backup-check", "drill": "slipway-backup-drill"}
 """What runs each part: `<unit>.timer` and `<unit>.service`."""
-LATE = 2
-"""So many periods may pass before something is late."""
 SECONDS_A_WEEK = 7 * 86_400
 
 
@@ -129,8 +127,8 @@ class Check:
         """Return when the last drill ended, or when the host was made ready for one, as seconds of Unix; 0 for unknown."""
         if last and last.ended:
             return parsed(last.ended).timestamp()
-        ready = places.STATE / "ready.json"
-        return ready.stat().st_mtime if ready.exists() else 0.0
+        ready = setup.ready()
+        return ready.timestamp() if ready else 0.0
 
     def _drill_period(self) -> float:
         """Return the seconds from one drill to the next, 0 for never."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils._backup import meaning, moment, places
+from ansible_collections.slipway.flask.plugins.module_utils._backup import meaning, moment, setup
 from ansible_collections.slipway.flask.plugins.module_utils._backup.drill_report import gigabytes
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.pgbackrest import PgBackRest, Repository
@@ -22,7 +22,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup.settings imp
 from ansible_collections.slipway.flask.plugins.module_utils._backup.telling import Problem
 
 LATE = 2
-"""So many periods may pass before a backup is too old."""
+"""So many periods may pass before a backup, or a drill, is too old."""
 BACKUP_SECONDS = 86_400
 """A backup of the cluster is made once a day."""
 LEAST_FREE = 0.03
@@ -87,7 +87,7 @@ def _old_points(
         newest = max((one.time for one in snapshots if f"app:{app.name}" in one.tags), default=None)
         if newest:
             seen.points[target.name, app.name] = newest.timestamp()
-        since = newest or ready()
+        since = newest or setup.ready()
         if since and (now - since).total_seconds() > allowed:
             have = f"its newest restore point is of {moment.said(newest)}" if newest else "it has no restore point"
             yield Problem(
@@ -102,7 +102,7 @@ def _old_backups(target: Target, repository: Repository, seen: Seen, now: dateti
     for backup in repository.backups:
         seen.backups[target.name, backup.kind] = backup.stop.timestamp()
     newest = repository.backups[-1].stop if repository.backups else None
-    since = newest or ready()
+    since = newest or setup.ready()
     if since and now - since > timedelta(seconds=LATE * BACKUP_SECONDS):
         have = f"the newest backup of PostgreSQL is of {moment.said(newest)}" if newest else "PostgreSQL has no backup"
         yield Problem(
@@ -125,12 +125,6 @@ def _space(target: Target, repository: Repository | None, seen: Seen) -> Iterato
             "or keep less (slipway_backups.keep)",
             target=target.name,
         )
-
-
-def ready() -> datetime | None:
-    """Return when the host was made ready for its targets and apps, None when that isn't known."""
-    path = places.STATE / "ready.json"
-    return datetime.fromtimestamp(path.stat().st_mtime, timezone.utc) if path.exists() else None
 
 
 def minutes(seconds: int) -> str:

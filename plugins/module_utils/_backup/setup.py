@@ -16,6 +16,7 @@ import pwd
 import shutil
 import subprocess
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import (
@@ -60,6 +61,12 @@ def prepare(settings: Settings, check: bool = False, anew: bool = False) -> list
             state.write(places.STATE / READY, {"fingerprint": wanted})
         done.append(f"made sure of the repositories at {', '.join(target.name for target in settings.targets)}")
     return done
+
+
+def ready() -> datetime | None:
+    """Return when the host was made ready for its targets and apps, None when that isn't known."""
+    path = places.STATE / READY
+    return datetime.fromtimestamp(path.stat().st_mtime, timezone.utc) if path.exists() else None
 
 
 def configure(settings: Settings, check: bool = False) -> list[str]:
