@@ -30,6 +30,9 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup.error import
 from ansible_collections.slipway.flask.plugins.module_utils._backup.points import Point
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData, Settings
 
+CERTIFICATES = ("/etc/nginx/tls", "/etc/nginx/acme", "/etc/ssl/slipway")
+"""Where a host has its certificates, and the ACME account."""
+
 
 @dataclass(frozen=True)
 class Staged:
@@ -112,7 +115,7 @@ def _known(settings: Settings, app: AppData, dumped: int = 0) -> dict[str, Any]:
 
 def host_paths(settings: Settings) -> list[Path]:
     """Return what else a host needs to come back: certificates, the ACME account, apps' secrets and the code that serves."""
-    wanted = [Path("/etc/nginx/tls"), Path("/etc/nginx/acme"), Path("/etc/ssl/slipway")]
+    wanted = [*map(Path, CERTIFICATES)]
     for app in settings.apps:
         wanted += [Path(app.settings)] if app.settings else []
         root = Path(app.root)

@@ -21,7 +21,14 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import ID
 from ansible_collections.slipway.flask.plugins.module_utils._backup import database as cluster_database
 from ansible_collections.slipway.flask.plugins.module_utils._backup import journal as journals
-from ansible_collections.slipway.flask.plugins.module_utils._backup import mariadb, points, setup, state
+from ansible_collections.slipway.flask.plugins.module_utils._backup import (
+    mariadb,
+    places,
+    points,
+    setup,
+    staging,
+    state,
+)
 from ansible_collections.slipway.flask.plugins.module_utils._backup import moment as moments
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.pgbackrest import PgBackRest, Repository
@@ -31,7 +38,6 @@ from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import Cluster
 from ansible_collections.slipway.flask.plugins.module_utils._restore import host_files, host_server
 
-CERTIFICATES = ("/etc/nginx/tls", "/etc/nginx/acme", "/etc/ssl/slipway")
 TABLES = """
 SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p')
 AND relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname ~ '^pg_|^information_schema$');
@@ -110,7 +116,7 @@ class Whole:
         self.begin()
         told = []
         if self._is_due("certificates"):
-            self._restore("host", list(CERTIFICATES))
+            self._restore("host", list(staging.CERTIFICATES))
             told.append("brought back the certificates")
             self._finished("certificates")
         if self.settings.has_cluster and self._is_due("cluster"):
@@ -240,7 +246,7 @@ class Whole:
         waiting.mkdir(mode=0o700)
         try:
             if self._restore(f"app:{app.name}", [*app.folders, str(manifest)], waiting):
-                told_ids = state.read(Path(f"{waiting}{manifest}") / "point.json")
+                told_ids = state.read(Path(f"{waiting}{manifest}") / places.MANIFEST)
                 ids = host_files.ids_of(app, told_ids)
                 host_files.place_sqlite(waiting, manifest, app)
                 told += _mariadb(app, Path(f"{waiting}{manifest}"))
