@@ -22,13 +22,11 @@ RETURN = r"""
 {}
 """
 
-import os
 from dataclasses import asdict
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._backup import brief, by_hand, places, state
-from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
+from ansible_collections.slipway.flask.plugins.module_utils._host.task import begin
 from ansible_collections.slipway.flask.plugins.module_utils._release.progress import Progress
 
 ARGUMENTS: dict[str, Any] = {
@@ -38,9 +36,7 @@ ARGUMENTS: dict[str, Any] = {
 
 
 def main() -> None:
-    os.umask(0o022)  # the same modes whoever calls
-    module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
-    asked = task_of(module, ARGUMENTS)
+    module, asked = begin(ARGUMENTS)
     if not places.SETTINGS.exists():
         module.fail_json(msg=brief.NOTHING)
     if module.check_mode:

@@ -22,21 +22,17 @@ RETURN = r"""
 {}
 """
 
-import os
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._backup import settings
 from ansible_collections.slipway.flask.plugins.module_utils._backup.overview import overview
-from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
+from ansible_collections.slipway.flask.plugins.module_utils._host.task import begin
 
 ARGUMENTS: dict[str, Any] = {"app": {"type": "str", "default": ""}}
 
 
 def main() -> None:
-    os.umask(0o022)  # the same modes whoever calls
-    module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
-    asked = task_of(module, ARGUMENTS)
+    module, asked = begin(ARGUMENTS)
     found = settings.read()
     module.exit_json(changed=False, backups=overview(found, asked["app"]) if found else {})
 

@@ -22,12 +22,10 @@ RETURN = r"""
 {}
 """
 
-import os
 from dataclasses import asdict
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
+from ansible_collections.slipway.flask.plugins.module_utils._host.task import begin
 from ansible_collections.slipway.flask.plugins.module_utils._transfer import exporting
 from ansible_collections.slipway.flask.plugins.module_utils._transfer.statements import DumpError
 
@@ -41,9 +39,7 @@ ARGUMENTS: dict[str, Any] = {
 
 
 def main() -> None:
-    os.umask(0o022)  # the same modes whoever calls
-    module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
-    asked = task_of(module, ARGUMENTS)
+    module, asked = begin(ARGUMENTS)
     export = exporting.Export(asked["app"], asked["app"], asked["stamp"], asked["url"], asked["folders"])
     try:
         if asked["owner"] and not module.check_mode:

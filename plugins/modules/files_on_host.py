@@ -22,10 +22,8 @@ RETURN = r"""
 {}
 """
 
-import os
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._host.file_state import Entry, FilesError, unpack
 from ansible_collections.slipway.flask.plugins.module_utils._host.files import FileSet
 from ansible_collections.slipway.flask.plugins.module_utils._host.service_user import (
@@ -34,7 +32,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._host.service_user i
     ServiceUserError,
     ensure,
 )
-from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
+from ansible_collections.slipway.flask.plugins.module_utils._host.task import begin
 from ansible_collections.slipway.flask.plugins.module_utils._host.units import SYSTEMD, Unit, UnitError, Unread, bring
 
 ARGUMENTS: dict[str, Any] = {
@@ -62,9 +60,7 @@ ARGUMENTS: dict[str, Any] = {
 
 
 def main() -> None:
-    os.umask(0o022)  # the same modes whoever calls
-    module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
-    asked = task_of(module, ARGUMENTS)
+    module, asked = begin(ARGUMENTS)
     entries = [Entry(**entry) for entry in unpack(asked["payload"])]
     files = FileSet(check=module.check_mode)
     wanted = [Unit(**unit) for unit in asked["units"]]

@@ -22,12 +22,10 @@ RETURN = r"""
 {}
 """
 
-import os
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._host import code
-from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
+from ansible_collections.slipway.flask.plugins.module_utils._host.task import begin
 from ansible_collections.slipway.flask.plugins.module_utils._release.arguments import left
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request, spec
@@ -54,11 +52,7 @@ MORE: dict[str, Any] = {
 
 
 def main() -> None:
-    os.umask(0o022)  # the same modes whoever calls
-    module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
-    if not module.check_mode:
-        code.keep(module.params["task"])
-    asked = task_of(module, {**spec("rollback"), **MORE})
+    module, asked = begin({**spec("rollback"), **MORE}, code.keep)
     more = {name: asked.pop(name) for name in MORE}
     owner, sent, digests = more.pop("owner"), more.pop("sent"), more.pop("digests")
     job = Import(Request.of(asked), Wanted(**more), check=module.check_mode)

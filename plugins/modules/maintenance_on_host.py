@@ -22,11 +22,9 @@ RETURN = r"""
 {}
 """
 
-import os
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
+from ansible_collections.slipway.flask.plugins.module_utils._host.task import begin
 from ansible_collections.slipway.flask.plugins.module_utils._nginx.maintenance import MaintenanceError, switch
 
 ARGUMENTS: dict[str, Any] = {
@@ -37,9 +35,7 @@ ARGUMENTS: dict[str, Any] = {
 
 
 def main() -> None:
-    os.umask(0o022)  # the same modes whoever calls
-    module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
-    asked = task_of(module, ARGUMENTS)
+    module, asked = begin(ARGUMENTS)
     try:
         different = switch(asked["sites"], asked["closed"], asked["by"], module.check_mode)
     except (MaintenanceError, OSError) as error:

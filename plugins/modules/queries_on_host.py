@@ -22,11 +22,9 @@ RETURN = r"""
 {}
 """
 
-import os
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
+from ansible_collections.slipway.flask.plugins.module_utils._host.task import begin
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import insight, names
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import parse_url
 from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import UrlError
@@ -75,9 +73,7 @@ def look(app: str, kind: str, url: str, limit: int, reset: bool) -> dict[str, An
 
 
 def main() -> None:
-    os.umask(0o022)  # the same modes whoever calls
-    module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
-    asked = task_of(module, ARGUMENTS)
+    module, asked = begin(ARGUMENTS)
     limit, reset = asked["limit"], asked["reset"] and not module.check_mode
     if limit < 1:
         module.fail_json(msg=f"limit is {limit}; it must be 1 or more: how many entries of each kind are shown")

@@ -22,19 +22,17 @@ RETURN = r"""
 {}
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
 from ansible_collections.slipway.flask.plugins.module_utils._app.left import left
 from ansible_collections.slipway.flask.plugins.module_utils._backup.brief import brief
 from ansible_collections.slipway.flask.plugins.module_utils._host import code
 from ansible_collections.slipway.flask.plugins.module_utils._host.parameters import typed
-from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
+from ansible_collections.slipway.flask.plugins.module_utils._host.task import begin
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import older
 from ansible_collections.slipway.flask.plugins.module_utils._release.info import history_of
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths
@@ -73,11 +71,7 @@ AT_ONCE = 4
 
 
 def main() -> None:
-    os.umask(0o022)  # the same modes whoever calls
-    module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
-    if not module.check_mode:
-        code.keep(module.params["task"])
-    asked = task_of(module, ARGUMENTS)
+    module, asked = begin(ARGUMENTS, code.keep)
     limit, urls = asked["limit"], asked["urls"]
     if limit < 1:
         module.fail_json(msg=f"limit is {limit}; it must be 1 or more: how many entries of the history are shown")

@@ -23,12 +23,10 @@ RETURN = r"""
 """
 
 import json
-import os
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._host import code
-from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
+from ansible_collections.slipway.flask.plugins.module_utils._host.task import begin
 from ansible_collections.slipway.flask.plugins.module_utils._release import request
 from ansible_collections.slipway.flask.plugins.module_utils._release.arguments import answer
 from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Deploy
@@ -49,11 +47,8 @@ def request_of(parameters: dict[str, Any]) -> request.Request:
 
 
 def main() -> None:
-    os.umask(0o022)  # the same modes whoever calls
-    module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
-    if not module.check_mode:
-        code.keep(module.params["task"])
-    asked = request_of(task_of(module, argument_spec()))
+    module, given = begin(argument_spec(), code.keep)
+    asked = request_of(given)
     job = Deploy(asked, check=module.check_mode)
     run = job.deploy
     if asked.plan:

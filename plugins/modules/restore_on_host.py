@@ -22,15 +22,13 @@ RETURN = r"""
 {}
 """
 
-import os
 from dataclasses import asdict
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._backup import kept
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._host import code
-from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
+from ansible_collections.slipway.flask.plugins.module_utils._host.task import begin
 from ansible_collections.slipway.flask.plugins.module_utils._release.arguments import left
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request, spec
@@ -44,11 +42,7 @@ MORE: dict[str, Any] = {
 
 
 def main() -> None:
-    os.umask(0o022)  # the same modes whoever calls
-    module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
-    if not module.check_mode:
-        code.keep(module.params["task"])
-    asked = task_of(module, {**spec("rollback"), **MORE})
+    module, asked = begin({**spec("rollback"), **MORE}, code.keep)
     if asked["forget"]:
         try:
             gone = kept.forget(asked["app"], asked["forget"], module.check_mode)

@@ -23,12 +23,10 @@ RETURN = r"""
 """
 
 import json
-import os
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._host import code
-from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
+from ansible_collections.slipway.flask.plugins.module_utils._host.task import begin
 from ansible_collections.slipway.flask.plugins.module_utils._release import request
 from ansible_collections.slipway.flask.plugins.module_utils._release.arguments import answer
 from ansible_collections.slipway.flask.plugins.module_utils._restore.comeback import Comeback
@@ -38,11 +36,7 @@ PACKED: dict[str, Any] = {"type": "str", "default": "{}", "no_log": True}
 
 
 def main() -> None:
-    os.umask(0o022)  # the same modes whoever calls
-    module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
-    if not module.check_mode:
-        code.keep(module.params["task"])
-    asked = task_of(module, {**request.spec("deploy"), "commands": PACKED, "expected": PACKED})
+    module, asked = begin({**request.spec("deploy"), "commands": PACKED, "expected": PACKED}, code.keep)
     job = Comeback(request.Request.of({**asked, **json.loads(asked["commands"])}))
     answer(module, job, job.come_back)
 

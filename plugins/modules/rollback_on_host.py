@@ -22,22 +22,17 @@ RETURN = r"""
 {}
 """
 
-import os
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._host import code
-from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
+from ansible_collections.slipway.flask.plugins.module_utils._host.task import begin
 from ansible_collections.slipway.flask.plugins.module_utils._release.arguments import answer
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request, spec
 from ansible_collections.slipway.flask.plugins.module_utils._release.rollback import Rollback
 
 
 def main() -> None:
-    os.umask(0o022)  # the same modes whoever calls
-    module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
-    if not module.check_mode:
-        code.keep(module.params["task"])
-    job = Rollback(Request.of(task_of(module, spec("rollback"))), check=module.check_mode)
+    module, asked = begin(spec("rollback"), code.keep)
+    job = Rollback(Request.of(asked), check=module.check_mode)
     answer(module, job, job.roll_back)
 
 

@@ -22,15 +22,13 @@ RETURN = r"""
 {}
 """
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
 from ansible_collections.slipway.flask.plugins.module_utils._host.parameters import typed
-from ansible_collections.slipway.flask.plugins.module_utils._host.task import TASK, task_of
+from ansible_collections.slipway.flask.plugins.module_utils._host.task import begin
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import PostgresError
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths
 from ansible_collections.slipway.flask.plugins.module_utils._upgrade import back, journal
@@ -71,9 +69,7 @@ def is_done(begun: journal.Journal | None, planned: Plan | None) -> bool:
 
 
 def main() -> None:
-    os.umask(0o022)  # the same modes whoever calls
-    module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
-    asked = task_of(module, ARGUMENTS)
+    module, asked = begin(ARGUMENTS)
     apps = [
         App(Paths(app["app"], Path(app["root"]), Path(app["settings"])), typed(Health, app["health"]))
         for app in asked["apps"]

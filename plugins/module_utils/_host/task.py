@@ -14,7 +14,8 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -27,6 +28,18 @@ TASK: dict[str, Any] = {"task": {"type": "str", "required": True, "no_log": True
 SUFFIX = "_on_host"
 HALF = "_half"
 """Under which name a task says of which half it is, and the key of its code (code.py)."""
+
+
+def begin(spec: Mapping[str, Any], keep: Callable[[str], None] | None = None) -> tuple[AnsibleModule, dict[str, Any]]:
+    """Return the module that a half is, which supports check mode, and what it is asked according to SPEC (`task_of`).
+
+    KEEP is code.keep in a half whose action asks for kept code first (plugin_utils/_action/kept.py).
+    """
+    os.umask(0o022)  # the same modes whoever calls
+    module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
+    if keep and not module.check_mode:
+        keep(module.params["task"])
+    return module, task_of(module, spec)
 
 
 def task_of(module: AnsibleModule, spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -215,4 +215,4 @@ def test_a_half_whose_code_is_asked_for_keeps_it_and_no_other_does(action: Path)
     """One that doesn't would be asked for in vain at every call."""
     asked = any(words in action.read_text() for words in ASKS_FOR_KEPT)
     half = PLUGINS / f"modules/{action.stem}_on_host.py"
-    assert asked == (half.exists() and "code.keep(" in half.read_text())
+    assert asked == (half.exists() and "code.keep)" in half.read_text())
