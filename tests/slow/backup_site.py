@@ -47,7 +47,7 @@ class Site(faults.App):
         return last(self.host)
 
     def sql(self, statement: str, database: str = "harbour") -> str:
-        return self.host.run(f'runuser -u postgres -- psql -d {database} -v ON_ERROR_STOP=1 -Atc "{statement}"')
+        return self.host.psql(statement, database)
 
     def call(self, ship: str) -> None:
         """Add a row that is known by its name."""

@@ -91,6 +91,10 @@ class Host:
     def ok(self, script: str) -> bool:
         return self.ask(script).returncode == 0
 
+    def psql(self, statement: str, database: str = "postgres", user: str = "postgres") -> str:
+        """Return what psql prints for a STATEMENT as that system user: a line for each row, with | between values."""
+        return self.run(f'runuser -u {user} -- psql -d {database} -v ON_ERROR_STOP=1 -Atc "{statement}"')
+
 
 @dataclass(frozen=True)
 class Play:

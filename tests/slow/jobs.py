@@ -117,7 +117,7 @@ class Jobs(AppFolder):
         return answer
 
     def sql(self, ask: str) -> list[list[str]]:
-        rows = self.host.run(f'runuser -u jobs -- psql -d jobs -Atc "{ask}"').splitlines()
+        rows = self.host.psql(ask, "jobs", "jobs").splitlines()
         return [row.split("|") for row in rows if row]
 
     def done(self, fault: str, queue: str = "") -> int:

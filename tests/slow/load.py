@@ -114,6 +114,6 @@ class Load:
             "select s.name from port_calls c join ships s on s.id = c.ship_id "
             f"where s.name like 'Ship {os.getpid()}-%'"
         )  # fmt: skip
-        rows = self.app.host.run(f'runuser -u harbour -- psql -d harbour -Atc "{ask}"').splitlines()
+        rows = self.app.host.psql(ask, "harbour", "harbour").splitlines()
         assert sorted(rows) == sorted(self.written)
         assert rows

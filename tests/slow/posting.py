@@ -83,7 +83,7 @@ class Site:
         return str(json.loads(self.host.run("cat /var/lib/slipway/backups/run.json"))["facts"]["point"])
 
     def sql(self, statement: str, database: str = "shop") -> str:
-        return self.host.run(f'runuser -u postgres -- psql -d {database} -v ON_ERROR_STOP=1 -Atc "{statement}"')
+        return self.host.psql(statement, database)
 
     def databases(self) -> set[str]:
         return set(self.sql("select datname from pg_database", "postgres").splitlines())

@@ -125,7 +125,7 @@ def test_wal_is_at_every_target_within_a_minute_of_a_change(site: Site) -> None:
     host = site.host
     site.call("Borealis")
     segment = site.sql("select pg_walfile_name(pg_current_wal_insert_lsn())")
-    assert host.run("runuser -u postgres -- psql -Atc 'show archive_timeout'") == "50s"
+    assert host.psql("show archive_timeout") == "50s"
     for target in TARGETS:
         wait_for(
             lambda at=target: host.ok(f"find {at}/{host.name}/pgbackrest/archive -name '{segment}-*' | grep -q ."), 120
@@ -305,7 +305,7 @@ def test_backups_go_as_they_came_and_what_is_at_the_targets_stays(site: Site, wa
     )
     assert left == ""
     assert started(host) == before
-    assert host.run("runuser -u postgres -- psql -Atc 'show archive_command'") == "/bin/true"
+    assert host.psql("show archive_command") == "/bin/true"
     assert kept <= set(host.run(listed).splitlines())
     again = site.project.good("site.yml")
     assert again.count("changed") == 0, again.output

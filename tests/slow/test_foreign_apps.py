@@ -212,9 +212,7 @@ def test_project_that_a_form_makes_is_in_postgresql(site: Project) -> None:
     made = visitor.post("/create", {**fields, **filled})
     assert made.status in (302, 303), made.text
     assert visitor.get("/rowing-trip/").status in (200, 302)
-    row = site.host.run(
-        'runuser -u ihatemoney -- psql -d ihatemoney -Atc "select id, name, contact_email from project"'
-    )
+    row = site.host.psql("select id, name, contact_email from project", "ihatemoney", "ihatemoney")
     assert row == "rowing-trip|Rowing trip|cox@example.org"
 
 

@@ -35,7 +35,7 @@ class App(faults.App):
     description, server = DESCRIPTION, SERVER
 
     def sql(self, statement: str) -> str:
-        return self.host.run(f'runuser -u harbour -- psql -d harbour -Atc "{statement}"')
+        return self.host.psql(statement, "harbour", "harbour")
 
 
 @pytest.fixture(scope="module")
@@ -268,7 +268,7 @@ def test_two_hosts_migrate_their_database_once_as_its_owner(fleet: App) -> None:
     assert [run.returncode for run in runs] == [0, 0], "\n".join(outputs)
     assert sum("another deploy has migrated the database meanwhile" in output for output in outputs) == 1, outputs
     owners = "select distinct tableowner from pg_tables where schemaname = 'public'"
-    assert host.run(f'runuser -u postgres -- psql -d fleet -Atc "{owners}"') == "keeper"
+    assert host.psql(owners, "fleet") == "keeper"
     for name in FLEET:
         serving = host.run(f"systemctl show -p MainPID --value {name}@$(basename $(readlink /srv/{name}/current))")
         environment = host.run(f"tr '\\0' '\\n' < /proc/{serving}/environ")

@@ -39,13 +39,9 @@ def app(project: Project, tmp_path_factory: pytest.TempPathFactory) -> App:
     return App(tmp_path_factory.mktemp("app") / "harbour", project)
 
 
-def superuser(host: Host, statement: str) -> str:
-    return host.run(f'runuser -u postgres -- psql -Atc "{statement}"')
-
-
 def limit(host: Host, connections: int) -> None:
     """Have the server itself refuse the app more connections; -1 is no limit."""
-    superuser(host, f"alter role harbour connection limit {connections}")
+    host.psql(f"alter role harbour connection limit {connections}")
 
 
 def pooler(host: Host, what: str) -> list[dict[str, str]]:
@@ -70,8 +66,7 @@ def test_deploy_over_the_budget_is_refused_with_the_arithmetic_before_anything_c
                 "fewer `threads` or `workers`", "pool_size + max_overflow, 2 now", "`database_pool: pgbouncer`")  # fmt: skip
         assert [text for text in said if text not in done.output] == [], done.output
     assert "given up at stage 'check'" in refused.output
-    heads = 'runuser -u harbour -- psql -d harbour -Atc "select version_num from alembic_version"'
-    assert host.run(heads) == "0005"
+    assert host.psql("select version_num from alembic_version", "harbour", "harbour") == "0005"
     assert (host.run("readlink /srv/harbour/current"), site.visitor().get("/readyz").status) == before
 
 

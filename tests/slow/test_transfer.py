@@ -47,10 +47,10 @@ class Site(faults.App):
         self.project.write({"slipway_apps": [{**faults.DESCRIPTION, **QUIET, **source}, pier]})
 
     def sql(self, statement: str, app: str = PIER) -> str:
-        return self.host.run(f'runuser -u {app} -- psql -d {app} -Atc "{statement}"')
+        return self.host.psql(statement, app, app)
 
     def superuser(self, statement: str) -> str:
-        return self.host.run(f'runuser -u postgres -- psql -Atc "{statement}"')
+        return self.host.psql(statement)
 
     def imported(self, *arguments: str) -> Play:
         return self.project.good("playbooks/import.yml", "-e", f"app={PIER}", *arguments)
@@ -188,9 +188,7 @@ def test_a_folder_with_a_dump_replaces_what_is_kept_beside_it(app: Site, tmp_pat
     assert app.sql("SELECT count(*) FROM ships") == "10"
     assert app.sql(HEAD) == app.sql(HEAD, "harbour")
     kept = [name for name in app.superuser(DATABASES).split() if name.startswith("pier_before_")]
-    assert len(kept) == 1 and app.host.run(
-        f"runuser -u postgres -- psql -d {kept[0]} -Atc 'SELECT count(*) FROM ships'"
-    ) == str(SHIPS)
+    assert len(kept) == 1 and app.host.psql("SELECT count(*) FROM ships", kept[0]) == str(SHIPS)
     app.project.good("playbooks/restore.yml", "-e", f"app={PIER}", "-e", "forget=all")
 
 

@@ -34,7 +34,7 @@ class App(faults.App):
     server = {"postgres_server_packages": ["postgresql-15"]}
 
     def sql(self, statement: str) -> str:
-        return self.host.run(f'runuser -u harbour -- psql -d harbour -Atc "{statement}"')
+        return self.host.psql(statement, "harbour", "harbour")
 
     def arrive(self, ship: str) -> None:
         """Write a row as a visitor does."""
