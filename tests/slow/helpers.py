@@ -16,11 +16,12 @@ import sys
 import tempfile
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlencode
 
 import yaml
@@ -260,18 +261,16 @@ def form(page: str, name: str) -> dict[str, str]:
     return dict(parser.found)
 
 
-class Watch:
-    """Asks for a page all the time from a thread of its own: `with Watch(...) as watch: …`, then `watch.failures`."""
+class Repeated(ABC):
+    """Takes turn after turn from a thread of its own, as long as a `with` block runs."""
 
-    PAUSE_SECONDS = 0.05
+    PAUSE_SECONDS: float
 
-    def __init__(self, visitor: Visitor, path: str = "/") -> None:
-        self.visitor, self.path = visitor, path
-        self.asked, self.failures = 0, list[str]()
+    def __init__(self) -> None:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -281,12 +280,30 @@ class Watch:
 
     def _run(self) -> None:
         while not self._over.is_set():
-            self.asked += 1
-            try:
-                self.step()
-            except Exception as error:
-                self.failures.append(f"{time.strftime('%X')} {type(error).__name__}: {error}")
+            self.turn()
             self._over.wait(self.PAUSE_SECONDS)
+
+    @abstractmethod
+    def turn(self) -> None:
+        """Do it once."""
+
+
+class Watch(Repeated):
+    """Asks for a page all the time: `with Watch(...) as watch: …`, then `watch.failures`."""
+
+    PAUSE_SECONDS = 0.05
+
+    def __init__(self, visitor: Visitor, path: str = "/") -> None:
+        super().__init__()
+        self.visitor, self.path = visitor, path
+        self.asked, self.failures = 0, list[str]()
+
+    def turn(self) -> None:
+        self.asked += 1
+        try:
+            self.step()
+        except Exception as error:
+            self.failures.append(f"{time.strftime('%X')} {type(error).__name__}: {error}")
 
     def step(self) -> None:
         status = self.visitor.get(self.path).status

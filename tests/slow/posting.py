@@ -11,14 +11,13 @@ import contextlib
 import http.client
 import json
 import shutil
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from helpers import ROOT, Host, Play, Project, Visitor
+from helpers import ROOT, Host, Play, Project, Repeated, Visitor
 
 PASSPHRASE = "velvet-anchor-93-otter-lamp-quiet"
 SECRETS = {"SECRET_KEY": "9f1c7a5be02d4c6f8a3e5d7b1c9f0e2a"}
@@ -112,33 +111,21 @@ class Sent:
     status: int
 
 
-class Poster:
-    """POSTs row after row to an app, each with an id of its own, from a thread: `with Poster(site, "shop") as poster: …`."""
+class Poster(Repeated):
+    """POSTs row after row to an app, each with an id of its own: `with Poster(site, "shop") as poster: …`."""
 
     PAUSE_SECONDS = 0.1
 
     def __init__(self, site: Site, app: str) -> None:
+        super().__init__()
         self.site, self.app, self.sent = site, app, list[Sent]()
-        self._name, self._over = f"{app}-{time.time_ns()}", threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        self._name = f"{app}-{time.time_ns()}"
 
-    def __enter__(self) -> Poster:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        number = 0
-        while not self._over.is_set():
-            number += 1
-            row, began, status = f"{self._name}-{number}", time.time(), 0
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                status = self.site.post(self.app, row)
-            self.sent.append(Sent(row, began, time.time(), status))
-            self._over.wait(self.PAUSE_SECONDS)
+    def turn(self) -> None:
+        row, began, status = f"{self._name}-{len(self.sent) + 1}", time.time(), 0
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            status = self.site.post(self.app, row)
+        self.sent.append(Sent(row, began, time.time(), status))
 
     @property
     def confirmed(self) -> list[Sent]:
