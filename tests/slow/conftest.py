@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
 import pytest
 from faults import JOBS, App
@@ -45,18 +46,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = chosen
 
 
+@contextmanager
+def machine(title: str, debian: str, keep: bool = KEEP) -> Iterator[Host]:
+    """Make a bare host, and remove it afterwards; one to KEEP is taken as it is, and left."""
+    # Runs of several checkouts at once must not take each other's hosts: the name has this process's id in it.
+    made = Host(f"slipway-slow-{title}-{debian}" + ("" if keep else f"-{os.getpid()}"), debian)
+    made.up(new=not keep)
+    try:
+        yield made
+    finally:
+        if not keep:
+            made.down()
+
+
 @pytest.fixture(scope="module", params=RELEASES)
 def host(request: pytest.FixtureRequest) -> Iterator[Host]:
     """A host as bare as a VPS, shared by the tests of a file."""
     title = request.module.__name__.removeprefix("test_").replace("_", "-")
-    # Runs of several checkouts at once must not take each other's hosts: the name has this process's id in it.
-    machine = Host(f"slipway-slow-{title}-{request.param}" + ("" if KEEP else f"-{os.getpid()}"), request.param)
-    machine.up(new=not KEEP)
-    try:
-        yield machine
-    finally:
-        if not KEEP:
-            machine.down()
+    with machine(title, request.param) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ The S3 server is `rclone serve s3`, which checks signatures and speaks TLS. The 
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -19,7 +18,8 @@ from typing import Any
 import backup_site
 import pytest
 from backup_site import SHARED, Site, last
-from helpers import VPS, Host, Project, wait_for
+from conftest import machine
+from helpers import Host, Project, wait_for
 
 pytestmark = pytest.mark.once("13")
 
@@ -63,17 +63,13 @@ class Store:
 
 @pytest.fixture(scope="module")
 def store() -> Iterator[Store]:
-    machine = Host(f"slipway-slow-store-13-{os.getpid()}", "13")
-    machine.up(new=True)
-    try:
-        copy = ["podman", "cp", str(RCLONE), f"{machine.name}:/usr/local/bin/rclone"]
+    with machine("store", "13", keep=False) as made:
+        copy = ["podman", "cp", str(RCLONE), f"{made.name}:/usr/local/bin/rclone"]
         subprocess.run(copy, check=True, capture_output=True)
-        machine.run(SETUP)
-        wait_for(lambda: machine.ok("ss -Hltn 'sport = :443' | grep -q ."), 60)
-        keys = machine.run("cat /etc/ssh/ssh_host_*_key.pub")
-        yield Store(machine, machine.run("cat /root/ca.crt"), machine.run("cat /root/key") + "\n", keys)
-    finally:
-        subprocess.run([*VPS, "down", machine.name], check=True, capture_output=True)
+        made.run(SETUP)
+        wait_for(lambda: made.ok("ss -Hltn 'sport = :443' | grep -q ."), 60)
+        keys = made.run("cat /etc/ssh/ssh_host_*_key.pub")
+        yield Store(made, made.run("cat /root/ca.crt"), made.run("cat /root/key") + "\n", keys)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import time
@@ -12,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import KEEP
+from conftest import machine
 from helpers import Host, Project, Visitor, wait_for
 from posting import Poster, Site, domain
 
@@ -30,20 +29,17 @@ MOST_LOST_SECONDS = 120
 @pytest.fixture(scope="module")
 def store(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, object]]:
     """An SFTP server that outlives the host, as a target of backups."""
-    machine = Host(f"slipway-slow-store-{host.debian}" + ("" if KEEP else f"-{os.getpid()}"), host.debian)
-    machine.up(new=not KEEP)
     key = tmp_path_factory.mktemp("key") / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     public = key.with_suffix(".pub").read_text().strip()
-    machine.run(
-        f"useradd -m keeper; mkdir -p ~keeper/.ssh; echo '{public}' >~keeper/.ssh/authorized_keys; chown -R keeper: ~keeper"
-    )
-    server = machine.run("cat /etc/ssh/ssh_host_*_key.pub")
-    yield {
-        "host": machine.address, "user": "keeper", "path": "/home/keeper", "key": key.read_text(), "host_key": server,
-    }  # fmt: skip
-    if not KEEP:
-        machine.down()
+    with machine("store", host.debian) as made:
+        made.run(
+            f"useradd -m keeper; mkdir -p ~keeper/.ssh; echo '{public}' >~keeper/.ssh/authorized_keys; chown -R keeper: ~keeper"
+        )
+        server = made.run("cat /etc/ssh/ssh_host_*_key.pub")
+        yield {
+            "host": made.address, "user": "keeper", "path": "/home/keeper", "key": key.read_text(), "host_key": server,
+        }  # fmt: skip
 
 
 def answers(host: Host, app: str) -> bool:
