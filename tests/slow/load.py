@@ -19,6 +19,23 @@ from helpers import Answer, Visitor, form
 BROWSERS, WAITERS, PAUSE_SECONDS = 2, 2, 0.15
 
 
+def arrival(page: str, ship: str) -> dict[str, str]:
+    """Return the fields of the form on the board's PAGE, filled in for a SHIP.
+
+    It has come and gone: a board that grows with every visit costs more than all the rest of a test.
+    """
+    now = datetime.now(timezone.utc)
+    return {
+        **form(page, "cargo"),
+        "name": ship,
+        "flag": "NO",
+        "origin": "Bergen",
+        "cargo": "Timber",
+        "arrived_at": (now - timedelta(days=9)).strftime("%Y-%m-%dT%H:%M"),
+        "departs_at": (now - timedelta(days=8)).strftime("%Y-%m-%dT%H:%M"),
+    }
+
+
 class Seen:
     """What visitors met: how many requests were sent, what failed, and how many answers each release gave."""
 
@@ -90,22 +107,10 @@ class Load:
         self._asked(200, "GET /slow", lambda: visitor.get("/slow"))
 
     def _browse(self, visitor: Visitor, number: int, turn: int) -> None:
-        """Read the board and log the arrival of a ship with the form that it shows.
-
-        It has come and gone: a board that grows with every visit costs more than all the rest of a test.
-        """
+        """Read the board and log the arrival of a ship with the form that it shows."""
         page = self._asked(200, "GET /", lambda: visitor.get("/"))
-        ship, now = f"Ship {os.getpid()}-{number}-{turn}", datetime.now(timezone.utc)
-        fields = {
-            **form(page.text, "cargo"),
-            "name": ship,
-            "flag": "NO",
-            "origin": "Bergen",
-            "cargo": "Timber",
-            "arrived_at": (now - timedelta(days=9)).strftime("%Y-%m-%dT%H:%M"),
-            "departs_at": (now - timedelta(days=8)).strftime("%Y-%m-%dT%H:%M"),
-        }
-        self._asked(303, "POST /arrivals", lambda: visitor.post("/arrivals", fields))
+        ship = f"Ship {os.getpid()}-{number}-{turn}"
+        self._asked(303, "POST /arrivals", lambda: visitor.post("/arrivals", arrival(page.text, ship)))
         self.written.append(ship)
 
     def answered_once(self) -> None:

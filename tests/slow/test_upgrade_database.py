@@ -7,12 +7,11 @@ The tests run in the file's order on one host. PostgreSQL 15 comes from the rele
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import faults
 import pytest
-from helpers import form
+from load import arrival
 from stops import kill_at
 
 pytestmark = pytest.mark.once("13")
@@ -38,13 +37,8 @@ class App(faults.App):
 
     def arrive(self, ship: str) -> None:
         """Write a row as a visitor does."""
-        visitor, now = self.visitor(), datetime.now(timezone.utc)
-        fields = {
-            **form(visitor.get("/").text, "cargo"), "name": ship, "flag": "NO", "origin": "Bergen", "cargo": "Timber",
-            "arrived_at": (now - timedelta(days=9)).strftime("%Y-%m-%dT%H:%M"),
-            "departs_at": (now - timedelta(days=8)).strftime("%Y-%m-%dT%H:%M"),
-        }  # fmt: skip
-        assert visitor.post("/arrivals", fields).status == 303
+        visitor = self.visitor()
+        assert visitor.post("/arrivals", arrival(visitor.get("/").text, ship)).status == 303
 
     def ships(self) -> list[str]:
         return self.sql("select name from ships where name like 'probe %' order by id").splitlines()
