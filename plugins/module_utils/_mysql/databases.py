@@ -15,9 +15,6 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils._mysql import names, url
 from ansible_collections.slipway.flask.plugins.module_utils._mysql.names import MysqlError, account, identifier, pattern
 
-SYSTEM = {"mysql", "information_schema", "performance_schema", "sys", "test"}
-SYSTEM_ACCOUNTS = {"root", "mysql", "mariadb.sys", "debian-sys-maint"}
-
 STATE = r"""
 SELECT 'database', SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME FROM information_schema.SCHEMATA;
 SELECT 'account', JSON_OBJECT('user', User, 'host', Host, 'priv', JSON_COMPACT(Priv)) FROM mysql.global_priv;
@@ -66,7 +63,7 @@ class State:
 
     def others(self, wanted: Sequence[Database]) -> list[str]:
         """Return the databases that are neither the system's nor WANTED."""
-        return sorted(set(self.databases) - SYSTEM - {one.name for one in wanted})
+        return sorted(set(self.databases) - names.RESERVED_DATABASES - {one.name for one in wanted})
 
 
 @dataclass
