@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 
@@ -23,3 +23,18 @@ def lines(settings: Mapping[str, Any], name: re.Pattern[str], value_text: Callab
         except ValueError as error:
             raise ValueError(f"setting '{key}': the value {error}") from None
     return "".join(found)
+
+
+def problems(settings: Mapping[str, Any], file: str, own: Collection[str], joint: str, more: str = "") -> Iterator[str]:
+    """Yield what is wrong with further SETTINGS that somebody wants in a FILE, where OWN ones are the role's.
+
+    JOINT is the sign that names may have beside letters and digits; MORE is said of a value that is no line of text.
+    """
+    name = re.compile(f"[a-z][a-z0-9{joint}]*")
+    for key, value in settings.items():
+        if not name.fullmatch(str(key)):
+            yield f"'{key}' in settings can't be a setting of {file}: small letters, digits and {joint} only"
+        elif key in own:
+            yield f"'{key}' in settings is the role's own; remove it"
+        elif isinstance(value, (dict, list)) or not str(value).strip() or re.search(r"[\x00-\x1f\x7f]", str(value)):
+            yield f"'{key}' in settings must be one line of text, a number or true/false{more}"

@@ -7,7 +7,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 
@@ -34,3 +34,9 @@ def problems(
         seen.add(name)
         found += [f"{noun} '{name}': {problem}" for problem in of_entry(entry, name)]
     return found
+
+
+def unknown(entry: Mapping[str, Any], keys: Collection[str]) -> Iterator[str]:
+    """Yield a sentence for each key of ENTRY that is none of the KEYS."""
+    for key in sorted(set(map(str, entry)) - set(keys)):
+        yield f"unknown key '{key}': keys are {', '.join(sorted(keys))}"

@@ -74,8 +74,7 @@ def database_problems(databases: Any) -> list[str]:
 
 
 def _of_entry(entry: Mapping[str, Any], name: str) -> Iterator[str]:
-    for unknown in sorted(set(map(str, entry)) - {"name", "owner"}):
-        yield f"unknown key '{unknown}': keys are name, owner"
+    yield from listed.unknown(entry, {"name", "owner"})
     if reason := name_problem(entry["name"], RESERVED_DATABASES):
         yield f"the name {reason}"
     owner = entry.get("owner") or entry["name"]

@@ -11,14 +11,13 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._host import listed
+from ansible_collections.slipway.flask.plugins.module_utils._host import conf, listed
 from ansible_collections.slipway.flask.plugins.module_utils._pgbouncer.names import CLIENTS, SIZES
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,47}")
 """48 characters keep the socket's path below the 107 that it may have (unix(7))."""
 USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")  # useradd(8)
 DATABASE = re.compile(r"[a-z_][a-z0-9_-]{0,62}")
-SETTING = re.compile(r"[a-z][a-z0-9_]*")
 KEYS = {"name", "user", "database", "size", "clients", "settings"}
 OWN = {
     "listen_addr", "listen_port", "unix_socket_dir", "unix_socket_mode", "unix_socket_group", "user", "pidfile", "logfile",
@@ -37,8 +36,7 @@ def problems(pools: Any) -> list[str]:
 def _of_pool(entry: Mapping[str, Any], name: str) -> Iterable[str]:
     if not NAME.fullmatch(name):
         yield "the name must begin with a small letter and have only small letters, digits and -, 48 characters at most"
-    for unknown in sorted(set(map(str, entry)) - KEYS):
-        yield f"unknown key '{unknown}': keys are {', '.join(sorted(KEYS))}"
+    yield from listed.unknown(entry, KEYS)
     if not USER.fullmatch(str(entry.get("user") or name)):
         yield f"user is '{entry.get('user')}', which can't be a system user's name"
     if not DATABASE.fullmatch(str(entry.get("database") or name)):
@@ -47,10 +45,4 @@ def _of_pool(entry: Mapping[str, Any], name: str) -> Iterable[str]:
         value = entry.get(key)
         if value is not None and (isinstance(value, bool) or not str(value).isdigit() or not low <= int(value) <= high):
             yield f"{key} is {value}; it must be a number from {low} to {high}"
-    for key, value in (entry.get("settings") or {}).items():
-        if not SETTING.fullmatch(str(key)):
-            yield f"'{key}' in settings can't be a setting of pgbouncer.ini: small letters, digits and _ only"
-        elif key in OWN:
-            yield f"'{key}' in settings is the role's own; remove it"
-        elif isinstance(value, (dict, list)) or not str(value).strip() or re.search(r"[\x00-\x1f\x7f]", str(value)):
-            yield f"'{key}' in settings must be one line of text, a number or true/false"
+    yield from conf.problems(entry.get("settings") or {}, "pgbouncer.ini", OWN, "_")

@@ -12,13 +12,12 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._host import listed
+from ansible_collections.slipway.flask.plugins.module_utils._host import conf, listed
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,47}")
 """48 characters keep the socket's path below the 107 that it may have (unix(7))."""
 ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")  # useradd(8)
 LONGEST_ACCOUNT = 32
-SETTING = re.compile(r"[a-z][a-z0-9-]*")
 OWN = {
     "port", "bind", "unixsocket", "unixsocketperm", "dir", "user", "aclfile", "requirepass", "maxmemory", "include",
     "maxmemory-policy", "supervised", "daemonize", "loadmodule", "rename-command", "logfile", "pidfile", "tls-port",
@@ -76,8 +75,7 @@ def problems(instances: Any) -> list[str]:
 def _of_instance(entry: Mapping[str, Any], name: str) -> Iterable[str]:
     if not NAME.fullmatch(name):
         yield "the name must begin with a small letter and have only small letters, digits and -, 48 characters at most"
-    for unknown in sorted(set(map(str, entry)) - KEYS):
-        yield f"unknown key '{unknown}': keys are {', '.join(sorted(KEYS))}"
+    yield from listed.unknown(entry, KEYS)
     if entry.get("purpose", "queue") not in PURPOSES:
         yield f"purpose is '{entry['purpose']}'; it must be one of {', '.join(PURPOSES)}"
     memory = entry.get("memory_mb") or 0
@@ -86,15 +84,5 @@ def _of_instance(entry: Mapping[str, Any], name: str) -> Iterable[str]:
     for user in entry.get("users") or []:
         if not ACCOUNT.fullmatch(str(user)):
             yield f"'{user}' in users can't be a system user's name"
-    yield from setting_problems(entry.get("settings") or {})
-
-
-def setting_problems(settings: Mapping[str, Any]) -> Iterable[str]:
-    """Yield what is wrong with further SETTINGS of redis.conf."""
-    for key, value in settings.items():
-        if not SETTING.fullmatch(str(key)):
-            yield f"'{key}' in settings can't be a setting of redis.conf: small letters, digits and - only"
-        elif key in OWN:
-            yield f"'{key}' in settings is the role's own; remove it"
-        elif isinstance(value, (dict, list)) or not str(value).strip() or re.search(r"[\x00-\x1f\x7f]", str(value)):
-            yield f"'{key}' in settings must be one line of text, a number or true/false (an empty text is '\"\"')"
+    settings = entry.get("settings") or {}
+    yield from conf.problems(settings, "redis.conf", OWN, "-", " (an empty text is '\"\"')")

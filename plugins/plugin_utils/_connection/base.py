@@ -39,8 +39,7 @@ def named(name: str) -> Iterator[str]:
 
 def common(entry: Entry, keys: Collection[str] = KEYS) -> Iterator[str]:
     """Yield what is wrong with the KEYS of a connection that mean the same for every kind of server."""
-    for unknown in sorted(set(map(str, entry)) - set(keys)):
-        yield f"unknown key '{unknown}': keys are {', '.join(sorted(keys))}"
+    yield from listed.unknown(entry, keys)
     if entry.get("user") and not SYSTEM_USER.fullmatch(str(entry["user"])):
         yield f"user '{entry['user']}' can't be a system user's name"
     if entry.get("ca") and entry.get("ca_file"):
