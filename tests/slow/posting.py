@@ -17,25 +17,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import faults
+from backup_site import PASSPHRASE, last
 from helpers import ROOT, Host, Play, Project, Repeated, Visitor
 
-PASSPHRASE = "velvet-anchor-93-otter-lamp-quiet"
 SECRETS = {"SECRET_KEY": "9f1c7a5be02d4c6f8a3e5d7b1c9f0e2a"}
-MIGRATION = '''"""A second column. Revision: 0002, after 0001."""
-
-import sqlalchemy as sa
-from alembic import op
-
-revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
-
-
-def upgrade() -> None:
-    op.add_column("rows", sa.Column("note", sa.String(80)))
-
-
-def downgrade() -> None:
-    op.drop_column("rows", "note")
-'''
+SHOP = {"processes": {"tick": {"command": "python tick.py", "ready_seconds": 1}}}
+"""A database, with a worker beside the web server."""
+NOTES = {"database": "none", "release_commands": ["flask db upgrade"]}
+"""SQLite in a folder."""
+MIGRATION = faults.MIGRATION.format(
+    number="0002", before="0001", upgrade='op.add_column("rows", sa.Column("note", sa.String(80)))',
+    downgrade='op.drop_column("rows", "note")',
+)  # fmt: skip
 
 
 def domain(app: str) -> str:
@@ -79,7 +73,7 @@ class Site:
     def back_up(self) -> str:
         """Make a restore point of each app; return its name."""
         self.project.good("playbooks/backup.yml")
-        return str(json.loads(self.host.run("cat /var/lib/slipway/backups/run.json"))["facts"]["point"])
+        return str(last(self.host)["facts"]["point"])
 
     def sql(self, statement: str, database: str = "shop") -> str:
         return self.host.psql(statement, database)

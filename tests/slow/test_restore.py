@@ -6,18 +6,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from helpers import Host, Project, Visitor, wait_for
-from posting import MIGRATION, Poster, Site, domain
+from posting import MIGRATION, NOTES, SHOP, Poster, Site, domain
 from stops import kill_at
 
-APPS = {
-    "shop": {"processes": {"tick": {"command": "python tick.py", "ready_seconds": 1}}},
-    "other": {},
-    "notes": {"database": "none", "release_commands": ["flask db upgrade"]},
-}
-"""A database with a worker beside the web server, one that nobody touches, and SQLite in a folder."""
+APPS: dict[str, dict[str, Any]] = {"shop": SHOP, "other": {}, "notes": NOTES}
+"""Nobody touches the database of the second one."""
 SOON = 60
 KILLED = {
     "make": "undone",

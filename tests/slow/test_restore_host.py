@@ -13,14 +13,10 @@ from pathlib import Path
 import pytest
 from conftest import machine
 from helpers import Host, Project, Visitor, wait_for
-from posting import Poster, Site, domain
+from posting import NOTES, SHOP, Poster, Site, domain
 
 pytestmark = pytest.mark.once("13")  # SFTP from pgBackRest 2.46 on
 
-APPS = {
-    "shop": {"processes": {"tick": {"command": "python tick.py", "ready_seconds": 1}}},
-    "notes": {"database": "none", "release_commands": ["flask db upgrade"]},
-}
 SOON = 120
 MOST_LOST_SECONDS = 120
 """WAL is sent after 50 s at the latest; a busy machine takes its time for it."""
@@ -49,7 +45,7 @@ def answers(host: Host, app: str) -> bool:
 def test_a_host_that_is_removed_comes_back_on_a_bare_one(
     host: Host, store: dict[str, object], project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    site = Site(tmp_path / "code", project, APPS, [{"sftp": store}])
+    site = Site(tmp_path / "code", project, {"shop": SHOP, "notes": NOTES}, [{"sftp": store}])
     project.good("site.yml")
     assert site.post("notes", "kept") == 201
     site.back_up()
