@@ -102,12 +102,10 @@ def test_database_and_folders_are_at_both_servers_and_can_be_read_from_each(site
     )
     for number in (1, 2):
         site.host.run(f"install -d -o postgres -m 0700 /tmp/data{number}")
-    (site.folder / "read.py").write_text(script)
     site.host.run(f"cat >/root/read.py <<'END'\n{script}END\npython3 -B /root/read.py")
     for number in (1, 2):
         assert site.host.run(f"cat /tmp/back{number}{SHARED}/chart.txt") == "twelve fathoms"
         assert site.host.ok(f"test -e /tmp/data{number}/global/pg_control")
-    (site.folder / "read.py").unlink()
 
 
 def test_nothing_at_the_servers_can_be_read_without_the_passphrase(store: Store) -> None:

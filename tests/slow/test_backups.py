@@ -20,6 +20,8 @@ FIRST, SECOND = TARGETS
 RESTIC = "restic --no-cache --password-file /etc/slipway/backup/passphrase"
 SPIED = PASSPHRASE.replace("-93-", "-9[3]-")
 """Finds it, but not the shell that looks for it."""
+WAITING = "ls /var/lib/postgresql/*/main/pg_wal/archive_status/*.ready 2>/dev/null | wc -l"
+"""Counts the segments of WAL that are not archived yet."""
 
 
 @pytest.fixture(scope="module")
@@ -197,8 +199,7 @@ def test_a_target_that_is_away_for_long_costs_the_other_one_no_wal(site: Site, w
         site.sql("select pg_switch_wal()")
     assert "is left out until it is back" in host.run("slipway-backup check 2>&1 || true")
     assert not host.ok(f"grep -q {SECOND} {conf}")
-    waiting = "ls /var/lib/postgresql/*/main/pg_wal/archive_status/*.ready 2>/dev/null | wc -l"
-    wait_for(lambda: host.run(waiting) == "0", backup_site.WAIT_SECONDS)
+    wait_for(lambda: host.run(WAITING) == "0", backup_site.WAIT_SECONDS)
     assert "is left out until it is back" in site.project.play("playbooks/status.yml").output
     host.run(f"mv {SECOND}.away {SECOND}")
     host.run("slipway-backup check || true")
@@ -220,8 +221,7 @@ def test_wal_that_waits_is_bounded_and_a_gap_is_mended_by_a_new_full_backup(site
         for number in range(8):
             site.call(f"Draco {number}")
             site.sql("select pg_switch_wal()")
-        waiting = "ls /var/lib/postgresql/*/main/pg_wal/archive_status/*.ready 2>/dev/null | wc -l"
-        wait_for(lambda: int(host.run(waiting)) <= 4, backup_site.WAIT_SECONDS)
+        wait_for(lambda: int(host.run(WAITING)) <= 4, backup_site.WAIT_SECONDS)
     finally:
         host.run(f"mv {SECOND}.away {SECOND}")
     site.call("Electra")

@@ -148,15 +148,11 @@ def test_what_was_exported_comes_into_another_app_row_by_row_and_file_by_file(
     assert app.sql(HEAD) == app.sql(HEAD, "harbour")
     there = app.host.run("cd /srv/pier/shared/uploads && sha256sum a/b/large a/small link && find . ! -user pier")
     assert there == app.host.run("cd /srv/harbour/shared/uploads && sha256sum a/b/large a/small link")
-    assert (
-        app.superuser("SELECT count(*) FROM pg_class")
-        and app.sql("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'") == PIER
-    )
+    assert app.sql("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'") == PIER
     assert Visitor(app.host, PIER_DOMAIN).get("/readyz").status == 200
     assert "its migration head is the release's" in done.output
-    assert (
-        app.superuser(DATABASES) == "harbour pier postgres template0 template1"
-    )  # nothing was there that were worth keeping
+    # Nothing was there that was worth keeping.
+    assert app.superuser(DATABASES) == "harbour pier postgres template0 template1"
 
 
 def test_data_that_is_there_is_not_replaced_unless_told(app: Site, exported: dict[str, Path]) -> None:
