@@ -173,22 +173,26 @@ def spoiled(site: Drilled) -> Iterator[Drilled]:
 
 
 def once(site: Drilled, *words: str) -> None:
-    """Require that what is wrong is told once, by all WORDS, and that the end of it is told once."""
+    """Require that a check tells what is wrong in one message, with all WORDS."""
     site.host.ask("slipway-backup check")
     (text,) = site.told()
     for word in words:
         assert word in text
 
 
-def test_a_damaged_file_of_the_repository_is_found_by_the_drill(spoiled: Drilled) -> None:
-    site = spoiled
-    found = (
-        f"find {site.repository}/pgbackrest/backup -type f ! -name '*.manifest*' ! -name '*.info*' -printf '%s %p\\n'"
-    )
+def damage(site: Drilled, folder: str, which: str = "") -> str:
+    """Spoil the largest of the files below a FOLDER of the repository, of those that find calls so; return its path."""
+    found = f"find {site.repository}/{folder} -type f {which} -printf '%s %p\\n'"
     size, _, path = site.host.run(f"{found} | sort -n | tail -1").partition(" ")
     site.host.run(
         f"cp -p {path} /root/kept; printf spoiled | dd of={path} bs=1 seek={int(size) // 2} conv=notrunc 2>&1"
     )
+    return path
+
+
+def test_a_damaged_file_of_the_repository_is_found_by_the_drill(spoiled: Drilled) -> None:
+    site = spoiled
+    path = damage(site, "pgbackrest/backup", "! -name '*.manifest*' ! -name '*.info*'")
     (problem, *_) = site.drill()["problems"]
     assert problem.startswith(f"{site.repository}: backup ")
     assert "a backup is damaged" in problem
@@ -204,12 +208,7 @@ def test_a_damaged_file_of_the_repository_is_found_by_the_drill(spoiled: Drilled
 
 def test_a_file_of_the_repository_of_uploads_that_is_damaged_is_found_by_the_drill(spoiled: Drilled) -> None:
     site = spoiled
-    size, _, path = site.host.run(
-        f"find {site.repository}/restic/data -type f -printf '%s %p\\n' | sort -n | tail -1"
-    ).partition(" ")
-    site.host.run(
-        f"cp -p {path} /root/kept; printf spoiled | dd of={path} bs=1 seek={int(size) // 2} conv=notrunc 2>&1"
-    )
+    path = damage(site, "restic/data")
     problems = site.drill()["problems"]
     assert any("a backup is damaged" in problem for problem in problems), problems
     site.host.run(f"cp -p /root/kept {path}")
