@@ -26,6 +26,10 @@ pytestmark = pytest.mark.once("13")
 NAME = "store.internal"
 KEY, SECRET = "AKIAHARBOUR", "sEcRetOfTheStore0123456789"
 RCLONE = Path(sys.executable).with_name("rclone")
+SERVE = (
+    "/usr/local/bin/rclone serve s3 /srv/s3 --addr :443 --cert /root/store.crt --key /root/store.key "
+    f"--auth-key {KEY},{SECRET} --no-checksum"
+)
 SETUP = f"""
 set -e; cd /root
 apt-get -qq update; apt-get -qq install --no-install-recommends openssl >/dev/null
@@ -34,8 +38,7 @@ $request -subj /CN=Store -keyout ca.key -out ca.crt
 $request -CA ca.crt -CAkey ca.key -subj /CN={NAME} -addext subjectAltName=DNS:{NAME} \
   -addext basicConstraints=critical,CA:FALSE -keyout store.key -out store.crt
 mkdir -p /srv/s3/backups
-systemd-run --quiet --unit=s3 --property=Restart=always /usr/local/bin/rclone serve s3 /srv/s3 --addr :443 \
-  --cert /root/store.crt --key /root/store.key --auth-key {KEY},{SECRET} --no-checksum
+systemd-run --quiet --unit=s3 --property=Restart=always {SERVE}
 useradd --create-home keeper
 install -d -o keeper -m 0700 /home/keeper/.ssh /home/keeper/backup
 ssh-keygen -q -t ed25519 -N '' -f key
@@ -128,10 +131,7 @@ def test_a_server_that_is_down_is_named_and_the_other_has_the_point(site: Site, 
         failed = site.project.play("playbooks/backup.yml")
     finally:
         store.host.ok("systemctl reset-failed s3")
-        store.host.run(
-            f"systemd-run --quiet --unit=s3 /usr/local/bin/rclone serve s3 /srv/s3 --addr :443 --cert /root/store.crt "
-            f"--key /root/store.key --auth-key {KEY},{SECRET} --no-checksum"
-        )
+        store.host.run(f"systemd-run --quiet --unit=s3 {SERVE}")
     assert failed.code != 0
     assert f"s3:{NAME}/backups/shop" in failed.output
     assert f"unable to connect to {NAME}:443" in failed.output
