@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""What the log of a server that replays WAL says: how far it came, what it lacked, why it ended.
+"""What a server that replays WAL says, mostly in its log: how far it came, what it lacked, why it ended.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 REDO_END = re.compile(r"redo done at ([0-9A-F]+/[0-9A-F]+)")
 CONSISTENT = re.compile(r"consistent recovery state reached at ([0-9A-F]+/[0-9A-F]+)")
@@ -20,6 +21,7 @@ TROUBLE = re.compile(r"(?:FATAL|PANIC):\s+(.+)$", re.MULTILINE)
 INVALID = re.compile(r"WARNING:  page \d+ of relation (?:\S+/)?(\d+)/\d+\S* (?:is uninitialized|does not exist)")
 """A page that WAL changes and the backup lacks, and the number of its database. Seen in a recovery that goes on all the same."""
 SEGMENT_LENGTH = 24
+STATUS_LINE = 7
 SHORT = "recovery ended before configured recovery target was reached"
 """What PostgreSQL says when WAL ends before the moment that is wanted, or has no transaction after it."""
 
@@ -69,6 +71,18 @@ def missing_segment(found: Recovered, newest: str, segment_bytes: int = 1 << 24)
 def lacking(log: Iterable[str]) -> dict[int, int]:
     """Return how many pages the backup lacked that WAL changes, by the number (oid) of their database, by the lines of LOG."""
     return dict(Counter(int(match[1]) for line in log if (match := INVALID.search(line))))
+
+
+def is_open(data: Path) -> bool:
+    """Tell whether the server on DATA lets clients in: the eighth line of postmaster.pid (its source's miscadmin.h).
+
+    To systemd it says that it is ready when it begins to replay WAL.
+    """
+    try:
+        lines = (data / "postmaster.pid").read_text().splitlines()
+    except OSError:
+        return False
+    return len(lines) > STATUS_LINE and lines[STATUS_LINE].strip() == "ready"
 
 
 def trouble(log: Iterable[str]) -> str:

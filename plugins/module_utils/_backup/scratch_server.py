@@ -30,7 +30,6 @@ FIRST_PORT = 54_320
 MEMORY_MB = 512
 """What it may have, the kernel's cache of its files included, which is given back before anything is refused."""
 START_SECONDS = 300
-STATUS_LINE = 7
 LIVE = ("/var/lib/postgresql", "/run/postgresql", "/etc/postgresql")
 """The live clusters' files and sockets."""
 PGBACKREST = ("/var/log/pgbackrest", "/var/spool/pgbackrest")
@@ -152,7 +151,7 @@ class Server:
         more = ["log_min_messages=warning", "log_error_verbosity=terse", *(["ignore_invalid_pages=on"] if some else [])]
         self._start(network, [f"ReadWritePaths=-{path}" for path in PGBACKREST], more)
         # To systemd it is ready as soon as the recovery begins; it opens when that is over.
-        while not self._is_open():
+        while not recovery.is_open(self.folder / "data"):
             if not systemd.is_active(unit(self.number)):
                 why = self._why("")
                 if recovery.SHORT in why:
@@ -162,14 +161,6 @@ class Server:
                 raise BackupError("replaying WAL took too long and was ended")
             time.sleep(0.1)
         return True
-
-    def _is_open(self) -> bool:
-        """Tell whether clients are let in, by the eighth line of postmaster.pid (its source's miscadmin.h)."""
-        try:
-            lines = (self.folder / "data" / "postmaster.pid").read_text().splitlines()
-        except OSError:
-            return False
-        return len(lines) > STATUS_LINE and lines[STATUS_LINE].strip() == "ready"
 
     def lacking(self) -> dict[int, int]:
         """Return how many pages the backup lacked that WAL changes, by the number (oid) of their database."""

@@ -19,7 +19,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup.error import
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import SUPERUSER, Cluster
 
-STATUS_LINE, LOOK_SECONDS = 7, 0.2
+LOOK_SECONDS = 0.2
 RECOVERY_SECONDS = 21_600
 """Longest time that replaying WAL may take."""
 UNIT = "slipway-recovery.service"
@@ -82,11 +82,11 @@ def recover(cluster: Cluster, data: Path) -> str:
         str(cluster.programs / "postgres"), "-D", str(data), *(f"--{key}={value}" for key, value in settings.items()),
     )  # fmt: skip
     deadline = time.monotonic() + RECOVERY_SECONDS
-    while not done.returncode and not is_open(data) and time.monotonic() < deadline:
+    while not done.returncode and not recovery.is_open(data) and time.monotonic() < deadline:
         if not systemd.is_active(UNIT):
             break
         time.sleep(LOOK_SECONDS)
-    opened, log = is_open(data), LOG.read_text(errors="replace") if LOG.exists() else ""
+    opened, log = recovery.is_open(data), LOG.read_text(errors="replace") if LOG.exists() else ""
     systemd.stop(UNIT)
     if not opened:
         why = recovery.trouble(log.splitlines()) or done.stderr.strip() or "replaying WAL took too long"
@@ -94,15 +94,3 @@ def recover(cluster: Cluster, data: Path) -> str:
     auto.write_text("".join(line for line in auto.read_text().splitlines(keepends=True) if not BESIDES.match(line)))
     LOG.unlink(missing_ok=True)
     return recovery.recovered(log).last
-
-
-def is_open(data: Path) -> bool:
-    """Tell whether the server on DATA lets clients in: the eighth line of postmaster.pid (its source's miscadmin.h).
-
-    To systemd it says that it is ready when it begins to replay WAL.
-    """
-    try:
-        lines = (data / "postmaster.pid").read_text().splitlines()
-    except OSError:
-        return False
-    return len(lines) > STATUS_LINE and lines[STATUS_LINE].strip() == "ready"

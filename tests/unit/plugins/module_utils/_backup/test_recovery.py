@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._backup import recovery
 from ansible_collections.slipway.flask.plugins.module_utils._backup.recovery import Recovered
@@ -78,3 +80,10 @@ def test_pages_that_the_backup_lacks_are_counted_for_their_database() -> None:
 )
 def test_why_a_recovery_failed_is_the_first_that_was_fatal(log: list[str], why: str) -> None:
     assert recovery.trouble(log) == why
+
+
+@pytest.mark.parametrize(("status", "is_open"), [("ready   ", True), ("starting", False), ("standby ", False)])
+def test_a_server_is_open_when_it_says_so_in_its_eighth_line(tmp_path: Path, status: str, is_open: bool) -> None:
+    assert not recovery.is_open(tmp_path)
+    (tmp_path / "postmaster.pid").write_text("\n".join(["1", str(tmp_path), "0", "5432", "/run", "", " 1 2", status]))
+    assert recovery.is_open(tmp_path) is is_open
