@@ -8,7 +8,7 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import moment, places, state
@@ -62,7 +62,7 @@ def brief(settings: Path | None = None, folder: Path | None = None, at: datetime
 
 def time_of(outcome: Outcome) -> datetime:
     """Return when a run, a drill or a check ended."""
-    return datetime.strptime(outcome.ended or outcome.started, state.ISO).replace(tzinfo=timezone.utc)
+    return state.time_of(outcome.ended or outcome.started)
 
 
 def told(span: timedelta) -> str:

@@ -126,7 +126,7 @@ class Check:
     def _drilled(self, last: Outcome | None) -> float:
         """Return when the last drill ended, or when the host was made ready for one, as seconds of Unix; 0 for unknown."""
         if last and last.ended:
-            return parsed(last.ended).timestamp()
+            return state.time_of(last.ended).timestamp()
         ready = setup.ready()
         return ready.timestamp() if ready else 0.0
 
@@ -166,7 +166,7 @@ def is_told(last: Outcome | None, unit: str) -> bool:
     if last is None:
         return False
     failed = timer.moments(unit, "InactiveEnterTimestamp")["InactiveEnterTimestamp"]
-    return bool(last.problems) or parsed(last.ended or last.started).timestamp() >= failed
+    return bool(last.problems) or state.time_of(last.ended or last.started).timestamp() >= failed
 
 
 def key(text: str) -> str:
@@ -176,12 +176,7 @@ def key(text: str) -> str:
 
 def when(stamp: str) -> str:
     """Return a time of the state files for people."""
-    return said(parsed(stamp)) if stamp else "an unknown time"
-
-
-def parsed(stamp: str) -> datetime:
-    """Return a time of the state files."""
-    return datetime.strptime(stamp, state.ISO).replace(tzinfo=timezone.utc)
+    return said(state.time_of(stamp)) if stamp else "an unknown time"
 
 
 def span(seconds: float) -> str:

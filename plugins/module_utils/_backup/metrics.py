@@ -9,7 +9,7 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import datetime
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import places, state
 from ansible_collections.slipway.flask.plugins.module_utils._backup.check_targets import Seen
@@ -47,7 +47,8 @@ def text(seen: Seen, problems: int, run: Outcome | None, drill: Outcome | None, 
         ("drill_restore_seconds", "How long the last drill took to restore PostgreSQL and to replay WAL.",
          [({"target": name}, facts["restore_seconds"] + facts["recovery_seconds"]) for name, facts in restored.items()]),
         ("drill_newest_transaction_timestamp_seconds", "Time of the newest transaction that the last drill restored.",
-         [({"target": name}, stamp(facts["newest"])) for name, facts in restored.items() if facts.get("newest")]),
+         [({"target": name}, state.time_of(facts["newest"]).timestamp())
+          for name, facts in restored.items() if facts.get("newest")]),
     ]  # fmt: skip
     return "".join(_metric(name, meaning, found) for name, meaning, found in rows if found)
 
@@ -57,7 +58,7 @@ def _outcome(name: str, what: str, last: Outcome | None) -> list[tuple[str, str,
         return []
     return [
         (f"{name}_success", f"Whether the last {what} ended well.", [({}, float(last.is_good))]),
-        (f"{name}_timestamp_seconds", f"When the last {what} ended.", [({}, stamp(last.ended))]),
+        (f"{name}_timestamp_seconds", f"When the last {what} ended.", [({}, state.time_of(last.ended).timestamp())]),
         (f"{name}_duration_seconds", f"How long the last {what} took.", [({}, last.seconds)]),
     ]
 
@@ -78,8 +79,3 @@ def _labels(labels: Labels) -> str:
 
 def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-
-def stamp(text: str) -> float:
-    """Return a time of the state files as seconds of Unix."""
-    return datetime.strptime(text, state.ISO).replace(tzinfo=timezone.utc).timestamp()

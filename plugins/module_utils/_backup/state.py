@@ -88,6 +88,11 @@ def now() -> str:
     return datetime.now(timezone.utc).strftime(ISO)
 
 
+def time_of(stamp: str) -> datetime:
+    """Return a time that the files have."""
+    return datetime.strptime(stamp, ISO).replace(tzinfo=timezone.utc)
+
+
 @contextmanager
 def alone(say: Callable[[str], None] = lambda text: None, wait: bool = True) -> Iterator[None]:
     """Let one process at a time write to the repositories; the kernel ends the lock of one that is killed.

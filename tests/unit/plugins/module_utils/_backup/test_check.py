@@ -258,7 +258,7 @@ def test_a_disk_must_hold_what_is_restored_beside_what_is_kept_for_the_sites(
 def test_a_unit_that_failed_is_named_unless_an_outcome_says_more(
     monkeypatch: pytest.MonkeyPatch, ended: str, problems: list[str], told: bool
 ) -> None:
-    failed = check.parsed("2026-11-26T13:02:00Z").timestamp()
+    failed = state.time_of("2026-11-26T13:02:00Z").timestamp()
     monkeypatch.setattr(check.timer, "moments", lambda *_: {"InactiveEnterTimestamp": failed})
     assert check.is_told(state.Outcome("run", ended, ended=ended, problems=problems), "slipway-backup.service") is told
     assert not check.is_told(None, "slipway-backup.service")
