@@ -37,7 +37,6 @@ from ansible_collections.slipway.flask.plugins.module_utils._release.recovery im
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
 from ansible_collections.slipway.flask.plugins.module_utils._restore import choice as choices
 from ansible_collections.slipway.flask.plugins.module_utils._restore import database, folders
-from ansible_collections.slipway.flask.plugins.module_utils._restore import question as questions
 from ansible_collections.slipway.flask.plugins.module_utils._restore.exchange import Exchange
 from ansible_collections.slipway.flask.plugins.module_utils._restore.question import Question
 
@@ -124,7 +123,7 @@ class Restore(Exchange):
             planned, made = folders.planned(self.app, id, self.data.folders if self.choice.point else [])
             name = self.data.database or self.data.mariadb
             new, kept = journals.names(name, id) if name else ("", "")
-            self.live = live = questions.live(self.settings, self.data)
+            self.live = live = self.question.live
             journal = Journal(
                 self.app, id, to=self.choice.said, by=self.request.by, cluster=self.settings.cluster,
                 database=self.data.database, mariadb=self.data.mariadb, new=new, kept=kept, had=bool(live),
