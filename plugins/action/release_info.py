@@ -29,7 +29,8 @@ class ActionModule(ActionBase):
         except choice.ChoiceError as error:
             return {**result, **error.result}
         status = boolean(self._task.args.get("status") or False)
-        arguments = {"apps": [description(app) for app in apps], "limit": self._task.args.get("limit", 20)}
+        told = [{**target.described(app), "domain": app["domains"][0]} for app in apps]
+        arguments = {"apps": told, "limit": self._task.args.get("limit", 20)}
         if status:
             arguments["known"] = [app["name"] for app in self._task.args["apps"]]
             arguments |= {"status": True, "urls": {app["name"]: postgres.url(app) for app in apps}}
@@ -39,9 +40,3 @@ class ActionModule(ActionBase):
                 Display().display(tables.history(host, found) + "\n")
         result.update(answer)
         return result
-
-
-def description(app: dict[str, Any]) -> dict[str, Any]:
-    """Return what the host must know of an app to tell of its releases."""
-    health = {key: app[f"health_{key}"] for key in ("path", "status", "host")}
-    return {**target.places(app), "domain": app["domains"][0], "health": health}

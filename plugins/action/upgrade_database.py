@@ -33,7 +33,7 @@ class ActionModule(ActionBase):
         except choice.ChoiceError as error:
             return {**result, **error.result}
         arguments = {
-            "apps": [description(app) for app in apps if app["database"] == "local"],
+            "apps": [target.described(app) for app in apps if app["database"] == "local"],
             "cluster": given.get("cluster") or "",
             "what": "forget" if forget else "look" if not yes else "back" if back else "upgrade",
             "by": f"{getpass.getuser()}@{socket.gethostname()}",
@@ -46,9 +46,3 @@ class ActionModule(ActionBase):
         if problems := (answer["plan"] or {}).get("problems"):
             result.update(failed=True, msg=upgrade.refusal(host, problems))
         return result
-
-
-def description(app: dict[str, Any]) -> dict[str, Any]:
-    """Return what the host must know of an app to end it, start it and see whether it is well."""
-    health = {key: app[f"health_{key}"] for key in ("path", "status", "host")}
-    return {**target.places(app), "health": health}

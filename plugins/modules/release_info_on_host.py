@@ -27,6 +27,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._app.described import DESCRIBED
 from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
 from ansible_collections.slipway.flask.plugins.module_utils._app.left import left
 from ansible_collections.slipway.flask.plugins.module_utils._backup.brief import brief
@@ -44,21 +45,7 @@ ARGUMENTS: dict[str, Any] = {
         "type": "list",
         "elements": "dict",
         "required": True,
-        "options": {
-            "app": {"type": "str", "required": True},
-            "root": {"type": "path", "required": True},
-            "settings": {"type": "path", "required": True},
-            "domain": {"type": "str", "required": True},
-            "health": {
-                "type": "dict",
-                "required": True,
-                "options": {
-                    "path": {"type": "list", "elements": "str"},
-                    "status": {"type": "list", "elements": "int"},
-                    "host": {"type": "str"},
-                },
-            },
-        },
+        "options": {**DESCRIBED, "domain": {"type": "str", "required": True}},
     },
     # Of their own, and secret as a whole: a URL may hold a password.
     "urls": {"type": "dict", "default": {}, "no_log": True},

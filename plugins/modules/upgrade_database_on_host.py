@@ -26,6 +26,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._app.described import DESCRIBED
 from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
 from ansible_collections.slipway.flask.plugins.module_utils._host.parameters import typed
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import begin
@@ -41,21 +42,7 @@ ARGUMENTS: dict[str, Any] = {
         "type": "list",
         "elements": "dict",
         "required": True,
-        "options": {
-            "app": {"type": "str", "required": True},
-            "root": {"type": "path", "required": True},
-            "settings": {"type": "path", "required": True},
-            "domain": {"type": "str"},
-            "health": {
-                "type": "dict",
-                "required": True,
-                "options": {
-                    "path": {"type": "list", "elements": "str"},
-                    "status": {"type": "list", "elements": "int"},
-                    "host": {"type": "str"},
-                },
-            },
-        },
+        "options": DESCRIBED,
     },
     "cluster": {"type": "str", "default": ""},
     "what": {"type": "str", "choices": ["look", "upgrade", "back", "forget"], "default": "look"},

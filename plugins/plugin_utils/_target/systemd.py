@@ -30,6 +30,11 @@ def places(app: Mapping[str, Any]) -> dict[str, str]:
     return {"app": app["name"], "root": root(app), "settings": f"/etc/{app['name']}"}
 
 
+def described(app: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the host must know of an app to tell whether it is well (module_utils/_app/described.py)."""
+    return {**places(app), "health": {key: app[f"health_{key}"] for key in ("path", "status", "host")}}
+
+
 def root(app: Mapping[str, Any]) -> str:
     """Return the folder of the app's releases."""
     return f"/srv/{app['name']}"
