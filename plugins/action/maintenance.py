@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -33,8 +31,7 @@ class ActionModule(ActionBase):
             apps = choice.meant(self._task.args, task_vars)
         except choice.ChoiceError as error:
             return {**result, **error.result}
-        by = f"{getpass.getuser()}@{socket.gethostname()}"
-        arguments = {"sites": [app["name"] for app in apps], "closed": closed, "by": by}
+        arguments = {"sites": [app["name"] for app in apps], "closed": closed, "by": on_host.asker()}
         answer = on_host.ask(self, "maintenance", arguments, task_vars)
         if not answer.get("failed"):
             for app in apps:

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -36,7 +34,7 @@ class ActionModule(ActionBase):
             "apps": [target.described(app) for app in apps if app["database"] == "local"],
             "cluster": given.get("cluster") or "",
             "what": "forget" if forget else "look" if not yes else "back" if back else "upgrade",
-            "by": f"{getpass.getuser()}@{socket.gethostname()}",
+            "by": on_host.asker(),
         }
         answer = on_host.ask(self, "upgrade_database", arguments, task_vars)
         result.update(answer)

@@ -234,8 +234,6 @@ class Process(ProcessLook, ABC):
         found = (path for template in self.templates for path in systemd.UNITS.glob(f"{template}@?*.service"))
         return {systemd.instance_of(path.name) for path in found}
 
-    # ---- what it says ----------------------------------------------------------------------------------------------
-
 
 def handover_of(text: str) -> str:
     """Return what the TEXT of a unit says of the handover: `overlap`, `stop_first`, or "" when it says nothing."""

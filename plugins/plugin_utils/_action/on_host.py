@@ -7,12 +7,19 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+import getpass
 import json
+import socket
 from collections.abc import Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import SUFFIX
+
+
+def asker() -> str:
+    """Return who asks, as the host keeps and tells it."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 def ask(action: ActionBase, name: str, asked: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,6 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import getpass
 import os
 import secrets
 import socket
@@ -21,7 +20,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.slipway.flask.plugins.module_utils._host.webhooks import FORMATS, body
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import What
-from ansible_collections.slipway.flask.plugins.plugin_utils._action import failures, kept
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import failures, kept, on_host
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.progress import Watch
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import notifications
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import release as described
@@ -61,7 +60,7 @@ class ReleaseAction(ActionBase):
 
     def call(self, name: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Ask NAME's half on the host and show its progress; once more if a run of this machine that died holds the app."""
-        arguments = {"by": f"{getpass.getuser()}@{socket.gethostname()}", **arguments, "progress": self.token}
+        arguments = {"by": on_host.asker(), **arguments, "progress": self.token}
         with Watch(self._connection, str(task_vars.get("inventory_hostname")), str(arguments.get("app")), self.token):
             answer: dict[str, Any] = kept.ask(self, name, arguments, task_vars)
             if answer.get("failed") and died(str(answer.get("holder") or "")):
