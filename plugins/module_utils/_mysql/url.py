@@ -9,14 +9,19 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from ansible_collections.slipway.flask.plugins.module_utils._mysql.places import SOCKET
-from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import UrlError, decode, place
+from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import (
+    UrlError,
+    database,
+    decode,
+    pairs,
+    parts,
+    place,
+)
 
-SCHEME = re.compile(r"([a-z][a-z0-9]*)(\+[a-z0-9_]+)?://", re.IGNORECASE)
 DIALECTS = {"mysql", "mariadb"}
 PORT = 3306
 LOCAL = {"", "localhost", "127.0.0.1", "::1"}
@@ -72,31 +77,16 @@ def parse_url(text: object) -> MysqlUrl:
 
     :raises UrlError: when it is no URL or can't mean what was wanted.
     """
-    if not isinstance(text, str) or not text.strip():
-        raise UrlError("must be a database URL such as mysql://user:password@host/database")
-    if re.search(r"[\s\0]", text):
-        raise UrlError("has a space or line break: percent-encode it (%20), or take it away")
-    found = SCHEME.match(text)
-    if not found:
-        raise UrlError("is not a database URL: it must begin with a scheme, e.g. mysql://user:password@host/name")
-    dialect, driver = found.group(1).lower(), (found.group(2) or "").lower()
+    dialect, driver, rest = database(text, "mysql")
     if dialect not in DIALECTS:
         return MysqlUrl(dialect + driver, dialect)
-    rest, _, query = text[found.end() :].partition("?")
-    authority, _, path = rest.partition("/")
-    if "#" in rest or "@" in path:
-        raise UrlError("has a '#', '?' or '/' before its last '@': percent-encode it in the password (%23, %3F, %2F)")
+    authority, path, query = parts(rest)
     if authority.count("@") > 1:
         raise UrlError("has several '@': percent-encode those of user name and password (%40)")
     login, _, server = authority.rpartition("@")
     user, _, password = login.partition(":")
     host, port = place(server, PORT)
-    parameters = {}
-    for pair in filter(None, query.split("&")):
-        name, has_value, value = pair.partition("=")
-        if not has_value:
-            raise UrlError(f"has the parameter '{name}' without a value")
-        parameters[decode(name)] = decode(value.replace("+", " "))
+    parameters = {name: decode(value.replace("+", " ")) for name, value in pairs(query)}
     return MysqlUrl(dialect + driver, dialect, host, port, decode(user), decode(password), decode(path), parameters)
 
 

@@ -15,9 +15,15 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.places import SOCKET_FOLDER
-from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import UrlError, decode, place
+from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import (
+    UrlError,
+    database,
+    decode,
+    pairs,
+    parts,
+    place,
+)
 
-SCHEME = re.compile(r"([a-z][a-z0-9]*)(\+[a-z0-9_]+)?://", re.IGNORECASE)
 DIALECTS = {"postgresql", "postgres"}
 LIBPQ_DRIVERS = {"", "+psycopg", "+psycopg2", "+psycopg_async", "+psycopg2cffi"}
 """Drivers that hand the URL's parameters to libpq."""
@@ -87,21 +93,11 @@ def parse_url(text: object) -> DatabaseUrl:
 
     :raises UrlError: when it is no URL or can't mean what was wanted.
     """
-    if not isinstance(text, str) or not text.strip():
-        raise UrlError("must be a database URL such as postgresql://user:password@host/database")
-    if re.search(r"[\s\0]", text):
-        raise UrlError("has a space or line break: percent-encode it (%20), or take it away")
-    found = SCHEME.match(text)
-    if not found:
-        raise UrlError("is not a database URL: it must begin with a scheme, e.g. postgresql://user:password@host/name")
-    dialect, driver = found.group(1).lower(), (found.group(2) or "").lower()
+    dialect, driver, rest = database(text, "postgresql")
     scheme = dialect + driver
     if dialect not in DIALECTS:
         return DatabaseUrl(scheme, dialect)
-    rest, _, query = text[found.end() :].partition("?")
-    authority, _, path = rest.partition("/")
-    if "#" in rest or "@" in path:
-        raise UrlError("has a '#', '?' or '/' before its last '@': percent-encode it in the password (%23, %3F, %2F)")
+    authority, path, query = parts(rest)
     if authority.count("@") > 1 or "@" in query.partition("=")[0]:
         raise UrlError("has several '@': percent-encode those of user name and password (%40)")
     parameters = _authority(authority)
@@ -144,11 +140,8 @@ def _hosts(specifications: list[str], parameters: dict[str, str]) -> None:
 def _query(query: str, driver: str, parameters: dict[str, str]) -> list[str]:
     """Read `?name=value&…` into PARAMETERS; return the names that libpq doesn't know."""
     unknown, hosts = [], []
-    for pair in filter(None, query.split("&")):
-        name, has_value, value = pair.partition("=")
-        if not has_value:
-            raise UrlError(f"has the parameter '{name}' without a value")
-        name, value = decode(name), decode(value)
+    for name, written in pairs(query):
+        value = decode(written)
         if name == "host" and driver:
             hosts.append(value)  # SQLAlchemy: ?host=a:5432&host=b:5432 are several hosts
         elif name == "unix_sock":  # pg8000: the path of the socket itself

@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
-from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import UrlError, decode, place
+from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import UrlError, decode, one_line, place
 
 SOCKET_SCHEMES = ("unix", "redis+socket", "redis+unix")
 TLS_SCHEMES = ("rediss",)
@@ -58,11 +58,8 @@ def parse_url(text: object) -> RedisUrl:
 
     :raises UrlError: when it is none or can't mean what was wanted.
     """
-    if not isinstance(text, str) or not text.strip():
-        raise UrlError("must be a URL such as rediss://user:password@host:6379/0")
-    if re.search(r"[\s\0]", text):
-        raise UrlError("has a space or line break: percent-encode it (%20), or take it away")
-    scheme, found, rest = text.partition("://")
+    line = one_line(text, "a URL such as rediss://user:password@host:6379/0")
+    scheme, found, rest = line.partition("://")
     if not found or scheme.lower() not in SCHEMES:
         shown = scheme if found and re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]{0,30}", scheme) else ""
         said = f"begins with {shown}://, but " if shown else ""
@@ -70,7 +67,7 @@ def parse_url(text: object) -> RedisUrl:
     rest, _, query = rest.partition("?")
     options = _query(query)
     authority, slash, path = rest.partition("/")
-    if "#" in text or "@" in path:
+    if "#" in line or "@" in path:
         raise UrlError("has a '#', '?' or '/' before its last '@': percent-encode it in the password (%23, %3F, %2F)")
     login, _, there = authority.rpartition("@")
     user, _, password = login.partition(":")
