@@ -11,9 +11,8 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import os
-import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,22 +20,20 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import ID
 from ansible_collections.slipway.flask.plugins.module_utils._backup import database as cluster_database
 from ansible_collections.slipway.flask.plugins.module_utils._backup import journal as journals
+from ansible_collections.slipway.flask.plugins.module_utils._backup import moment as moments
 from ansible_collections.slipway.flask.plugins.module_utils._backup import (
-    mariadb,
-    places,
     points,
     setup,
     staging,
     state,
 )
-from ansible_collections.slipway.flask.plugins.module_utils._backup import moment as moments
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.pgbackrest import PgBackRest, Repository
 from ansible_collections.slipway.flask.plugins.module_utils._backup.restic import Restic, Snapshot
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData, Settings
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import Cluster
-from ansible_collections.slipway.flask.plugins.module_utils._restore import host_files, host_server
+from ansible_collections.slipway.flask.plugins.module_utils._restore import host_app, host_server
 
 TABLES = """
 SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p')
@@ -235,53 +232,9 @@ class Whole:
                 "it was restored. Stop that host first, or both would write to the same backups"
             )
 
-    # ---- apps ----------------------------------------------------------------------------------------------------
-
     def _app(self, app: AppData) -> list[str]:
         """Bring back the folders of one app and the release that served."""
-        told = []
-        manifest = points.staged(app.name)
-        waiting = journals.FOLDER / f"host-{app.name}"
-        shutil.rmtree(waiting, ignore_errors=True)
-        waiting.mkdir(mode=0o700)
-        try:
-            if self._restore(f"app:{app.name}", [*app.folders, str(manifest)], waiting):
-                told_ids = state.read(Path(f"{waiting}{manifest}") / places.MANIFEST)
-                ids = host_files.ids_of(app, told_ids)
-                host_files.place_sqlite(waiting, manifest, app)
-                told += _mariadb(app, Path(f"{waiting}{manifest}"))
-                for folder in app.folders:
-                    host_files.put(Path(f"{waiting}{folder}"), Path(folder), ids)
-                told.append(
-                    f"brought back the folders of {app.name}, as of {told_ids.get('name', 'its newest restore point')}"
-                )
-                if self._release(app, waiting, ids):
-                    told.append(f"brought back the code that served {app.name}")
-        finally:
-            shutil.rmtree(waiting, ignore_errors=True)
-        return told
-
-    def _release(self, app: AppData, waiting: Path, ids: Mapping[str, dict[int, int]]) -> bool:
-        """Bring back the code and settings of the release that served; tell whether there was one."""
-        root, settings = Path(app.root), Path(app.settings)
-        wanted = [str(root / name) for name in ("releases", "history.jsonl", "once.json")] + [
-            str(settings / "releases")
-        ]
-        if not self._restore("host", wanted, waiting):
-            return False
-        restored = Path(f"{waiting}{root}/releases")
-        releases = (
-            sorted(path.name for path in restored.glob("*") if ID.fullmatch(path.name)) if restored.is_dir() else []
-        )
-        if not releases:
-            return False
-        release = releases[-1]
-        for name in ("history.jsonl", "once.json", f"releases/{release}"):
-            if os.path.lexists(f"{waiting}{root}/{name}"):
-                host_files.put(Path(f"{waiting}{root}/{name}"), root / name, ids)
-        if Path(f"{waiting}{settings}/releases/{release}").is_dir():
-            host_files.put(Path(f"{waiting}{settings}/releases/{release}"), settings / "releases" / release, ids)
-        return True
+        return host_app.bring_back(app, self._restore)
 
 
 def rank(one: Snapshot) -> tuple[bool, datetime]:
@@ -291,14 +244,3 @@ def rank(one: Snapshot) -> tuple[bool, datetime]:
 
 def _has_files(folder: Path) -> bool:
     return folder.is_dir() and any(names for _, _, names in os.walk(folder))
-
-
-def _mariadb(app: AppData, staged: Path) -> list[str]:
-    """Fill APP's database in MariaDB from its dump in what was STAGED; return what was done. Raises BackupError."""
-    if not app.mariadb:
-        return []
-    dump = mariadb.file_of(staged, app)
-    if not dump.is_file():
-        raise BackupError(f"the restore point has no dump of {app.mariadb}")
-    mariadb.fill(app, dump, app.mariadb)
-    return [f"brought back the database of {app.name} in MariaDB"]
