@@ -9,26 +9,29 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import backups, release, systemd
 
+Document = dict[str, Any] | list[dict[str, Any]]
+"""An app's entry in the variable of a role, or its entries."""
 
-def compile(
-    app: Mapping[str, Any], waiting: Iterable[str] = (), **run: Any
-) -> dict[str, dict[str, Any] | list[dict[str, Any]]]:
-    """Return the app's documents by the variable of the role that takes them.
+
+def compile(app: Mapping[str, Any], waiting: Iterable[str] = (), **run: Any) -> dict[str, Callable[[], Document]]:
+    """Return what makes the app's documents, by the variable of the role that takes them; a playbook asks for one at a time.
 
     WAITING is for `systemd.site`; RUN is what `release.release` takes beside the app.
     """
+    services = known.role_documents(app)
     return {
-        "gunicorn_systemd_services": systemd.service(app),
-        "nginx_tls_sites": systemd.site(app, waiting),
-        "app_release_releases": release.release(app, **run),
-        "backups_apps": backups.data(app),
-        **known.role_documents(app),
+        "gunicorn_systemd_services": partial(systemd.service, app),
+        "nginx_tls_sites": partial(systemd.site, app, waiting),
+        "app_release_releases": partial(release.release, app, **run),
+        "backups_apps": partial(backups.data, app),
+        **{variable: partial(services.__getitem__, variable) for variable in services},
     }
 
 
@@ -43,5 +46,6 @@ def documents(
     """Return what VARIABLE of a role holds for APPS: their documents of that name, from those that have one."""
     run = {"installer": installer, "allow_migrations": allow_migrations, "skip_hooks": skip_hooks}
     names = list(waiting)
-    compiled = (compile(app, names, **run).get(variable, []) for app in apps)
-    return [entry for found in compiled for entry in (found if isinstance(found, list) else [found])]
+    makers = (compile(app, names, **run).get(variable) for app in apps)
+    made = [make() for make in makers if make]
+    return [entry for found in made for entry in (found if isinstance(found, list) else [found])]
