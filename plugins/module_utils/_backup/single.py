@@ -35,16 +35,19 @@ def before(settings: Settings, name: str, release: str, tell: Callable[[Mapping[
         points.mark(settings, point.name)
         tell({"point": point.name})
     try:
-        problems = _folders(settings, app, point)
+        problems, is_whole = _folders(settings, app, point)
     except BackupError as error:
-        problems = [str(error)]
-    if not app.database and len(problems) < len(settings.targets):
+        problems, is_whole = [str(error)], False
+    if not app.database and is_whole:
         tell({"point": point.name})
     tell({"problems": problems})
 
 
-def _folders(settings: Settings, app: AppData, point: Point) -> list[str]:
-    """Save the app's folders to every target, and return why that failed at some. Raises BackupError."""
+def _folders(settings: Settings, app: AppData, point: Point) -> tuple[list[str], bool]:
+    """Save the app's folders to every target.
+
+    Return what is wrong with that, and whether all of its databases in them are at one target at least. Raises BackupError.
+    """
     deadline = time.monotonic() + LOCK_SECONDS
     while True:
         try:
@@ -56,14 +59,13 @@ def _folders(settings: Settings, app: AppData, point: Point) -> list[str]:
             time.sleep(0.5)
 
 
-def _save(settings: Settings, app: AppData, point: Point) -> list[str]:
-    problems: list[str] = []
+def _save(settings: Settings, app: AppData, point: Point) -> tuple[list[str], bool]:
+    failed: list[str] = []
     with staging.staged(settings, app, point) as ready:
-        if app.elsewhere and settings.databases_elsewhere:  # without its dump, the point can't stand in for one
-            problems += ready.lacks
         for target in settings.targets:
             try:
                 Restic(settings, target).backup(ready.paths, points.tags(ready.point), ready.without)
             except BackupError as error:
-                problems.append(str(error))
-    return problems
+                failed.append(str(error))
+    lacks = [] if ready.has_databases else ready.lacks
+    return [*lacks, *failed], ready.has_databases and len(failed) < len(settings.targets)

@@ -23,11 +23,13 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import sqlite_worker
 from ansible_collections.slipway.flask.plugins.module_utils._backup.command import run
-from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError, plain
+from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 
 PYTHON = "/usr/bin/python3"
 BESIDE = ("-wal", "-shm", "-journal")
 """Files beside it that belong to it, and are in the copy already or are nothing without it."""
+NO_DATABASE = "file is not a database"
+"""What SQLite says of a file that only begins like one (SQLITE_NOTADB)."""
 RESERVE_BYTES = 1 << 30
 """What stays free on the disk beside the copies."""
 LOOK_SECONDS, COPY_SECONDS = 900, 7200
@@ -64,27 +66,26 @@ def _inside(told: list[tuple[str, int]], folders: list[Path]) -> dict[Path, int]
     return {path: size for path, size in found.items() if any(path.is_relative_to(folder) for folder in folders)}
 
 
-def copy(databases: dict[Path, int], into: Path, user: str) -> None:
+def copy(databases: dict[Path, int], into: Path, user: str) -> dict[Path, str]:
     """Copy DATABASES, with their bytes, each to its own path below INTO, a new folder of USER's, while others write to them.
 
-    INTO's parents must let USER pass.
+    INTO's parents must let USER pass. Return those that could not be copied, with the reason: one that stays locked or is
+    damaged, or all of them when there is no room. Whoever may upload files may upload one that can't be copied.
 
-    :raises BackupError: when there is no room, or one of them stays locked, or is damaged.
+    :raises BackupError: when it takes too long.
     """
     if not databases:
-        return
+        return {}
     room = shutil.disk_usage(into.parent).free - RESERVE_BYTES
-    if sum(databases.values()) > room:
-        raise BackupError(
-            f"the copies of its SQLite databases need {sum(databases.values()) >> 20} MB in {into.parent}, where "
-            f"{max(0, room) >> 20} MB may be used"
-        )
+    if (needed := sum(databases.values())) > room:
+        why = f"the copies of all of them need {needed >> 20} MB in {into.parent}, where {max(0, room) >> 20} MB may be used"
+        return dict.fromkeys(databases, why)
     owner = pwd.getpwnam(user)
     into.mkdir(mode=0o700)
     os.chown(into, owner.pw_uid, owner.pw_gid)
     said = _ask({"copy": [str(path) for path in databases], "most": room}, user, COPY_SECONDS, into)
-    if said.get("failed"):
-        raise BackupError(f"the SQLite database {plain(said['failed'])} can't be copied: {said['why']}")
+    failed = {Path(path): str(why) for path, why in said.get("failed", [])}
+    return {path: failed[path] for path in databases if path in failed}
 
 
 def _ask(asked: dict[str, Any], user: str, seconds: float, folder: Path = Path("/")) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def is_database(path: str) -> bool:
 def copy(source: str, target: str) -> None:
     """Copy a database as of one moment, with its mode, to TARGET. Raises sqlite3.Error and OSError."""
     # Read and write: a log that nobody has put into the database yet is put there. Nothing is made where it was removed.
-    address = f"file:{quote(source)}?mode=rw"
+    address = f"file:{quote(os.fsencode(source))}?mode=rw"
     with (
         closing(sqlite3.connect(address, uri=True, timeout=WAIT_SECONDS)) as original,
         closing(sqlite3.connect(target)) as copied,
@@ -92,15 +92,17 @@ def main() -> None:
         return
     # What is beyond the room that there is ends as "disk I/O error", not as a full disk.
     resource.setrlimit(resource.RLIMIT_FSIZE, (ask["most"], ask["most"]))
+    failed = []
     for source in ask["copy"]:
+        target = source.lstrip("/")
         try:
-            target = source.lstrip("/")
             os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
             copy(source, target)
         except (sqlite3.Error, OSError) as error:
-            print(json.dumps({"failed": source, "why": str(error)}))
-            return
-    print(json.dumps({}))
+            failed.append([source, str(error)])
+            if os.path.exists(target):
+                os.unlink(target)
+    print(json.dumps({"failed": failed}))
 
 
 if __name__ == "__main__":

@@ -38,13 +38,15 @@ CERTIFICATES = ("/etc/nginx/tls", "/etc/nginx/acme", "/etc/ssl/slipway")
 class Staged:
     """An app's data as it goes into a snapshot: the point, the paths that are saved, and what in them is left out.
 
-    LACKS has a sentence for each file that ought to be in it and is not.
+    LACKS has a sentence for each file that is not in it as it ought to be. HAS_DATABASES tells whether all of its databases are:
+    then the point can stand in for a dump.
     """
 
     point: Point
     paths: list[Path]
     without: list[Path]
     lacks: list[str]
+    has_databases: bool = True
 
 
 @contextmanager
@@ -63,22 +65,28 @@ def staged(settings: Settings, app: AppData, point: Point, more: dict[str, Any] 
             mariadb.dump(app, folder)
         dumped, undumped = _dumped(settings, app, folder)
         tree = sqlite.look(app.folders, app.user)
-        sqlite.copy(tree.databases, folder / "sqlite", app.user)
-        without = [*(path for one in tree.databases for path in sqlite.beside(one)), *tree.hollow]
+        failed = sqlite.copy(tree.databases, folder / "sqlite", app.user)
+        copied = [one for one in tree.databases if one not in failed]
+        without = [*(path for one in copied for path in sqlite.beside(one)), *tree.hollow]
         hole = "GB large, and nearly all of that is a hole"
         lacks = [f"{plain(path)} is not saved: it is {size >> 30} {hole}" for path, size in tree.hollow.items()]
+        # A file that only begins like a database is a file like any other.
+        torn = {path: why for path, why in failed.items() if why != sqlite.NO_DATABASE}
+        lacks += [
+            f"{plain(path)} is saved as it lies, since SQLite can't copy it: {plain(why)}" for path, why in torn.items()
+        ]
         lacks += undumped
         whole = replace(point, folder_bytes=tree.size, **_known(settings, app, dumped))
         manifest = {
             **asdict(whole),
             "files": tree.files,
-            "sqlite": [str(one) for one in tree.databases],
+            "sqlite": [str(one) for one in copied],
             "owner": _owner(app),
             **(more or {}),
         }
         state.write(folder / places.MANIFEST, json.dumps(manifest, indent=2, sort_keys=True) + "\n")
         there = [Path(path) for path in app.folders if Path(path).exists()]
-        yield Staged(whole, [*there, folder], without, lacks)
+        yield Staged(whole, [*there, folder], without, lacks, not torn and not undumped)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
