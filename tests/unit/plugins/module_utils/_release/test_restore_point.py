@@ -5,7 +5,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._backup import places
@@ -47,7 +50,15 @@ def test_what_the_hosts_program_says_is_kept(
 
 
 def test_a_program_that_hangs_does_not_hold_up_the_deploy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    host(tmp_path, monkeypatch, f"""echo '{{"point": "{POINT}"}}'; exec sleep 100""")
+    host(tmp_path, monkeypatch, f"""echo '{{"point": "{POINT}"}}'; touch {tmp_path}/said; exec sleep 100""")
+    communicate = subprocess.Popen.communicate
+
+    def once_it_has_said_so(process: Any, *given: Any, **more: Any) -> Any:
+        while not (tmp_path / "said").exists():
+            time.sleep(0.01)
+        return communicate(process, *given, **more)
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", once_it_has_said_so)
     monkeypatch.setattr(restore_point, "SECONDS", 0.3)
     assert restore_point.make("shop", "0007") == Made(POINT, ("it took longer than 0.3 s",))
 
