@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import shutil
@@ -134,8 +135,6 @@ def test_a_host_that_wants_to_write_elsewhere_is_refused(host: Path) -> None:
 
 
 def test_halves_that_a_killed_run_has_left_are_removed_and_those_of_one_that_runs_are_not(tmp_path: Path) -> None:
-    import fcntl
-
     left, used, other = (
         tmp_path / name for name in (".shop-1.dump.x.part", ".shop-2.dump.y.part", ".blog-1.dump.z.part")
     )
