@@ -18,5 +18,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._host import memory 
         (40_000, [], 64),
     ],
 )
-def test_host_memory(meminfo_kb: int, limits: list[str], memory: int) -> None:
+def test_the_memory_is_the_host_s_or_its_limit_whichever_is_less(
+    meminfo_kb: int, limits: list[str], memory: int
+) -> None:
     assert host_memory.host_memory_mb(f"MemTotal:    {meminfo_kb} kB\nMemFree: 1 kB\n", limits) == memory

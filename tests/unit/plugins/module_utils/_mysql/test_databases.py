@@ -111,7 +111,7 @@ def test_names_that_mariadb_would_not_take_are_refused(entries: object, said: st
 
 
 @pytest.mark.parametrize("name", ["shop", "my_shop", "my-shop", "_a1", "a" * 64])
-def test_names_that_it_takes(name: str) -> None:
+def test_names_that_mariadb_takes_are_not_refused(name: str) -> None:
     assert names.database_problems([{"name": name}]) == []
 
 

@@ -26,7 +26,9 @@ def test_a_url_is_read_in_parts_and_its_password_is_decoded() -> None:
         ("mysql://shop@db/shop", False, ""),
     ],
 )
-def test_where_a_url_leads(text: str, local: bool, socket: str) -> None:
+def test_a_url_leads_to_this_host_or_another_and_through_which_socket_is_known(
+    text: str, local: bool, socket: str
+) -> None:
     found = url.parse_url(text)
     assert (found.is_local, found.socket, found.is_mysql) == (local, socket, True)
 

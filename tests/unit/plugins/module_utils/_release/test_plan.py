@@ -232,7 +232,7 @@ def test_the_release_s_own_folder_in_a_variable_is_no_change(host: FakeHost) -> 
          "up to 12 a release, 48 while two run on 2 hosts, and 50 for others; the server has 97, of which 5 are in use: TOO FEW"),
     ],
 )  # fmt: skip
-def test_connections_are_those_of_two_releases_at_once(found: dict[str, Any], said: str) -> None:
+def test_connections_are_told_for_one_release_for_two_at_once_and_for_others(found: dict[str, Any], said: str) -> None:
     assert report_plan.connections(found) == said
 
 
