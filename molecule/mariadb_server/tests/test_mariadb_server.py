@@ -28,7 +28,7 @@ def value(host: Host, sql: str, user: str = "root", database: str = "mysql") -> 
 
 
 def is_somebodys(host: Host) -> bool:
-    return host.file("/etc/mysql/mariadb.conf.d/70-own.cnf").exists
+    return str(host.backend.name).endswith("-12")
 
 
 @pytest.mark.parametrize(("user", "database"), [(ALPHA, "alpha"), (ALPHA, "arch_ive"), (BETA, "beta-shop")])
@@ -114,10 +114,11 @@ def test_settings_are_in_effect_but_on_a_server_of_somebody_else(host: Host) -> 
 
 
 def test_what_belongs_to_somebody_else_is_as_it_was(host: Host) -> None:
-    if is_somebodys(host):
-        assert value(host, "SELECT COUNT(*) FROM legacy.kept") == "2"
-        assert value(host, "SELECT COUNT(*) FROM global_priv WHERE User IN ('clerk', 'careful', 'taken')") == "3"
-        assert value(host, "SELECT COUNT(*) FROM db WHERE Db = 'legacy' AND User = 'alpha'") == "0"
+    if not is_somebodys(host):
+        pytest.skip("nothing was there before")
+    assert value(host, "SELECT COUNT(*) FROM legacy.kept") == "2"
+    assert value(host, "SELECT COUNT(*) FROM global_priv WHERE User IN ('clerk', 'careful', 'taken')") == "3"
+    assert value(host, "SELECT COUNT(*) FROM db WHERE Db = 'legacy' AND User = 'alpha'") == "0"
 
 
 def test_apps_cannot_read_or_change_the_server_files(host: Host) -> None:
