@@ -133,14 +133,13 @@ def archives(cluster: Cluster | None) -> bool:
     """Tell whether archive_mode is on by our settings, or can be turned on without a restart: nothing runs yet."""
     if cluster is None or not cluster.online:
         return True
-    file = cluster.folder / "conf.d" / "slipway.conf"
-    return file.exists() and "\narchive_mode = on\n" in file.read_text()
+    return cluster.drop_in.exists() and "\narchive_mode = on\n" in cluster.drop_in.read_text()
 
 
 def files_of(cluster: Cluster, conf: str, hba: str) -> list[File]:
     """Return the drop-in and pg_hba.conf with their present text. Root owns both: the server only reads them."""
     files = [
-        File(cluster.folder / "conf.d" / "slipway.conf", conf, "root", 0o644),
+        File(cluster.drop_in, conf, "root", 0o644),
         File(cluster.folder / "pg_hba.conf", hba, SUPERUSER, 0o640),
     ]
     for file in files:

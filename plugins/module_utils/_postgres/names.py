@@ -53,6 +53,11 @@ class Cluster:
         return Path("/etc/postgresql") / self.version / self.name
 
     @property
+    def drop_in(self) -> Path:
+        """The file with our settings."""
+        return self.folder / "conf.d" / "slipway.conf"
+
+    @property
     def programs(self) -> Path:
         return Path("/usr/lib/postgresql") / self.version / "bin"
 
@@ -164,7 +169,12 @@ def find_cluster(wanted: str = "") -> Cluster | None:
 def versions_installed() -> list[str]:
     """Return the major versions whose server is installed, oldest first."""
     found = [path.parent.parent.name for path in Path("/usr/lib/postgresql").glob("*/bin/postgres")]
-    return sorted(found, key=lambda version: [int(part) for part in version.split(".")])
+    return sorted(found, key=version_key)
+
+
+def version_key(version: str) -> list[int]:
+    """Return what a major VERSION (`17`, `9.6`) is sorted by."""
+    return [int(part) for part in version.split(".") if part.isdigit()]
 
 
 def find_psql() -> str:
@@ -172,10 +182,7 @@ def find_psql() -> str:
 
     Not Debian's wrapper in /usr/bin: it chooses host and port by rules of its own, which an app's driver doesn't know.
     """
-    found = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin/psql"),
-        key=lambda path: [int(part) for part in path.parts[-3].split(".") if part.isdigit()],
-    )
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/psql"), key=lambda path: version_key(path.parts[-3]))
     return str(found[-1]) if found else (shutil.which("psql") or "")
 
 
@@ -219,9 +226,7 @@ def psql(cluster: Cluster, sql: str, database: str = "postgres", path: str = "pg
     :param path: the schema in which names are looked for; `public`, for statements that call nothing and make something there.
     :raises PostgresError: with psql's own message.
     """
-    command = [str(cluster.programs / "psql"), "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1"]
-    command += ["-p", str(cluster.port), "-d", database, "-c", f"SET search_path = {path}", "-f", "-"]
-    return run(command, stdin=sql, user=SUPERUSER)
+    return run([*_psql(cluster, database), "-c", f"SET search_path = {path}", "-f", "-"], stdin=sql, user=SUPERUSER)
 
 
 def psql_as(user: str, cluster: Cluster, sql: str, database: str, seconds: int = 30) -> str:
@@ -229,20 +234,14 @@ def psql_as(user: str, cluster: Cluster, sql: str, database: str, seconds: int =
 
     :raises PostgresError: with psql's own message.
     """
-    command = [str(cluster.programs / "psql"), "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1"]
-    command += [
-        "-p",
-        str(cluster.port),
-        "-d",
-        database,
-        "-U",
-        user,
-        "-c",
-        f"SET statement_timeout = '{seconds}s'",
-        "-f",
-        "-",
-    ]
+    limit = f"SET statement_timeout = '{seconds}s'"
+    command = [*_psql(cluster, database), "-U", user, "-c", limit, "-f", "-"]
     return run(command, stdin=sql, user=user, seconds=2 * seconds)
+
+
+def _psql(cluster: Cluster, database: str) -> list[str]:
+    command = [str(cluster.programs / "psql"), "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1"]
+    return [*command, "-p", str(cluster.port), "-d", database]
 
 
 def log_tail(cluster: Cluster, lines: int = 12) -> str:

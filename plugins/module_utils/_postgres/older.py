@@ -18,11 +18,7 @@ def newest() -> str:
 
 def is_older(cluster: Cluster) -> bool:
     """Tell whether there is a newer server for CLUSTER."""
-    return bool(newest()) and _number(cluster.version) < _number(newest())
-
-
-def _number(version: str) -> list[int]:
-    return [int(part) for part in version.split(".")]
+    return bool(newest()) and names.version_key(cluster.version) < names.version_key(newest())
 
 
 def said() -> list[str]:

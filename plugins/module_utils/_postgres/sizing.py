@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import Cluster
 
@@ -52,6 +51,5 @@ def size(wanted: int, memory_mb: int, before: int = 0) -> Size:
 
 def written(cluster: Cluster | None) -> int:
     """Return the max_connections that a run before has written for CLUSTER, 0 for none."""
-    file = (cluster.folder if cluster else Path("/nonexistent")) / "conf.d/slipway.conf"
-    found = WRITTEN.search(file.read_text()) if file.is_file() else None
+    found = WRITTEN.search(cluster.drop_in.read_text()) if cluster and cluster.drop_in.is_file() else None
     return int(found[1]) if found else 0
