@@ -71,11 +71,11 @@ class Connections:
                     f"the database's server could not be asked what it takes: the app may open {one.budget.switch} connections "
                     f"({one.budget.said})"
                 )
-            server = one.server or Server("", most=0)
-            if (one.server is None or probe.pooler) and not given:
-                continue
-            if one.server is None or probe.pooler:
-                server = Server(server.place, given)
+            server = one.server
+            if server is None or probe.pooler:
+                if not given:
+                    continue
+                server = Server(server.place if server else "", given)
             if said := shortage(one.budget, server, one.beside, given):
                 over = one.budget.switch + one.beside.sum + server.kept - server.most
                 told = ways(one.budget, server, server.is_local, over)
