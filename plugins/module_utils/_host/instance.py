@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload", "MainPID")
@@ -20,6 +20,15 @@ SLACK = 1.0
 
 class InstanceError(RuntimeError):
     """The service does not run; the message is for the user."""
+
+
+@dataclass
+class Outcome:
+    """What was done, or would be, as short sentences; the diffs of the files; what a person should know."""
+
+    actions: list[str] = field(default_factory=list)
+    diffs: list[dict[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def execute(argv: Sequence[str]) -> tuple[int, str]:

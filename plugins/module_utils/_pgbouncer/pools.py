@@ -15,11 +15,11 @@ import pwd
 import re
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import file_state, files, service_user, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._host import instance as host_instance
+from ansible_collections.slipway.flask.plugins.module_utils._host.instance import Outcome
 from ansible_collections.slipway.flask.plugins.module_utils._pgbouncer import names, settings
 from ansible_collections.slipway.flask.plugins.module_utils._pgbouncer.names import PgbouncerError
 from ansible_collections.slipway.flask.plugins.module_utils._pgbouncer.settings import Pool
@@ -28,15 +28,6 @@ UNITS = Path("/etc/systemd/system")
 PROGRAM = "/usr/sbin/pgbouncer"
 LOADED = Path("/run/slipway-pgbouncer")
 """Where a file for each pool says when it last read its settings."""
-
-
-@dataclass
-class Outcome:
-    """What was done, or would be, as short sentences; the diffs of the files; what a person should know."""
-
-    actions: list[str] = field(default_factory=list)
-    diffs: list[dict[str, str]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
 
 
 def version() -> tuple[int, ...]:

@@ -11,11 +11,11 @@ import pwd
 import re
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import file_state, files, service_user, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._host import instance as host_instance
+from ansible_collections.slipway.flask.plugins.module_utils._host.instance import Outcome
 from ansible_collections.slipway.flask.plugins.module_utils._redis import names, settings
 from ansible_collections.slipway.flask.plugins.module_utils._redis.names import RedisError
 from ansible_collections.slipway.flask.plugins.module_utils._redis.settings import Instance
@@ -29,15 +29,6 @@ OVERCOMMIT_TEXT = """\
 vm.overcommit_memory = 1
 """
 PROGRAM = "/usr/bin/redis-server"
-
-
-@dataclass
-class Outcome:
-    """What was done, or would be, as short sentences; the diffs of the files; what a person should know."""
-
-    actions: list[str] = field(default_factory=list)
-    diffs: list[dict[str, str]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
 
 
 def host_memory_mb(meminfo: Path = Path("/proc/meminfo")) -> int:
