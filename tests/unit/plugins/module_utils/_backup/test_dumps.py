@@ -15,6 +15,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup.error import
 from ansible_collections.slipway.flask.plugins.module_utils._backup.points import Point
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData, Settings
 from ansible_collections.slipway.flask.plugins.module_utils._host.attempt import Attempt
+from fake_restic import Repository
 
 URL = "postgresql+psycopg://shop:s3cr3t%40@db.example.net/shop"
 
@@ -118,14 +119,8 @@ def test_a_dump_is_fetched_for_a_person_and_the_command_that_loads_it_is_told(
     app: AppData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dumps, "KEPT", tmp_path / "kept")
-
-    class Restic:
-        def restore(self, snapshot: str, into: Path, include: list[Path]) -> None:
-            place = Path(f"{into}{include[0]}")
-            place.parent.mkdir(parents=True)
-            place.write_text("PGDMP")
-
-    told = dumps.bring(Restic(), "abc", app, "20261126T140500Z")  # type: ignore[arg-type]
+    saved = {str(dumps.staged(points.staged("shop"), "shop")): b"PGDMP"}
+    told = dumps.bring(Repository(saved), "abc", app, "20261126T140500Z")  # type: ignore[arg-type]
     file = tmp_path / "kept/shop/20261126T140500Z.dump"
     assert file.read_text() == "PGDMP" and file.stat().st_mode & 0o777 == 0o600
     assert str(file) in told and "pg_restore" in told and "s3cr3t" not in told

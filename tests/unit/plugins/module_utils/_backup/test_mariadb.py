@@ -7,11 +7,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._backup import mariadb, mariadb_tables
+from ansible_collections.slipway.flask.plugins.module_utils._backup import mariadb, mariadb_tables, points
 from ansible_collections.slipway.flask.plugins.module_utils._backup.database import Database
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData
 from ansible_collections.slipway.flask.plugins.module_utils._mysql import names
+from fake_restic import Repository
 
 SHOP = AppData("shop", "shop", mariadb="shop")
 END = "INSERT INTO t VALUES (1);\n-- Dump completed on 2026-11-26 14:05:00\n"
@@ -124,17 +125,12 @@ def test_what_can_not_be_moved_is_named(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_dump_of_a_restore_point_is_fetched_for_root_alone(tmp_path: Path) -> None:
-    class Repository:
-        def restore(self, snapshot: str, into: Path, include: list[Path]) -> None:
-            if snapshot == "with":
-                (into / str(include[0])[1:]).parent.mkdir(parents=True)
-                (into / str(include[0])[1:]).write_text(END)
-
-    mariadb.fetch(Repository(), "with", SHOP, tmp_path / "x.dump")  # type: ignore[arg-type]
+    saved = {str(mariadb.file_of(points.staged("shop"), SHOP)): END.encode()}
+    mariadb.fetch(Repository(saved), "abc", SHOP, tmp_path / "x.dump")  # type: ignore[arg-type]
     assert (tmp_path / "x.dump").read_text() == END
     assert [path.name for path in tmp_path.iterdir()] == ["x.dump"]
     with pytest.raises(BackupError, match="has no dump of shop"):
-        mariadb.fetch(Repository(), "without", SHOP, tmp_path / "y.dump")  # type: ignore[arg-type]
+        mariadb.fetch(Repository({}), "abc", SHOP, tmp_path / "y.dump")  # type: ignore[arg-type]
 
 
 def test_what_an_app_has_in_its_database_is_read_with_its_own_rights(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,12 +10,12 @@ import sqlite3
 from contextlib import closing
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._backup import points
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._restore import folders
+from fake_restic import Repository
 
 ME = pwd.getpwuid(os.getuid()).pw_name
 POINT, MOMENT, LATER = 1_000_000, 1_000_100, 1_000_200
@@ -65,20 +65,6 @@ def test_a_link_of_the_apps_is_not_followed_and_one_of_roots_is(top: Path) -> No
     (top / "shop/shared/mine").symlink_to(top / "data")
     with pytest.raises(BackupError, match="shared/mine is a link"):
         folders.planned("shop", "20261126T140500Z", [f"{top}/shop/shared/mine/uploads"])
-
-
-class Repository:
-    """restic with one snapshot: SAVED are its files."""
-
-    def __init__(self, saved: dict[str, bytes]) -> None:
-        self.saved = saved
-
-    def restore(self, snapshot: str, into: Path, include: Any = ()) -> None:
-        for name, content in self.saved.items():
-            if any(Path(name).is_relative_to(wanted) for wanted in include):
-                path = Path(f"{into}{name}")
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
 
 
 def test_a_whole_copy_of_sqlite_is_put_in_the_place_of_the_database(
