@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import drill_report
 from ansible_collections.slipway.flask.plugins.module_utils._backup.brief import NOTHING
+from ansible_collections.slipway.flask.plugins.plugin_utils._report import tables
 from ansible_collections.slipway.flask.plugins.plugin_utils._report.deploy import printable
 from ansible_collections.slipway.flask.plugins.plugin_utils._report.tables import GAP, grid, size
 
@@ -88,7 +89,7 @@ def ended(found: Mapping[str, Any]) -> list[str]:
             lines.append(f"{name}: none yet")
             continue
         how = "failed" if last["problems"] else "passed" if what == "drill" else "complete"
-        lines.append(f"{name}: {last['ended'][:16].replace('T', ' ')} UTC, {how}, {last['seconds']:.1f} s")
+        lines.append(f"{name}: {tables.when(last['ended'])} UTC, {how}, {last['seconds']:.1f} s")
         for target, facts in last["facts"].get("targets", {}).items() if what == "drill" else ():
             lines += [f"{GAP}{target}: {line}" for line in drill_report.lines(facts)]
     return lines

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.plugin_utils._report.deploy import printable
-from ansible_collections.slipway.flask.plugins.plugin_utils._report.tables import GAP, NOTHING, grid, size, when
+from ansible_collections.slipway.flask.plugins.plugin_utils._report.tables import GAP, NOTHING, grid, padded, size, when
 
 LEAST = 40
 """Characters that a statement has at least, however narrow the terminal is."""
@@ -89,12 +89,6 @@ def costs(found: Mapping[str, Any] | None, width: int) -> list[str]:
         whole = [[*row[:-1], cut(row[-1], max(LEAST, width - used))] for row in rows]
         lines += section(f"{title}{since(found['since']) if order == 'total' else ''}:", whole)
     return lines
-
-
-def padded(rows: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Return ROWS with cells as wide as their column."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
 
 
 def waits(found: Mapping[str, Any], width: int) -> list[str]:

@@ -20,9 +20,13 @@ HISTORY = ("RELEASE", "REVISION", "WHEN (UTC)", "BY", "OUTCOME", "SECONDS", "HEA
 
 def grid(rows: Iterable[Sequence[str]]) -> list[str]:
     """Return ROWS as lines whose cells stand in columns."""
-    whole = [list(row) for row in rows]
-    widths = [max(map(len, column)) for column in zip(*whole, strict=True)]
-    return [GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in whole]
+    return [GAP.join(row).rstrip() for row in padded(list(rows))]
+
+
+def padded(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return ROWS with cells as wide as their column."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
 
 
 def when(time: str | None) -> str:
