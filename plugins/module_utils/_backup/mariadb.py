@@ -29,7 +29,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup.restic impor
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData
 from ansible_collections.slipway.flask.plugins.module_utils._database import mysql
 from ansible_collections.slipway.flask.plugins.module_utils._mysql import names
-from ansible_collections.slipway.flask.plugins.module_utils._mysql.url import parse_url, socket_url
+from ansible_collections.slipway.flask.plugins.module_utils._mysql.url import client_options, parse_url, socket_url
 
 FOLDER, ENDING = "dump", ".mariadb.sql"
 COMPLETE = b"-- Dump completed"
@@ -125,7 +125,7 @@ def fill(app: AppData, path: Path, database: str) -> None:
     if not whole(path):
         raise BackupError(f"{path.name} is not a whole dump")
     url = parse_url(socket_url("mysql", database, app.user))
-    command = [names.find_client() or "mariadb", "--no-defaults", "--binary-mode", *mysql.place(url), database]
+    command = [names.find_client() or "mariadb", "--no-defaults", "--binary-mode", *client_options(url), database]
     with path.open("rb") as file:
         _run(command, app.user, f"loading {app.mariadb}", given=file)
 

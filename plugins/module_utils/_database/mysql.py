@@ -23,8 +23,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._database import base
-from ansible_collections.slipway.flask.plugins.module_utils._mysql.places import SOCKET
-from ansible_collections.slipway.flask.plugins.module_utils._mysql.url import PORT, MysqlUrl, add_statement, parse_url
+from ansible_collections.slipway.flask.plugins.module_utils._mysql.url import (
+    MysqlUrl,
+    add_statement,
+    client_options,
+    parse_url,
+)
 from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import UrlError, redact
 
 SCRIPT = r"""
@@ -95,7 +99,7 @@ class Dump(base.Dump):
         return {"MYSQL_PWD": self.url.password} if self.url.password else {}
 
     def restore(self, file: Path, user: str) -> str:
-        command = shlex.join(["mariadb", "--no-defaults", *place(self.url), self.url.database])
+        command = shlex.join(["mariadb", "--no-defaults", *client_options(self.url), self.url.database])
         if self.url.password:
             return f"{command} -p < {file} (it asks for the password)"
         return f"runuser -u {user} -- {command} < {file}"
@@ -127,8 +131,8 @@ def dumping(url: MysqlUrl, anywhere: bool = False) -> list[str]:
     """
     into = [url.database] if anywhere else ["--add-drop-database", "--databases", url.database]
     return [
-        program() or "mariadb-dump", "--no-defaults", *place(url), "--single-transaction", "--quick", "--routines", "--triggers",
-        "--events", "--hex-blob", "--no-tablespaces", "--default-character-set=utf8mb4", *into,
+        program() or "mariadb-dump", "--no-defaults", *client_options(url), "--single-transaction", "--quick", "--routines",
+        "--triggers", "--events", "--hex-blob", "--no-tablespaces", "--default-character-set=utf8mb4", *into,
     ]  # fmt: skip
 
 
@@ -144,18 +148,6 @@ def settings(timeouts: Mapping[str, int]) -> str:
     if found:
         return f"SET SESSION {','.join(found)}" + (f" /*M! ,{more} */" if more else "")
     return f"SET @slipway=1 /*M! ,SESSION {more} */" if more else ""
-
-
-def place(url: MysqlUrl) -> list[str]:
-    """Return the options of MariaDB's programs that lead to URL's server; its password is not among them."""
-    user = [f"--user={url.user}"] if url.user else []
-    if url.socket or not url.host:
-        return [*user, f"--socket={url.socket or SOCKET}"]
-    ca = url.parameters.get("ssl_ca", "")
-    tls = (
-        ["--ssl", f"--ssl-ca={ca}", "--ssl-verify-server-cert"] if ca else ["--skip-ssl"] if not url.tls else ["--ssl"]
-    )
-    return [*user, f"--host={url.host}", f"--port={url.port or PORT}", "--protocol=tcp", *tls]
 
 
 def parsed(url: str) -> MysqlUrl | None:

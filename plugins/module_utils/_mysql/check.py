@@ -15,9 +15,8 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._host.attempt import Attempt
 from ansible_collections.slipway.flask.plugins.module_utils._mysql.names import as_user
-from ansible_collections.slipway.flask.plugins.module_utils._mysql.places import SOCKET
 from ansible_collections.slipway.flask.plugins.module_utils._mysql.reason import explain
-from ansible_collections.slipway.flask.plugins.module_utils._mysql.url import PORT, MysqlUrl
+from ansible_collections.slipway.flask.plugins.module_utils._mysql.url import PORT, MysqlUrl, client_options
 from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import redact
 
 QUERY_SECONDS = 10
@@ -42,19 +41,7 @@ def command(client: str, url: MysqlUrl, timeout: int, ca: str = "") -> list[str]
     """
     found = [client, "--no-defaults", "--batch", "--skip-column-names", f"--connect-timeout={max(1, timeout)}"]
     found.append("--local-infile=0")  # a server may ask for any file of the client's
-    if url.user:
-        found.append(f"--user={url.user}")
-    if url.socket or not url.host:
-        found.append(f"--socket={url.socket or SOCKET}")
-    else:
-        found += [f"--host={url.host}", f"--port={url.port or PORT}", "--protocol=tcp"]
-        authority = url.parameters.get("ssl_ca") or ca
-        if authority:
-            found += ["--ssl", f"--ssl-ca={authority}", "--ssl-verify-server-cert"]
-        elif url.tls:
-            found += ["--ssl", "--skip-ssl-verify-server-cert"]
-        else:
-            found.append("--skip-ssl")
+    found += client_options(url, ca, anyone=True)  # `notes` says so
     return [*found, *([url.database] if url.database else [])]
 
 

@@ -95,6 +95,23 @@ def socket_url(scheme: str, name: str, owner: str) -> str:
     return f"{scheme}://{quote(owner, safe='')}@localhost/{quote(name, safe='')}?unix_socket={SOCKET}&charset=utf8mb4"
 
 
+def client_options(url: MysqlUrl, ca: str = "", *, anyone: bool = False) -> list[str]:
+    """Return the options of MariaDB's programs that lead to URL's server; its password is not among them.
+
+    :param ca: file that is used where the URL has no `ssl_ca`.
+    :param anyone: whether a certificate that no authority is given for is not looked at.
+    """
+    user = [f"--user={url.user}"] if url.user else []
+    if url.socket or not url.host:
+        return [*user, f"--socket={url.socket or SOCKET}"]
+    found = [*user, f"--host={url.host}", f"--port={url.port or PORT}", "--protocol=tcp"]
+    if authority := url.parameters.get("ssl_ca") or ca:
+        return [*found, "--ssl", f"--ssl-ca={authority}", "--ssl-verify-server-cert"]
+    if not url.tls:
+        return [*found, "--skip-ssl"]
+    return [*found, "--ssl", *(["--skip-ssl-verify-server-cert"] if anyone else [])]
+
+
 def with_ca(text: str, ca: str) -> str:
     """Return a URL that makes PyMySQL check the server's certificate and name against the file CA.
 
