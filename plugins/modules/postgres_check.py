@@ -18,33 +18,13 @@ description:
   - URLs of other databases (SQLite, MySQL) are skipped with a note.
   - In check mode it does nothing where something that an earlier task makes is not there yet (C(psql), the system user,
     the CA file), and failures on a server of this host are warnings.
+extends_documentation_fragment:
+  - slipway.flask.database_checks
 options:
-  connections:
-    description: The connections, without their URLs.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      name:
-        description: Name of the connection, and its key in O(urls).
-        type: str
-        required: true
-      user:
-        description: System user that connects. Empty is the user that the module runs as.
-        type: str
-        default: ""
-      ca:
-        description: CA file on the host that is used where the URL has no C(sslrootcert).
-        type: str
-        default: ""
   urls:
     description: The URL of each connection, as libpq or SQLAlchemy writes it (C(postgresql+psycopg://…)).
-    type: dict
-    required: true
   timeout_seconds:
     description: Seconds to wait for each address of a server.
-    type: int
-    default: 5
 """
 
 EXAMPLES = r"""
