@@ -242,7 +242,8 @@ def test_a_run_that_is_killed_leaves_a_site_that_serves_and_the_next_run_is_whol
     for program in ("restic", "pgbackrest"):
         run = "systemd-run --quiet --collect --unit=doomed /usr/local/sbin/slipway-backup run --full"
         host.run(
-            f"{run}; until pgrep -x {program} >/dev/null; do sleep 0.01; done; systemctl kill --signal=KILL doomed"
+            f"{run}; timeout 60 sh -c 'until pgrep -x {program} >/dev/null; do sleep 0.01; done'; "
+            "systemctl kill --signal=KILL doomed"
         )
         wait_for(lambda: not host.ok("systemctl is-active --quiet doomed"), 30)
         outcome = site.back_up()
