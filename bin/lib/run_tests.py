@@ -28,9 +28,8 @@ from pathlib import Path
 from testrun.changed import ALL, changed_files, touched, unit_tests
 from testrun.parts import GROUPS, LOGS, RELEASES, Part, Wanted, parts
 from testrun.pool import Runner, remove, slow_hosts, temporary_folder
-from testrun.why import why
+from testrun.why import tail, why
 
-TAIL_LINES = 60
 JOBS = (os.cpu_count() or 1) + 1
 """Parts side by side: each waits about half of its time, and tests with a limit on a time must stay honest."""
 printing = threading.Lock()
@@ -40,8 +39,7 @@ def report(part: Part) -> None:
     with printing:
         print(f"{part.result:8} {part.name:28} {part.seconds:6.0f} s", flush=True)
         if part.result == "FAILED":
-            tail = part.log.read_text(errors="replace").splitlines()[-TAIL_LINES:]
-            print("\n".join(f"    {line}" for line in tail), flush=True)
+            print("\n".join(f"    {line}" for line in tail(part)), flush=True)
 
 
 def arguments() -> argparse.Namespace:

@@ -15,6 +15,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 import pytest
+from at_once import pytest_runtest_logreport  # noqa: F401, a hook
 from faults import JOBS, App
 from helpers import ROOT, Host, Project
 from load import Load, Seen

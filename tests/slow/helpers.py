@@ -35,8 +35,21 @@ ENVIRONMENT = {
     "HOME": "/root",
     "container": "podman",
 }
+PROCESSES = ("ps", "axf", "-o", "pid,user,stat,etimes,wchan:20,args", "--cols", "180")
 PLAY_SECONDS = 600
 """A playbook that takes longer hangs: the slowest, from a bare host, takes about a minute."""
+ASK_SECONDS = 600
+"""So does a script on a host that takes longer."""
+
+
+def rest(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Return what a killed process had said; something that it started may have its pipes for ever."""
+    try:
+        return process.communicate(timeout=5)
+    except subprocess.TimeoutExpired as error:
+        parts = (part or b"" for part in (error.stdout, error.stderr))
+        out, errors = (part if isinstance(part, str) else part.decode(errors="replace") for part in parts)
+        return out, errors
 
 
 def tiny_app(page: str) -> str:
@@ -78,10 +91,33 @@ class Host:
         """Halt it as a reboot does: systemd stops every service, then the machine is off."""
         subprocess.run(["podman", "stop", "--time", "60", self.name], check=True, capture_output=True)
 
-    def ask(self, script: str) -> subprocess.CompletedProcess[str]:
-        """Run a shell SCRIPT as `podman exec` does, at a twentieth of its cost: tests ask all the time."""
+    def ask(self, script: str, seconds: float = ASK_SECONDS) -> subprocess.CompletedProcess[str]:
+        """Run a shell SCRIPT as `podman exec` does, at a twentieth of its cost: tests ask all the time.
+
+        One that takes longer than SECONDS is killed and fails the test with what it had said and what the host ran.
+        """
         command = ["nsenter", "--target", str(self.facts["pid"]), *NAMESPACES, "sh", "-c", script]
-        return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+        process = subprocess.Popen(
+            command, env=ENVIRONMENT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        )
+        try:
+            said = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            running = self.processes()
+            os.killpg(process.pid, signal.SIGKILL)
+            said = rest(process)
+            report = f"{script}\n{said[0]}\n{said[1]}\nthe host runs:\n{running}"
+            raise AssertionError(f"a script on {self.name} hung for {seconds:.0f} s:\n{report}") from None
+        return subprocess.CompletedProcess(command, process.returncode, *said)
+
+    def processes(self) -> str:
+        """Return the host's processes as a tree, for the report of a test that hung; never fails, never hangs."""
+        command = ["nsenter", "--target", str(self.facts["pid"]), *NAMESPACES, *PROCESSES]
+        try:
+            done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=30)
+        except subprocess.TimeoutExpired:
+            return "ps did not answer within 30 s"
+        return done.stdout + done.stderr
 
     def run(self, script: str) -> str:
         """Return what a shell SCRIPT prints, without space around it; fail when it fails."""
@@ -154,9 +190,10 @@ class Project:
         try:
             output, _ = process.communicate(timeout=PLAY_SECONDS)
         except subprocess.TimeoutExpired:
+            running = self.host.processes()
             os.killpg(process.pid, signal.SIGKILL)
-            output, _ = process.communicate()
-            raise AssertionError(f"ansible-playbook hung for {PLAY_SECONDS} s:\n{output}") from None
+            report = f"{rest(process)[0]}\nthe host runs:\n{running}"
+            raise AssertionError(f"ansible-playbook hung for {PLAY_SECONDS} s:\n{report}") from None
         return Play(process.returncode, output)
 
     def good(self, *arguments: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None) -> Play:

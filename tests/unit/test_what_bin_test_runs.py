@@ -8,6 +8,7 @@ import fnmatch
 import os
 import re
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from testrun import changed, pool
 from testrun.parts import GROUPS, USUAL_SECONDS, Part, Wanted, parts
 from testrun.pool import Runner
-from testrun.why import why
+from testrun.why import tail, why
 
 ROOT = Path(__file__).resolve().parents[2]
 EVERYTHING = [part.name for part in parts(Wanted(GROUPS))]
@@ -148,3 +149,48 @@ def test_a_part_that_failed_is_told_with_the_tests_that_failed_and_what_they_sai
         "    E   assert 502 == 200",
         "    FAILED tests/slow/test_edge.py::test_a - assert",
     ]
+
+
+HANGS = """
+import pathlib, time
+
+
+def test_a():
+    assert 502 == 200, "the first one"
+
+
+def wait_for_the_host():
+    pathlib.Path("hangs").touch()
+    time.sleep(600)
+
+
+def test_b():
+    wait_for_the_host()
+"""
+
+
+def test_a_part_that_hangs_is_stopped_and_told_with_what_failed_before_and_where_it_hung(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ends(pid: int, seconds: float) -> bool:
+        """Wait for a part, no longer than until it hangs."""
+        while seconds == pool.PART_SECONDS and not (tmp_path / "hangs").exists():
+            if ended(pid, 0.1):
+                return True
+        return seconds != pool.PART_SECONDS and ended(pid, 60)
+
+    ended = pool.ends
+    (tmp_path / "test_hangs.py").write_text(HANGS)
+    monkeypatch.setattr("testrun.parts.LOGS", tmp_path)
+    monkeypatch.setattr(pool, "ROOT", tmp_path)
+    monkeypatch.setattr(pool, "ends", ends)
+    monkeypatch.setattr(pool, "running_on", lambda hosts: f"{hosts} run sleep")
+    monkeypatch.setattr(pool, "remove", lambda hosts: None)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "at_once", "test_hangs.py"]
+    part = Part("hangs", command, ["a-host"], {"PYTHONPATH": str(ROOT / "tests/slow")})
+    Runner(1, keep=False, report=lambda part: None).all([part])
+    told = "\n".join(tail(part))
+    for words in ("the first one", "stopped: took longer than", "['a-host'] run sleep", "in wait_for_the_host"):
+        assert words in told
+    assert part.result == "FAILED"
+    assert "stopped: took longer than 1800 s" in why(part)

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from testrun.parts import ROOT, Part
+from testrun.why import STOPPED
 
 PART_SECONDS = 1800
 """A part that takes longer hangs: the slowest takes a few minutes."""
@@ -81,8 +82,9 @@ class Runner:
             if self.stopped.is_set():
                 self.end(process)
             if not ends(process.pid, PART_SECONDS):
-                self.end(process)
-                log.write(f"\nstopped: took longer than {PART_SECONDS} s\n".encode())
+                log.write(f"\n{STOPPED} {PART_SECONDS} s\n{running_on(hosts_of(part, process.pid))}\n".encode())
+                log.flush()
+                self.end(process, (signal.SIGABRT, 10))
             part.processor = processor_seconds(process.pid)
             code = process.wait()
             del self.running[part.name]
@@ -91,7 +93,7 @@ class Runner:
         if self.stopped.is_set():
             part.result = "stopped"
         if not self.keep:
-            remove(part.hosts or (slow_hosts(process.pid) if part.environment else []))
+            remove(hosts_of(part, process.pid))
             forget(part)
         self.report(part)
 
@@ -101,9 +103,12 @@ class Runner:
             self.end(process)
 
     @staticmethod
-    def end(process: subprocess.Popen[bytes]) -> None:
-        """End a part with all that it started, kindly first."""
-        for kind, grace in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+    def end(process: subprocess.Popen[bytes], first: tuple[signal.Signals, float] = (signal.SIGTERM, 5)) -> None:
+        """End a part with all that it started: by a signal, and by force after some seconds.
+
+        At SIGABRT pytest prints what each of its threads is at.
+        """
+        for kind, grace in (first, (signal.SIGKILL, 5)):
             try:
                 os.killpg(process.pid, kind)
             except ProcessLookupError:
@@ -144,6 +149,24 @@ def remove(hosts: list[str]) -> None:
     """Remove look-alikes by name; one that does not exist is no error."""
     if hosts:
         subprocess.run([sys.executable, "bin/lib/vps.py", "down", *hosts], cwd=ROOT, capture_output=True, check=False)
+
+
+def hosts_of(part: Part, pid: int) -> list[str]:
+    """Return the look-alikes of a part whose process is, or was, PID."""
+    return part.hosts or (slow_hosts(pid) if part.environment else [])
+
+
+def running_on(hosts: list[str]) -> str:
+    """Return the processes of look-alikes, for the log of a part that hangs."""
+    told = []
+    for host in hosts:
+        command = ["podman", "top", host, "pid", "ppid", "etime", "user", "args"]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+            told.append(f"{host} runs:\n{done.stdout}{done.stderr}")
+        except (subprocess.TimeoutExpired, OSError) as error:
+            told.append(f"{host}: {error}")
+    return "\n".join(told)
 
 
 def slow_hosts(pid: int | None = None) -> list[str]:

@@ -9,7 +9,16 @@ import re
 from testrun.parts import Part
 
 LINES = 12
-FAILURE = re.compile(r"\s*(E  |FAILED |ERROR |fatal: |\[ERROR\])")
+STOPPED = "stopped: took longer than"
+TAIL_LINES, HUNG_LINES = 60, 300
+FAILURE = re.compile(r"\s*(E  |FAILED |ERROR |fatal: |\[ERROR\]|stopped: )")
+
+
+def tail(part: Part) -> list[str]:
+    """Return the end of a part's log; of a part that was stopped, what it said before and where it hung."""
+    said = part.log.read_text(errors="replace").splitlines()
+    hung = next((number for number, line in enumerate(said) if line.startswith(STOPPED)), None)
+    return said[-TAIL_LINES:] if hung is None else said[max(0, hung - TAIL_LINES) : hung + HUNG_LINES]
 
 
 def why(part: Part) -> str:
