@@ -151,7 +151,10 @@ def measure(command: Sequence[str], hosts: Sequence[Host], environment: Mapping[
 
 @dataclass
 class Inventory:
-    """A folder with an inventory of HOSTS and their variables, for ansible-playbook."""
+    """A folder with an inventory of HOSTS and their variables, for ansible-playbook.
+
+    The hosts themselves are left alone unless the variables say `slipway_baseline`.
+    """
 
     folder: Path
     hosts: Sequence[Host]
@@ -161,7 +164,7 @@ class Inventory:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / "hosts.json"
         machines = {host.name: host.variables for host in self.hosts}
-        path.write_text(json.dumps({"web": {"hosts": machines, "vars": self.variables}}))
+        path.write_text(json.dumps({"web": {"hosts": machines, "vars": {"slipway_baseline": False, **self.variables}}}))
         return path
 
     def play(self, playbook: str, *rest: str, cwd: Path = ROOT, **environment: str) -> Sample:

@@ -154,7 +154,7 @@ class Project:
         self.sockets = tempfile.mkdtemp(prefix="slow-")
 
     def write(self, variables: Mapping[str, Any]) -> None:
-        """Write the inventory, and VARIABLES for every host of it."""
+        """Write the inventory, and VARIABLES for every host of it; the host itself is left alone unless they say so."""
         facts = self.host.facts
         machine = {
             "ansible_host": self.host.address,
@@ -164,7 +164,9 @@ class Project:
         }
         (self.folder / "group_vars").mkdir(exist_ok=True)
         (self.folder / "hosts.yml").write_text(yaml.safe_dump({"web": {"hosts": {self.host.name: machine}}}))
-        (self.folder / "group_vars/all.yml").write_text(yaml.safe_dump(dict(variables), sort_keys=False))
+        (self.folder / "group_vars/all.yml").write_text(
+            yaml.safe_dump({"slipway_baseline": False, **variables}, sort_keys=False)
+        )
 
     def start(
         self, *arguments: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None

@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = (
+    "host_access",
     "postgres_server",
     "python_venv",
     "gunicorn_systemd",
@@ -24,6 +25,7 @@ ROLES = (
 )
 PARTS: dict[str, set[str]] = {
     "packages": set(),
+    "access": {"host_access"},
     "postgresql": {"postgres_server", "postgres_client", "pgbouncer"},
     "python": {"python_venv"},
     "apps": {"gunicorn_systemd"},

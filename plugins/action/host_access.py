@@ -1,0 +1,100 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The controller's side of slipway.flask.host_access: one call to the host, and the new login that confirms what it did."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible_collections.slipway.flask.plugins.module_utils._access import guard_program
+from ansible_collections.slipway.flask.plugins.plugin_utils._access import login
+from ansible_collections.slipway.flask.plugins.plugin_utils._access.login import Way
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
+
+GUARD = "/usr/local/sbin/slipway-guard"
+AFTER_SECONDS = 120
+"""So long after its time was over a host is asked whether it has undone the change: a busy one takes a while."""
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+    _VALID_ARGS = frozenset({"document", "seconds"})
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        task_vars, document = task_vars or {}, self._task.args.get("document") or {}
+        token, seconds = secrets.token_hex(8), int(self._task.args.get("seconds", 60))
+        asked = {
+            "document": document,
+            "token": token,
+            "seconds": seconds,
+            "program": Path(guard_program.__file__).read_text(encoding="utf-8"),
+        }
+        started = time.monotonic()
+        try:
+            answer = on_host.ask(self, "host_access", asked, task_vars)
+        except AnsibleConnectionFailure as error:
+            # The change itself may have cut the line. Whatever was done of it, nobody has confirmed it.
+            return result | self._undone(token, started + seconds, f"the connection broke off: {error}")
+        result.update(answer)
+        if not result.pop("armed", "") or result.get("failed"):
+            return result
+        tried = []
+        for way in self._ways(document, str(result.pop("user", ""))):
+            if wrong := self._confirm(way, token):
+                tried.append(f"{way}: {wrong}")
+                continue
+            return result | ({"way": changed} if (changed := self._other(way)) else {})
+        return result | self._undone(token, started + seconds, "no new login works.\n  " + "\n  ".join(tried))
+
+    def _ways(self, document: dict[str, Any], user: str) -> list[Way]:
+        """Return the ways in that may be left after the change: as the USER who is logged in, else as one with sudo."""
+        now = login.way_of(self)
+        port = int((document.get("ssh") or {}).get("port") or 0) or now.port
+        people = [person["name"] for person in document.get("people", []) if person.get("sudo")]
+        return [Way(port, name) for name in dict.fromkeys([now.user or user, *people])]
+
+    def _confirm(self, way: Way, token: str) -> str:
+        """Log in anew on WAY and keep the change there; return why that is not possible, "" when it is done."""
+        with login.new(self, way):
+            try:
+                done = self._low_level_execute_command(f"{GUARD} confirm {token}", sudoable=True)
+            except AnsibleError as error:
+                return str(error).strip()
+        return "" if done["rc"] == 0 else str(done["stderr"] or done["stdout"]).strip()
+
+    def _other(self, way: Way) -> dict[str, Any]:
+        """Return what is different on WAY from how the play goes."""
+        now = login.way_of(self)
+        alias = login.alias(self, way)
+        port = {"port": way.port, "arguments": alias} if way.port and way.port != (now.port or 22) else {}
+        return port | ({"user": way.user} if way.user and now.user and way.user != now.user else {})
+
+    def _undone(self, token: str, until: float, why: str) -> dict[str, Any]:
+        """Have the change undone over the old way, at the latest by the host itself; return the failure, with the reason WHY."""
+        command = f"{GUARD} undo {token} --why 'no new login works'"
+        over = until + AFTER_SECONDS
+        ended: dict[str, Any] = {}
+        while not ended and time.monotonic() < over:
+            try:
+                said = self._low_level_execute_command(command, sudoable=True)
+                if "there is no change" in said["stdout"]:
+                    return {"failed": True, "changed": False, "msg": f"Nothing was changed, because {why}"}
+                ended = json.loads(said["stdout"].strip().splitlines()[-1])
+            except AnsibleError:
+                time.sleep(2)
+            except (IndexError, ValueError):
+                break
+        if ended.get("outcome") != "undone":
+            state = f"Whether the host is as before is not known: look with `{GUARD} status` at its console."
+        elif ended["failures"]:
+            state = "The host has undone the change, but for: " + "; ".join(ended["failures"])
+        else:
+            state = "The host has undone the change and is as before."
+        return {"failed": True, "changed": False, "msg": f"Nothing was changed, because {why}\n{state}"}

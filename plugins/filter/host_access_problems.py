@@ -1,0 +1,43 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Filter slipway.flask.host_access_problems."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: host_access_problems
+short_description: What is wrong with the variables of the role host_access
+version_added: 0.4.0
+author: Slipway contributors (@slipway)
+description:
+  - Returns one sentence a fault, and an empty list when there is none. No sentence holds a key.
+options:
+  _input:
+    description: The role's variables, without the prefix C(host_access_).
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Refuse people who could not log in
+  ansible.builtin.assert:
+    that:
+      - ({'people': people} | slipway.flask.host_access_problems) == []
+"""
+
+RETURN = r"""
+_value:
+  description: The faults.
+  type: list
+  elements: str
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.plugin_utils._access.document import problems
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"host_access_problems": problems}

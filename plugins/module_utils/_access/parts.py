@@ -1,0 +1,15 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The parts of the change, in the order in which they are made. PRIVATE to the collection. It can have breaking changes."""
+
+from __future__ import annotations
+
+from ansible_collections.slipway.flask.plugins.module_utils._access.accounts import Accounts
+from ansible_collections.slipway.flask.plugins.module_utils._access.apply import Context, Part
+
+ORDER: tuple[type[Part], ...] = (Accounts,)
+
+
+def parts(context: Context) -> list[Part]:
+    """Return all of them; one that isn't wanted has no changes."""
+    return [part(context) for part in ORDER]

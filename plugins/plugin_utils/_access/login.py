@@ -1,0 +1,82 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""A new login to a host, on its own TCP connection: over another port, or as another user.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+SSH = "ansible.builtin.ssh"
+OVER_SSH = ("ssh", "smart", "paramiko", "paramiko_ssh", "mitogen_ssh", SSH)
+ALONE = (
+    "-o ControlMaster=no -o ControlPath=none -o ConnectionAttempts=2 -o ServerAliveInterval=5 -o ServerAliveCountMax=3"
+)
+"""No session that is open is joined, and one that breaks off ends."""
+CONNECT_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way into the host: PORT and USER, each None for what the inventory says."""
+
+    port: int | None = None
+    user: str | None = None
+
+    def __str__(self) -> str:
+        parts = [f"port {self.port}" if self.port else "", f"as {self.user}" if self.user else ""]
+        return " ".join(filter(None, parts)) or "as the inventory says"
+
+
+def way_of(action: ActionBase) -> Way:
+    """Return the way that ACTION's connection goes."""
+    port = _option(action._connection, "port")
+    return Way(int(port) if port else None, _option(action._connection, "remote_user") or None)
+
+
+def _option(connection: Any, name: str) -> Any:
+    try:
+        return connection.get_option(name)
+    except KeyError:
+        return None
+
+
+def alias(action: ActionBase, way: Way) -> str:
+    """Return arguments for ssh so that the host's keys, known by its address, are taken for those of another port."""
+    address = _option(action._connection, "host") or action._play_context.remote_addr
+    return f"-o HostKeyAlias={shlex.quote(str(address))}" if way.port not in (None, 22) else ""
+
+
+@contextmanager
+def new(action: ActionBase, way: Way) -> Iterator[None]:
+    """Let ACTION work over a new connection that goes the WAY, as long as the block runs."""
+    old = action._connection
+    over_ssh = old.transport in OVER_SSH
+    name = SSH if over_ssh else old._load_name
+    fresh = action._shared_loader_obj.connection_loader.get(name, action._play_context, task_uuid=action._task._uuid)
+    if over_ssh and old._load_name in ("ssh", SSH):
+        fresh._options = dict(old._options)
+    fresh._shell = old._shell
+    fresh.set_become_plugin(old.become)
+    if over_ssh:
+        fresh.set_option("ssh_args", f"{ALONE} {alias(action, way)} {fresh.get_option('ssh_args') or ''}")
+        fresh.set_option("timeout", CONNECT_SECONDS)
+        fresh.set_option("reconnection_retries", 0)
+        if way.port:
+            fresh.set_option("port", way.port)
+        if way.user:
+            fresh.set_option("remote_user", way.user)
+    action._connection = fresh
+    try:
+        yield
+    finally:
+        fresh.close()
+        action._connection = old
