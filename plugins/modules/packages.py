@@ -19,7 +19,7 @@ attributes:
     description: Tells what would be installed.
 options:
   name:
-    description: The packages.
+    description: The packages. Of V(one | another), the first is installed when the host has neither.
     type: list
     elements: str
     required: true
@@ -34,9 +34,11 @@ options:
     type: int
     default: 86400
   lock_seconds:
-    description: How long another run of APT is waited for, in seconds; a new host installs its updates at first boot.
+    description:
+      - How long another run of APT is waited for, in seconds; a new host installs its updates at first boot, and security
+        updates install themselves at night. A warning says who was waited for.
     type: int
-    default: 300
+    default: 1800
 """
 
 EXAMPLES = r"""
@@ -66,7 +68,7 @@ def main() -> None:
             "name": {"type": "list", "elements": "str", "required": True},
             "files": {"type": "dict", "default": {}},
             "cache_seconds": {"type": "int", "default": 86400},
-            "lock_seconds": {"type": "int", "default": 300},
+            "lock_seconds": {"type": "int", "default": 1800},
         },
         supports_check_mode=True,
     )
@@ -74,9 +76,11 @@ def main() -> None:
     if wanted and not module.check_mode:
         try:
             packages.write_first(module.params["files"])
-            packages.install(wanted, module.params["cache_seconds"], module.params["lock_seconds"])
+            waited = packages.install(wanted, module.params["cache_seconds"], module.params["lock_seconds"])
         except packages.PackagesError as error:
             module.fail_json(msg=str(error))
+        if waited:
+            module.warn(waited)
     module.exit_json(changed=bool(wanted), installed=wanted)
 
 

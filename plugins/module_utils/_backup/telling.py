@@ -7,70 +7,19 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
-
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings
 from ansible_collections.slipway.flask.plugins.module_utils._host import webhooks
+from ansible_collections.slipway.flask.plugins.module_utils._host.news import News, Problem, news
+from ansible_collections.slipway.flask.plugins.module_utils._host.news import text as news_text
 
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong. KEY stays the same for as long as it is the same thing, whatever numbers TEXT has."""
-
-    key: str
-    text: str
-    is_brief: bool = False
-    """Whether it often passes by itself, such as a target that doesn't answer: it is told when the next check finds it as well."""
-    target: str = ""
-    """The target that it is about."""
-    is_covered: bool = False
-    """Whether another problem, which is told, is the cause of it: then it isn't shown, and not told later either."""
-
-    def covers(self, text: str) -> bool:
-        """Tell whether it is what another sentence (TEXT) is about, which the same target's state has caused."""
-        return bool(self.target) and self.target in text
-
-
-@dataclass(frozen=True)
-class News:
-    """What is told now: FRESH problems, or that they are OVER; KEPT is what the next check has to know."""
-
-    fresh: list[str]
-    is_over: bool
-    kept: dict[str, Any]
-
-
-def news(before: Mapping[str, Any], problems: Sequence[Problem]) -> News:
-    """Return what is new of PROBLEMS, by what was kept BEFORE."""
-    told, seen = before.get("told") or {}, before.get("seen") or []
-    fresh = [
-        one for one in problems
-        if one.key not in told and not one.is_covered and (not one.is_brief or one.key in seen)
-    ]  # fmt: skip
-    keys = {*told, *(one.key for one in fresh), *(one.key for one in problems if one.is_covered)}
-    was_open = bool(before.get("open"))
-    kept = {
-        "told": {one.key: one.text for one in problems if one.key in keys},
-        "seen": sorted({one.key for one in problems}),
-        # Somebody was told of a problem, and not yet that all is well again.
-        "open": bool(fresh) or (was_open and bool(problems)),
-    }
-    return News([one.text for one in fresh], was_open and not problems, kept)
+__all__ = ["News", "Problem", "news", "tell"]
 
 
 def tell(settings: Settings, found: News) -> list[str]:
     """Tell the webhooks of SETTINGS; return why one could not be reached, one sentence each."""
     if not settings.notifications or not (found.fresh or found.is_over):
         return []
-    head = f"backups of {settings.host}"
-    if found.is_over:
-        text = f"{head}: all is well again"
-    elif len(found.fresh) == 1:
-        text = f"{head}: {found.fresh[0]}"
-    else:
-        text = "\n".join([f"{head}: {len(found.fresh)} problems", *(f"- {one}" for one in found.fresh)])
+    text = news_text(f"backups of {settings.host}", found)
     told = {
         "what": "backups", "host": settings.host, "outcome": "succeeded" if found.is_over else "failed", "text": text,
         "problems": found.fresh,

@@ -25,6 +25,10 @@ def execute(argv: Sequence[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(list(argv), capture_output=True, text=True, errors="replace", check=False)
 
 
+STARTED = ("enabled", "static")
+"""States of a unit's file with which it runs after a boot: others start one that is static, such as systemd-journald."""
+
+
 class UnitError(RuntimeError):
     """A unit does not do what is wanted; the message is for the user."""
 
@@ -101,7 +105,7 @@ def bring(
     shown = run(["systemctl", "show", "--property=ActiveState,UnitFileState", *names]).stdout if units else ""
     for unit, text in zip(units, shown.split("\n\n"), strict=False):
         state = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-        if state.get("UnitFileState") != "enabled":
+        if state.get("UnitFileState") not in STARTED:
             do("enable", unit.name, f"{unit.name} enabled")
         if state.get("ActiveState") not in ("active", "reloading"):
             do("start", unit.name, f"{unit.name} started")

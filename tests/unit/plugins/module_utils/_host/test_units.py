@@ -12,6 +12,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._host.units import U
 
 NGINX, TIMER = Unit("nginx.service"), Unit("logs.timer", "restart", ["/etc/systemd/system/logs.timer"])
 RUNS, RESTS = "UnitFileState=enabled\nActiveState=active\n", "ActiveState=inactive\nUnitFileState=disabled\n"
+STATIC = "UnitFileState=static\nActiveState=active\n"
 UNKNOWN = "ActiveState=inactive\nUnitFileState=\n"
 
 
@@ -38,12 +39,13 @@ class Systemd:
         ((RUNS, RUNS), ["/etc/nginx/nginx.conf"], False, ["reload nginx.service"]),
         ((RUNS, RUNS), [], True, ["reload nginx.service", "restart logs.timer"]),
         ((RESTS, RUNS), [], False, ["enable nginx.service", "start nginx.service"]),
+        ((STATIC, RUNS), ["/etc/nginx/nginx.conf"], False, ["reload nginx.service"]),
         ((UNKNOWN, UNKNOWN), ["/etc/nginx/nginx.conf"], False, ["enable nginx.service", "start nginx.service",
                                                                "enable logs.timer", "start logs.timer"]),
         ((RUNS, RUNS), ["/etc/systemd/system/logs.timer"], False,
          ["daemon-reload", "reload nginx.service", "restart logs.timer"]),
     ],
-    ids=["nothing", "a file", "certificates", "a unit that rests", "a fresh host", "a unit's file"],
+    ids=["nothing", "a file", "certificates", "a unit that rests", "one that is never enabled", "a fresh host", "a unit's file"],
 )  # fmt: skip
 def test_units_run_with_what_was_written(
     states: tuple[str, str], changed: list[str], also: bool, told: list[str]
