@@ -18,6 +18,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._access.login import
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
 
 GUARD = "/usr/local/sbin/slipway-guard"
+MOST_WAYS = 4
 AFTER_SECONDS = 120
 """So long after its time was over a host is asked whether it has undone the change: a busy one takes a while."""
 
@@ -43,22 +44,27 @@ class ActionModule(ActionBase):
             # The change itself may have cut the line. Whatever was done of it, nobody has confirmed it.
             return result | self._undone(token, started + seconds, f"the connection broke off: {error}")
         result.update(answer)
+        user, closed = str(result.pop("user", "")), result.pop("closed", [])
         if not result.pop("armed", "") or result.get("failed"):
             return result
         tried = []
-        for way in self._ways(document, str(result.pop("user", ""))):
+        for way in self._ways(document, user, closed):
             if wrong := self._confirm(way, token):
                 tried.append(f"{way}: {wrong}")
                 continue
             return result | ({"way": changed} if (changed := self._other(way)) else {})
         return result | self._undone(token, started + seconds, "no new login works.\n  " + "\n  ".join(tried))
 
-    def _ways(self, document: dict[str, Any], user: str) -> list[Way]:
-        """Return the ways in that may be left after the change: as the USER who is logged in, else as one with sudo."""
+    def _ways(self, document: dict[str, Any], user: str, closed: list[str]) -> list[Way]:
+        """Return the ways in that may be left after the change: as the USER who is logged in, else as one with sudo.
+
+        Who is CLOSED out by the change itself isn't tried.
+        """
         now = login.way_of(self)
         port = int((document.get("ssh") or {}).get("port") or 0) or now.port
         people = [person["name"] for person in document.get("people", []) if person.get("sudo")]
-        return [Way(port, name) for name in dict.fromkeys([now.user or user, *people])]
+        names = [name for name in dict.fromkeys([now.user or user, *people]) if name not in closed]
+        return [Way(port, name) for name in names[:MOST_WAYS]]
 
     def _confirm(self, way: Way, token: str) -> str:
         """Log in anew on WAY and keep the change there; return why that is not possible, "" when it is done."""

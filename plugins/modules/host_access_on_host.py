@@ -49,8 +49,9 @@ def main() -> None:
     for warning in outcome.warnings:
         module.warn(warning)
     module.exit_json(
-        changed=bool(outcome.changes), actions=outcome.changes, diff=outcome.diffs, armed=outcome.armed, user=user
-    )
+        changed=bool(outcome.changes), actions=outcome.changes, diff=outcome.diffs,
+        armed=outcome.armed, closed=outcome.closed, user=user,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

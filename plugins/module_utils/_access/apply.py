@@ -112,6 +112,8 @@ class Part:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.warnings: list[str] = []
+        self.closes: list[str] = []
+        """Accounts that can't log in any more after the change: the new login is made as somebody else."""
 
     def changes(self) -> Sequence[Change]:
         """Return what differs from what is wanted, [] for nothing; changes nothing. Called once.
@@ -150,6 +152,7 @@ class Outcome:
     changes: list[str] = field(default_factory=list)
     diffs: list[dict[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
     armed: str = ""
 
 
@@ -164,6 +167,7 @@ def bring(parts: Sequence[Part], token: str, seconds: int, program: str, check: 
             [change.what for _, changes in found for change in changes],
             [change.diff() for _, changes in found for change in changes],
             [text for part in parts for text in part.warnings],
+            [account for part in parts for account in part.closes],
         )
         if not found or check:
             return outcome

@@ -7,6 +7,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -147,8 +148,9 @@ def _filled(commands: Sequence[Sequence[str]], change: Path) -> list[list[str]]:
 
 def _save(path: str, copy: Path) -> dict[str, Any]:
     """Return what the guard needs to put PATH back; its contents are in COPY."""
-    if Path(path).is_symlink():
-        return {"path": path, "kind": "link", "target": os.readlink(path)}
+    with contextlib.suppress(FileNotFoundError), guard_program.parent_of(path) as (parent, name):
+        if stat.S_ISLNK(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
+            return {"path": path, "kind": "link", "target": os.readlink(name, dir_fd=parent)}
     found = guard_program.read(path)
     if found is None:
         return {"path": path, "kind": "absent"}

@@ -6,6 +6,7 @@
     slipway-guard status            what waits for its confirmation, and how the last change ended
     slipway-guard confirm TOKEN     keep the change: somebody has logged in over the new way
     slipway-guard undo [TOKEN]      put everything back now (a timer does it, and the host when it boots)
+    slipway-guard end NAME          end every process of an account of a person
 
 Written by Ansible (slipway.flask.host_access). It stands alone, so that it works on a host that has lost everything else.
 Only root can run it: its folder is root's. Exit status: 0 done; 1 it can't work; 3 too late to confirm, the change is undone;
@@ -19,8 +20,10 @@ import contextlib
 import fcntl
 import json
 import os
+import pwd
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -34,6 +37,7 @@ TOKEN = r"[a-z0-9]*"
 TOO_LATE, UNKNOWN, INCOMPLETE = 3, 4, 5
 COMMAND_SECONDS = 60
 """A command of an undo that takes longer hangs; the next one matters more."""
+FIRST_PERSON, ROUNDS = 1000, 50
 BALLAST = "room"
 """A file whose blocks are given back before files are written: a disk may have filled up meanwhile."""
 
@@ -146,6 +150,15 @@ def restore(folder: Path, saved: Mapping[str, Any]) -> None:
     write(path, content, saved["mode"], saved["uid"], saved["gid"], make=True)
 
 
+def foreign(path: str) -> bool:
+    """Tell whether somebody else than root owns a part of PATH: who spoils that can't keep the rest from coming back."""
+    for part in (Path(path), *Path(path).parents):
+        with contextlib.suppress(OSError):
+            if part.lstat().st_uid != 0:
+                return True
+    return False
+
+
 def run(argv: Sequence[str]) -> str:
     """Run ARGV; return what went wrong, "" for nothing."""
     try:
@@ -175,14 +188,15 @@ def undo(folder: Path, change: Path, why: str, boot: bool = False) -> list[str]:
     plan = plan_of(change)
     with contextlib.suppress(OSError):
         (change / BALLAST).unlink()
-    left = []
+    left, theirs = list[str](), list[str]()
     for saved in reversed(plan["files"]):
         try:
             restore(change, saved)
         except OSError as error:
-            left.append(f"{saved['path']}: {error.strerror or error}")
+            into = theirs if foreign(saved["path"]) else left
+            into.append(f"{saved['path']}: {error.strerror or error}")
     commands = [["systemctl", "daemon-reload"], *plan["boot"]] if boot else plan["undo"]
-    failed = [wrong for argv in commands if (wrong := run(argv))]
+    failed = [*theirs, *(wrong for argv in commands if (wrong := run(argv)))]
     for text in (*left, *failed):
         print(f"slipway-guard: {text}", file=sys.stderr)
     if not left:
@@ -242,6 +256,45 @@ def confirm(folder: Path, token: str) -> int:
     return 0
 
 
+def processes(uid: int, proc: Path) -> list[int]:
+    """Return the processes that run as UID, really or effectively."""
+    found = []
+    for path in proc.glob("[0-9]*/status"):
+        with contextlib.suppress(OSError):
+            match = re.search(r"^Uid:\t(\d+)\t(\d+)", path.read_text(), re.MULTILINE)
+            state = re.search(r"^State:\t(\w)", path.read_text(), re.MULTILINE)
+            if match and str(uid) in match.groups() and state and state[1] != "Z":
+                found.append(int(path.parent.name))
+    return found
+
+
+def end(name: str, proc: Path = Path("/proc")) -> int:
+    """End every process of the account NAME, also those that would start new ones meanwhile."""
+    try:
+        account = pwd.getpwnam(name)
+    except KeyError:
+        print(f"slipway-guard: there is no account {name}", file=sys.stderr)
+        return UNKNOWN
+    if account.pw_uid < FIRST_PERSON:
+        print(f"slipway-guard: {name} is a user of the system", file=sys.stderr)
+        return 1
+    with contextlib.suppress(OSError):
+        Path(f"/var/lib/systemd/linger/{name}").unlink()
+    with contextlib.suppress(OSError):  # the kernel ends all of a session at once, from Linux 5.14 on
+        Path(f"/sys/fs/cgroup/user.slice/user-{account.pw_uid}.slice/cgroup.kill").write_text("1")
+    for _ in range(ROUNDS):
+        found = processes(account.pw_uid, proc)
+        if not found:
+            return 0
+        for sent in (signal.SIGSTOP, signal.SIGKILL):  # who is stopped starts no new one
+            for process in found:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, sent)
+        time.sleep(0.1)
+    print(f"slipway-guard: processes of {name} are left: {processes(account.pw_uid, proc)}", file=sys.stderr)
+    return 1
+
+
 def ask_undo(folder: Path, token: str, why: str, boot: bool) -> int:
     """Undo the change TOKEN, or all for want of one, newest first."""
     chosen = [change for change in reversed(armed(folder)) if token in ("", change.name)]
@@ -268,10 +321,13 @@ def main(arguments: Sequence[str] | None = None, folder: Path = FOLDER) -> int:
     back.add_argument("token", nargs="?", default="")
     back.add_argument("--why", default="somebody undid it by hand", help="what the record says")
     back.add_argument("--boot", action="store_true", help=argparse.SUPPRESS)
+    commands.add_parser("end", help="end every process of an account of a person").add_argument("name")
     chosen = parser.parse_args(arguments)
     if not re.fullmatch(TOKEN, getattr(chosen, "token", "")):
         parser.error(f"'{chosen.token}' is not a valid token")
     try:
+        if chosen.command == "end":
+            return end(chosen.name)
         if not folder.is_dir():
             print("{}" if chosen.command == "status" else "slipway-guard: nothing was ever changed", file=sys.stdout)
             return 0 if chosen.command != "confirm" else UNKNOWN
