@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from ansible_collections.slipway.flask.plugins.module_utils._access.accounts import Accounts
 from ansible_collections.slipway.flask.plugins.module_utils._access.apply import Context, Part
+from ansible_collections.slipway.flask.plugins.module_utils._access.sshd import Sshd
 
-ORDER: tuple[type[Part], ...] = (Accounts,)
+ORDER: tuple[type[Part], ...] = (Accounts, Sshd)
 
 
 def parts(context: Context) -> list[Part]:

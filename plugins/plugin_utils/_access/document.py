@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.plugin_utils._access import people
+from ansible_collections.slipway.flask.plugins.plugin_utils._access import people, ssh
 
 SECONDS = (20, 600)
 """Range of `confirm_seconds`: a login over a slow line takes a while, and nobody waits ten minutes for a host."""
@@ -19,6 +19,7 @@ SECONDS = (20, 600)
 def problems(variables: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with VARIABLES (name without the role's prefix -> value) as sentences."""
     found = people.problems(variables.get("people") or [], "host_access_people")
+    found += ssh.problems(variables.get("ssh") or {}, "host_access_ssh")
     seconds = int(variables.get("confirm_seconds", SECONDS[0]))
     if not SECONDS[0] <= seconds <= SECONDS[1]:
         found.append(f"host_access_confirm_seconds is {seconds}; it must be from {SECONDS[0]} to {SECONDS[1]}")
@@ -32,7 +33,7 @@ def document(variables: Mapping[str, Any]) -> dict[str, Any]:
             {"sudo": False, "password_hash": "", **person, "keys": [key.strip() for key in person["keys"]]}
             for person in variables.get("people") or []
         ],
-        "ssh": dict(variables.get("ssh") or {}),
+        "ssh": ssh.document(variables.get("ssh") or {}),
     }
 
 
