@@ -43,6 +43,11 @@ class ActionModule(ActionBase):
         except AnsibleConnectionFailure as error:
             # The change itself may have cut the line. Whatever was done of it, nobody has confirmed it.
             return result | self._undone(token, started + seconds, f"the connection broke off: {error}")
+        if "armed" not in answer:  # it was killed, perhaps half-way
+            said = str(answer.get("module_stderr") or answer.get("msg") or "").strip()[-1000:]
+            return result | self._undone(
+                token, started + seconds, f"its part on the host ended without an answer: {said}"
+            )
         result.update(answer)
         user, closed = str(result.pop("user", "")), result.pop("closed", [])
         if not result.pop("armed", "") or result.get("failed"):
@@ -52,7 +57,7 @@ class ActionModule(ActionBase):
             if wrong := self._confirm(way, token):
                 tried.append(f"{way}: {wrong}")
                 continue
-            return result | ({"way": changed} if (changed := self._other(way)) else {})
+            return result | ({"way": other} if (other := login.other(self, way)) else {})
         return result | self._undone(token, started + seconds, "no new login works.\n  " + "\n  ".join(tried))
 
     def _ways(self, document: dict[str, Any], user: str, closed: list[str]) -> list[Way]:
@@ -74,13 +79,6 @@ class ActionModule(ActionBase):
             except AnsibleError as error:
                 return str(error).strip()
         return "" if done["rc"] == 0 else str(done["stderr"] or done["stdout"]).strip()
-
-    def _other(self, way: Way) -> dict[str, Any]:
-        """Return what is different on WAY from how the play goes."""
-        now = login.way_of(self)
-        alias = login.alias(self, way)
-        port = {"port": way.port, "arguments": alias} if way.port and way.port != (now.port or 22) else {}
-        return port | ({"user": way.user} if way.user and now.user and way.user != now.user else {})
 
     def _undone(self, token: str, until: float, why: str) -> dict[str, Any]:
         """Have the change undone over the old way, at the latest by the host itself; return the failure, with the reason WHY."""

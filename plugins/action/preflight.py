@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.flask.plugins.module_utils._release import hooks
+from ansible_collections.slipway.flask.plugins.plugin_utils._access import login, ways
+from ansible_collections.slipway.flask.plugins.plugin_utils._access.login import Way
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.once import once
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, hosts, procfile
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description as app_description
@@ -68,8 +71,16 @@ class ActionModule(ActionBase):
             found.append(f"{task_vars['inventory_hostname']}: 'ansible_host' is still {address}")
         # The description is the same for every host: a host is asked only when it is right.
         facts: dict[str, str] = {}
+        way: dict[str, Any] = {}
+        inventory: list[str] = []
         if not found:
-            facts, told = self._ask(chosen, [app_description.normalise(app) for app in apps], task_vars)
+            with ExitStack() as hold:
+                now = login.way_of(self)
+                facts, told, other = self._ask(
+                    chosen, [app_description.normalise(app) for app in apps], task_vars, hold
+                )
+            if other:
+                way, inventory = login.other(self, other), [ways.advice(now, other)]
             found = [f"{task_vars['inventory_hostname']}: {text}" for text in told]
         if found:
             head = (
@@ -87,8 +98,12 @@ class ActionModule(ActionBase):
             memory_mb=int(facts.get("memory_mb") or 0),
             warnings=[
                 f"{task_vars['inventory_hostname']}: {text}"
-                for text in host.left([app_description.normalise(app) for app in apps], facts, runs=False)
+                for text in [
+                    *inventory,
+                    *host.left([app_description.normalise(app) for app in apps], facts, runs=False),
+                ]
             ],
+            way=way,
             packages=facts.get("packages", ""),
             backups=facts.get("backups") == "yes",
             waiting=host.waiting([app_description.normalise(app) for app in apps], facts),
@@ -97,24 +112,32 @@ class ActionModule(ActionBase):
         return result
 
     def _ask(
-        self, chosen: list[dict[str, Any]], apps: list[dict[str, Any]], task_vars: dict[str, Any]
-    ) -> tuple[dict[str, str], list[str]]:
-        """Return what the host is and what is in the way of the CHOSEN apps, in one round trip unless sudo wants a password."""
+        self, chosen: list[dict[str, Any]], apps: list[dict[str, Any]], task_vars: dict[str, Any], hold: ExitStack
+    ) -> tuple[dict[str, str], list[str], Way | None]:
+        """Return what the host is, what is in the way of the CHOSEN apps, and the way in if it isn't the inventory's.
+
+        That is one round trip, unless sudo wants a password. As long as HOLD is open, it goes that way.
+        """
         provision = boolean(self._task.args.get("provision", False))
         targets = backups_description.folders(self._templar.template(task_vars.get("slipway_backups") or {}))
         look = host.script(apps, targets)
         script = preflight_look.with_look(look) if provision else preflight_look.PROBE
-        facts = preflight_look.read(self._low_level_execute_command(script, sudoable=False).get("stdout", ""))
+        known = {name: task_vars.get(name) for name in ("slipway_people", "slipway_ssh")}
+        said, other = ways.reach(
+            self, lambda: self._low_level_execute_command(script, sudoable=False), self._templar.template(known), hold
+        )
+        facts = preflight_look.read(said.get("stdout", ""))
         password = bool(self._connection.become and self._connection.become.get_option("become_pass"))
         found = preflight_look.problems(facts, int(self._task.args.get("disk_mb") or 0), password)
         if not provision:
-            return facts, found
+            return facts, found, other
         if "looked" not in facts and not found:
             facts |= preflight_look.read(self._low_level_execute_command(look, sudoable=True).get("stdout", ""))
         challenge = self._templar.template(task_vars.get("nginx_tls_acme_challenge", "http-01"))
-        return facts, [
+        problems = [
             *found,
             *host.problems(chosen, facts, str(challenge)),
             *host.missing_targets(targets, facts),
             *host.left(apps, facts, runs=True),  # nginx serves what is in the list, and nothing else of ours
         ]
+        return facts, problems, other

@@ -43,9 +43,9 @@ def main() -> None:
     try:
         outcome = apply.bring(parts(context), asked["token"], asked["seconds"], asked["program"], module.check_mode)
     except apply.AccessError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), armed="")
     except OSError as error:
-        module.fail_json(msg=f"{error.filename or 'the host'}: {error.strerror or error}")
+        module.fail_json(msg=f"{error.filename or 'the host'}: {error.strerror or error}", armed="")
     for warning in outcome.warnings:
         module.warn(warning)
     module.exit_json(

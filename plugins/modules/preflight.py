@@ -75,6 +75,10 @@ backups:
   description: Whether the host makes backups now; only known when it is to be provisioned.
   returned: success
   type: bool
+way:
+  description: The way in that works, where the inventory's does not - C(port), C(arguments) of ssh, C(user); empty else.
+  type: dict
+  returned: success
 provisioned:
   description: Names of the apps that are set up on the host already; with O(provision) only.
   type: list

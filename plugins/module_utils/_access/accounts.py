@@ -63,7 +63,8 @@ class Person:
 
     def _make(self) -> None:
         self.facts.append("made")
-        home = ["--create-home", "--home-dir", f"/home/{self.name}"]
+        # Debian 12 would let everybody look into it, the apps too.
+        home = ["--create-home", "--home-dir", f"/home/{self.name}", "--key", "HOME_MODE=0700"]
         self.commands.append(["useradd", *home, "--user-group", "--shell", "/bin/bash", self.name])
         self.undo.append(["sh", "-c", GONE, self.name])
 

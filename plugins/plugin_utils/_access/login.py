@@ -55,18 +55,34 @@ def alias(action: ActionBase, way: Way) -> str:
     return f"-o HostKeyAlias={shlex.quote(str(address))}" if way.port not in (None, 22) else ""
 
 
+def over_ssh(action: ActionBase) -> bool:
+    """Tell whether ACTION reaches its host by SSH, in which way ever."""
+    return action._connection.transport in OVER_SSH
+
+
+def other(action: ActionBase, way: Way) -> dict[str, Any]:
+    """Return what must be set for the rest of a play so that it goes the WAY: `port` and ssh's `arguments`, `user`."""
+    now = way_of(action)
+    found: dict[str, Any] = {}
+    if way.port and way.port != (now.port or 22):
+        found |= {"port": way.port, "arguments": alias(action, way)}
+    if way.user and now.user and way.user != now.user:
+        found |= {"user": way.user}
+    return found
+
+
 @contextmanager
 def new(action: ActionBase, way: Way) -> Iterator[None]:
     """Let ACTION work over a new connection that goes the WAY, as long as the block runs."""
     old = action._connection
-    over_ssh = old.transport in OVER_SSH
-    name = SSH if over_ssh else old._load_name
+    ssh = over_ssh(action)
+    name = SSH if ssh else old._load_name
     fresh = action._shared_loader_obj.connection_loader.get(name, action._play_context, task_uuid=action._task._uuid)
-    if over_ssh and old._load_name in ("ssh", SSH):
+    if ssh and old._load_name in ("ssh", SSH):
         fresh._options = dict(old._options)
     fresh._shell = old._shell
     fresh.set_become_plugin(old.become)
-    if over_ssh:
+    if ssh:
         fresh.set_option("ssh_args", f"{ALONE} {alias(action, way)} {fresh.get_option('ssh_args') or ''}")
         fresh.set_option("timeout", CONNECT_SECONDS)
         fresh.set_option("reconnection_retries", 0)
