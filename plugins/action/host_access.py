@@ -13,7 +13,7 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.flask.plugins.module_utils._access import guard_program
-from ansible_collections.slipway.flask.plugins.plugin_utils._access import login
+from ansible_collections.slipway.flask.plugins.plugin_utils._access import login, reasons
 from ansible_collections.slipway.flask.plugins.plugin_utils._access.login import Way
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
 
@@ -77,7 +77,8 @@ class ActionModule(ActionBase):
             try:
                 done = self._low_level_execute_command(f"{GUARD} confirm {token}", sudoable=True)
             except AnsibleError as error:
-                return str(error).strip()
+                said = str(error).strip()
+                return f"{said}\n    {cause[0].upper()}{cause[1:]}." if (cause := reasons.advice(said)) else said
         return "" if done["rc"] == 0 else str(done["stderr"] or done["stdout"]).strip()
 
     def _undone(self, token: str, until: float, why: str) -> dict[str, Any]:

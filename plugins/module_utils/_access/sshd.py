@@ -132,13 +132,19 @@ class Sshd(Part):
                 raise AccessError(f"`{' '.join(argv)}` failed: {done.stderr.strip()[-2000:]}")
 
     def undo_commands(self) -> Sequence[Sequence[str]]:
-        return [["systemctl", "reset-failed", SERVICE], *self._restart()]
+        return self._restart()
 
     def boot_commands(self) -> Sequence[Sequence[str]]:
         return [["systemctl", "daemon-reload"]] if self._moves_socket else []
 
     def _restart(self) -> list[list[str]]:
-        """A restart and no reload: it has ended when the new settings hold, and open sessions go on (KillMode=process)."""
+        """A restart and no reload: it has ended when the new settings hold, and open sessions go on (KillMode=process).
+
+        One that systemd finds to be the fifth in ten seconds would leave the host without sshd, hence the first command.
+        """
+        return [["systemctl", "reset-failed", SERVICE], *self._start_again()]
+
+    def _start_again(self) -> list[list[str]]:
         if self._moves_socket:  # a socket does not start while its service runs
             return [["systemctl", "daemon-reload"], ["systemctl", "stop", SERVICE], ["systemctl", "restart", SOCKET]]
         if self.program.socket_is_used():

@@ -61,11 +61,13 @@ def judge(
             if value not in got:
                 verdict.problems.append(f"sshd does not know of 'AllowUsers {value}'.")
         elif ",".join(got).lower() != value.lower() and not _same(keyword, got, value):
-            said = f"{name} is '{', '.join(got)}', not '{value}': {_winner(keyword, files, own, options)}"
+            why = f"'{', '.join(got)}', not '{value}': {_winner(keyword, files, own, options)}"
             if keyword in PROMISED:
-                verdict.problems.append(f"{said}. Nothing was changed: remove it{PROMISED[keyword]}.")
+                verdict.problems.append(
+                    f"{name} would still be {why}. Nothing was changed: remove it{PROMISED[keyword]}."
+                )
             else:
-                verdict.notes.append(f"{said}, which stays as it is.")
+                verdict.notes.append(f"{name} is {why}. It stays as it is.")
     if ssh.port and not verdict.problems and sshd_wanted.ports(effective) != [ssh.port]:
         found = next((one for one in files.every("listenaddress") if sshd_wanted.port_of(one.value)), None)
         verdict.problems.append(
