@@ -60,6 +60,8 @@ class Journal:
     database: str = ""
     mariadb: str = ""
     """The same in the host's MariaDB; an app has one of the two."""
+    user: str = ""
+    """The app's system user and account, who makes what can't be moved between two databases of MariaDB."""
     new: str = ""
     kept: str = ""
     had: bool = True
@@ -90,6 +92,16 @@ class Journal:
     def path(self) -> Path:
         return FOLDER / self.app / f"{self.id}.json"
 
+    @property
+    def objects(self) -> Path:
+        """File with the views, triggers, routines and events of what is restored in MariaDB, as SQL."""
+        return self.path.with_suffix(".restored.sql")
+
+    @property
+    def objects_before(self) -> Path:
+        """The same of what was there."""
+        return self.path.with_suffix(".before.sql")
+
     def at(self, step: Step) -> None:
         """Be at STEP from here on, whatever happens."""
         self.step = step
@@ -109,7 +121,8 @@ class Journal:
         sync(self.path.parent)
 
     def remove(self) -> None:
-        self.path.unlink(missing_ok=True)
+        for path in (self.objects, self.objects_before, self.path):
+            path.unlink(missing_ok=True)
         sync(self.path.parent)
 
     @classmethod

@@ -6,7 +6,8 @@ Weighed: mariadb-backup copies the files of the whole server, all apps and accou
 folder; one app's database can't be taken out of it by itself. A dump is one app's, of any version, and restic saves the parts that
 changed. It is the moment of its restore point, and there is none between two of them.
 
-Both ways run as the app's user: the account may do everything in its own database and nothing in another, whatever a dump says.
+It is dumped by the app's user, and loaded by an account that may do everything in the one database and nothing in another,
+whatever the dump says (mariadb_load.py).
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -17,11 +18,12 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
 
-from ansible_collections.slipway.flask.plugins.module_utils._backup import mariadb_tables, points
+from ansible_collections.slipway.flask.plugins.module_utils._backup import mariadb_load, mariadb_tables, points
 from ansible_collections.slipway.flask.plugins.module_utils._backup.command import PATH
 from ansible_collections.slipway.flask.plugins.module_utils._backup.database import Database
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError, plain
@@ -29,7 +31,8 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup.restic impor
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData
 from ansible_collections.slipway.flask.plugins.module_utils._database import mysql
 from ansible_collections.slipway.flask.plugins.module_utils._mysql import names
-from ansible_collections.slipway.flask.plugins.module_utils._mysql.url import client_options, parse_url, socket_url
+from ansible_collections.slipway.flask.plugins.module_utils._mysql.dump_text import TextError
+from ansible_collections.slipway.flask.plugins.module_utils._mysql.url import parse_url, socket_url
 
 FOLDER, ENDING = "dump", ".mariadb.sql"
 COMPLETE = b"-- Dump completed"
@@ -103,31 +106,50 @@ def whole(path: Path) -> bool:
         return COMPLETE in file.read()
 
 
-def load(app: AppData, path: Path, new: str) -> None:
-    """Make the database NEW, for root alone, of the dump of APP's in PATH.
+def load(app: AppData, path: Path, new: str, aside: Path | None = None) -> None:
+    """Make the database NEW, for root alone, of the dump of APP's in PATH; ASIDE is given what can't be moved to another one.
 
     :raises BackupError: when the dump is not whole or can't be loaded; NEW may be there then.
     """
-    if not whole(path):
-        raise BackupError(f"{path.name} is not a whole dump")
-    name, owner = names.identifier(new), names.account(app.user)
-    rights = f"ALL PRIVILEGES ON {names.identifier(names.pattern(new))}.*"
+    refuse_half(path)
+    make(app, new)
+    with mariadb_load.loader(new) as login:
+        _fill(app, path, new, login, aside)
+
+
+def make(app: AppData, new: str) -> None:
+    """Make the empty database NEW like APP's, in the place of one that a run before has left. Raises BackupError."""
+    mariadb_tables.drop(new)
     like = f"CHARACTER SET utf8mb4 COLLATE {mariadb_tables.collation(app.mariadb)}"
-    mariadb_tables.sql(f"DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name} {like}; GRANT {rights} TO {owner};")
-    try:
-        fill(app, path, new)
-    finally:
-        mariadb_tables.sql(f"REVOKE {rights} FROM {owner};")
+    mariadb_tables.sql(f"CREATE DATABASE {names.identifier(new)} {like};")
 
 
-def fill(app: AppData, path: Path, database: str) -> None:
-    """Load the dump in PATH into a DATABASE that APP has all rights on; a table of the same name goes. Raises BackupError."""
+def fill(app: AppData, path: Path) -> None:
+    """Load the dump in PATH into APP's own database, as the app; a table of the same name goes. Raises BackupError."""
+    refuse_half(path)
+    _fill(app, path, app.mariadb, mariadb_load.Login(app.user), None)
+
+
+def refuse_half(path: Path) -> None:
     if not whole(path):
         raise BackupError(f"{path.name} is not a whole dump")
-    url = parse_url(socket_url("mysql", database, app.user))
-    command = [names.find_client() or "mariadb", "--no-defaults", "--binary-mode", *client_options(url), database]
-    with path.open("rb") as file:
-        _run(command, app.user, f"loading {app.mariadb}", given=file)
+
+
+def _fill(app: AppData, path: Path, database: str, login: mariadb_load.Login, aside: Path | None) -> None:
+    known, room = mariadb_load.collations(), mariadb_load.folder()
+    try:
+        with ExitStack() as stack:
+            file = stack.enter_context(path.open("rb"))
+            kept = stack.enter_context(new_file(aside)) if aside else None
+            mariadb_load.feed(file, database, login, known, app.user, kept, room)
+    except TextError as error:
+        raise BackupError(f"the dump of {app.mariadb} can't be loaded: {error}") from None
+
+
+def new_file(path: Path) -> IO[bytes]:
+    """Open a new file at PATH for root alone, in the place of one that a run before has left."""
+    path.unlink(missing_ok=True)
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
 def counts(name: str, size: int, user: str = "") -> dict[str, int] | None:
@@ -148,12 +170,11 @@ def _run(
     user: str,
     what: str,
     to: IO[bytes] | None = None,
-    given: IO[bytes] | None = None,
     seconds: float | None = None,
 ) -> None:
     try:
         done = subprocess.run(
-            list(command), stdin=given or subprocess.DEVNULL, stdout=to or subprocess.DEVNULL, stderr=subprocess.PIPE,
+            list(command), stdin=subprocess.DEVNULL, stdout=to or subprocess.DEVNULL, stderr=subprocess.PIPE,
             check=False, cwd="/", env={"PATH": PATH, "LC_ALL": "C.UTF-8"}, timeout=seconds, **names.as_user(user),
         )  # fmt: skip
     except subprocess.TimeoutExpired:

@@ -12,7 +12,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils._backup import mariadb_tables
+from ansible_collections.slipway.flask.plugins.module_utils._backup import mariadb_swap, mariadb_tables
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.journal import Folder, Journal
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import (
@@ -38,7 +38,7 @@ def forward(journal: Journal) -> None:
     if journal.database:
         _database(journal, journal.new, journal.kept)
     if journal.mariadb:
-        mariadb_tables.exchange(journal.mariadb, journal.new, journal.kept)
+        _mariadb_forward(journal)
     for folder in journal.folders:
         _folder_forward(folder)
 
@@ -50,7 +50,7 @@ def back(journal: Journal) -> None:
     if journal.database:
         _database(journal, journal.kept, journal.new)
     if journal.mariadb:
-        mariadb_tables.exchange(journal.mariadb, journal.kept, journal.new)
+        _mariadb_back(journal)
 
 
 def discard(journal: Journal) -> None:
@@ -144,6 +144,25 @@ def cluster_of(wanted: str) -> Cluster:
             else "there is no PostgreSQL cluster on this host"
         )  # fmt: skip
     return found
+
+
+# ---- the database in MariaDB -------------------------------------------------------------------------------------
+
+
+def _mariadb_forward(journal: Journal) -> None:
+    mariadb_swap.exchange(journal.mariadb, journal.new, journal.kept, journal.objects, journal.user)
+
+
+def _mariadb_back(journal: Journal) -> None:
+    if journal.had:
+        mariadb_swap.exchange(journal.mariadb, journal.kept, journal.new, journal.objects_before, journal.user)
+        return
+    if not mariadb_tables.tables_of(journal.new):  # what was restored has taken the place of nothing
+        mariadb_swap.drop_objects(journal.mariadb)
+        mariadb_swap.move((journal.mariadb, journal.new))
+    if journal.objects_before.exists():
+        mariadb_swap.place(journal.mariadb, journal.objects_before, journal.user)
+    mariadb_tables.drop(journal.kept)
 
 
 # ---- folders -----------------------------------------------------------------------------------------------------

@@ -136,6 +136,14 @@ def sql(statements: str, database: str = "", user: str = "") -> list[list[str]]:
     return [[unescaped(column) for column in line.split("\t")] for line in said.splitlines()]
 
 
+def loading(user: str, database: str, socket: str = SOCKET) -> list[str]:
+    r"""Return the client's call that runs SQL from elsewhere: it takes no commands from it (`\!`, `source`) and sends no files."""
+    return [
+        find_client() or "mariadb", "--no-defaults", "--binary-mode", "--local-infile=0", "--max-allowed-packet=1G",
+        "--default-character-set=utf8mb4", f"--user={user}", f"--socket={socket}", database,
+    ]  # fmt: skip
+
+
 def unescaped(text: str) -> str:
     r"""Undo what the client's batch format does to a column: \\, \n, \t."""
     return text.replace("\\\\", "\0").replace("\\n", "\n").replace("\\t", "\t").replace("\0", "\\")

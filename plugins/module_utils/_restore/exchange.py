@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import ClassVar, Literal
 
-from ansible_collections.slipway.flask.plugins.module_utils._backup import swap
+from ansible_collections.slipway.flask.plugins.module_utils._backup import mariadb_objects, swap
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.journal import Journal
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
@@ -68,7 +68,10 @@ class Exchange(Run):
 
     def _swap_data(self) -> None:
         """Exchange what the journal has."""
-        swap.forward(self.journal)
+        journal = self.journal
+        if journal.mariadb:
+            mariadb_objects.save(journal.mariadb, journal.user, journal.objects_before)
+        swap.forward(journal)
 
     def _let_in(self, told: str) -> float:
         """Have visitors in again, and return for how many seconds they were not. TOLD is said of the data when that fails."""

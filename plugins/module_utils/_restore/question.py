@@ -14,7 +14,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._backup import mariadb, mariadb_tables, places, swap
+from ansible_collections.slipway.flask.plugins.module_utils._backup import (
+    mariadb,
+    mariadb_objects,
+    mariadb_tables,
+    places,
+    swap,
+)
 from ansible_collections.slipway.flask.plugins.module_utils._backup import moment as moments
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.pgbackrest import PgBackRest, Repository
@@ -47,10 +53,10 @@ class Question:
             self._refuse_database()
         elif self.choice.point is None:
             raise BackupError(f"{self.data.name} has no restore point")
-        if self.data.mariadb and (left := mariadb_tables.unmoved(self.data.mariadb)):
+        if self.data.mariadb and (theirs := mariadb_objects.foreign(self.data.mariadb, self.data.user)):
             raise BackupError(
-                f"the database has {' and '.join(left)}, which MariaDB can't move to another database, as a restore does: "
-                "docs/databases.md has the way by hand"
+                f"the database has what belongs to another account than {self.data.user}@localhost, and can't be kept aside: "
+                f"{', '.join(theirs[:3])}. Make it anew as {self.data.user} (without DEFINER), or drop it"
             )
         if self.choice.point and self.choice.point.head and not self.data.database:
             heads: list[str] | None = self.choice.point.head.split("+")
@@ -103,6 +109,7 @@ class Question:
             "resolved": choice.moment.point or ("latest" if choice.moment.is_latest else choice.time.isoformat()),
             "age_seconds": int((self.at - choice.time).total_seconds()),
             "database": self.data.database or self.data.mariadb,
+            "points_only": bool(self.data.mariadb),
             "database_bytes": int(self.live.get("bytes", 0)),
             "had_database": bool(self.live),
             "elsewhere": self.data.elsewhere,
@@ -124,7 +131,7 @@ class Question:
 def live(settings: Settings, data: AppData) -> dict[str, Any]:
     """Return what the server says of the app's database, {} when there is none. Raises BackupError."""
     if data.mariadb:
-        return {"bytes": mariadb.look(data).size}
+        return {"bytes": mariadb.look(data).size} if mariadb_tables.tables_of(data.mariadb) else {}
     return database.properties(swap.cluster_of(settings.cluster), data.database) if data.database else {}
 
 

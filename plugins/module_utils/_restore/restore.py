@@ -126,7 +126,7 @@ class Restore(Exchange):
             self.live = live = self.question.live
             journal = Journal(
                 self.app, id, to=self.choice.said, by=self.request.by, cluster=self.settings.cluster,
-                database=self.data.database, mariadb=self.data.mariadb, new=new, kept=kept, had=bool(live),
+                database=self.data.database, mariadb=self.data.mariadb, user=self.data.user, new=new, kept=kept, had=bool(live),
                 limit=int(live.get("limit", -1)),
                 folders=planned, made=[*made, str(DUMPS / f"{self.app}-{id}.dump")],
                 serving=self.serving.id, was_closed=bool(maintenance.closed_since(self.app)),
@@ -187,7 +187,7 @@ class Restore(Exchange):
             target = self.settings.targets[place.target - 1]
             try:
                 mariadb.fetch(Restic(self.settings, target), place.snapshot, self.data, dump)
-                mariadb.load(self.data, dump, self.journal.new)
+                mariadb.load(self.data, dump, self.journal.new, self.journal.objects)
                 break
             except BackupError as error:
                 mariadb_tables.drop(self.journal.new)
@@ -199,10 +199,6 @@ class Restore(Exchange):
         self.context.notes += [f"not used: {problem}" for problem in problems]
         if not mariadb_tables.tables_of(self.journal.new):
             raise BackupError("the restore point's database has no tables")
-        if left := mariadb_tables.unmoved(self.journal.new):
-            raise BackupError(
-                f"the restore point's database has {' and '.join(left)}, which MariaDB can't move to another"
-            )
         size = int(self.live.get("bytes", 0))
         before = mariadb.counts(self.data.mariadb, size, self.data.user)
         self._tell_rows(before, mariadb.counts(self.journal.new, size))
@@ -283,9 +279,4 @@ def described(app: str) -> tuple[Settings, AppData]:
     data = settings.app(app)
     if data is None:
         raise BackupError(f"{app} is not backed up on this host yet: run site.yml")
-    if data.mariadb:
-        raise BackupError(
-            f"the database of {app} is MariaDB's, which can't rename a database, so restore.yml can't exchange it. Its dump is in "
-            "each restore point; docs/backups.md says how to load it by hand"
-        )
     return settings, data

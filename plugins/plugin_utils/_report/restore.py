@@ -57,7 +57,12 @@ def _database(found: Mapping[str, Any]) -> str:
     if not found["database"]:
         return ""
     now = f"{size(found['database_bytes'])} now" if found["had_database"] else "gone now"
-    return f"{found['database']} ({now})"
+    points = (
+        f": as of the restore point {found['point']}, MariaDB has no moments between two"
+        if found.get("points_only")
+        else ""
+    )
+    return f"{found['database']} ({now}){points}"
 
 
 def _folders(found: Mapping[str, Any]) -> str:

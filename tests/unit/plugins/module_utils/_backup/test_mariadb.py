@@ -7,7 +7,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._backup import mariadb, mariadb_tables, points
+from ansible_collections.slipway.flask.plugins.module_utils._backup import (
+    journal,
+    mariadb,
+    mariadb_objects,
+    mariadb_swap,
+    mariadb_tables,
+    points,
+    swap,
+)
 from ansible_collections.slipway.flask.plugins.module_utils._backup.database import Database
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData
@@ -65,22 +73,30 @@ def test_half_a_dump_is_not_loaded(program: Path, tmp_path: Path) -> None:
 
 
 class Server:
-    """A server that has tables by database, and does what it is told of them."""
+    """A server that has tables and other things (kind, name, definer) by database, and does what it is told of them."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **tables: list[str]) -> None:
         self.tables, self.said = tables, list[str]()
+        self.objects: dict[str, list[list[str]]] = {}
         monkeypatch.setattr(names, "sql", self.sql)
 
     def sql(self, text: str, database: str = "", user: str = "root") -> list[list[str]]:
         self.said.append(text)
+        if "@@datadir" in text:
+            return [["/"]]
         if "information_schema.TABLES" in text:
             name = text.split("TABLE_SCHEMA = '")[1].split("'")[0]
             return [[table] for table in sorted(self.tables.get(name, []))]
+        if "information_schema.VIEWS" in text:
+            return [*self.objects.get(text.split("TABLE_SCHEMA = '")[1].split("'")[0], [])]
         if text.startswith("CREATE DATABASE"):
             self.tables.setdefault(text.split("`")[1], [])
         if text.startswith("DROP DATABASE"):
             self.tables.pop(text.split("`")[1], None)
+        elif text.startswith("DROP ") and "USER" not in text:
+            self.objects[database] = []
         if text.startswith("RENAME TABLE"):
+            assert not any(self.objects.values()), "RENAME TABLE refuses tables with triggers"
             for move in text.removeprefix("RENAME TABLE ").rstrip(";").split(", "):
                 _, source, _, table, _, target, *_ = move.split("`")
                 self.tables[source].remove(table)
@@ -89,39 +105,93 @@ class Server:
         return []
 
 
-def test_what_the_server_says_is_told_when_loading_fails(
+def test_what_the_server_says_is_told_when_loading_fails_and_who_loaded_is_gone(
     program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = Server(monkeypatch)
-    program.write_text("#!/bin/sh\necho 'ERROR 1044: no' >&2; exit 1\n")
+    program.write_text("#!/bin/sh\necho 'ERROR 1044 (42000) at line 7: no' >&2; exit 1\n")
     program.chmod(0o755)
     (tmp_path / "whole.sql").write_text(END)
-    with pytest.raises(BackupError, match="loading shop failed: ERROR 1044: no"):
+    with pytest.raises(BackupError, match=r"MariaDB refuses it: ERROR 1044 \(42000\): no"):
         mariadb.load(SHOP, tmp_path / "whole.sql", "shop_new")
-    assert (
-        server.said[-1] == "REVOKE ALL PRIVILEGES ON `shop\\_new`.* FROM 'shop'@'localhost';"
-    )  # nobody keeps a right on it
+    made = next(text for text in server.said if text.startswith("CREATE USER"))
+    assert "GRANT ALL PRIVILEGES ON `shop\\_new`.* TO" in made and made.count("GRANT") == 1
+    assert server.said[-1] == f"DROP USER IF EXISTS '{mariadb_tables.loader_of('shop_new')}'@'localhost';"
+
+
+def test_a_dump_is_loaded_by_a_client_that_takes_no_commands_and_has_no_password_in_its_arguments(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Server(monkeypatch)
+    said = tmp_path / "said"
+    program.write_text(f'#!/bin/sh\necho "$MYSQL_PWD" "$@" >{said}; cat >>{said}\n')
+    program.chmod(0o755)
+    path, aside = tmp_path / "whole.sql", tmp_path / "aside.sql"
+    path.write_text(
+        "USE `other`;\nCREATE TABLE t (a INT);\nCREATE DEFINER=`root`@`%` VIEW v AS SELECT 1;\n"
+        f"CREATE DEFINER=`root`@`%` EVENT e ON SCHEDULE EVERY 1 SECOND DO DROP TABLE t;\n{END}"
+    )
+    mariadb.load(SHOP, path, "shop_new", aside)
+    arguments, *lines = said.read_text().splitlines()
+    password, *words = arguments.split()
+    assert {"--no-defaults", "--binary-mode", "--local-infile=0", "shop_new"} <= set(words)
+    assert len(password) > 40 and password not in " ".join(words)
+    assert lines == ["CREATE TABLE t (a INT)", ";", "CREATE  VIEW v AS SELECT 1", ";", "INSERT INTO t VALUES (1)", ";"]
+    assert "VIEW v" in aside.read_text() and "EVENT e" in aside.read_text() and "TABLE t (" not in aside.read_text()
+    assert aside.stat().st_mode & 0o077 == 0
 
 
 def test_restored_tables_and_those_that_are_there_change_places_at_once_and_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server = Server(monkeypatch, shop=["notes", "tags"], new=["notes", "authors"])
+    server.objects = {"shop": [["TRIGGER", "up", "shop@localhost"]], "new": [["VIEW", "v", "x@localhost"]]}
     for _ in range(2):  # done again after a kill, it does nothing
-        mariadb_tables.exchange("shop", "new", "old")
+        mariadb_swap.exchange("shop", "new", "old")
         assert {name: sorted(found) for name, found in server.tables.items()} == {
             "shop": ["authors", "notes"], "old": ["notes", "tags"],
         }  # fmt: skip
     assert sum(text.startswith("RENAME") for text in server.said) == 1
     for _ in range(2):
-        mariadb_tables.exchange("shop", "old", "new")
+        mariadb_swap.exchange("shop", "old", "new")
         assert sorted(server.tables["shop"]) == ["notes", "tags"]
     assert sorted(server.tables["new"]) == ["authors", "notes"]
 
 
-def test_what_can_not_be_moved_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(names, "sql", lambda *_: [["views", "0"], ["triggers", "2"], ["events", "1"]])
-    assert mariadb_tables.unmoved("shop") == ["2 triggers", "1 events"]
+def test_what_was_restored_into_an_empty_database_leaves_it_empty_when_it_is_undone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(journal, "FOLDER", tmp_path)
+    server = Server(monkeypatch, shop=[], new=["notes"])
+    one = journal.Journal("shop", "20261126T120000Z", mariadb="shop", user="shop", new="new", kept="old", had=False)
+    swap.back(one)  # killed before anything moved
+    assert server.tables["new"] == ["notes"] and server.tables["shop"] == []
+    swap.forward(one)
+    assert server.tables["shop"] == ["notes"]
+    for _ in range(2):
+        swap.back(one)
+        assert server.tables == {"shop": [], "new": ["notes"]}
+
+
+def test_what_belongs_to_another_account_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server(monkeypatch)
+    server.objects = {"shop": [["VIEW", "mine", "shop@localhost"], ["TRIGGER", "theirs", "root@localhost"]]}
+    assert mariadb_objects.foreign("shop", "shop") == ["trigger theirs (root@localhost)"]
+
+
+def test_views_and_triggers_are_made_again_by_the_apps_own_account(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, said = Server(monkeypatch), tmp_path / "said"
+    server.objects = {"shop": [["VIEW", "new", "shop@localhost"]]}
+    program.write_text(f'#!/bin/sh\necho "$@" >{said}; cat >>{said}\n')
+    program.chmod(0o755)
+    (tmp_path / "old.sql").write_text("CREATE VIEW old AS SELECT 1;\n")
+    mariadb_swap.place("shop", tmp_path / "old.sql", "shop")
+    assert server.objects == {"shop": []}
+    arguments, *lines = said.read_text().splitlines()
+    assert {"--user=shop", "--binary-mode", "--local-infile=0"} <= set(arguments.split())
+    assert lines == ["CREATE VIEW old AS SELECT 1;"]
 
 
 def test_the_dump_of_a_restore_point_is_fetched_for_root_alone(tmp_path: Path) -> None:
