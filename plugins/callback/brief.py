@@ -31,8 +31,9 @@ import textwrap
 from typing import Any
 
 from ansible import constants as C
+from ansible import context
 from ansible.plugins.callback.default import CallbackModule as Default
-from ansible_collections.slipway.flask.plugins.plugin_utils._report import deploy
+from ansible_collections.slipway.flask.plugins.plugin_utils._report import deploy, drift
 
 OWN = "slipway.flask."
 EXPLAINED = {"msg", "changed", "failed"}
@@ -66,7 +67,24 @@ class CallbackModule(Default):
         super().__init__()
         collect_less()
 
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        drift.RUN.looks = bool(play.get_vars().get("__slipway_drift"))
+        if self._is_silent():
+            self._play = play  # the base class's, which asks it for its strategy
+        else:
+            super().v2_playbook_on_play_start(play)
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        if not self._is_silent():
+            super().v2_playbook_on_stats(stats)
+
+    def v2_on_file_diff(self, result: Any) -> None:
+        if not self._is_silent():
+            super().v2_on_file_diff(result)
+
     def v2_runner_on_ok(self, result: Any) -> None:
+        if drift.RUN.looks:
+            drift.RUN.add(result.host.get_name(), result.task.action, result.task.get_name(), result.result)
         if self._tells_nothing(result):
             self._handle_warnings_and_exception(result)
         else:
@@ -83,6 +101,10 @@ class CallbackModule(Default):
             super().v2_playbook_on_include(included_file)
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        if drift.RUN.looks and ignore_errors:
+            drift.RUN.fail(result.host.get_name(), result.task.action, result.task.get_name(), result.result)
+            if self._is_silent():
+                return
         if self._display.verbosity or not explained(result.task.action, result.result):
             super().v2_runner_on_failed(result, ignore_errors=ignore_errors)
             return
@@ -99,8 +121,14 @@ class CallbackModule(Default):
         if ignore_errors:
             self._display.display("...ignoring", color=C.COLOR_SKIP)
 
+    def _is_silent(self) -> bool:
+        """Tell whether only the differences are told, at the end."""
+        return drift.RUN.looks and not (self._display.verbosity or context.CLIARGS.get("diff"))
+
     def _tells_nothing(self, result: Any) -> bool:
         """Tell whether a good result is neither a change nor something that a task wants to be read."""
+        if self._is_silent() and result.task.action not in C._ACTION_DEBUG:
+            return True
         told = result.task.action in TELLERS and not result.task.check_mode
         return (told or not result.result.get("changed")) and not self._run_is_verbose(result)
 

@@ -190,6 +190,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._host.memory import read_host_memory_mb
+from ansible_collections.slipway.flask.plugins.module_utils._host.told import told
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import databases, sizing
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.cluster import archives, ensure
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import (
@@ -268,7 +269,7 @@ def main() -> None:
     sockets = outcome.status.get("sockets", sockets).split(",")[0].strip()
     module.exit_json(
         changed=outcome.changed or bool(done.lines),
-        diff=outcome.diff + statements,
+        diff=outcome.diff + ([told(outcome.actions)["diff"]] if outcome.actions else []) + statements,
         socket_directory=sockets,
         statements=done.lines,
         databases=databases.described(wanted, done, sockets, cluster.port if cluster else 5432),

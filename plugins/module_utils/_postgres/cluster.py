@@ -66,6 +66,13 @@ class Outcome:
         return bool(done or self.changed_files)
 
     @property
+    def actions(self) -> list[str]:
+        """What is done, or would be, with the server's units, one sentence each."""
+        made = ["the cluster made"] if self.created else []
+        started = [f"{self.cluster.unit} started"] if self.cluster and self.started else []
+        return made + started + (["postgresql.service enabled"] if self.enabled else [])
+
+    @property
     def warnings(self) -> list[str]:
         """What is not in effect although it was asked for."""
         pending = [f"PostgreSQL must be restarted for: {', '.join(self.pending)}. {RESTART}"] if self.pending else []

@@ -26,7 +26,7 @@ FLOORS = [
     {"module_utils._backup", "module_utils._migration", "module_utils._process"},
     {"module_utils._release"},
     {"module_utils._restore"},
-    {"module_utils._transfer", "module_utils._upgrade"},
+    {"module_utils._drift", "module_utils._transfer", "module_utils._upgrade"},
     {"plugin_utils._library", "plugin_utils._schedule", "plugin_utils._schema"},
     {
         "plugin_utils._certificates", "plugin_utils._connection", "plugin_utils._gunicorn", "plugin_utils._nginx",

@@ -1,0 +1,48 @@
+#!/usr/bin/python
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Documentation of slipway.flask.drift; its action plugin does the work, on the host with drift_on_host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: drift
+short_description: Tell what of the apps on a host is not as their deploys have made it
+version_added: 0.4.0
+author: Slipway contributors (@slipway)
+extends_documentation_fragment:
+  - slipway.flask.apps
+description:
+  - Names what no role compares - services and timers of the release that serves that are stopped or not enabled, copies of units
+    and settings that a release has of its own and that were edited, drop-ins of units, files that nobody knows in the folders
+    of apps, and settings of PostgreSQL that another file overrides.
+  - Never changes anything; C(changed) tells whether something differs.
+attributes:
+  check_mode:
+    support: full
+    description: Does the same.
+  diff_mode:
+    support: full
+    description: Shows units that differ; of settings only the names, since they may be secret.
+"""
+
+EXAMPLES = r"""
+- name: Compare the releases, services and folders of each app
+  slipway.flask.drift:
+    apps: "{{ slipway_apps }}"
+"""
+
+RETURN = r"""
+differences:
+  description: What differs.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    what:
+      description: A path, a unit, or a setting.
+      type: str
+    words:
+      description: How it differs.
+      type: str
+"""
