@@ -38,7 +38,7 @@ def refs_of(address: str) -> set[str] | None:
 
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"apps", "app", "version", "one_app", "disk_mb", "provision"})
+    _VALID_ARGS = frozenset({"apps", "app", "version", "one_app", "disk_mb", "provision", "anew"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -136,7 +136,7 @@ class ActionModule(ActionBase):
         challenge = self._templar.template(task_vars.get("nginx_tls_acme_challenge", "http-01"))
         problems = [
             *found,
-            *host.problems(chosen, facts, str(challenge)),
+            *host.problems(chosen, facts, str(challenge), str(self._task.args.get("anew") or "")),
             *host.missing_targets(targets, facts),
             *host.left(apps, facts, runs=True),  # nginx serves what is in the list, and nothing else of ours
         ]

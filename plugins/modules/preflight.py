@@ -31,6 +31,11 @@ options:
         users, units, folders, databases, sites of nginx, and who listens on the ports 80 and 443.
     type: bool
     default: false
+  anew:
+    description: An app that is to be set up although it was removed from the host; else that is refused.
+    type: str
+    default: ""
+    version_added: 0.4.0
   disk_mb:
     description: Space that must be free on the file systems of C(/var) and C(/srv), in megabytes.
     type: int

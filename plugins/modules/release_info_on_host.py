@@ -38,6 +38,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._postgres import old
 from ansible_collections.slipway.flask.plugins.module_utils._release.info import history_of
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths
 from ansible_collections.slipway.flask.plugins.module_utils._release.status import status_of
+from ansible_collections.slipway.flask.plugins.module_utils._remove import journal as removals
 from ansible_collections.slipway.flask.plugins.module_utils._upgrade import journal
 
 ARGUMENTS: dict[str, Any] = {
@@ -71,7 +72,7 @@ def main() -> None:
 
     more: dict[str, Any] = {}
     if asked["status"]:
-        notes = [*older.said(), *journal.said()]
+        notes = [*older.said(), *journal.said(), *removals.said()]
         more = {"left": left(asked["known"]), "backups": asdict(brief()), "notes": notes}
     with ThreadPoolExecutor(AT_ONCE) as pool:
         module.exit_json(changed=False, apps=list(pool.map(look, asked["apps"])), **more)

@@ -15,6 +15,8 @@ from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 
 MARK = re.compile(r"^# One instance runs one release: (.+)@<release>\.service$", re.MULTILINE)
 """The line of gunicorn_systemd's unit by which it is known."""
+REMOVE = "ansible-playbook playbooks/remove.yml -e app={}"
+"""What a person types to remove an app."""
 
 
 def left(known: Collection[str]) -> list[str]:
@@ -48,6 +50,6 @@ def said(name: str, runs: bool, processes: bool = False) -> str:
     return (
         f"the app '{name}' is set up on the host and not in slipway_apps: its service {'runs' if runs else 'does not run'}, and "
         f"site.yml {'would remove its site from nginx, so that its domains stop answering' if runs else 'removes its site'}. "
-        f"Put it back into the list, which has all apps of a host, or {f'end it with {stop}' if runs else 'remove what it left'}; "
-        f"its secrets stay in /etc/{name}"
+        f"Put it back into the list, which has all apps of a host, or remove it and all that it has: `{REMOVE.format(name)}`"
+        f"{f'. Or end it with {stop}; its secrets stay in /etc/{name}' if runs else ''}"
     )

@@ -40,6 +40,9 @@ for unit in /etc/systemd/system/*@.service; do
   echo "app:$name=$(systemctl list-units --plain --no-legend --state=active "$name@*.service" | wc -l)"
   ls /etc/systemd/system/$name.*@* >/dev/null 2>&1 && echo "processes:$name=yes"
 done
+for file in /var/lib/slipway/removed/*.json; do
+  [ -e "$file" ] && name=${file##*/} && echo "removed:${name%.json}=$(head -n 1 "$file")"
+done
 for path in @FOLDERS@; do
   [ -e "$path" ] || continue
   echo "real:$path=$(readlink -f "$path")"; echo "owner:$path=$(stat -L -c %U "$path")"
@@ -131,11 +134,15 @@ def waiting(apps: Sequence[App], facts: Facts) -> list[str]:
     ]
 
 
-def problems(apps: Sequence[App], facts: Facts, challenge: str = "http-01") -> list[str]:
-    """Return what on the host is in the way of APPS, with the ways on; CHALLENGE is that of the role nginx_tls."""
+def problems(apps: Sequence[App], facts: Facts, challenge: str = "http-01", anew: str = "") -> list[str]:
+    """Return what on the host is in the way of APPS, with the ways on.
+
+    CHALLENGE is that of the role nginx_tls, ANEW the app that is to be set up although it was removed.
+    """
     found: list[str] = []
     for app in apps if "looked" in facts else ():
         texts = [
+            *taken.removed(app, facts, own(app, facts), anew),
             *taken.names(app, facts, own(app, facts)),
             *taken.folders(app, facts),
             *taken.accounts(app, facts),

@@ -7,6 +7,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._host.service_user i
 from ansible_collections.slipway.flask.plugins.module_utils._mysql import databases as mysql
 from ansible_collections.slipway.flask.plugins.module_utils._mysql.names import pattern
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import identifier
+from ansible_collections.slipway.flask.plugins.module_utils._remove import journal as removal
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.checks import SYSTEM_FOLDERS
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import known, mariadb
 
@@ -66,6 +68,24 @@ def names(app: App, facts: Facts, own: bool) -> Iterator[str]:
                 f"{path} is there and Slipway has not made it. Choose another name, or move it away: "
                 f"`mv {path} {path}.old`"
             )
+
+
+def removed(app: App, facts: Facts, own: bool, anew: str) -> Iterator[str]:
+    """Yield a sentence for an app that was removed from the host, and that a list which is older than that would bring back empty.
+
+    OWN: it is set up again since; ANEW: which app is meant to be.
+    """
+    try:
+        found = removal.of(json.loads(facts.get(f"removed:{app['name']}", "")))
+    except (ValueError, TypeError):
+        return
+    if found.under_way:
+        yield removal.killed(found)
+    elif not own and anew != app["name"]:
+        yield (
+            f"it was removed from this host {found.begun} UTC by {found.by or 'somebody'}, with its data. Take it out of "
+            f"slipway_apps, or say -e anew={app['name']} to set it up again, with nothing in its database"
+        )
 
 
 def folders(app: App, facts: Facts) -> Iterator[str]:

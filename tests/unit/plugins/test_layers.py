@@ -27,6 +27,7 @@ FLOORS = [
     {"module_utils._release"},
     {"module_utils._restore"},
     {"module_utils._drift", "module_utils._transfer", "module_utils._upgrade"},
+    {"module_utils._remove"},
     {"plugin_utils._library", "plugin_utils._schedule", "plugin_utils._schema"},
     {
         "plugin_utils._certificates", "plugin_utils._connection", "plugin_utils._gunicorn", "plugin_utils._nginx",
@@ -184,7 +185,7 @@ MOST = {
     "kept_half": 4_500,
     "release_on_host": 320_000,
     "rollback_on_host": 233_000,
-    "release_info_on_host": 128_000,
+    "release_info_on_host": 138_000,
     "release_exec_on_host": 60_000,
     "maintenance_on_host": 3_500,
     "files_on_host": 13_500,

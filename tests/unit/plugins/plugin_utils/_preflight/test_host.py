@@ -187,7 +187,8 @@ def test_an_app_that_left_the_list_is_named() -> None:
     (running,), (ended,) = host.left(apps, both, runs=True), host.left(apps, both, runs=False)
     assert running == (
         "the app 'blog' is set up on the host and not in slipway_apps: its service runs, and site.yml would remove its site from "
-        "nginx, so that its domains stop answering. Put it back into the list, which has all apps of a host, or end it with "
+        "nginx, so that its domains stop answering. Put it back into the list, which has all apps of a host, or remove it and "
+        "all that it has: `ansible-playbook playbooks/remove.yml -e app=blog`. Or end it with "
         "`systemctl stop 'blog@*' && rm -f /etc/systemd/system/multi-user.target.wants/blog@*.service`; "
         "its secrets stay in /etc/blog"
     )
@@ -195,6 +196,7 @@ def test_an_app_that_left_the_list_is_named() -> None:
         "'wiki' is set up on the host and not in slipway_apps: its service does not run, and site.yml removes its"
         in ended
     )
+    assert ended.endswith("or remove it and all that it has: `ansible-playbook playbooks/remove.yml -e app=wiki`")
     (more,) = host.left(apps, {"app:blog": "2", "processes:blog": "yes"}, runs=True)
     wants = "/etc/systemd/system/multi-user.target.wants"
     timers = "/etc/systemd/system/timers.target.wants/blog.*@*.timer"
@@ -202,6 +204,38 @@ def test_an_app_that_left_the_list_is_named() -> None:
         f"`systemctl stop 'blog@*' 'blog.*@*' && rm -f {wants}/blog@*.service {wants}/blog.*@*.service {timers}`"
         in more
     )
+
+
+GONE = '{"app": "shop", "by": "ann@laptop", "begun": "2026-11-26 14:05", "step": "%s"}'
+
+
+@pytest.mark.parametrize(
+    ("step", "more", "anew", "said"),
+    [
+        (
+            "gone",
+            {},
+            "",
+            "it was removed from this host 2026-11-26 14:05 UTC by ann@laptop, with its data. Take it out of",
+        ),
+        ("gone", {}, "blog", "or say -e anew=shop to set it up again"),
+        ("gone", {}, "shop", ""),
+        ("gone", {"unit:shop": "yes"}, "", ""),
+        (
+            "stopped",
+            {"unit:shop": "yes"},
+            "shop",
+            "has not come to its end: `ansible-playbook playbooks/remove.yml -e app=shop`",
+        ),
+    ],
+)
+def test_an_app_that_was_removed_is_not_brought_back_empty_unless_somebody_says_so(
+    step: str, more: dict[str, str], anew: str, said: str
+) -> None:
+    facts = {"looked": "yes", "removed:shop": GONE % step, **more}
+    found = host.problems([description.normalise(shop())], facts, anew=anew)
+    assert len(found) == bool(said)
+    assert said in "".join(found)
 
 
 def test_the_host_itself_knows_its_apps_by_their_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,170 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The controller's side of a removal: nothing happens before a person has said yes, and the data is fetched before it goes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from unittest.mock import MagicMock
+
+import pytest
+from ansible.errors import AnsibleError
+from ansible_collections.slipway.flask.plugins.action import remove
+
+FOUND: dict[str, Any] = {
+    "there": True,
+    "items": [["PostgreSQL's database shop", 8_000_000], ["/srv/shop", 69_300_000], ["its user shop (uid 999)", None]],
+    "problems": [], "notes": ["its backups stay"], "step": "begun", "under_way": False, "begun": "", "by": "",
+    "url": "postgresql:///shop", "folders": ["/srv/shop/shared/uploads", "/var/lib/notes"], "saved": {},
+}  # fmt: skip
+
+
+def run(
+    monkeypatch: pytest.MonkeyPatch, answer: bytes | None = None, found: dict[str, Any] | None = None, check: bool = False,
+    fetched: dict[str, Any] | None = None, fails: str = "", **arguments: Any,
+) -> tuple[list[dict[str, Any]], dict[str, Any], list[str], list[dict[str, Any]]]:  # fmt: skip
+    """Return what the host was asked, the task's result, what the person has read, and what was exported."""
+    asked, read, exported = list[dict[str, Any]](), list[str](), list[dict[str, Any]]()
+
+    class Person:
+        def display(self, text: str, **_: Any) -> None:
+            read.append(text)
+
+        def prompt_until(self, text: str) -> bytes:
+            read.append(text)
+            if answer is None:
+                raise AnsibleError("stdin is not interactive")
+            return answer
+
+    def export(action: Any, head: str, to: str, wanted: dict[str, Any], task_vars: Any) -> dict[str, Any]:
+        exported.append({**wanted, "to": to, "after": [one.get("what", "look") for one in asked]})
+        return fetched or {"changed": True, "files": ["exports/shop.dump"]}
+
+    def host(_: str, given: dict[str, Any], **__: Any) -> dict[str, Any]:
+        asked.append(json.loads(given["task"]))
+        if asked[-1].get("what") == fails:
+            return {"failed": True, "msg": "the disk is on fire"}
+        if asked[-1].get("what") == "remove":
+            return {"changed": True, "notes": ["its backups stay"]}
+        return {"changed": False, "found": {**FOUND, **(found or {})}}
+
+    monkeypatch.setattr(remove, "Display", Person)
+    monkeypatch.setattr(remove.export, "fetch", export)
+    task = MagicMock(args={"app": "shop", **arguments}, async_val=0, check_mode=check)
+    action = remove.ActionModule(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
+    action._execute_module = host
+    return asked, action.run(task_vars={"inventory_hostname": "web1"}), read, exported
+
+
+def kinds(asked: list[dict[str, Any]]) -> list[str]:
+    return [one.get("what", "look") for one in asked]
+
+
+def test_what_goes_is_told_with_sizes_then_stopped_exported_and_removed_in_this_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked, result, read, (exported,) = run(
+        monkeypatch, confirmed="true", to="safe", backups="forget", apps=[{"name": "blog"}]
+    )
+    assert kinds(asked) == ["look", "stop", "remove"]
+    assert [one["forget"] for one in asked] == [True] * 3
+    assert asked[-1]["exported"] is True
+    assert read[0].splitlines() == [
+        "shop on web1: all of this will be removed",
+        "   8.0 MB  PostgreSQL's database shop",
+        "  69.3 MB  /srv/shop",
+        "           its user shop (uid 999)",
+        "  Note: its backups stay",
+        "  Before that, its database and folders are exported to safe on this machine, unless -e export=false",
+    ]
+    assert (exported["to"], exported["url"], exported["after"]) == ("safe", "postgresql:///shop", ["look", "stop"])
+    assert exported["folders"] == {"uploads": "/srv/shop/shared/uploads", "var-lib-notes": "/var/lib/notes"}
+    assert (result["changed"], result["files"]) == (True, ["exports/shop.dump"])
+    assert read[-1].startswith("shop on web1: removed, and its backups as far as they can be\n  Note: its backups stay")
+    assert "still in slipway_apps" not in read[-1]
+
+
+def test_an_app_that_is_still_described_is_named_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, _, read, _ = run(monkeypatch, confirmed=True, apps=[{"name": "shop"}])
+    assert read[-1].endswith(
+        "It is still in slipway_apps: take it out. site.yml refuses to set it up again, unless -e anew=shop says so"
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "begins"),
+    [(b"shop", True), (b"shop\r\n", True), (b"yes", False), (b"", False), (b"shop-eu", False), (None, False)],
+)
+def test_at_a_terminal_the_name_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, answer: bytes | None, begins: bool
+) -> None:
+    asked, result, _, exported = run(monkeypatch, answer)
+    assert kinds(asked) == (["look", "stop", "remove"] if begins else ["look"])
+    assert bool(exported) is begins
+    assert begins or ("Nothing was changed" in result["msg"] and result["failed"])
+    assert answer is not None or "-e yes=true" in result["msg"]
+
+
+def test_check_mode_shows_the_list_and_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, result, read, exported = run(monkeypatch, check=True)
+    assert (kinds(asked), len(read), result["changed"], exported) == (["look"], 1, True, [])
+
+
+def test_where_there_is_nothing_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = {"there": False, "items": [], "begun": "2026-11-26 14:05", "by": "ann@laptop"}
+    asked, result, read, _ = run(monkeypatch, found=gone, confirmed=True)
+    assert (kinds(asked), result["changed"]) == (["look"], False)
+    assert read == ["shop on web1: there is nothing of it; it was removed 2026-11-26 14:05 UTC by ann@laptop"]
+
+
+def test_what_is_in_the_way_is_told_before_anybody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, result, _, _ = run(
+        monkeypatch, b"shop", found={"problems": ["/srv/shop/shared is a mount point"]}, confirmed=True
+    )
+    assert (kinds(asked), result["failed"]) == (["look"], True)
+    assert result["msg"] == "shop on web1: nothing was changed, because:\n  - /srv/shop/shared is a mount point"
+
+
+def test_data_stays_when_the_last_export_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, result, _, _ = run(monkeypatch, confirmed=True, fetched={"failed": True, "msg": "no room"})
+    assert (kinds(asked), result["failed"]) == (["look", "stop"], True)
+    assert "all of its data is there, for the last export failed: no room" in result["msg"]
+    assert "-e export=false" in result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("found", "arguments"),
+    [
+        ({}, {"export": "false"}),
+        ({"step": "exported", "under_way": True, "begun": "2026"}, {}),
+        ({"url": "", "folders": []}, {}),
+    ],
+)
+def test_nothing_is_exported_that_is_not_wanted_was_exported_or_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, found: dict[str, Any], arguments: dict[str, Any]
+) -> None:
+    asked, result, _, exported = run(monkeypatch, found=found, confirmed=True, **arguments)
+    assert (kinds(asked), exported, asked[-1]["exported"]) == (["look", "stop", "remove"], [], False)
+    assert result["changed"]
+
+
+@pytest.mark.parametrize("fails", ["stop", "remove"])
+def test_a_removal_that_fails_on_its_way_says_that_it_goes_on(monkeypatch: pytest.MonkeyPatch, fails: str) -> None:
+    _, result, _, _ = run(monkeypatch, confirmed=True, fails=fails)
+    assert result["msg"].startswith("shop on web1: the removal is not complete: the disk is on fire\nRun this again")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"app": ""}, "say which app is to be removed, with -e app=NAME"),
+        ({"app": "../etc"}, "app is '../etc', which can't be an app's name"),
+        ({"backups": "gone"}, "backups is 'gone'; it must be keep or forget"),
+    ],
+)
+def test_what_can_not_be_meant_is_refused_on_the_controller(
+    monkeypatch: pytest.MonkeyPatch, arguments: dict[str, Any], said: str
+) -> None:
+    asked, result, _, _ = run(monkeypatch, **arguments)
+    assert (asked, result["msg"]) == ([], said)
