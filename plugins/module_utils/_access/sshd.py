@@ -66,6 +66,8 @@ class Sshd(Part):
             self.warnings.append("There is no OpenSSH server on the host, so `slipway_ssh` changes nothing.")
             return []
         self._refuse_to_shut_out()
+        if self.ssh.root_login == "off":
+            self.closes.append("root")
         try:
             found = self._changes()
         except ConfigError as error:
