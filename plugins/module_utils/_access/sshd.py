@@ -35,6 +35,8 @@ HEADER = """\
 INCLUDE = "# Added by Ansible (slipway.flask.host_access).\n"
 COMMENTED = "  # commented out by slipway.flask.host_access: {own} has the port"
 SOCKET_HEADER = "# Managed by Ansible (slipway.flask.host_access): the port of slipway_ssh.\n"
+FREE_FOR_ALL = 1024
+"""From this port on, any account may listen (net.ipv4.ip_unprivileged_port_start)."""
 
 
 class Sshd(Part):
@@ -57,7 +59,7 @@ class Sshd(Part):
         self.ports: list[int] = []
         """Where sshd will listen; known after `changes`, and empty where there is no OpenSSH server."""
         self._files: list[File] = []
-        self._moves_socket = False
+        self._by_socket = self._moves_socket = False
 
     def changes(self) -> Sequence[Change]:
         if not self.ssh.manage:
@@ -98,6 +100,11 @@ class Sshd(Part):
         self.ports = sshd_wanted.ports(effective)
         self._files = [File(path, text, self._mode(Path(path))) for path, text in changed.items()]
         self._files += self._of_the_socket()
+        if self.ssh.port >= FREE_FOR_ALL:
+            self.warnings.append(
+                f"Any account of the host may listen on port {self.ssh.port} while sshd does not; a port below "
+                f"{FREE_FOR_ALL} is root's alone."
+            )
         found = [change for file in self._files if (change := file.change())]
         self._moves_socket = any(change.path == str(self.socket_file) for change in found)
         if found and self.ssh.port and (other := self.program.taken(self.ssh.port)):
@@ -118,8 +125,12 @@ class Sshd(Part):
                 "`root_login: off` of slipway_ssh would leave nobody: give somebody an account with `sudo: true` in "
                 "slipway_people first."
             )
-        names = [one.partition("@")[0] for one in self.ssh.allow]
-        if names and not any(fnmatch.fnmatchcase(name, one) for name in left for one in names):
+        for person in self.context.asked.get("people") or []:
+            if self.ssh.allow and not _allowed(person["name"], self.ssh.allow):
+                self.warnings.append(
+                    f"{person['name']} of slipway_people can't log in: `allow` of slipway_ssh leaves them out."
+                )
+        if self.ssh.allow and not any(_allowed(name, self.ssh.allow) for name in left):
             raise AccessError(
                 f"`allow` of slipway_ssh would leave nobody who administrates the host: add {' or '.join(left)} to it."
             )
@@ -149,7 +160,7 @@ class Sshd(Part):
     def _start_again(self) -> list[list[str]]:
         if self._moves_socket:  # a socket does not start while its service runs
             return [["systemctl", "daemon-reload"], ["systemctl", "stop", SERVICE], ["systemctl", "restart", SOCKET]]
-        if self.program.socket_is_used():
+        if self._by_socket:
             return [["systemctl", "try-restart", SERVICE]]
         return [["systemctl", "restart", SERVICE]]
 
@@ -194,12 +205,21 @@ class Sshd(Part):
         return sorted(keys, key=lambda key: key.kind)
 
     def _of_the_socket(self) -> list[File]:
-        if not self.ssh.port or not self.program.socket_is_used():
+        listens = self.program.socket_ports()
+        self._by_socket = bool(listens)
+        if not listens:
             return []
-        self.ports = [self.ssh.port]
+        self.ports = [self.ssh.port] if self.ssh.port else listens
+        if not self.ssh.port:
+            return []
         return [File(str(self.socket_file), f"{SOCKET_HEADER}[Socket]\nListenStream=\nListenStream={self.ssh.port}\n")]
 
     def _mode(self, path: Path) -> int:
         if path == self.own or not path.exists():
             return 0o600
         return stat.S_IMODE(path.stat().st_mode)
+
+
+def _allowed(account: str, patterns: Sequence[str]) -> bool:
+    """Return whether AllowUsers with PATTERNS lets ACCOUNT in, from some address."""
+    return any(fnmatch.fnmatchcase(account, one.partition("@")[0]) for one in patterns)

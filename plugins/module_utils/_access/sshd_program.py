@@ -82,10 +82,12 @@ class Program:
         names = [name for name in re.findall(r'\(\("([^"]+)"', said) if name not in ("sshd", "systemd")]
         return names[0] if names else ""
 
-    def socket_is_used(self) -> bool:
-        """Return whether systemd listens in sshd's place, now or after the next boot."""
-        said = run(["systemctl", "show", SOCKET, "--property=ActiveState,UnitFileState"]).stdout.splitlines()
-        return "ActiveState=active" in said or "UnitFileState=enabled" in said
+    def socket_ports(self) -> list[int]:
+        """Return the ports on which systemd listens in sshd's place, now or after the next boot; [] when it does not."""
+        said = run(["systemctl", "show", SOCKET, "--property=ActiveState,UnitFileState,Listen"]).stdout
+        if not re.search("^(ActiveState=active|UnitFileState=enabled)$", said, re.MULTILINE):
+            return []
+        return sorted({int(port) for port in re.findall(r"^Listen=.*?(\d+) \(Stream\)$", said, re.MULTILINE)})
 
 
 def run(argv: Sequence[str]) -> subprocess.CompletedProcess[str]:

@@ -17,6 +17,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._access.sshd_program
 DEBIAN = "Include {place}/sshd_config.d/*.conf\nKbdInteractiveAuthentication no\nUsePAM yes\nX11Forwarding yes\n"
 BITS = {"rsa": 3072, "ecdsa": 256, "ed25519": 256}
 Files = Mapping[str, str]
+ANN = {"name": "ann", "sudo": True}
 
 
 class Vps:
@@ -55,8 +56,9 @@ class Vps:
             (self.place / f"ssh_host_{kind}_key").write_text(f"{length} SHA256:x root@host ({kind.upper()})\n")
         self.program("ssh-keygen", 'cat "$3"')
 
-    def socket(self, active: str, enabled: str) -> None:
-        self.program("systemctl", f"[ $1 = show ] && echo ActiveState={active} && echo UnitFileState={enabled}; true")
+    def socket(self, active: str, enabled: str, listens: str = "[::]:22 (Stream)") -> None:
+        lines = f"Listen={listens}", f"ActiveState={active}", f"UnitFileState={enabled}"
+        self.program("systemctl", "".join(f"[ $1 = show ] && echo '{line}'\n" for line in lines) + "true")
 
     def options(self, text: str) -> None:
         (self.folder / "default").write_text(text)
@@ -354,6 +356,25 @@ def test_the_socket_listens_on_the_port_too(vps: Vps) -> None:
     assert part.ports == [2222]
 
 
+def test_the_port_of_a_socket_is_known_where_none_is_asked_for(vps: Vps) -> None:
+    vps.socket("active", "enabled", "0.0.0.0:2022 (Stream)")
+    assert ports(vps.part()) == [2022], "the firewall must let in what systemd listens on, whatever sshd_config says"
+
+
+def test_a_person_that_the_list_leaves_out_is_named(vps: Vps) -> None:
+    part = vps.part(allow=["ann"])
+    part.context = Context({"people": [ANN, {"name": "bob"}]}, user="root")
+    part.changes()
+    assert part.warnings == ["bob of slipway_people can't log in: `allow` of slipway_ssh leaves them out."]
+
+
+def test_a_port_that_any_account_may_take_is_warned_about(vps: Vps) -> None:
+    assert vps.notes(port=2222) == [
+        "Any account of the host may listen on port 2222 while sshd does not; a port below 1024 is root's alone."
+    ]
+    assert vps.notes(port=922) == []
+
+
 def test_a_host_without_an_ssh_server_is_left_alone(vps: Vps) -> None:
     (vps.folder / "bin/sshd").unlink()
     part = vps.part()
@@ -377,7 +398,6 @@ def test_a_later_line_that_wins_is_drift_even_when_the_drop_in_is_untouched(vps:
         vps.part().changes()
 
 
-ANN = {"name": "ann", "sudo": True}
 NOBODY: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str]] = [
     ("root off, and nobody else", {"root_login": "off"}, [{"name": "bob"}], "root",
      "`root_login: off` of slipway_ssh would leave nobody"),
