@@ -33,6 +33,8 @@ from typing import Any
 from ansible import constants as C
 from ansible import context
 from ansible.plugins.callback.default import CallbackModule as Default
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import loaded
+from ansible_collections.slipway.flask.plugins.plugin_utils._report import deploy
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import deploy, drift
 
 OWN = "slipway.flask."
@@ -65,6 +67,7 @@ class CallbackModule(Default):
 
     def __init__(self) -> None:
         super().__init__()
+        loaded.load()
         collect_less()
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
