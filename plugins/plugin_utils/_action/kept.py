@@ -15,9 +15,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ansible import constants
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import HALF
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
+from ansible_collections.slipway.flask.plugins.plugin_utils._preflight.look import KEPT
 
 PLUGINS = Path(__file__).parents[2]
 MODULE = "slipway.flask.kept_half"
@@ -28,8 +30,25 @@ def ask(action: ActionBase, name: str, asked: Mapping[str, Any], task_vars: dict
     if imports_by_itself(action):
         return on_host.ask(action, name, asked, task_vars)
     asked = {**asked, HALF: {"name": name, "key": key()}}
+    if lacks(name, task_vars):
+        return on_host.ask(action, name, asked, task_vars)
     answer = on_host.call(action, MODULE, asked, task_vars)
     return on_host.ask(action, name, asked, task_vars) if answer.get("lacks_code") else answer
+
+
+def lacks(name: str, task_vars: Mapping[str, Any]) -> bool:
+    """Tell whether preflight has seen that the host has no code of NAME, and this run has not sent it since: a trip less."""
+    there = task_vars.get("ansible_facts", {}).get(KEPT)
+    if there is None or any(str(file).startswith(f"{name}-{key()}.") for file in there):
+        return False
+    host = hashlib.sha256(str(task_vars.get("inventory_hostname")).encode()).hexdigest()[:16]
+    mark = Path(constants.DEFAULT_LOCAL_TMP) / "slipway" / f"sent-{name}-{host}"
+    mark.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        mark.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 def imports_by_itself(action: ActionBase) -> bool:

@@ -20,9 +20,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._source import url_p
 FOLDER = PurePosixPath("/usr/local/lib/slipway")
 PACKAGE = PurePosixPath("ansible_collections/slipway/flask/plugins/module_utils")
 PREFIX = ".".join(PACKAGE.parts) + "."
-IMPORT = re.compile(
-    rf"^ *from {re.escape(PREFIX)}(?P<module>[\w.]+) import (?P<names>\([^)]*\)|.*)$", re.MULTILINE
-)
+IMPORT = re.compile(rf"^ *from {re.escape(PREFIX)}(?P<module>[\w.]+) import (?P<names>\([^)]*\)|.*)$", re.MULTILINE)
 HERE = Path(url_parts.__file__).parents[1]
 """module_utils on the controller."""
 

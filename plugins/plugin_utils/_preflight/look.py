@@ -90,10 +90,15 @@ def unsupported(facts: Mapping[str, Any], role: str) -> str:
     )
 
 
-def ansible_facts(facts: Mapping[str, str]) -> dict[str, str | int]:
-    """Return the probe's facts under the names that `ansible.builtin.setup` gives them."""
+KEPT = "slipway_code"
+"""The fact with the names of the files in which the host keeps Slipway's code."""
+
+
+def ansible_facts(facts: Mapping[str, str]) -> dict[str, str | int | list[str]]:
+    """Return the probe's facts under the names that `ansible.builtin.setup` gives them, and KEPT if it was looked at."""
     version = facts.get("version", "")
-    return {
+    kept: dict[str, str | int | list[str]] = {KEPT: facts["code"].split()} if "code" in facts else {}
+    return kept | {
         "distribution": NAMES.get(facts.get("id", ""), facts.get("id", "")),
         "distribution_version": version,
         "distribution_major_version": version.split(".")[0],

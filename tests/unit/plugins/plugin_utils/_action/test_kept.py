@@ -35,6 +35,26 @@ def test_the_code_is_sent_only_if_the_host_lacks_it(answers: list[dict[str, Any]
     assert asked(action) == modules
 
 
+def test_a_host_that_preflight_has_seen_without_the_code_is_sent_it_at_once_and_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept.constants, "DEFAULT_LOCAL_TMP", str(tmp_path))
+
+    def modules(host: str, code: list[str] | None) -> list[str]:
+        action = MagicMock()
+        action._execute_module.return_value = {"changed": True}
+        facts = {} if code is None else {"slipway_code": code}
+        kept.ask(action, "release", {"app": "shop"}, {"inventory_hostname": host, "ansible_facts": facts})
+        return asked(action)
+
+    there = f"release-{kept.key()}.cpython-313.zip"
+    assert modules("a", []) == ["release_on_host"]
+    assert modules("a", []) == ["kept_half"], "the second app of the run: the host has it by now"
+    assert modules("b", ["release-0ld.cpython-313.zip", "rollback-" + there]) == ["release_on_host"], "an upgrade"
+    assert modules("c", [there]) == ["kept_half"]
+    assert modules("d", None) == ["kept_half"], "nobody has looked"
+
+
 def test_mitogen_which_sends_what_is_imported_and_keeps_it_is_asked_as_ever() -> None:
     connection = type("Connection", (), {"__module__": "ansible_mitogen.connection"})()
     action = MagicMock(_connection=connection)
