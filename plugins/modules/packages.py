@@ -29,6 +29,39 @@ options:
         over one that is there.
     type: dict
     default: {}
+  uv:
+    description:
+      - A uv to fetch while APT installs, once pip's wheel (C(python3-pip-whl)) is unpacked; the same as the options of
+        M(slipway.flask.uv_install), which puts it into use.
+      - It is a head start and nothing else. What can't be fetched here is fetched there.
+    type: dict
+    suboptions:
+      version:
+        description: Which version; empty fetches none.
+        type: str
+        required: true
+      hashes:
+        description: Accepted hashes of uv's wheels, each C(sha256:) and 64 hex digits.
+        type: list
+        elements: str
+        default: []
+      link:
+        description: Stable path of uv; the versions lie beside its folder C(bin).
+        type: path
+        default: /opt/slipway/bin/uv
+      ca_bundle:
+        description: File of certificate authorities to trust, if it exists.
+        type: path
+        default: /etc/ssl/certs/ca-certificates.crt
+      index_url:
+        description: Package index instead of the host's own setting. May hold a user and password.
+        type: str
+        default: ""
+      extra_index_urls:
+        description: Further package indexes. May hold users and passwords.
+        type: list
+        elements: str
+        default: []
   cache_seconds:
     description: Age at which APT's package lists are fetched again, in seconds.
     type: int
@@ -59,6 +92,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._host import packages
+from ansible_collections.slipway.flask.plugins.module_utils._python import uv_ahead
 
 
 def main() -> None:
@@ -67,6 +101,7 @@ def main() -> None:
         argument_spec={
             "name": {"type": "list", "elements": "str", "required": True},
             "files": {"type": "dict", "default": {}},
+            "uv": {"type": "dict", "options": uv_ahead.OPTIONS},
             "cache_seconds": {"type": "int", "default": 86400},
             "lock_seconds": {"type": "int", "default": 1800},
         },
@@ -76,7 +111,8 @@ def main() -> None:
     if wanted and not module.check_mode:
         try:
             packages.write_first(module.params["files"])
-            waited = packages.install(wanted, module.params["cache_seconds"], module.params["lock_seconds"])
+            with uv_ahead.fetched(module.params["uv"]):
+                waited = packages.install(wanted, module.params["cache_seconds"], module.params["lock_seconds"])
         except packages.PackagesError as error:
             module.fail_json(msg=str(error))
         if waited:
