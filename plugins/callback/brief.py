@@ -34,7 +34,6 @@ from ansible import constants as C
 from ansible import context
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import loaded
-from ansible_collections.slipway.flask.plugins.plugin_utils._report import deploy
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import deploy, drift
 
 OWN = "slipway.flask."
