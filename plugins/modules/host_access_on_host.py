@@ -24,7 +24,7 @@ RETURN = r"""
 
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._access import apply, session
+from ansible_collections.slipway.flask.plugins.module_utils._access import apply, logins, session
 from ansible_collections.slipway.flask.plugins.module_utils._access.parts import parts
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import begin
 
@@ -46,6 +46,8 @@ def main() -> None:
         module.fail_json(msg=str(error), armed="")
     except OSError as error:
         module.fail_json(msg=f"{error.filename or 'the host'}: {error.strerror or error}", armed="")
+    if not module.check_mode:
+        logins.remember(peer)
     for warning in outcome.warnings:
         module.warn(warning)
     module.exit_json(

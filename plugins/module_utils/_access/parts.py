@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from ansible_collections.slipway.flask.plugins.module_utils._access.accounts import Accounts
 from ansible_collections.slipway.flask.plugins.module_utils._access.apply import Context, Part
+from ansible_collections.slipway.flask.plugins.module_utils._access.bans import Bans
+from ansible_collections.slipway.flask.plugins.module_utils._access.firewall import Firewall
 from ansible_collections.slipway.flask.plugins.module_utils._access.sshd import Sshd
-
-ORDER: tuple[type[Part], ...] = (Accounts, Sshd)
 
 
 def parts(context: Context) -> list[Part]:
     """Return all of them; one that isn't wanted has no changes."""
-    return [part(context) for part in ORDER]
+    sshd = Sshd(context)
+    return [Accounts(context), sshd, Firewall(context, lambda: sshd.ports), Bans(context, lambda: sshd.ports)]

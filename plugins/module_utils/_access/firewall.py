@@ -1,0 +1,205 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The host's firewall: a table of nftables of our own, in a file that is loaded before the network is up.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from ansible_collections.slipway.flask.plugins.module_utils._access import firewall_look as look
+from ansible_collections.slipway.flask.plugins.module_utils._access import firewall_rules as rules
+from ansible_collections.slipway.flask.plugins.module_utils._access.apply import (
+    AccessError,
+    Change,
+    Context,
+    File,
+    Part,
+)
+
+NFT = "/usr/sbin/nft"
+RULES = "/etc/slipway/firewall.nft"
+UNIT = "slipway-firewall.service"
+UNIT_PATH = f"/etc/systemd/system/{UNIT}"
+LINK = f"/etc/systemd/system/sysinit.target.wants/{UNIT}"
+UNIT_TEXT = f"""\
+# Managed by Ansible (slipway.flask.host_access).
+[Unit]
+Description=Firewall of this host (nftables, table {rules.NAME})
+Documentation=man:nft(8) file://{RULES}
+ConditionPathExists={RULES}
+DefaultDependencies=no
+# After what loads, or empties, the rules of all; a restart or reload of that one loads ours again.
+After=slipway-guard.service systemd-modules-load.service nftables.service netfilter-persistent.service
+PartOf=nftables.service
+ReloadPropagatedFrom=nftables.service
+Wants=network-pre.target
+Before=network-pre.target sysinit.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+StandardInput=null
+ExecStart={NFT} -f {RULES}
+ExecReload={NFT} -f {RULES}
+ExecStop={NFT} delete table {rules.NAME}
+ProtectSystem=full
+ProtectHome=true
+
+[Install]
+WantedBy=sysinit.target
+"""
+NOTHING = f"table {rules.NAME}\ndelete table {rules.NAME}\n"
+"""Removes the table, also when it isn't there."""
+LISTING = ("-s", "-t", "list", "table", *rules.TABLE)
+KEPT = "firewall.nft"
+
+
+def nft(*arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run nft, with TEXT to read; the caller looks at the exit status."""
+    return subprocess.run([NFT, *arguments], input=text or "", capture_output=True, text=True, check=False)
+
+
+def live() -> str:
+    """Return our table as the kernel has it, "" when it has none."""
+    return nft(*LISTING).stdout if os.access(NFT, os.X_OK) else ""
+
+
+def listed(text: str) -> str:
+    """Return how the kernel would list the rules TEXT: tried in a network of its own; "" where there can be none.
+
+    :raises AccessError: when they can't be loaded.
+    """
+    script = f"{NFT} -f - && exec {NFT} {' '.join(LISTING)}"
+    done = subprocess.run(
+        ["unshare", "--net", "sh", "-c", script], input=text, capture_output=True, text=True, check=False
+    )
+    if done.returncode == 0:
+        return done.stdout
+    checked = nft("-c", "-f", "-", text=text)
+    if checked.returncode:
+        raise AccessError(f"nft refuses the firewall's rules: {checked.stderr.strip()[-1500:]}")
+    return ""
+
+
+class Firewall(Part):
+    """SSH_PORTS tells where sshd will listen, once its part has looked; nothing, where that one leaves sshd alone."""
+
+    name = "firewall"
+
+    def __init__(self, context: Context, ssh_ports: Callable[[], Sequence[int]] = tuple) -> None:
+        super().__init__(context)
+        self.ssh_ports = ssh_ports
+        self.asked = context.asked.get("firewall") or {}
+        self.files: list[File] = []
+        self.before = ""
+        self.on = False
+
+    def changes(self) -> Sequence[Change]:
+        if not self.asked:
+            return []
+        self.before = live()
+        there = Path(RULES).exists() or bool(self.before)
+        if self.asked["mode"] == "off":
+            return self._off() if there else []
+        ports = self.ssh_ports() or look.ssh_ports()
+        if not there and not self._may(ports):
+            return []
+        self.on = True
+        return self._on(rules.text(self.asked, ports, self.context.asked.get("never_ban") or []))
+
+    def _may(self, ports: Sequence[int]) -> bool:
+        """Tell whether the host may get its first firewall; say why not, and what it closes.
+
+        :raises AccessError: for one of somebody else's, where ours is asked for by name.
+        """
+        other = look.foreign()
+        if other and self.asked["mode"] == "on":
+            raise AccessError(
+                f"slipway_firewall is true, but this host has a firewall already: {other}. Two would contradict each other. "
+                "Leave the host to that one with `slipway_firewall: false`, or take it away first and list what it lets in "
+                "in slipway_firewall_allow"
+            )
+        if other:
+            self.warnings.append(
+                f"This host has a firewall already ({other}), so it is left alone and Slipway's is not set up. "
+                "`slipway_firewall: false` says that this is meant"
+            )
+            return False
+        closed = [one for one in look.listeners() if not rules.is_open(self.asked, ports, one.protocol, one.port)]
+        names = ", ".join(map(str, closed))
+        if closed and self.asked["mode"] == "on":
+            self.warnings.append(f"The firewall closes what listened to the network until now: {names}")
+        elif closed:
+            self.warnings.append(
+                f"The firewall is not set up, because it would close what listens to the network: {names}. Name the ports "
+                "that people use in slipway_firewall_allow; `slipway_firewall: true` closes the others"
+            )
+        return not closed or self.asked["mode"] == "on"
+
+    def _on(self, text: str) -> list[Change]:
+        self.files = [File(RULES, text), File(UNIT_PATH, UNIT_TEXT)]
+        found = [change for file in self.files if (change := file.change())]
+        if not Path(LINK).is_symlink():
+            found.append(Change(f"{UNIT} enabled", path=LINK))
+        if not os.access(NFT, os.X_OK):
+            if not self.context.check:
+                raise AccessError("there is no nft on this host: install the package nftables")
+            return found
+        wanted = listed(text)
+        if not self.before or (wanted and self.before != wanted):
+            # A new file shows the same rules.
+            shown = not any(change.what == RULES for change in found)
+            found.append(
+                Change(f"nftables, table {rules.NAME}", self.before if shown else "", wanted or text if shown else "")
+            )
+        return found
+
+    def _off(self) -> list[Change]:
+        self.files = [File(RULES, None), File(UNIT_PATH, None)]
+        found = [change for file in self.files if (change := file.change())]
+        if Path(LINK).is_symlink():
+            found.append(Change(f"{UNIT} disabled", path=LINK))
+        if self.before:
+            found.append(Change(f"nftables, table {rules.NAME}", self.before))
+        return found
+
+    def apply(self) -> None:
+        if self.on:
+            # Against the kernel that runs, before anything is written.
+            self._must(nft("-c", "-f", "-", text=self.files[0].content))
+        for file in self.files:
+            file.write()
+        link = Path(LINK)
+        if self.on and not link.is_symlink():
+            link.parent.mkdir(exist_ok=True)
+            link.symlink_to(UNIT_PATH)
+        elif not self.on:
+            link.unlink(missing_ok=True)
+        self._do("systemctl", "daemon-reload")
+        self._must(nft("-f", RULES) if self.on else nft("-f", "-", text=NOTHING))
+        if self.on:
+            self._do("systemctl", "start", UNIT)
+
+    def _do(self, *argv: str) -> None:
+        self._must(subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False))
+
+    @staticmethod
+    def _must(done: subprocess.CompletedProcess[str]) -> None:
+        if done.returncode:
+            raise AccessError(f"`{' '.join(done.args[:3])}` failed: {done.stderr.strip()[-1500:]}")
+
+    def keep(self) -> Mapping[str, str]:
+        return {KEPT: NOTHING + self.before}
+
+    def undo_commands(self) -> Sequence[Sequence[str]]:
+        return [["systemctl", "daemon-reload"], [NFT, "-f", f"{{kept}}/{KEPT}"]]
+
+    def confirmed_commands(self) -> Sequence[Sequence[str]]:
+        # systemd forgets the unit, whose file is gone.
+        return [] if self.on else [["systemctl", "stop", UNIT]]

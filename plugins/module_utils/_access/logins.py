@@ -1,0 +1,46 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""From where this host is administrated: such an address is neither slowed down nor banned for as long as it is remembered.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import subprocess
+from pathlib import Path
+
+from ansible_collections.slipway.flask.plugins.module_utils._access.firewall import NFT
+from ansible_collections.slipway.flask.plugins.module_utils._access.firewall_rules import LOGIN_DAYS, TABLE
+
+FOLDER = Path("/var/lib/slipway/logins")
+"""An empty file per address, as old as the last login from there."""
+
+
+def remember(peer: str, folder: Path = FOLDER) -> None:
+    """Remember that a run has come from the address PEER ("" is not known). It is no change: it says what is, like lastlog.
+
+    A login over a tunnel that ends on the host itself says nothing of where it comes from.
+    """
+    try:
+        address = ipaddress.ip_address(peer.partition("%")[0])
+    except ValueError:
+        return
+    mapped = getattr(address, "ipv4_mapped", None)
+    address = mapped or address
+    if address.is_loopback:
+        return
+    with contextlib.suppress(OSError):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / str(address)
+        path.touch(mode=0o600)
+        os.utime(path)
+    if os.access(NFT, os.X_OK):
+        element = f"{{ {address} timeout {LOGIN_DAYS}d }}"
+        # Where there is no firewall of ours there is no such set.
+        subprocess.run(
+            [NFT, "add", "element", *TABLE, f"login_v{address.version}", element], capture_output=True, check=False
+        )
