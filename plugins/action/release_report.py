@@ -29,9 +29,15 @@ class ActionModule(ActionBase):
             elif not found.get("skipped"):
                 tables[host] = found["apps"]
                 kept = found.get("backups") or {}
-                lines = (*found.get("left", []), *kept.get("lines", []), *found.get("notes", []))
+                upkeep = found.get("upkeep") or {}
+                lines = (
+                    *found.get("left", []),
+                    *kept.get("lines", []),
+                    *upkeep.get("lines", []),
+                    *found.get("notes", []),
+                )
                 left += [f"{host}: {text}" for text in lines]
-                problems += [f"{host}: {text}" for text in kept.get("problems", [])]
+                problems += [f"{host}: {text}" for text in (*kept.get("problems", []), *upkeep.get("problems", []))]
                 problems += [f"{app['app']} on {host}: {text}" for app in found["apps"] for text in app["problems"]]
         if tables:
             width = shutil.get_terminal_size((WIDTH, 24)).columns

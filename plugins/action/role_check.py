@@ -9,7 +9,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import look
 
-KNOWN_BY = {"distribution": "distribution", "hardware": "processor_nproc"}
+KNOWN_BY = {"distribution": "distribution", "hardware": "processor_nproc", "virtual": "virtualization_tech_guest"}
 """By which fact is told that a subset of `ansible.builtin.setup` has been gathered, or that preflight has found it out."""
 
 

@@ -116,6 +116,10 @@ backups:
   description: C(lines) that tell how the backups are, or that there are none, and C(problems); with O(status) only.
   returned: success
   type: dict
+upkeep:
+  description: C(lines) that tell how the host itself is, and C(problems) with it; with O(status) only.
+  returned: success
+  type: dict
 notes:
   description: What else a person should know of the host, one sentence each; with O(status) only.
   returned: success

@@ -40,6 +40,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release.record impo
 from ansible_collections.slipway.flask.plugins.module_utils._release.status import status_of
 from ansible_collections.slipway.flask.plugins.module_utils._remove import journal as removals
 from ansible_collections.slipway.flask.plugins.module_utils._upgrade import journal
+from ansible_collections.slipway.flask.plugins.module_utils._upkeep import brief as upkeep
 
 ARGUMENTS: dict[str, Any] = {
     "apps": {
@@ -73,7 +74,12 @@ def main() -> None:
     more: dict[str, Any] = {}
     if asked["status"]:
         notes = [*older.said(), *journal.said(), *removals.said()]
-        more = {"left": left(asked["known"]), "backups": asdict(brief()), "notes": notes}
+        more = {
+            "left": left(asked["known"]),
+            "backups": asdict(brief()),
+            "upkeep": asdict(upkeep.brief()),
+            "notes": notes,
+        }
     with ThreadPoolExecutor(AT_ONCE) as pool:
         module.exit_json(changed=False, apps=list(pool.map(look, asked["apps"])), **more)
 

@@ -30,7 +30,7 @@ options:
     description: The subsets of M(ansible.builtin.setup) that the role uses.
     type: list
     elements: str
-    choices: [distribution, hardware]
+    choices: [distribution, hardware, virtual]
     default: [distribution]
   packages:
     description: APT packages that the role will install; returned, so that a play can install those of all its roles at once.

@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = (
     "host_access",
+    "host_upkeep",
     "postgres_server",
     "python_venv",
     "gunicorn_systemd",
@@ -26,6 +27,7 @@ ROLES = (
 PARTS: dict[str, set[str]] = {
     "packages": set(),
     "access": {"host_access"},
+    "upkeep": {"host_upkeep"},
     "postgresql": {"postgres_server", "postgres_client", "pgbouncer"},
     "python": {"python_venv"},
     "apps": {"gunicorn_systemd"},

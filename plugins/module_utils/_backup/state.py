@@ -8,20 +8,17 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import fcntl
-import json
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import places
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._host.stored import now, read, time_of, write
 
-ISO = "%Y-%m-%dT%H:%M:%SZ"
+__all__ = ["Busy", "Outcome", "alone", "now", "outcome", "read", "time_of", "write"]
 
 
 class Busy(BackupError):
@@ -57,40 +54,6 @@ def outcome(what: str, folder: Path | None = None) -> Outcome | None:
         return Outcome(**{key: value for key, value in found.items() if key in Outcome.__dataclass_fields__})
     except TypeError:
         return None
-
-
-def read(path: Path) -> dict[str, Any]:
-    """Return what the file at PATH holds, {} when that can't be read."""
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def write(path: Path, value: Any, mode: int = 0o600) -> None:
-    """Write VALUE as JSON, whole or not at all."""
-    text = value if isinstance(value, str) else json.dumps(value, indent=2, sort_keys=True) + "\n"
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with os.fdopen(handle, "w") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(text)
-        Path(temporary).replace(path)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def now() -> str:
-    """Return the time as the files have it."""
-    return datetime.now(timezone.utc).strftime(ISO)
-
-
-def time_of(stamp: str) -> datetime:
-    """Return a time that the files have."""
-    return datetime.strptime(stamp, ISO).replace(tzinfo=timezone.utc)
 
 
 @contextmanager

@@ -25,6 +25,8 @@ command -v sudo >/dev/null && echo sudo=yes && sudo -n true 2>/dev/null && echo 
 echo "disk_mb=$(df -Pm /var /srv 2>/dev/null | awk 'NR>1 && (m=="" || $4<m) {m=$4} END {print m}')"
 echo "memory_mb=$(awk '/^MemTotal/ {print int($2/1024)}' /proc/meminfo)"
 echo "cores=$(nproc)"
+systemd-detect-virt --quiet --container 2>/dev/null && echo container=yes
+:
 """.strip()
 
 
@@ -106,4 +108,5 @@ def ansible_facts(facts: Mapping[str, str]) -> dict[str, str | int | list[str]]:
         "os_family": "Debian",
         "memtotal_mb": int(facts.get("memory_mb") or 0),
         "processor_nproc": int(facts.get("cores") or 1),
+        "virtualization_tech_guest": ["container"] if "container" in facts else [],
     }

@@ -1,0 +1,55 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What listens for everybody on this host, and whether anybody asked for that.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import subprocess
+from collections.abc import Collection, Iterator
+
+ADDRESS = re.compile(r"(.*):(\d+)")
+PROGRAM = re.compile(r'\(\("([^"]+)"')
+CLIENTS = {"68/udp", "546/udp", "123/udp", "323/udp"}
+"""What clients of DHCP and NTP answer on."""
+
+
+def listening(rows: str) -> dict[str, str]:
+    """Return port and program, such as {5432/tcp: postgres}, of what listens beyond the host itself, from `ss -Hltunp`."""
+    found: dict[str, str] = {}
+    for row in rows.splitlines():
+        columns = row.split(None, 6)
+        match = ADDRESS.fullmatch(columns[4]) if len(columns) > 4 else None
+        if match and not _is_own(match[1]):
+            program = PROGRAM.search(columns[6]) if len(columns) > 6 else None
+            found.setdefault(f"{match[2]}/{columns[0]}", program[1] if program else "unknown")
+    return found
+
+
+def _is_own(address: str) -> bool:
+    """Tell whether an address as ss prints it leads to nobody beyond this host."""
+    plain = address.strip("[]").partition("%")[0]
+    if plain in ("*", ""):
+        return False
+    found = ipaddress.ip_address(plain.removeprefix("::ffff:"))
+    return found.is_loopback
+
+
+def unasked(rows: str, ports: Collection[str]) -> Iterator[str]:
+    """Yield a sentence for each port that is open beyond PORTS."""
+    for port, program in sorted(listening(rows).items(), key=lambda one: (int(one[0].partition("/")[0]), one[0])):
+        if port not in ports and port not in CLIENTS:
+            yield (
+                f"{program} listens for everybody on port {port}, which nobody asked for: bind it to 127.0.0.1 or remove it, or "
+                "name the port in slipway_firewall_allow"
+            )
+
+
+def look(ports: Collection[str]) -> list[str]:
+    """Return what is unasked for on this host now."""
+    done = subprocess.run(["ss", "-Hltunp"], capture_output=True, text=True, check=False)
+    return list(unasked(done.stdout, ports))
