@@ -21,7 +21,13 @@ def variables_of(**changes: Any) -> set[str]:
 
 
 def test_each_role_has_a_document_named_after_its_variable_and_none_when_it_has_no_work() -> None:
-    always = {"app_release_releases", "backups_apps", "gunicorn_systemd_services", "host_upkeep_sites", "nginx_tls_sites"}
+    always = {
+        "app_release_releases",
+        "backups_apps",
+        "gunicorn_systemd_services",
+        "host_upkeep_sites",
+        "nginx_tls_sites",
+    }
     assert variables_of() == always | {"postgres_server_databases", "postgres_client_connections"}
     assert variables_of(database="url", database_url="postgres://u@db/x") == always | {"postgres_client_connections"}
     assert variables_of(database="none") == always
