@@ -19,6 +19,8 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_ho
 
 GUARD = "/usr/local/sbin/slipway-guard"
 MOST_WAYS = 4
+NOBODY = ("Connection refused", "timed out", "No route to host", "unreachable", "too late")
+"""What is said (by ssh, and by the guard) when another account will not get in either."""
 AFTER_SECONDS = 120
 """So long after its time was over a host is asked whether it has undone the change: a busy one takes a while."""
 
@@ -52,10 +54,16 @@ class ActionModule(ActionBase):
         user, closed = str(result.pop("user", "")), result.pop("closed", [])
         if not result.pop("armed", "") or result.get("failed"):
             return result
+        if (took := time.monotonic() - started) > seconds:
+            return result | self._undone(
+                token, started + seconds, f"the change has cut the line: the host's answer took {took:.0f} s to come"
+            )
         tried = []
         for way in self._ways(document, user, closed):
             if wrong := self._confirm(way, token):
                 tried.append(f"{way}: {wrong}")
+                if any(words in wrong for words in NOBODY):
+                    break
                 continue
             return result | ({"way": other} if (other := login.other(self, way)) else {})
         return result | self._undone(token, started + seconds, "no new login works.\n  " + "\n  ".join(tried))
@@ -68,6 +76,8 @@ class ActionModule(ActionBase):
         now = login.way_of(self)
         port = int((document.get("ssh") or {}).get("port") or 0) or now.port
         people = [person["name"] for person in document.get("people", []) if person.get("sudo")]
+        if (document.get("ssh") or {}).get("root_login") == "off":
+            closed = [*closed, "root"]
         names = [name for name in dict.fromkeys([now.user or user, *people]) if name not in closed]
         return [Way(port, name) for name in names[:MOST_WAYS]]
 
