@@ -18,7 +18,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._target import syste
 
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"apps", "app", "limit", "status"})
+    _VALID_ARGS = frozenset({"apps", "app", "limit", "status", "deep"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -33,6 +33,7 @@ class ActionModule(ActionBase):
         arguments = {"apps": told, "limit": self._task.args.get("limit", 20)}
         if status:
             arguments["known"] = [app["name"] for app in self._task.args["apps"]]
+            arguments |= {"deep": boolean(self._task.args.get("deep") or False)}
             arguments |= {"status": True, "urls": {app["name"]: postgres.url(app) for app in apps}}
         answer = kept.ask(self, "release_info", arguments, task_vars)
         if not status and not answer.get("failed"):

@@ -28,6 +28,13 @@ options:
     description: Whether it is told how the releases that serve are, and not what they were.
     type: bool
     default: false
+  deep:
+    description:
+      - Whether the code of the releases and their environments are compared with the fingerprints that were taken when they
+        were built; with O(status). It reads each file from the disk.
+    type: bool
+    default: false
+    version_added: 0.4.0
 """
 
 EXAMPLES = r"""

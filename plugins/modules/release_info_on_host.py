@@ -35,6 +35,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._host import code
 from ansible_collections.slipway.flask.plugins.module_utils._host.parameters import typed
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import begin
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import older
+from ansible_collections.slipway.flask.plugins.module_utils._release import sealed
 from ansible_collections.slipway.flask.plugins.module_utils._release.info import history_of
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths
 from ansible_collections.slipway.flask.plugins.module_utils._release.status import status_of
@@ -53,10 +54,17 @@ ARGUMENTS: dict[str, Any] = {
     "urls": {"type": "dict", "default": {}, "no_log": True},
     "limit": {"type": "int", "default": 20},
     "status": {"type": "bool", "default": False},
+    "deep": {"type": "bool", "default": False},
     "known": {"type": "list", "elements": "str", "default": []},
 }
 AT_ONCE = 4
 """Apps looked at side by side: most of it is waiting for answers."""
+
+
+def with_code(found: dict[str, Any], paths: Paths) -> dict[str, Any]:
+    """Return the status FOUND with what a comparison of the releases' code with their seals tells."""
+    code_ = sealed.look(paths)
+    return {**found, "code": code_.lines, "problems": [*found["problems"], *code_.problems]}
 
 
 def main() -> None:
@@ -68,7 +76,8 @@ def main() -> None:
     def look(app: dict[str, Any]) -> dict[str, Any]:
         paths = Paths(app["app"], Path(app["root"]), Path(app["settings"]))
         if asked["status"]:
-            return status_of(paths, typed(Health, app["health"]), app["domain"], app["app"], urls.get(app["app"], ""))
+            found = status_of(paths, typed(Health, app["health"]), app["domain"], app["app"], urls.get(app["app"], ""))
+            return with_code(found, paths) if asked["deep"] else found
         return history_of(paths, limit)
 
     more: dict[str, Any] = {}

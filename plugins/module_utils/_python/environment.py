@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils._host import tree
+from ansible_collections.slipway.flask.plugins.module_utils._host import seal, tree
 from ansible_collections.slipway.flask.plugins.module_utils._python import build as building
 from ansible_collections.slipway.flask.plugins.module_utils._python import build_project as seats
 from ansible_collections.slipway.flask.plugins.module_utils._python import build_sandbox as sandbox
@@ -158,6 +158,7 @@ def _build(
         (new / RECORD).unlink(missing_ok=True)
         (new / RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         (new / RECORD).chmod(0o644)
+        seal.write(new / seal.INSIDE, seal.take(new, [seal.INSIDE]))
         tools.sync(new)
         new.rename(path)
         tools.sync(spec.root)

@@ -14,7 +14,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
-from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, tree
+from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, seal, tree
 from ansible_collections.slipway.flask.plugins.module_utils._process import settings as process_settings
 from ansible_collections.slipway.flask.plugins.module_utils._python import build as python_build
 from ansible_collections.slipway.flask.plugins.module_utils._python import driver, scm
@@ -120,6 +120,8 @@ class Preparation:
         command = ["python", "-I", "-S", "-m", "compileall", "-q", str(self.context.src)]  # no .pth file's code runs
         self.context.run(command, "build", [str(self.context.src)])
         self._own(0)
+        if not self.request.plan:
+            seal.write(self.context.here / seal.NAME, seal.take(self.context.src))
         self.context.save()
 
     def _fit_scheme(self, packages: dict[str, str]) -> None:

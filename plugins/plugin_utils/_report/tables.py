@@ -108,6 +108,7 @@ def below(found: Mapping[str, Any]) -> list[str]:
         *found.get("services", ()),
         *found.get("draining", ()),
         *found.get("kept", ()),
+        *found.get("code", ()),
     ]
 
 
