@@ -212,15 +212,20 @@ class Run:
         """Save one app's folders to every target."""
         self.say(f"{app.name}")
         try:
-            with staging.staged(self.settings, app, Point(name, app.name, reason=self.reason)) as ready:
-                self.problems += [f"{app.name}: {one}" for one in ready.lacks]
-                for at in self.places:
-                    if at.usable:
-                        full = self.stamp if at.full else ""
-                        tags = points.tags(Point(**{**ready.point.__dict__, "full": full}), at.backup)
-                        self._save(at, app.name, partial(at.restic.backup, ready.paths, tags, ready.without))
+            with state.still(app.name, self.say):
+                staging.refuse_halves(app.name)
+                self._save_app(app, name)
         except (BackupError, OSError) as error:  # the next app's is saved all the same
             self.problems.append(f"{app.name}: {error}")
+
+    def _save_app(self, app: AppData, name: str) -> None:
+        with staging.staged(self.settings, app, Point(name, app.name, reason=self.reason)) as ready:
+            self.problems += [f"{app.name}: {one}" for one in ready.lacks]
+            for at in self.places:
+                if at.usable:
+                    full = self.stamp if at.full else ""
+                    tags = points.tags(Point(**{**ready.point.__dict__, "full": full}), at.backup)
+                    self._save(at, app.name, partial(at.restic.backup, ready.paths, tags, ready.without))
 
     def _host(self, name: str) -> None:
         """Save what the host itself needs to come back."""

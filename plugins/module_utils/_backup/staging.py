@@ -26,6 +26,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup import (
     sqlite,
     state,
 )
+from ansible_collections.slipway.flask.plugins.module_utils._backup import journal as journals
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError, plain
 from ansible_collections.slipway.flask.plugins.module_utils._backup.points import Point
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData, Settings
@@ -47,6 +48,16 @@ class Staged:
     without: list[Path]
     lacks: list[str]
     has_databases: bool = True
+
+
+def refuse_halves(app: str) -> None:
+    """Raise BackupError while folders and database of APP may be of two moments: a restore was killed as it exchanged them."""
+    for one in journals.unfinished(app):
+        if one.step in ("swap", "start"):
+            raise BackupError(
+                f"{one.said} was cut short while it exchanged data, so that nothing is saved of {app} until the next run of "
+                f"deploy.yml, rollback.yml or {one.what}.yml over {app} has put it right"
+            )
 
 
 @contextmanager

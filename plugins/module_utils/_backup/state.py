@@ -63,13 +63,27 @@ def alone(say: Callable[[str], None] = lambda text: None, wait: bool = True) -> 
     :param say: told who is waited for.
     :param wait: whether to; else Busy is raised.
     """
+    with _locked("lock", "another run is under way", say, wait):
+        yield
+
+
+@contextmanager
+def still(app: str, say: Callable[[str], None] = lambda text: None) -> Iterator[None]:
+    """Have APP's folders and its database stay one moment's: a backup that reads them and a restore that exchanges them wait
+    for each other."""
+    with _locked(f"{app}.lock", f"a backup or a restore of {app} is under way", say):
+        yield
+
+
+@contextmanager
+def _locked(name: str, busy: str, say: Callable[[str], None], wait: bool = True) -> Iterator[None]:
     places.STATE.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (places.STATE / "lock").open("a+") as file:
+    with (places.STATE / name).open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            told = f"another run is under way, since {file.read().strip() or 'a moment ago'}"
+            told = f"{busy}, since {file.read().strip() or 'a moment ago'}"
             if not wait:
                 raise Busy(told) from None
             say(f"{told}: waiting for it")

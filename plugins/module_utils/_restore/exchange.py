@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import ClassVar, Literal
 
-from ansible_collections.slipway.flask.plugins.module_utils._backup import mariadb_objects, swap
+from ansible_collections.slipway.flask.plugins.module_utils._backup import mariadb_objects, state, swap
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.journal import Journal
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
@@ -52,7 +52,11 @@ class Exchange(Run):
         """When it began, as records have it."""
 
     def _swap(self) -> None:
-        """Close the site, end the app, exchange the data, and start the app on it."""
+        """Close the site, end the app, exchange the data, and start the app on it; no backup reads them meanwhile."""
+        with state.still(self.app, self.context.tell):
+            self._exchange()
+
+    def _exchange(self) -> None:
         journal, self.closed = self.journal, time.monotonic()
         with self._step("close"):
             journal.at("close")
@@ -95,7 +99,8 @@ class Exchange(Run):
     def _give_up(self, error: ReleaseError) -> None:
         """Bring back what was there; ERROR says more when that can't be done."""
         try:
-            restores.undo(self.context, self.journal)
+            with state.still(self.app):
+                restores.undo(self.context, self.journal)
         except (BackupError, ReleaseError, systemd.HostError, OSError) as worse:
             error.args = (
                 f"{error}\nAnd what was there before could not be brought back: {worse}. The site stays closed; the "

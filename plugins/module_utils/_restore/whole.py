@@ -90,21 +90,21 @@ class Whole:
                 if int(cluster_database.ask(cluster, TABLES, name)):
                     yield f"tables in the database {name}"
 
-    def _snapshots(self) -> dict[str, tuple[int, str]]:
-        """Return what is to be restored: the newest snapshot of the host and of each app, with the number of its target."""
-        found: dict[str, tuple[int, Snapshot]] = {}
+    def _snapshots(self) -> dict[str, tuple[str, str]]:
+        """Return what is to be restored: the newest snapshot of the host and of each app, with the name of its target."""
+        found: dict[str, tuple[str, Snapshot]] = {}
         problems = []
-        for number, target in enumerate(self.settings.targets, 1):
+        for target in self.settings.targets:
             try:
                 for one in Restic(self.settings, target).snapshots():
                     name = "host" if points.HOST in one.tags else f"app:{one.tag('app')}"
                     if name not in found or rank(one) > rank(found[name][1]):
-                        found[name] = (number, one)
+                        found[name] = (target.name, one)
             except BackupError as error:
                 problems.append(str(error))
         if problems and not found:
             raise BackupError("; ".join(problems))
-        return {name: (number, one.id) for name, (number, one) in found.items()}
+        return {name: (target, one.id) for name, (target, one) in found.items()}
 
     # ---- the parts -----------------------------------------------------------------------------------------------
 
@@ -162,8 +162,15 @@ class Whole:
         """Write PATHS of the snapshot NAME below INTO; tell whether there is one. Raises BackupError."""
         if name not in self.done["snapshots"]:
             return False
-        number, snapshot = self.done["snapshots"][name]
-        Restic(self.settings, self.settings.targets[number - 1]).restore(snapshot, into, paths)
+        at, snapshot = self.done["snapshots"][name]
+        # A run that goes on may find the targets in another order, or one of them gone.
+        targets = [target for target in self.settings.targets if target.name == at]
+        if not targets:
+            raise BackupError(
+                f"this restore began with what is at {at}, and slipway_backups does not have that target any more: put it back "
+                "until the restore is over"
+            )
+        Restic(self.settings, targets[0]).restore(snapshot, into, paths)
         return True
 
     # ---- the database server -------------------------------------------------------------------------------------

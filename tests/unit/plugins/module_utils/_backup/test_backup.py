@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,7 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._backup import backup, database, places, staging
+from ansible_collections.slipway.flask.plugins.module_utils._backup import (
+    backup,
+    database,
+    journal,
+    places,
+    staging,
+    state,
+)
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import plain
 from ansible_collections.slipway.flask.plugins.module_utils._backup.restic import Restic, Saved
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData, Settings, Target
@@ -104,3 +112,46 @@ def test_a_run_over_a_server_that_has_to_be_restarted_saves_the_folders_and_wait
     outcome = backup.Run(shop).run()
     assert outcome.problems == [database.RESTART]
     assert outcome.facts["saved"] == {settings.targets[0].name: 1}
+
+
+def test_no_folders_are_saved_while_a_restore_exchanges_them(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order, waits = list[str](), threading.Event()
+
+    @contextmanager
+    def staged(_: Settings, app: AppData, point: Any) -> Iterator[Staged]:
+        order.append(app.name)
+        yield Staged(point, [], [], [])
+
+    def say(text: str) -> None:
+        if "shop is under way" in text:
+            waits.set()
+
+    monkeypatch.setattr(staging, "staged", staged)
+    run = threading.Thread(target=backup.Run(settings, say=say).run)
+    with state.still("shop"):
+        run.start()
+        assert waits.wait(30), "the run waits for the restore, and says so"
+        order.append("exchanged")
+    run.join()
+    assert order == ["blog", "exchanged", "shop"]
+
+
+@pytest.mark.parametrize(("step", "saved"), [("prepare", True), ("swap", False), ("start", False), ("done", True)])
+def test_nothing_is_saved_of_an_app_whose_restore_was_killed_between_its_folders_and_its_database(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, step: journal.Step, saved: bool
+) -> None:
+    order = list[str]()
+
+    @contextmanager
+    def staged(_: Settings, app: AppData, point: Any) -> Iterator[Staged]:
+        order.append(app.name)
+        yield Staged(point, [], [], [])
+
+    monkeypatch.setattr(staging, "staged", staged)
+    monkeypatch.setattr(journal, "FOLDER", tmp_path / "restores")
+    journal.Journal("shop", "20261126T120000Z", step, to="latest").write()
+    problems = backup.Run(settings).run().problems
+    assert order == (["blog", "shop"] if saved else ["blog"])
+    assert [("a restore to latest was cut short" in one) for one in problems] == ([] if saved else [True])

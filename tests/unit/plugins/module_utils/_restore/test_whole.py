@@ -52,7 +52,20 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 def test_the_newest_backups_are_chosen_and_of_the_host_one_that_has_the_code(settings: Settings) -> None:
     one = Whole(settings)
     one.begin()
-    assert one.done["snapshots"] == {"app:shop": (1, "new"), "host": (1, "host")}
+    assert one.done["snapshots"] == {"app:shop": ("/mnt/backup", "new"), "host": ("/mnt/backup", "host")}
+
+
+def test_a_run_that_goes_on_takes_what_it_began_with_in_whatever_order_the_targets_are_now(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[tuple[str, str]] = []
+    monkeypatch.setattr(whole.Restic, "restore", lambda self, snapshot, *_: taken.append((self.target.name, snapshot)))
+    Whole(settings).begin()
+    second = Target("path", "/mnt/second")
+    Whole(replace(settings, targets=[second, *settings.targets]))._restore("host", [])
+    assert taken == [("/mnt/backup", "host")]
+    with pytest.raises(BackupError, match="began with what is at /mnt/backup, and slipway_backups does not have that"):
+        Whole(replace(settings, targets=[second]))._restore("host", [])
 
 
 @pytest.mark.parametrize("what", ["release", "file", "table"])
