@@ -89,6 +89,8 @@ class ActionModule(ActionBase):
             except AnsibleError as error:
                 said = str(error).strip()
                 return f"{said}\n    {cause[0].upper()}{cause[1:]}." if (cause := reasons.advice(said)) else said
+        if done["rc"] and not self._connection.become and way.user not in (None, "root"):
+            return "the login works, but this account isn't root: the play needs `become: true`"
         return "" if done["rc"] == 0 else str(done["stderr"] or done["stdout"]).strip()
 
     def _undone(self, token: str, until: float, why: str) -> dict[str, Any]:
