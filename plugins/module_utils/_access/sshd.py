@@ -94,6 +94,8 @@ class Sshd(Part):
             )
         effective = self.program.effective(final)
         verdict = sshd_verdict.judge(self.ssh, wanted, effective, final, str(self.own), self.program.options)
+        if self.context.asked.get("people"):
+            verdict.problems += sshd_verdict.keys_elsewhere(effective, final)
         if verdict.problems:
             raise AccessError("\n".join(verdict.problems))
         self.warnings += verdict.notes

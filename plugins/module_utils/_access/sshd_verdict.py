@@ -78,6 +78,17 @@ def judge(
     return verdict
 
 
+def keys_elsewhere(effective: Effective, files: Configuration) -> Iterator[str]:
+    """Yield where sshd looks for keys, when that is not where the accounts of people have theirs."""
+    looked = [path for value in effective.get("authorizedkeysfile", ()) for path in value.split()]
+    found = files.first("authorizedkeysfile")
+    if looked and found and not {".ssh/authorized_keys", "%h/.ssh/authorized_keys"}.intersection(looked):
+        yield (
+            f"The keys of slipway_people would let nobody in: {found.place}, has AuthorizedKeysFile {found.value}. Nothing was "
+            "changed: add .ssh/authorized_keys to it."
+        )
+
+
 def _same(keyword: str, got: Sequence[str], value: str) -> bool:
     if keyword == "permitrootlogin":
         return [sshd_wanted.root_value(one) for one in got] == [value]

@@ -368,6 +368,26 @@ def test_a_person_that_the_list_leaves_out_is_named(vps: Vps) -> None:
     assert part.warnings == ["bob of slipway_people can't log in: `allow` of slipway_ssh leaves them out."]
 
 
+ELSEWHERE = [
+    ("/etc/ssh/keys/%u", True),
+    ("/etc/ssh/keys/%u .ssh/authorized_keys", False),
+    ("%h/.ssh/authorized_keys", False),
+]
+
+
+@pytest.mark.parametrize(("files", "refused"), ELSEWHERE)
+def test_people_whose_keys_sshd_would_not_look_at_are_refused(vps: Vps, files: str, refused: bool) -> None:
+    vps.has({"sshd_config": f"{DEBIAN}AuthorizedKeysFile {files}\n"})
+    assert vps.part().changes(), "nobody is asked for"
+    part = vps.part()
+    part.context = Context({"people": [ANN]}, user="root")
+    if refused:
+        with pytest.raises(AccessError, match="sshd_config, line 5, has AuthorizedKeysFile /etc/ssh/keys/%u"):
+            part.changes()
+    else:
+        assert part.changes()
+
+
 def test_a_port_that_any_account_may_take_is_warned_about(vps: Vps) -> None:
     assert vps.notes(port=2222) == [
         "Any account of the host may listen on port 2222 while sshd does not; a port below 1024 is root's alone."
