@@ -256,6 +256,9 @@ def test_a_run_that_is_killed_leaves_a_site_that_serves_and_the_next_run_is_whol
 @pytest.mark.once("13")
 def test_a_full_target_fails_the_run_with_its_reason_and_nothing_else(site: Site, watch: Watch) -> None:
     host = site.host
+    # No run of the timer's may have the target open when it goes.
+    host.run("systemctl stop slipway-backup-check.timer slipway-backup.timer")
+    quiet(host)
     host.run(
         f"cp -a {SECOND} {SECOND}.kept; umount {SECOND} 2>/dev/null || true; size=$(du -sm {SECOND} | cut -f1); "
         f"mount -t tmpfs -o size=$((size + 4))m tmpfs {SECOND}; cp -a {SECOND}.kept/. {SECOND}/"
@@ -267,7 +270,11 @@ def test_a_full_target_fails_the_run_with_its_reason_and_nothing_else(site: Site
         assert "no space left on device" in failed.output.lower(), failed.output
         assert last(host)["facts"]["point"] in host.run("slipway-backup list 2>/dev/null || true")
     finally:
-        host.run(f"umount {SECOND}; rm -rf {SECOND}.kept {SHARED}/much.bin")
+        # The archiver may be writing to it at that moment.
+        wait_for(lambda: host.ok(f"umount {SECOND}"), backup_site.WAIT_SECONDS)
+        host.run(
+            f"rm -rf {SECOND}.kept {SHARED}/much.bin; systemctl start slipway-backup-check.timer slipway-backup.timer"
+        )
     assert site.back_up("-e", "full=true")["problems"] == []
 
 

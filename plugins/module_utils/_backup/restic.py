@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils._backup import places, reach
+from ansible_collections.slipway.flask.plugins.module_utils._backup import places, reach, watched
 from ansible_collections.slipway.flask.plugins.module_utils._backup.command import run
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings, Target
@@ -68,7 +68,7 @@ class Restic:
             file.flush()
             done = self._run(
                 "backup", "--json", "--host", self.settings.host, *(f"--tag={tag}" for tag in tags),
-                f"--exclude-file={file.name}", "--", *wanted,
+                f"--exclude-file={file.name}", "--", *wanted, stall=watched.STALL_SECONDS,
             )  # fmt: skip
         if done.returncode not in (0, INCOMPLETE):
             raise BackupError(f"restic could not save to {self.target.name}: {reason(done.stderr)}")
@@ -136,10 +136,15 @@ class Restic:
             raise BackupError(f"restic could not {what} {self.target.name}: {reason(done.stderr)}")
         return done.stdout
 
-    def _run(self, *arguments: str, seconds: float | None = None) -> subprocess.CompletedProcess[str]:
+    def _run(
+        self, *arguments: str, seconds: float | None = None, stall: float | None = None
+    ) -> subprocess.CompletedProcess[str]:
         if why := reach.why_not(self.target):
             raise BackupError(f"{self.target.name}: {why}")
-        return run(["restic", *self.options(), *arguments], environment=self.environment(), seconds=seconds)
+        command = ["restic", *self.options(), *arguments]
+        if seconds:
+            return run(command, environment=self.environment(), seconds=seconds)
+        return watched.run(command, self.environment(), stall)
 
     def options(self) -> list[str]:
         """Return the options that every call has: none of them is a secret."""
