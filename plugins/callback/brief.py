@@ -18,6 +18,8 @@ description:
   - The output of the C(default) callback, without tasks that changed nothing and without includes; C(-v) brings all of it back.
   - A failure that its task explains is told once, with the line breaks that it has. Everything else that fails, cannot be
     reached, is warned of or told by C(debug) is shown as C(default) shows it.
+  - Of a play with the variable C(__slipway_drift) or C(__slipway_quiet) (C(playbooks/drift.yml), C(playbooks/doctor.yml)) nothing
+    is printed but the report at its end; C(-v) and C(--diff) bring the rest back.
 extends_documentation_fragment:
   - default_callback
   - result_format_callback
@@ -68,9 +70,11 @@ class CallbackModule(Default):
         super().__init__()
         loaded.load()
         collect_less()
+        self.reports = False
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
-        drift.RUN.looks = bool(play.get_vars().get("__slipway_drift"))
+        told = play.get_vars()
+        drift.RUN.looks, self.reports = bool(told.get("__slipway_drift")), bool(told.get("__slipway_quiet"))
         if self._is_silent():
             self._play = play  # the base class's, which asks it for its strategy
         else:
@@ -105,8 +109,8 @@ class CallbackModule(Default):
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         if drift.RUN.looks and ignore_errors:
             drift.RUN.fail(result.host.get_name(), result.task.action, result.task.get_name(), result.result)
-            if self._is_silent():
-                return
+        if self._is_silent() and (ignore_errors or result.result.get("told")):
+            return
         if self._display.verbosity or not explained(result.task.action, result.result):
             super().v2_runner_on_failed(result, ignore_errors=ignore_errors)
             return
@@ -123,9 +127,13 @@ class CallbackModule(Default):
         if ignore_errors:
             self._display.display("...ignoring", color=C.COLOR_SKIP)
 
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        if not (self._is_silent() and result.task.ignore_unreachable):
+            super().v2_runner_on_unreachable(result)
+
     def _is_silent(self) -> bool:
-        """Tell whether only the differences are told, at the end."""
-        return drift.RUN.looks and not (self._display.verbosity or context.CLIARGS.get("diff"))
+        """Tell whether only the report at the end is printed."""
+        return (drift.RUN.looks or self.reports) and not (self._display.verbosity or context.CLIARGS.get("diff"))
 
     def _tells_nothing(self, result: Any) -> bool:
         """Tell whether a good result is neither a change nor something that a task wants to be read."""

@@ -1,0 +1,58 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The controller's side of slipway.flask.doctor: asks the host how it is, and looks at it from outside."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
+from ansible_collections.slipway.flask.plugins.module_utils._doctor.base import Finding, problem
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice
+from ansible_collections.slipway.flask.plugins.plugin_utils._doctor import outside, senders
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+    _VALID_ARGS = frozenset({"apps", "app", "proxied"})
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        task_vars, more, apps = task_vars or {}, [], []
+        os.environ.setdefault("RES_OPTIONS", "timeout:2 attempts:1")  # resolv.conf(5); this process ends with the task
+        try:
+            apps = choice.meant(self._task.args, task_vars) if self._task.args.get("apps") else []
+        except choice.NotHere as error:
+            return {**result, **error.result}
+        except choice.ChoiceError as error:
+            more.append(
+                check("inventory", [problem(str(error), "Correct slipway_apps; site.yml would refuse it as well")])
+            )
+        before = time.time()
+        answer = on_host.ask(self, "doctor", {"senders": senders.senders(apps)}, task_vars)
+        after = time.time()
+        if answer.get("failed") or answer.get("unreachable"):
+            result.update(answer)
+            return result
+        names = outside.domains_of(apps)
+        address = str(task_vars.get("ansible_host") or task_vars.get("inventory_hostname"))
+        if names:
+            try:
+                own = {*answer["addresses"], *outside.resolve(address)}
+            except OSError:
+                own = set(answer["addresses"])
+            proxied = boolean(self._task.args.get("proxied") or False)
+            more.append(check("dns", outside.dns(names, own, proxied)))
+            more.append(check("https", outside.https(names, address)))
+        more.append(check("clocks", outside.clock(answer["time"], before, after)))
+        result.update(answer)
+        return {**result, "changed": False, "checks": [*answer["checks"], *more]}
+
+
+def check(name: str, findings: Iterable[Finding]) -> dict[str, Any]:
+    return {"check": name, "findings": [vars(finding) for finding in findings], "unknown": ""}

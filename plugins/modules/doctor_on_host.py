@@ -1,0 +1,54 @@
+#!/usr/bin/python
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The host's half of slipway.flask.doctor."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: doctor_on_host
+short_description: The host's half of slipway.flask.doctor
+version_added: 0.4.0
+author: Slipway contributors (@slipway)
+extends_documentation_fragment:
+  - slipway.flask.task
+"""
+
+EXAMPLES = r"""
+[]
+"""
+
+RETURN = r"""
+{}
+"""
+
+import os
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._doctor.base import Host
+from ansible_collections.slipway.flask.plugins.module_utils._doctor.examine import whole
+from ansible_collections.slipway.flask.plugins.module_utils._host.task import begin
+
+ARGUMENTS: dict[str, Any] = {
+    "senders": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "app": {"type": "str", "required": True},
+            "variable": {"type": "str", "required": True},
+            "host": {"type": "str", "required": True},
+            "port": {"type": "int", "required": True},
+        },
+    },
+}
+
+
+def main() -> None:
+    os.environ["RES_OPTIONS"] = "timeout:2 attempts:1"  # resolv.conf(5): nobody waits for a DNS that does not answer
+    module, asked = begin(ARGUMENTS)
+    module.exit_json(changed=False, **whole(Host(), asked["senders"]))
+
+
+if __name__ == "__main__":
+    main()
