@@ -27,11 +27,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._app.described import DESCRIBED
-from ansible_collections.slipway.flask.plugins.module_utils._app.places import Places
 from ansible_collections.slipway.flask.plugins.module_utils._drift import look
 from ansible_collections.slipway.flask.plugins.module_utils._drift.difference import Difference
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import begin
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import PostgresError
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths
 
 ARGUMENTS: dict[str, Any] = {"apps": {"type": "list", "elements": "dict", "required": True, "options": DESCRIBED}}
 
@@ -41,7 +41,7 @@ def main() -> None:
     found: list[Difference] = []
     failure = ""
     for app in asked["apps"]:
-        found += look.of_app(Places(app["app"], Path(app["root"]), Path(app["settings"])))
+        found += look.of_app(Paths(app["app"], Path(app["root"]), Path(app["settings"])))
     try:
         found += look.of_host([app["app"] for app in asked["apps"]])
     except PostgresError as error:

@@ -43,6 +43,12 @@ EDITS = {
         "/etc/postgresql/17/main/conf.d/slipway.conf: 1 line differs: has `work_mem = 99MB`",
     "cd /; runuser -u postgres -- psql -qc \"ALTER SYSTEM SET autovacuum_naptime = '77s'\" -c 'SELECT pg_reload_conf()'":
         "PostgreSQL's autovacuum_naptime: is 77s by /var/lib/postgresql/17/main/postgresql.auto.conf",
+    "sed -i 's/^PasswordAuthentication .*/PasswordAuthentication yes/' /etc/ssh/sshd_config.d/10-slipway.conf":
+        "/etc/ssh/sshd_config.d/10-slipway.conf: 1 line differs: has `PasswordAuthentication yes`",
+    "nft add rule inet slipway input tcp dport 3306 accept": "nftables, table inet slipway: differs",
+    "sed -i '$a # by hand' /etc/slipway/firewall.nft": "/etc/slipway/firewall.nft: 1 line differs: has `# by hand`",
+    f"echo '# by hand' >> /srv/shop/releases/{RELEASE}/src/shop.py":
+        "the code of release RELEASE: is not as it was built: ",
     "touch /srv/shop/dump.sql": "/srv/shop/dump.sql: is not Slipway's",
     "mkdir -p /etc/systemd/system/nginx.service.d; printf '[Service]\\nNice=1\\n' > /etc/systemd/system/nginx.service.d/own.conf":
         "/etc/systemd/system/nginx.service.d/own.conf: is not Slipway's: it changes nginx.service",
@@ -68,7 +74,7 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             "worker": {"command": "sleep infinity"}, "digest": {"command": "true", "schedule": "*-*-* 06:00"},
         },
     }  # fmt: skip
-    return {"slipway_apps": [app], "slipway_baseline": False}
+    return {"slipway_apps": [app], "slipway_baseline": True}
 
 
 def examined(project: Project, *arguments: str) -> tuple[Play, dict[str, Any]]:

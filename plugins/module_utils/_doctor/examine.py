@@ -32,6 +32,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._doctor.base import 
     note,
     problem,
 )
+from ansible_collections.slipway.flask.plugins.module_utils._upkeep.brief import brief as upkeep_brief
 
 Check = Callable[[], Iterable[Finding]]
 
@@ -52,6 +53,7 @@ def checks(host: Host, today: date, now: float, senders: Sequence[Mapping[str, A
         "postgresql": lambda: database.postgresql(host, today),
         "python": lambda: pythons.pythons(host, today),
         "backups": backups,
+        "upkeep": upkeep,
     }
     if senders:
         found["mail"] = lambda: mail.mail(senders, mail.connect)
@@ -84,6 +86,13 @@ def backups() -> Iterable[Finding]:
     do = "playbooks/backups.yml asks the targets; docs/backups.md says what to do about each message"
     yield from (problem(text, do) for text in found.problems)
     yield from (note(text) for text in found.lines if not text.startswith("backups: "))
+
+
+def upkeep() -> Iterable[Finding]:
+    """Is the host kept up to date, and does anything listen that nobody asked for? Where site.yml has set that up."""
+    found = upkeep_brief()
+    yield from (problem(text, "docs/host.md says what the upkeep does, and when") for text in found.problems)
+    yield from (note(text) for text in found.lines)
 
 
 def addresses(host: Host) -> list[str]:

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from ansible_collections.slipway.flask.plugins.module_utils._app.places import Places
 from ansible_collections.slipway.flask.plugins.module_utils._backup import kept
 from ansible_collections.slipway.flask.plugins.module_utils._drift import copies, database, services, strays
 from ansible_collections.slipway.flask.plugins.module_utils._drift.difference import Difference
 from ansible_collections.slipway.flask.plugins.module_utils._process.look.members import processes_of
+from ansible_collections.slipway.flask.plugins.module_utils._release import sealed
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths
 
 
 def of_host(apps: Iterable[str]) -> Iterator[Difference]:
@@ -20,11 +21,14 @@ def of_host(apps: Iterable[str]) -> Iterator[Difference]:
     yield from database.overridden()
 
 
-def of_app(paths: Places) -> Sequence[Difference]:
+def of_app(paths: Paths) -> Sequence[Difference]:
     """Return what differs of the app at PATHS."""
     aside = [folder for one in kept.kept(paths.app) for folder in one.folders]
     found = list(strays.of_app(paths, aside))
     if not paths.current_id():
         return [*found, Difference(str(paths.root), f"no release of {paths.app} serves: deploy one")]
     processes = processes_of(paths)
-    return [*found, *services.stopped(paths.current_id(), processes), *copies.edited(paths, processes)]
+    found += [*services.stopped(paths.current_id(), processes), *copies.edited(paths, processes)]
+    # `the code of release 0007-abc is not as it was built: …`
+    broken = (text.split(" is not ", 1) for text in sealed.look(paths).problems)
+    return found + [Difference(what, f"is not {words}") for what, words in broken]

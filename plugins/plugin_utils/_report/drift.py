@@ -128,6 +128,8 @@ def of_part(part: Mapping[str, Any], subject: str) -> Iterator[Difference]:
     header = str(part.get("before_header") or part.get("header") or "")
     if header.startswith("/"):
         yield Difference(header, of_file(before, after))
+    elif header and before == after:
+        yield of_sentence(header, header) if STATE.fullmatch(header) else Difference(header, "differs")
     elif before:
         yield Difference(header or subject, of_file(before, after))
     else:

@@ -85,6 +85,13 @@ def test_a_service_that_runs_with_older_files_has_a_line_all_the_same() -> None:
             {"diff": [], "actions": ["shop-cache.service started"]},
             "shop-cache.service: does not run",
         ),
+        (
+            "host_access",
+            {"diff": [part("x.service enabled", "", "")]},
+            "x.service: is not enabled: it does not start at boot",
+        ),
+        ("host_access", {"diff": [part("nftables, table x", "", "")]}, "nftables, table x: differs"),
+        ("host_access", {"diff": [part("account ann", "", "made\n")]}, "account ann: made"),
         ("drift", {"differences": [{"what": "/srv/shop/x", "words": "is odd"}]}, "/srv/shop/x: is odd"),
         ("files", {}, "Do something: is not as it should be"),
     ],
