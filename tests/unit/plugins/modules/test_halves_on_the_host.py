@@ -58,7 +58,7 @@ def test_an_action_takes_what_its_documentation_tells(name: str) -> None:
     if action._VALID_ARGS:  # release and rollback leave it to their halves: test_release_and_files_modules.py
         assert set(options_of(import_module(MODULES + name))) == set(action._VALID_ARGS)
     else:
-        assert name in ("release", "rollback")
+        assert name in ("release", "rollback") or not options_of(import_module(MODULES + name))
 
 
 def test_there_are_halves() -> None:
