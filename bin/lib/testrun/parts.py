@@ -20,7 +20,7 @@ UNIT_WORKERS = 4
 USUAL_SECONDS = {
     "lint": 80, "unit": 130, "sample_app": 15,
     "slow-backup_targets": 150, "slow-backups-12": 130, "slow-backups-13": 360, "slow-certificates": 100,
-    "slow-edge": 185, "slow-faults_host": 160, "slow-faults_jobs-12": 280,
+    "slow-drift": 150, "slow-edge": 185, "slow-faults_host": 160, "slow-faults_jobs-12": 280,
     "slow-faults_jobs-13": 280, "slow-faults_killed-12": 330, "slow-faults_killed-13": 360,
     "slow-faults_release": 150, "slow-faults_traffic-12": 300,
     "slow-drill-12": 180, "slow-drill-13": 280, "slow-faults_traffic-13": 290, "slow-migrations": 155, "slow-pooling": 130,
