@@ -46,6 +46,8 @@ CRASHED = "Task failed: "
 """How ansible-core's own words begin for what no task explains, such as an error in a template or in a module's code."""
 TELLERS = {"slipway.flask.release", "slipway.flask.rollback"}
 """Actions that print themselves what they did."""
+COMPARER = "slipway.flask.drift_report"
+"""Counts a host that could not be compared as one that could not be reached, for the sake of the exit code."""
 COLLECT_AFTER = 50_000
 """Python looks for garbage after so many new objects; its own 700 took a fifth of the controller's processor time."""
 
@@ -115,21 +117,34 @@ class CallbackModule(Default):
             super().v2_runner_on_failed(result, ignore_errors=ignore_errors)
             return
         result.result.pop("exception", None)  # it says the same once more
-        self._handle_warnings(result.result)
-        if self._last_task_banner != result.task._uuid:
-            self._print_task_banner(result.task)
-        told = textwrap.indent(deploy.printable(str(result.result["msg"])), "  ")
-        self._display.display(
-            f"fatal: [{self.host_label(result)}]: FAILED!\n{told}",
-            color=C.COLOR_ERROR,
-            stderr=self.get_option("display_failed_stderr"),
-        )
+        self._tell(result, "FAILED!", str(result.result["msg"]))
         if ignore_errors:
             self._display.display("...ignoring", color=C.COLOR_SKIP)
 
+    def v2_runner_item_on_failed(self, result: Any) -> None:
+        if not self._is_silent():
+            super().v2_runner_item_on_failed(result)
+
     def v2_runner_on_unreachable(self, result: Any) -> None:
+        if result.task.action == COMPARER and not self._display.verbosity:
+            self._tell(result, "NOT COMPARED!", str(result.result["msg"]))
+            return
+        if drift.RUN.looks:
+            drift.RUN.lose(result.host.get_name(), str(result.result.get("msg", "")))
         if not (self._is_silent() and result.task.ignore_unreachable):
             super().v2_runner_on_unreachable(result)
+
+    def _tell(self, result: Any, how: str, message: str) -> None:
+        """Print HOW a task ended, and the MESSAGE that explains it."""
+        self._handle_warnings(result.result)
+        if self._last_task_banner != result.task._uuid:
+            self._print_task_banner(result.task)
+        told = textwrap.indent(deploy.printable(message), "  ")
+        self._display.display(
+            f"fatal: [{self.host_label(result)}]: {how}\n{told}",
+            color=C.COLOR_ERROR,
+            stderr=self.get_option("display_failed_stderr"),
+        )
 
     def _is_silent(self) -> bool:
         """Tell whether only the report at the end is printed."""

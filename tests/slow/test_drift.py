@@ -23,7 +23,9 @@ SECRET = "0b9d4e1f7a2c4856b3d0e9f8a7c6d5e4"
 EDITED = "edited-by-hand-5f1c"
 HASHES = "find /etc /srv /opt /usr/local -xdev -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum"
 NAMES = "find /etc /srv /opt /usr/local -xdev -printf '%p %m %u %g %l %T@\\n' | sort | sha256sum"
-STATES = "systemctl list-units --all --plain --no-legend 'shop*' 'nginx*' 'postgresql*' 'slipway*' | awk '{print $1, $3}' | sort"
+STATES = (
+    "systemctl list-units --all --plain --no-legend 'shop*' 'nginx*' 'postgresql*' 'ssh*' | awk '{print $1, $3}' | sort"
+)
 RELEASE = "$(basename $(readlink /srv/shop/current))"
 EDITS = {
     # What is done on the host -> the beginning of the line, with RELEASE for the id of the release that serves.
@@ -74,7 +76,8 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             "worker": {"command": "sleep infinity"}, "digest": {"command": "true", "schedule": "*-*-* 06:00"},
         },
     }  # fmt: skip
-    return {"slipway_apps": [app], "slipway_baseline": True}
+    # An update in the middle would change files as well.
+    return {"slipway_apps": [app], "slipway_baseline": True, "slipway_updates": {"install": "none"}}
 
 
 def examined(project: Project, *arguments: str) -> tuple[Play, dict[str, Any]]:
@@ -88,9 +91,14 @@ def examined(project: Project, *arguments: str) -> tuple[Play, dict[str, Any]]:
 def test_a_host_that_slipway_has_never_touched_is_examined(host: Host, project: Project) -> None:
     project.write({"slipway_apps": []})
     play, checks = examined(project)
-    assert play.code == 0, play.output
-    known = {"distribution", "clock", "disk", "memory", "out of memory", "units", "services", "reboot", "libraries"}
-    assert known <= {name for name, check in checks.items() if not check["findings"] and not check["unknown"]}
+    well = {name for name, check in checks.items() if not check["findings"] and not check["unknown"]}
+    assert {"distribution", "clock", "units", "services", "reboot", "libraries", "certificates", "clocks"} <= well, (
+        checks
+    )
+    # Disk and memory are this machine's own, and may be short.
+    bad = {name for name, check in checks.items() for one in check["findings"] if one["level"] == "problem"}
+    assert bad <= {"disk", "memory", "out of memory"}
+    assert play.code == (2 if bad else 0)
     assert host.ok("! test -e /srv/shop && ! test -e /etc/slipway && ! test -e /var/cache/slipway")
 
 

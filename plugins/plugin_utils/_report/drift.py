@@ -92,6 +92,13 @@ class Run:
             found.refused = action in GATES
             found.failures.append(f"{task}: {said(result)}")
 
+    def lose(self, host: str, said: str) -> None:
+        """Take it that HOST could not be reached, or no longer."""
+        found = self.of(host)
+        if not found.refused:
+            found.refused = True
+            found.failures.append(f"it could not be reached: {printable(said)}")
+
 
 RUN = Run()
 """The run of this process."""

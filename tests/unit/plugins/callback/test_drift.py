@@ -93,8 +93,9 @@ def test_each_difference_is_shown_whole_with_diff(folder: Path) -> None:
     ("what", "said"),
     [
         ("fail", "one: not compared: Fail: no answer\n"),
-        ("away", "UNREACHABLE"),
-        ("away,write", "UNREACHABLE"),
+        ("away", "one: not compared: it could not be reached: "),
+        ("away", "fatal: [two]: NOT COMPARED!\n  one: could not be compared\n"),
+        ("away,write", "fatal: [two]: NOT COMPARED!\n  one: could not be compared; 1 difference elsewhere\n"),
     ],
 )
 def test_a_host_that_could_not_be_compared_ends_it_with_4(folder: Path, what: str, said: str) -> None:
