@@ -14,6 +14,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.flask.plugins.module_utils._release import hooks
 from ansible_collections.slipway.flask.plugins.plugin_utils._access import login, ways
 from ansible_collections.slipway.flask.plugins.plugin_utils._access.login import Way
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import packing
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.once import once
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, hosts, procfile
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description as app_description
@@ -121,6 +122,8 @@ class ActionModule(ActionBase):
         provision = boolean(self._task.args.get("provision", False))
         targets = backups_description.folders(self._templar.template(task_vars.get("slipway_backups") or {}))
         look = host.script(apps, targets)
+        if provision:
+            packing.ahead(self, packing.PROVISION, task_vars)
         script = preflight_look.with_look(look) if provision else preflight_look.PROBE
         known = {name: task_vars.get(name) for name in ("slipway_people", "slipway_ssh")}
         said, other = ways.reach(
@@ -131,6 +134,7 @@ class ActionModule(ActionBase):
         found = preflight_look.problems(facts, int(self._task.args.get("disk_mb") or 0), password)
         if not provision:
             return facts, found, other
+        packing.release(self, facts.get("code", "").split(), task_vars)
         if "looked" not in facts and not found:
             facts |= preflight_look.read(self._low_level_execute_command(look, sudoable=True).get("stdout", ""))
         challenge = self._templar.template(task_vars.get("nginx_tls_acme_challenge", "http-01"))

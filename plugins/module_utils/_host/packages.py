@@ -18,6 +18,9 @@ from pathlib import Path
 LISTS = Path("/var/lib/apt/lists")
 UNIT_FOLDERS = (Path("/etc/systemd/system"), Path("/usr/lib/systemd/system"), Path("/lib/systemd/system"))
 TAIL_LINES = 15
+FIRST = ("-oAcquire::Languages=none",)
+"""For a host without any lists: the descriptions of sixty thousand packages can wait for APT's daily update. Where there are
+some, an update without them would remove them."""
 LOCKED = re.compile(
     r"(?:Could not get lock|Unable to acquire the dpkg frontend lock|Unable to lock) ?(?:directory )?(\S*)"
 )
@@ -143,10 +146,10 @@ def install(names: Sequence[str], cache_seconds: int, lock_seconds: float) -> st
 
     Lists that are fresh may still lack what was released since, so a failure with them is tried once more after an update.
     """
-    patience = Patience(lock_seconds)
-    fresh = lists_age() > cache_seconds
+    patience, age = Patience(lock_seconds), lists_age()
+    fresh = age > cache_seconds
     if fresh:
-        apt_get(patience, "update")
+        apt_get(patience, "update", *(() if age < float("inf") else FIRST))
     try:
         apt_get(patience, "install", "--no-install-recommends", "--", *names)
     except PackagesError:

@@ -10,7 +10,7 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_ho
 from ansible_collections.slipway.flask.plugins.plugin_utils._preflight.look import KEPT
 
 PLUGINS = Path(__file__).parents[2]
-MODULE = "slipway.flask.kept_half"
+NAME = "kept_half"
+MODULE = f"slipway.flask.{NAME}"
 
 
 def ask(action: ActionBase, name: str, asked: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def ask(action: ActionBase, name: str, asked: Mapping[str, Any], task_vars: dict
 def lacks(name: str, task_vars: Mapping[str, Any]) -> bool:
     """Tell whether preflight has seen that the host has no code of NAME, and this run has not sent it since: a trip less."""
     there = task_vars.get("ansible_facts", {}).get(KEPT)
-    if there is None or any(str(file).startswith(f"{name}-{key()}.") for file in there):
+    if there is None or is_there(name, there):
         return False
     host = hashlib.sha256(str(task_vars.get("inventory_hostname")).encode()).hexdigest()[:16]
     mark = Path(constants.DEFAULT_LOCAL_TMP) / "slipway" / f"sent-{name}-{host}"
@@ -49,6 +50,11 @@ def lacks(name: str, task_vars: Mapping[str, Any]) -> bool:
     except FileExistsError:
         return False
     return True
+
+
+def is_there(name: str, files: Iterable[str]) -> bool:
+    """Tell whether the code of NAME is among the FILES that a host keeps."""
+    return any(str(file).startswith(f"{name}-{key()}.") for file in files)
 
 
 def imports_by_itself(action: ActionBase) -> bool:

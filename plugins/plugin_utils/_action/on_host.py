@@ -24,7 +24,12 @@ def asker() -> str:
 
 def ask(action: ActionBase, name: str, asked: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
     """Return what the host's half of the action NAME answers when it is ASKED; its parameters are not in it."""
-    return call(action, f"slipway.flask.{name}{SUFFIX}", asked, task_vars)
+    return call(action, f"slipway.flask.{half(name)}", asked, task_vars)
+
+
+def half(name: str) -> str:
+    """Return the module's name that is the host's half of the action NAME."""
+    return f"{name}{SUFFIX}"
 
 
 def call(action: ActionBase, module: str, asked: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:

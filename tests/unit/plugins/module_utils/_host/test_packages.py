@@ -114,3 +114,19 @@ def test_of_alternatives_the_first_is_wanted_when_there_is_none(
 ) -> None:
     """Debian's chrony and systemd-timesyncd remove each other: a host keeps the one that it has."""
     assert packages.lacking(names, installed) == wanted
+
+
+@pytest.mark.parametrize(("age", "without"), [(float("inf"), True), (90_000.0, False)], ids=["none", "old"])
+def test_only_a_host_without_any_lists_fetches_them_without_descriptions(
+    monkeypatch: pytest.MonkeyPatch, age: float, without: bool
+) -> None:
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(packages.subprocess, "run", run)
+    monkeypatch.setattr(packages, "lists_age", lambda: age)
+    packages.install(["nginx"], 86_400, 60)
+    assert [("-oAcquire::Languages=none" in command) for command in commands if "update" in command] == [without]

@@ -1,0 +1,46 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Packs modules before the tasks that send them, in a process beside the run, which waits for hosts most of its time.
+
+Ansible packs each module once a run, a tenth of a second or more each, and keeps it in a cache that all of its processes share.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.plugins.connection import ConnectionBase
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import kept, on_host
+
+PROVISION = ("postgres_cluster", "uv_install", "files_on_host", "tls_certificates", "postgres_check", kept.NAME)
+"""What provisioning sends to nearly every host, in that order."""
+RELEASE = "release"
+NICE = 5
+"""The run itself goes first."""
+
+
+def ahead(action: ActionBase, names: Iterable[str], task_vars: dict[str, Any]) -> None:
+    """Begin to pack the collection's modules with NAMES. What can't be packed is told by the task that needs it."""
+    if not isinstance(action._connection, ConnectionBase) or kept.imports_by_itself(action):
+        return
+    if os.fork():  # this is a task's process; when it ends, so does what it has to do with the other one
+        return
+    try:
+        os.nice(NICE)
+        for name in names:
+            with suppress(Exception):
+                action._configure_module(f"slipway.flask.{name}", {}, task_vars)
+    finally:
+        os._exit(0)
+
+
+def release(action: ActionBase, code: Iterable[str], task_vars: dict[str, Any]) -> None:
+    """Begin to pack the code of a release for a host that keeps the files CODE, unless it is among them."""
+    if not kept.is_there(RELEASE, code):
+        ahead(action, [on_host.half(RELEASE)], task_vars)
