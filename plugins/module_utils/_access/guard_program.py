@@ -325,6 +325,9 @@ def main(arguments: Sequence[str] | None = None, folder: Path = FOLDER) -> int:
     chosen = parser.parse_args(arguments)
     if not re.fullmatch(TOKEN, getattr(chosen, "token", "")):
         parser.error(f"'{chosen.token}' is not a valid token")
+    if folder == FOLDER and os.geteuid() != 0:
+        print("slipway-guard: only root can do this", file=sys.stderr)
+        return 1
     try:
         if chosen.command == "end":
             return end(chosen.name)
@@ -338,8 +341,8 @@ def main(arguments: Sequence[str] | None = None, folder: Path = FOLDER) -> int:
                 return ask_undo(folder, chosen.token, chosen.why, chosen.boot)
             print(json.dumps({"armed": [plan_of(change) for change in armed(folder)], "last": last(folder)}))
             return 0
-    except PermissionError:
-        print("slipway-guard: only root can do this", file=sys.stderr)
+    except OSError as error:
+        print(f"slipway-guard: {error.filename or folder}: {error.strerror or error}", file=sys.stderr)
         return 1
 
 
