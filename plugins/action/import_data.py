@@ -13,7 +13,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._action.release impo
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import transfer as report
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.names import nearest
-from ansible_collections.slipway.flask.plugins.plugin_utils._service import postgres
+from ansible_collections.slipway.flask.plugins.plugin_utils._service import mariadb, postgres
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import folders
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import release as described
 
@@ -86,11 +86,13 @@ def wanted(app: dict[str, Any], given: dict[str, Any]) -> tuple[dict[str, Any], 
         "commands": [one if isinstance(one, str) else one["command"] for one in app["release_commands"]],
     }  # fmt: skip
     if dump:
-        if app["database"] not in ("local", "url") or app["database_owner_url"]:
-            raise choice.ChoiceError(refused_database(app))
-        one = files["dump.upload"] = brought.dump(dump)
+        if said := refused_database(app):
+            raise choice.ChoiceError(said)
+        one = files["dump.upload"] = brought.dump(dump, mysql=app["database"] == mariadb.LOCAL)
         asked |= {"dump": one.size, "dump_name": one.name}
-        if app["database"] == "local":
+        if app["database"] == mariadb.LOCAL:
+            asked |= {"mariadb": app["name"]}
+        elif app["database"] == "local":
             asked |= {"database": app["name"], "extensions": app["database_extensions"]}
         else:
             asked["url"] = postgres.url(app)
@@ -102,7 +104,7 @@ def wanted(app: dict[str, Any], given: dict[str, Any]) -> tuple[dict[str, Any], 
 
 
 def refused_database(app: dict[str, Any]) -> str:
-    """Return why no dump can be imported into APP."""
+    """Return why no dump can be imported into APP, "" where one can."""
     if app["database"] == "none":
         return f"{app['name']} has no database (`database: none`), so there is nothing for a dump to go into"
     if app["database_owner_url"]:
@@ -110,10 +112,12 @@ def refused_database(app: dict[str, Any]) -> str:
             f"{app['name']} has `database_owner_url`: what a dump makes would belong to one role and be used by another, whose "
             "rights nobody knows. docs/moving.md says how a dump gets there"
         )
-    return (
-        f"{app['name']} has MariaDB (`database: mariadb`), into which no dump is imported: MariaDB can't swap databases by "
-        "name. docs/moving.md says how a dump gets there"
-    )
+    if app["database"] == "url" and mariadb.is_used(app):
+        return (
+            f"{app['name']}'s database is a MySQL or MariaDB elsewhere (`database: url`), which commits each CREATE TABLE by "
+            "itself: an import that fails half-way could not be undone there. docs/moving.md says how a dump gets there by hand"
+        )
+    return ""
 
 
 def chosen(app: dict[str, Any], into: str) -> tuple[str, str]:

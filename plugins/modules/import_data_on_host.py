@@ -42,6 +42,7 @@ MORE: dict[str, Any] = {
     "replace": {"type": "bool", "default": False},
     "keep_schema": {"type": "bool", "default": False},
     "database": {"type": "str", "default": ""},
+    "mariadb": {"type": "str", "default": ""},
     "url": {"type": "str", "default": "", "no_log": True},
     "extensions": {"type": "list", "elements": "str", "default": []},
     "commands": {"type": "list", "elements": "str", "default": [], "no_log": False},

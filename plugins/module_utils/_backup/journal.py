@@ -71,6 +71,8 @@ class Journal:
     folders: list[Folder] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
     """Folders that were made for it, beside the app's."""
+    notes: list[str] = field(default_factory=list)
+    """What could not be brought along, a sentence each."""
     serving: str = ""
     """The release that served."""
     release: str = ""

@@ -18,12 +18,16 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
 
-from ansible_collections.slipway.flask.plugins.module_utils._backup import mariadb_load, mariadb_tables, points
+from ansible_collections.slipway.flask.plugins.module_utils._backup import (
+    mariadb_load,
+    mariadb_swap,
+    mariadb_tables,
+    points,
+)
 from ansible_collections.slipway.flask.plugins.module_utils._backup.command import PATH
 from ansible_collections.slipway.flask.plugins.module_utils._backup.database import Database
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError, plain
@@ -106,28 +110,36 @@ def whole(path: Path) -> bool:
         return COMPLETE in file.read()
 
 
-def load(app: AppData, path: Path, new: str, aside: Path | None = None) -> None:
+def load(app: AppData, path: Path, new: str, aside: Path) -> None:
     """Make the database NEW, for root alone, of the dump of APP's in PATH; ASIDE is given what can't be moved to another one.
 
     :raises BackupError: when the dump is not whole or can't be loaded; NEW may be there then.
     """
     refuse_half(path)
-    make(app, new)
+    make(app.mariadb, new)
     with mariadb_load.loader(new) as login:
         _fill(app, path, new, login, aside)
 
 
-def make(app: AppData, new: str) -> None:
-    """Make the empty database NEW like APP's, in the place of one that a run before has left. Raises BackupError."""
+def make(live: str, new: str) -> None:
+    """Make the empty database NEW like the one called LIVE, in the place of one that a run before has left. Raises BackupError."""
     mariadb_tables.drop(new)
-    like = f"CHARACTER SET utf8mb4 COLLATE {mariadb_tables.collation(app.mariadb)}"
+    like = f"CHARACTER SET utf8mb4 COLLATE {mariadb_tables.collation(live)}"
     mariadb_tables.sql(f"CREATE DATABASE {names.identifier(new)} {like};")
 
 
-def fill(app: AppData, path: Path) -> None:
-    """Load the dump in PATH into APP's own database, as the app; a table of the same name goes. Raises BackupError."""
+def fill(app: AppData, path: Path) -> list[str]:
+    """Load the dump in PATH into APP's own database, as the app; a table of the same name goes. Raises BackupError.
+
+    Returned is which views or triggers can't be made, since tables that they read are not there.
+    """
     refuse_half(path)
-    _fill(app, path, app.mariadb, mariadb_load.Login(app.user), None)
+    aside = path.with_name(f"{path.name}.aside")
+    try:
+        _fill(app, path, app.mariadb, mariadb_load.Login(app.user), aside)
+        return mariadb_swap.place(app.mariadb, aside, app.user)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def refuse_half(path: Path) -> None:
@@ -135,12 +147,10 @@ def refuse_half(path: Path) -> None:
         raise BackupError(f"{path.name} is not a whole dump")
 
 
-def _fill(app: AppData, path: Path, database: str, login: mariadb_load.Login, aside: Path | None) -> None:
+def _fill(app: AppData, path: Path, database: str, login: mariadb_load.Login, aside: Path) -> None:
     known, room = mariadb_load.collations(), mariadb_load.folder()
     try:
-        with ExitStack() as stack:
-            file = stack.enter_context(path.open("rb"))
-            kept = stack.enter_context(new_file(aside)) if aside else None
+        with path.open("rb") as file, new_file(aside) as kept:
             mariadb_load.feed(file, database, login, known, app.user, kept, room)
     except TextError as error:
         raise BackupError(f"the dump of {app.mariadb} can't be loaded: {error}") from None
@@ -183,6 +193,6 @@ def _run(
         raise BackupError(f"{Path(command[0]).name} is not installed on this host: run site.yml") from None
     except names.MysqlError as error:
         raise BackupError(str(error)) from None
-    if done.returncode:
+    if done.returncode and not mysql.is_whole(done.stderr):
         said = done.stderr.decode(errors="replace").strip()[-500:]
         raise BackupError(f"{what} failed: {said}")

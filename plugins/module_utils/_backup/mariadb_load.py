@@ -23,12 +23,17 @@ from typing import IO, Any, cast
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup.command import PATH
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
-from ansible_collections.slipway.flask.plugins.module_utils._backup.mariadb_tables import drop_loader, loader_of, sql
+from ansible_collections.slipway.flask.plugins.module_utils._backup.mariadb_tables import (
+    drop_loader,
+    loader_of,
+    shut,
+    sql,
+)
+from ansible_collections.slipway.flask.plugins.module_utils._database import mysql
 from ansible_collections.slipway.flask.plugins.module_utils._mysql import names
-from ansible_collections.slipway.flask.plugins.module_utils._mysql.dump_text import Dump, Statement, bare
+from ansible_collections.slipway.flask.plugins.module_utils._mysql.dump_text import Dump, Statement
 from ansible_collections.slipway.flask.plugins.module_utils._mysql.places import SOCKET
 
-EVENTS = b"EVENT"
 FLOOR_BYTES = 256 << 20
 """Room that is left on the disk of the databases."""
 LOOK_BYTES = 32 << 20
@@ -86,15 +91,26 @@ def loader(database: str) -> Iterator[Login]:
         drop_loader(database)
 
 
+@contextmanager
+def opened_to(database: str, user: str) -> Iterator[None]:
+    """Let the app of USER into DATABASE for as long as the block runs. Raises BackupError."""
+    what = f"{names.identifier(names.pattern(database))}.*"
+    sql(f"GRANT ALL PRIVILEGES ON {what} TO {names.account(user)};")
+    try:
+        yield
+    finally:
+        shut(database)
+
+
 def feed(
-    file: IO[bytes], database: str, login: Login, known: Collection[str], user: str = "", aside: IO[bytes] | None = None,
+    file: IO[bytes], database: str, login: Login, known: Collection[str], user: str, aside: IO[bytes],
     room: Path | None = None, tell: Callable[[int], None] = lambda read: None,
 ) -> Loaded:  # fmt: skip
     """Load the dump in FILE into DATABASE, with the rights of LOGIN; return what there is to tell.
 
     :param known: the collations that the server has.
     :param user: the system user that the client runs as; "" is this process's.
-    :param aside: is given views, triggers, routines and events, as SQL; events are not made in DATABASE then.
+    :param aside: is given views, triggers, routines and events, as SQL; they are not made in DATABASE.
     :param room: the folder that must keep some room.
     :param tell: is told from time to time how many octets were loaded.
     :raises TextError: for a dump that is refused.
@@ -102,13 +118,13 @@ def feed(
     """
     dump = Dump(file, known)
     with _client(login, database, user) as (process, why):
-        pipe, kept = _Writer(cast(IO[bytes], process.stdin)), _Writer(aside) if aside else None
+        pipe, kept = _Writer(cast(IO[bytes], process.stdin)), _Writer(aside)
         told = 0
         try:
             for kind, one in dump.parts():
-                if kind != "table" and kept:
+                if kind != "table":
                     kept.write(one)
-                if not (kept and kind == "object" and _is_event(one)):
+                if kind != "object":
                     pipe.write(one)
                 if pipe.octets - told > LOOK_BYTES:
                     told = pipe.octets
@@ -135,16 +151,17 @@ def keep(dump: Dump, aside: IO[bytes]) -> None:
 
 @contextmanager
 def output(command: Sequence[str], user: str, what: str) -> Iterator[IO[bytes]]:
-    """Give what COMMAND of the system USER writes. Raises BackupError, which says that WHAT failed."""
+    """Give what COMMAND of the system USER dumps. Raises BackupError, which says that WHAT failed."""
     with tempfile.TemporaryFile() as errors:
         with subprocess.Popen(
             list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, cwd="/",
             env={"PATH": PATH, "LC_ALL": "C.UTF-8"}, **_as(user),
         ) as process:  # fmt: skip
             yield cast(IO[bytes], process.stdout)
-        if process.returncode:
-            errors.seek(max(0, errors.seek(0, 2) - SAID))
-            raise BackupError(f"{what} failed: {errors.read().decode(errors='replace').strip()[-500:]}")
+        errors.seek(max(0, errors.seek(0, 2) - SAID))
+        said = errors.read()
+        if process.returncode and not mysql.is_whole(said):
+            raise BackupError(f"{what} failed: {said.decode(errors='replace').strip()[-500:]}")
 
 
 class _Writer:
@@ -163,11 +180,6 @@ class _Writer:
 
     def close(self) -> None:
         self.file.close()
-
-
-def _is_event(one: Statement) -> bool:
-    """Tell whether a statement is about an event, which would run by itself in a database that nobody serves."""
-    return EVENTS in bare(one.text)[:400].upper().partition(b" DO ")[0].split()
 
 
 def _look(room: Path | None) -> None:
@@ -213,5 +225,4 @@ def _as(user: str) -> Mapping[str, Any]:
 def _plain(said: bytes) -> str:
     """Return what the client said, without the statement that it shows and the line, which is not the dump's."""
     lines = [line for line in said.decode(errors="replace").splitlines() if line.startswith("ERROR")]
-    text = (lines or [said.decode(errors="replace").strip()])[-1].partition(" at line ")
-    return (text[0] + (": " + text[2].partition(": ")[2] if text[1] else ""))[-600:]
+    return names.without_line((lines or [said.decode(errors="replace").strip()])[-1])

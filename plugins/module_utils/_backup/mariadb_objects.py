@@ -26,6 +26,17 @@ def foreign(database: str, user: str) -> list[str]:
     ]
 
 
+def refused(database: str, user: str) -> str:
+    """Return why what DATABASE has can't be put aside, "" when it can. Raises BackupError."""
+    theirs = foreign(database, user)
+    if not theirs:
+        return ""
+    return (
+        f"the database has what belongs to another account than {user}@localhost, and can't be kept aside: "
+        f"{', '.join(theirs[:3])}. Make it anew as {user} (without DEFINER), or drop it"
+    )
+
+
 def save(database: str, user: str, path: Path) -> None:
     """Write what DATABASE has of them to PATH, as SQL and for root alone, as its USER sees it. Raises BackupError."""
     command = [*mysql.dumping(parse_url(socket_url("mysql", database, user)), anywhere=True), "--no-data"]

@@ -28,33 +28,51 @@ SELECT 'EVENT', EVENT_NAME, DEFINER FROM information_schema.EVENTS WHERE EVENT_S
 """
 KINDS = {"VIEW", "TRIGGER", "FUNCTION", "PROCEDURE", "PACKAGE BODY", "PACKAGE", "EVENT"}
 
+LOCK_SECONDS = 20
+"""How long is waited for whoever has one of the tables."""
 
-def exchange(live: str, comes: str, goes: str, then: Path | None = None, user: str = "") -> None:
+
+def exchange(live: str, comes: str, goes: str, then: Path | None = None, user: str = "") -> list[str]:
     """Have the tables of the database COMES take the place of those in LIVE, which go to GOES, in one step; done again, nothing.
 
     The app's rights are on LIVE, so that nobody gets into what is put aside. Views and the like of both go before, and LIVE gets
-    those in the file THEN, as USER's.
+    those in the file THEN, as USER's; returned is which of them can't be made, since tables that they read are not there.
 
     :raises BackupError: when the server refuses.
     """
     if tables_of(comes):
         for database in (live, comes):
             drop_objects(database)
-        move((live, goes), (comes, live))
+        move(user, (live, goes), (comes, live))
     drop(comes)
-    if then and then.exists():
-        place(live, then, user)
+    return place(live, then, user) if then and then.exists() else []
 
 
-def move(*ways: tuple[str, str]) -> None:
-    """Move all tables from one database to another, for each of the WAYS, in one step. Raises BackupError."""
+def move(user: str, *ways: tuple[str, str]) -> None:
+    """Move all tables from one database to another, for each of the WAYS, in one step, with USER's sessions ended.
+
+    The account is locked meanwhile: a session that had one of the tables in a transaction would be waited for.
+
+    :raises BackupError: when the server refuses.
+    """
     moves = [(source, table, target) for source, target in ways for table in tables_of(source)]
-    for target in dict.fromkeys(target for _, target in ways):
+    for target in dict.fromkeys(target for _, _, target in moves):
         like = f"CHARACTER SET utf8mb4 COLLATE {mariadb_tables.collation(ways[0][0])}"
         sql(f"CREATE DATABASE IF NOT EXISTS {names.identifier(target)} {like};")
     if moves:
         each = ", ".join(f"{_in(source, table)} TO {_in(target, table)}" for source, table, target in moves)
-        sql(f"RENAME TABLE {each};")
+        if user:
+            sql(f"ALTER USER IF EXISTS {names.account(user)} ACCOUNT LOCK; KILL USER {names.account(user)};")
+        try:
+            sql(f"SET lock_wait_timeout = {LOCK_SECONDS}; RENAME TABLE {each};")
+        finally:
+            unlock(user)
+
+
+def unlock(user: str) -> None:
+    """Let the account of USER in again, however a move of tables ended. Raises BackupError."""
+    if user:
+        sql(f"ALTER USER IF EXISTS {names.account(user)} ACCOUNT UNLOCK;")
 
 
 def _in(database: str, table: str) -> str:
@@ -71,11 +89,10 @@ def drop_objects(database: str) -> None:
         sql(";\n".join(found) + ";", database)
 
 
-def place(database: str, path: Path, user: str) -> None:
-    """Have those in PATH in DATABASE and no others, as USER's. Raises BackupError when one can't be made."""
+def place(database: str, path: Path, user: str) -> list[str]:
+    """Have those in PATH in DATABASE and no others, as USER's; return one sentence for each that can't be made."""
     drop_objects(database)
-    if path.exists() and path.stat().st_size:
-        _run(path, database, user)
+    return _run(path, database, user) if path.exists() and path.stat().st_size else []
 
 
 def objects(database: str) -> list[tuple[str, str, str]]:
@@ -84,13 +101,14 @@ def objects(database: str) -> list[tuple[str, str, str]]:
     return [(kind, name, definer) for kind, name, definer in rows]
 
 
-def _run(path: Path, database: str, user: str) -> None:
-    """Run the SQL in PATH in DATABASE as the app's USER, who is its definer then, without commands. Raises BackupError."""
+def _run(path: Path, database: str, user: str) -> list[str]:
+    """Run the SQL in PATH in DATABASE as the app's USER, who is its definer then, without commands; return what went wrong."""
     with path.open("rb") as file:
         done = subprocess.run(
-            names.loading(user, database), stdin=file, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False, cwd="/",
-            env={"PATH": PATH, "LC_ALL": "C.UTF-8"}, **names.as_user(user),
+            [*names.loading(user, database), "--force"], stdin=file, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            check=False, cwd="/", env={"PATH": PATH, "LC_ALL": "C.UTF-8"}, **names.as_user(user),
         )  # fmt: skip
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip()[-500:]
-        raise BackupError(f"views, triggers, routines or events can't be made in {database}: {said}")
+    lines = [line for line in done.stderr.decode(errors="replace").splitlines() if line.startswith("ERROR")]
+    if done.returncode and not lines:
+        raise BackupError(f"views and triggers can't be made: {done.stderr.decode(errors='replace').strip()[-500:]}")
+    return [f"a view, trigger or routine can't be made: {names.without_line(line)}" for line in dict.fromkeys(lines)]

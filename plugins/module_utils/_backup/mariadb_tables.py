@@ -23,7 +23,13 @@ def drop(name: str) -> None:
     """Remove the database called NAME if it is there, and who may get into it. Raises BackupError."""
     if name:
         drop_loader(name)
+        shut(name)
         sql(f"DROP DATABASE IF EXISTS {names.identifier(name)};")
+
+
+def is_there(name: str) -> bool:
+    """Tell whether there is a database called NAME. Raises BackupError."""
+    return bool(sql(f"SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = {names.literal(name)};"))
 
 
 def tables_of(name: str) -> list[str]:
@@ -58,5 +64,13 @@ def loader_of(database: str) -> str:
 
 
 def drop_loader(database: str) -> None:
-    """Remove the account that loads into DATABASE, if it is there. Raises BackupError."""
-    sql(f"DROP USER IF EXISTS {names.account(loader_of(database))};")
+    """Remove the account that loads into DATABASE, if it is there, and end its sessions. Raises BackupError."""
+    who = names.account(loader_of(database))
+    sql(f"DROP USER IF EXISTS {who}; KILL USER {who};")
+
+
+def shut(database: str) -> None:
+    """Take from everybody the rights on DATABASE. Raises BackupError."""
+    on = f"{names.identifier(names.pattern(database))}.*"
+    for user, host in sql(f"SELECT User, Host FROM mysql.db WHERE Db = {names.literal(names.pattern(database))};"):
+        sql(f"REVOKE ALL PRIVILEGES ON {on} FROM {names.literal(user)}@{names.literal(host)};")

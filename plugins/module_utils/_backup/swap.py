@@ -150,18 +150,21 @@ def cluster_of(wanted: str) -> Cluster:
 
 
 def _mariadb_forward(journal: Journal) -> None:
-    mariadb_swap.exchange(journal.mariadb, journal.new, journal.kept, journal.objects, journal.user)
+    journal.notes += mariadb_swap.exchange(journal.mariadb, journal.new, journal.kept, journal.objects, journal.user)
 
 
 def _mariadb_back(journal: Journal) -> None:
+    mariadb_swap.unlock(journal.user)
     if journal.had:
-        mariadb_swap.exchange(journal.mariadb, journal.kept, journal.new, journal.objects_before, journal.user)
+        journal.notes += mariadb_swap.exchange(
+            journal.mariadb, journal.kept, journal.new, journal.objects_before, journal.user
+        )
         return
     if not mariadb_tables.tables_of(journal.new):  # what was restored has taken the place of nothing
         mariadb_swap.drop_objects(journal.mariadb)
-        mariadb_swap.move((journal.mariadb, journal.new))
+        mariadb_swap.move(journal.user, (journal.mariadb, journal.new))
     if journal.objects_before.exists():
-        mariadb_swap.place(journal.mariadb, journal.objects_before, journal.user)
+        journal.notes += mariadb_swap.place(journal.mariadb, journal.objects_before, journal.user)
     mariadb_tables.drop(journal.kept)
 
 

@@ -144,6 +144,12 @@ def loading(user: str, database: str, socket: str = SOCKET) -> list[str]:
     ]  # fmt: skip
 
 
+def without_line(said: str) -> str:
+    """Return an error of the client's without the line, which is not that of the file that somebody has."""
+    head, found, rest = said.partition(" at line ")
+    return (head + (": " + rest.partition(": ")[2] if found else ""))[-600:]
+
+
 def unescaped(text: str) -> str:
     r"""Undo what the client's batch format does to a column: \\, \n, \t."""
     return text.replace("\\\\", "\0").replace("\\n", "\n").replace("\\t", "\t").replace("\0", "\\")

@@ -43,6 +43,7 @@ def undo(context: Context, journal: Journal) -> None:
         halt(context)
     if journal.step in ("swap", "start"):
         swap.back(journal)
+        context.notes += journal.notes
     swap.discard(journal)
     scratch_place.sweep()
     if closed:

@@ -76,6 +76,7 @@ class Exchange(Run):
         if journal.mariadb:
             mariadb_objects.save(journal.mariadb, journal.user, journal.objects_before)
         swap.forward(journal)
+        self.context.notes += journal.notes
 
     def _let_in(self, told: str) -> float:
         """Have visitors in again, and return for how many seconds they were not. TOLD is said of the data when that fails."""

@@ -74,5 +74,5 @@ def _mariadb(app: AppData, staged: Path) -> list[str]:
     dump = mariadb.file_of(staged, app)
     if not dump.is_file():
         raise BackupError(f"the restore point has no dump of {app.mariadb}")
-    mariadb.fill(app, dump)
-    return [f"brought back the database of {app.name} in MariaDB"]
+    problems = mariadb.fill(app, dump)
+    return [f"brought back the database of {app.name} in MariaDB", *problems]

@@ -53,11 +53,8 @@ class Question:
             self._refuse_database()
         elif self.choice.point is None:
             raise BackupError(f"{self.data.name} has no restore point")
-        if self.data.mariadb and (theirs := mariadb_objects.foreign(self.data.mariadb, self.data.user)):
-            raise BackupError(
-                f"the database has what belongs to another account than {self.data.user}@localhost, and can't be kept aside: "
-                f"{', '.join(theirs[:3])}. Make it anew as {self.data.user} (without DEFINER), or drop it"
-            )
+        if self.data.mariadb and (said := mariadb_objects.refused(self.data.mariadb, self.data.user)):
+            raise BackupError(said)
         if self.choice.point and self.choice.point.head and not self.data.database:
             heads: list[str] | None = self.choice.point.head.split("+")
         else:

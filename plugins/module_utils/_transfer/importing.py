@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import journal as journals
-from ansible_collections.slipway.flask.plugins.module_utils._backup import kept, swap
+from ansible_collections.slipway.flask.plugins.module_utils._backup import kept, mariadb_tables, swap
 from ansible_collections.slipway.flask.plugins.module_utils._backup.command import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.journal import Journal
 from ansible_collections.slipway.flask.plugins.module_utils._nginx import maintenance
@@ -32,6 +32,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._restore.exchange im
 from ansible_collections.slipway.flask.plugins.module_utils._transfer import (
     beside,
     heads,
+    into_mariadb,
     places,
     source,
     unpack,
@@ -100,6 +101,9 @@ class Import(Exchange):
                     "beside it: empty it, or make a new one there and deploy with its `database_url` first"
                 )
             return
+        if self.wanted.mariadb:
+            self.occupied += into_mariadb.look(self.wanted.mariadb, self.request.user, octets * GROWTH)
+            return
         cluster = self.cluster
         if not self.wanted.database or self.wanted.database not in swap.databases(cluster):
             raise ReleaseError(f"{self.app} has no database on this host: run site.yml first")
@@ -152,9 +156,11 @@ class Import(Exchange):
             id, wanted = journals.id_of(at, self.app), self.wanted
             planned, made = folders.planned(self.app, id, [wanted.into] if wanted.files is not None else [])
             database = wanted.database if wanted.dump is not None and not wanted.url else ""
-            new, old = journals.names(database, id) if database else ("", "")
+            mariadb = wanted.mariadb if wanted.dump is not None else ""
+            new, old = journals.names(database or mariadb, id) if database or mariadb else ("", "")
             journal = Journal(
                 self.app, id, what="import", to=wanted.said, by=self.request.by, cluster="", database=database, new=new, kept=old,
+                mariadb=mariadb, user=self.request.user, had=not mariadb or bool(mariadb_tables.tables_of(mariadb)),
                 limit=beside.limit(self.cluster, database) if database else -1, folders=planned, made=made,
                 serving=self.serving.id, release=self.serving.id, was_closed=bool(maintenance.closed_since(self.app)),
             )  # fmt: skip
@@ -171,6 +177,8 @@ class Import(Exchange):
                 self.told.schema = heads.bring(
                     self.context, self.journal.new, self.wanted.commands, self.wanted.keep_schema
                 )
+        elif self.journal.mariadb:
+            self._mariadb(folder / DUMP, work)
         elif self.wanted.dump is not None:
             with self._step("database"):
                 self.found = source.prepare(folder / DUMP, work, places.Room(work))
@@ -212,6 +220,19 @@ class Import(Exchange):
         self.told.left_out = beside.fill(cluster, journal.new, found, user, unit, schemas, self.progress.note)
         counts = beside.counts(cluster, journal.new)
         self.told.tables, self.told.octets = counts["tables"], counts["bytes"]
+
+    def _mariadb(self, dump: Path, work: Path) -> None:
+        """Have the database in MariaDB ready, with the release's migrations."""
+        target = into_mariadb.Target(self.journal)
+        with self._step("database"):
+            found = source.prepare(dump, work, places.Room(work), mysql=True)
+            self.told.left_out, notes = target.fill(found, self.progress.note)
+            self.context.notes += notes
+        with self._step("migrations"), target.opened():
+            self.told.schema = heads.bring(
+                self.context, self.journal.new, self.wanted.commands, self.wanted.keep_schema
+            )
+        self.told.tables, self.told.octets = target.counts()
 
     def _files(self, archive: Path) -> None:
         place = self.journal.folders[0]

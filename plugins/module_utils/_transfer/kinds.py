@@ -67,6 +67,16 @@ def strange(begin: bytes) -> str:
     return found or ("it is empty" if not begin.strip() else "")
 
 
+def strange_to_mysql(begin: bytes) -> str:
+    """Return why what BEGINs so is no dump of one MySQL or MariaDB database, "" when it may be one."""
+    text = begin.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if begin.startswith(ARCHIVE) or is_tar(begin) or b"-- PostgreSQL database" in text[:200]:
+        return "it is a dump of PostgreSQL, and the app has MariaDB"
+    if text.startswith((b"-- MySQL dump", b"-- MariaDB dump", b"/*M!")):
+        return ""
+    return strange(begin)
+
+
 def archive(begin: bytes) -> Archive | None:
     """Return what the head of a pg_dump archive says, None for what is none."""
     if not begin.startswith(ARCHIVE) or len(begin) < 11:

@@ -40,10 +40,11 @@ class Source:
     head: kinds.Archive | None = None
 
 
-def prepare(upload: Path, staging: Path, room: Callable[[int], None]) -> Source:
+def prepare(upload: Path, staging: Path, room: Callable[[int], None], mysql: bool = False) -> Source:
     """Find out what UPLOAD is, and unpack into the folder STAGING what can be read only then.
 
-    ROOM raises when so many octets more must not be written. Raises DumpError for what is no dump, or is damaged.
+    ROOM raises when so many octets more must not be written. MYSQL: it is for MariaDB. Raises DumpError for what is no dump, or is
+    damaged.
     """
     with upload.open("rb") as file:
         begin = kinds.read(file)
@@ -51,8 +52,10 @@ def prepare(upload: Path, staging: Path, room: Callable[[int], None]) -> Source:
         if compressed:
             with opened(file, compressed) as text, damage():
                 begin = _begin(text)
-    if why := kinds.strange(begin):
+    if why := kinds.strange_to_mysql(begin) if mysql else kinds.strange(begin):
         raise DumpError(f"{why}")
+    if mysql:
+        return Source(upload, "plain", compressed)
     if head := kinds.archive(begin):
         return Source(_decompressed(upload, compressed, staging, room), "archive", "", head)
     if kinds.is_tar(begin):

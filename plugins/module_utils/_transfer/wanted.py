@@ -30,6 +30,8 @@ class Wanted:
     keep_schema: bool = False
     database: str = ""
     """The app's database in the local cluster, "" for none."""
+    mariadb: str = ""
+    """The same in the host's MariaDB."""
     url: str = field(default="", repr=False)
     """That of its database elsewhere, "" for none."""
     extensions: Sequence[str] = ()

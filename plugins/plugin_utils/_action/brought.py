@@ -48,16 +48,18 @@ class Brought:
                 yield file
 
 
-def dump(text: str) -> Brought:
-    """Return the dump at the path TEXT. Raises BroughtError for what is certainly none."""
+def dump(text: str, mysql: bool = False) -> Brought:
+    """Return the dump at the path TEXT, which is for MariaDB if MYSQL. Raises BroughtError for what is certainly none."""
     path = _there(text, "dump")
     if path.is_dir():
+        if mysql:
+            raise BroughtError(f"dump is '{text}', a folder: MariaDB's dumps are files; files go with -e folder=…")
         if not (path / "toc.dat").is_file():
             raise BroughtError(f"dump is '{text}', a folder without pg_dump's toc.dat; files go with -e folder=…")
         return Brought(path, _size(path))
     with path.open("rb") as file:
         begin = file.read(kinds.LOOK)
-    if why := kinds.strange(begin):
+    if why := kinds.strange_to_mysql(begin) if mysql else kinds.strange(begin):
         raise BroughtError(f"dump is '{text}': {why}")
     return Brought(path, path.stat().st_size)
 

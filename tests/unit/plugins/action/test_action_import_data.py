@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.slipway.flask.plugins.action import import_data
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import brought
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice
 
 APP: dict[str, Any] = {
@@ -29,12 +30,24 @@ def test_a_dump_and_files_go_into_the_only_folder(tmp_path: Path) -> None:
     assert sorted(files) == ["dump.upload", "files.upload"]
 
 
+def test_a_dump_of_mysql_goes_into_mariadb(tmp_path: Path) -> None:
+    (tmp_path / "old.sql").write_text("-- MySQL dump 10.13\n")
+    asked, _ = import_data.wanted({**APP, "database": "mariadb"}, {"dump": str(tmp_path / "old.sql")})
+    assert asked["mariadb"] == "shop" and "database" not in asked
+    (tmp_path / "pg.dump").write_text("--\n-- PostgreSQL database dump\n--\n")
+    with pytest.raises(brought.BroughtError, match="it is a dump of PostgreSQL, and the app has MariaDB"):
+        import_data.wanted({**APP, "database": "mariadb"}, {"dump": str(tmp_path / "pg.dump")})
+
+
 REFUSED = {
     "nothing": ({}, {}, "say what to import: -e dump=old.dump, -e folder=uploads.tar, or both"),
     "an unknown schema": ({}, {"dump": "x", "schema": "drop"}, "import_schema is 'drop'"),
     "no database": ({"database": "none"}, {"dump": "x"}, "has no database"),
     "a role of its own for migrations": ({"database_owner_url": "x"}, {"dump": "x"}, "has `database_owner_url`"),
-    "MariaDB": ({"database": "mariadb"}, {"dump": "x"}, "MariaDB can't swap databases"),
+    "a MySQL elsewhere": (
+        {"database": "url", "database_scheme": "", "database_url": "mysql://a@b/c"}, {"dump": "x"},
+        "commits each CREATE TABLE by itself",
+    ),
     "no folder": ({"shared_folders": []}, {"folder": "x"}, "neither shared_folders nor writable_paths"),
     "several folders": (
         {"writable_paths": ["/var/lib/shop"]}, {"folder": "x"},

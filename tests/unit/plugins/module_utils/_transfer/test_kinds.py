@@ -62,6 +62,23 @@ def test_what_is_no_dump_of_one_database_is_named(name: str) -> None:
     assert said in kinds.strange(begin) and bool(said) == bool(kinds.strange(begin))
 
 
+TO_MYSQL = {
+    "MySQL": (b"-- MySQL dump 10.13\n", ""),
+    "MariaDB": (b"/*M!999999\\- enable the sandbox mode */\n-- MariaDB dump", ""),
+    "somebody's own": (b"CREATE TABLE t (a INT);", ""),
+    "PostgreSQL": (b"--\n-- PostgreSQL database dump\n--\n", "PostgreSQL"),
+    "PostgreSQL's own format": (head(16, 1, "17.2", "17.2"), "PostgreSQL"),
+    "an SQLite database": (b"SQLite format 3\0 and more", "SQLite"),
+    "nothing": (b"", "empty"),
+}
+
+
+@pytest.mark.parametrize("name", TO_MYSQL)
+def test_what_is_no_dump_of_mysql_or_mariadb_is_named(name: str) -> None:
+    begin, said = TO_MYSQL[name]
+    assert said in kinds.strange_to_mysql(begin) and bool(said) == bool(kinds.strange_to_mysql(begin))
+
+
 @pytest.mark.parametrize(("version", "wanted"), [("17.2 (Debian 17.2-1)", 17), ("9.6", 9), ("18beta1", 18), ("", 0)])
 def test_a_version_begins_with_its_major_number(version: str, wanted: int) -> None:
     assert kinds.major(version) == wanted
