@@ -18,6 +18,7 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils._backup import drill_report, meaning, places, state
 from ansible_collections.slipway.flask.plugins.module_utils._backup.drill_database import Databases
 from ansible_collections.slipway.flask.plugins.module_utils._backup.drill_files import Files
+from ansible_collections.slipway.flask.plugins.module_utils._backup.drill_mariadb import Dumps
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings
 from ansible_collections.slipway.flask.plugins.module_utils._backup.state import Outcome
@@ -58,6 +59,9 @@ class Drill:
             self.say("  restoring the database server's newest backup")
             with self._noted(problems):
                 facts["database"] = Databases(self.settings, self.say, problems).drill(number)
+        if any(app.mariadb for app in self.settings.apps):
+            with self._noted(problems), state.alone(self.say):
+                facts["mariadb"] = Dumps(self.settings, self.say, problems).drill(number)
         # A run would change the repository of files, and remove what is being read.
         with self._noted(problems), state.alone(self.say):
             facts["files"] = Files(self.settings, self.say, problems).drill(number)

@@ -24,6 +24,11 @@ def lines(facts: Mapping[str, Any]) -> Iterator[str]:
         )
         for app, held in database["databases"].items():
             yield f"{app}: {held['tables']} tables, {held['rows']:,} rows, migration {held['head'] or 'none'}"
+    for app, held in facts.get("mariadb", {}).items():
+        yield (
+            f"{app}: {held['tables']} tables, {held['rows']:,} rows, migration {held['head'] or 'none'}, of the restore point "
+            f"{held['point']}, loaded into MariaDB in {held['load_seconds']} s; rows of {held['compared']} tables compared"
+        )
     for app, held in facts.get("files", {}).items():
         if not held:
             continue  # what is wrong is told instead

@@ -18,9 +18,10 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO
+from typing import IO, Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import (
     mariadb_load,
@@ -50,6 +51,12 @@ SELECT COALESCE(SUM(DATA_LENGTH + INDEX_LENGTH), 0) FROM information_schema.TABL
 SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = {name} AND TABLE_NAME = 'alembic_version'
   AND TABLE_TYPE = 'BASE TABLE';
 """
+CHANGED = """
+SELECT TABLE_NAME, COALESCE(UPDATE_TIME, ''), UPDATE_TIME IS NULL OR UPDATE_TIME < NOW() - INTERVAL {seconds} SECOND
+FROM information_schema.TABLES WHERE TABLE_SCHEMA = {name} AND TABLE_TYPE = 'BASE TABLE';
+"""
+SURE_SECONDS = 2
+"""A change so shortly before may be followed by one in the same second, which UPDATE_TIME does not tell apart."""
 COUNTED_BYTES = 1 << 30
 """Up to this size rows are counted, for a person to see what a restore changes."""
 HEAD = "SELECT GROUP_CONCAT(version_num ORDER BY version_num SEPARATOR '+') FROM alembic_version;"
@@ -89,6 +96,30 @@ def dump(app: AppData, folder: Path) -> Path:
     if not whole(path):
         raise BackupError(f"the dump of {app.mariadb} ended before its end")
     return path
+
+
+def stage(app: AppData, folder: Path) -> dict[str, Any]:
+    """Dump APP's database below FOLDER; return its `tables`, the `rows` of those that nobody wrote to meanwhile, and its `head`.
+
+    The head is left out when a migration ran meanwhile. A drill counts again; of a large database, or one that is slow to count,
+    no rows are known. Raises BackupError.
+    """
+    known, before, rows = look(app), _changed(app), dict[str, int]()
+    with suppress(BackupError):  # it would take too long, or a table went meanwhile
+        rows = counts(app.mariadb, known.size, app.user) or {}
+    dump(app, folder)
+    after, head = _changed(app), look(app).head
+    quiet = {
+        name for name, (time, sure) in before.items() if sure and after.get(name, ("?", False))[0] == time and name in rows
+    }  # fmt: skip
+    found = {"tables": sorted(set(before) & set(after)), "rows": {name: rows[name] for name in sorted(quiet)}}
+    return {**found, "head": head} if head == known.head else found
+
+
+def _changed(app: AppData) -> dict[str, tuple[str, bool]]:
+    """Return when each table was changed last, "" for not since it was opened, and whether that was long enough ago."""
+    asked = CHANGED.format(name=names.literal(app.mariadb), seconds=SURE_SECONDS)
+    return {name: (time, sure == "1") for name, time, sure in mariadb_tables.sql(asked)}
 
 
 def fetch(repository: Restic, snapshot: str, app: AppData, to: Path) -> None:

@@ -72,8 +72,8 @@ def staged(settings: Settings, app: AppData, point: Point, more: dict[str, Any] 
     places.STAGING.mkdir(mode=0o711, parents=True, exist_ok=True)
     folder.mkdir(mode=0o711)
     try:
-        if app.mariadb:  # before the folders are read: each row's file is there
-            mariadb.dump(app, folder)
+        # Before the folders are read: each row's file is there.
+        known = {"mariadb": mariadb.stage(app, folder)} if app.mariadb else {}
         dumped, undumped = _dumped(settings, app, folder)
         tree = sqlite.look(app.folders, app.user)
         failed = sqlite.copy(tree.databases, folder / "sqlite", app.user)
@@ -93,6 +93,7 @@ def staged(settings: Settings, app: AppData, point: Point, more: dict[str, Any] 
             "files": tree.files,
             "sqlite": [str(one) for one in copied],
             "owner": _owner(app),
+            **known,
             **(more or {}),
         }
         state.write(folder / places.MANIFEST, json.dumps(manifest, indent=2, sort_keys=True) + "\n")

@@ -117,7 +117,7 @@ def run(command: Sequence[str], stdin: str = "", user: str = "", seconds: float 
     return done.stdout
 
 
-def sql(statements: str, database: str = "", user: str = "") -> list[list[str]]:
+def sql(statements: str, database: str = "", user: str = "", socket: str = SOCKET) -> list[list[str]]:
     """Run STATEMENTS over the server's socket; return rows of columns. Stops at the first error.
 
     :param user: a system user and an account, for what reads tables of an app's, and has a minute; "" is root.
@@ -131,7 +131,7 @@ def sql(statements: str, database: str = "", user: str = "") -> list[list[str]]:
         f"--user={user or 'root'}",
     ]
     # Nothing in a name is a command of the client's, such as \\! for a shell.
-    command += ["--binary-mode", "--local-infile=0", "--default-character-set=utf8mb4", f"--socket={SOCKET}"]
+    command += ["--binary-mode", "--local-infile=0", "--default-character-set=utf8mb4", f"--socket={socket}"]
     said = run([*command, *([database] if database else [])], statements, user, APP_SECONDS if user else None)
     return [[unescaped(column) for column in line.split("\t")] for line in said.splitlines()]
 
