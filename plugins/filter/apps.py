@@ -29,9 +29,12 @@ def normalise_apps(apps: Any, only: str = "", version: Any = "", base: str = "")
     return [app_version.wanted(description.normalise(app), str(version)) for app in apps if only in ("", app["name"])]
 
 
-def connections(apps: Iterable[Mapping[str, Any]], cores: int) -> int:
-    """Return how many connections APPS, which have all their keys, may open to databases on a host with so many CORES."""
-    return sum(postgres.connections_of(app, int(cores)) for app in apps)
+def connections(apps: Iterable[Mapping[str, Any]], cores: int, database: str = "local") -> int:
+    """Return how many connections APPS, which have all their keys, may open to databases on a host with so many CORES.
+
+    DATABASE is what their `database` says: `local` is PostgreSQL, `mariadb` MariaDB.
+    """
+    return sum(postgres.connections_of(app, int(cores)) for app in apps if app["database"] == database)
 
 
 class FilterModule:

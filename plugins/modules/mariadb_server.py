@@ -46,9 +46,13 @@ options:
     type: int
     default: 20
   max_connections:
-    description: Most connections at a time.
+    description: Most connections at a time. V(0) is what O(connections) come to, as far as the host's memory goes.
     type: int
-    default: 100
+    default: 0
+  connections:
+    description: How many connections the apps may open together, for O(max_connections=0).
+    type: int
+    default: 0
   collation:
     description: Collation of new databases; one of utf8mb4.
     type: str
@@ -127,7 +131,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._host.memory import read_host_memory_mb
-from ansible_collections.slipway.flask.plugins.module_utils._mysql import databases, names, server
+from ansible_collections.slipway.flask.plugins.module_utils._mysql import databases, names, server, sizing
 from ansible_collections.slipway.flask.plugins.module_utils._mysql.settings import conf_text, server_settings
 
 ARGUMENTS: dict[str, Any] = {
@@ -139,7 +143,8 @@ ARGUMENTS: dict[str, Any] = {
     },
     "memory_mb": {"type": "int", "default": 0},
     "buffer_pool_percent": {"type": "int", "default": 20},
-    "max_connections": {"type": "int", "default": 100},
+    "max_connections": {"type": "int", "default": 0},
+    "connections": {"type": "int", "default": 0},
     "collation": {"type": "str", "default": "utf8mb4_unicode_ci"},
     "settings": {"type": "dict", "default": {}},
     "adopt": {"type": "bool", "default": False},
@@ -155,9 +160,12 @@ def main() -> None:
         module.fail_json(msg="databases: " + "; ".join(problems))
     wanted = databases.wanted_databases(asked["databases"])
     try:
+        memory_mb = asked["memory_mb"] or read_host_memory_mb()
+        most, short = asked["max_connections"], ""
+        if not most:
+            most, short = sizing.size(asked["connections"], memory_mb, sizing.written(server.CONF))
         settings = server_settings(
-            asked["memory_mb"] or read_host_memory_mb(), asked["buffer_pool_percent"], asked["max_connections"],
-            asked["collation"], asked["settings"],
+            memory_mb, asked["buffer_pool_percent"], most, asked["collation"], asked["settings"],
         )  # fmt: skip
         outcome = server.ensure(
             conf_text(settings), sorted(settings), wanted,
@@ -169,7 +177,11 @@ def main() -> None:
             done = databases.ensure(wanted, asked["collation"], outcome.own, check=module.check_mode)
     except (names.MysqlError, ValueError) as error:
         module.fail_json(msg=str(error))
-    for warning in [*([] if module.check_mode else outcome.warnings), *done.warnings]:
+    for warning in [
+        *([] if module.check_mode else outcome.warnings),
+        *done.warnings,
+        *([short] if short and outcome.own else []),
+    ]:
         module.warn(warning)
     statements = [{"before": "", "after": "".join(f"{line};\n" for line in done.statements)}] if done.statements else []
     module.exit_json(

@@ -85,6 +85,8 @@ class Budget:
         return f"{need.name} {need.processes}" + (f" × {each}" if each != 1 else "")
 
 
+ROLE_LIMIT = {"postgresql": "ALTER ROLE … CONNECTION LIMIT", "mysql": "ALTER USER … WITH MAX_USER_CONNECTIONS"}
+SETTING = {"postgresql": "postgres_server_max_connections", "mysql": "mariadb_server_max_connections"}
 DIRECT = 3
 """Connections past a pooler: a migration has its own, one that holds the lock, and one that looks who is in its way."""
 
@@ -129,7 +131,7 @@ def shortage(budget: Budget, server: Server, beside: Beside, given: int = 0) -> 
     if server.role_limit != NO_LIMIT and budget.switch + in_role > server.role_limit:
         return (
             f"{mine}{_and(in_role, 'of its role that others have open')}; its role {server.role} may have "
-            f"{server.role_limit} (ALTER ROLE … CONNECTION LIMIT)"
+            f"{server.role_limit} ({ROLE_LIMIT[server.kind]})"
         )
     if server.database_limit != NO_LIMIT and budget.switch + in_database > server.database_limit:
         return (
@@ -159,10 +161,11 @@ def ways(budget: Budget, server: Server, local: bool, over: int = 0) -> str:
     ]
     if local:
         parts.append(
-            f"more connections (`postgres_server_max_connections: {-(-(server.most + over) // 10) * 10}`, site.yml, and a restart "
+            f"more connections (`{SETTING[server.kind]}: {-(-(server.most + over) // 10) * 10}`, site.yml, and a restart "
             "of the server, where the memory is there)"
         )
-        parts.append("a pooler (`database_pool: pgbouncer` and site.yml)")
+        if server.kind == "postgresql":
+            parts.append("a pooler (`database_pool: pgbouncer` and site.yml)")
     else:
         parts.append("more connections there (max_connections, a larger plan of the provider), or its pooler")
     return f"Nothing was changed. Ways on: {'; '.join(parts)}. See docs/databases.md"

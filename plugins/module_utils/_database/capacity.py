@@ -13,6 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._mysql import capacity as mysql
+from ansible_collections.slipway.flask.plugins.module_utils._mysql import url as mysql_url
+from ansible_collections.slipway.flask.plugins.module_utils._mysql.names import MysqlError
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import names, psql
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.places import SOCKET_FOLDER
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import parse_url
@@ -20,6 +23,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts im
 
 CONNECT_SECONDS = 3
 NO_LIMIT = -1
+ERRORS = (names.PostgresError, MysqlError)
 PORT = 5432
 
 # Who is connected can be seen by everybody; of others' sessions only what they do is hidden (manual 27.2.3).
@@ -54,6 +58,7 @@ class Server:
     role_limit: int = NO_LIMIT
     database_limit: int = NO_LIMIT
     connected: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    kind: str = "postgresql"
 
     @property
     def own(self) -> tuple[str, str]:
@@ -82,39 +87,46 @@ def place_of(host: str, port: int | str | None) -> str:
 
 
 def place_of_url(url: str) -> str:
-    """Return the place of a URL's server, "" for a URL that is none of PostgreSQL's."""
+    """Return the place of a URL's server, "" for a URL that is none of PostgreSQL's or MySQL's."""
     try:
-        parsed = parse_url(url)
+        parsed, other = parse_url(url), mysql_url.parse_url(url)
     except UrlError:
         return ""
+    if other.is_mysql:
+        return mysql.place_of(other)
     if not parsed.is_postgres:
         return ""
     return place_of(parsed.parameters.get("host", ""), parsed.parameters.get("port"))
 
 
 def place_of_pool(pool: Mapping[str, Any]) -> str:
-    """Return the place of the server of a POOL of the app (`_migration/pools.py`), "" for one that is none of PostgreSQL's."""
+    """Return the place of the server of a POOL of the app (`_migration/pools.py`), "" for one of another kind."""
+    if pool["dialect"] in mysql_url.DIALECTS:
+        return mysql.place(pool["host"], pool["port"])
     return place_of(pool["host"], pool["port"]) if pool["dialect"] == "postgresql" else ""
 
 
 def ask(url: str, user: str) -> Server | None:
     """Return what the server of URL says, asked as the system user USER; None when it can't be asked."""
     try:
+        other = mysql_url.parse_url(url)
+        if other.is_mysql:
+            return read(mysql.place_of(other), mysql.ask(other, user, CONNECT_SECONDS), "mysql")
         parsed, program = parse_url(url), names.find_psql()
         if not program or not parsed.is_postgres:
             return None
         done = psql.put(program, parsed, user, CONNECT_SECONDS, QUERY)
         return None if done.returncode else read(place_of_url(url), json.loads(done.stdout))
-    except (UrlError, names.PostgresError, OSError, ValueError, KeyError, subprocess.TimeoutExpired):
+    except (UrlError, *ERRORS, OSError, ValueError, KeyError, subprocess.TimeoutExpired):
         return None
 
 
-def read(place: str, facts: Mapping[str, Any]) -> Server:
+def read(place: str, facts: Mapping[str, Any], kind: str = "postgresql") -> Server:
     """Return what QUERY's answer says of the server at PLACE."""
     limits = {
         name: NO_LIMIT if facts.get(name) is None else int(facts[name]) for name in ("role_limit", "database_limit")
     }
     return Server(
         place, int(facts["most"]), int(facts["kept"]), str(facts["role"]), str(facts["database"]), **limits,
-        connected={(str(role), str(database)): int(count) for role, database, count in facts["connected"]},
+        connected={(str(role), str(database)): int(count) for role, database, count in facts["connected"]}, kind=kind,
     )  # fmt: skip

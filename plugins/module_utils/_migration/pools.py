@@ -72,7 +72,7 @@ def of_engine(engine):
     elif "NullPool" not in kinds and hasattr(pool, "size"):
         overflow = getattr(pool, "_max_overflow", -1)
         most = pool.size() + overflow if overflow >= 0 else 0
-    host = url.host or url.query.get("host") or url.query.get("unix_socket") or ""
+    host = url.query.get("unix_socket") or url.host or url.query.get("host") or ""
     host = host if isinstance(host, str) else ",".join(host)
     return {
         "kind": "SQLAlchemy", "dialect": engine.dialect.name, "driver": getattr(engine.dialect, "driver", ""), "host": host,

@@ -98,7 +98,10 @@ def as_user(name: str) -> dict[str, Any]:
         raise MysqlError(str(error)) from None
 
 
-def run(command: Sequence[str], stdin: str = "", user: str = "", seconds: float | None = None) -> str:
+def run(
+    command: Sequence[str], stdin: str = "", user: str = "", seconds: float | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> str:  # fmt: skip
     """Run COMMAND (in C locale, in /) and return its standard output.
 
     :raises MysqlError: when it fails, with its error output.
@@ -106,7 +109,7 @@ def run(command: Sequence[str], stdin: str = "", user: str = "", seconds: float 
     try:
         done: subprocess.CompletedProcess[str] = subprocess.run(
             list(command), input=stdin, text=True, errors="replace", capture_output=True, check=False, cwd="/",
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/nonexistent"},
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/nonexistent", **(environment or {})},
             timeout=seconds, **(as_user(user) if user else {}),
         )  # fmt: skip
     except subprocess.TimeoutExpired:
@@ -117,7 +120,9 @@ def run(command: Sequence[str], stdin: str = "", user: str = "", seconds: float 
     return done.stdout
 
 
-def sql(statements: str, database: str = "", user: str = "", socket: str = SOCKET) -> list[list[str]]:
+def sql(
+    statements: str, database: str = "", user: str = "", socket: str = SOCKET, seconds: float | None = None
+) -> list[list[str]]:
     """Run STATEMENTS over the server's socket; return rows of columns. Stops at the first error.
 
     :param user: a system user and an account, for what reads tables of an app's, and has a minute; "" is root.
@@ -132,7 +137,7 @@ def sql(statements: str, database: str = "", user: str = "", socket: str = SOCKE
     ]
     # Nothing in a name is a command of the client's, such as \\! for a shell.
     command += ["--binary-mode", "--local-infile=0", "--default-character-set=utf8mb4", f"--socket={socket}"]
-    said = run([*command, *([database] if database else [])], statements, user, APP_SECONDS if user else None)
+    said = run([*command, *([database] if database else [])], statements, user, APP_SECONDS if user else seconds)
     return [[unescaped(column) for column in line.split("\t")] for line in said.splitlines()]
 
 

@@ -87,12 +87,16 @@ def server_problems(variables: Mapping[str, Any]) -> list[str]:
     problems = []
     for name, low, high, unit in (
         ("buffer_pool_percent", 1, 80, "percent of the memory"),
-        ("max_connections", 10, 10000, "connections"),
         ("timeout_seconds", 1, 60, "seconds"),
     ):
         value = int(variables.get(name, low))
         if not low <= value <= high:
             problems.append(f"mariadb_server_{name} is {value}; it must be from {low} to {high} ({unit})")
+    most = int(variables.get("max_connections", 0))
+    if most and not 10 <= most <= 10000:
+        problems.append(
+            f"mariadb_server_max_connections is {most}; it must be from 10 to 10000, or 0 for what the apps need"
+        )
     memory = int(variables.get("memory_mb", 0))
     if memory and memory < 128:
         problems.append(f"mariadb_server_memory_mb is {memory}; it must be 0 (the host's memory) or 128 and more")

@@ -205,7 +205,7 @@ def connections_of(app: App, cores: int) -> int:
 
     The same arithmetic as a deploy's (`_database/budget.py`), which then asks the app itself for its pools.
     """
-    if app["database"] != "local":
+    if app["database"] not in LOCAL:
         return 0
     if is_pooled(app):
         return int(budget.pooled(app["database_pool_size"]).switch)

@@ -29,6 +29,8 @@ def test_every_filter_takes_what_normalise_apps_returns() -> None:
         {**apps[0], "hosts": 1}
     ]
     assert FILTERS["app_connections"](apps, "2") == 40
+    assert FILTERS["app_connections"](apps, "2", "mariadb") == 0
+    assert FILTERS["app_connections"]([{**apps[0], "database": "mariadb"}], "2", "mariadb") == 40
     (site,) = FILTERS["app_documents"](apps, "nginx_tls_sites", ["shop"])
     assert (site["name"], site["waiting"]) == ("shop", True)
     tried = {"normalise_apps", "app_packages", "app_secrets", "app_documents", "apps_on_host", "app_connections"}
