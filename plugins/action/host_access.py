@@ -60,7 +60,7 @@ class ActionModule(ActionBase):
             )
         tried = []
         for way in self._ways(document, user, closed):
-            if wrong := self._confirm(way, token):
+            if wrong := self._confirm(way, token, task_vars):
                 tried.append(f"{way}: {wrong}")
                 if any(words in wrong for words in NOBODY):
                     break
@@ -81,9 +81,9 @@ class ActionModule(ActionBase):
         names = [name for name in dict.fromkeys([now.user or user, *people]) if name not in closed]
         return [Way(port, name) for name in names[:MOST_WAYS]]
 
-    def _confirm(self, way: Way, token: str) -> str:
+    def _confirm(self, way: Way, token: str, task_vars: dict[str, Any]) -> str:
         """Log in anew on WAY and keep the change there; return why that is not possible, "" when it is done."""
-        with login.new(self, way):
+        with login.new(self, way, task_vars):
             try:
                 done = self._low_level_execute_command(f"{GUARD} confirm {token}", sudoable=True)
             except AnsibleError as error:

@@ -125,10 +125,7 @@ class ActionModule(ActionBase):
         if provision:
             packing.ahead(self, packing.PROVISION, task_vars)
         script = preflight_look.with_look(look) if provision else preflight_look.PROBE
-        known = {name: task_vars.get(name) for name in ("slipway_people", "slipway_ssh")}
-        said, other = ways.reach(
-            self, lambda: self._low_level_execute_command(script, sudoable=False), self._templar.template(known), hold
-        )
+        said, other = ways.reach(self, lambda: self._low_level_execute_command(script, sudoable=False), task_vars, hold)
         facts = preflight_look.read(said.get("stdout", ""))
         password = bool(self._connection.become and self._connection.become.get_option("become_pass"))
         found = preflight_look.problems(facts, int(self._task.args.get("disk_mb") or 0), password)

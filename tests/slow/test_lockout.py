@@ -162,9 +162,12 @@ class Ways:
 def kill(running: subprocess.Popen[str]) -> None:
     """Kill a controller with all that it has started: Ansible's workers have process groups of their own."""
     doomed = [running.pid]
+    parents = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parents[int(status.parent.name)] = int(status.read_text().rpartition(")")[2].split()[1])
     for process in doomed:
-        children = Path(f"/proc/{process}/task/{process}/children")
-        doomed += [int(child) for child in (children.read_text().split() if children.exists() else [])]
+        doomed += [child for child, parent in parents.items() if parent == process]
     for process in doomed:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)

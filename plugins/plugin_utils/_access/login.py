@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -72,14 +73,19 @@ def other(action: ActionBase, way: Way) -> dict[str, Any]:
 
 
 @contextmanager
-def new(action: ActionBase, way: Way) -> Iterator[None]:
-    """Let ACTION work over a new connection that goes the WAY, as long as the block runs."""
-    old = action._connection
+def new(action: ActionBase, way: Way, variables: dict[str, Any]) -> Iterator[None]:
+    """Let ACTION work over a new connection that goes the WAY, as long as the block runs.
+
+    :param variables: those of the task, for a connection plugin in whose place OpenSSH is used.
+    """
+    old, plain = action._connection, action._connection._load_name in ("ssh", SSH)
     ssh = over_ssh(action)
     name = SSH if ssh else old._load_name
     fresh = action._shared_loader_obj.connection_loader.get(name, action._play_context, task_uuid=action._task._uuid)
-    if ssh and old._load_name in ("ssh", SSH):
+    if plain or not ssh:
         fresh._options = dict(old._options)
+    else:
+        fresh.set_options(var_options=fresh._resolve_option_variables(variables, action._templar))
     fresh._shell = old._shell
     fresh.set_become_plugin(old.become)
     if ssh:
@@ -91,8 +97,11 @@ def new(action: ActionBase, way: Way) -> Iterator[None]:
         if way.user:
             fresh.set_option("remote_user", way.user)
     action._connection = fresh
+    if ssh and not plain:  # Mitogen has replaced this by what its own connections alone understand
+        action._low_level_execute_command = partial(ActionBase._low_level_execute_command, action)
     try:
         yield
     finally:
         fresh.close()
         action._connection = old
+        action.__dict__.pop("_low_level_execute_command", None)

@@ -49,8 +49,10 @@ def reach(
         if not login.over_ssh(action):
             raise
     now = login.way_of(action)
+    # Looked at only now: a list may read a file for each key.
+    known = {name: action._templar.template(variables.get(name)) for name in ("slipway_people", "slipway_ssh")}
     tried = []
-    for way, wrong in _try(now, said, action, ask, variables, hold):
+    for way, wrong in _try(now, said, action, ask, {**variables, **known}, hold):
         if isinstance(wrong, AnsibleConnectionFailure):
             tried.append(f"{way}: {str(wrong).strip().splitlines()[-1]}")
         else:
@@ -66,7 +68,7 @@ def _try(
 
     def attempt(way: Way) -> Any:
         with ExitStack() as one:
-            one.enter_context(login.new(action, way))
+            one.enter_context(login.new(action, way, dict(variables)))
             try:
                 answer = ask()
             except AnsibleConnectionFailure as error:
