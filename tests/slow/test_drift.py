@@ -121,7 +121,7 @@ def site(host: Host, project: Project, variables: dict[str, Any]) -> Host:
 
 def test_a_host_as_site_yml_has_left_it_has_no_drift(site: Host, project: Project) -> None:
     play = project.play(DRIFT)
-    assert (play.code, play.output) == (0, f"{site.name}: no difference\n")
+    assert (play.code, play.output) == (0, f"{site.name}: no difference\n"), play.output
 
 
 @pytest.fixture(scope="module")
@@ -219,5 +219,12 @@ def test_site_yml_and_the_removal_of_strays_end_the_drift(
     (source / "shop.py").write_text(tiny_app("'hello again'"))
     project.good("site.yml")
     assert host.run(f"echo {RELEASE}") != release
+    left = project.play(DRIFT)
+    said = f"{host.name}: the code of release {release}: is not as it was built: other content: shop.py\n"
+    assert left.code == 2
+    assert left.output.startswith(f"{said}\n"), (
+        "a rollback would bring it back, and nothing else is left:\n" + left.output
+    )
+    host.run(f"sed -i '$d' /srv/shop/releases/{release}/src/shop.py")
     play = project.play(DRIFT)
-    assert (play.code, play.output) == (0, f"{host.name}: no difference\n")
+    assert (play.code, play.output) == (0, f"{host.name}: no difference\n"), play.output
