@@ -38,7 +38,7 @@ EDITS = {
     "echo 'server {}' > /etc/nginx/slipway/sites/extra.conf":
         "/etc/nginx/slipway/sites/extra.conf: should not be there",
     f"sed -i 's/GREETING=.*/GREETING=\"{EDITED}\"/' /etc/shop/environment":
-        "/etc/shop/environment: has other contents (not shown: not everybody may read it)",
+        "/etc/shop/environment: has another value of GREETING (not shown: not everybody may read it)",
     f"echo 'MORE=\"{EDITED}\"' >> /etc/shop/releases/{RELEASE}/environment":
         "/etc/shop/releases/RELEASE/environment: has beyond it MORE",
     "echo 'work_mem = 99MB' >> /etc/postgresql/17/main/conf.d/slipway.conf":

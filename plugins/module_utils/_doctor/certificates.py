@@ -8,9 +8,10 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ansible_collections.slipway.flask.plugins.module_utils._certificates.status import certificate_problems
 from ansible_collections.slipway.flask.plugins.module_utils._doctor.base import (
     Finding,
     Host,
@@ -21,23 +22,28 @@ from ansible_collections.slipway.flask.plugins.module_utils._doctor.base import 
 
 PLACES = ("/etc/nginx/tls/*/certificate.pem", "/etc/letsencrypt/live/*/fullchain.pem")
 """Slipway's own certificates; certbot's, on a host of somebody else."""
-OURS = "/etc/slipway/certificates"
 LATE, SOON = 7, 21
 """Days that are left: a problem, a note. An authority's certificate of 90 days is renewed with 30 left."""
-RENEWALS = {
-    "/etc/nginx/tls/": ("slipway-certificates.timer", "site.yml"),
-    "/etc/letsencrypt/": ("certbot.timer", "`systemctl enable --now certbot.timer`"),
-}
+LATE_SHARE, SOON_SHARE = LATE / 90, SOON / 90
+"""Of the life of a certificate that is shorter than those: an authority's short-lived ones have 6 days."""
+DAY = 86_400
+READ = "Run site.yml and read `journalctl -u slipway-certificates`: it says why a renewal failed"
+OWN, CERTBOT = "/etc/nginx/tls/", "/etc/letsencrypt/"
 
 
-def certificates(host: Host, now: float) -> Iterator[Finding]:
-    """Does each certificate have days left, and a chain that a browser trusts?"""
+def certificates(
+    host: Host, now: float, of_site: Callable[[str], list[str]] = certificate_problems
+) -> Iterator[Finding]:
+    """Does each certificate have days left, and a chain that a browser trusts?
+
+    OF_SITE returns what is wrong with the certificate by ACME of a site.
+    """
     found = [path for place in PLACES for path in host.glob(place)]
     if not found:
         return
     trusted = []
     for path in found:
-        code, said = host.run("openssl", "x509", "-noout", "-enddate", "-subject", "-issuer", "-in", str(path))
+        code, said = host.run("openssl", "x509", "-noout", "-dates", "-subject", "-issuer", "-in", str(path))
         if code == 127:
             raise UnknownError("there is no openssl")
         if code:
@@ -45,7 +51,8 @@ def certificates(host: Host, now: float) -> Iterator[Finding]:
             continue
         fields = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
         is_own = fields.get("subject", "").strip() == fields.get("issuer", "").strip()
-        yield from days(path, (ssl.cert_time_to_seconds(fields["notAfter"]) - now) / 86_400)
+        start, end = (ssl.cert_time_to_seconds(fields[name]) / DAY for name in ("notBefore", "notAfter"))
+        yield from days(path, end - now / DAY, end - start)
         if is_own:
             yield note(
                 f"{path.parent.name}: the certificate is self-signed, which browsers refuse",
@@ -54,21 +61,20 @@ def certificates(host: Host, now: float) -> Iterator[Finding]:
         else:
             trusted.append(path)
             yield from chain(host, path)
+        if f"/{path.relative_to(host.root)}".startswith(OWN):
+            yield from (problem(f"{path.parent.name}: {text}", READ) for text in of_site(path.parent.name))
     yield from renewal(host, trusted)
 
 
-def days(path: Path, left: float) -> Iterator[Finding]:
-    """Are there days left?"""
-    name, do = (
-        path.parent.name,
-        "Run site.yml and read `journalctl -u slipway-certificates`: it says why the renewal failed",
-    )
+def days(path: Path, left: float, life: float) -> Iterator[Finding]:
+    """Are there days LEFT of the LIFE that the certificate at PATH has in all?"""
+    name = path.parent.name
     if left < 0:
-        yield problem(f"{name}: the certificate ended {-left:.0f} days ago", do)
-    elif left < LATE:
-        yield problem(f"{name}: the certificate ends in {left:.0f} days", do)
-    elif left < SOON:
-        yield note(f"{name}: the certificate ends in {left:.0f} days", do)
+        yield problem(f"{name}: the certificate ended {-left:.0f} days ago", READ)
+    elif left < min(LATE, LATE_SHARE * life):
+        yield problem(f"{name}: the certificate ends in {left:.0f} days", READ)
+    elif left < min(SOON, SOON_SHARE * life):
+        yield note(f"{name}: the certificate ends in {left:.0f} days", READ)
 
 
 def chain(host: Host, path: Path) -> Iterator[Finding]:
@@ -83,13 +89,12 @@ def chain(host: Host, path: Path) -> Iterator[Finding]:
 
 
 def renewal(host: Host, paths: list[Path]) -> Iterator[Finding]:
-    """Does what renews the certificates at PATHS run?"""
-    for place, (timer, do) in RENEWALS.items():
-        if not any(f"/{path.relative_to(host.root)}".startswith(place) for path in paths):
-            continue
-        said = host.run("systemctl", "show", "--property=LoadState,ActiveState", timer)[1]
-        shown = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
-        if shown.get("LoadState") == "not-found":
-            continue  # renewed by somebody else: provided ones are
-        if shown.get("ActiveState") != "active":
-            yield problem(f"{timer} does not run, so no certificate is renewed", f"Run {do}")
+    """Does certbot renew the certificates of its own among PATHS? A host may have others renew them: it need not have the timer."""
+    if not any(f"/{path.relative_to(host.root)}".startswith(CERTBOT) for path in paths):
+        return
+    said = host.run("systemctl", "show", "--property=LoadState,ActiveState", "certbot.timer")[1]
+    shown = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+    if shown.get("LoadState") == "loaded" and shown.get("ActiveState") != "active":
+        yield problem(
+            "certbot.timer does not run, so no certificate is renewed", "`systemctl enable --now certbot.timer`"
+        )

@@ -19,6 +19,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file
+
 HIDDEN = "(contents hidden: not readable by everybody)\n"
 HIDDEN_NEW = "(new contents, hidden: not readable by everybody)\n"
 
@@ -156,11 +158,20 @@ def describe(entry: Entry, before: Before) -> dict[str, str]:
         "directory": "folder\n",
     }
     new = {
-        "file": entry.content if public else HIDDEN_NEW,
+        "file": entry.content if public else HIDDEN_NEW.replace(")", f"{_variables(entry, before)})"),
         "link": f"link to {entry.to}\n",
         "directory": "folder\n",
     }
     return header | {"before": old.get(before.kind, ""), "after": new.get(entry.state, "")}
+
+
+def _variables(entry: Entry, before: Before) -> str:
+    """Return the names, never the values, of variables that an environment file has otherwise, as the end of a sentence."""
+    if Path(entry.dest).name != environment_file.NAME or before.kind != "file":
+        return ""
+    old, new = map(environment_file.environment_of, (before.content.decode(errors="replace"), entry.content))
+    names = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+    return f"; it differs in {', '.join(names)}" if names else ""
 
 
 def attributes(status: os.stat_result) -> str:

@@ -19,7 +19,8 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._report.deploy impor
 OWN = "slipway.flask."
 ATTRIBUTES = re.compile(r"[0-7]{4} \S+:\S+")
 """How a diff of slipway.flask.files shows permission bits and owner."""
-HIDDEN = "hidden: not readable by everybody)"
+HIDDEN = re.compile(r"hidden: not readable by everybody(?:; it differs in (?P<names>.+))?\)\s*$")
+"""How it shows contents that not everybody may read; of an environment file it names the variables."""
 STATE = re.compile(r"(?P<unit>\S+\.(?:service|timer|socket)) (?P<state>enabled|started|reloaded|restarted)")
 OLDER = "runs with what was written before"
 MISSING = {
@@ -160,8 +161,9 @@ def of_file(before: str, after: str) -> str:
         return "is missing" if new else "should not be there"
     if len(old) == len(new) == 1 and ATTRIBUTES.fullmatch(old[0]) and ATTRIBUTES.fullmatch(new[0]):
         return f"is {old[0]}, should be {new[0]}"
-    if before.rstrip().endswith(HIDDEN) or after.rstrip().endswith(HIDDEN):
-        return "has other contents (not shown: not everybody may read it)"
+    if match := HIDDEN.search(after) or HIDDEN.search(before):
+        names = f"another value of {match['names']}" if match["names"] else "other contents"
+        return f"has {names} (not shown: not everybody may read it)"
     changes = list(difflib.unified_diff(old, new, n=0, lineterm=""))[2:]
     there = [line[1:] for line in changes if line.startswith("-")]
     wanted = [line[1:] for line in changes if line.startswith("+")]

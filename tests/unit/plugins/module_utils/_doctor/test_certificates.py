@@ -18,16 +18,17 @@ TIMER = "LoadState=loaded\nActiveState=active\n"
 
 
 def host_with(
-    folder: Path, ends: str, issuer: str = "O = Authority", timer: str = TIMER, chain: str | None = "OK"
-) -> FakeHost:
-    said = f"notAfter={ends}\nsubject=CN = shop\nissuer={issuer}\n"
+    folder: Path, ends: str, issuer: str = "O = Authority", timer: str = TIMER, chain: str | None = "OK",
+    begins: str = "Sep 1 00:00:00 2026 GMT",
+) -> FakeHost:  # fmt: skip
+    said = f"notBefore={begins}\nnotAfter={ends}\nsubject=CN = shop\nissuer={issuer}\n"
     host = FakeHost(folder, {"openssl x509": said, "openssl verify": chain, "systemctl show": timer})
     host.write(PLACE, "-----BEGIN CERTIFICATE-----\n")
     return host
 
 
 def found(host: FakeHost) -> list[str]:
-    return [f"{one.level}: {one.says}" for one in certificates.certificates(host, NOW)]
+    return [f"{one.level}: {one.says}" for one in certificates.certificates(host, NOW, lambda _: [])]
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,19 @@ def test_the_days_that_a_certificate_has_left(tmp_path: Path, ends: str, said: l
     assert found(host_with(tmp_path, ends)) == said
 
 
+@pytest.mark.parametrize(
+    ("ends", "level"),
+    [
+        ("Nov 29 00:00:00 2026 GMT", []),
+        ("Nov 27 00:00:00 2026 GMT", ["note"]),
+        ("Nov 26 06:00:00 2026 GMT", ["problem"]),
+    ],
+)
+def test_a_certificate_of_six_days_is_not_late_all_its_life(tmp_path: Path, ends: str, level: list[str]) -> None:
+    host = host_with(tmp_path, ends, begins="Nov 22 00:00:00 2026 GMT")
+    assert [one.level for one in certificates.certificates(host, NOW, lambda _: [])] == level
+
+
 def test_a_certificate_that_leads_to_no_authority_is_a_problem(tmp_path: Path) -> None:
     (said,) = found(host_with(tmp_path, "Feb 10 00:00:00 2027 GMT", chain=None))
     assert said.startswith("problem: shop: the certificate leads to no authority that this host trusts")
@@ -55,18 +69,17 @@ def test_a_self_signed_certificate_is_noted_and_needs_no_renewal(tmp_path: Path)
     assert found(host) == ["note: shop: the certificate is self-signed, which browsers refuse"]
 
 
-@pytest.mark.parametrize(
-    ("timer", "said"),
-    [
-        (
-            "LoadState=loaded\nActiveState=inactive\n",
-            ["problem: slipway-certificates.timer does not run, so no certificate is renewed"],
-        ),
-        ("LoadState=not-found\nActiveState=inactive\n", []),
-    ],
-)  # fmt: skip
-def test_a_renewal_that_does_not_run_is_a_problem(tmp_path: Path, timer: str, said: list[str]) -> None:
-    assert found(host_with(tmp_path, "Feb 10 00:00:00 2027 GMT", timer=timer)) == said
+@pytest.mark.parametrize(("state", "said"), [("active", 0), ("inactive", 1)])
+def test_a_renewal_by_certbot_that_does_not_run_is_a_problem(tmp_path: Path, state: str, said: int) -> None:
+    host = host_with(tmp_path, "Feb 10 00:00:00 2027 GMT", timer=f"LoadState=loaded\nActiveState={state}\n")
+    host.write("/etc/letsencrypt/live/wiki/fullchain.pem")
+    assert found(host) == ["problem: certbot.timer does not run, so no certificate is renewed"] * said
+
+
+def test_why_a_renewal_of_ours_fails_is_told(tmp_path: Path) -> None:
+    host = host_with(tmp_path, "Feb 10 00:00:00 2027 GMT")
+    said = [one.says for one in certificates.certificates(host, NOW, lambda name: [f"{name} was refused"])]
+    assert said == ["shop: shop was refused"]
 
 
 def test_a_host_without_certificates_is_well_without_openssl(tmp_path: Path) -> None:

@@ -41,6 +41,15 @@ def test_a_diff_hides_what_not_everybody_may_read(tmp_path: Path, old_mode: str 
     assert diff["before"] != diff["after"]
 
 
+def test_a_diff_of_an_environment_names_variables_and_no_value(tmp_path: Path) -> None:
+    file = tmp_path / "environment"
+    file.write_text('SAME="x"\nKEY="secret-old"\nGONE="secret"\n')
+    file.chmod(0o600)
+    (diff,) = applied(entry(file, 'SAME="x"\nKEY="secret-new"\nNEW="secret"\n', mode="0600"), check=True).diffs
+    assert "secret" not in diff["before"] + diff["after"]
+    assert diff["after"] == "(new contents, hidden: not readable by everybody; it differs in GONE, KEY, NEW)\n"
+
+
 def test_a_diff_of_attributes_names_users_and_octal_bits(tmp_path: Path) -> None:
     (tmp_path / "f").write_text("new\n")
     (tmp_path / "f").chmod(0o600)

@@ -34,6 +34,11 @@ def told(action: str = FILES, task: str = "Write the sites", **result: Any) -> l
         ("a\nb\n", "c\nd\n", "2 lines differ: has `a`, should have `c`, …"),
         ("a\n" + "x" * 200, "a\nb", f"1 line differs: has `{'x' * 69}…`, should have `b`"),
         (HIDDEN, HIDDEN_NEW, "has other contents (not shown: not everybody may read it)"),
+        (
+            HIDDEN,
+            HIDDEN_NEW.replace(")", "; it differs in A, B)"),
+            "has another value of A, B (not shown: not everybody may read it)",
+        ),
         ("a \x1b[2J\n", "b\n", "1 line differs: has `a \N{REPLACEMENT CHARACTER}[2J`, should have `b`"),
     ],
 )
