@@ -32,6 +32,7 @@ WEB = ("22/tcp", "80/tcp", "443/tcp", "443/udp")
 UNITS = PurePosixPath("/etc/systemd/system")
 PROGRAM = "_upkeep.program"
 SERVICE, CHECK, BACK, REBOOT = "slipway-upkeep", "slipway-upkeep-check", "slipway-upkeep-back", "slipway-upkeep-reboot"
+NEEDRESTART = "/etc/needrestart/conf.d/60-slipway.conf"
 UPDATES = ("/etc/apt/apt.conf.d/60slipway", f"{UNITS}/apt-daily-upgrade.timer.d/slipway.conf",
            f"{UNITS}/apt-daily-upgrade.service.d/slipway.conf")  # fmt: skip
 SYSCTL, JOURNAL = "/etc/sysctl.d/60-slipway.conf", "/etc/systemd/journald.conf.d/60-slipway.conf"
@@ -144,7 +145,6 @@ def plan(variables: Mapping[str, Any]) -> dict[str, Any]:
             *library.files(PROGRAM),
             _template("program.py", str(places.PROGRAM), {"library": str(library.FOLDER)}, mode="0755"),
             *_updates(told, more),
-            *_in_folder("/etc/needrestart/conf.d", "needrestart.conf", "60-slipway.conf", more),
             _template("sysctl.conf", SYSCTL, more),
             *_in_folder(str(PurePosixPath(JOURNAL).parent), "journald.conf", PurePosixPath(JOURNAL).name, more),
             *_in_folder("/etc/systemd/coredump.conf.d", "coredump.conf", "60-slipway.conf", more),
@@ -179,11 +179,11 @@ def _in_folder(folder: str, template: str, name: str, more: Mapping[str, Any]) -
 
 
 def _updates(told: Settings, more: Mapping[str, Any]) -> list[dict[str, Any]]:
-    if told.install == "none":
-        return [{"dest": path, "state": "absent"} for path in UPDATES]
-    templates = ("apt.conf", "apt-daily-upgrade.timer", "apt-daily-upgrade.service")
+    if told.install == "none":  # nor is needrestart installed
+        return [{"dest": path, "state": "absent"} for path in (*UPDATES, NEEDRESTART)]
+    templates = ("apt.conf", "apt-daily-upgrade.timer", "apt-daily-upgrade.service", "needrestart.conf")
     found = []
-    for template, path in zip(templates, UPDATES, strict=True):
+    for template, path in zip(templates, (*UPDATES, NEEDRESTART), strict=True):
         found += _in_folder(str(PurePosixPath(path).parent), template, PurePosixPath(path).name, more)
     return found
 
