@@ -81,6 +81,10 @@ def _settings(own: Path, file: Path, home: str) -> Iterator[Difference]:
     there, wish = (path.read_text(errors="replace").replace(home, wanted.FOLDER) for path in (own, file))
     old, new = wanted.read(file.suffix, there, wish)
     if file.name == environment_file.NAME:
+        if any(value.startswith('"') for value in old.values()):
+            # What reads like a name in it may be a part of a secret.
+            yield Difference(str(own), "can't be read: a quote is missing")
+            return
         old, new = without_drivers(old), without_drivers(new)
     if found := differences(old, new):
         yield Difference(str(own), f"{told(found)}; {file} says otherwise")

@@ -12,6 +12,7 @@ import grp
 import json
 import os
 import pwd
+import re
 import stat
 import tempfile
 import zlib
@@ -19,9 +20,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file
-
 HIDDEN = "(contents hidden: not readable by everybody)\n"
+VARIABLE = re.compile(r'^(\w+)=("(?:\\.|[^"\\])*"|[^\n]*)$', re.DOTALL | re.MULTILINE)
 HIDDEN_NEW = "(new contents, hidden: not readable by everybody)\n"
 
 
@@ -166,12 +166,16 @@ def describe(entry: Entry, before: Before) -> dict[str, str]:
 
 
 def _variables(entry: Entry, before: Before) -> str:
-    """Return the names, never the values, of variables that an environment file has otherwise, as the end of a sentence."""
-    if Path(entry.dest).name != environment_file.NAME or before.kind != "file":
+    """Return the names, never the values, of variables that an environment file has otherwise, as the end of a sentence.
+
+    Only wanted ones are named: what is read as a name in a file with a quote too few may be a part of a secret.
+    """
+    if before.kind != "file" or not entry.dest.endswith("/environment"):
         return ""
-    old, new = map(environment_file.environment_of, (before.content.decode(errors="replace"), entry.content))
-    names = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
-    return f"; it differs in {', '.join(names)}" if names else ""
+    old, new = (dict(VARIABLE.findall(text)) for text in (before.content.decode(errors="replace"), entry.content))
+    names, more = [name for name in new if old.get(name) != new[name]], len(old.keys() - new.keys())
+    words = [*names, *[f"{more} more"] * bool(more)]
+    return f"; it differs in {', '.join(words)}" if words else ""
 
 
 def attributes(status: os.stat_result) -> str:

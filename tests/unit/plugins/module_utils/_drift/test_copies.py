@@ -81,6 +81,12 @@ def test_an_edited_environment_is_named_and_no_value_of_it(paths: Places) -> Non
     ]
 
 
+def test_an_environment_with_a_quote_too_few_shows_nothing_of_it(paths: Places) -> None:
+    own = paths.environment_file(ID)
+    own.write_text(own.read_text().replace(f'{SECRET}"', f"{SECRET}\nc2VjcmV0=\n"))
+    assert edited(paths) == ["environment: can't be read: a quote is missing"]
+
+
 def test_an_environment_that_others_may_read_is_named(paths: Places) -> None:
     paths.environment_file(ID).chmod(0o644)
     assert edited(paths) == ["environment: is 0644: others than root can read secrets, should be 0600"]
