@@ -39,10 +39,18 @@ def _is_own(address: str) -> bool:
     return found.is_loopback
 
 
+def _is_of(port: str, asked: str) -> bool:
+    """Tell whether a port such as 443/tcp is what was asked for, which may be a range (6000-6010/tcp)."""
+    number, _, protocol = port.partition("/")
+    wanted, _, wanted_protocol = asked.partition("/")
+    first, _, last = wanted.partition("-")
+    return protocol == wanted_protocol and int(first) <= int(number) <= int(last or first)
+
+
 def unasked(rows: str, ports: Collection[str]) -> Iterator[str]:
     """Yield a sentence for each port that is open beyond PORTS."""
     for port, program in sorted(listening(rows).items(), key=lambda one: (int(one[0].partition("/")[0]), one[0])):
-        if port not in ports and port not in CLIENTS:
+        if port not in CLIENTS and not any(_is_of(port, asked) for asked in ports):
             yield (
                 f"{program} listens for everybody on port {port}, which nobody asked for: bind it to 127.0.0.1 or remove it, or "
                 "name the port in slipway_firewall_allow"
