@@ -48,8 +48,34 @@ StandardInput=null
 ExecStart={NFT} -f {RULES}
 ExecReload={NFT} -f {RULES}
 ExecStop={NFT} delete table {rules.NAME}
-ProtectSystem=full
+# All that nft needs is the one right to change the rules.
+CapabilityBoundingSet=CAP_NET_ADMIN
+AmbientCapabilities=
+NoNewPrivileges=true
+ProtectSystem=strict
 ProtectHome=true
+PrivateDevices=true
+DevicePolicy=closed
+UMask=0077
+KeyringMode=private
+ProtectProc=invisible
+ProcSubset=pid
+ProtectClock=true
+ProtectHostname=true
+ProtectControlGroups=true
+ProtectKernelLogs=true
+ProtectKernelTunables=true
+RestrictAddressFamilies=AF_UNIX AF_NETLINK
+RestrictNamespaces=true
+RestrictRealtime=true
+RestrictSUIDSGID=true
+LockPersonality=true
+MemoryDenyWriteExecute=true
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
+IPAddressDeny=any
 
 [Install]
 WantedBy=sysinit.target
