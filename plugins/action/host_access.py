@@ -18,6 +18,8 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._access.login import
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
 
 GUARD = "/usr/local/sbin/slipway-guard"
+PROGRAM_HEAD = "#!/usr/bin/python3 -IS\n"
+"""Nothing of root's environment and no installed package takes part when the guard runs."""
 MOST_WAYS = 4
 NOBODY = ("Connection refused", "timed out", "No route to host", "unreachable", "too late")
 """What is said (by ssh, and by the guard) when another account will not get in either."""
@@ -37,7 +39,7 @@ class ActionModule(ActionBase):
             "document": document,
             "token": token,
             "seconds": seconds,
-            "program": Path(guard_program.__file__).read_text(encoding="utf-8"),
+            "program": PROGRAM_HEAD + Path(guard_program.__file__).read_text(encoding="utf-8"),
         }
         started = time.monotonic()
         try:

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
 """slipway-guard: undoes a change to the ways into this host unless a new login confirms it in time.
