@@ -34,10 +34,8 @@ Description=Firewall of this host (nftables, table {rules.NAME})
 Documentation=man:nft(8) file://{RULES}
 ConditionPathExists={RULES}
 DefaultDependencies=no
-# After what loads, or empties, the rules of all; a restart or reload of that one loads ours again.
+# After what loads, or empties, the rules of all.
 After=slipway-guard.service systemd-modules-load.service nftables.service netfilter-persistent.service
-PartOf=nftables.service
-ReloadPropagatedFrom=nftables.service
 Wants=network-pre.target
 Before=network-pre.target sysinit.target
 
@@ -79,6 +77,14 @@ IPAddressDeny=any
 
 [Install]
 WantedBy=sysinit.target
+"""
+AGAIN_PATH = "/etc/systemd/system/nftables.service.d/slipway.conf"
+AGAIN_TEXT = f"""\
+# Managed by Ansible (slipway.flask.host_access).
+# /etc/nftables.conf empties the rules of all when it is loaded. Ours come back at once.
+[Service]
+ExecStartPost=-{NFT} -f {RULES}
+ExecReload=-{NFT} -f {RULES}
 """
 NOTHING = f"table {rules.NAME}\ndelete table {rules.NAME}\n"
 """Removes the table, also when it isn't there."""
@@ -169,7 +175,7 @@ class Firewall(Part):
         return not closed or self.asked["mode"] == "on"
 
     def _on(self, text: str) -> list[Change]:
-        self.files = [File(RULES, text), File(UNIT_PATH, UNIT_TEXT)]
+        self.files = [File(RULES, text), File(UNIT_PATH, UNIT_TEXT), File(AGAIN_PATH, AGAIN_TEXT)]
         found = [change for file in self.files if (change := file.change())]
         if not Path(LINK).is_symlink():
             found.append(Change(f"{UNIT} enabled", path=LINK))
@@ -187,7 +193,7 @@ class Firewall(Part):
         return found
 
     def _off(self) -> list[Change]:
-        self.files = [File(RULES, None), File(UNIT_PATH, None)]
+        self.files = [File(path, None) for path in (RULES, UNIT_PATH, AGAIN_PATH)]
         found = [change for file in self.files if (change := file.change())]
         if Path(LINK).is_symlink():
             found.append(Change(f"{UNIT} disabled", path=LINK))

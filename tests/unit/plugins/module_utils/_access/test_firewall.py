@@ -20,7 +20,7 @@ KERNEL = "table inet slipway {\n}\n"
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A host without a firewall, whose kernel lists any rules as KERNEL."""
     state: dict[str, Any] = {"live": "", "foreign": "", "listeners": [Listener("tcp", 22, "sshd")]}
-    for name in ("RULES", "UNIT_PATH", "LINK"):
+    for name in ("RULES", "UNIT_PATH", "AGAIN_PATH", "LINK"):
         monkeypatch.setattr(firewall, name, str(tmp_path / name))
     monkeypatch.setattr(firewall, "NFT", "/bin/true")
     monkeypatch.setattr(firewall, "live", lambda: state["live"])
