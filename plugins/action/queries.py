@@ -12,7 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice
-from ansible_collections.slipway.flask.plugins.plugin_utils._report import queries
+from ansible_collections.slipway.flask.plugins.plugin_utils._report import queries, queries_mysql
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import postgres
 
 WIDTH = 120
@@ -40,6 +40,7 @@ class ActionModule(ActionBase):
         answer = on_host.ask(self, "queries", arguments, task_vars)
         width = shutil.get_terminal_size((WIDTH, 24)).columns
         for found in answer.get("apps", []):
-            Display().display(queries.report(host, found, width) + "\n")
+            of = queries_mysql if found.get("server") == "mysql" else queries
+            Display().display(of.report(host, found, width) + "\n")
         result.update(answer)
         return result

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: queries
-short_description: Tell what the statements of apps cost their PostgreSQL, and what their tables and transactions are like
+short_description: Tell what the statements of apps cost their database, and what its tables and transactions are like
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
 extends_documentation_fragment:
@@ -17,6 +17,8 @@ description:
     (C(pg_stat_statements)); open transactions and who waits for whose lock; large tables that are read from end to end,
     indexes that nothing reads, bloat (an estimate), the cache's hits, and what autovacuum has left to do.
   - A server on the host is asked as its superuser; one elsewhere as the app's role, and what that may not see is said.
+  - Of MySQL and MariaDB, statements where C(performance_schema) is on, the longest transactions and who waits for a lock, the
+    largest tables, and the buffer pool's hits; O(reset) does nothing there.
   - Statements have C(?) where they had a value.
   - Only O(reset) changes anything.
 attributes:

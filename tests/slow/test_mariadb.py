@@ -7,11 +7,13 @@ The tests run in the file's order.
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from backup_site import last
 from helpers import Host, Project, Visitor, wait_for
 from posting import SHOP, Poster, Site, domain
 from stops import kill_at
@@ -136,3 +138,150 @@ def test_a_restore_that_was_killed_leaves_one_whole_state_to_the_next_run(site: 
     assert views == (["late", "names"] if undone else ["names"])
     site.sql("DROP VIEW IF EXISTS late")
     assert site.post("shop", f"again-{point.strip('_')}") == 201
+
+
+def test_a_drill_loads_the_newest_dump_into_a_server_of_its_own_and_finds_what_is_lost(site: Ledger) -> None:
+    site.back_up()
+    site.host.ask("systemctl start slipway-backup-drill.service")
+    outcome = last(site.host, "drill")
+    assert outcome["problems"] == []
+    (facts,) = outcome["facts"]["targets"].values()
+    held = facts["mariadb"]["shop"]
+    assert (
+        held["rows"] == int(site.sql("SELECT (SELECT COUNT(*) FROM ledger) + 1 + 2 + 1"))
+        and held["compared"] == held["tables"]
+    )
+    assert held["head"] == "0001" and facts["mariadb"]["other"]["head"] == "0001"
+    # A table that the dump lacks, though it was there long before: mariadb-dump that skips one.
+    site.host.run(
+        "printf '#!/bin/sh\\nexec /usr/bin/mariadb-dump --ignore-table=shop.parents \"$@\"\\n' >/usr/local/bin/mariadb-dump;"
+        "chmod 755 /usr/local/bin/mariadb-dump"
+    )
+    try:
+        site.back_up()
+    finally:
+        site.host.run("rm /usr/local/bin/mariadb-dump")
+    site.host.ask("systemctl start slipway-backup-drill.service")
+    told = last(site.host, "drill")["problems"]
+    assert any("shop: the restored database lacks 1 of" in one and "parents" in one for one in told), told
+    site.back_up()
+
+
+MYSQL_8 = """-- MySQL dump 10.13  Distrib 8.4.3, for Linux (x86_64)
+/*!40101 SET NAMES utf8mb4 */;
+/*!40103 SET TIME_ZONE='+00:00' */;
+SET @MYSQLDUMP_TEMP_LOG_BIN = @@SESSION.SQL_LOG_BIN;
+SET @@SESSION.SQL_LOG_BIN= 0;
+SET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ '3e11fa47-71ca-11e1-9e33-c80aa9429562:1-77';
+CREATE DATABASE /*!32312 IF NOT EXISTS*/ `other` /*!40100 DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_ai_ci */
+/*!80016 DEFAULT ENCRYPTION='N' */;
+USE `other`;
+DROP TABLE IF EXISTS `ledger`;
+/*!50503 SET character_set_client = utf8mb4 */;
+CREATE TABLE `ledger` (
+  `name` varchar(80) COLLATE utf8mb4_0900_ai_ci NOT NULL,
+  PRIMARY KEY (`name`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_0900_ai_ci;
+LOCK TABLES `ledger` WRITE;
+INSERT INTO `ledger` VALUES ('Grüße; ✓ 🚢'),('it''s; USE `mysql`;'),('a\\';\\nDROP TABLE ledger;');
+UNLOCK TABLES;
+CREATE TABLE `alembic_version` (`version_num` varchar(32) NOT NULL, PRIMARY KEY (`version_num`)) ENGINE=InnoDB;
+INSERT INTO `alembic_version` VALUES ('0001');
+/*!50001 CREATE VIEW `shown` AS SELECT 1 AS `name`*/;
+DELIMITER ;;
+/*!50003 CREATE*/ /*!50017 DEFINER=`admin`@`%`*/ /*!50003 TRIGGER `stamped` BEFORE INSERT ON `ledger` FOR EACH ROW BEGIN
+  SET NEW.name = CONCAT(NEW.name, ''); END */;;
+CREATE DEFINER=`root`@`localhost` PROCEDURE `twice`() BEGIN SELECT 1; SELECT 2; END ;;
+DELIMITER ;
+/*!50001 DROP VIEW IF EXISTS `shown`*/;
+/*!50001 CREATE ALGORITHM=UNDEFINED */
+/*!50013 DEFINER=`root`@`localhost` SQL SECURITY DEFINER */
+/*!50001 VIEW `shown` AS select `ledger`.`name` AS `name` from `ledger` */;
+GRANT ALL PRIVILEGES ON *.* TO `admin`@`%`;
+SET @@SESSION.SQL_LOG_BIN = @MYSQLDUMP_TEMP_LOG_BIN;
+-- Dump completed on 2026-11-26 14:05:00
+"""
+
+
+def test_a_dump_of_mysql_8_comes_without_its_definers_accounts_and_database(site: Ledger, tmp_path: Path) -> None:
+    (tmp_path / "old.sql.gz").write_bytes(gzip.compress(MYSQL_8.encode()))
+    arguments = ["playbooks/import.yml", "-e", "app=shop", "-e", f"dump={tmp_path / 'old.sql.gz'}"]
+    there, others = site.databases(), site.shown("other")
+    refused = site.project.play(*arguments)
+    assert refused.code and "the database shop has rows. With -e replace=true" in " ".join(refused.output.split())
+    done = site.project.good(*arguments, "-e", "replace=true")
+    assert "its migration head is the release's (0001)" in " ".join(done.output.split())
+    assert site.shown("shop")["rows"] == {"Grüße; ✓ 🚢", "it's; USE `mysql`;", "a';\nDROP TABLE ledger;"}
+    assert site.shown("other") == others
+    definers = "SELECT DEFINER FROM information_schema.{} WHERE {}_SCHEMA = 'shop'"
+    for kind, column in (("VIEWS", "TABLE"), ("TRIGGERS", "TRIGGER"), ("ROUTINES", "ROUTINE")):
+        assert site.sql(definers.format(kind, column)) == "shop@localhost"
+    assert site.sql("SELECT COUNT(*) FROM shown") == "3"
+    assert site.post("shop", "goes on") == 201
+    (kept,) = site.databases() - there
+    assert site.sql("SELECT COUNT(*) FROM ledger", kept) != "3"
+    site.project.good("playbooks/restore.yml", "-e", "app=shop", "-e", "forget=all")
+
+
+TABLE = "CREATE TABLE t (id INT);\n"
+TRAP = "/tmp/slipway-trap"
+"""What each hostile dump would make if any of its code ran on the host."""
+HOSTILE = {
+    "a command of the client's": (TABLE + f"\\! touch {TRAP}\n;", "syntax"),
+    "another app's database": (TABLE + "INSERT INTO `other`.`ledger` VALUES ('x');\n", "denied"),
+    "the live database": (TABLE + "DROP TABLE `shop`.`ledger`;\n", "denied"),
+    "a file of the host's": (TABLE + "LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE t;\n", "ERROR"),
+    "a file that the server writes": (TABLE + f"SELECT 1 INTO OUTFILE '{TRAP}';\n", "denied"),
+    "an account": (TABLE + "/*!50000 SET @a = 1 */; EXECUTE IMMEDIATE 'CREATE USER evil@localhost';\n", "denied"),
+    "a statement that fails half-way": (TABLE + "INSERT INTO nowhere VALUES (1);\n", "doesn't exist"),
+    "a dump that is cut off": ("-- MySQL dump 10.13\n" + TABLE, "the file is cut off"),
+    "several databases": ("USE a;\n" + TABLE + "USE b;\n", "a dump of several databases (a, b)"),
+    "a newer release's data": (
+        "CREATE TABLE alembic_version (version_num VARCHAR(32));\nINSERT INTO alembic_version VALUES ('9999');\n",
+        "is ahead of the release",
+    ),
+    "another program's dump": ("--\n-- PostgreSQL database dump\n--\n", "a dump of PostgreSQL"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_dump_that_can_not_be_imported_changes_nothing_and_says_why(site: Ledger, tmp_path: Path, name: str) -> None:
+    text, said = HOSTILE[name]
+    (tmp_path / "old.sql").write_text(text)
+    before = site.databases(), site.shown("shop"), site.shown("other")
+    done = site.project.play(
+        "playbooks/import.yml", "-e", "app=shop", "-e", "replace=true", "-e", f"dump={tmp_path / 'old.sql'}"
+    )
+    assert done.code and said in " ".join(done.output.split()), done.output
+    assert (site.databases(), site.shown("shop"), site.shown("other")) == before
+    assert not site.host.ok(f"test -e {TRAP}")
+    assert site.sql("SELECT COUNT(*) FROM mysql.user WHERE User = 'evil'") == "0"
+
+
+def test_an_export_goes_into_another_app_row_by_row(site: Ledger, tmp_path: Path) -> None:
+    site.project.good("playbooks/export.yml", "-e", "app=shop", "-e", f"to={tmp_path}")
+    (dump,) = tmp_path.glob("*.sql")
+    site.project.good("playbooks/import.yml", "-e", "app=other", "-e", "replace=true", "-e", f"dump={dump}")
+    assert site.shown("other")["rows"] == site.shown("shop")["rows"]
+    assert site.sql("SELECT DEFINER FROM information_schema.VIEWS WHERE TABLE_SCHEMA = 'other'") == "other@localhost"
+    site.project.good("playbooks/restore.yml", "-e", "app=other", "-e", "forget=all")
+
+
+def test_the_whole_host_comes_back_with_its_databases_in_mariadb(site: Ledger) -> None:
+    """The last test: the host is a bare one afterwards, with the backups of the one before."""
+    site.back_up()
+    rows = {app: site.shown(app) for app in APPS}
+    host, saved = site.host, "/var/lib/slipway-test-backups.tar"
+    archive = Path(f"/proc/{host.facts['pid']}/root{saved}")
+    host.run(f"tar -C /mnt -cf {saved} backup")
+    content = archive.read_bytes()
+    host.up(new=True)
+    archive = Path(f"/proc/{host.facts['pid']}/root{saved}")
+    archive.write_bytes(content)
+    host.run(f"tar -C /mnt -xf {saved} && rm {saved}")
+    site.describe()
+    done = site.project.good("site.yml", "-e", "restore=latest")
+    assert "brought back the database of shop in MariaDB" in " ".join(done.output.split())
+    assert {app: site.shown(app) for app in APPS} == rows
+    assert site.sql("SELECT DEFINER FROM information_schema.VIEWS WHERE TABLE_SCHEMA = 'shop'") == "shop@localhost"
+    assert site.post("shop", "after") == 201

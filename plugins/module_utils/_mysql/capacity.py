@@ -53,7 +53,7 @@ def ask(url: MysqlUrl, user: str, seconds: int) -> dict[str, Any]:
             "--local-infile=0",
             f"--connect-timeout={seconds}",
         ]
-        command += [*client_options(url, anyone=True), *([url.database] if url.database else [])]
+        command += [*client_options(url), *([url.database] if url.database else [])]
         said = names.run(command, QUERY, user, seconds * 3, {"MYSQL_PWD": url.password} if url.password else {})
         rows = [line.split("\t") for line in said.splitlines()]
     return read(url, rows)

@@ -41,7 +41,7 @@ def command(client: str, url: MysqlUrl, timeout: int, ca: str = "") -> list[str]
     """
     found = [client, "--no-defaults", "--batch", "--skip-column-names", f"--connect-timeout={max(1, timeout)}"]
     found.append("--local-infile=0")  # a server may ask for any file of the client's
-    found += client_options(url, ca, anyone=True)  # `notes` says so
+    found += client_options(url, ca)  # `notes` says so
     return [*found, *([url.database] if url.database else [])]
 
 

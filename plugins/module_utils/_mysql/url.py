@@ -95,11 +95,13 @@ def socket_url(scheme: str, name: str, owner: str) -> str:
     return f"{scheme}://{quote(owner, safe='')}@localhost/{quote(name, safe='')}?unix_socket={SOCKET}&charset=utf8mb4"
 
 
-def client_options(url: MysqlUrl, ca: str = "", *, anyone: bool = False) -> list[str]:
-    """Return the options of MariaDB's programs that lead to URL's server; its password is not among them.
+def client_options(url: MysqlUrl, ca: str = "") -> list[str]:
+    """Return the options of MariaDB's programs that lead to URL's server as the app's driver does; its password is not among them.
+
+    Encrypted without an authority, the server's certificate is not looked at, which the connection's check says. The client of
+    11.4 and newer would refuse it then, and a dump fail where the app connects.
 
     :param ca: file that is used where the URL has no `ssl_ca`.
-    :param anyone: whether a certificate that no authority is given for is not looked at.
     """
     user = [f"--user={url.user}"] if url.user else []
     if url.socket or not url.host:
@@ -109,7 +111,7 @@ def client_options(url: MysqlUrl, ca: str = "", *, anyone: bool = False) -> list
         return [*found, "--ssl", f"--ssl-ca={authority}", "--ssl-verify-server-cert"]
     if not url.tls:
         return [*found, "--skip-ssl"]
-    return [*found, "--ssl", *(["--skip-ssl-verify-server-cert"] if anyone else [])]
+    return [*found, "--ssl", "--skip-ssl-verify-server-cert"]
 
 
 def with_ca(text: str, ca: str) -> str:

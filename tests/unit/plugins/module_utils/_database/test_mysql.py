@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._database import known, mysql
+from ansible_collections.slipway.flask.plugins.module_utils._mysql import check
 
 LOCAL = "mysql+pymysql://shop@localhost/shop?unix_socket=/run/mysqld/mysqld.sock"
 THERE = "mysql+mysqldb://keeper:s3cret@db:3307/shop?ssl_ca=/ca"
@@ -62,3 +63,20 @@ def test_both_names_are_one_dialect_that_undoes_nothing(scheme: str) -> None:
 def test_a_url_that_can_not_be_read_is_left_alone() -> None:
     assert mysql.Mysql().limited("mysql://a:b/c@h/d", {"lock": 5}) == "mysql://a:b/c@h/d"
     assert mysql.Mysql().dump("mysql://h") is None
+
+
+def test_a_dump_and_its_way_back_connect_with_the_same_tls_as_the_check() -> None:
+    """The client of MariaDB 11.4 and newer looks at a certificate unless it is told not to."""
+    for more, options in (
+        ("?ssl=true", {"--ssl", "--skip-ssl-verify-server-cert"}),
+        ("?ssl_ca=/ca", {"--ssl", "--ssl-ca=/ca", "--ssl-verify-server-cert"}),
+        ("", {"--skip-ssl"}),
+    ):
+        found = mysql.parsed(f"mysql+pymysql://u:p@db.example.com/shop{more}")
+        assert found
+        for command in (
+            mysql.dumping(found),
+            mysql.Dump(found).restore(Path("/x"), "shop").split(),
+            check.command("mariadb", found, 5),
+        ):
+            assert {word for word in command if "ssl" in word} == options
