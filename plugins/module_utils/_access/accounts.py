@@ -121,6 +121,11 @@ class Accounts(Part):
         if not names and not leavers:
             return []
         self._refuse(names)
+        if self.context.user in leavers and not any(person["sudo"] for person in wanted):
+            raise AccessError(
+                f"slipway_people: '{self.context.user}', who is logged in, would lose access, and nobody with `sudo: true` is"
+                " left to administrate the host. Put one of them on the list, or log in as root (ansible_user: root)."
+            )
         self.people = [Person(person, self.database) for person in wanted]
         self.leavers = [account for name in leavers if (account := self.database.account(name))]
         self.closes += [account.name for account in self.leavers]

@@ -43,8 +43,8 @@ def person(name: str, **more: Any) -> dict[str, Any]:
     return {"name": name, "keys": [KEY], "sudo": False, "password_hash": "", **more}
 
 
-def part(etc: Path, *people: dict[str, Any]) -> tuple[Accounts, dict[str, Change]]:
-    made = Accounts(Context({"people": list(people)}), etc)
+def part(etc: Path, *people: dict[str, Any], user: str = "root") -> tuple[Accounts, dict[str, Change]]:
+    made = Accounts(Context({"people": list(people)}, user=user), etc)
     return made, {change.what: change for change in made.changes()}
 
 
@@ -128,3 +128,10 @@ def test_nothing_is_left_to_do_when_all_is_as_wanted(
     )
     monkeypatch.setattr(accounts.File, "change", lambda file: None)
     assert part(etc, person("ann", sudo=True), person("bob", sudo=True))[1] == {}
+
+
+def test_who_is_logged_in_leaves_only_when_somebody_with_sudo_is_left(etc: Path) -> None:
+    with pytest.raises(AccessError, match="'ann', who is logged in, would lose access"):
+        part(etc, person("bob"), user="ann")
+    assert part(etc, person("bob", sudo=True), user="ann")[0].closes == ["ann"]
+    assert part(etc, user="root")[0].closes == ["ann", "bob"], "an empty list closes all, as root"
