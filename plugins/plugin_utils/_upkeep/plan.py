@@ -25,7 +25,7 @@ DEFAULTS: dict[str, Any] = {
 }
 WINDOW = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d")
 HOUR = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
-SWAP = re.compile(r"auto|none|\d{2,5}[MG]?")
+SWAP = re.compile(r"auto|none|[1-9]\d{0,4}[MG]|[1-9]\d{1,4}")
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[A-Za-z0-9_/-]+)+")
 RANGES = {"warn_percent": (50, 98), "reserve_mb": (0, 10_240), "journal_mb": (16, 100_000)}
 WEB = ("22/tcp", "80/tcp", "443/tcp", "443/udp")
