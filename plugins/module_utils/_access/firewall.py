@@ -45,7 +45,7 @@ RemainAfterExit=yes
 StandardInput=null
 ExecStart={NFT} -f {RULES}
 ExecReload={NFT} -f {RULES}
-ExecStop={NFT} delete table {rules.NAME}
+ExecStop=-{NFT} delete table {rules.NAME}
 # All that nft needs is the one right to change the rules.
 CapabilityBoundingSet=CAP_NET_ADMIN
 AmbientCapabilities=
