@@ -153,8 +153,7 @@ class Bans(Part):
         for file in self.files:
             file.write()
         if not self.on:
-            if _active(UNIT):
-                self._do(CLIENT, "reload")
+            self._leave()
             return
         self._make_log()
         self._do(CLIENT, "--test")
@@ -170,6 +169,15 @@ class Bans(Part):
                     f"{UNIT} does not answer: {look.run('journalctl', '-u', UNIT, '-n', '10', '-o', 'cat')}"
                 )
             time.sleep(0.2)
+
+    def _leave(self) -> None:
+        """Let fail2ban go on with the jails of somebody else's; there are none but Debian's own unless somebody wrote some."""
+        jails = Path(JAILS).parent
+        others = {path.name for path in jails.glob("*")} - {"defaults-debian.conf"}
+        if not others and not (jails.parent / "jail.local").exists():
+            self._do("systemctl", "disable", "--quiet", "--now", UNIT)
+        elif _active(UNIT):
+            self._do(CLIENT, "reload")
 
     def _make_log(self) -> None:
         """Make the log that nginx will write: as Debian's logrotate makes the others."""
@@ -188,8 +196,9 @@ class Bans(Part):
             raise AccessError(f"`{' '.join(argv)}` failed: {said}")
 
     def undo_commands(self) -> Sequence[Sequence[str]]:
-        # A ban of the new rules may be what keeps the new login out: with --unban, all that came of them is lifted.
-        return [["systemctl", "restart", UNIT]] if _active(UNIT) else [["systemctl", "stop", UNIT]]
+        if not _active(UNIT):
+            return [["systemctl", "stop", UNIT]]
+        return [["systemctl", "enable", "--quiet", UNIT], ["systemctl", "restart", UNIT]]
 
 
 def _active(unit: str) -> bool:

@@ -102,6 +102,12 @@ def live() -> str:
     return nft(*LISTING).stdout if os.access(NFT, os.X_OK) else ""
 
 
+def unable() -> str:
+    """Return why the kernel takes no rules of nftables, as in some containers; "" where it does, or nft has yet to come."""
+    done = nft("list", "tables") if os.access(NFT, os.X_OK) else None
+    return done.stderr.strip()[-300:] if done and done.returncode else ""
+
+
 def listed(text: str) -> str:
     """Return how the kernel would list the rules TEXT: tried in a network of its own; "" where there can be none.
 
@@ -150,6 +156,15 @@ class Firewall(Part):
 
         :raises AccessError: for one of somebody else's, where ours is asked for by name.
         """
+        if wrong := unable():
+            if self.asked["mode"] == "on":
+                raise AccessError(
+                    f"slipway_firewall is true, but the kernel of this host takes no rules of nftables: {wrong}"
+                )
+            self.warnings.append(
+                f"The firewall is not set up: the kernel of this host takes no rules of nftables ({wrong})"
+            )
+            return False
         other = look.foreign()
         if other and self.asked["mode"] == "on":
             raise AccessError(

@@ -143,6 +143,31 @@ def test_off_removes_what_was_made(host: set[str]) -> None:
     assert made(part(mode="off")) == ["JAILS", "SSHD_FILTER", "FORGET"]
 
 
+@pytest.mark.parametrize(
+    ("file", "command"),
+    [
+        ("", "systemctl disable"),
+        ("jail.d/defaults-debian.conf", "systemctl disable"),
+        ("jail.local", "/bin/true reload"),
+        ("jail.d/own.conf", "/bin/true reload"),
+    ],
+)
+def test_off_stops_fail2ban_unless_it_has_jails_of_somebody_s_own(
+    file: str, command: str, host: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+    (tmp_path / "jail.d").mkdir()
+    monkeypatch.setattr(bans, "JAILS", str(tmp_path / "jail.d/slipway.conf"))
+    monkeypatch.setattr(Bans, "_do", staticmethod(lambda *argv: ran.append(" ".join(argv[:2]))))
+    made(part())
+    if file:
+        (tmp_path / file).write_text("[DEFAULT]\n")
+    wanted = part(mode="off")
+    wanted.changes()
+    wanted.apply()
+    assert ran == [command]
+
+
 PEERS: list[tuple[str, list[str]]] = [
     ("198.51.100.5", ["198.51.100.5"]), ("2001:db8::5", ["2001:db8::5"]), ("::ffff:198.51.100.5", ["198.51.100.5"]),
     ("fe80::1%eth0", ["fe80::1"]), ("127.0.0.1", []), ("::1", []), ("", []), ("../../etc/passwd", []),

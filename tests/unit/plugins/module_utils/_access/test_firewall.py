@@ -23,6 +23,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     for name in ("RULES", "UNIT_PATH", "AGAIN_PATH", "LINK"):
         monkeypatch.setattr(firewall, name, str(tmp_path / name))
     monkeypatch.setattr(firewall, "NFT", "/bin/true")
+    monkeypatch.setattr(firewall, "unable", lambda: state.get("unable", ""))
     monkeypatch.setattr(firewall, "live", lambda: state["live"])
     monkeypatch.setattr(firewall, "listed", lambda text: KERNEL)
     monkeypatch.setattr(firewall_look, "foreign", lambda: state["foreign"])
@@ -87,6 +88,15 @@ def test_a_host_with_another_firewall_is_left_alone_and_told(host: dict[str, Any
 def test_another_firewall_is_refused_where_ours_is_asked_for(host: dict[str, Any]) -> None:
     host["foreign"] = "ufw"
     with pytest.raises(AccessError, match="slipway_firewall is true, but this host has a firewall already: ufw"):
+        part("on").changes()
+
+
+def test_a_kernel_without_nftables_is_told_of_and_stops_nothing(host: dict[str, Any]) -> None:
+    host["unable"] = "Operation not permitted"
+    wanted = part()
+    assert wanted.changes() == []
+    assert "takes no rules of nftables (Operation not permitted)" in wanted.warnings[0]
+    with pytest.raises(AccessError, match="slipway_firewall is true, but the kernel"):
         part("on").changes()
 
 
