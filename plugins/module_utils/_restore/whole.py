@@ -20,18 +20,20 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import ID
 from ansible_collections.slipway.flask.plugins.module_utils._backup import database as cluster_database
 from ansible_collections.slipway.flask.plugins.module_utils._backup import journal as journals
-from ansible_collections.slipway.flask.plugins.module_utils._backup import moment as moments
 from ansible_collections.slipway.flask.plugins.module_utils._backup import (
+    mariadb_tables,
     points,
     setup,
     staging,
     state,
 )
+from ansible_collections.slipway.flask.plugins.module_utils._backup import moment as moments
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.pgbackrest import PgBackRest, Repository
 from ansible_collections.slipway.flask.plugins.module_utils._backup.restic import Restic, Snapshot
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData, Settings
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._mysql.places import SOCKET
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import Cluster
 from ansible_collections.slipway.flask.plugins.module_utils._restore import host_app, host_server
 
@@ -83,6 +85,8 @@ class Whole:
             if app.root and releases.is_dir() and any(ID.fullmatch(path.name) for path in releases.iterdir()):
                 yield f"releases of {app.name}"
             yield from (f"files in {folder}" for folder in app.folders if _has_files(Path(folder)))
+            if app.mariadb and Path(SOCKET).exists() and mariadb_tables.tables_of(app.mariadb):
+                yield f"tables in the database {app.mariadb} in MariaDB"
         if self.settings.has_cluster:
             cluster = self._running()
             names = set(cluster_database.ask(cluster, "SELECT datname FROM pg_database;").split()) - OWN_DATABASES
