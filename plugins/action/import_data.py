@@ -91,7 +91,7 @@ def wanted(app: dict[str, Any], given: dict[str, Any]) -> tuple[dict[str, Any], 
         one = files["dump.upload"] = brought.dump(dump, mysql=app["database"] == mariadb.LOCAL)
         asked |= {"dump": one.size, "dump_name": one.name}
         if app["database"] == mariadb.LOCAL:
-            asked |= {"mariadb": app["name"]}
+            asked |= {"mariadb": app["name"], "database": ""}  # the description has a key of that name too
         elif app["database"] == "local":
             asked |= {"database": app["name"], "extensions": app["database_extensions"]}
         else:

@@ -50,6 +50,13 @@ class Ledger(Site):
             text = path.read_text().replace("FROM rows", "FROM ledger").replace("INTO rows", "INTO ledger")
             path.write_text(text.replace('"rows"', '"ledger"'))
 
+    def describe(self) -> None:
+        super().describe()
+        path = self.project.folder / "group_vars/all.yml"
+        path.write_text(
+            path.read_text().replace("drill: ''", "drill: 2035-01-07 04:00")
+        )  # there is one, which is started by hand
+
     def sql(self, statement: str, database: str = "shop") -> str:
         """Return what MariaDB answers root."""
         return self.host.run(f"mariadb {database} -NB <<'END'\n{statement}\nEND")
@@ -227,7 +234,7 @@ TABLE = "CREATE TABLE t (id INT);\n"
 TRAP = "/tmp/slipway-trap"
 """What each hostile dump would make if any of its code ran on the host."""
 HOSTILE = {
-    "a command of the client's": (TABLE + f"\\! touch {TRAP}\n;", "syntax"),
+    "a command of the client's": (TABLE + f"\\! touch {TRAP}\n;", "Unknown command"),
     "another app's database": (TABLE + "INSERT INTO `other`.`ledger` VALUES ('x');\n", "denied"),
     "the live database": (TABLE + "DROP TABLE `shop`.`ledger`;\n", "denied"),
     "a file of the host's": (TABLE + "LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE t;\n", "ERROR"),
