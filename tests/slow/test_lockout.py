@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 import yaml
-from helpers import ROOT, Play, Project, wait_for
+from helpers import ROOT, Host, Play, Project, wait_for
 
 SECONDS = 20
 """After which the host undoes a change here; the fewest that the role takes."""
@@ -56,7 +56,7 @@ find /etc/ssh /etc/sudoers.d /etc/nftables* /home /root/.ssh -printf '%p %M %u:%
 find /etc/ssh /etc/sudoers.d /etc/nftables* /home /root/.ssh -type f -exec sha256sum {} + 2>/dev/null | sort
 ss -Hltn | awk '{print $4}' | sort
 systemctl is-active ssh.service
-nft -s list ruleset 2>/dev/null | sed '/elements = {/,/}/d'
+nft -s list ruleset 2>/dev/null | tr '\n' ' ' | sed 's/elements = {[^}]*}//g' | tr -s '[:space:]' ' '
 true
 """
 STUCK = """\
@@ -157,6 +157,17 @@ class Ways:
         wait_for(lambda: (self.folder / "stuck").exists() or running.poll() is not None, 120)
         assert running.poll() is None, running.communicate()[0]
         return running
+
+
+@contextlib.contextmanager
+def unit_line(host: Host, line: str) -> Iterator[None]:
+    """Give ssh.service of HOST a further LINE, of the host's own."""
+    path = "/etc/systemd/system/ssh.service.d/own.conf"
+    host.run(f"mkdir -p {Path(path).parent}; cat >{path} <<'END'\n[Service]\n{line}\nEND\nsystemctl daemon-reload")
+    try:
+        yield
+    finally:
+        host.run(f"rm {path}; systemctl daemon-reload")
 
 
 def kill(running: subprocess.Popen[str]) -> None:
@@ -269,25 +280,23 @@ def test_allow_users_without_oneself_is_undone(ways: Ways, let_in: str) -> None:
     ways.host.run("echo 'AllowUsers root' >/etc/ssh/sshd_config.d/01-own.conf; systemctl restart ssh")
     before = ways.state()
     done = ways.play([ways.person("ann", sudo=True), ways.person("bob")], ssh={"root_login": "off"})
+    after = ways.state()
+    ways.host.run("rm /etc/ssh/sshd_config.d/01-own.conf; systemctl restart ssh")
     assert done.code != 0
     assert "as ann: " in done.output and "Permission denied (publickey" in done.output, done.output
     assert UNDONE in done.output, done.output
-    assert ways.state() == before
-    ways.host.run("rm /etc/ssh/sshd_config.d/01-own.conf; systemctl restart ssh")
+    assert after == before
 
 
 def test_an_sshd_that_does_not_start_is_undone(ways: Ways, let_in: str) -> None:
     """The settings are right, the port is free, and still something of the host's own keeps sshd from starting."""
-    ways.host.run(
-        "mkdir -p /etc/systemd/system/ssh.service.d; printf '[Service]\\nExecStartPre=/bin/sh -c"
-        ' "! grep -rq 2222 /etc/ssh/sshd_config.d"\\n\' >/etc/systemd/system/ssh.service.d/own.conf; systemctl daemon-reload'
-    )
-    done = ways.play([ways.person("ann", sudo=True), ways.person("bob")], ssh={"port": 2222})
+    with unit_line(ways.host, 'ExecStartPre=/bin/sh -c "! grep -rq 2222 /etc/ssh/sshd_config.d"'):
+        done = ways.play([ways.person("ann", sudo=True), ways.person("bob")], ssh={"port": 2222})
+        after = ways.state()
     assert done.code != 0
     assert "`systemctl restart ssh.service` failed" in done.output, done.output
     assert "everything is as it was" in done.output, done.output
-    assert ways.state() == let_in
-    ways.host.run("rm /etc/systemd/system/ssh.service.d/own.conf; systemctl daemon-reload")
+    assert after == let_in
 
 
 @pytest.mark.once("12")
@@ -306,16 +315,12 @@ def test_a_rule_that_drops_the_controller_is_undone(ways: Ways, let_in: str) -> 
         "ip route del blackhole {0} 2>/dev/null; ! grep -rq 2222 /etc/ssh/sshd_config.d || ip route add blackhole {0}"
     )
     controller = ways.host.run("ip -4 route show default | awk '{print $3}'")
-    ways.host.run(
-        "mkdir -p /etc/systemd/system/ssh.service.d; cat >/etc/systemd/system/ssh.service.d/own.conf <<'END'\n"
-        f"[Service]\nExecStartPost=/bin/sh -c {shlex.quote(script.format(controller))}\nEND\nsystemctl daemon-reload"
-    )
-    done = ways.play([ways.person("ann", sudo=True), ways.person("bob")], ssh={"port": 2222})
+    with unit_line(ways.host, f"ExecStartPost=/bin/sh -c {shlex.quote(script.format(controller))}"):
+        done = ways.play([ways.person("ann", sudo=True), ways.person("bob")], ssh={"port": 2222})
     assert done.code != 0
     assert "the change has cut the line" in done.output or "the connection broke off" in done.output, done.output
     assert UNDONE in done.output, done.output
     assert ways.status()["last"]["why"] == f"no new login has confirmed it within {SECONDS} s"
-    ways.host.run("rm /etc/systemd/system/ssh.service.d/own.conf; systemctl daemon-reload")
 
 
 @pytest.mark.once("13")
@@ -371,14 +376,19 @@ def test_links_in_a_home_lead_root_nowhere_and_stop_nothing(ways: Ways, let_in: 
     host, root = ways.host, ways.host.run("sha256sum /root/.ssh/authorized_keys")
     host.run("runuser -u bob -- sh -c 'cd; rm -r .ssh; ln -s /root/.ssh .ssh'")
     ways.good([ways.person("ann", sudo=True), ways.person("bob")])
-    assert host.run("sha256sum /root/.ssh/authorized_keys") == root
     assert ways.login("bob")
-    host.run("runuser -u bob -- sh -c 'cd .ssh; rm authorized_keys; mkdir authorized_keys'")
+    host.run("runuser -u bob -- sh -c 'cd; rm -r .ssh; ln -s /root/.ssh .ssh'")
+    refused = ways.play([ways.person("ann", "new", sudo=True), ways.person("bob")], user="ann")
+    assert refused.code != 0 and UNDONE in refused.output, refused.output
+    assert host.run("readlink /home/bob/.ssh") == "/root/.ssh"
+    host.run("runuser -u bob -- sh -c 'cd; rm .ssh; mkdir -p .ssh/authorized_keys'")
     done = ways.good([ways.person("ann", "ann", "new", sudo=True), ways.person("bob")])
+    host.run("rm -r /home/bob/.ssh")
     assert "bob's keys can't be changed" in done.output, done.output
     assert ways.login("ann", key="new")
-    host.run("rmdir /home/bob/.ssh/authorized_keys")
+    assert host.run("sha256sum /root/.ssh/authorized_keys") == root
     ways.good([ways.person("ann", sudo=True), ways.person("bob")])
+    host.run("chmod 0700 /home/bob/.ssh")
 
 
 def test_a_restart_in_between_undoes_the_change_before_anybody_gets_in(ways: Ways, let_in: str) -> None:

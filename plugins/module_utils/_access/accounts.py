@@ -203,7 +203,12 @@ class Accounts(Part):
         for file in self.files:
             file.write()
         for folder in self.folders:
-            folder.write()
+            try:
+                folder.write()
+            except OSError as error:
+                if error.errno not in keys.SPOILT:
+                    raise
+                self.warnings.append(f"{folder.account.name}'s keys can't be changed: {error}")
 
     def _closing(self) -> Iterator[tuple[list[str], list[str]]]:
         """Yield what closes the accounts of those who left, each with what opens them again."""

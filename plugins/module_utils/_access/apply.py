@@ -194,6 +194,7 @@ def bring(parts: Sequence[Part], token: str, seconds: int, program: str, check: 
                 back = f"not all of it could be undone: {left}" if left else "everything is as it was"
                 raise AccessError(f"{part.name}: {said}\nNothing was kept of the change: {back}.") from error
         outcome.armed = token
+        outcome.warnings = [text for part in parts for text in part.warnings]
         return outcome
 
 

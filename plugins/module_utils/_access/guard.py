@@ -147,11 +147,19 @@ def _filled(commands: Sequence[Sequence[str]], change: Path) -> list[list[str]]:
 
 
 def _save(path: str, copy: Path) -> dict[str, Any]:
-    """Return what the guard needs to put PATH back; its contents are in COPY."""
-    with contextlib.suppress(FileNotFoundError), guard_program.parent_of(path) as (parent, name):
-        if stat.S_ISLNK(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
-            return {"path": path, "kind": "link", "target": os.readlink(name, dir_fd=parent)}
-    found = guard_program.read(path)
+    """Return what the guard needs to put PATH back; its contents are in COPY.
+
+    A person who has spoilt their own folder can't keep the rest from being saved: to the guard, nothing is there.
+    """
+    try:
+        with contextlib.suppress(FileNotFoundError), guard_program.parent_of(path) as (parent, name):
+            if stat.S_ISLNK(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
+                return {"path": path, "kind": "link", "target": os.readlink(name, dir_fd=parent)}
+        found = guard_program.read(path)
+    except OSError:
+        if not guard_program.foreign(path):
+            raise
+        found = None
     if found is None:
         return {"path": path, "kind": "absent"}
     content, status = found

@@ -141,6 +141,8 @@ def restore(folder: Path, saved: Mapping[str, Any]) -> None:
         return
     if saved["kind"] == "link":
         with parent_of(path, make=True) as (parent, name):
+            with contextlib.suppress(OSError):
+                os.rmdir(name, dir_fd=parent)  # an empty folder that has taken the link's place
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=parent)
             os.symlink(saved["target"], name, dir_fd=parent)

@@ -11,6 +11,7 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pwd
 import stat
@@ -22,6 +23,9 @@ from ansible_collections.slipway.flask.plugins.module_utils._access.database imp
 
 NAMES = ("authorized_keys", "authorized_keys2")
 """What sshd reads by default (sshd_config(5), AuthorizedKeysFile); the second is never ours, so it must not be there."""
+
+SPOILT = (errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY)
+"""What comes of a person who moves things in their own home while root writes there; it stops nobody else's change."""
 
 
 class Folder:

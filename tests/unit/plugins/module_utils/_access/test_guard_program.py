@@ -260,3 +260,21 @@ def test_no_process_of_the_system_is_ended(capsys: pytest.CaptureFixture[str]) -
     assert guard_program.end("daemon") == 1
     assert "is a user of the system" in capsys.readouterr().err
     assert guard_program.end("nobody-of-that-name") == guard_program.UNKNOWN
+
+
+def test_a_home_that_its_owner_has_spoilt_keeps_nothing_from_being_saved(
+    tmp_path: Path, folder: Path, arm: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, ours = tmp_path / "home", tmp_path / "ours"
+    home.mkdir()
+    (home / "ssh").symlink_to("/root")
+    ours.write_text("before")
+    monkeypatch.setattr(guard_program, "foreign", lambda path: path.startswith(str(home)))
+    arm(home / "ssh", home / "ssh/keys", ours)
+    ours.write_text("after")
+    (home / "ssh").unlink()
+    (home / "ssh").mkdir()
+    (home / "ssh/keys").write_text("key")
+    assert call(folder, "undo", TOKEN) == 0
+    assert ours.read_text() == "before"
+    assert (home / "ssh").readlink() == Path("/root"), "also a person's own link is as before"
