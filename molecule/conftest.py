@@ -124,6 +124,31 @@ class Browser:
         return self.request("POST", url, {"csrf_token": token[1], **form})
 
 
+UNITS = "grep -lE '(Written|Managed) by Ansible' /etc/systemd/system/*.service"
+EXPOSURE = re.compile(r"level for (\S+): ([0-9.]+)")
+
+
+def exposures(host: testinfra.host.Host) -> dict[str, float]:
+    """Return how exposed each service is that we have written on HOST, from 0 to 10 (systemd-analyze security).
+
+    Of a template it is that of an instance which need not exist.
+    """
+    names = [Path(path).name.replace("@.service", "@one.service") for path in host.check_output(UNITS).split()]
+    found = {}
+    for name in names:
+        said = EXPOSURE.search(host.run("systemd-analyze security --no-pager %s", name).stdout)
+        assert said, name
+        found[name] = float(said[2])
+    assert found
+    return found
+
+
+@pytest.fixture
+def exposed(host: testinfra.host.Host) -> dict[str, float]:
+    """What `exposures` finds on the test host."""
+    return exposures(host)
+
+
 @pytest.fixture
 def browser(host: testinfra.host.Host) -> Browser:
     """A new visitor of the test host."""

@@ -42,3 +42,16 @@ def test_only_root_and_the_database_read_the_secrets(host: Host) -> None:
     assert host.run("journalctl --no-pager | grep -c -- %s", PASSPHRASE).stdout.strip() == "0"
     # Neither is it in what was saved: that is encrypted.
     assert host.run("grep -rl -- %s /mnt/backup", "42 euros").stdout == ""
+
+
+MOST_EXPOSED = 2.5
+"""Of systemd-analyze security, from 0 to 10. 2.0 can't be: they read what belongs to others, become their users, and go to the
+network, whose addresses nobody knows beforehand."""
+
+
+def test_the_services_have_only_the_rights_that_a_backup_needs(exposed):
+    assert {name for name in exposed if name.startswith("slipway-backup")} == {
+        "slipway-backup.service",
+        "slipway-backup-check.service",
+    }
+    assert {name: level for name, level in exposed.items() if level > MOST_EXPOSED} == {}
