@@ -162,6 +162,14 @@ def test_ssh_audit_finds_nothing_to_fail_or_warn_about(host: Host) -> None:
     assert "[fail]" not in done.stdout and "[warn]" not in done.stdout
 
 
+def test_sshd_itself_has_no_warning(host: Host) -> None:
+    assert host.run("sshd -t 2>&1") == ""
+    said = host.run(
+        "journalctl --quiet --no-pager --output cat --unit ssh.service --grep '^/etc/ssh|(deprecated|unsupported) option' || true"
+    )
+    assert said == ""
+
+
 WEAK = [
     ("KexAlgorithms=ecdh-sha2-nistp256", "no matching key exchange method found"),
     ("HostKeyAlgorithms=ecdsa-sha2-nistp256", "no matching host key type found"),

@@ -86,7 +86,7 @@ class Configuration:
         """Write all files into FOLDER, including each other there; return the main one, and copy -> original."""
         copies = {path: str(folder / str(number)) for number, path in enumerate(self.reached)}
         for path, copy in copies.items():
-            lines = (self.text(path) or "").splitlines()
+            lines = (self.text(path) or "").split("\n")
             for (file, number), included in self._included.items():
                 if file == path:
                     known = " ".join(copies[one] for one in included if one in copies)
@@ -102,7 +102,7 @@ class Configuration:
             return
         self.reached.setdefault(path, around)
         match = around
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(text.split("\n"), 1):  # as sshd counts: no other sign ends a line
             found = _LINE.fullmatch(line)
             if not found or line.lstrip().startswith("#"):
                 continue

@@ -42,7 +42,7 @@ REASONS = (
     ),
     Reason(
         "cut",
-        r"kex_exchange_identification|Connection (closed|reset) by",
+        r"kex_exchange_identification|Not allowed at this time|Connection (closed|reset) by",
         "the host ends the connection before anybody logs in",
         "wait some minutes: sshd of Debian 13 and fail2ban refuse an address for a while after failed logins; slipway_never_ban "
         "spares it",
