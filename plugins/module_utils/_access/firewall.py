@@ -178,7 +178,11 @@ class Firewall(Part):
                 "`slipway_firewall: false` says that this is meant"
             )
             return False
-        closed = [one for one in look.listeners() if not rules.is_open(self.asked, ports, one.protocol, one.port)]
+        # sshd itself is about to leave a port that it has now.
+        left = look.ssh_ports() if self.ssh_ports() else []
+        closed = [
+            one for one in look.listeners() if not rules.is_open(self.asked, [*ports, *left], one.protocol, one.port)
+        ]
         names = ", ".join(map(str, closed))
         if closed and self.asked["mode"] == "on":
             self.warnings.append(f"The firewall closes what listened to the network until now: {names}")

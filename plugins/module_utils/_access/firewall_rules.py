@@ -14,6 +14,9 @@ BRIDGES = ("docker0", "podman*", "cni-podman*", "incusbr*", "lxcbr*", "lxdbr*", 
 """Networks inside of this host: containers and virtual machines ask it for names and addresses there."""
 SSH_RATE = "30/minute burst 60 packets"
 """New connections to sshd per IPv4 address or IPv6 /64: many times what a person or Ansible opens, a tenth of a flood."""
+LOCAL_SSH_RATE = "20/minute burst 10 packets"
+"""New connections to sshd from the host itself, in all: a program there has 16 million addresses (127.0.0.0/8), and with
+half-open logins from many of them it would take all places of sshd (MaxStartups) and shut everybody out."""
 LOGIN_DAYS = 30
 
 HEADER = f"""\
@@ -26,6 +29,7 @@ delete table {NAME}
 # The numbers are of RFC 4890, section 4.4: what a host must let in, or IPv6 does not work.
 BASE = """\
 		ct state vmap { established : accept, related : accept, invalid : drop }
+@LOCAL@\
 		iif "lo" accept
 		iifname { @BRIDGES@ } accept
 
@@ -90,14 +94,16 @@ def text(asked: Mapping[str, Any], ssh_ports: Iterable[int], never: Iterable[str
     bridges = ", ".join(f'"{name}"' for name in BRIDGES)
     ports = [{"ports": str(port), "protocol": "tcp", "from": []} for port in asked["ports"]]
     http3 = [{"ports": "443", "protocol": "udp", "from": []}] if asked["http3"] else []
-    rules = [f"tcp dport {one_of(str(port) for port in sorted(set(ssh_ports)))} ct state new jump ssh"]
+    ssh = f"tcp dport {one_of(str(port) for port in sorted(set(ssh_ports)))} ct state new"
+    local = f'\t\tiif "lo" {ssh} limit rate over {LOCAL_SSH_RATE} drop\n'
+    rules = [f"{ssh} jump ssh"]
     for entry in (*ports, *http3, *asked["allow"]):
         rules += allowing(entry)
     lines = "".join(f"\t\t{rule}\n" for rule in rules)
     return (
         f"{HEADER}\ntable {NAME} {{\n{SSH.replace('@NEVER@', trusted)}\n"
         "\tchain input {\n\t\ttype filter hook input priority filter; policy drop;\n"
-        f"{BASE.replace('@BRIDGES@', bridges)}\n{lines}\t}}\n}}\n"
+        f"{BASE.replace('@BRIDGES@', bridges).replace('@LOCAL@', local)}\n{lines}\t}}\n}}\n"
     )
 
 

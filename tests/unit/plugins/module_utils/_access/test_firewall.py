@@ -28,6 +28,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(firewall, "listed", lambda text: KERNEL)
     monkeypatch.setattr(firewall_look, "foreign", lambda: state["foreign"])
     monkeypatch.setattr(firewall_look, "listeners", lambda: state["listeners"])
+    monkeypatch.setattr(firewall_look, "ssh_ports", lambda: [22])
     return state
 
 
@@ -109,6 +110,11 @@ def test_a_port_in_use_is_not_closed_unless_somebody_says_so(host: dict[str, Any
     assert wanted.changes() == []
     assert "tcp 8080 (java), udp 51820 (the kernel, as for WireGuard)" in wanted.warnings[0]
     assert "slipway_firewall_allow" in wanted.warnings[0]
+
+
+def test_a_port_that_sshd_is_about_to_leave_is_no_port_in_use(host: dict[str, Any]) -> None:
+    moves = Firewall(part().context, lambda: [922])
+    assert moves.changes() and moves.warnings == []
 
 
 def test_ports_that_are_closed_are_named(host: dict[str, Any]) -> None:

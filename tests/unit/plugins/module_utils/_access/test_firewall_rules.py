@@ -32,6 +32,11 @@ def test_every_port_of_sshd_is_limited_and_open() -> None:
     assert opened((2222, 22, 22))[0] == "tcp dport { 22, 2222 } ct state new jump ssh"
 
 
+def test_a_program_of_the_host_cannot_take_all_places_of_sshd() -> None:
+    local = firewall_rules.text(ASKED, (22, 922)).partition('iif "lo" accept')[0].splitlines()[-2].strip()
+    assert local == 'iif "lo" tcp dport { 22, 922 } ct state new limit rate over 20/minute burst 10 packets drop'
+
+
 ALLOWED: list[tuple[dict[str, Any], list[str]]] = [
     ({"ports": "51820", "protocol": "udp", "from": []}, ["udp dport 51820 accept"]),
     ({"ports": "8000-8100", "protocol": "tcp", "from": ["192.0.2.7"]}, ["ip saddr 192.0.2.7 tcp dport 8000-8100 accept"]),
