@@ -28,6 +28,8 @@ CHAINS = (
     "f2b-*", "LIBVIRT_INP", "ts-input", "DOCKER*", "CNI-*", "NETAVARK*", "KUBE-*", "sshguard*", "CROWDSEC*"
 )  # fmt: skip
 """Chains of such programs, which the chain INPUT of iptables leads to."""
+Place = tuple[str, str, str]
+"""Family, table and name of a chain."""
 LEGACY = {"iptables-legacy": Path("/proc/net/ip_tables_names"), "ip6tables-legacy": Path("/proc/net/ip6_tables_names")}
 UFW = Path("/etc/ufw/ufw.conf")
 FORWARDED = ("docker-proxy", "conmon")
@@ -76,22 +78,27 @@ def legacy_rules(printed: str) -> bool:
 def of_ruleset(printed: str) -> str:
     """Return what is to be called the first chain for incoming packets in nft's JSON that is neither ours nor a known program's."""
     items: list[Mapping[str, Any]] = json.loads(printed or '{"nftables": []}')["nftables"]
+    rules: dict[Place, list[Mapping[str, Any]]] = {}
+    for rule in (item["rule"] for item in items if "rule" in item):
+        rules.setdefault((rule["family"], rule["table"], rule["chain"]), []).append(rule)
     for chain in (item["chain"] for item in items if "chain" in item):
         if chain.get("hook") != "input" or chain.get("type") != "filter" or _matches(chain["table"], TOOLS):
             continue
         place = (chain["family"], chain["table"], chain["name"])
-        rules = [
-            item["rule"] for item in items
-            if "rule" in item and tuple(item["rule"][key] for key in ("family", "table", "chain")) == place
-        ]  # fmt: skip
-        if chain.get("policy") == "drop" or any(not _of_a_tool(rule) for rule in rules):
+        if chain.get("policy") == "drop" or not _is_idle(place, rules):
             return f"rules in nftables (table {place[0]} {place[1]}, chain {place[2]})"
     return ""
 
 
-def _of_a_tool(rule: Mapping[str, Any]) -> bool:
-    targets = [expression["jump"]["target"] for expression in rule["expr"] if "jump" in expression]
-    return bool(targets) and all(_matches(target, CHAINS) for target in targets)
+def _is_idle(place: Place, rules: Mapping[Place, Sequence[Mapping[str, Any]]]) -> bool:
+    """Tell whether the chain at PLACE only leads to chains of known programs, or to empty ones, as ufw leaves when disabled."""
+    for rule in rules.get(place, ()):
+        targets = [expression["jump"]["target"] for expression in rule["expr"] if "jump" in expression]
+        if not targets:
+            return False
+        if not all(_matches(name, CHAINS) or _is_idle((*place[:2], name), rules) for name in targets):
+            return False
+    return True
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

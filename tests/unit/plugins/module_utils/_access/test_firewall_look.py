@@ -32,13 +32,15 @@ RULESETS: list[tuple[str, str]] = [
     (ruleset(("ip", "filter", "INPUT", "accept", [])), ""),
     (ruleset(("ip", "filter", "INPUT", "accept", [{"jump": {"target": "f2b-sshd"}}])), ""),
     (ruleset(("ip", "filter", "INPUT", "accept", [{"jump": {"target": "LIBVIRT_INP"}}])), ""),
+    # As ufw leaves it when it is disabled.
+    (ruleset(("ip", "filter", "INPUT", "accept", [{"jump": {"target": "ufw-before-input"}}])), ""),
     (ruleset(("inet", "f2b-table", "f2b-chain", "accept", [DROP])), ""),
     (ruleset(("inet", "netavark", "INPUT", "accept", [{"accept": None}])), ""),
     (ruleset(("ip", "filter", "FORWARD", "drop", [DROP]), hook="forward"), ""),
     (ruleset(("inet", "filter", "input", "accept", [DROP])), "rules in nftables (table inet filter, chain input)"),
     (ruleset(("inet", "mine", "in", "drop", [])), "rules in nftables (table inet mine, chain in)"),
     (
-        ruleset(("ip", "filter", "INPUT", "accept", [{"jump": {"target": "f2b-sshd"}}, {"jump": {"target": "own"}}])),
+        ruleset(("ip", "filter", "INPUT", "accept", [{"jump": {"target": "f2b-sshd"}}, {"drop": None}])),
         "rules in nftables (table ip filter, chain INPUT)",
     ),
 ]
