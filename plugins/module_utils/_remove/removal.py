@@ -148,6 +148,7 @@ class Removal:
                 "then run this again"
             )
         mine.left = mine.left[: accounts.SHOWN]
+        mine.accounts = [one for one in mine.accounts if accounts.is_kept(one)]
         mine.write()
 
     def _tell(self) -> None:
