@@ -15,6 +15,8 @@ extends_documentation_fragment:
 description:
   - Takes a dump of a PostgreSQL database in each of pg_dump's formats, compressed or not, also from another provider or another
     version of the server, and files in a tar, a zip or a folder.
+  - An app with MariaDB takes a dump of MySQL or MariaDB, as SQL. It is loaded by an account that has rights on the new database
+    alone; its database's name, definers and accounts are left out, and MySQL's collations become MariaDB's.
   - The data is made ready beside what serves and swapped in while the site is closed for maintenance. A dump that fails half-way
     changes nothing, and the statement that failed is named.
   - A dump is run as the app's own role, and not by psql. Owners, rights, roles, publications and settings of the server that it

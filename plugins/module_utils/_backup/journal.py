@@ -123,7 +123,8 @@ class Journal:
         sync(self.path.parent)
 
     def remove(self) -> None:
-        for path in (self.objects, self.objects_before, self.path):
+        unfinished = self.path.parent.glob(f".{self.id}*")
+        for path in (*unfinished, self.objects, self.objects_before, self.path):
             path.unlink(missing_ok=True)
         sync(self.path.parent)
 
