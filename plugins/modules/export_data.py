@@ -13,8 +13,8 @@ author: Slipway contributors (@slipway)
 extends_documentation_fragment:
   - slipway.flask.apps
 description:
-  - Writes a dump of the app's database (PostgreSQL's in pg_dump's custom format, MySQL's and MariaDB's as SQL) and a tar of each of its shared folders and
-    writable paths. Names have the time, files are readable by their owner alone.
+  - Writes a dump of the app's database (PostgreSQL's in pg_dump's custom format, MySQL's and MariaDB's as SQL) and a tar of each
+    of its shared folders and writable paths. Names have the time, files are readable by their owner alone.
   - The database is read first, as of one moment, and the folders after it. SQLite databases in them are copied with SQLite's
     online backup.
   - Nothing is kept on the host. A run that is cut off leaves no file here.

@@ -34,6 +34,7 @@ shop on web1: restore to 2026-11-25 14:05 UTC (3 h 12 min ago)
         ({"database": "", "carries": False}, "20261125T140000Z; an SQLite database in them is as of that point"),
         ({"database": "", "elsewhere": True}, "Database  not on this host: it is not touched"),
         ({"had_database": False}, "Database  shop (gone now)"),
+        ({"points_only": True}, "shop (312 MB now): as of the restore point 20261125T140000Z, MariaDB has no moments between two"),
         ({"release": "0006-a", "heads": ["0002"]}, "0006-a serves afterwards, not 0007-abc: the data of then is at migration head "
                                                   "0002, and 0007-abc was made for 0003"),
         ({"heads": ["0002"], "keep": True}, "0007-abc serves on; migration head then: 0002 (restore_schema=keep)"),
