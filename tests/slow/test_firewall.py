@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import socket
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -69,6 +70,16 @@ while len(answers) < most and time.monotonic() < until:
     finally:
         connection.close()
 print(*sorted(set(answers)))
+"""
+# Opens connections to sshd from 200 addresses of loopback and never says a word, as a program of a site that was broken into.
+HOLD = """
+import socket, time
+held = [socket.socket() for _ in range(200)]
+for number, one in enumerate(held, 1):
+    one.bind((f"127.1.0.{number}", 0))
+    one.setblocking(False)
+    one.connect_ex(("127.0.0.1", 22))
+time.sleep(3600)
 """
 
 
@@ -214,6 +225,19 @@ def test_over_ipv6_neighbours_are_found_and_the_same_is_open(attacker: Attacker,
 def test_the_second_time_nothing_changes(access: Access, attacker: Attacker) -> None:
     done = access.good(NGINX, **wanted(attacker))
     assert done.count("changed") == 0, done.output
+
+
+def test_a_program_of_the_host_cannot_keep_others_out_of_ssh(host: Host) -> None:
+    def greeting() -> bytes:
+        with socket.create_connection((host.address, 22), WAIT_SECONDS) as connection:
+            connection.settimeout(WAIT_SECONDS)
+            return connection.recv(8)
+
+    host.run(f"systemd-run --quiet --unit=holder --uid=nobody python3 -c {shlex.quote(HOLD)}")
+    held = "ss -Htn state established 'sport = :22 and src 127.0.0.1' | wc -l"
+    wait_for(lambda: int(host.run(held)) >= 5, WAIT_SECONDS)
+    assert {greeting() for _ in range(10)} == {b"SSH-2.0-"}
+    host.run("systemctl stop holder.service")
 
 
 def test_who_keeps_failing_at_sshd_is_banned_there_and_let_in_again(
