@@ -23,6 +23,8 @@ PROGRAM_HEAD = "#!/usr/bin/python3 -IS\n"
 MOST_WAYS = 4
 NOBODY = ("Connection refused", "timed out", "No route to host", "unreachable", "too late")
 """What is said (by ssh, and by the guard) when another account will not get in either."""
+NOT_FOUND = 127
+"""Exit status of a shell for a program that isn't there (sh(1)): the call has not come so far as to install the guard."""
 AFTER_SECONDS = 120
 """So long after its time was over a host is asked whether it has undone the change: a busy one takes a while."""
 
@@ -103,13 +105,11 @@ class ActionModule(ActionBase):
         while not ended and time.monotonic() < over:
             try:
                 said = self._low_level_execute_command(command, sudoable=True)
-                if "there is no change" in said["stdout"]:
+                if said["rc"] == NOT_FOUND or "there is no change" in said["stdout"]:
                     return {"failed": True, "changed": False, "msg": f"Nothing was changed, because {why}"}
                 ended = json.loads(said["stdout"].strip().splitlines()[-1])
-            except AnsibleError:
+            except (AnsibleError, IndexError, ValueError):  # the guard itself may have been killed
                 time.sleep(2)
-            except (IndexError, ValueError):
-                break
         if ended.get("outcome") != "undone":
             state = f"Whether the host is as before is not known: look with `{GUARD} status` at its console."
         elif ended["failures"]:

@@ -20,8 +20,10 @@ import pytest
 import yaml
 from helpers import ROOT, Host, Play, Project, wait_for
 
-SECONDS = 20
-"""After which the host undoes a change here; the fewest that the role takes."""
+SECONDS = 10
+"""After which the host undoes a change that it must undo by itself; the fewest that the role takes."""
+ENOUGH_SECONDS = 300
+"""For a change that is confirmed, or that is undone before that, on a machine however slow."""
 PASSWORD = "correct horse battery staple"
 APP = {
     "name": "harbour",
@@ -108,7 +110,7 @@ class Ways:
         (self.folder / "hosts.yml").write_text(yaml.safe_dump(inventory))
 
     def play(
-        self, people: list[dict[str, Any]], user: str = "root", seconds: int = SECONDS, ssh: Mapping[str, Any] | None = None,
+        self, people: list[dict[str, Any]], user: str = "root", seconds: int = ENOUGH_SECONDS, ssh: Mapping[str, Any] | None = None,
         **machine: Any,
     ) -> Play:  # fmt: skip
         """Run the play as USER, over connections of its own, with variables of the MACHINE in the inventory."""
@@ -223,6 +225,7 @@ def test_keys_are_exactly_those_of_the_list(ways: Ways, let_in: str) -> None:
     assert not ways.login("bob", key="new")
 
 
+@pytest.mark.once("13")
 def test_a_person_who_leaves_the_list_is_out_at_once(ways: Ways) -> None:
     host = ways.host
     ways.good([ways.person("ann", sudo=True), ways.person("bob", sudo=True)])
@@ -240,6 +243,7 @@ def test_a_person_who_leaves_the_list_is_out_at_once(ways: Ways) -> None:
     assert ways.login("bob"), "who comes back is let in again"
 
 
+@pytest.mark.once("12")
 def test_sudo_with_a_password_confirms_a_change_as_well(ways: Ways) -> None:
     hashed = subprocess.run(
         ["openssl", "passwd", "-6", "-stdin"], input=PASSWORD, capture_output=True, text=True, check=True
@@ -272,10 +276,11 @@ def test_a_typing_error_in_the_only_key_is_undone(ways: Ways, let_in: str) -> No
 
 @pytest.mark.once("12")
 def test_a_person_who_takes_sudo_from_themselves_keeps_it(ways: Ways, let_in: str) -> None:
-    done = ways.play([ways.person("ann"), ways.person("bob")], user="ann")
+    done = ways.play([ways.person("ann"), ways.person("bob")], user="ann", seconds=SECONDS)
     assert done.code != 0 and UNDONE in done.output, done.output
 
 
+@pytest.mark.once("12")
 def test_allow_users_without_oneself_is_undone(ways: Ways, let_in: str) -> None:
     ways.host.run("echo 'AllowUsers root' >/etc/ssh/sshd_config.d/01-own.conf; systemctl restart ssh")
     before = ways.state()
@@ -288,6 +293,7 @@ def test_allow_users_without_oneself_is_undone(ways: Ways, let_in: str) -> None:
     assert after == before
 
 
+@pytest.mark.once("13")
 def test_an_sshd_that_does_not_start_is_undone(ways: Ways, let_in: str) -> None:
     """The settings are right, the port is free, and still something of the host's own keeps sshd from starting."""
     with unit_line(ways.host, 'ExecStartPre=/bin/sh -c "! grep -rq 2222 /etc/ssh/sshd_config.d"'):
@@ -316,7 +322,7 @@ def test_a_rule_that_drops_the_controller_is_undone(ways: Ways, let_in: str) -> 
     )
     controller = ways.host.run("ip -4 route show default | awk '{print $3}'")
     with unit_line(ways.host, f"ExecStartPost=/bin/sh -c {shlex.quote(script.format(controller))}"):
-        done = ways.play([ways.person("ann", sudo=True), ways.person("bob")], ssh={"port": 2222})
+        done = ways.play([ways.person("ann", sudo=True), ways.person("bob")], ssh={"port": 2222}, seconds=SECONDS)
     assert done.code != 0
     assert "the change has cut the line" in done.output or "the connection broke off" in done.output, done.output
     assert UNDONE in done.output, done.output
@@ -325,10 +331,10 @@ def test_a_rule_that_drops_the_controller_is_undone(ways: Ways, let_in: str) -> 
 
 @pytest.mark.once("13")
 def test_a_controller_that_dies_leaves_a_host_that_undoes_the_change(ways: Ways, let_in: str) -> None:
-    running = ways.arm([ways.person("ann", "new", sudo=True), ways.person("eve", "new")], SECONDS)
-    assert ways.login("ann", key="new") and not ways.login("bob"), "the change is made"
+    running = ways.arm([ways.person("ann", "new", sudo=True), ways.person("eve", "new")], 3 * SECONDS)
+    assert ways.state() != let_in, "the change is made"
     kill(running)
-    assert ways.settled()["why"] == f"no new login has confirmed it within {SECONDS} s"
+    assert ways.settled()["why"] == f"no new login has confirmed it within {3 * SECONDS} s"
     assert ways.state() == let_in
 
 
@@ -337,7 +343,7 @@ def test_a_call_that_is_killed_half_way_is_undone(ways: Ways, let_in: str) -> No
     host = ways.host
     host.run("mv /usr/sbin/chpasswd /usr/sbin/chpasswd.real; printf '#!/bin/sh\\nkill -9 $PPID\\n' >/usr/sbin/chpasswd")
     host.run("chmod 0755 /usr/sbin/chpasswd")
-    done = ways.play([ways.person("ann", sudo=True), ways.person("eve", "new")])
+    done = ways.play([ways.person("ann", sudo=True), ways.person("bob"), ways.person("eve", "new")])
     host.run("mv /usr/sbin/chpasswd.real /usr/sbin/chpasswd")
     assert done.code != 0 and "ended without an answer" in done.output, done.output
     ways.settled()

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.plugin_utils._access import firewall, people, ssh
 
-SECONDS = (20, 600)
+SECONDS = (10, 600)
 """Range of `confirm_seconds`: a login over a slow line takes a while, and nobody waits ten minutes for a host."""
 
 

@@ -39,6 +39,8 @@ class Action(host_access.ActionModule):
         if self.way is None:
             if isinstance(self.undone, Exception):
                 raise self.undone
+            if self.undone == host_access.NOT_FOUND:
+                return {"rc": 127, "stdout": "", "stderr": "not found"}
             text = self.undone if isinstance(self.undone, str) else "slipway-guard: undone\n" + json.dumps(self.undone)
             return {"rc": 0, "stdout": text, "stderr": ""}
         self.tried.append(self.way)
@@ -120,6 +122,11 @@ def test_a_call_without_an_answer_is_never_confirmed(answer: Any, said: str) -> 
 def test_a_call_that_was_cut_off_before_it_began_has_changed_nothing() -> None:
     action = Action(AnsibleConnectionFailure("Broken pipe"), {}, undone="there is no change 0123\n")
     assert action.run()["msg"] == "Nothing was changed, because the connection broke off: Broken pipe"
+
+
+def test_a_call_that_had_not_even_installed_the_guard_has_changed_nothing() -> None:
+    action = Action({"failed": True, "module_stderr": "Killed"}, {}, undone=127)
+    assert action.run()["msg"].endswith("ended without an answer: Killed")
 
 
 def test_an_answer_that_comes_after_the_time_was_over_is_not_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
