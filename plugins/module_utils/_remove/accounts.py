@@ -61,6 +61,22 @@ def forbid(accounts: Iterable[Account]) -> None:
                     job.unlink()
 
 
+def free_memory(accounts: Iterable[Account], proc: Path = Path("/proc/sysvipc")) -> list[str]:
+    """Remove the shared memory, semaphores and queues of the ACCOUNTS: the next user with the number could read them.
+
+    sysvipc(7): a table each, whose second column is what ipcrm(1) is told.
+    """
+    uids, gone = {str(account.uid) for account in accounts}, []
+    for kind, option in (("shm", "-m"), ("sem", "-s"), ("msg", "-q")):
+        with suppress(OSError):
+            head, *rows = [line.split() for line in (proc / kind).read_text().splitlines()]
+            for row in rows:
+                if {row[head.index("uid")], row[head.index("cuid")]} & uids:
+                    gone.append(f"{option} {row[1]}")
+                    subprocess.run(["ipcrm", option, row[1]], capture_output=True, check=False)
+    return gone
+
+
 def sweep(accounts: Sequence[Account], places: Sequence[str] = OPEN) -> list[str]:
     """Remove what the ACCOUNTS have in places that everybody may write, but no file of another's in a folder of theirs.
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._backup import dumps
+from ansible_collections.slipway.flask.plugins.module_utils._backup.error import plain
 from ansible_collections.slipway.flask.plugins.module_utils._host import journal as host_journal
 from ansible_collections.slipway.flask.plugins.module_utils._release.lease import Lease
 from ansible_collections.slipway.flask.plugins.module_utils._release.lock import lock
@@ -102,6 +103,7 @@ class Removal:
         for path in mine.folders:
             trees.remove(path)
         site.forget_renewal(self.app)
+        site.forget_check(self.app)
         trees.unlink([*site.logs(self.app), *services.records(self.app)])
 
     def _units(self) -> None:
@@ -131,24 +133,26 @@ class Removal:
         """Remove the users, but those who have files elsewhere."""
         mine = found.journal
         accounts.sweep(mine.accounts)
+        accounts.free_memory(mine.accounts)
         try:
-            mine.left = accounts.elsewhere(mine.accounts)
+            left = accounts.elsewhere(mine.accounts)
         except RemoveError as error:
             found.notes.append(f"{error}: the users stay, so that their numbers are not handed out again")
-            mine.left = ["?"]
-            accounts.remove(mine.accounts, mine.left, every=True)
+            left = []
+            accounts.remove(mine.accounts, left, every=True)
         else:
-            accounts.remove(mine.accounts, mine.left)
-        if mine.left != ["?"] and mine.left:
-            more = f" and {len(mine.left) - accounts.SHOWN} more" if len(mine.left) > accounts.SHOWN else ""
-            kept = ", ".join(accounts.keeper(one.uid) for one in mine.accounts if accounts.is_kept(one))
-            found.notes.append(
-                f"files of the app's user are elsewhere: {', '.join(mine.left[: accounts.SHOWN])}{more}. They stay, and their "
-                f"owner does as {kept}, without any right, so that no new user gets them. Remove them or give them to somebody, "
-                "then run this again"
-            )
-        mine.left = mine.left[: accounts.SHOWN]
+            accounts.remove(mine.accounts, left)
+        mine.left = [plain(path) for path in left[: accounts.SHOWN]]
         mine.accounts = [one for one in mine.accounts if accounts.is_kept(one)]
+        if mine.left:
+            more = f" and {len(left) - accounts.SHOWN} more" if len(left) > accounts.SHOWN else ""
+            kept = ", ".join(accounts.keeper(one.uid) for one in mine.accounts)
+            found.notes.append(
+                f"files of the app's user are elsewhere: {', '.join(mine.left)}{more}. They stay, and their owner does as {kept}, "
+                "without any right, so that no new user gets them. Remove them or give them to somebody, then run this again"
+            )
+        elif mine.accounts:
+            mine.left = ["they could not be looked for to the end"]
         mine.write()
 
     def _tell(self) -> None:

@@ -7,17 +7,19 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
 
+from ansible_collections.slipway.flask.plugins.module_utils._backup import state
 from ansible_collections.slipway.flask.plugins.module_utils._certificates import acme
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._host.file_state import Entry, FilesError
 from ansible_collections.slipway.flask.plugins.module_utils._host.files import FileSet
 from ansible_collections.slipway.flask.plugins.module_utils._nginx import maintenance
 from ansible_collections.slipway.flask.plugins.module_utils._remove.error import RemoveError
+from ansible_collections.slipway.flask.plugins.module_utils._upkeep import places as upkeep
+from ansible_collections.slipway.flask.plugins.module_utils._upkeep.settings import Settings as UpkeepSettings
 
 TLS = Path("/etc/nginx/tls")
 LOGS = Path("/var/log/nginx")
@@ -80,11 +82,18 @@ def forget_renewal(app: str, folder: Path = acme.FOLDER) -> bool:
     rest = [site for site in settings.sites if site.name != app]
     if len(rest) == len(settings.sites):
         return False
-    text = replace(settings, sites=rest).as_text()
-    json.loads(text)
-    temporary = folder / f".{acme.SETTINGS}.new"
-    temporary.unlink(missing_ok=True)
-    temporary.touch(mode=0o600)
-    temporary.write_text(text)
-    temporary.replace(folder / acme.SETTINGS)
+    state.write(folder / acme.SETTINGS, replace(settings, sites=rest).as_text())
+    return True
+
+
+def forget_check(app: str, file: Path = upkeep.SETTINGS) -> bool:
+    """Take the site out of those that must answer after a reboot; tell whether it was in them."""
+    try:
+        settings = UpkeepSettings.read(file)
+    except (OSError, ValueError, TypeError):
+        return False
+    rest = [site for site in settings.sites if site.get("name") != app]
+    if len(rest) == len(settings.sites):
+        return False
+    state.write(file, replace(settings, sites=rest).as_text())
     return True

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._app.left import REMOVE
+from ansible_collections.slipway.flask.plugins.module_utils._certificates import acme
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd, timer
-from ansible_collections.slipway.flask.plugins.module_utils._remove import databases, journal, services, site
+from ansible_collections.slipway.flask.plugins.module_utils._remove import accounts, databases, journal, services, site
 from ansible_collections.slipway.flask.plugins.module_utils._remove.journal import Account, Journal
+from ansible_collections.slipway.flask.plugins.module_utils._upkeep.settings import Settings as UpkeepSettings
 
 MINE = [
     "shop@.service", "shop@0001-a.service", "shop.tick@.timer", "shop.tick@0001-a.1b.timer", "shop.loop.2@0001-a.service",
@@ -126,3 +128,34 @@ def test_a_journal_is_one_line_and_a_run_after_a_kill_finds_what_the_first_one_f
     (tmp_path / "removed/torn.json").write_text("{")
     assert journal.read("torn") is None
     assert journal.read("absent") is None
+
+
+def test_shared_memory_of_the_users_goes_and_nobody_elses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = list[list[str]]()
+    monkeypatch.setattr(accounts.subprocess, "run", lambda command, **_: told.append(command))
+    head = "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid"
+    rows = ["0 7 600 1 2 3 0 999 995 999 995", "0 8 600 1 2 3 0 33 33 33 33", "0 9 600 1 2 3 0 0 0 999 995"]
+    (tmp_path / "shm").write_text("\n".join([head, *rows]) + "\n")
+    (tmp_path / "sem").write_text(" key semid perms nsems uid gid cuid cgid otime ctime\n 0 999 600 1 0 0 0 0 0 0\n")
+    assert accounts.free_memory([Account("shop", 999, 995)], tmp_path) == ["-m 7", "-m 9"]
+    assert told == [["ipcrm", "-m", "7"], ["ipcrm", "-m", "9"]]
+
+
+def test_what_is_checked_and_renewed_for_a_site_ends_with_it(tmp_path: Path) -> None:
+    upkeep = tmp_path / "upkeep.json"
+    upkeep.write_text(UpkeepSettings(host="web1", sites=[{"name": "shop"}, {"name": "blog"}]).as_text())
+    assert site.forget_check("shop", upkeep) and not site.forget_check("shop", upkeep)
+    found = UpkeepSettings.read(upkeep)
+    assert ([one["name"] for one in found.sites], found.host, upkeep.stat().st_mode & 0o777) == (
+        ["blog"],
+        "web1",
+        0o600,
+    )
+    settings = acme.Settings(
+        "https://ca.example", eab_hmac_key="key", sites=[acme.Site("shop", ["a"]), acme.Site("blog", ["b"])]
+    )
+    (tmp_path / acme.SETTINGS).write_text(settings.as_text())
+    assert site.forget_renewal("shop", tmp_path) and not site.forget_renewal("shop", tmp_path)
+    left = acme.Settings.read(tmp_path)
+    assert ([one.name for one in left.sites], left.eab_hmac_key) == (["blog"], "key")
+    assert not site.forget_renewal("blog", tmp_path / "absent") and not site.forget_check("blog", tmp_path / "absent")
