@@ -51,12 +51,13 @@ TUNING = {
     "MaxStartups": "30:30:100",
     "PerSourceMaxStartups": "10",
     "PerSourceNetBlockSize": "32:64",
-    "ClientAliveInterval": "120",
-    "ClientAliveCountMax": "3",
+    "ClientAliveInterval": "180",
+    "ClientAliveCountMax": "2",
+    "TCPKeepAlive": "no",
     "LogLevel": "VERBOSE",
 }
-"""Half-open logins can't use all places up; connections that nobody is at any more end; the journal says which key was
-refused. A value that the host has of its own stays."""
+"""Half-open logins can't use all places up; connections that nobody is at any more end, by questions inside of the encrypted
+connection, which nobody else can answer; the journal says which key was refused. A value that the host has of its own stays."""
 ROOT = ("yes", "prohibit-password", "forced-commands-only", "no")
 """From the loosest to the strictest."""
 
