@@ -31,8 +31,9 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup.mariadb_tabl
 )
 from ansible_collections.slipway.flask.plugins.module_utils._database import mysql
 from ansible_collections.slipway.flask.plugins.module_utils._mysql import names
-from ansible_collections.slipway.flask.plugins.module_utils._mysql.dump_text import Dump, Statement
+from ansible_collections.slipway.flask.plugins.module_utils._mysql.dump_text import Dump
 from ansible_collections.slipway.flask.plugins.module_utils._mysql.places import SOCKET
+from ansible_collections.slipway.flask.plugins.module_utils._mysql.statements import Statement
 
 FLOOR_BYTES = 256 << 20
 """Room that is left on the disk of the databases."""

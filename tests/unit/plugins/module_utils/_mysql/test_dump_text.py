@@ -7,8 +7,9 @@ from __future__ import annotations
 import io
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._mysql import dump_text
-from ansible_collections.slipway.flask.plugins.module_utils._mysql.dump_text import Dump, Statements, TextError
+from ansible_collections.slipway.flask.plugins.module_utils._mysql import dump_text, statements
+from ansible_collections.slipway.flask.plugins.module_utils._mysql.dump_text import Dump, TextError
+from ansible_collections.slipway.flask.plugins.module_utils._mysql.statements import Statements
 
 KNOWN = {"utf8mb4_unicode_ci", "utf8mb4_uca1400_nopad_ai_ci", "utf8mb4_nopad_bin", "utf8mb4_unicode_520_nopad_ci"}
 
@@ -61,7 +62,7 @@ def test_statements_are_cut_where_the_server_would(
 ) -> None:
     text, wanted = CUTS[case]
     if file is Slow:
-        monkeypatch.setattr(dump_text, "LOOK", dump_text.NEAR)
+        monkeypatch.setattr(statements, "LOOK", statements.NEAR)
     assert cut(text, file) == wanted
 
 
