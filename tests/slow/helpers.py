@@ -36,6 +36,8 @@ ENVIRONMENT = {
     "container": "podman",
 }
 PROCESSES = ("ps", "axf", "-o", "pid,user,stat,etimes,wchan:20,args", "--cols", "180")
+DISK = {"warn_percent": 98, "reserve_mb": 16}
+"""With a baseline: the disk is that of the machine the tests run on, and how full that is must not decide about them."""
 PLAY_SECONDS = 600
 """A playbook that takes longer hangs: the slowest, from a bare host, takes about a minute."""
 ASK_SECONDS = 600
@@ -165,7 +167,7 @@ class Project:
         (self.folder / "group_vars").mkdir(exist_ok=True)
         (self.folder / "hosts.yml").write_text(yaml.safe_dump({"web": {"hosts": {self.host.name: machine}}}))
         (self.folder / "group_vars/all.yml").write_text(
-            yaml.safe_dump({"slipway_baseline": False, **variables}, sort_keys=False)
+            yaml.safe_dump({"slipway_baseline": False, "slipway_disk": DISK, **variables}, sort_keys=False)
         )
 
     def start(
