@@ -6,10 +6,14 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from testinfra.host import Host
 
+ROOT = Path(__file__).resolve().parents[3]
 OURS = ("slipway-upkeep", "slipway-upkeep-check", "slipway-upkeep-back", "slipway-upkeep-reboot")
 MOST_EXPOSED = 2.0
 """Of systemd-analyze security, from 0 (nothing is left to take away) to 10."""
@@ -206,6 +210,17 @@ cp /usr/lib/*-linux-gnu/libexpat.so.1 /opt/old-library/libexpat.so.1
 
 
 def test_after_a_boot_it_is_all_still_so(host: Host) -> None:
-    assert host.service("slipway-upkeep.service").is_enabled
-    assert host.service("slipway-upkeep-back.service").is_enabled
-    assert host.service("slipway-upkeep-check.timer").is_enabled
+    name = host.backend.name
+    subprocess.run(["podman", "stop", "--time", "60", name], check=True, capture_output=True, timeout=120)
+    command = [sys.executable, str(ROOT / "bin/lib/vps.py"), "up", name, "--debian", name.rpartition("-")[2]]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    again = Host(type(host.backend)(name))
+    again.run_expect([0], "timeout 120 sh -c 'until systemctl is-active --quiet multi-user.target; do sleep 0.2; done'")
+    assert (
+        again.check_output("systemctl is-active slipway-upkeep.service slipway-upkeep-check.timer") == "active\nactive"
+    )
+    assert again.check_output("cat /proc/sys/net/ipv4/tcp_keepalive_time") == "600"
+    assert again.file("/var/lib/slipway/reserve").size == 16 * 2**20
+    found = "/var/lib/slipway/upkeep/back.json"
+    again.run_expect([0], f"timeout 60 sh -c 'until test -e {found}; do sleep 0.2; done'")
+    assert json.loads(again.file(found).content_string)["problems"] == []
