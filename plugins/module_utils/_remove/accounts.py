@@ -115,6 +115,12 @@ def _plain(path: str) -> str:
     return "".join(f"\\{sign}" if sign in "*?[]\\" else sign for sign in path)
 
 
+def is_there(account: Account) -> bool:
+    """Tell whether ACCOUNT has its number still, under its name or as one that is kept; else somebody else may have it by now."""
+    found = service_user.find(pwd.getpwnam, account.name)
+    return (found is not None and found.pw_uid == account.uid) or is_kept(account)
+
+
 def is_kept(account: Account) -> bool:
     """Tell whether the number of ACCOUNT is kept from being handed out again."""
     found = service_user.find(pwd.getpwnam, keeper(account.uid))

@@ -70,7 +70,7 @@ class Removal:
         site.close(self.app)
         services.stop(self.app)
         accounts.forbid(mine.accounts)
-        processes.kill({one.uid for one in mine.accounts})
+        processes.kill({one.uid for one in mine.accounts if accounts.is_there(one)})
 
     def remove(self, exported: bool = False) -> list[str]:
         """Remove all of the app, which has been stopped, and return what stays, one sentence each. Raises RemoveError.
@@ -132,6 +132,7 @@ class Removal:
     def _accounts(self, found: Found) -> None:
         """Remove the users, but those who have files elsewhere."""
         mine = found.journal
+        mine.accounts = [one for one in mine.accounts if accounts.is_there(one)]
         accounts.sweep(mine.accounts)
         accounts.free_memory(mine.accounts)
         try:
