@@ -27,10 +27,9 @@ NAME = rb"(?:`(?:[^`]|``)*`|\"[^\"]*\"|'[^']*'|[\w$.%-]+)"
 DEFINER = re.compile(rb"\bDEFINER\s*=\s*(?:CURRENT_USER(?:\s*\(\s*\))?|%b(?:\s*@\s*%b)?)" % (NAME, NAME), re.IGNORECASE)
 OBJECT = re.compile(
     rb"(?:CREATE(?:\s+OR\s+REPLACE)?(?:\s+AGGREGATE)?(?:\s+ALGORITHM\s*=\s*\w+)?(?:\s+SQL\s+SECURITY\s+\w+)?|DROP|ALTER)"
-    rb"(?:\s+ALGORITHM\s*=\s*\w+)?(?:\s+SQL\s+SECURITY\s+\w+)?\s+(?:VIEW|TRIGGER|PROCEDURE|FUNCTION|EVENT)\b",
+    rb"(?:\s+ALGORITHM\s*=\s*\w+)?(?:\s+SQL\s+SECURITY\s+\w+)?\s+(?:VIEW|TRIGGER|PROCEDURE|FUNCTION|EVENT|PACKAGE)\b",
     re.IGNORECASE,
 )
-KIND = re.compile(rb"\b(VIEW|TRIGGER|PROCEDURE|FUNCTION|EVENT)\b", re.IGNORECASE)
 WHERE = re.compile(rb"(?:CREATE|DROP|ALTER)\s+(?:DATABASE|SCHEMA)\b|USE\s", re.IGNORECASE)
 USE = re.compile(rb"USE\s+(%b)\s*\Z" % NAME, re.IGNORECASE)
 SESSION = re.compile(rb"SET\s", re.IGNORECASE)

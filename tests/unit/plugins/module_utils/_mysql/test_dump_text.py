@@ -111,6 +111,10 @@ OF_ONE = {
         "CREATE DEFINER=CURRENT_USER() EVENT e ON SCHEDULE EVERY 1 DAY DO SELECT 1;",
         [("object", "CREATE  EVENT e ON SCHEDULE EVERY 1 DAY DO SELECT 1")],
     ),
+    "and of a package": (
+        "CREATE DEFINER=`r`@`%` PACKAGE BODY p AS END;",
+        [("object", "CREATE  PACKAGE BODY p AS END")],
+    ),
     "a row that speaks of a definer stays": (
         "INSERT INTO t VALUES ('DEFINER=root@localhost utf8mb4_0900_ai_ci');",
         [("table", "INSERT INTO t VALUES ('DEFINER=root@localhost utf8mb4_0900_ai_ci')")],
