@@ -7,6 +7,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from pathlib import Path
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._host.file_state import Entry, FilesError
 from ansible_collections.slipway.flask.plugins.module_utils._host.files import FileSet
-from ansible_collections.slipway.flask.plugins.module_utils._mysql import databases, names
+from ansible_collections.slipway.flask.plugins.module_utils._mysql import databases, names, sizing
 from ansible_collections.slipway.flask.plugins.module_utils._mysql.databases import Database
 from ansible_collections.slipway.flask.plugins.module_utils._mysql.names import MysqlError
 
@@ -93,14 +94,22 @@ def ensure(
 
 def _bring(outcome: Outcome, conf: str, restart: bool, check: bool) -> None:
     files = FileSet(check)
+    before = CONF.read_text() if CONF.is_file() else ""
+    written = CONF.stat().st_mtime if before else 0.0
     try:
         files.apply([Entry(str(CONF), content=conf)])
         files.validate(READS)
     except FilesError as error:
         raise MysqlError(f"MariaDB refuses its settings: {error}") from None
     outcome.changed_files, outcome.diff = list(files.changed), files.diffs
+    changed = bool(files.changed)
+    if changed and before and written <= since() and (most := sizing.only_connections(before, conf)):
+        changed = False
+        if not check:  # nobody's connection is cut for that
+            names.sql(f"SET GLOBAL max_connections = {most};")
+            os.utime(CONF, (written, written))
     # The file's own time, not only this run's change: a run that was killed after writing left the restart to the next.
-    behind = bool(files.changed) or CONF.stat().st_mtime > since()
+    behind = changed or CONF.stat().st_mtime > since()
     outcome.pending = behind and not restart
     if outcome.pending:
         outcome.warnings.append(f"MariaDB must be restarted for what is in {CONF}")

@@ -37,6 +37,13 @@ def size(wanted: int, memory_mb: int, before: int = 0) -> tuple[int, str]:
     )
 
 
+def only_connections(before: str, after: str) -> int:
+    """Return the max_connections that a file has AFTER, if that is all that differs from BEFORE; 0 otherwise."""
+    new = WRITTEN.search(after)
+    same = WRITTEN.sub("", before) == WRITTEN.sub("", after)
+    return int(new[1]) if new and same and before != after else 0
+
+
 def written(conf: Path) -> int:
     """Return the max_connections that a run before has written into CONF, 0 for none."""
     found = WRITTEN.search(conf.read_text()) if conf.is_file() else None

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._database import budget, capacity
 from ansible_collections.slipway.flask.plugins.module_utils._database.budget import Beside, Budget, Need, Pool
-from ansible_collections.slipway.flask.plugins.module_utils._mysql import names, sizing
+from ansible_collections.slipway.flask.plugins.module_utils._mysql import names, server, sizing
 from ansible_collections.slipway.flask.plugins.module_utils._mysql.places import SOCKET
 
 LOCAL = f"mysql+pymysql://shop@localhost/shop?unix_socket={SOCKET}"
@@ -87,3 +88,43 @@ def test_what_a_run_before_has_written_is_found(tmp_path: Path) -> None:
     assert sizing.written(tmp_path / "none") == 0
     (tmp_path / "90.cnf").write_text("[mariadbd]\nmax_connections = 140\n")
     assert sizing.written(tmp_path / "90.cnf") == 140
+
+
+BEFORE = "# Written\n[mariadbd]\nlocal_infile = OFF\nmax_connections = 100\nwait_timeout = 60\n"
+
+
+@pytest.mark.parametrize(
+    ("after", "found"),
+    [
+        (BEFORE.replace("= 100", "= 140"), 140),
+        (BEFORE, 0),
+        (BEFORE.replace("= 100", "= 140").replace("= 60", "= 90"), 0),
+        ("", 0),
+    ],
+)
+def test_a_change_of_nothing_but_the_connections_is_known(after: str, found: int) -> None:
+    assert sizing.only_connections(BEFORE, after) == found
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_more_connections_need_no_restart_that_cuts_those_there_are(
+    check: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf, said = tmp_path / "90.cnf", list[str]()
+    conf.write_text(BEFORE)
+    os.utime(conf, (1000, 1000))
+    monkeypatch.setattr(server, "CONF", conf)
+    monkeypatch.setattr(server, "READS", ["true"])
+    monkeypatch.setattr(server, "since", lambda: 2000.0)
+    monkeypatch.setattr(server, "_start", said.append)
+    monkeypatch.setattr(names, "sql", said.append)
+    outcome = server.Outcome()
+    server._bring(outcome, BEFORE.replace("= 100", "= 140"), restart=True, check=check)
+    assert outcome.changed_files == [str(conf)] and not outcome.restarted
+    assert said == ([] if check else ["SET GLOBAL max_connections = 140;"])
+    if not check:
+        assert "max_connections = 140" in conf.read_text()
+        server._bring(again := server.Outcome(), BEFORE.replace("= 100", "= 140"), restart=True, check=False)
+        assert not again.changed and len(said) == 1
+        server._bring(server.Outcome(), BEFORE.replace("= 60", "= 90"), restart=True, check=False)
+        assert said[1:] == ["restart"]
