@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -68,3 +69,16 @@ def test_a_refused_deploy_is_told_and_the_old_release_serves(
     assert done.code != 0
     assert "No module named 'nothing_of_that_name'" in done.output
     assert "Welcome from release 0002-" in Visitor(host, DOMAIN).get("/").text
+
+
+def test_a_change_to_the_ways_in_is_confirmed_by_a_new_login(
+    host: Host, project: Project, source: Path, mitogen: dict[str, str]
+) -> None:
+    """Mitogen has no connection that is really new; one of OpenSSH takes its place."""
+    settings = project.folder / "access.yml"
+    people = [{"name": "ann", "sudo": True, "keys": [Path(f"{host.facts['key']}.pub").read_text()]}]
+    more = {"slipway_baseline": True, "slipway_firewall": False, "slipway_bans": False, "slipway_people": people}
+    settings.write_text(json.dumps(more))
+    project.good("playbooks/provision.yml", "--tags", "access", "-e", f"@{settings}", environment=mitogen)
+    assert json.loads(host.run("slipway-guard status"))["last"]["outcome"] == "confirmed"
+    assert host.ok("id ann")
