@@ -12,8 +12,10 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import export, on_host
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import remove as report
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema import names
+from ansible_collections.slipway.flask.plugins.plugin_utils._service import postgres
 
 BACKUPS = ("keep", "forget")
 
@@ -33,6 +35,7 @@ class ActionModule(ActionBase):
         if answer.get("failed"):
             return {**result, **answer}
         found = answer["found"]
+        found["url"] = found["url"] or self._url_elsewhere()
         result["found"] = {key: found[key] for key in ("items", "problems", "notes", "step", "under_way")}
         if not found["there"]:
             text = report.nothing(self.host, self.app, found)
@@ -57,9 +60,22 @@ class ActionModule(ActionBase):
         return ""
 
     @property
-    def _listed(self) -> bool:
+    def _described(self) -> Mapping[str, Any] | None:
+        """The app's entry in the list, None when it is not in it any more."""
         apps = self._task.args.get("apps") or []
-        return any(isinstance(app, Mapping) and app.get("name") == self.app for app in apps)
+        return next((app for app in apps if isinstance(app, Mapping) and app.get("name") == self.app), None)
+
+    @property
+    def _listed(self) -> bool:
+        return self._described is not None
+
+    def _url_elsewhere(self) -> str:
+        """Return the URL of the app's database on another server, which the list alone has; "" for none."""
+        described = self._described
+        if not described or description.problems([described]):
+            return ""
+        app = description.normalise(described)
+        return postgres.url(app) if app["database"] == "url" else ""
 
     @property
     def _to(self) -> str:
@@ -92,6 +108,7 @@ class ActionModule(ActionBase):
         if answer.get("failed"):
             return {**answer, "msg": report.killed(self.host, self.app, str(answer.get("msg")))}
         found, files = answer["found"], list[str]()
+        found["url"] = found["url"] or self._url_elsewhere()
         if exports := self._is_exported(found):
             folders = {path.removeprefix(f"/srv/{self.app}/shared/"): path for path in found["folders"]}
             asked = export.asked(self.app, found["url"], folders)

@@ -149,6 +149,19 @@ def test_nothing_is_exported_that_is_not_wanted_was_exported_or_is_not_there(
     assert result["changed"]
 
 
+def test_a_database_elsewhere_is_exported_by_the_url_that_the_list_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = {
+        "name": "shop", "domains": ["shop.example.org"], "wsgi": "wsgi:app", "source": {"path": "/srv/code"}, "database": "url",
+        "database_url": "postgresql://shop:hunter2@db.example.org/shop",
+        "secrets": {"SECRET_KEY": "9f1c7a5be02d4c6f8a3e5d7b1c9f0e2a"},
+    }  # fmt: skip
+    _, result, read, (exported,) = run(monkeypatch, found={"url": "", "folders": []}, confirmed=True, apps=[shop])
+    assert exported["url"].endswith("://shop:hunter2@db.example.org/shop")
+    assert "hunter2" not in str(result) + str(read)
+    *_, none = run(monkeypatch, found={"url": "", "folders": []}, confirmed=True, apps=[{**shop, "domains": 1}])
+    assert none == []
+
+
 @pytest.mark.parametrize("fails", ["stop", "remove"])
 def test_a_removal_that_fails_on_its_way_says_that_it_goes_on(monkeypatch: pytest.MonkeyPatch, fails: str) -> None:
     _, result, _, _ = run(monkeypatch, confirmed=True, fails=fails)
