@@ -209,9 +209,11 @@ cp /usr/lib/*-linux-gnu/libexpat.so.1 /opt/old-library/libexpat.so.1
 """
 
 
-def test_after_a_boot_it_is_all_still_so(host: Host) -> None:
+def test_after_a_reboot_that_an_update_needed_it_is_all_still_so(host: Host) -> None:
     name = host.backend.name
-    subprocess.run(["podman", "stop", "--time", "60", name], check=True, capture_output=True, timeout=120)
+    host.run_expect([0], "touch /run/reboot-required && echo linux-image-test > /run/reboot-required.pkgs")
+    host.run("systemctl start --no-block slipway-upkeep-reboot.service")
+    subprocess.run(["podman", "wait", name], check=True, capture_output=True, timeout=300)
     command = [sys.executable, str(ROOT / "bin/lib/vps.py"), "up", name, "--debian", name.rpartition("-")[2]]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     again = Host(type(host.backend)(name))
@@ -223,4 +225,5 @@ def test_after_a_boot_it_is_all_still_so(host: Host) -> None:
     assert again.file("/var/lib/slipway/reserve").size == 16 * 2**20
     found = "/var/lib/slipway/upkeep/back.json"
     again.run_expect([0], f"timeout 60 sh -c 'until test -e {found}; do sleep 0.2; done'")
-    assert json.loads(again.file(found).content_string)["problems"] == []
+    told = json.loads(again.file(found).content_string)
+    assert (told["problems"], told["why"]) == ([], "linux-image-test")

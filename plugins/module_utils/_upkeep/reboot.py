@@ -20,13 +20,18 @@ from ansible_collections.slipway.flask.plugins.module_utils._nginx.maintenance i
 from ansible_collections.slipway.flask.plugins.module_utils._upkeep import due, places
 from ansible_collections.slipway.flask.plugins.module_utils._upkeep.settings import Settings
 
-BOOT = Path("/proc/sys/kernel/random/boot_id")
+BOOT, FIRST = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/1/stat")
 WAIT_SECONDS, PAUSE_SECONDS = 1800, 10
 """How long a deploy or a backup that is under way is waited for."""
 BACK_SECONDS = 300
 """How long sites may take to answer after a boot."""
 TIMEOUT_SECONDS = 10
 DPKG = Path("/var/lib/dpkg/lock-frontend")
+
+
+def boot() -> str:
+    """Return what is another one after each boot, also of a container, whose kernel goes on: when its first process began."""
+    return f"{BOOT.read_text().strip()} {FIRST.read_text().rpartition(')')[2].split()[19]}"
 
 
 def locks(settings: Settings) -> Iterator[tuple[Path, str]]:
@@ -67,7 +72,7 @@ def reboot(settings: Settings, sleep: Callable[[float], None] = time.sleep) -> s
         waited += PAUSE_SECONDS
     if who:
         return f"{who} is still under way after {WAIT_SECONDS // 60} minutes: the reboot is tried again tomorrow"
-    stored.write(places.ASKED, {"boot": BOOT.read_text().strip(), "why": reason, "at": stored.now()})
+    stored.write(places.ASKED, {"boot": boot(), "why": reason, "at": stored.now()})
     systemd.systemctl("reboot")
     return f"rebooting, for {reason}"
 
@@ -91,7 +96,7 @@ def back(settings: Settings, sleep: Callable[[float], None] = time.sleep) -> lis
     found = [f"{name} does not answer after the boot: {said}" for name, said in wrong.items()]
     seconds = time.monotonic() - began
     asked = stored.read(places.ASKED)
-    ours = bool(asked) and asked.get("boot") != BOOT.read_text().strip()
+    ours = bool(asked) and asked.get("boot") != boot()
     stored.write(places.BACK, {"problems": found, "at": stored.now(), "why": asked.get("why", "") if ours else ""})
     if ours:
         places.ASKED.unlink(missing_ok=True)
