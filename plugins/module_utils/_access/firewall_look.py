@@ -152,7 +152,7 @@ def parsed(printed: str, inside: Iterable[str] = ()) -> Iterator[Listener]:
         if len(words) < 6 or words[0] not in ("tcp", "udp"):
             continue
         host, _, port = words[4].rpartition(":")
-        host = host.strip("[]").partition("%")[0].strip("[]")
+        host = host.strip("[]").partition("%")[0].removeprefix("::ffff:")
         if host not in ("*", "") and (host in inside or ipaddress.ip_address(host).is_loopback):
             continue
         program = re.search(r'\(\("([^"]+)"', words[6] if len(words) > 6 else "")

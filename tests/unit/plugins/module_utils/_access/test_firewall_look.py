@@ -80,6 +80,7 @@ tcp   LISTEN 0      128          0.0.0.0:22         0.0.0.0:*    users:(("sshd",
 tcp   LISTEN 0      128             [::]:22            [::]:*    users:(("sshd",pid=98,fd=7))
 tcp   LISTEN 0      128        127.0.0.1:5432       0.0.0.0:*    users:(("postgres",pid=9,fd=7))
 tcp   LISTEN 0      128            [::1]:5432          [::]:*    users:(("postgres",pid=9,fd=8))
+tcp   LISTEN 0      50  [::ffff:127.0.0.1]:8005                *:*    users:(("java",pid=10,fd=8))
 tcp   LISTEN 0      50                 *:8080             *:*    users:(("java",pid=10,fd=9),("java",pid=11,fd=9))
 tcp   LISTEN 0      50      192.0.2.7%eth0:25         0.0.0.0:*    users:(("master",pid=12,fd=9))
 tcp   LISTEN 0      50           0.0.0.0:8081       0.0.0.0:*    users:(("docker-proxy",pid=13,fd=9))
