@@ -23,8 +23,11 @@ Restore = Callable[[str, list[str], Path], bool]
 """Writes paths of a snapshot, by its name (`host`, `app:<name>`), below a folder; tells whether there is such a snapshot."""
 
 
-def bring_back(app: AppData, restore: Restore) -> list[str]:
-    """Bring back the folders of one app and the release that served; return what was done. Raises BackupError."""
+def bring_back(app: AppData, restore: Restore, notes: list[str]) -> list[str]:
+    """Bring back one app's folders, its database in MariaDB and the release that served; return what was done.
+
+    NOTES gets what could not be brought along. Raises BackupError.
+    """
     told = []
     manifest = points.staged(app.name)
     waiting = journals.FOLDER / f"host-{app.name}"
@@ -35,7 +38,7 @@ def bring_back(app: AppData, restore: Restore) -> list[str]:
             told_ids = state.read(Path(f"{waiting}{manifest}") / places.MANIFEST)
             ids = host_files.ids_of(app, told_ids)
             host_files.place_sqlite(waiting, manifest, app)
-            told += _mariadb(app, Path(f"{waiting}{manifest}"))
+            told += _mariadb(app, Path(f"{waiting}{manifest}"), notes)
             for folder in app.folders:
                 host_files.put(Path(f"{waiting}{folder}"), Path(folder), ids)
             told.append(
@@ -67,12 +70,12 @@ def _release(app: AppData, waiting: Path, ids: Mapping[str, dict[int, int]], res
     return True
 
 
-def _mariadb(app: AppData, staged: Path) -> list[str]:
+def _mariadb(app: AppData, staged: Path, notes: list[str]) -> list[str]:
     """Fill APP's database in MariaDB from its dump in what was STAGED; return what was done. Raises BackupError."""
     if not app.mariadb:
         return []
     dump = mariadb.file_of(staged, app)
     if not dump.is_file():
         raise BackupError(f"the restore point has no dump of {app.mariadb}")
-    problems = mariadb.fill(app, dump)
-    return [f"brought back the database of {app.name} in MariaDB", *problems]
+    notes += [f"{app.name}: {problem}" for problem in mariadb.fill(app, dump)]
+    return [f"brought back the database of {app.name} in MariaDB"]

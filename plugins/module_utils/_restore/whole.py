@@ -245,7 +245,7 @@ class Whole:
 
     def _app(self, app: AppData) -> list[str]:
         """Bring back the folders of one app and the release that served."""
-        return host_app.bring_back(app, self._restore)
+        return host_app.bring_back(app, self._restore, self.done["notes"])
 
 
 def rank(one: Snapshot) -> tuple[bool, datetime]:
