@@ -123,7 +123,7 @@ class ActionModule(ActionBase):
         targets = backups_description.folders(self._templar.template(task_vars.get("slipway_backups") or {}))
         look = host.script(apps, targets)
         if provision:
-            packing.ahead(self, packing.PROVISION, task_vars)
+            packing.provision(self, boolean(task_vars.get("slipway_baseline", True), strict=False), task_vars)
         script = preflight_look.with_look(look) if provision else preflight_look.PROBE
         said, other = ways.reach(self, lambda: self._low_level_execute_command(script, sudoable=False), task_vars, hold)
         facts = preflight_look.read(said.get("stdout", ""))

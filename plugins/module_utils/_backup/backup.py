@@ -20,6 +20,7 @@ from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import (
     database,
+    machine,
     moment,
     parking,
     places,
@@ -38,6 +39,8 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup.state import
 
 FULL_AFTER, DIFFERENTIAL_AFTER = timedelta(days=7, minutes=-30), timedelta(days=1, minutes=-30)
 """Age of the newest full, and of the newest backup of any kind, at which one is due: hourly runs must not slip a day."""
+BY_HAND = "by hand"
+"""The reason of a run that a person has asked for."""
 SHOWN = 3
 """How many files that could not be read are named."""
 
@@ -144,6 +147,8 @@ class Run:
                     f"{at.target.name} holds no repository: is its disk mounted? site.yml makes a new one"
                 )
             at.restic.unlock()
+            if self.reason != BY_HAND:
+                machine.refuse_other(self.settings.host, at.target.name, at.restic.snapshots([points.HOST]))
         except BackupError as error:
             at.usable = False
             self.problems.append(str(error))
@@ -233,7 +238,8 @@ class Run:
         for at in self.places if wanted else ():
             if at.usable:
                 took = f"{time.monotonic() - self.began:.1f}"
-                tags = [points.HOST, f"point:{name}", f"seconds:{took}", *([f"full:{self.stamp}"] if at.full else [])]
+                tags = [points.HOST, f"point:{name}", f"seconds:{took}", *machine.tags()]
+                tags += [f"full:{self.stamp}"] if at.full else []
                 self._save(at, "the host", partial(at.restic.backup, wanted, tags))
 
     def _save(self, at: At, what: str, save: Callable[[], Saved]) -> None:

@@ -21,6 +21,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._app.places import I
 from ansible_collections.slipway.flask.plugins.module_utils._backup import database as cluster_database
 from ansible_collections.slipway.flask.plugins.module_utils._backup import journal as journals
 from ansible_collections.slipway.flask.plugins.module_utils._backup import (
+    machine,
     mariadb_tables,
     points,
     setup,
@@ -35,7 +36,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup.settings imp
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._mysql.places import SOCKET
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import Cluster
-from ansible_collections.slipway.flask.plugins.module_utils._restore import host_app, host_server
+from ansible_collections.slipway.flask.plugins.module_utils._restore import alive, host_app, host_server
 
 TABLES = """
 SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p')
@@ -68,14 +69,16 @@ class Whole:
                 f"{'; '.join(there)}. To bring back one app: playbooks/restore.yml -e app=NAME -e to=latest. To bring back the "
                 "whole host: take a bare one"
             )
-        snapshots = self._snapshots()
+        snapshots, addresses = self._snapshots()
         if not snapshots:
             names = ", ".join(target.name for target in self.settings.targets)
             raise BackupError(
                 f"{names}: there are no backups of {self.settings.host}. Is it the name in the inventory that the host had? "
                 "Without -e restore=latest, site.yml sets up a host without data"
             )
-        self.done = {"began": time.time(), "snapshots": snapshots, "parts": [], "notes": [], "last": ""}
+        self.done = {
+            "began": time.time(), "snapshots": snapshots, "addresses": addresses, "parts": [], "notes": [], "last": "",
+        }  # fmt: skip
         self._write()
 
     def _there(self) -> Iterator[str]:
@@ -94,8 +97,11 @@ class Whole:
                 if int(cluster_database.ask(cluster, TABLES, name)):
                     yield f"tables in the database {name}"
 
-    def _snapshots(self) -> dict[str, tuple[str, str]]:
-        """Return what is to be restored: the newest snapshot of the host and of each app, with the name of its target."""
+    def _snapshots(self) -> tuple[dict[str, tuple[str, str]], list[str]]:
+        """Return what is to be restored: the newest snapshot of the host and of each app, with the name of its target.
+
+        And the addresses of the machine that has made the newest snapshot of the host.
+        """
         found: dict[str, tuple[str, Snapshot]] = {}
         problems = []
         for target in self.settings.targets:
@@ -108,7 +114,8 @@ class Whole:
                 problems.append(str(error))
         if problems and not found:
             raise BackupError("; ".join(problems))
-        return {name: (target, one.id) for name, (target, one) in found.items()}
+        addresses = machine.addresses_of(found["host"][1]) if "host" in found else []
+        return {name: (target, one.id) for name, (target, one) in found.items()}, addresses
 
     # ---- the parts -----------------------------------------------------------------------------------------------
 
@@ -120,6 +127,7 @@ class Whole:
             self._restore("host", list(staging.CERTIFICATES))
             told.append("brought back the certificates")
             self._finished("certificates")
+        alive.refuse(self.done.get("addresses", []))
         if self.settings.has_cluster and self._is_due("cluster"):
             last = self._cluster()
             self.done["last"] = last

@@ -20,6 +20,8 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._action import kept,
 
 PROVISION = ("postgres_cluster", "uv_install", "files_on_host", "tls_certificates", "postgres_check", kept.NAME)
 """What provisioning sends to nearly every host, in that order."""
+BASELINE = "host_access_on_host"
+"""What comes before them where Slipway looks after the host itself."""
 RELEASE = "release"
 NICE = 5
 """The run itself goes first."""
@@ -38,6 +40,11 @@ def ahead(action: ActionBase, names: Iterable[str], task_vars: dict[str, Any]) -
                 action._configure_module(f"slipway.flask.{name}", {}, task_vars)
     finally:
         os._exit(0)
+
+
+def provision(action: ActionBase, baseline: bool, task_vars: dict[str, Any]) -> None:
+    """Begin to pack what provisioning a host sends; with BASELINE, the host itself is set up too."""
+    ahead(action, [BASELINE] * baseline + [*PROVISION], task_vars)
 
 
 def release(action: ActionBase, code: Iterable[str], task_vars: dict[str, Any]) -> None:
