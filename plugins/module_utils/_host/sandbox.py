@@ -84,6 +84,7 @@ NOT_OF_COMMANDS = {
     "EnvironmentFile": "given by the caller",
     "ExecStartPre": "as RuntimeDirectory",
     "ExecStart": "the command itself",
+    "OOMScoreAdjust": "what serves can be started again; a migration that is ended half-way can't",
     "TimeoutStartSec": "a command has RuntimeMaxSec",
     "KillMode": "a command has no requests to end: systemd's default ends all of its processes",
     "TimeoutStopSec": "as KillMode",

@@ -39,12 +39,12 @@ def test_an_app_s_description_says_how_many_connections_it_may_open(changes: dic
 def test_an_app_with_a_pooler_goes_through_it_and_its_release_commands_past_it() -> None:
     app = description.normalise(shop(database_pool="pgbouncer", database_pool_size=7))
     compiled = documents.compile(app)
-    assert compiled["pgbouncer_pools"] == {"name": "shop", "size": 7, "clients": 500}
+    assert compiled["pgbouncer_pools"]() == {"name": "shop", "size": 7, "clients": 500}
     assert postgres.url(app) == "postgresql:///shop?host=/run/slipway-pgbouncer/shop".replace(
         "postgresql", driver_of(app)
     )
     direct = postgres.url(app).replace("/run/slipway-pgbouncer/shop", "/var/run/postgresql")
-    asked = compiled["app_release_releases"]
+    asked = compiled["app_release_releases"]()
     assert isinstance(asked, dict)
     assert asked["database"]["direct_url"] == direct
     assert asked["migrations"]["owner_url"] == direct

@@ -73,7 +73,7 @@ def test_redis_elsewhere(changes: dict[str, Any], url: str) -> None:
     assert known.environment(app) == {"CELERY_BROKER_URL": url}
     compiled = documents.compile(app)
     assert "redis_server_instances" not in compiled
-    ((connection,)) = [compiled["redis_server_connections"]]
+    connection = compiled["redis_server_connections"]()
     assert connection[0]["url"] == changes["redis_url"]
     assert connection[0]["user"] == "shop"
 
