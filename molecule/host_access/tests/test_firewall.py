@@ -37,7 +37,7 @@ def test_debian_s_own_unit_that_empties_all_rules_loads_ours_again(host: Host) -
 def test_fail2ban_watches_sshd_in_the_journal(host: Host) -> None:
     assert host.service("fail2ban.service").is_running
     assert host.service("fail2ban.service").is_enabled
-    assert "Jail list:\tsshd" in host.check_output("fail2ban-client status")
+    assert "sshd" in host.check_output("fail2ban-client status")
     assert "_UID=0" in host.check_output("fail2ban-client get sshd journalmatch")
 
 
