@@ -309,7 +309,8 @@ def test_the_firewall_is_there_after_a_restart_before_the_network(
     before = rules(host)
     host.stop()
     host.up()
-    wait_for(lambda: host.ok("systemctl is-active --quiet nginx.service fail2ban.service"), WAIT_SECONDS)
+    for unit in ("nginx.service", "fail2ban.service"):
+        wait_for(partial(host.ok, f"systemctl is-active --quiet {unit}"), WAIT_SECONDS)
     assert rules(host) == before
     shown = host.run(
         "systemctl show --property=ActiveEnterTimestampMonotonic --value slipway-firewall.service network-pre.target"
