@@ -148,6 +148,9 @@ def test_a_restore_that_was_killed_leaves_one_whole_state_to_the_next_run(site: 
 
 
 def test_a_drill_loads_the_newest_dump_into_a_server_of_its_own_and_finds_what_is_lost(site: Ledger) -> None:
+    # Rows of a table are known when nobody has written to it for two seconds.
+    quiet = "SELECT SUM(UPDATE_TIME >= NOW() - INTERVAL 3 SECOND) FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'shop'"
+    wait_for(lambda: site.sql(quiet) in ("0", "NULL"), SOON)
     site.back_up()
     site.host.ask("systemctl start slipway-backup-drill.service")
     outcome = last(site.host, "drill")
