@@ -12,6 +12,7 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import places, state
@@ -37,6 +38,11 @@ def saved(app: str) -> dict[str, int | None]:
 
 def _snapshots(restic: Restic, app: str) -> list[str]:
     return [one.id for one in restic.snapshots([f"app:{app}"])]
+
+
+def still(app: str) -> AbstractContextManager[None]:
+    """Wait for a backup that reads the app's folders or its database, and keep others from beginning."""
+    return state.still(app) if read() else nullcontext()
 
 
 def leave_out(app: str) -> bool:

@@ -84,7 +84,8 @@ class Removal:
                 if exported:
                     mine.at("exported")
                 self._end(mine)  # somebody may have started it since
-                self._data(mine)
+                with backups.still(self.app):
+                    self._data(mine)
         if self.forget:
             backups.forget(self.app)
             trees.remove(str(dumps.KEPT / self.app))

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import left
+from ansible_collections.slipway.flask.plugins.module_utils._backup import places
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd, timer
 from ansible_collections.slipway.flask.plugins.module_utils._pgbouncer import names as pgbouncer
 from ansible_collections.slipway.flask.plugins.module_utils._process import runs, worker
@@ -150,6 +151,7 @@ def records(app: str) -> list[Path]:
     mine += [RUN / f"{app}.{ending}" for ending in ("lease", "progress")]
     mine += [Path(pgbouncer.config(app, kind)) for kind in ("ini", "hba", "users")]
     mine += [Path(pgbouncer.folder(app)).with_name(f"{app}.loaded")]
+    mine += [places.STATE / f"{app}.lock"]
     return [*mine, *(Path(redis.config(f"{app}-{one}")) for one in redis.PURPOSES)]
 
 
