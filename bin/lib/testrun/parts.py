@@ -26,7 +26,7 @@ USUAL_SECONDS = {
     "slow-drill-12": 180, "slow-drill-13": 280, "slow-faults_traffic-13": 290, "slow-migrations": 155, "slow-pooling": 130,
     "slow-upgrade_database": 200, "slow-occupied_host": 115, "slow-restore-12": 150, "slow-restore-13": 220,
     "slow-restore_host": 340, "slow-transfer": 220, "molecule-default": 175, "molecule-nginx_tls": 175,
-    "molecule-nginx_tls_acme": 220, "slow-ssh-12": 45, "slow-ssh-13": 45,
+    "molecule-nginx_tls_acme": 220, "slow-ssh-12": 45, "slow-ssh-13": 45, "slow-remove": 105,
 }  # fmt: skip
 """The long ones start first, so that all processors are busy to the end; a wrong figure costs time and nothing else."""
 MEASURING = ("test_edge",)
