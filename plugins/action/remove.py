@@ -35,7 +35,7 @@ class ActionModule(ActionBase):
         if answer.get("failed"):
             return {**result, **answer}
         found = answer["found"]
-        found["url"] = found["url"] or self._url_elsewhere()
+        found["urls"] = found["urls"] or self._urls_elsewhere()
         result["found"] = {key: found[key] for key in ("items", "problems", "notes", "step", "under_way")}
         if not found["there"]:
             text = report.nothing(self.host, self.app, found)
@@ -69,13 +69,13 @@ class ActionModule(ActionBase):
     def _listed(self) -> bool:
         return self._described is not None
 
-    def _url_elsewhere(self) -> str:
-        """Return the URL of the app's database on another server, which the list alone has; "" for none."""
+    def _urls_elsewhere(self) -> list[str]:
+        """Return the URL of the app's database on another server, which the list alone has."""
         described = self._described
         if not described or description.problems([described]):
-            return ""
+            return []
         app = description.normalise(described)
-        return postgres.url(app) if app["database"] == "url" else ""
+        return [postgres.url(app)] if app["database"] == "url" else []
 
     @property
     def _to(self) -> str:
@@ -84,14 +84,14 @@ class ActionModule(ActionBase):
     def _is_exported(self, found: Mapping[str, Any]) -> bool:
         """Tell whether there is something to export, and somebody wants it."""
         wanted = boolean(self._task.args.get("export", True))
-        return bool(wanted and found["step"] != "exported" and (found["url"] or found["folders"]))
+        return bool(wanted and found["step"] != "exported" and (found["urls"] or found["folders"]))
 
     def _what_is_exported(self, found: Mapping[str, Any]) -> str:
         if self._is_exported(found):
             return f"Before that, its database and folders are exported to {self._to} on this machine, unless -e export=false"
         if found["step"] == "exported":
             return "Its database and folders have been exported"
-        return "Nothing is exported before that" if found["url"] or found["folders"] else ""
+        return "Nothing is exported before that" if found["urls"] or found["folders"] else ""
 
     def _asked(self) -> str:
         """Ask whether to go on; return why not, "" to go on."""
@@ -108,14 +108,15 @@ class ActionModule(ActionBase):
         if answer.get("failed"):
             return {**answer, "msg": report.killed(self.host, self.app, str(answer.get("msg")))}
         found, files = answer["found"], list[str]()
-        found["url"] = found["url"] or self._url_elsewhere()
+        found["urls"] = found["urls"] or self._urls_elsewhere()
         if exports := self._is_exported(found):
             folders = {path.removeprefix(f"/srv/{self.app}/shared/"): path for path in found["folders"]}
-            asked = export.asked(self.app, found["url"], folders)
-            fetched = export.fetch(self, f"{self.app} on {self.host}", self._to, asked, task_vars)
-            if fetched.get("failed"):
-                return {**fetched, "msg": report.stopped(self.host, self.app, str(fetched.get("msg")))}
-            files = fetched["files"]
+            first, *more = found["urls"] or [""]
+            for asked in (export.asked(self.app, first, folders), *(export.asked(self.app, url, {}) for url in more)):
+                fetched = export.fetch(self, f"{self.app} on {self.host}", self._to, asked, task_vars)
+                if fetched.get("failed"):
+                    return {**fetched, "msg": report.stopped(self.host, self.app, str(fetched.get("msg")))}
+                files += fetched["files"]
         answer = on_host.ask(self, "remove", {**self.asked, "what": "remove", "exported": exports}, task_vars)
         if answer.get("failed"):
             return {**answer, "msg": report.killed(self.host, self.app, str(answer.get("msg"))), "files": files}

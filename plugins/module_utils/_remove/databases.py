@@ -30,6 +30,12 @@ SELECT DISTINCT datname FROM pg_shdepend JOIN pg_database AS d ON d.oid = dbid
   WHERE refclassid = 'pg_authid'::regclass AND refobjid = (SELECT oid FROM pg_roles WHERE rolname = {name});
 """
 """Databases in which something is the role's, or a right of it is."""
+HOLDS = """
+SELECT DISTINCT datname FROM pg_shdepend JOIN pg_database AS d ON d.oid = dbid
+  WHERE refclassid = 'pg_authid'::regclass AND refobjid = (SELECT oid FROM pg_roles WHERE rolname = {name})
+  AND deptype = 'o' AND classid IN ('pg_class'::regclass, 'pg_largeobject'::regclass) ORDER BY datname;
+"""
+"""Databases in which tables and the like belong to the role: `DROP OWNED` would remove them with their rows."""
 ACCOUNTS = "SELECT COUNT(*) FROM mysql.global_priv WHERE User = {name} AND Host = 'localhost';"
 
 
@@ -43,11 +49,13 @@ class Databases:
     mariadb: dict[str, int] = field(default_factory=dict)
     others: list[str] = field(default_factory=list)
     """Databases of the app's role that Slipway has not made."""
+    strewn: list[str] = field(default_factory=list)
+    """Databases of others in which tables of the app's role are."""
     unclaimed: list[str] = field(default_factory=list)
     """Ones that are called as the app, though its settings don't say that they are the app's."""
 
-    url: str = ""
-    """How its own database is reached past a pooler, "" for none."""
+    urls: list[str] = field(default_factory=list)
+    """How its own database is reached past a pooler; two where the app has moved from one server to the other."""
 
 
 def claims(app: str, folders: Iterable[Path]) -> set[str]:
@@ -112,9 +120,11 @@ def _look_postgres(app: str, claimed: set[str], cluster: Cluster, aside: set[str
     found.others = [name for name in owned if name not in mine and name != app]
     if mine or "postgres" in claimed:
         found.cluster = f"{cluster.version}/{cluster.name}"
+        holds = postgres.psql(cluster, HOLDS.format(name=literal(app))).split()
+        found.strewn = [name for name in holds if name not in mine and name not in owned]
     if own:
         port = "" if cluster.port == 5432 else f"&port={cluster.port}"
-        found.url = f"postgresql:///{app}?host={SOCKET_FOLDER}{port}"
+        found.urls.append(f"postgresql:///{app}?host={SOCKET_FOLDER}{port}")
 
 
 def _look_mariadb(app: str, claimed: set[str], aside: set[str], found: Databases) -> None:
@@ -123,7 +133,7 @@ def _look_mariadb(app: str, claimed: set[str], aside: set[str], found: Databases
     found.unclaimed += [f"the database '{app}' of MariaDB"] if app in there and not own else []
     found.mariadb = {name: mariadb_tables.size(name) for name in sorted(own | (aside & there))}
     if own:
-        found.url = f"mysql://{app}@localhost/{app}?unix_socket={SOCKET}"
+        found.urls.append(f"mysql://{app}@localhost/{app}?unix_socket={SOCKET}")
 
 
 def remove(app: str, cluster: str, databases: Sequence[str], mariadb: Sequence[str]) -> list[str]:

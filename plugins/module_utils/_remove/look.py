@@ -41,7 +41,7 @@ class Found:
     items: list[tuple[str, int | None]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    url: str = ""
+    urls: list[str] = field(default_factory=list)
     saved: dict[str, int | None] = field(default_factory=dict)
 
     def told(self) -> dict[str, Any]:
@@ -51,7 +51,7 @@ class Found:
             "there": bool(self.items) or self.journal.under_way,
             "items": self.items, "problems": self.problems, "notes": self.notes, "step": self.journal.step,
             "under_way": self.journal.under_way, "begun": self.journal.begun, "by": self.journal.by,
-            "url": self.url, "folders": shared, "saved": self.saved,
+            "urls": self.urls, "folders": shared, "saved": self.saved,
         }  # fmt: skip
 
 
@@ -97,7 +97,7 @@ class Look:
         if before and before.under_way:
             mine.merge(before)
             data = databases.look(self.app, self._claimed(before), before.cluster)
-        found.url = data.url
+        found.urls = data.urls
         self._items(found, data)
         self._problems(found, data)
 
@@ -190,6 +190,11 @@ class Look:
             f"the role {self.app} also owns the database {name}, which Slipway has not made: drop it, or hand it over: "
             f'ALTER DATABASE "{name}" OWNER TO postgres'
             for name in data.others
+        ]
+        found.problems += [
+            f"tables of the role {self.app} are in the database {name}, which is not the app's, and would go with the role: drop "
+            f'them, or hand them over to whose database it is, there: REASSIGN OWNED BY "{self.app}" TO …'
+            for name in data.strewn
         ]
         found.problems = list(dict.fromkeys(found.problems))
         found.notes += [f"{what} stays: the app's settings don't say that it is the app's" for what in data.unclaimed]

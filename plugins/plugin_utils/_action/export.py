@@ -23,8 +23,20 @@ def asked(app: str, url: str, folders: Mapping[str, str]) -> dict[str, Any]:
     """Return what the host is asked to export of APP: the database at URL ("" for none), FOLDERS by the name people know."""
     return {
         "app": app, "url": url, "stamp": time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()),
-        "folders": {target_folders.file_name(name): path for name, path in folders.items()},
+        "folders": _by_file(folders),
     }  # fmt: skip
+
+
+def _by_file(folders: Mapping[str, str]) -> dict[str, str]:
+    """Return what FOLDERS are called as files; two whose names become the same (`a-b`, `a/b`) both have one of their own."""
+    found: dict[str, str] = {}
+    for name, path in folders.items():
+        wanted = file = target_folders.file_name(name)
+        number = 2
+        while file in found:
+            file, number = f"{wanted}-{number}", number + 1
+        found[file] = path
+    return found
 
 
 def fetch(

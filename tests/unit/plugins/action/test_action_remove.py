@@ -16,7 +16,7 @@ FOUND: dict[str, Any] = {
     "there": True,
     "items": [["PostgreSQL's database shop", 8_000_000], ["/srv/shop", 69_300_000], ["its user shop (uid 999)", None]],
     "problems": [], "notes": ["its backups stay"], "step": "begun", "under_way": False, "begun": "", "by": "",
-    "url": "postgresql:///shop", "folders": ["/srv/shop/shared/uploads", "/var/lib/notes"], "saved": {},
+    "urls": ["postgresql:///shop"], "folders": ["/srv/shop/shared/uploads", "/var/lib/notes"], "saved": {},
 }  # fmt: skip
 
 
@@ -138,7 +138,7 @@ def test_data_stays_when_the_last_export_fails(monkeypatch: pytest.MonkeyPatch) 
     [
         ({}, {"export": "false"}),
         ({"step": "exported", "under_way": True, "begun": "2026"}, {}),
-        ({"url": "", "folders": []}, {}),
+        ({"urls": [], "folders": []}, {}),
     ],
 )
 def test_nothing_is_exported_that_is_not_wanted_was_exported_or_is_not_there(
@@ -155,11 +155,28 @@ def test_a_database_elsewhere_is_exported_by_the_url_that_the_list_has(monkeypat
         "database_url": "postgresql://shop:hunter2@db.example.org/shop",
         "secrets": {"SECRET_KEY": "9f1c7a5be02d4c6f8a3e5d7b1c9f0e2a"},
     }  # fmt: skip
-    _, result, read, (exported,) = run(monkeypatch, found={"url": "", "folders": []}, confirmed=True, apps=[shop])
+    _, result, read, (exported,) = run(monkeypatch, found={"urls": [], "folders": []}, confirmed=True, apps=[shop])
     assert exported["url"].endswith("://shop:hunter2@db.example.org/shop")
     assert "hunter2" not in str(result) + str(read)
-    *_, none = run(monkeypatch, found={"url": "", "folders": []}, confirmed=True, apps=[{**shop, "domains": 1}])
+    *_, none = run(monkeypatch, found={"urls": [], "folders": []}, confirmed=True, apps=[{**shop, "domains": 1}])
     assert none == []
+
+
+def test_an_app_that_moved_from_one_server_to_the_other_has_both_databases_exported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    both = ["postgresql:///shop", "mysql://shop@localhost/shop"]
+    asked, result, _, exported = run(monkeypatch, found={"urls": both}, confirmed=True)
+    assert [one["url"] for one in exported] == both
+    assert [len(one["folders"]) for one in exported] == [2, 0]
+    assert [one["after"] for one in exported] == [["look", "stop"]] * 2
+    assert (kinds(asked), result["files"]) == (["look", "stop", "remove"], ["exports/shop.dump"] * 2)
+
+
+def test_folders_whose_names_become_the_same_in_a_file_name_are_both_exported(monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = ["/srv/shop/shared/var-lib-notes", "/var/lib/notes", "/var/lib-notes"]
+    *_, (exported,) = run(monkeypatch, found={"folders": folders}, confirmed=True)
+    assert list(exported["folders"].values()) == folders
 
 
 @pytest.mark.parametrize("fails", ["stop", "remove"])
