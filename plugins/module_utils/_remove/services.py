@@ -7,6 +7,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,8 +22,12 @@ from ansible_collections.slipway.flask.plugins.module_utils._remove import accou
 from ansible_collections.slipway.flask.plugins.module_utils._remove.journal import Account
 
 RUN = Path("/run/slipway")
+WRITERS = re.compile(r"^ReadWritePaths=(.*)$", re.MULTILINE)
+"""As anybody may write it: several on a line, each perhaps behind `-` or `+` (systemd.exec(5))."""
 WRITABLE = re.compile(r"^ReadWritePaths=-?(/\S.*?)\s*$", re.MULTILINE)
 STATE = Path("/var/lib")
+SOCKETS = {"{}.socket": "\nService={}-socket.service", "{}-socket.service": "leaves {}.socket to the releases"}
+"""The units at which requests wait with `handover: stop_first`, each with what it is known by: the name alone may be another's."""
 
 
 def is_ours(app: str) -> bool:
@@ -59,8 +64,21 @@ def purposes(app: str) -> list[str]:
 
 
 def own_units(app: str) -> list[str]:
-    """Return the units of the services that a host runs for one app alone, whether it has them or not."""
-    return [pgbouncer.unit(app), *(redis.unit(f"{app}-{one}") for one in redis.PURPOSES)]
+    """Return the units of the services that a host runs for one app alone, whether it has them or not, and its sockets."""
+    return [pgbouncer.unit(app), *(redis.unit(f"{app}-{one}") for one in redis.PURPOSES), *sockets(app)]
+
+
+def sockets(app: str) -> list[str]:
+    """Return the units at which requests to APP wait for its releases, as far as there are any."""
+    found = {unit.format(app): mark.format(app) for unit, mark in SOCKETS.items()}
+    return [unit for unit, mark in found.items() if mark in _text(systemd.UNITS / unit)]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
 
 
 def loaded(app: str) -> list[str]:
@@ -90,10 +108,8 @@ def writers(app: str) -> set[str]:
             and path.name not in own_units(app)
             and not path.name.startswith("slipway-")
         ):
-            try:
-                found |= set(WRITABLE.findall(path.read_text(errors="replace")))
-            except OSError:
-                continue
+            told = [one.lstrip("-+") for line in WRITERS.findall(_text(path)) for one in line.replace('"', " ").split()]
+            found |= {os.path.normpath(one) for one in told if one.startswith("/")}
     return found
 
 

@@ -56,6 +56,25 @@ def test_folders_are_those_of_the_units_and_the_ones_that_others_write_are_known
     assert services.writers("shop") == {"/var/lib/both"}
 
 
+def test_folders_of_another_unit_are_known_however_it_lists_them(units: Path) -> None:
+    text = '[Service]\nReadWritePaths=/var/lib/indexer -/srv/notes/ +"/srv/mail"\nReadWritePaths=\n'
+    (units / "indexer.service").write_text(text)
+    assert services.writers("shop") == {"/var/lib/indexer", "/srv/notes", "/srv/mail"}
+
+
+def test_the_socket_at_which_requests_wait_goes_with_the_app_and_nobody_elses(units: Path) -> None:
+    roles = Path(__file__).parents[5] / "roles/gunicorn_systemd/templates"
+    names = {"shop.socket": "app.socket.j2", "shop-socket.service": "app-socket.service.j2"}
+    for unit, template in names.items():
+        text = (roles / template).read_text()
+        for app in ("shop", "shop-eu"):
+            (units / unit.replace("shop", app)).write_text(text.replace("{{ service.name }}", app))
+    assert {path.name for path in services.files("shop")} == {*MINE, *names}
+    (units / "shop.socket").write_text("[Socket]\nListenStream=/run/shop.sock\n")
+    (units / "shop-socket.service").write_text("[Service]\nExecStart=/opt/shop/socket\n")
+    assert {path.name for path in services.files("shop")} == {*MINE}
+
+
 def test_a_unit_of_somebody_elses_that_runs_as_the_app_is_named(units: Path) -> None:
     for name in ("shop@.service", "old.service", "shop-eu@.service"):
         (units / name).write_text("[Service]\nUser=shop\n")
