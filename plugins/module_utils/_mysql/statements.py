@@ -22,6 +22,13 @@ LOOK = 4096
 """How much of a statement there is before it is looked at."""
 NEAR = 16
 """Octets before the end of what was read in which a token may be cut in two."""
+PARTS = {
+    b"'": re.compile(rb"[^'\\]*(?:\\.[^'\\]*){0,1000}", re.DOTALL),
+    b'"': re.compile(rb'[^"\\]*(?:\\.[^"\\]*){0,1000}', re.DOTALL),
+    b"`": re.compile(rb"[^`]*"),
+}
+"""A part of a string or a name, by the sign that it is in. Python's expressions take a hundred octets for each time that they
+repeat a group: an app's row of 16 MB of quotes would take 2 GB, so none repeats without a bound."""
 MARK = b"\xef\xbb\xbf"
 BLANK = re.compile(rb"[\s;]*")
 LINE_COMMENT = re.compile(rb"#|--(?:[ \t\r\n]|\Z)")
@@ -46,9 +53,7 @@ class Statement:
 def _runs(delimiter: bytes) -> re.Pattern[bytes]:
     """Return what passes over text in which nothing can end a statement: whole strings and names as well."""
     stop = re.escape(delimiter[:1])
-    return re.compile(
-        rb"""(?:[^'"`#/\-%b]+|'[^'\\]*(?:\\.[^'\\]*)*'|"[^"\\]*(?:\\.[^"\\]*)*"|`[^`]*`)*""" % stop, re.DOTALL
-    )
+    return re.compile(rb"""(?:[^'"`#/\-%b]+|'[^'\\]*'|"[^"\\]*"|`[^`]*`){0,1000}""" % stop, re.DOTALL)
 
 
 class Statements:
@@ -131,7 +136,10 @@ class Statements:
         while True:
             found = self.run.match(self.text, at)
             at = found.end() if found else at
-            quoted = self.text[at : at + 1] in (b"'", b'"', b"`")
+            if (end := self._string(at)) > at:
+                at = end
+                continue
+            quoted = self.text[at : at + 1] in PARTS
             if (quoted or len(self.text) - at < NEAR) and self._more():
                 continue
             if quoted:
@@ -144,6 +152,20 @@ class Statements:
                 at = self._after(b"*/", at)
             else:
                 at += 1
+
+    def _string(self, at: int) -> int:
+        """Return where the string or name ends that begins AT; AT itself where none does, or its end is yet to be read."""
+        part = PARTS.get(self.text[at : at + 1])
+        here = at + 1
+        while part:
+            found = part.match(self.text, here)
+            end = found.end() if found else here
+            if self.text.startswith(self.text[at : at + 1], end):
+                return end + 1
+            if end == here:
+                break
+            here = end
+        return at
 
     def _cut_off(self) -> TextError:
         return TextError(f"it ends within the statement in line {self.line}: the file is cut off")

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._mysql import dump_text, statements
@@ -70,6 +71,22 @@ def test_a_statement_that_is_longer_than_what_is_read_at_once_stays_whole() -> N
     row = "('" + "x;" * 100 + "')"
     text = "INSERT INTO t VALUES " + ",".join([row] * 20_000)
     assert cut(text + ";X;") == [text, "X"]
+
+
+@pytest.mark.parametrize("piece", [r"\'", r"\"\\", "'',", "`a`,", "'b',", "x-"])
+def test_what_an_app_has_written_takes_no_memory_beyond_its_own_size(piece: str) -> None:
+    count = 300_000
+    rows = piece * count
+    text = f"INSERT INTO t VALUES ({rows if piece[0] in chr(39) + '`x' else chr(39) + rows + chr(39)})"
+    file = io.BytesIO(f"{text};X;".encode())
+    tracemalloc.start()
+    try:
+        found = [one.text for one in Statements(file)]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found == [text.encode(), b"X"]
+    assert peak < 8 * len(text)
 
 
 @pytest.mark.parametrize(
