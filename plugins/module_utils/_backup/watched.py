@@ -21,8 +21,8 @@ from typing import IO
 from ansible_collections.slipway.flask.plugins.module_utils._backup.command import PATH
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 
-FAILED = re.compile(r"^Save\(.*\) failed: ")
-"""A file can't be written, and restic won't try again: nothing it does ends well then."""
+FAILED = re.compile(r"^Save\((?!<lock/).*\) failed: ")
+"""A file can't be written, and restic won't try again: nothing it does ends well then, unless it renews its lock."""
 GRACE_SECONDS = 30.0
 """How long restic may take to its end after that."""
 STALL_SECONDS = 3600.0

@@ -36,6 +36,12 @@ def test_one_that_could_not_write_and_ends_says_so_itself() -> None:
     assert restic(f"import sys; print({FULL!r}, file=sys.stderr, flush=True); sys.exit(1)") == (1, "", FULL + "\n")
 
 
+def test_one_whose_lock_could_not_be_renewed_once_is_left_alone() -> None:
+    said = FULL.replace("data/", "lock/")
+    script = f"import sys, time; print({said!r}, file=sys.stderr, flush=True); time.sleep(1.5); print('whole')"
+    assert restic(script) == (0, "whole\n", said + "\n")
+
+
 def test_one_that_gets_no_further_is_ended_though_it_goes_on_saying_so() -> None:
     says = f"""
 import time
