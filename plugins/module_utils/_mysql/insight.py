@@ -53,7 +53,9 @@ SELECT TABLE_NAME, DATA_LENGTH, INDEX_LENGTH, COALESCE(TABLE_ROWS, 0), COALESCE(
 FROM information_schema.TABLES WHERE TABLE_SCHEMA = {name} AND TABLE_TYPE = 'BASE TABLE'
 ORDER BY DATA_LENGTH + INDEX_LENGTH DESC LIMIT {limit};
 """
-VALUE = re.compile(r"""'(?:[^'\\]|\\.|'')*(?:'|\Z)|"(?:[^"\\]|\\.|"")*(?:"|\Z)|\b0x[0-9a-fA-F]+\b|\b\d+(?:\.\d+)?\b""")
+VALUE = re.compile(
+    r"""'(?:[^'\\]|\\.|'')*(?:'|\\?\Z)|"(?:[^"\\]|\\.|"")*(?:"|\\?\Z)|\b0x[0-9a-fA-F]+\b|\b\d+(?:\.\d+)?\b"""
+)
 """A string (an app of MySQL's may write it in either quotes; one that is cut off has no end), or a number."""
 
 
@@ -69,7 +71,7 @@ def elsewhere(client: str, url: MysqlUrl, user: str) -> Ask:
         command = [client, "--no-defaults", "--batch", "--skip-column-names", "--local-infile=0", "--connect-timeout=5"]
         command += [*client_options(url), *([url.database] if url.database else [])]
         said = names.run(command, sql, user, SECONDS, {"MYSQL_PWD": url.password} if url.password else {})
-        return [[names.unescaped(column) for column in line.split("\t")] for line in said.splitlines()]
+        return names.rows(said)
 
     return ask
 

@@ -68,6 +68,7 @@ def test_what_an_account_may_not_see_is_told_and_takes_nothing_from_the_rest() -
     [
         ("SELECT 'a''b\\'c' , \"d\"", "SELECT ? , ?"),
         ("INSERT INTO t2 VALUES (1.5, 0xAB, 'cut of", "INSERT INTO t2 VALUES (?, ?, ?"),
+        ("UPDATE t SET a = 'cut off in an escape\\", "UPDATE t SET a = ?"),
         ("SELECT `a1` FROM t", "SELECT `a1` FROM t"),
     ],
 )
