@@ -102,22 +102,22 @@ def run(
     command: Sequence[str], stdin: str = "", user: str = "", seconds: float | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> str:  # fmt: skip
-    """Run COMMAND (in C locale, in /) and return its standard output.
+    """Run COMMAND (in C locale, in /) and return its standard output as it is.
 
     :raises MysqlError: when it fails, with its error output.
     """
     try:
-        done: subprocess.CompletedProcess[str] = subprocess.run(
-            list(command), input=stdin, text=True, errors="replace", capture_output=True, check=False, cwd="/",
+        done: subprocess.CompletedProcess[bytes] = subprocess.run(
+            list(command), input=stdin.encode(), capture_output=True, check=False, cwd="/",
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/nonexistent", **(environment or {})},
             timeout=seconds, **(as_user(user) if user else {}),
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise MysqlError(f"{Path(command[0]).name} didn't end within {seconds:.0f} s") from None
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip())[-2000:]
+        said = (done.stderr.strip() or done.stdout.strip()).decode(errors="replace")[-2000:]
         raise MysqlError(f"{Path(command[0]).name} failed with exit code {done.returncode}: {said}")
-    return done.stdout
+    return done.stdout.decode(errors="replace")
 
 
 def sql(
@@ -138,7 +138,18 @@ def sql(
     # Nothing in a name is a command of the client's, such as \\! for a shell.
     command += ["--binary-mode", "--local-infile=0", "--default-character-set=utf8mb4", f"--socket={socket}"]
     said = run([*command, *([database] if database else [])], statements, user, APP_SECONDS if user else seconds)
-    return [[unescaped(column) for column in line.split("\t")] for line in said.splitlines()]
+    return rows(said)
+
+
+def rows(said: str) -> list[list[str]]:
+    """Return the rows of columns that the client SAID in its batch format.
+
+    It escapes tabs and line feeds alone; what else ends a line for Python may stand in a name.
+    """
+    return [
+        [unescaped(column) for column in line.split("\t")]
+        for line in (said.removesuffix("\n").split("\n") if said else [])
+    ]
 
 
 def loading(user: str, database: str, socket: str = SOCKET) -> list[str]:

@@ -50,6 +50,12 @@ def test_a_dump_is_for_root_alone_and_where_a_restore_finds_it(program: Path, tm
     assert path.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.parametrize("sign", ["\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028"])
+def test_a_table_whose_name_has_what_ends_a_line_elsewhere_stops_no_backup(program: Path, sign: str) -> None:
+    says(program, f"a{sign}b\t2026-11-26 14:05:00\t1\nplain\t\t0\n")
+    assert mariadb._changed(SHOP) == {f"a{sign}b": ("2026-11-26 14:05:00", True), "plain": ("", False)}
+
+
 @pytest.mark.parametrize(
     ("text", "status", "said"), [("INSERT", 0, "ended before its end"), (END, 2, "the dump of shop failed")]
 )
