@@ -7,6 +7,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -91,9 +92,11 @@ class Database:
                 except BaseException:
                     process.kill()
                     raise
-            errors.seek(max(0, errors.tell() - SAID))
+            errors.seek(0)
+            whole = self.is_mysql and mysql.is_whole(process.returncode, errors.read(mysql.MOST_SAID))
+            errors.seek(max(0, errors.seek(0, os.SEEK_END) - SAID))
             said = errors.read().decode("utf-8", "replace").strip()
-        if process.returncode and not (self.is_mysql and mysql.is_whole(said.encode())):
+        if process.returncode and not whole:
             secret = known.of(self.url).secret(self.url)
             raise BackupError(f"{Path(command[0]).name} failed: {secret(said[-600:])}")
 

@@ -224,6 +224,6 @@ def _run(
         raise BackupError(f"{Path(command[0]).name} is not installed on this host: run site.yml") from None
     except names.MysqlError as error:
         raise BackupError(str(error)) from None
-    if done.returncode and not mysql.is_whole(done.stderr):
+    if not mysql.is_whole(done.returncode, done.stderr):
         said = done.stderr.decode(errors="replace").strip()[-500:]
         raise BackupError(f"{what} failed: {said}")

@@ -159,9 +159,9 @@ def output(command: Sequence[str], user: str, what: str) -> Iterator[IO[bytes]]:
             env={"PATH": PATH, "LC_ALL": "C.UTF-8"}, **_as(user),
         ) as process:  # fmt: skip
             yield cast(IO[bytes], process.stdout)
-        errors.seek(max(0, errors.seek(0, 2) - SAID))
-        said = errors.read()
-        if process.returncode and not mysql.is_whole(said):
+        errors.seek(0)
+        said = errors.read(mysql.MOST_SAID)
+        if not mysql.is_whole(process.returncode, said):
             raise BackupError(f"{what} failed: {said.decode(errors='replace').strip()[-500:]}")
 
 

@@ -17,6 +17,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 from collections.abc import Callable, Mapping
@@ -83,8 +84,10 @@ DIALECTS["mysql"] = DIALECTS["mariadb"] = Mysql()
 """
 
 
-VIEW_INVALID = b"1356"
-"""ER_VIEW_INVALID."""
+VIEW_INVALID = re.compile(rb"\(1356\)\s*\Z|^[^'\"`]*\berror:? 1356\b", re.IGNORECASE)
+"""ER_VIEW_INVALID where an error's number stands, and not in a name."""
+MOST_SAID = 1 << 20
+"""Octets of errors up to which they are judged."""
 
 
 class Dump(base.Dump):
@@ -140,13 +143,15 @@ def dumping(url: MysqlUrl, anywhere: bool = False) -> list[str]:
     ]  # fmt: skip
 
 
-def is_whole(said: bytes) -> bool:
-    """Tell by what a dump that failed SAID whether it lacks nothing: a view whose tables are gone is in it as it is.
+def is_whole(status: int, said: bytes) -> bool:
+    """Tell by its exit STATUS, and all that it SAID, whether a dump lacks nothing: a view whose tables are gone is in it as it is.
 
-    For that it goes on after an error (`--force`).
+    For that it goes on after an error (`--force`). A signal (below 0) ends it without a word.
     """
+    if status <= 0 or len(said) >= MOST_SAID:
+        return status == 0
     lines = [line for line in said.splitlines() if b"error" in line.lower() or b"Couldn't" in line]
-    return bool(lines) and all(VIEW_INVALID in line for line in lines)
+    return bool(lines) and all(VIEW_INVALID.search(line) for line in lines)
 
 
 def settings(timeouts: Mapping[str, int]) -> str:

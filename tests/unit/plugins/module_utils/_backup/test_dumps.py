@@ -115,6 +115,25 @@ def test_mariadbs_dump_is_sql_that_names_no_database_and_whose_password_is_in_no
     assert "s3cr3t" not in words
 
 
+@pytest.mark.parametrize(
+    "ends",
+    [
+        "echo \"x: Couldn't execute 'q': Table is crashed (145)\" >&2\n"
+        "yes \"x: Couldn't execute 'v': View (1356)\" | head -n 300 >&2; exit 2",
+        "echo \"x: Couldn't execute 'v': View (1356)\" >&2; kill -KILL $$",
+    ],
+)
+def test_a_dump_of_mariadb_without_a_table_is_none_whatever_else_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    tool = tmp_path / "mariadb-dump"
+    tool.write_text(f"#!/bin/sh\necho half\n{ends}\n")
+    tool.chmod(0o755)
+    monkeypatch.setattr(dumps.mysql, "program", lambda: str(tool))
+    with pytest.raises(BackupError, match="mariadb-dump failed"):
+        dumps.Database("mysql://shop@db/shop").dump(lambda block: None)
+
+
 def test_a_dump_is_fetched_for_a_person_and_the_command_that_loads_it_is_told(
     app: AppData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

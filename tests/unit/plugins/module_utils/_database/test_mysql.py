@@ -80,3 +80,32 @@ def test_a_dump_and_its_way_back_connect_with_the_same_tls_as_the_check() -> Non
             check.command("mariadb", found, 5),
         ):
             assert {word for word in command if "ssl" in word} == options
+
+
+BROKEN_VIEW = (
+    "mariadb-dump: Couldn't execute 'SHOW FIELDS FROM `v`': View 'shop.v' references invalid table(s) (1356)\n"
+)
+CRASHED = "mariadb-dump: Couldn't execute 'SHOW CREATE TABLE `log_1356`': Table 'log_1356' is marked as crashed (145)\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "whole"),
+    [
+        (0, "", True),
+        (2, BROKEN_VIEW, True),
+        (
+            2,
+            "mariadb-dump: Got error: 1356: \"View 'shop.v' references invalid table(s)\" when using LOCK TABLES\n",
+            True,
+        ),
+        (2, "", False),
+        (2, CRASHED, False),
+        (2, CRASHED + BROKEN_VIEW * 100, False),
+        (-9, BROKEN_VIEW, False),
+        (2, BROKEN_VIEW * 20_000, False),
+    ],
+)
+def test_a_dump_that_failed_lacks_nothing_only_where_all_that_it_says_is_about_broken_views(
+    status: int, said: str, whole: bool
+) -> None:
+    assert mysql.is_whole(status, said.encode()) is whole
