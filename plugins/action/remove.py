@@ -117,6 +117,9 @@ class ActionModule(ActionBase):
                 if fetched.get("failed"):
                     return {**fetched, "msg": report.stopped(self.host, self.app, str(fetched.get("msg")))}
                 files += fetched["files"]
+                if lacks := report.lacking(fetched.get("notes", [])):
+                    why = f"{lacks}. What could be exported is in {', '.join(files)}"
+                    return {"failed": True, "msg": report.stopped(self.host, self.app, why), "files": files}
         answer = on_host.ask(self, "remove", {**self.asked, "what": "remove", "exported": exports}, task_vars)
         if answer.get("failed"):
             return {**answer, "msg": report.killed(self.host, self.app, str(answer.get("msg"))), "files": files}

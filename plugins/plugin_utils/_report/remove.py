@@ -9,6 +9,8 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.plugin_utils._report.deploy import printable
 
+SHOWN = 3
+
 
 def question(host: str, app: str, found: Mapping[str, Any], export: str) -> str:
     """Return what will go. EXPORT says what becomes of the data before, "" for nothing."""
@@ -58,6 +60,12 @@ def stopped(host: str, app: str, why: str) -> str:
         f"{app} on {host}: its site is closed and it is stopped, and all of its data is there, for the last export failed: {why}\n"
         "Run this again, with -e to=… for another folder, or with -e export=false to remove it without an export"
     )
+
+
+def lacking(notes: Sequence[str]) -> str:
+    """Return what data the NOTES of an export say it lacks, "" for none: a link that leads out of a folder is no data."""
+    lost = [note for note in notes if "was left out" in note and not note.startswith("the link ")]
+    return "; ".join(lost[:SHOWN]) + (f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else "")
 
 
 def killed(host: str, app: str, why: str) -> str:

@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
 from ansible.errors import AnsibleError
 from ansible_collections.slipway.flask.plugins.action import remove
+from ansible_collections.slipway.flask.plugins.module_utils._transfer import outgoing
 
 FOUND: dict[str, Any] = {
     "there": True,
@@ -131,6 +135,33 @@ def test_data_stays_when_the_last_export_fails(monkeypatch: pytest.MonkeyPatch) 
     assert (kinds(asked), result["failed"]) == (["look", "stop"], True)
     assert "all of its data is there, for the last export failed: no room" in result["msg"]
     assert "-e export=false" in result["msg"]
+
+
+def test_data_stays_when_the_last_export_lacks_some_of_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/link").symlink_to("/etc")
+    harmless = outgoing.write(tmp_path / "data", tmp_path, io.BytesIO())
+    (tmp_path / "data/secret").touch()
+    real = os.open
+
+    def opened(path: Any, *arguments: Any, **more: Any) -> int:
+        if path == "secret":
+            raise PermissionError
+        return real(path, *arguments, **more)
+
+    monkeypatch.setattr(outgoing.os, "open", opened)
+    lost = outgoing.write(tmp_path / "data", tmp_path, io.BytesIO())
+    monkeypatch.undo()
+    good = {"changed": True, "files": ["exports/shop.dump"]}
+    asked, result, _, _ = run(monkeypatch, confirmed=True, fetched={**good, "notes": harmless})
+    assert (len(harmless), kinds(asked)) == (1, ["look", "stop", "remove"])
+    asked, result, _, _ = run(monkeypatch, confirmed=True, fetched={**good, "notes": lost})
+    assert (kinds(asked), result["failed"], result["files"]) == (["look", "stop"], True, ["exports/shop.dump"])
+    assert (
+        "secret was left out: the app itself may not read it. What could be exported is in exports/shop"
+        in result["msg"]
+    )
+    assert "link" not in result["msg"] and "-e export=false" in result["msg"]
 
 
 @pytest.mark.parametrize(
