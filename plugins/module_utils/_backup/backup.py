@@ -34,7 +34,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup.error import
 from ansible_collections.slipway.flask.plugins.module_utils._backup.pgbackrest import PgBackRest, Repository
 from ansible_collections.slipway.flask.plugins.module_utils._backup.points import Mark, Point
 from ansible_collections.slipway.flask.plugins.module_utils._backup.restic import Restic, Saved
-from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData, Settings, Target
+from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData, Settings, Target, read
 from ansible_collections.slipway.flask.plugins.module_utils._backup.state import Outcome
 
 FULL_AFTER, DIFFERENTIAL_AFTER = timedelta(days=7, minutes=-30), timedelta(days=1, minutes=-30)
@@ -218,6 +218,9 @@ class Run:
         self.say(f"{app.name}")
         try:
             with state.still(app.name, self.say):
+                if (now := read()) and not now.app(app.name):
+                    self.say(f"{app.name}: it was removed meanwhile")
+                    return
                 staging.refuse_halves(app.name)
                 self._save_app(app, name)
         except (BackupError, OSError) as error:  # the next app's is saved all the same

@@ -84,13 +84,12 @@ class Removal:
                 if exported:
                     mine.at("exported")
                 self._end(mine)  # somebody may have started it since
-                with backups.still(self.app):
+                with backups.still(self.app):  # a run that waits meanwhile must not save what is left as the newest
+                    backups.leave_out(self.app)
                     self._data(mine)
         if self.forget:
             backups.forget(self.app)
             trees.remove(str(dumps.KEPT / self.app))
-        if mine.under_way:
-            backups.leave_out(self.app)
         if mine.under_way or mine.left:
             self._accounts(found)
         if mine.under_way:

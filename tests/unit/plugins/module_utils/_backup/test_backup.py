@@ -138,6 +138,21 @@ def test_no_folders_are_saved_while_a_restore_exchanges_them(
     assert order == ["blog", "exchanged", "shop"]
 
 
+def test_nothing_is_saved_of_an_app_that_was_removed_while_the_run_waited(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = list[str]()
+
+    @contextmanager
+    def staged(_: Settings, app: AppData, point: Any) -> Iterator[Staged]:
+        order.append(app.name)
+        yield Staged(point, [], [], [])
+
+    monkeypatch.setattr(staging, "staged", staged)
+    monkeypatch.setattr(backup, "read", lambda: replace(settings, apps=[one for one in APPS if one.name != "blog"]))
+    assert (backup.Run(settings).run().problems, order) == ([], ["shop"])
+
+
 @pytest.mark.parametrize(("step", "saved"), [("prepare", True), ("swap", False), ("start", False), ("done", True)])
 def test_nothing_is_saved_of_an_app_whose_restore_was_killed_between_its_folders_and_its_database(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, step: journal.Step, saved: bool
