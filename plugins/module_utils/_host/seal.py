@@ -91,7 +91,11 @@ def check(folder: Path, file: Path) -> Broken | None:
         if before is None:
             broken.added.append(path)
             continue
-        now = _entry(os.path.join(folder, path), about, fresh=True)
+        try:
+            now = _entry(os.path.join(folder, path), about, fresh=True)
+        except FileNotFoundError:
+            wanted[path] = before
+            continue
         if now[0] != before[0] or (now[2] != before[2] and now[1][0] == before[1][0]):
             broken.changed.append(path)
         elif now[1] != before[1]:
@@ -112,7 +116,11 @@ def walk(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
         except FileNotFoundError:
             continue
         for entry in entries:
-            path, about = os.path.join(within, entry.name), entry.stat(follow_symlinks=False)
+            path = os.path.join(within, entry.name)
+            try:
+                about = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
             yield path, about
             if stat.S_ISDIR(about.st_mode):
                 todo.append(path)

@@ -45,6 +45,8 @@ def look(paths: Paths) -> Code:
         files += broken.files
         broken.changed += _links(paths, release, name)
         broken.added += _strays(here, paths.environments / name)
+        if broken and release not in present(paths):
+            continue  # a deploy has removed it meanwhile, its record first
         if broken:
             found.problems.append(f"the code of release {release} is not as it was built: {broken.said()}")
         else:
@@ -54,6 +56,8 @@ def look(paths: Paths) -> Code:
             unsealed.append(f"environment {name}")
             continue
         files += packages.files
+        if packages and name not in {record.environment for one in present(paths) if (record := paths.record(one))}:
+            continue
         if packages:
             found.problems.append(f"the environment {name} is not as it was built: {packages.said()}")
         else:

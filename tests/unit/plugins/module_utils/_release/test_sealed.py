@@ -58,6 +58,20 @@ def test_code_packages_links_and_what_nginx_shows_are_each_found(paths: Paths) -
     ]
 
 
+def test_a_release_that_a_deploy_removes_meanwhile_is_no_fault(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, old = seal.check, paths.release("0001-aaa")
+
+    def check(folder: Path, file: Path) -> seal.Broken | None:
+        if folder == old / "src":
+            (old / "release.json").unlink()
+            (folder / "app.py").unlink()
+        return real(folder, file)
+
+    monkeypatch.setattr(seal, "check", check)
+    found = sealed.look(paths)
+    assert (found.problems, found.lines) == ([], ["as they were built: release 0002-bbb, environment abc (2 files)"])
+
+
 def test_what_was_built_before_there_were_fingerprints_is_said_and_no_fault(paths: Paths) -> None:
     (paths.release("0001-aaa") / "seal.json").unlink()
     (paths.environments / "abc" / seal.INSIDE).unlink()
