@@ -60,7 +60,7 @@ class Drill:
             with self._noted(problems):
                 facts["database"] = Databases(self.settings, self.say, problems).drill(number)
         if any(app.mariadb for app in self.settings.apps):
-            with self._noted(problems), state.alone(self.say):
+            with self._noted(problems):
                 facts["mariadb"] = Dumps(self.settings, self.say, problems).drill(number)
         # A run would change the repository of files, and remove what is being read.
         with self._noted(problems), state.alone(self.say):

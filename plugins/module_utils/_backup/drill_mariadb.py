@@ -78,10 +78,12 @@ class Dumps:
         with Scratch(int(size) if size.isdecimal() else 0) as server:
             manifest = points.staged(app.name) / places.MANIFEST
             dump = server.folder / "dump.sql"
-            mariadb.fetch(restic, snapshot.id, app, dump)
             into = server.folder / "manifest"
             into.mkdir(mode=0o700)
-            restic.restore(snapshot.id, into, [manifest])
+            # No run removes meanwhile what is being read. How long loading takes is the app's to say: no run waits for that.
+            with state.alone(self.say):
+                mariadb.fetch(restic, snapshot.id, app, dump)
+                restic.restore(snapshot.id, into, [manifest])
             told = state.read(into / str(manifest).lstrip("/"))
             began = time.monotonic()
             self._load(server, dump, app)

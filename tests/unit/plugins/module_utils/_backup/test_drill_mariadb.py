@@ -4,15 +4,25 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._backup import drill_mariadb, mariadb, mariadb_tables
+from ansible_collections.slipway.flask.plugins.module_utils._backup import (
+    drill_mariadb,
+    mariadb,
+    mariadb_tables,
+    moment,
+    places,
+    state,
+)
 from ansible_collections.slipway.flask.plugins.module_utils._backup.database import Database
 from ansible_collections.slipway.flask.plugins.module_utils._backup.drill_mariadb import Content, differences, missing
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
-from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData
+from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData, Settings, Target
+from ansible_collections.slipway.flask.plugins.module_utils._backup.snapshots import Snapshot
 
 SHOP = AppData("shop", "shop", mariadb="shop")
 TOLD: dict[str, Any] = {"mariadb": {"tables": ["orders", "visits"], "rows": {"orders": 3}, "head": "0002"}}
@@ -64,6 +74,33 @@ def test_a_table_that_is_older_than_the_restore_point_must_be_in_it(monkeypatch:
         "the restored database lacks 1 of the live one's tables: lost"
     ]
     assert f"FROM_UNIXTIME({1000 - drill_mariadb.SURE_SECONDS})" in asked[0]
+
+
+def test_no_backup_waits_while_a_dump_is_loaded_however_long_that_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = Snapshot("1", moment.now(), (), ("app:shop", "point:20261126T120000Z"))
+    restic = MagicMock(snapshots=lambda: [snapshot])
+    monkeypatch.setattr(places, "STATE", tmp_path / "state")
+    monkeypatch.setattr(drill_mariadb, "Restic", lambda *_: restic)
+    monkeypatch.setattr(drill_mariadb, "Scratch", lambda _: nullcontext(MagicMock(folder=tmp_path)))
+    monkeypatch.setattr(drill_mariadb, "content", lambda *_: Content({"orders": 3}))
+    monkeypatch.setattr(drill_mariadb, "missing", lambda *_: iter(()))
+    held = list[bool]()
+
+    def look(*_: Any) -> None:
+        try:
+            with state.alone(wait=False):
+                held.append(False)
+        except state.Busy:
+            held.append(True)
+
+    monkeypatch.setattr(mariadb, "fetch", look)
+    monkeypatch.setattr(drill_mariadb.Dumps, "_load", look)
+    problems = list[str]()
+    settings = Settings("web1", [Target("path", "/mnt")], "secret", apps=[SHOP])
+    found = drill_mariadb.Dumps(settings, lambda _: None, problems).drill(1)
+    assert (list(found), problems, held) == (["shop"], [], [True, False])
 
 
 COUNTED = {
