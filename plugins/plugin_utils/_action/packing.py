@@ -10,10 +10,12 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
+from ansible import constants
 from ansible.plugins.action import ActionBase
 from ansible.plugins.connection import ConnectionBase
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import kept, on_host
@@ -31,15 +33,29 @@ def ahead(action: ActionBase, names: Iterable[str], task_vars: dict[str, Any]) -
     """Begin to pack the collection's modules with NAMES. What can't be packed is told by the task that needs it."""
     if not isinstance(action._connection, ConnectionBase) or kept.imports_by_itself(action):
         return
+    run = os.getppid()
     if os.fork():  # this is a task's process; when it ends, so does what it has to do with the other one
         return
     try:
         os.nice(NICE)
         for name in names:
+            if is_over(run):
+                break
             with suppress(Exception):
                 action._configure_module(f"slipway.flask.{name}", {}, task_vars)
+        if is_over(run):  # it has removed its folder, and packing makes it again
+            shutil.rmtree(constants.DEFAULT_LOCAL_TMP, ignore_errors=True)
     finally:
         os._exit(0)
+
+
+def is_over(run: int) -> bool:
+    """Tell whether the process of the RUN has ended, a refused one within a moment."""
+    try:
+        os.kill(run, 0)
+    except ProcessLookupError:
+        return True
+    return False
 
 
 def provision(action: ActionBase, baseline: bool, task_vars: dict[str, Any]) -> None:

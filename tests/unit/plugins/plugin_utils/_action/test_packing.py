@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,33 @@ def note(tmp_path: Path) -> Path:
 def test_modules_are_packed_by_another_process_past_one_that_can_not_be(note: Path) -> None:
     packing.ahead(Action(note), ["one", "broken", "two"], {})  # type: ignore[arg-type]
     assert packed(note, 2) == [f"slipway.flask.{name} by another process" for name in ("one", "two")]
+
+
+def test_a_run_that_is_over_by_then_finds_nothing_packed_in_its_place(
+    note: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = subprocess.Popen(["sleep", "600"])
+    monkeypatch.setattr(packing.os, "getppid", lambda: run.pid)
+    monkeypatch.setattr(packing.constants, "DEFAULT_LOCAL_TMP", str(tmp_path / "local"))
+    action, gate = Action(note), tmp_path / "gate"
+    os.mkfifo(gate)
+
+    def pack(name: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> None:
+        Action._configure_module(action, name, arguments, task_vars)
+        gate.read_text()
+        (tmp_path / "local/cache").mkdir(parents=True)
+
+    monkeypatch.setattr(action, "_configure_module", pack)
+    packing.ahead(action, ["one", "two"], {})  # type: ignore[arg-type]
+    assert packed(note, 1) == ["slipway.flask.one by another process"]
+    run.kill()
+    run.wait()
+    gate.write_text("")
+    end = time.monotonic() + 60
+    while (children := Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()) and time.monotonic() < end:
+        os.waitpid(int(children[0]), 0)
+    assert not (tmp_path / "local").exists()
+    assert len(packed(note, 1)) == 1
 
 
 def test_the_code_of_a_release_is_packed_only_for_a_host_that_lacks_it(
