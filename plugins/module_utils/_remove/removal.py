@@ -61,8 +61,10 @@ class Removal:
             if not mine.under_way:
                 mine.begun, mine.by, mine.step = journal.now(), self.by, "begun"
             mine.write()
+            runs = services.loaded(self.app)
             self._end(mine)
-            if mine.step == "begun":
+            # What ran again after an export, by a deploy for example, may have written since.
+            if mine.step == "begun" or (mine.step == "exported" and runs):
                 mine.at("stopped")
         return found
 

@@ -60,6 +60,7 @@ def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(Removal, "look", found)
     monkeypatch.setattr(removal.services, "is_ours", lambda app: True)
     monkeypatch.setattr(removal.services, "files", lambda app: [tmp_path / "shop@.service"])
+    monkeypatch.setattr(removal.services, "loaded", lambda app: [])
     monkeypatch.setattr(removal.services, "records", lambda app: [])
     monkeypatch.setattr(removal.site, "logs", lambda app: [])
     monkeypatch.setattr(removal.accounts, "is_kept", lambda account: False)
@@ -126,6 +127,19 @@ def test_a_run_that_is_killed_at_any_step_is_known_and_the_next_one_does_the_res
     assert [one for one in [*DATA, *REST] if one not in done] == []
     gone = journal.read("shop")
     assert gone and (gone.step, gone.by) == ("gone", "ann")
+
+
+@pytest.mark.parametrize(("runs", "step"), [(["shop@0002-b.service"], "stopped"), ([], "exported")])
+def test_what_ran_again_after_the_export_is_exported_again(
+    done: list[str], monkeypatch: pytest.MonkeyPatch, runs: list[str], step: str
+) -> None:
+    monkeypatch.setenv("KILL_AT", "databases gone")
+    Removal("shop").stop()
+    with pytest.raises(Killed):
+        Removal("shop").remove(exported=True)
+    monkeypatch.delenv("KILL_AT")
+    monkeypatch.setattr(removal.services, "loaded", lambda app: runs)
+    assert Removal("shop").stop().journal.step == step
 
 
 def test_backups_are_forgotten_when_that_is_asked_for(done: list[str]) -> None:
