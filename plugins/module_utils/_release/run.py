@@ -18,7 +18,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._host import going, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._python.uv import EnvironmentError_
 from ansible_collections.slipway.flask.plugins.module_utils._release import drain, observers, stages
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
@@ -86,6 +86,11 @@ class Run:
     def _alone(self) -> Iterator[None]:
         """Hold the app. Raises ReleaseError that names who else holds it: another call, or a run that is at a hook."""
         with lock(self.paths.root / ".lock", self.request.by):
+            if since := going.going(self.app):
+                raise ReleaseError(
+                    f"the removal of {self.app} that began at {since} UTC has not ended: what the app wrote now would be lost. "
+                    f"End it first: ansible-playbook playbooks/remove.yml -e app={self.app}"
+                )
             lease = Lease.read(self.app)
             resumed = lease and lease.release == self.request.resume
             if lease and not resumed and lease.process != self.request.gone:

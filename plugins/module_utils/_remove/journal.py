@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ansible_collections.slipway.flask.plugins.module_utils._app.left import REMOVE
+from ansible_collections.slipway.flask.plugins.module_utils._host import going
 
-FOLDER = Path("/var/lib/slipway/removed")
+FOLDER = going.FOLDER
 """For root alone: `<app>.json`, in one line, which a shell script reads as well (plugin_utils/_preflight/host.py)."""
 
 Step = Literal["begun", "stopped", "exported", "gone"]

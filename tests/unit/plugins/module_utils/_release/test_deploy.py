@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
-from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file
+from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, going
 from ansible_collections.slipway.flask.plugins.module_utils._release import repository
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.settings import sealed
@@ -115,6 +115,20 @@ def test_what_serves_already_is_left_alone(host: FakeHost) -> None:
     assert (outcome.changed, outcome.record.id if outcome.record else "") == (False, host.current)
     lock = str(host.paths.root / ".lock")  # tells who looked last, and when
     assert (host.tree() | {lock: None}, host.events) == (before | {lock: None}, [])
+
+
+@pytest.mark.parametrize("step", ["begun", "stopped", "exported"])
+def test_an_app_that_is_being_removed_is_not_started_again(
+    host: FakeHost, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, step: str
+) -> None:
+    monkeypatch.setattr(going, "FOLDER", tmp_path)
+    journal = tmp_path / "shop.json"
+    journal.write_text(json.dumps({"app": "shop", "begun": "2026-11-26 14:05", "step": step}))
+    with pytest.raises(ReleaseError, match=r"began at 2026-11-26 14:05 UTC has not ended.*remove.yml -e app="):
+        host.deploy()
+    assert host.events == []
+    journal.write_text(json.dumps({"app": "shop", "begun": "2026-11-26 14:05", "step": "gone"}))
+    assert host.deploy().changed
 
 
 def test_what_should_serve_but_has_died_is_deployed_anew(host: FakeHost) -> None:
