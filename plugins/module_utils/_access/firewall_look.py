@@ -8,15 +8,14 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import fnmatch
-import ipaddress
 import json
 import re
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._access import sockets
 from ansible_collections.slipway.flask.plugins.module_utils._access.firewall_rules import BRIDGES
 
 TOOLS = (
@@ -39,15 +38,7 @@ NOT_MEANT = {
 }  # fmt: skip
 """Clients of DHCP, of the time and of names in the local network: nobody out there has to reach them."""
 RPCBIND, NFS = 111, 2049
-
-
-def run(*argv: str) -> str:
-    """Return what ARGV prints, "" when it can't be run or fails."""
-    try:
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=30)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout if done.returncode == 0 else ""
+run = sockets.run
 
 
 def foreign() -> str:
@@ -152,18 +143,11 @@ def parsed(printed: str, inside: Iterable[str] = ()) -> Iterator[Listener]:
         if len(words) < 6 or words[0] not in ("tcp", "udp"):
             continue
         host, _, port = words[4].rpartition(":")
-        host = host.strip("[]").partition("%")[0].removeprefix("::ffff:")
-        if host not in ("*", "") and (host in inside or ipaddress.ip_address(host).is_loopback):
-            continue
-        program = re.search(r'\(\("([^"]+)"', words[6] if len(words) > 6 else "")
-        yield Listener(words[0], int(port), program[1] if program else "")
+        if port.isdecimal() and not sockets.is_inner(host, inside):
+            program = re.search(r'\(\("([^"]+)"', words[6] if len(words) > 6 else "")
+            yield Listener(words[0], int(port), sockets.printable(program[1]) if program else "")
 
 
 def ssh_ports() -> list[int]:
-    """Return the ports that sshd has: those of its socket unit, where that is in use, or of its configuration."""
-    shown = run("systemctl", "show", "--property=ActiveState,Listen", "ssh.socket")
-    if "ActiveState=active" in shown:
-        found = re.findall(r"^Listen=\S*?(\d+) \(Stream\)", shown, re.MULTILINE)
-    else:
-        found = re.findall(r"^port (\d+)$", run("/usr/sbin/sshd", "-T"), re.MULTILINE)
-    return sorted({int(port) for port in found}) or [22]
+    """Return the ports that sshd has, see there."""
+    return sockets.ssh_ports(run)

@@ -7,10 +7,11 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import subprocess
 from collections.abc import Collection, Iterator
+
+from ansible_collections.slipway.flask.plugins.module_utils._access import sockets
 
 ADDRESS = re.compile(r"(.*):(\d+)")
 PROGRAM = re.compile(r'\(\("([^"]+)"')
@@ -23,20 +24,12 @@ def listening(rows: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for row in rows.splitlines():
         columns = row.split(None, 6)
-        match = ADDRESS.fullmatch(columns[4]) if len(columns) > 4 else None
-        if match and not _is_own(match[1]):
+        # A process may have a line break in its name, which ss prints as it is: what follows is no row of its own.
+        match = ADDRESS.fullmatch(columns[4]) if len(columns) > 4 and columns[0] in ("tcp", "udp") else None
+        if match and not sockets.is_inner(match[1]):
             program = PROGRAM.search(columns[6]) if len(columns) > 6 else None
-            found.setdefault(f"{match[2]}/{columns[0]}", program[1] if program else "unknown")
+            found.setdefault(f"{match[2]}/{columns[0]}", sockets.printable(program[1]) if program else "unknown")
     return found
-
-
-def _is_own(address: str) -> bool:
-    """Tell whether an address as ss prints it leads to nobody beyond this host."""
-    plain = address.strip("[]").partition("%")[0]
-    if plain in ("*", ""):
-        return False
-    found = ipaddress.ip_address(plain.removeprefix("::ffff:"))
-    return found.is_loopback
 
 
 def _is_of(port: str, asked: str) -> bool:
@@ -58,6 +51,6 @@ def unasked(rows: str, ports: Collection[str]) -> Iterator[str]:
 
 
 def look(ports: Collection[str]) -> list[str]:
-    """Return what is unasked for on this host now."""
-    done = subprocess.run(["ss", "-Hltunp"], capture_output=True, text=True, check=False)
-    return list(unasked(done.stdout, ports))
+    """Return what is unasked for on this host now; sshd is always asked for, on whatever port."""
+    done = subprocess.run(["ss", "-Hltunp"], capture_output=True, text=True, errors="replace", check=False)
+    return list(unasked(done.stdout, [*ports, *(f"{port}/tcp" for port in sockets.ssh_ports())]))

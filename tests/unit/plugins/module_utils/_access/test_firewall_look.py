@@ -75,6 +75,7 @@ SOCKETS = """\
 udp   UNCONN 0      0            0.0.0.0:68         0.0.0.0:*    users:(("dhclient",pid=400,fd=7))
 udp   UNCONN 0      0            0.0.0.0:51820      0.0.0.0:*
 udp   UNCONN 0      0      127.0.0.53%lo:53         0.0.0.0:*    users:(("systemd-resolve",pid=1,fd=1))
+udp   UNCONN 0      0   [fe80::5054:ff:fe12:3456]%ens3:546  [::]:*    users:(("systemd-network",pid=1,fd=9))
 udp   UNCONN 0      0          10.88.0.1:53         0.0.0.0:*    users:(("aardvark-dns",pid=2,fd=1))
 tcp   LISTEN 0      128          0.0.0.0:22         0.0.0.0:*    users:(("sshd",pid=98,fd=6))
 tcp   LISTEN 0      128             [::]:22            [::]:*    users:(("sshd",pid=98,fd=7))
@@ -96,6 +97,19 @@ def test_what_the_network_reaches_is_named_with_its_program(monkeypatch: pytest.
     assert list(map(str, firewall_look.listeners())) == [
         "tcp 22 (sshd)", "tcp 25 (master)", "tcp 8080 (java)", "udp 51820 (the kernel, as for WireGuard)",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "program"),
+    [("\ntcp a b c x:9 ", ""), ("\ntcp a b c 1:x ", ""), ("\x1b[2J", "?[2J"), ("gunicorn", "gunicorn")],
+)
+def test_the_name_that_a_process_gives_itself_does_not_keep_a_firewall_away(name: str, program: str) -> None:
+    row = f'tcp   LISTEN 0      50           0.0.0.0:8000       0.0.0.0:*    users:(("{name}",pid=13,fd=9))\n'
+    assert list(firewall_look.parsed(row)) == [Listener("tcp", 8000, program)]
+
+
+def test_what_is_printed_in_another_encoding_is_read() -> None:
+    assert firewall_look.run("printf", r"\377") == "\ufffd"
 
 
 def test_rpcbind_counts_where_files_are_served(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,7 +99,8 @@ tcp LISTEN 0 511 *:443 *:* users:(("nginx",pid=4,fd=5))
 tcp LISTEN 0 200 0.0.0.0:5432 0.0.0.0:* users:(("postgres",pid=5,fd=6),("postgres",pid=6,fd=6))
 tcp LISTEN 0 200 [::1]:6379 [::]:* users:(("redis",pid=5,fd=6))
 tcp LISTEN 0 200 [::ffff:127.0.0.1]:8125 *:* users:(("java",pid=5,fd=6))
-tcp LISTEN 0 200 [fe80::1%eth0]:6005 [::]:* users:(("a",pid=5,fd=6))
+tcp LISTEN 0 200 [fe80::1]%eth0:6005 [::]:* users:(("a",pid=5,fd=6))
+udp UNCONN 0 0 [fe80::5054:ff:fe12:3456]%ens3:546 [::]:* users:(("systemd-network",pid=7,fd=9))
 tcp LISTEN 0 200 10.0.0.4:9100 0.0.0.0:*
 """
 
@@ -111,6 +112,38 @@ def test_what_listens_for_others_and_nobody_asked_for_is_named_with_its_program(
         "postgres listens for everybody on port 5432/tcp",
         "unknown listens for everybody on port 9100/tcp",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (b"\ntcp a b c x:9 ", "unknown"),
+        (b"\ntcp a b c 9:x ", "unknown"),
+        (b"\n\x1b[2J a b c *:9", "unknown"),
+        (b"\x1b[2J", "?[2J"),
+        (b"\xff\xfe", "\ufffd\ufffd"),
+    ],
+)
+def test_the_name_that_a_process_gives_itself_spoils_no_status(
+    name: bytes, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = b'tcp LISTEN 0 128 0.0.0.0:8000 0.0.0.0:* users:(("' + name + b'",pid=5,fd=3))\n'
+
+    def run(argv: Sequence[str], *, errors: str = "strict", **_: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess(list(argv), 0, row.decode(errors=errors), "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(listening.sockets, "ssh_ports", lambda: [22])
+    assert [text.partition(", which")[0] for text in listening.look([])] == [
+        f"{said} listens for everybody on port 8000/tcp"
+    ]
+
+
+def test_sshd_is_never_unasked_for_whatever_its_port_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = 'tcp LISTEN 0 128 0.0.0.0:2222 0.0.0.0:* users:(("sshd",pid=98,fd=6))\n'
+    monkeypatch.setattr(subprocess, "run", lambda argv, **_: subprocess.CompletedProcess(argv, 0, row, ""))
+    monkeypatch.setattr(listening.sockets, "ssh_ports", lambda: [2222])
+    assert listening.look(SETTINGS.ports) == []
 
 
 def test_a_disk_that_fills_up_is_told_once_and_once_that_all_is_well_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,54 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""How to read what ss says of the sockets of a host, and where sshd listens.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import subprocess
+from collections.abc import Callable, Iterable
+
+
+def run(*argv: str) -> str:
+    """Return what ARGV prints, "" when it can't be run or fails."""
+    try:
+        done = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False, timeout=30
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout if done.returncode == 0 else ""
+
+
+def is_inner(address: str, inside: Iterable[str] = ()) -> bool:
+    """Tell whether an ADDRESS as ss prints it, [fe80::1]%eth0 for one, is on loopback or INSIDE of the host.
+
+    What is no address counts as such: ss prints the names of processes as they are, and with a line break in its name
+    any program can forge a line.
+    """
+    plain = address.partition("%")[0].strip("[]").removeprefix("::ffff:")
+    if plain in ("*", ""):
+        return False
+    try:
+        return plain in inside or ipaddress.ip_address(plain).is_loopback
+    except ValueError:
+        return True
+
+
+def printable(name: str) -> str:
+    """Return the NAME of a process, which it chooses itself, without what a terminal would take for a command."""
+    return "".join(sign if sign.isprintable() else "?" for sign in name)
+
+
+def ssh_ports(ask: Callable[..., str] = run) -> list[int]:
+    """Return the ports that sshd has: those of its socket unit, where that is in use, or of its configuration."""
+    shown = ask("systemctl", "show", "--property=ActiveState,Listen", "ssh.socket")
+    if "ActiveState=active" in shown:
+        found = re.findall(r"^Listen=\S*?(\d+) \(Stream\)", shown, re.MULTILINE)
+    else:
+        found = re.findall(r"^port (\d+)$", ask("/usr/sbin/sshd", "-T"), re.MULTILINE)
+    return sorted({int(port) for port in found}) or [22]
