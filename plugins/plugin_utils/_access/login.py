@@ -8,6 +8,7 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import shlex
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,9 +52,42 @@ def _option(connection: Any, name: str) -> Any:
 
 
 def alias(action: ActionBase, way: Way) -> str:
-    """Return arguments for ssh so that the host's keys, known by its address, are taken for those of another port."""
-    address = _option(action._connection, "host") or action._play_context.remote_addr
-    return f"-o HostKeyAlias={shlex.quote(str(address))}" if way.port not in (None, 22) else ""
+    """Return arguments for ssh so that the keys known of the host at the inventory's port are taken for those of another port.
+
+    OpenSSH looks an alias up as it stands: where the port stays, one would hide the keys that are known as [host]:2222.
+    """
+    now = way_of(action).port
+    return "" if way.port in (None, now or 22) else f"-o HostKeyAlias={shlex.quote(_known_as(action, now))}"
+
+
+def _known_as(action: ActionBase, port: int | None) -> str:
+    """Return the name that known_hosts has the host's keys under, as ssh with its own settings and the inventory's PORT sees it."""
+    address = str(_option(action._connection, "host") or action._play_context.remote_addr)
+    given = [_option(action._connection, name) or "" for name in ("ssh_args", "ssh_common_args", "ssh_extra_args")]
+    ssh = [_option(action._connection, "ssh_executable") or "ssh", *shlex.split(" ".join(given))]
+    try:
+        shown = _printed([*ssh, *(["-p", str(port)] if port else []), "-G", address])
+        found = dict(line.split(" ", 1) for line in reversed(shown.splitlines()) if " " in line)
+        host = found.get("hostname", address)
+        name = f"[{host}]:{found.get('port', 22)}"
+        files = f"{found.get('userknownhostsfile', '')} {found.get('globalknownhostsfile', '')}".split()
+        is_known = any(_printed(["ssh-keygen", "-F", name, "-f", file]) for file in files)
+    except (OSError, subprocess.SubprocessError):
+        return address
+    return found.get("hostkeyalias") or (name if is_known else host)
+
+
+def _printed(argv: list[str]) -> str:
+    done = subprocess.run(
+        argv,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        timeout=CONNECT_SECONDS,
+    )
+    return done.stdout
 
 
 def over_ssh(action: ActionBase) -> bool:
