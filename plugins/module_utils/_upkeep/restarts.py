@@ -23,9 +23,10 @@ from ansible_collections.slipway.flask.plugins.module_utils._upkeep.settings imp
 
 SERVICE = re.compile(r"^NEEDRESTART-SVC: *(\S+)$", re.MULTILINE)
 NEVER = re.compile(
-    r"(dbus|dbus-broker|systemd-(logind|networkd|manager)|networking|NetworkManager|network-manager|docker|containerd|podman.*"
-    r"|libpod-.*|user@.*|getty@.*|serial-getty@.*|openvpn.*|wg-quick@.*|.*swan.*|libvirtd|lxc.*|incus.*|apt-.*|unattended-upgrades"
-    r"|slipway-.*|cloud-.*|rescue|emergency)\.service"
+    r"(dbus|dbus-broker|systemd-(logind|networkd|manager)|networking|ifup@.*|dhcpcd.*|dhclient.*|NetworkManager|network-manager"
+    r"|ModemManager|netplan-.*|wpa_supplicant.*|bird.*|frr|docker|containerd|podman.*|libpod-.*|snap\..*|user@.*|getty@.*"
+    r"|serial-getty@.*|openvpn.*|wg-quick@.*|.*swan.*|tailscaled|zerotier-one|tinc.*|libvirtd|lxc.*|incus.*|apt-.*"
+    r"|unattended-upgrades|slipway-.*|cloud-.*|rescue|emergency)\.service"
 )
 """Those that end the connections or containers of others, or us; a reboot or a deploy renews them."""
 FIRST, LAST = re.compile(r"(postgresql@.*|mariadb|mysql|slipway-redis.*|redis.*|pgbouncer.*)\.service"), "nginx.service"

@@ -249,6 +249,23 @@ def test_services_are_restarted_in_the_way_that_loses_least_and_databases_before
     assert set(found.left) == {"dbus.service", "docker.service", "slipway-backup.service"}
 
 
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "ifup@eth0.service",  # with the DHCP client of Debian's ifupdown in it: its stop takes the host off the network
+        "networking.service",
+        "dhcpcd@eth0.service",
+        "netplan-wpa-wlan0.service",
+        "tailscaled.service",
+        "snap.lxd.daemon.service",
+    ],
+)
+def test_what_would_take_the_host_off_the_network_or_end_containers_is_left_to_a_reboot(unit: str) -> None:
+    run = Needrestart(unit)
+    found = restarts.restart(SETTINGS, NIGHT, run)
+    assert (run.commands, found.left) == ([], [unit])
+
+
 def test_nothing_is_restarted_outside_of_the_window() -> None:
     run = Needrestart(*ALL)
     found = restarts.restart(SETTINGS, NOON, run)
