@@ -37,6 +37,8 @@ TOO_LATE, UNKNOWN, INCOMPLETE = 3, 4, 5
 COMMAND_SECONDS = 60
 """A command of an undo that takes longer hangs; the next one matters more."""
 FIRST_PERSON, ROUNDS = 1000, 50
+MOST_BYTES = 4 << 20
+"""No file of the ways in is longer; one that its owner makes endless must not end who reads it as root."""
 BALLAST = "room"
 """A file whose blocks are given back before files are written: a disk may have filled up meanwhile."""
 
@@ -119,7 +121,7 @@ def remove(path: str) -> None:
 def read(path: str) -> tuple[bytes, os.stat_result] | None:
     """Return what is in the file PATH and its attributes, None when there is none.
 
-    :raises OSError: for a link, a folder, or anything else that is no file.
+    :raises OSError: for a link, a folder, or anything else that is no file, and for one that is too long.
     """
     try:
         with parent_of(path) as (folder, name):
@@ -130,7 +132,10 @@ def read(path: str) -> tuple[bytes, os.stat_result] | None:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
             raise OSError(f"{path} is no file")
-        return file.read(), found
+        content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise OSError(f"{path} is longer than {MOST_BYTES} bytes")
+        return content, found
 
 
 def restore(folder: Path, saved: Mapping[str, Any]) -> None:

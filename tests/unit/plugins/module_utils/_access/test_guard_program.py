@@ -220,6 +220,13 @@ def test_nothing_but_a_file_is_read(tmp_path: Path) -> None:
         guard_program.read(f"{tmp_path}/pipe")
 
 
+def test_a_file_without_end_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "keys").open("w") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(OSError, match="is longer than"):
+        guard_program.read(str(tmp_path / "keys"))
+
+
 def test_the_folder_is_refused_where_others_can_write(tmp_path: Path) -> None:
     (tmp_path / "slipway").mkdir()
     (tmp_path / "slipway").chmod(0o777)

@@ -56,6 +56,15 @@ def test_a_file_that_is_a_link_is_replaced(home: Path) -> None:
     assert (change.before, change.after) == ("link to /etc/shadow\n", TEXT)
 
 
+@pytest.mark.parametrize("text", [TEXT, None])
+def test_a_file_without_end_does_not_keep_its_owner_in(home: Path, text: str | None) -> None:
+    (home / ".ssh").mkdir()
+    with (home / ".ssh/authorized_keys").open("w") as file:
+        file.truncate(1 << 40)
+    (change,) = folder(home, text).changes()
+    assert (change.before, change.after) == (f"{1 << 40} bytes\n", text or "")
+
+
 def test_of_somebody_who_left_no_key_stays(home: Path) -> None:
     (home / ".ssh").mkdir()
     (home / ".ssh/authorized_keys").write_text(TEXT)
