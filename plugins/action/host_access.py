@@ -60,7 +60,10 @@ class ActionModule(ActionBase):
             return result
         if (took := time.monotonic() - started) > seconds:
             return result | self._undone(
-                token, started + seconds, f"the change has cut the line: the host's answer took {took:.0f} s to come"
+                token,
+                started + seconds,
+                f"the change has cut the line: the host's answer took {took:.0f} s to come"
+                f" (for a host that is that slow, raise host_access_confirm_seconds, which is {seconds})",
             )
         tried = []
         for way in self._ways(document, user, closed):

@@ -18,6 +18,7 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._access import keys
 from ansible_collections.slipway.flask.plugins.module_utils._access.apply import (
+    COMMAND_SECONDS,
     AccessError,
     Change,
     Context,
@@ -264,7 +265,9 @@ def _check_sudoers(file: File) -> None:
 def _do(argv: Sequence[str], text: str = "") -> None:
     """Run ARGV with TEXT as its input; raise AccessError with what it says when it fails."""
     try:
-        done = subprocess.run(list(argv), input=text, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            list(argv), input=text, capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS
+        )
     except OSError as error:
         raise AccessError(f"`{argv[0]}` can't be run: {error.strerror}") from error
     if done.returncode:

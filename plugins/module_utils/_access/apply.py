@@ -19,6 +19,9 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils._access import guard, guard_program
 from ansible_collections.slipway.flask.plugins.module_utils._host.file_state import HIDDEN, HIDDEN_NEW
 
+COMMAND_SECONDS = 120
+"""A command of a part that takes longer hangs; the guard waits for the part that is under way."""
+
 
 class AccessError(RuntimeError):
     """The host can't be brought to what is wanted; the message is for the user."""
@@ -186,7 +189,11 @@ def bring(parts: Sequence[Part], token: str, seconds: int, program: str, check: 
             raise AccessError(str(error)) from error
         for part in changing:
             try:
-                part.apply()
+                # The timer's undo waits for this part, and none begins after it: what came later would have no guard.
+                with guard_program.locked(guard_program.FOLDER):
+                    if not (guard_program.FOLDER / token / "plan.json").exists():
+                        break
+                    part.apply()
             except Exception as error:
                 left = guard.undo(token, f"{part.name} could not be changed")
                 known = isinstance(error, (AccessError, OSError))

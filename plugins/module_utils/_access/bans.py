@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._access import firewall_look as look
 from ansible_collections.slipway.flask.plugins.module_utils._access.apply import (
+    COMMAND_SECONDS,
     AccessError,
     Change,
     Context,
@@ -163,7 +164,7 @@ class Bans(Part):
             return
         self._do("systemctl", "restart", UNIT)
         until = time.monotonic() + START_SECONDS
-        while subprocess.run([CLIENT, "status", "sshd"], capture_output=True, check=False).returncode:
+        while not look.run(CLIENT, "status", "sshd"):
             if time.monotonic() > until:
                 raise AccessError(
                     f"{UNIT} does not answer: {look.run('journalctl', '-u', UNIT, '-n', '10', '-o', 'cat')}"
@@ -190,7 +191,9 @@ class Bans(Part):
 
     @staticmethod
     def _do(*argv: str) -> None:
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS
+        )
         if done.returncode:
             said = (done.stderr.strip() or done.stdout.strip())[-1500:]
             raise AccessError(f"`{' '.join(argv)}` failed: {said}")

@@ -15,6 +15,7 @@ from pathlib import Path
 from ansible_collections.slipway.flask.plugins.module_utils._access import firewall_look as look
 from ansible_collections.slipway.flask.plugins.module_utils._access import firewall_rules as rules
 from ansible_collections.slipway.flask.plugins.module_utils._access.apply import (
+    COMMAND_SECONDS,
     AccessError,
     Change,
     Context,
@@ -93,8 +94,16 @@ KEPT = "firewall.nft"
 
 
 def nft(*arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run nft, with TEXT to read; the caller looks at the exit status."""
-    return subprocess.run([NFT, *arguments], input=text or "", capture_output=True, text=True, check=False)
+    """Run nft, with TEXT to read; the caller looks at the exit status.
+
+    :raises AccessError: when it hangs.
+    """
+    try:
+        return subprocess.run(
+            [NFT, *arguments], input=text or "", capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS
+        )
+    except subprocess.TimeoutExpired as error:
+        raise AccessError(f"`nft {arguments[0]}` has not ended after {COMMAND_SECONDS} s") from error
 
 
 def live() -> str:
@@ -238,7 +247,11 @@ class Firewall(Part):
             self._do("systemctl", "start", UNIT)
 
     def _do(self, *argv: str) -> None:
-        self._must(subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False))
+        self._must(
+            subprocess.run(
+                argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS
+            )
+        )
 
     @staticmethod
     def _must(done: subprocess.CompletedProcess[str]) -> None:

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -97,6 +99,35 @@ def test_a_part_that_fails_takes_all_of_them_back(tmp_path: Path, armed: list[gu
     assert str(told.value).startswith("two: ")
     assert str(told.value).endswith("Nothing was kept of the change: everything is as it was.")
     assert (tmp_path / "a").read_text() == "before"
+
+
+def test_nothing_is_changed_any_more_once_the_host_has_undone_it(
+    tmp_path: Path, armed: list[guard.Plan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The timer fires between two parts: what the second one made would have no guard, a firewall without SSH's port for one."""
+    entered: list[Path] = []
+
+    def locked(folder: Path) -> AbstractContextManager[None]:
+        entered.append(folder)
+        if len(entered) == 2:
+            assert guard_program.undo(folder, folder / TOKEN, "its time was over") == []
+        return nullcontext()
+
+    monkeypatch.setattr(guard_program, "locked", locked)
+    outcome = apply.bring([Fake("one", tmp_path / "a"), Fake("two", tmp_path / "b")], TOKEN, 60, "", check=False)
+    assert outcome.armed == TOKEN, "the new login is told that it comes too late"
+    assert not (tmp_path / "a").exists() and not (tmp_path / "b").exists()
+
+
+def test_an_undo_waits_for_the_part_that_is_under_way(tmp_path: Path, armed: list[guard.Plan]) -> None:
+    class Slow(Fake):
+        def apply(self) -> None:
+            with (guard_program.FOLDER / "lock").open() as file, pytest.raises(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            super().apply()
+
+    apply.bring([Slow("one", tmp_path / "a")], TOKEN, 60, "", check=False)
+    assert (tmp_path / "a").read_text() == "after"
 
 
 def test_a_guard_that_can_not_be_armed_keeps_everything_as_it_is(
