@@ -35,6 +35,12 @@ REASONS = (
         "name the key in the inventory with `-o IdentitiesOnly=yes` in ansible_ssh_common_args, or raise `max_auth_tries`",
     ),
     Reason(
+        "jump",
+        r"administratively prohibited",
+        "the host in between (ProxyJump) no longer passes connections on",
+        "set `forwarding: [agent, local]` in slipway_ssh for that host",
+    ),
+    Reason(
         "unreachable",
         r"Connection (refused|timed out)|No route to host|Operation timed out|Network is unreachable",
         "nothing answers there",

@@ -17,6 +17,8 @@ SAID = [
     ("ssh: connect to host 192.0.2.1 port 2222: Connection refused", "a firewall of the provider"),
     ("ssh: connect to host 192.0.2.1 port 2222: Connection timed out", "a firewall of the provider"),
     ("kex_exchange_identification: Connection closed by remote host\nConnection closed by 192.0.2.1 port 22", "slipway_never_ban"),
+    ("channel 0: open failed: administratively prohibited: open failed\nstdio forwarding failed\n"
+     "kex_exchange_identification: Connection closed by remote host", "`forwarding: [agent, local]`"),
     ("root@192.0.2.1: Permission denied (publickey).", "`allow` and `root_login` in slipway_ssh"),
 ]  # fmt: skip
 
