@@ -195,6 +195,7 @@ def test_services_with_old_libraries_wait_for_the_window(host: Host) -> None:
     finally:
         host.run(
             "mv /root/upkeep.json /etc/slipway/upkeep.json; systemctl stop old-library.service; rm -rf /opt/old-library"
+            " /run/systemd/system/old-library.service; systemctl daemon-reload"
         )
 
 
@@ -202,7 +203,10 @@ CLOSED, OPEN = ["23:59", "23:59"], ["00:00", "23:59"]
 OLD_LIBRARY = """
 mkdir -p /opt/old-library
 cp /usr/lib/*-linux-gnu/libexpat.so.1 /opt/old-library/libexpat.so.1
-systemd-run --quiet --unit old-library --setenv LD_PRELOAD=/opt/old-library/libexpat.so.1 sleep infinity
+printf '[Service]\\nEnvironment=LD_PRELOAD=/opt/old-library/libexpat.so.1\\nExecStart=/usr/bin/sleep infinity\\n' \\
+  >/run/systemd/system/old-library.service
+systemctl daemon-reload
+systemctl start old-library.service
 until grep -q /opt/old-library /proc/$(systemctl show old-library.service -p MainPID --value)/maps; do sleep 0.1; done
 rm /opt/old-library/libexpat.so.1
 cp /usr/lib/*-linux-gnu/libexpat.so.1 /opt/old-library/libexpat.so.1

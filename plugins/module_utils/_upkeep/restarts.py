@@ -55,10 +55,18 @@ def needed(run: Run = execute) -> list[str]:
     return sorted(units, key=lambda unit: (unit == LAST, not FIRST.fullmatch(unit), unit))
 
 
+def is_a_run(unit: str, run: Run = execute) -> bool:
+    """Tell whether UNIT is a job or a command that ends by itself, for which a restart is to be killed and begun anew."""
+    shown = run(["systemctl", "show", "--property=Type,Transient", unit]).stdout.split()
+    return "Type=oneshot" in shown or "Transient=yes" in shown
+
+
 def restart(settings: Settings, now: datetime, run: Run = execute) -> Restarted:
     """Do it when NOW is within the window, and keep what came of it."""
     found = Restarted()
     for unit in needed(run):
+        if is_a_run(unit, run):
+            continue
         if NEVER.fullmatch(unit) or not settings.is_open(now.time()):
             found.left.append(unit)
             continue

@@ -228,6 +228,10 @@ class Needrestart:
         if argv[0] == "needrestart":
             text = "NEEDRESTART-VER: 3.11\n" + "".join(f"NEEDRESTART-SVC: {unit}\n" for unit in self.units)
             return subprocess.CompletedProcess(argv, 0, text, "")
+        if argv[:2] == ["systemctl", "show"]:
+            kind = "oneshot" if ".digest@" in argv[-1] or argv[-1] == "certbot.service" else "notify"
+            text = f"Type={kind}\nTransient={'yes' if argv[-1].startswith('run-') else 'no'}\n"
+            return subprocess.CompletedProcess(argv, 0, text, "")
         self.commands.append(" ".join(argv))
         return subprocess.CompletedProcess(argv, int(bool(self.failing) and self.failing in argv), "", "")
 
@@ -264,6 +268,13 @@ def test_what_would_take_the_host_off_the_network_or_end_containers_is_left_to_a
     run = Needrestart(unit)
     found = restarts.restart(SETTINGS, NIGHT, run)
     assert (run.commands, found.left) == ([], [unit])
+
+
+@pytest.mark.parametrize("unit", ["shop.digest@0007-abc.service", "certbot.service", "run-u12.service"])
+def test_a_job_that_runs_at_that_moment_is_not_begun_anew(unit: str) -> None:
+    run = Needrestart(unit)
+    found = restarts.restart(SETTINGS, NIGHT, run)
+    assert (run.commands, found.restarted, found.left) == ([], [], [])
 
 
 def test_nothing_is_restarted_outside_of_the_window() -> None:
