@@ -267,8 +267,9 @@ def processes(uid: int, proc: Path) -> list[int]:
     found = []
     for path in proc.glob("[0-9]*/status"):
         with contextlib.suppress(OSError):
-            match = re.search(r"^Uid:\t(\d+)\t(\d+)", path.read_text(), re.MULTILINE)
-            state = re.search(r"^State:\t(\w)", path.read_text(), re.MULTILINE)
+            text = path.read_text(errors="replace")  # a process chooses its name, of any bytes
+            match = re.search(r"^Uid:\t(\d+)\t(\d+)", text, re.MULTILINE)
+            state = re.search(r"^State:\t(\w)", text, re.MULTILINE)
             if match and str(uid) in match.groups() and state and state[1] != "Z":
                 found.append(int(path.parent.name))
     return found

@@ -22,7 +22,7 @@ def found(proc: Path = Path("/proc"), process: int = 0) -> tuple[str, str]:
     while process > 1:
         try:
             environment = (proc / str(process) / "environ").read_bytes()
-            status = (proc / str(process) / "status").read_text()
+            status = (proc / str(process) / "status").read_text(errors="replace")
         except OSError:
             break
         variables = dict(

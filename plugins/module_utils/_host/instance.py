@@ -39,7 +39,7 @@ def execute(argv: Sequence[str]) -> tuple[int, str]:
 
 def started_at(pid: int, proc: Path = Path("/proc")) -> float:
     """Return when process PID started, in seconds since the epoch (proc_pid_stat(5) field 22, proc_stat(5) btime)."""
-    ticks = int((proc / str(pid) / "stat").read_text().rpartition(")")[2].split()[19])
+    ticks = int((proc / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()[19])
     boot = next(line for line in (proc / "stat").read_text().splitlines() if line.startswith("btime "))
     return int(boot.split()[1]) + ticks / os.sysconf("SC_CLK_TCK")
 

@@ -49,8 +49,9 @@ def point(release):
 
 def backlog(path):
     """Return how many connections wait at a socket for somebody to accept them."""
-    rows = subprocess.run(["ss", "-xlnH"], capture_output=True, text=True).stdout.splitlines()
-    return sum(int(row.split()[2]) for row in rows if row.split()[4:5] == [path])
+    rows = subprocess.run(["ss", "-xlnH"], capture_output=True, text=True, errors="replace").stdout.splitlines()
+    found = [row.split() for row in rows]
+    return sum(int(row[2]) for row in found if row[4:5] == [path] and row[2].isdecimal())
 
 
 def begin(release):

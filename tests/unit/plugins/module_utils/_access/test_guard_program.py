@@ -263,6 +263,15 @@ def test_it_runs_alone_on_a_bare_python(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_process_with_an_odd_name_hides_none(tmp_path: Path) -> None:
+    for number, name in ((7, b"\xff\xfe"), (8, b"sleep")):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / f"{number}/status").write_bytes(
+            b"Name:\t" + name + b"\nState:\tS (sleeping)\nUid:\t1001\t1001\t1001\t1001\n"
+        )
+    assert sorted(guard_program.processes(1001, tmp_path)) == [7, 8]
+
+
 def test_no_process_of_the_system_is_ended(capsys: pytest.CaptureFixture[str]) -> None:
     assert guard_program.end("daemon") == 1
     assert "is a user of the system" in capsys.readouterr().err

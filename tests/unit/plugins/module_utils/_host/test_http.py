@@ -40,6 +40,17 @@ def test_the_backlog_is_what_waits_on_that_very_socket(tool: Tools, path: str, w
     assert host_http.backlog(Path(path)) == waiting
 
 
+def test_a_socket_that_somebody_else_gives_an_odd_name_spoils_no_count(tool: Tools) -> None:
+    tool(
+        "ss",
+        "printf 'u_str LISTEN 0 9 @\\377\\376 1 * 0\\nu_str LISTEN x 9 /run/a 1 * 0\\nu_str LISTEN 3 9 /run/a 2 * 0\\n'",
+    )
+    assert host_http.backlog(Path("/run/a")) == 3
+    with socket.socket(socket.AF_UNIX) as odd:
+        odd.bind(f"\0{os.getpid()} ".encode() + b"\xff\xfe")
+        assert host_http.connected(Path("/run/a")) == 0
+
+
 def test_connections_are_counted_whether_taken_in_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     name = Path(f"connected-{os.getpid()}")  # relative, for a socket's path must be short

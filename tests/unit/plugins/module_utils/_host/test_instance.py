@@ -104,3 +104,10 @@ def test_started_at_agrees_with_the_clock() -> None:
 
 def test_execute_returns_status_and_text() -> None:
     assert execute(["sh", "-c", "echo out; echo err >&2; exit 3"]) == (3, "out\nerr")
+
+
+def test_a_process_with_an_odd_name_has_started_as_well(tmp_path: Path) -> None:
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7/stat").write_bytes(b"7 (\xff) x) S " + b" ".join([b"0"] * 18) + b" 500 0\n")
+    (tmp_path / "stat").write_text("cpu 1\nbtime 1000\n")
+    assert started_at(7, tmp_path) == 1000 + 500 / os.sysconf("SC_CLK_TCK")
