@@ -51,8 +51,8 @@ def bring(settings: Settings) -> str:
     size = wanted_mb(settings.swap, memory.read_host_memory_mb(), bool(others)) * MIB
     if places.SWAP.exists() and places.SWAP.stat().st_size == size and str(places.SWAP) in used:
         return ""
-    if str(places.SWAP) in used:
-        systemd.systemctl("stop", places.SWAP_UNIT)
+    if str(places.SWAP) in used and systemd.systemctl("stop", places.SWAP_UNIT).returncode:
+        return "the swap file stays as it is: there is not memory enough to take back what is in it"
     if not size or not places.SWAP.exists() or places.SWAP.stat().st_size != size:
         places.SWAP.unlink(missing_ok=True)
     if not size:

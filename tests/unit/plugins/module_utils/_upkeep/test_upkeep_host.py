@@ -90,6 +90,17 @@ def test_a_small_host_without_swap_gets_as_much_as_it_has_memory(
     assert memory.wanted_mb(swap, memory_mb, others) == size
 
 
+def test_a_swap_file_that_memory_can_not_take_back_is_left_in_use(host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "SWAP", host / "swapfile")
+    monkeypatch.setattr(memory, "SWAPS", host / "swaps")
+    places.SWAP.write_bytes(b"in use")
+    memory.SWAPS.write_text(f"Filename Type Size Used Priority\n{places.SWAP} file 524284 500000 -2\n")
+    full = subprocess.CompletedProcess([], 1, "", "swapoff failed: Cannot allocate memory")
+    monkeypatch.setattr(systemd, "systemctl", lambda *arguments: full)
+    assert memory.bring(replace(SETTINGS, swap="none")).startswith("the swap file stays as it is")
+    assert places.SWAP.read_bytes() == b"in use"
+
+
 LISTENING = """udp UNCONN 0 0 0.0.0.0:68 0.0.0.0:* users:(("dhclient",pid=1,fd=6))
 udp UNCONN 0 0 127.0.0.53%lo:53 0.0.0.0:* users:(("systemd-resolve",pid=2,fd=1))
 udp UNCONN 0 0 0.0.0.0:5355 0.0.0.0:* users:(("systemd-resolve",pid=2,fd=1))
