@@ -185,7 +185,7 @@ MOST = {
     "kept_half": 4_500,
     "release_on_host": 328_000,
     "rollback_on_host": 236_000,
-    "release_info_on_host": 145_000,
+    "release_info_on_host": 147_000,
     "release_exec_on_host": 60_000,
     "maintenance_on_host": 3_500,
     "files_on_host": 13_500,
