@@ -95,10 +95,16 @@ class Person:
 
 
 def _password(wanted: Mapping[str, Any], account: Account | None) -> str:
-    """Return what the password's field must be: the hash of the list, or what it is, unlocked."""
+    """Return what the password's field must be: the hash of the list, or what it is.
+
+    What Slipway has locked itself is unlocked; a password that somebody else has locked stays so, for keys are enough to log in.
+    """
     if wanted["password_hash"]:
         return str(wanted["password_hash"])
-    return (account.password.lstrip("!") if account else "") or NO_PASSWORD
+    found = account.password if account else ""
+    if account and account.expires != CLOSED and found.lstrip("!*"):
+        return found
+    return found.lstrip("!") or NO_PASSWORD
 
 
 class Accounts(Part):

@@ -98,6 +98,13 @@ def test_somebody_who_had_an_account_of_their_own_is_told_apart(etc: Path) -> No
     assert found["account guest"].after == "password unlocked\nlooked after by Slipway from now on\n"
 
 
+def test_a_password_that_somebody_has_locked_stays_locked(etc: Path) -> None:
+    (etc / "shadow").write_text(SHADOW.replace("bob:*:1:0:99999:7:::", "bob:!$6$salt$hash:1:0:99999:7:::"))
+    made, found = part(etc, person("ann", sudo=True), person("bob", sudo=True))
+    assert "account bob" not in found
+    assert made.people[1].password == "!$6$salt$hash"
+
+
 def test_a_closed_account_is_opened_again(etc: Path) -> None:
     (etc / "shadow").write_text(SHADOW.replace("bob:*:1:0:99999:7:::", "bob:!*:1:0:99999:7::1:"))
     made, found = part(etc, person("ann", sudo=True), person("bob", sudo=True))
