@@ -32,9 +32,6 @@ def problems(variables: Mapping[str, Any]) -> Iterator[str]:
         if not mode(variables.get(name, "auto")):
             yield f"host_access_{name} is '{variables[name]}'; it must be auto, true or false"
     allow = variables.get("firewall_allow") or []
-    if isinstance(allow, (str, Mapping)):
-        yield "host_access_firewall_allow must be a list of mappings, such as [{port: 51820, protocol: udp}]"
-        return
     for number, entry in enumerate(allow, 1):
         where = f"host_access_firewall_allow, entry {number}"
         if not isinstance(entry, Mapping):
@@ -42,9 +39,6 @@ def problems(variables: Mapping[str, Any]) -> Iterator[str]:
             continue
         yield from (f"{where}: {text}" for text in _allow(entry))
     never = variables.get("never_ban") or []
-    if isinstance(never, str):
-        yield "host_access_never_ban must be a list of addresses and networks"
-        return
     yield from (f"host_access_never_ban has '{text}': {wrong}" for text in never if (wrong := _network(text)))
 
 
@@ -57,7 +51,7 @@ def _allow(entry: Mapping[str, Any]) -> Iterator[str]:
     if not found or not 1 <= int(found[1]) <= int(found[2] or found[1]) <= 65_535:
         yield f"'port' is '{'' if port is None else port}'; it must be a port from 1 to 65535, or a range such as 8000-8100"
     wanted = entry.get("from", [])
-    for text in [wanted] if isinstance(wanted, str) else wanted or []:
+    for text in wanted or [] if isinstance(wanted, list) else [wanted]:
         if wrong := _network(text, ": leave 'from' out"):
             yield f"'from' has '{text}': {wrong}"
 

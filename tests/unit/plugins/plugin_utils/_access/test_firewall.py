@@ -12,8 +12,11 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._access import docum
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"firewall": "on please"}, "host_access_firewall is 'on please'; it must be auto, true or false"),
     ({"bans": 7}, "host_access_bans is '7'; it must be auto, true or false"),
-    ({"firewall_allow": "8080"}, "host_access_firewall_allow must be a list of mappings"),
-    ({"firewall_allow": {"port": 1}}, "host_access_firewall_allow must be a list of mappings"),
+    ({"firewall_allow": "8080"}, "host_access_firewall_allow must be a list, such as [{port: 51820, protocol: udp}]"),
+    (
+        {"firewall_allow": {"port": 1}},
+        "host_access_firewall_allow must be a list, such as [{port: 51820, protocol: udp}]",
+    ),
     ({"firewall_allow": [8080]}, "host_access_firewall_allow, entry 1: must be a mapping"),
     ({"firewall_allow": [{"prot": "udp", "port": 1}]}, "entry 1: unknown key 'prot': keys are from, port, protocol"),
     ({"firewall_allow": [{"protocol": "udp"}]}, "entry 1: 'port' is ''; it must be a port from 1 to 65535, or a range"),
@@ -30,7 +33,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ),
     ({"firewall_allow": [{"port": 1, "from": ["192.0.2.7/24"]}]}, "write '192.0.2.0/24'"),
     ({"firewall_allow": [{"port": 1, "from": ["0.0.0.0/0"]}]}, "'0.0.0.0/0': that is everybody: leave 'from' out"),
-    ({"never_ban": "192.0.2.7"}, "host_access_never_ban must be a list of addresses and networks"),
+    ({"never_ban": "192.0.2.7"}, "host_access_never_ban must be a list, such as [198.51.100.7]"),
+    ({"never_ban": 5}, "host_access_never_ban must be a list, such as [198.51.100.7]"),
+    ({"people": {"name": "ann"}}, "host_access_people must be a list, such as [{name: ann, keys: [...], sudo: true}]"),
+    ({"firewall_allow": [{"port": 22, "from": 5}]}, "'from' has '5'"),
+    ({"confirm_seconds": "abc"}, "host_access_confirm_seconds is 'abc'; it must be a number from 10 to 600"),
     ({"never_ban": ["::/0"]}, "host_access_never_ban has '::/0': that is everybody"),
 ]
 
