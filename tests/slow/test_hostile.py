@@ -174,10 +174,13 @@ def test_package_left_nothing_outside_of_its_own_places(host: Host, rows: list[d
 
 
 def test_what_was_built_belongs_to_root_and_only_root_writes_it(host: Host, rows: list[dict[str, Any]]) -> None:
+    seals = host.run("stat -c '%U %a' /srv/hostile/venvs/*/slipway-seal.json /srv/victim/venvs/*/slipway-seal.json")
+    assert set(seals.splitlines()) == {"root 600"}
     assert host.run("find /srv/hostile/venvs /srv/alone/venvs ! -user root -o -perm /7022 ! -type l ! -type d") == ""
     assert (
         host.run(
             "find /srv/hostile/venvs /srv/victim/venvs -mindepth 1 -type d ! -perm 0755 -o -type f ! -perm -0444 ! -name .lock"
+            " ! -name slipway-seal.json"
         )
         == ""
     )

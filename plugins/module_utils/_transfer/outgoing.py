@@ -74,10 +74,10 @@ def _walk(folder: Path, tar: tarfile.TarFile, without: Collection[str], notes: l
 
     for top, folders, names, handle in os.fwalk(folder, follow_symlinks=False, onerror=failed):
         within = os.path.relpath(top, folder)
-        folders.sort()
         if within != ".":
             tar.addfile(_plain(tar.gettarinfo(top, within)))
         links = [name for name in folders if stat.S_ISLNK(os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode)]
+        folders[:] = sorted({*folders}.difference(links))  # os.fwalk would open what they lead to
         for name in sorted([*names, *links]):
             path = os.path.join(top, name)
             if path not in without:

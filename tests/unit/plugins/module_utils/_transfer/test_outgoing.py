@@ -38,6 +38,17 @@ def test_files_links_and_folders_come_back_as_they_were(tmp_path: Path) -> None:
     assert not (tmp_path / "new/pipe").exists()
 
 
+def test_a_link_that_leads_out_is_told_once_and_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "uploads").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/secret").write_text("secret")
+    (tmp_path / "uploads/out").symlink_to(tmp_path / "elsewhere")
+    content, notes = packed(tmp_path / "uploads", tmp_path)
+    assert notes == [f"the link out was left out: it leads out of the folder, to {tmp_path}/elsewhere"]
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        assert tar.getnames() == []
+
+
 def test_a_database_that_is_written_to_comes_as_a_whole_copy_without_the_files_beside_it(tmp_path: Path) -> None:
     folder = tmp_path / "instance"
     folder.mkdir()
