@@ -102,7 +102,8 @@ class Attacker:
     def try_login(self, user: str = "root") -> str:
         """Try to log in with a key that nobody knows; return what ssh says."""
         options = "-i key -o BatchMode=yes -o StrictHostKeyChecking=no -o ConnectTimeout=20 -o IdentitiesOnly=yes"
-        done = self.host.ask(f"ssh {options} -l {shlex.quote(user)} {self.victim.address} true")
+        # A ban in the middle of a login leaves ssh waiting for an answer, for as long as TCP does.
+        done = self.host.ask(f"timeout 30 ssh {options} -l {shlex.quote(user)} {self.victim.address} true")
         assert done.returncode != 0
         return done.stderr
 
