@@ -138,14 +138,7 @@ def inner_addresses(printed: str) -> set[str]:
 
 def parsed(printed: str, inside: Iterable[str] = ()) -> Iterator[Listener]:
     """Yield what `ss -Hlntup` PRINTED of sockets that the network can reach: neither on loopback nor on an address INSIDE."""
-    for line in printed.splitlines():
-        words = line.split(None, 6)
-        if len(words) < 6 or words[0] not in ("tcp", "udp"):
-            continue
-        host, _, port = words[4].rpartition(":")
-        if port.isdecimal() and not sockets.is_inner(host, inside):
-            program = re.search(r'\(\("([^"]+)"', words[6] if len(words) > 6 else "")
-            yield Listener(words[0], int(port), sockets.printable(program[1]) if program else "")
+    return (Listener(*found) for found in sockets.reachable(printed, inside))
 
 
 def ssh_ports() -> list[int]:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import ipaddress
 import re
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+
+PROGRAM = re.compile(r'\(\("([^"]+)"')
 
 
 def run(*argv: str) -> str:
@@ -37,6 +39,22 @@ def is_inner(address: str, inside: Iterable[str] = ()) -> bool:
         return plain in inside or ipaddress.ip_address(plain).is_loopback
     except ValueError:
         return True
+
+
+def reachable(printed: str, inside: Iterable[str] = ()) -> Iterator[tuple[str, int, str]]:
+    """Yield protocol, port and program of what the network can reach, from what `ss -Hlntup` PRINTED.
+
+    That is neither on loopback nor on an address INSIDE of the host. The program is "" where ss knows none.
+    """
+    for line in printed.splitlines():
+        words = line.split(None, 6)
+        # A process may have a line break in its name, which ss prints as it is: what follows is no line of its own.
+        if len(words) < 6 or words[0] not in ("tcp", "udp"):
+            continue
+        host, _, port = words[4].rpartition(":")
+        if port.isdecimal() and not is_inner(host, inside):
+            program = PROGRAM.search(words[6] if len(words) > 6 else "")
+            yield words[0], int(port), printable(program[1]) if program else ""
 
 
 def printable(name: str) -> str:

@@ -7,14 +7,11 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import re
 import subprocess
 from collections.abc import Collection, Iterator
 
 from ansible_collections.slipway.flask.plugins.module_utils._access import sockets
 
-ADDRESS = re.compile(r"(.*):(\d+)")
-PROGRAM = re.compile(r'\(\("([^"]+)"')
 CLIENTS = {"68/udp", "546/udp", "123/udp", "323/udp"}
 """What clients of DHCP and NTP answer on."""
 
@@ -22,13 +19,8 @@ CLIENTS = {"68/udp", "546/udp", "123/udp", "323/udp"}
 def listening(rows: str) -> dict[str, str]:
     """Return port and program, such as {5432/tcp: postgres}, of what listens beyond the host itself, from `ss -Hltunp`."""
     found: dict[str, str] = {}
-    for row in rows.splitlines():
-        columns = row.split(None, 6)
-        # A process may have a line break in its name, which ss prints as it is: what follows is no row of its own.
-        match = ADDRESS.fullmatch(columns[4]) if len(columns) > 4 and columns[0] in ("tcp", "udp") else None
-        if match and not sockets.is_inner(match[1]):
-            program = PROGRAM.search(columns[6]) if len(columns) > 6 else None
-            found.setdefault(f"{match[2]}/{columns[0]}", sockets.printable(program[1]) if program else "unknown")
+    for protocol, port, program in sockets.reachable(rows):
+        found.setdefault(f"{port}/{protocol}", program or "unknown")
     return found
 
 
