@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -57,6 +58,17 @@ class ActionModule(ActionBase):
         )  # fmt: skip
         try:
             answer = action.run(task_vars=task_vars)
-        except TypeError:  # of ansible-core's own, for a number where keys belong; the role's filter says it
-            return ""
+        except TypeError as error:  # ansible-core's check breaks down over a value that can't have keys
+            return no_mapping(specs["main"]["options"], task_vars, templar) or str(error)
         return str(answer["msg"]) if answer.get("failed") else ""
+
+
+def no_mapping(options: Mapping[str, Any], task_vars: Mapping[str, Any], templar: Any) -> str:
+    """Return which variables of OPTIONS must be mappings and are none, without their values: one may be a secret."""
+    wanted = {name: spec["options"] for name, spec in options.items() if spec["type"] == "dict" and "options" in spec}
+    given = {name: templar.template(task_vars[name]) for name in wanted if name in task_vars}
+    return "\n".join(
+        f"{name} must be a mapping with {', '.join(wanted[name])}"
+        for name, value in given.items()
+        if not isinstance(value, (Mapping, str))
+    )

@@ -23,7 +23,6 @@ DEFAULTS: dict[str, Any] = {
     "memory": {"swap": "auto", "swappiness": 10},
     "disk": {"warn_percent": 85, "reserve_mb": 256, "journal_mb": 500},
 }
-INSTALL = ("security", "all", "none")
 WINDOW = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d")
 HOUR = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 SWAP = re.compile(r"auto|none|[1-9]\d{0,4}[MG]|[1-9]\d{1,4}")
@@ -49,30 +48,13 @@ def whole(variables: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def problems(variables: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with VARIABLES (name without the role's prefix -> value) as sentences."""
-    return [f"host_upkeep_{text}" for text in [*_types(variables)] or _problems(variables)]
-
-
-def _types(variables: Mapping[str, Any]) -> Iterator[str]:
-    for name, keys in {**DEFAULTS, "sysctl": None}.items():
-        given = variables.get(name) or {}
-        if not isinstance(given, Mapping):
-            yield f"{name} is '{given}'; it must be a mapping" + (f" with {', '.join(keys)}" if keys else "")
-            continue
-        for key in given if keys else ():
-            if key not in keys:
-                yield f"{name} has '{key}', which is none of {', '.join(keys)}"
-            elif isinstance(keys[key], int) and given[key] is not None and not str(given[key]).isdecimal():
-                yield f"{name}.{key} is '{given[key]}'; it must be a number"
-    if not isinstance(variables.get("ports") or [], list):
-        yield f"ports is '{variables['ports']}'; it must be a list, such as [{{port: 8080}}]"
+    """Return what is wrong with VARIABLES (name without the role's prefix -> value), whose types are right, as sentences."""
+    return [f"host_upkeep_{text}" for text in _problems(variables)]
 
 
 def _problems(variables: Mapping[str, Any]) -> Iterator[str]:
     updates, memory, disk = (whole(variables, name) for name in DEFAULTS)
     window, reboot = str(updates["window"]), _hour(updates["reboot"])
-    if updates["install"] not in INSTALL:
-        yield f"updates.install is '{updates['install']}'; it must be one of {', '.join(INSTALL)}"
     if not WINDOW.fullmatch(window) or window[:5] == window[6:]:
         yield f"updates.window is '{window}'; it must be two times of the day, such as \"03:00-05:00\", in quotes"
     if reboot and not HOUR.fullmatch(reboot):

@@ -19,6 +19,7 @@ argument_specs:
   main:
     options:
       shop_port: {type: int}
+      shop_taxes: {type: dict, options: {rate: {type: int}, country: {type: str}}}
 """
 CHECK = """
 - name: validate | Refuse what can't work
@@ -58,6 +59,8 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "other": ({"distribution": "Fedora", "distribution_version": "43", "distribution_major_version": "43"}, {}),
     "type": (DEBIAN, {"shop_port": "x"}),
     "problems": (DEBIAN, {"shop_port": 79}),
+    "number for keys": (DEBIAN, {"shop_taxes": 5}),
+    "list for keys": (DEBIAN, {"shop_taxes": [5]}),
     "asked": ({}, {}),
 }
 SYSTEMS = "Debian 12, Debian 13, Ubuntu 22.04, Ubuntu 24.04, Ubuntu 26.04"
@@ -119,6 +122,8 @@ def test_what_is_right_returns_the_packages_that_the_role_will_install(answers: 
             "type",
             "Validation of arguments failed:\nargument 'shop_port' is of type str and we were unable to convert to int",
         ),
+        ("number for keys", "shop_taxes must be a mapping with rate, country"),
+        ("list for keys", "shop_taxes must be a mapping with rate, country"),
         ("problems", "the port is 79\nit must be 80 or more on Debian"),
     ],
 )
