@@ -53,7 +53,7 @@ def judge(
     options: Sequence[str],
 ) -> Verdict:
     """Compare the WANTED lines of our file OWN with what is EFFECTIVE with FILES; OPTIONS are those of sshd's command line."""
-    verdict = Verdict(notes=[*_stricter(ssh, wanted, files, own), *_matches(ssh, files), *_lists(ssh, files, own)])
+    verdict = Verdict(notes=[*_stricter(ssh, wanted, files), *_matches(ssh, files), *_lists(files, own)])
     for name, value in wanted:
         keyword = name.lower()
         got = effective.get(keyword, [])
@@ -107,14 +107,14 @@ def _winner(keyword: str, files: Configuration, own: str, options: Sequence[str]
     return f"{found.place}, comes before {own} and wins" if found and found.path != own else "sshd says so"
 
 
-def _stricter(ssh: Ssh, wanted: Sequence[tuple[str, str]], files: Configuration, own: str) -> Iterator[str]:
+def _stricter(ssh: Ssh, wanted: Sequence[tuple[str, str]], files: Configuration) -> Iterator[str]:
     """What the host forbids beyond what is asked for."""
     names = {name for name, _ in wanted}
     root = files.first("permitrootlogin")
     if "PermitRootLogin" not in names and root and ssh.root_login == "keys":
         yield f"Root can't log in as `root_login: keys` would let it: {root.place}, has PermitRootLogin {root.value}."
+    asked = files.first("authenticationmethods")
     for name, method in sshd_wanted.METHODS.items():
-        asked = files.first("authenticationmethods")
         if not ssh.passwords and name not in names and asked:
             yield f"{name} stays: {asked.place}, asks for {method} in addition to a key."
 
@@ -130,7 +130,7 @@ def _matches(ssh: Ssh, files: Configuration) -> Iterator[str]:
             yield f"{found.place}, {meant} (Match {found.match}): it is the host's own and stays."
 
 
-def _lists(ssh: Ssh, files: Configuration, own: str) -> Iterator[str]:
+def _lists(files: Configuration, own: str) -> Iterator[str]:
     """Lists add up: what is in ours lets nobody in whom the host's own shut out, and the other way round."""
     for found in files.settings:
         if found.keyword in LISTS and not found.match and found.path != own:
