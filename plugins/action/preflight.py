@@ -74,12 +74,12 @@ class ActionModule(ActionBase):
         facts: dict[str, str] = {}
         way: dict[str, Any] = {}
         inventory: list[str] = []
+        whole: list[dict[str, Any]] = []
         if not found:
+            whole = [app_description.normalise(app) for app in apps]
             with ExitStack() as hold:
                 now = login.way_of(self)
-                facts, told, other = self._ask(
-                    chosen, [app_description.normalise(app) for app in apps], task_vars, hold
-                )
+                facts, told, other = self._ask(chosen, whole, task_vars, hold)
             if other:
                 way, inventory = login.other(self, other), [ways.advice(now, other)]
             found = [f"{task_vars['inventory_hostname']}: {text}" for text in told]
@@ -99,16 +99,13 @@ class ActionModule(ActionBase):
             memory_mb=int(facts.get("memory_mb") or 0),
             warnings=[
                 f"{task_vars['inventory_hostname']}: {text}"
-                for text in [
-                    *inventory,
-                    *host.left([app_description.normalise(app) for app in apps], facts, runs=False),
-                ]
+                for text in [*inventory, *host.left(whole, facts, runs=False)]
             ],
             way=way,
             packages=facts.get("packages", ""),
             backups=facts.get("backups") == "yes",
-            waiting=host.waiting([app_description.normalise(app) for app in apps], facts),
-            provisioned=host.provisioned([app_description.normalise(app) for app in apps], facts),
+            waiting=host.waiting(whole, facts),
+            provisioned=host.provisioned(whole, facts),
         )
         return result
 
