@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from ansible_collections.slipway.flask.plugins.module_utils._access import sockets
 from ansible_collections.slipway.flask.plugins.module_utils._access.apply import AccessError
 from ansible_collections.slipway.flask.plugins.module_utils._access.sshd_config import Configuration
 from ansible_collections.slipway.flask.plugins.module_utils._access.sshd_wanted import Effective, HostKey
@@ -79,7 +80,7 @@ class Program:
     def taken(self, port: int) -> str:
         """Return which program listens on PORT, if it is not the SSH server; "" for none."""
         said = run(["ss", "-Hltnp", f"sport = :{port}"]).stdout
-        names = [name for name in re.findall(r'\(\("([^"]+)"', said) if name not in ("sshd", "systemd")]
+        names = [name for name in sockets.PROGRAM.findall(said) if name not in ("sshd", "systemd")]
         return names[0] if names else ""
 
     def socket_ports(self) -> list[int]:
