@@ -83,13 +83,10 @@ def back(settings: Settings, sleep: Callable[[float], None] = time.sleep) -> lis
     Return what is wrong, one sentence for each site.
     """
     began = time.monotonic()
-    wrong = {str(site["name"]): "it was not asked" for site in settings.sites}
+    wrong = {str(site["name"]): "" for site in settings.sites}
     while True:
-        for site in settings.sites:
-            if site["name"] in wrong and not (said := unanswered(site)):
-                del wrong[site["name"]]
-            elif site["name"] in wrong:
-                wrong[site["name"]] = said
+        left = [site for site in settings.sites if str(site["name"]) in wrong]
+        wrong = {str(site["name"]): said for site in left if (said := unanswered(site))}
         if not wrong or time.monotonic() - began > BACK_SECONDS:
             break
         sleep(1)
@@ -97,11 +94,12 @@ def back(settings: Settings, sleep: Callable[[float], None] = time.sleep) -> lis
     seconds = time.monotonic() - began
     asked = stored.read(places.ASKED)
     ours = bool(asked) and asked.get("boot") != boot()
-    stored.write(places.BACK, {"problems": found, "at": stored.now(), "why": asked.get("why", "") if ours else ""})
+    reason = asked.get("why", "") if ours else ""
+    stored.write(places.BACK, {"problems": found, "at": stored.now(), "why": reason})
     if ours:
         places.ASKED.unlink(missing_ok=True)
     if found or ours:
-        _tell(settings, found, asked.get("why", "") if ours else "", seconds)
+        _tell(settings, found, reason, seconds)
     return found
 
 
