@@ -102,12 +102,9 @@ def writable(app: str) -> list[str]:
 def writers(app: str) -> set[str]:
     """Return the folders that units which are not the app's may write, whoever has written them."""
     found: set[str] = set()
+    mine, own = pattern(app), own_units(app)
     for path in systemd.UNITS.glob("*.service"):
-        if (
-            not pattern(app).fullmatch(path.name)
-            and path.name not in own_units(app)
-            and not path.name.startswith("slipway-")
-        ):
+        if not mine.fullmatch(path.name) and path.name not in own and not path.name.startswith("slipway-"):
             told = [one.lstrip("-+") for line in WRITERS.findall(_text(path)) for one in line.replace('"', " ").split()]
             found |= {os.path.normpath(one) for one in told if one.startswith("/")}
     return found
@@ -116,8 +113,9 @@ def writers(app: str) -> set[str]:
 def strangers(app: str, users: Iterable[str]) -> list[str]:
     """Return the units that run as one of USERS and that Slipway has not written."""
     wanted, found = {f"User={user}" for user in users}, []
+    mine, own = pattern(app), own_units(app)
     for path in sorted(systemd.UNITS.glob("*.service")):
-        if path.is_symlink() or pattern(app).fullmatch(path.name) or path.name in own_units(app):
+        if path.is_symlink() or mine.fullmatch(path.name) or path.name in own:
             continue
         if wanted & set(path.read_text(errors="replace").splitlines()):
             found.append(path.name)
