@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._mysql import names
 from ansible_collections.slipway.flask.plugins.module_utils._mysql.places import SOCKET
-from ansible_collections.slipway.flask.plugins.module_utils._mysql.url import PORT, MysqlUrl, client_options
+from ansible_collections.slipway.flask.plugins.module_utils._mysql.url import PORT, MysqlUrl, command
 
 QUERY = """
 SELECT 'most', @@GLOBAL.max_connections;
@@ -45,16 +45,8 @@ def ask(url: MysqlUrl, user: str, seconds: int) -> dict[str, Any]:
         client = names.find_client()
         if not client:
             raise names.MysqlError("the host has no client of MariaDB")
-        command = [
-            client,
-            "--no-defaults",
-            "--batch",
-            "--skip-column-names",
-            "--local-infile=0",
-            f"--connect-timeout={seconds}",
-        ]
-        command += [*client_options(url), *([url.database] if url.database else [])]
-        said = names.run(command, QUERY, user, seconds * 3, {"MYSQL_PWD": url.password} if url.password else {})
+        environment = {"MYSQL_PWD": url.password} if url.password else {}
+        said = names.run(command(client, url, seconds), QUERY, user, seconds * 3, environment)
         rows = [line.split("\t") for line in said.splitlines()]
     return read(url, rows)
 

@@ -16,7 +16,7 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils._host.attempt import Attempt
 from ansible_collections.slipway.flask.plugins.module_utils._mysql.names import as_user
 from ansible_collections.slipway.flask.plugins.module_utils._mysql.reason import explain
-from ansible_collections.slipway.flask.plugins.module_utils._mysql.url import PORT, MysqlUrl, client_options
+from ansible_collections.slipway.flask.plugins.module_utils._mysql.url import PORT, MysqlUrl, command
 from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import redact
 
 QUERY_SECONDS = 10
@@ -32,17 +32,6 @@ SHOW GRANTS;
 """
 NUMBERS = ("max_connections", "account_connection_limit", "connections_used")
 CREATES = re.compile(r"^GRANT .*\b(ALL PRIVILEGES|CREATE)(,| ON ).* TO ")
-
-
-def command(client: str, url: MysqlUrl, timeout: int, ca: str = "") -> list[str]:
-    """Return the client's command line, which connects as the app's driver would; the password is not in it.
-
-    :param ca: file that is used where the URL has no `ssl_ca`.
-    """
-    found = [client, "--no-defaults", "--batch", "--skip-column-names", f"--connect-timeout={max(1, timeout)}"]
-    found.append("--local-infile=0")  # a server may ask for any file of the client's
-    found += client_options(url, ca)  # `notes` says so
-    return [*found, *([url.database] if url.database else [])]
 
 
 def attempt(client: str, url: MysqlUrl, user: str, timeout: int, ca: str = "") -> Attempt:

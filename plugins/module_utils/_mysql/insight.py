@@ -15,9 +15,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._mysql import names
-from ansible_collections.slipway.flask.plugins.module_utils._mysql.url import MysqlUrl, client_options
+from ansible_collections.slipway.flask.plugins.module_utils._mysql.url import MysqlUrl, command
 
-SECONDS = 20
+CONNECT_SECONDS, SECONDS = 5, 20
 Ask = Callable[[str], list[list[str]]]
 """Returns the rows that SQL has; raises MysqlError."""
 FACTS = """
@@ -68,9 +68,8 @@ def elsewhere(client: str, url: MysqlUrl, user: str) -> Ask:
     """Return how the server of URL is asked, as the system user USER with the program CLIENT."""
 
     def ask(sql: str) -> list[list[str]]:
-        command = [client, "--no-defaults", "--batch", "--skip-column-names", "--local-infile=0", "--connect-timeout=5"]
-        command += [*client_options(url), *([url.database] if url.database else [])]
-        said = names.run(command, sql, user, SECONDS, {"MYSQL_PWD": url.password} if url.password else {})
+        environment = {"MYSQL_PWD": url.password} if url.password else {}
+        said = names.run(command(client, url, CONNECT_SECONDS), sql, user, SECONDS, environment)
         return names.rows(said)
 
     return ask

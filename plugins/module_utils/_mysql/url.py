@@ -114,6 +114,17 @@ def client_options(url: MysqlUrl, ca: str = "") -> list[str]:
     return [*found, "--ssl", "--skip-ssl-verify-server-cert"]
 
 
+def command(client: str, url: MysqlUrl, timeout: int, ca: str = "") -> list[str]:
+    """Return the client's command line, which connects as the app's driver would; the password is not in it.
+
+    :param ca: file that is used where the URL has no `ssl_ca`.
+    """
+    found = [client, "--no-defaults", "--batch", "--skip-column-names", f"--connect-timeout={max(1, timeout)}"]
+    found.append("--local-infile=0")  # a server may ask for any file of the client's
+    found += client_options(url, ca)
+    return [*found, *([url.database] if url.database else [])]
+
+
 def with_ca(text: str, ca: str) -> str:
     """Return a URL that makes PyMySQL check the server's certificate and name against the file CA.
 

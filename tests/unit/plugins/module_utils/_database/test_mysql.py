@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._database import known, mysql
-from ansible_collections.slipway.flask.plugins.module_utils._mysql import check
+from ansible_collections.slipway.flask.plugins.module_utils._mysql import url
 
 LOCAL = "mysql+pymysql://shop@localhost/shop?unix_socket=/run/mysqld/mysqld.sock"
 THERE = "mysql+mysqldb://keeper:s3cret@db:3307/shop?ssl_ca=/ca"
@@ -77,7 +77,7 @@ def test_a_dump_and_its_way_back_connect_with_the_same_tls_as_the_check() -> Non
         for command in (
             mysql.dumping(found),
             mysql.Dump(found).restore(Path("/x"), "shop").split(),
-            check.command("mariadb", found, 5),
+            url.command("mariadb", found, 5),
         ):
             assert {word for word in command if "ssl" in word} == options
 

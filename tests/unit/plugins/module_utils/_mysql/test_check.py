@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._mysql import check
 from ansible_collections.slipway.flask.plugins.module_utils._mysql.reason import explain
-from ansible_collections.slipway.flask.plugins.module_utils._mysql.url import parse_url
+from ansible_collections.slipway.flask.plugins.module_utils._mysql.url import command, parse_url
 
 SOCKET = parse_url("mysql://shop@localhost/shop?unix_socket=/run/mysqld/mysqld.sock")
 SAID = """version\t11.8.9-MariaDB-deb13
@@ -39,7 +39,7 @@ GRANT ALL PRIVILEGES ON `shop`.* TO `shop`@`localhost`
 def test_the_client_connects_as_the_driver_would_and_has_no_password_in_its_arguments(
     url: str, ca: str, has: list[str]
 ) -> None:
-    found = check.command("mariadb", parse_url(url), 3, ca)
+    found = command("mariadb", parse_url(url), 3, ca)
     assert set(has) <= set(found)
     assert found[-1] == "d"
     assert "s3cret" not in " ".join(found)
