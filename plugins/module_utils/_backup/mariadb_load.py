@@ -79,13 +79,26 @@ def folder() -> Path:
     return Path(sql("SELECT @@datadir;")[0][0])
 
 
+def password() -> str:
+    """Return a new password, which has small and large letters, digits and a sign in it."""
+    return f"aA1-{secrets.token_hex(24)}"
+
+
+def admission(login: Login, database: str) -> str:
+    """Return the SQL that makes the account of LOGIN, which may do everything in DATABASE, and nothing else."""
+    who = names.account(login.user)
+    return (
+        f"CREATE USER {who} IDENTIFIED BY {names.literal(login.password)}; "
+        f"GRANT ALL PRIVILEGES ON {names.all_of(database)} TO {who};"
+    )
+
+
 @contextmanager
 def loader(database: str) -> Iterator[Login]:
     """Give an account that has all rights on DATABASE and no others, for as long as the block runs. Raises BackupError."""
-    login = Login(loader_of(database), f"aA1-{secrets.token_hex(24)}")
-    who, what = names.account(login.user), f"{names.identifier(names.pattern(database))}.*"
+    login = Login(loader_of(database), password())
     drop_loader(database)
-    sql(f"CREATE USER {who} IDENTIFIED BY {names.literal(login.password)}; GRANT ALL PRIVILEGES ON {what} TO {who};")
+    sql(admission(login, database))
     try:
         yield login
     finally:
@@ -95,8 +108,7 @@ def loader(database: str) -> Iterator[Login]:
 @contextmanager
 def opened_to(database: str, user: str) -> Iterator[None]:
     """Let the app of USER into DATABASE for as long as the block runs. Raises BackupError."""
-    what = f"{names.identifier(names.pattern(database))}.*"
-    sql(f"GRANT ALL PRIVILEGES ON {what} TO {names.account(user)};")
+    sql(f"GRANT ALL PRIVILEGES ON {names.all_of(database)} TO {names.account(user)};")
     try:
         yield
     finally:

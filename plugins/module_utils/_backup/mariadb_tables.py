@@ -71,6 +71,6 @@ def drop_loader(database: str) -> None:
 
 def shut(database: str) -> None:
     """Take from everybody the rights on DATABASE. Raises BackupError."""
-    on = f"{names.identifier(names.pattern(database))}.*"
+    on = names.all_of(database)
     for user, host in sql(f"SELECT User, Host FROM mysql.db WHERE Db = {names.literal(names.pattern(database))};"):
         sql(f"REVOKE ALL PRIVILEGES ON {on} FROM {names.literal(user)}@{names.literal(host)};")

@@ -22,7 +22,7 @@ from typing import TextIO
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import places, scratch_place
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
-from ansible_collections.slipway.flask.plugins.module_utils._backup.mariadb_load import Login
+from ansible_collections.slipway.flask.plugins.module_utils._backup.mariadb_load import Login, admission, password
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._mysql import names
 
@@ -86,12 +86,8 @@ class Scratch:
 
     def database(self, name: str) -> Login:
         """Make the empty database NAME; return who may do everything in it, and nothing else. Raises BackupError."""
-        login = Login(f"load_{secrets.token_hex(6)}", f"aA1-{secrets.token_hex(24)}", self.socket)
-        who, what = names.account(login.user), f"{names.identifier(names.pattern(name))}.*"
-        self.sql(
-            f"CREATE DATABASE {names.identifier(name)} CHARACTER SET utf8mb4; "
-            f"CREATE USER {who} IDENTIFIED BY {names.literal(login.password)}; GRANT ALL PRIVILEGES ON {what} TO {who};"
-        )
+        login = Login(f"load_{secrets.token_hex(6)}", password(), self.socket)
+        self.sql(f"CREATE DATABASE {names.identifier(name)} CHARACTER SET utf8mb4; {admission(login, name)}")
         return login
 
     def remove(self) -> None:

@@ -13,7 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._mysql import names, url
-from ansible_collections.slipway.flask.plugins.module_utils._mysql.names import MysqlError, account, identifier, pattern
+from ansible_collections.slipway.flask.plugins.module_utils._mysql.names import (
+    MysqlError,
+    account,
+    all_of,
+    identifier,
+    pattern,
+)
 
 STATE = r"""
 SELECT 'database', SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME FROM information_schema.SCHEMATA;
@@ -125,7 +131,7 @@ def conflicts(wanted: Sequence[Database], state: State) -> list[str]:
 
 def grant(database: Database) -> str:
     """Return the statement that gives the owner all of a database, and nothing else."""
-    return f"GRANT ALL PRIVILEGES ON {identifier(pattern(database.name))}.* TO {account(database.owner)}"
+    return f"GRANT ALL PRIVILEGES ON {all_of(database.name)} TO {account(database.owner)}"
 
 
 def plan(wanted: Sequence[Database], state: State, collation: str, own: bool) -> Plan:

@@ -56,6 +56,11 @@ def pattern(name: str) -> str:
     return name.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%")
 
 
+def all_of(database: str) -> str:
+    """Return what GRANT and REVOKE call all that is in DATABASE, and in no other."""
+    return f"{identifier(pattern(database))}.*"
+
+
 def account(name: str) -> str:
     """Return the account of the system user NAME on this host."""
     return f"{literal(name)}@'localhost'"
