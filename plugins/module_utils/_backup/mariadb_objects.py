@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils._backup import mariadb_load, mariadb_swap
+from ansible_collections.slipway.flask.plugins.module_utils._backup import mariadb, mariadb_load, mariadb_swap
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._database import mysql
 from ansible_collections.slipway.flask.plugins.module_utils._mysql.dump_text import Dump, TextError
@@ -41,8 +41,7 @@ def save(database: str, user: str, path: Path) -> None:
     """Write what DATABASE has of them to PATH, as SQL and for root alone, as its USER sees it. Raises BackupError."""
     command = [*mysql.dumping(parse_url(socket_url("mysql", database, user)), anywhere=True), "--no-data"]
     temporary = path.with_name(f".{path.name}.new")
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+    with mariadb.new_file(temporary) as out:
         if mariadb_swap.objects(database):
             with mariadb_load.output(command, user, f"reading the views and triggers of {database}") as text:
                 try:
