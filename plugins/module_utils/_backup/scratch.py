@@ -21,10 +21,9 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import moment as moments
-from ansible_collections.slipway.flask.plugins.module_utils._backup import places, recovery, scratch_place
+from ansible_collections.slipway.flask.plugins.module_utils._backup import recovery, scratch_place
 from ansible_collections.slipway.flask.plugins.module_utils._backup.command import PATH
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.moment import Moment
@@ -45,7 +44,7 @@ RECOVERY_SECONDS = 21_600
 """Longest time that replaying WAL may take: a day of a busy site's takes minutes."""
 
 
-class Scratch:
+class Scratch(scratch_place.Place):
     """A cluster restored to a moment, inside `with`.
 
     :param to: the moment that it is brought to. When WAL ends with a transaction before a time that is wanted, all of it is
@@ -65,14 +64,13 @@ class Scratch:
         target: int = 1,
         size: int | None = None,
     ) -> None:
+        super().__init__()
         self.settings, self.to, self.databases, self.target, self.size = settings, to, list(databases), target, size
-        self.number = 0
         self.backup: Backup | None = None
         """The backup that it was made of."""
         self.repository: Repository | None = None
         self.recovered = Recovered()
         self.restore_seconds = self.recovery_seconds = 0.0
-        self._lock: TextIO | None = None
         self._server: Server | None = None
 
     def __enter__(self) -> Scratch:
@@ -86,13 +84,6 @@ class Scratch:
             self.remove()
             raise
         return self
-
-    def __exit__(self, *_: object) -> None:
-        self.remove()
-
-    @property
-    def folder(self) -> Path:
-        return places.SCRATCH / str(self.number)
 
     @property
     def server(self) -> Server:
@@ -155,10 +146,7 @@ class Scratch:
     def remove(self) -> None:
         """Stop it, and remove its files."""
         self._server = None
-        if self._lock is not None:
-            scratch_place.clear(self.number)
-            self._lock.close()
-            self._lock = None
+        super().remove()
 
     def _repository(self) -> Repository:
         found = PgBackRest(self.settings).repository(self.target)

@@ -17,10 +17,8 @@ import os
 import pwd
 import secrets
 import shutil
-from pathlib import Path
-from typing import TextIO
 
-from ansible_collections.slipway.flask.plugins.module_utils._backup import places, scratch_place
+from ansible_collections.slipway.flask.plugins.module_utils._backup import scratch_place
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.mariadb_load import Login, admission, password
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
@@ -48,12 +46,12 @@ OPTIONS = (
 )  # fmt: skip
 
 
-class Scratch:
+class Scratch(scratch_place.Place):
     """A server for databases of SIZE bytes together, inside `with`. Raises BackupError on entering."""
 
     def __init__(self, size: int) -> None:
-        self.size, self.number = size, 0
-        self._lock: TextIO | None = None
+        super().__init__()
+        self.size = size
 
     def __enter__(self) -> Scratch:
         scratch_place.sweep()
@@ -65,13 +63,6 @@ class Scratch:
             self.remove()
             raise
         return self
-
-    def __exit__(self, *_: object) -> None:
-        self.remove()
-
-    @property
-    def folder(self) -> Path:
-        return places.SCRATCH / str(self.number)
 
     @property
     def socket(self) -> str:
@@ -89,13 +80,6 @@ class Scratch:
         login = Login(f"load_{secrets.token_hex(6)}", password(), self.socket)
         self.sql(f"CREATE DATABASE {names.identifier(name)} CHARACTER SET utf8mb4; {admission(login, name)}")
         return login
-
-    def remove(self) -> None:
-        """Stop it, and remove its files."""
-        if self._lock is not None:
-            scratch_place.clear(self.number)
-            self._lock.close()
-            self._lock = None
 
     def _make(self) -> None:
         owner = pwd.getpwnam(ACCOUNT)

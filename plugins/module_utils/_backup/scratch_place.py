@@ -80,6 +80,28 @@ def clear(number: int) -> None:
         shutil.rmtree(folder)
 
 
+class Place:
+    """The place of one scratch cluster, once `number` and `_lock` are what claim() gives; `with` ends and removes it."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._lock: TextIO | None = None
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+    @property
+    def folder(self) -> Path:
+        return places.SCRATCH / str(self.number)
+
+    def remove(self) -> None:
+        """Stop it, and remove its files."""
+        if self._lock is not None:
+            clear(self.number)
+            self._lock.close()
+            self._lock = None
+
+
 def _locked(number: int) -> TextIO | None:
     """Return the lock of NUMBER, which ends with its owner; None when somebody has it."""
     places.STATE.mkdir(mode=0o700, parents=True, exist_ok=True)
