@@ -98,12 +98,14 @@ def nft(*arguments: str, text: str | None = None) -> subprocess.CompletedProcess
 
     :raises AccessError: when it hangs.
     """
+    return _timed([NFT, *arguments], f"nft {arguments[0]}", text or "")
+
+
+def _timed(argv: Sequence[str], name: str, text: str) -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(
-            [NFT, *arguments], input=text or "", capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS
-        )
+        return subprocess.run(argv, input=text, capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS)
     except subprocess.TimeoutExpired as error:
-        raise AccessError(f"`nft {arguments[0]}` has not ended after {COMMAND_SECONDS} s") from error
+        raise AccessError(f"`{name}` has not ended after {COMMAND_SECONDS} s") from error
 
 
 def live() -> str:
@@ -123,9 +125,7 @@ def listed(text: str) -> str:
     :raises AccessError: when they can't be loaded.
     """
     script = f"{NFT} -f - && exec {NFT} {' '.join(LISTING)}"
-    done = subprocess.run(
-        ["unshare", "--net", "sh", "-c", script], input=text, capture_output=True, text=True, check=False
-    )
+    done = _timed(["unshare", "--net", "sh", "-c", script], "unshare --net nft -f -", text)
     if done.returncode == 0:
         return done.stdout
     checked = nft("-c", "-f", "-", text=text)

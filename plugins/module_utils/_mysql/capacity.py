@@ -47,7 +47,7 @@ def ask(url: MysqlUrl, user: str, seconds: int) -> dict[str, Any]:
             raise names.MysqlError("the host has no client of MariaDB")
         environment = {"MYSQL_PWD": url.password} if url.password else {}
         said = names.run(command(client, url, seconds), QUERY, user, seconds * 3, environment)
-        rows = [line.split("\t") for line in said.splitlines()]
+        rows = names.rows(said)
     return read(url, rows)
 
 
