@@ -104,6 +104,7 @@ class ActionModule(ActionBase):
             way=way,
             packages=facts.get("packages", ""),
             backups=facts.get("backups") == "yes",
+            metrics=facts.get("metrics") == "yes",
             waiting=host.waiting(whole, facts),
             provisioned=host.provisioned(whole, facts),
         )

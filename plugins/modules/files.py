@@ -116,6 +116,11 @@ options:
         type: list
         elements: path
         default: []
+      state:
+        description: V(stopped) is a unit that shall neither run nor start at boot; one that the host lacks is.
+        type: str
+        choices: [started, stopped]
+        default: started
   changed:
     description: Whether something else that O(units) read has changed, such as certificates.
     type: bool

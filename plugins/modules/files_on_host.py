@@ -53,6 +53,7 @@ ARGUMENTS: dict[str, Any] = {
             "name": {"type": "str", "required": True},
             "on_change": {"type": "str", "choices": ["reload", "restart"], "default": "reload"},
             "files": {"type": "list", "elements": "path", "default": []},
+            "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
         },
     },
     "changed": {"type": "bool", "default": False},

@@ -76,6 +76,10 @@ waiting:
   type: list
   elements: str
   returned: success
+metrics:
+  description: Whether the host collects metrics now; only known when it is to be provisioned.
+  returned: success
+  type: bool
 backups:
   description: Whether the host makes backups now; only known when it is to be provisioned.
   returned: success

@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = (
     "host_access",
+    "host_metrics",
     "host_upkeep",
     "postgres_server",
     "python_venv",
@@ -35,6 +36,7 @@ PARTS: dict[str, set[str]] = {
     "redis": {"redis_server"},
     "nginx": {"nginx_tls"},
     "backups": {"backups"},
+    "metrics": {"host_metrics"},
 }
 
 

@@ -25,6 +25,7 @@ def execute(argv: Sequence[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(list(argv), capture_output=True, text=True, errors="replace", check=False)
 
 
+STOPPED = "stopped"
 STARTED = ("enabled", "static")
 """States of a unit's file with which it runs after a boot: others start one that is static, such as systemd-journald."""
 
@@ -35,11 +36,15 @@ class UnitError(RuntimeError):
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit that shall be enabled and run; ON_CHANGE (reload or restart) is done when one of FILES, of any if (), changed."""
+    """A unit that shall be enabled and run; ON_CHANGE (reload or restart) is done when one of FILES, of any if (), changed.
+
+    With STATE stopped it shall neither run nor start at boot; one that the host lacks is.
+    """
 
     name: str
     on_change: str = "reload"
     files: Sequence[str] = ()
+    state: str = "started"
 
     def concerned(self, changed: Sequence[str]) -> bool:
         return bool(set(changed) & set(self.files) if self.files else changed)
@@ -99,12 +104,22 @@ def bring(
             raise UnitError(f"`{' '.join(command)}` failed: " + "\n".join(filter(None, said)))
         done.append(sentence)
 
-    if any(path.startswith(FOLDER) for path in changed):
+    written = any(path.startswith(FOLDER) for path in changed)
+    for unit in units if written else ():  # before systemd forgets those whose files are gone
+        if unit.state == STOPPED and run(["systemctl", "is-active", "--quiet", unit.name]).returncode == 0:
+            do("stop", unit.name, f"{unit.name} stopped")
+    if written:
         do("daemon-reload", "", "systemd reloaded")
     names = [unit.name for unit in units]
     shown = run(["systemctl", "show", "--property=ActiveState,UnitFileState", *names]).stdout if units else ""
     for unit, text in zip(units, shown.split("\n\n"), strict=False):
         state = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+        if unit.state == STOPPED:
+            if state.get("ActiveState") in ("active", "activating", "reloading") and not (check and written):
+                do("stop", unit.name, f"{unit.name} stopped")
+            if state.get("UnitFileState") == "enabled":
+                do("disable", unit.name, f"{unit.name} disabled")
+            continue
         if state.get("UnitFileState") not in STARTED:
             do("enable", unit.name, f"{unit.name} enabled")
         if state.get("ActiveState") not in ("active", "reloading"):

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
-from ansible_collections.slipway.flask.plugins.plugin_utils._target import backups, release, systemd, upkeep
+from ansible_collections.slipway.flask.plugins.plugin_utils._target import backups, metrics, release, systemd, upkeep
 
 Document = dict[str, Any] | list[dict[str, Any]]
 """An app's entry in the variable of a role, or its entries."""
@@ -31,6 +31,7 @@ def compile(app: Mapping[str, Any], waiting: Iterable[str] = (), **run: Any) -> 
         "nginx_tls_sites": partial(systemd.site, app, waiting),
         "app_release_releases": partial(release.release, app, **run),
         "backups_apps": partial(backups.data, app),
+        "host_metrics_apps": partial(metrics.app, app),
         "host_upkeep_sites": partial(upkeep.site, app),
         **{variable: partial(services.__getitem__, variable) for variable in services},
     }

@@ -26,7 +26,8 @@ FLOORS = [
     {"module_utils._backup", "module_utils._migration", "module_utils._process"},
     {"module_utils._release", "module_utils._upkeep"},
     {"module_utils._restore"},
-    {"module_utils._doctor", "module_utils._drift", "module_utils._transfer", "module_utils._upgrade"},
+    {"module_utils._doctor", "module_utils._drift", "module_utils._metrics", "module_utils._transfer",
+     "module_utils._upgrade"},
     {"module_utils._remove"},
     {"plugin_utils._library", "plugin_utils._schedule", "plugin_utils._schema"},
     {
@@ -35,7 +36,7 @@ FLOORS = [
     },
     {"plugin_utils._service"},
     {"plugin_utils._app", "plugin_utils._report"},
-    {"plugin_utils._backup", "plugin_utils._upkeep"},
+    {"plugin_utils._backup", "plugin_utils._metrics", "plugin_utils._upkeep"},
     {"plugin_utils._access", "plugin_utils._target"},
     {"plugin_utils._doctor", "plugin_utils._preflight"},
     {"plugin_utils._action"},

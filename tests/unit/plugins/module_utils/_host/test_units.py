@@ -69,3 +69,30 @@ def test_a_unit_that_does_not_start_is_told_with_its_journal() -> None:
     with pytest.raises(UnitError) as failed:
         bring([NGINX], [], run=Systemd(RESTS, failing="start"))
     assert str(failed.value) == "`systemctl start nginx.service` failed: Job failed.\nbind() to 0.0.0.0:80 failed"
+
+
+@pytest.mark.parametrize(
+    ("state", "changed", "told"),
+    [
+        (RUNS, [], ["stop nginx.service", "disable nginx.service"]),
+        (UNKNOWN, [], []),
+        (RESTS, ["/etc/nginx/nginx.conf"], []),
+        ("UnitFileState=enabled\nActiveState=failed\n", [], ["disable nginx.service"]),
+    ],
+    ids=["one that runs", "one that the host lacks", "one that rests", "one that has failed"],
+)
+def test_a_unit_that_is_not_wanted_is_stopped_and_does_not_start_at_boot(
+    state: str, changed: list[str], told: list[str]
+) -> None:
+    systemd = Systemd(state)
+    unwanted = Unit("nginx.service", state="stopped")
+    said = bring([unwanted], changed, run=systemd)
+    assert systemd.told == told
+    assert len(said) == len(told)
+    assert bring([unwanted], changed, check=True, run=Systemd(state)) == said
+
+
+def test_a_unit_whose_file_has_gone_is_stopped_before_systemd_forgets_it() -> None:
+    systemd = Systemd(UNKNOWN)
+    bring([Unit("nginx.service", state="stopped")], ["/etc/systemd/system/nginx.service"], run=systemd)
+    assert systemd.told == ["is-active --quiet nginx.service", "stop nginx.service", "daemon-reload"]

@@ -1,0 +1,42 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Filter slipway.flask.host_metrics_problems."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: host_metrics_problems
+short_description: Tell what is wrong with the variables of the role host_metrics
+version_added: 0.5.0
+author: Slipway contributors (@slipway)
+description:
+  - Their types are checked by the role's argument specs before.
+options:
+  _input:
+    description: The role's variables, without the prefix C(host_metrics_).
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Refuse what can not work
+  ansible.builtin.assert:
+    that: "({'mode': 'local'} | slipway.flask.host_metrics_problems) == []"
+"""
+
+RETURN = r"""
+_value:
+  description: The faults, one sentence each.
+  type: list
+  elements: str
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.plugin_utils._metrics.plan import problems
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"host_metrics_problems": problems}

@@ -1,0 +1,17 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Where the metrics of a host have their settings, secrets and files. PRIVATE to the collection. It can have breaking changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+SETTINGS = Path("/etc/slipway/metrics.json")
+"""All that the collector is told: which apps are on the host, and where."""
+PROGRAM = Path("/usr/local/sbin/slipway-metrics")
+OUTPUT = Path("/run/slipway-metrics")
+"""Where the collector writes a file for each of its parts, and the node exporter reads them: in memory, gone after a boot."""
+STATE = Path("/var/lib/slipway-metrics")
+"""What parts keep over a restart, such as how far a log was read; root's alone."""
+SECRETS = Path("/etc/slipway/metrics")
+"""Passwords of the servers on loopback, made on the host and never anywhere else; root's alone."""

@@ -1,0 +1,68 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The program `slipway-metrics` on a host, for its service and for people. PRIVATE to the collection.
+
+It may change without notice. Exit status: 0 when all is well, 1 when something is wrong, 2 when it was called wrongly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from ansible_collections.slipway.flask.plugins.module_utils._metrics import places
+from ansible_collections.slipway.flask.plugins.module_utils._metrics.collect import Collector, Config
+
+COMMANDS = {
+    "run": "write the metrics every 15 seconds; slipway-metrics.service does this",
+    "show": "print all metrics once, as the node exporter would tell them",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="slipway-metrics", description="Collects the metrics of this host.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, meaning in COMMANDS.items():
+        commands.add_parser(name, help=meaning)
+    chosen = parser.parse_args(arguments).command
+    try:
+        config = Config.read()
+    except OSError as error:
+        parser.error(f"{places.SETTINGS}: {error.strerror}; only root can read it, on a host with slipway_metrics")
+    return show(config) if chosen == "show" else run(config)
+
+
+def run(config: Config) -> int:
+    """Collect until systemd ends it."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    config.output.mkdir(mode=0o755, parents=True, exist_ok=True)
+    Collector(config).run(lambda: notify("READY=1\nWATCHDOG=1"), stop)
+    return 0
+
+
+def show(config: Config) -> int:
+    """Print what one look of all parts finds; what goes wrong is on standard error."""
+    with tempfile.TemporaryDirectory() as folder:
+        collector = Collector(replace(config, output=Path(folder), state=Path(folder)))
+        collector.once(time.time())
+        for path in sorted(Path(folder).glob("*.prom")):
+            sys.stdout.write(path.read_text())
+    return int(not all(one.is_up for one in collector.watched))
+
+
+def notify(state: str) -> None:
+    """Tell systemd how the service does (sd_notify(3)); without systemd nobody is told."""
+    path = os.environ.get("NOTIFY_SOCKET", "")
+    if path:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
+            client.connect("\0" + path[1:] if path.startswith("@") else path)
+            client.sendall(state.encode())
