@@ -75,4 +75,4 @@ def kept(facts: Mapping[str, str]) -> str:
     """Return what becomes of the entries of an instance over a restart."""
     if facts.get("aof_enabled") != "1":
         return "kept in memory only"
-    return "saved every second" if facts.get("aof_last_write_status") == "ok" else "not saved"
+    return "kept on the disk" if facts.get("aof_last_write_status") == "ok" else "not saved"

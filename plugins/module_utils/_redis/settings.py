@@ -24,8 +24,10 @@ BESIDE_MB = 64
 """What Redis takes beside `maxmemory`, in MiB: its code, its clients' buffers, fragmentation."""
 
 PURPOSES: dict[str, dict[str, Any]] = {
-    # Nothing is thrown away ("Key eviction": noeviction), and every change is on the disk within a second.
-    "queue": {"maxmemory-policy": "noeviction", "appendonly": "yes", "appendfsync": "everysec"},
+    # Nothing is thrown away ("Key eviction": noeviction), and a change is answered when it is on the disk. `everysec` does not
+    # only lose a second in a power cut: while the disk is slow, Redis keeps what it has acknowledged in its own memory for up
+    # to two seconds ("Asynchronous AOF fsync is taking too long"), so that `kill -9` loses it as well.
+    "queue": {"maxmemory-policy": "noeviction", "appendonly": "yes", "appendfsync": "always"},
     # The least recently used goes first, and nothing is kept over a restart.
     "cache": {"maxmemory-policy": "allkeys-lru", "appendonly": "no"},
 }

@@ -46,9 +46,13 @@ KEYS = {
                                      "cache}`; both purposes are two instances.", of=(str, dict), keys=ENTRY,
                            place="variable"),
     "redis_queue_mb": Key(int, 0, "Memory of the local queue in MiB; 0 is an eighth of the host's.", range=(0, 1048576)),
+    "redis_queue_fsync": Key(str, "always", "When the local queue is on the disk: `always` before each answer, so that nothing "
+                                            "is lost; `everysec` is many times faster and can lose the last two seconds.",
+                             ("always", "everysec")),
     "redis_cache_mb": Key(int, 0, "Memory of the local cache in MiB; 0 is a sixteenth of the host's.", range=(0, 1048576)),
 }  # fmt: skip
-OF_LOCAL = ("redis_queue_mb", "redis_cache_mb")
+OF_MEMORY = ("redis_queue_mb", "redis_cache_mb")
+OF_LOCAL = (*OF_MEMORY, "redis_queue_fsync")
 OF_URL = ("redis_url", "redis_ca")
 
 
@@ -90,7 +94,7 @@ class Redis:
                 yield f"the variable '{variable}' of 'redis': {problem.rstrip('.')}"
             if scheme not in redis_url.SOCKET_SCHEMES:
                 yield f"the scheme '{scheme}' of {variable} must be one of {', '.join(redis_url.SOCKET_SCHEMES)}"
-        for key in OF_LOCAL:
+        for key in OF_MEMORY:
             if 0 < app[key] < names.LEAST_MEMORY_MB:
                 yield f"'{key}' is {app[key]}; it must be {names.LEAST_MEMORY_MB} or more, or 0 for a part of the host's"
         for problem in connection.problems(connections(app) if app["redis"] == "url" else []):
@@ -187,9 +191,10 @@ def instances(app: App) -> list[dict[str, Any]]:
     if app["redis"] != "local":
         return []
     wanted = {purpose for purpose, _ in variables(app).values()}
+    of_queue = {} if app["redis_queue_fsync"] == "always" else {"settings": {"appendfsync": app["redis_queue_fsync"]}}
     return [
         {"name": instance_name(app, purpose), "purpose": purpose, "users": [app["name"]],
-         "memory_mb": app[f"redis_{purpose}_mb"]}
+         "memory_mb": app[f"redis_{purpose}_mb"], **(of_queue if purpose == "queue" else {})}
         for purpose in PURPOSES if purpose in wanted
     ]  # fmt: skip
 

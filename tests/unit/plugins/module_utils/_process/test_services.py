@@ -17,7 +17,7 @@ WELL = {"used_memory": str(3 * 2**20), "maxmemory": str(128 * 2**20), "aof_enabl
 @pytest.mark.parametrize(
     ("purpose", "found", "said", "problem"),
     [
-        ("queue", Attempt(WELL), "Redis (queue) has 3 of 128 MB in use, saved every second", ""),
+        ("queue", Attempt(WELL), "Redis (queue) has 3 of 128 MB in use, kept on the disk", ""),
         (
             "cache",
             Attempt({**WELL, "aof_enabled": "0"}),

@@ -58,12 +58,10 @@ def conf(instance: Instance, version: tuple[int, ...] = (7, 0)) -> dict[str, str
 
 def test_a_queue_keeps_everything_and_a_cache_nothing() -> None:
     queue, cache = conf(Instance("a")), conf(Instance("a", "cache"))
-    assert (queue["maxmemory-policy"], queue["appendonly"], queue["appendfsync"]) == ("noeviction", "yes", "everysec")
+    assert (queue["maxmemory-policy"], queue["appendonly"], queue["appendfsync"]) == ("noeviction", "yes", "always")
     assert (cache["maxmemory-policy"], cache["appendonly"], cache["save"]) == ("allkeys-lru", "no", '""')
     assert queue["port"] == cache["port"] == "0"
-    assert (
-        conf(Instance("a", settings={"appendfsync": "always", "lazyfree-lazy-expire": True}))["appendfsync"] == "always"
-    )
+    assert conf(Instance("a", settings={"appendfsync": "everysec", "hz": 20}))["appendfsync"] == "everysec"
 
 
 def test_rights_of_channels_are_left_out_for_a_redis_that_does_not_know_them() -> None:

@@ -58,6 +58,7 @@ def test_an_app_that_uses_every_key_has_no_problems() -> None:
         "redis_scheme": "redis+unix",
         "redis_variables": {"CELERY_BROKER_URL": "queue", "JOBS": {"purpose": "queue", "scheme": "redis+socket"}},
         "redis_queue_mb": 0,
+        "redis_queue_fsync": "always",
         "redis_cache_mb": 0,
         "migrations": "report",
         "migrations_allow": ["0005", "0006:ban-drop-column"],

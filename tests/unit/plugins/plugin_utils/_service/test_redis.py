@@ -80,11 +80,17 @@ def test_redis_elsewhere(changes: dict[str, Any], url: str) -> None:
 
 def test_both_purposes_are_two_instances_of_the_apps_user() -> None:
     app = local(redis_variables={"CACHE_REDIS_URL": "cache"}, redis_cache_mb=48)
-    apps = [app, {**local(), "name": "blog"}]
+    apps = [app, {**local(redis_queue_fsync="everysec"), "name": "blog"}]
     assert documents.documents(apps, "redis_server_instances") == [
         {"name": "shop-queue", "purpose": "queue", "users": ["shop"], "memory_mb": 0},
         {"name": "shop-cache", "purpose": "cache", "users": ["shop"], "memory_mb": 48},
-        {"name": "blog-queue", "purpose": "queue", "users": ["blog"], "memory_mb": 0},
+        {
+            "name": "blog-queue",
+            "purpose": "queue",
+            "users": ["blog"],
+            "memory_mb": 0,
+            "settings": {"appendfsync": "everysec"},
+        },
     ]
     tried = documents.documents(apps, "redis_server_connections")
     assert [(one["name"], one["user"]) for one in tried] == [
