@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._redis import names
+from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import limits
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import redis
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import systemd
 
@@ -25,4 +26,5 @@ def app(app: Mapping[str, Any]) -> dict[str, Any]:
         "domains": list(app["domains"]),
         "database": app["name"] if app["database"] == "local" else "",
         "redis": {one["purpose"]: names.socket(one["name"]) for one in redis.instances(app)},
+        "streaming": [f"^{limits.pattern(path)}" for path in app["streaming"]],
     }
