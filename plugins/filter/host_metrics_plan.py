@@ -26,7 +26,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: C(files) and C(units), as M(slipway.flask.files) takes them.
+  description: C(files), C(validate) and C(units), as M(slipway.flask.files) takes them.
   type: dict
 """
 

@@ -15,3 +15,8 @@ STATE = Path("/var/lib/slipway-metrics")
 """What parts keep over a restart, such as how far a log was read; root's alone."""
 SECRETS = Path("/etc/slipway/metrics")
 """Passwords of the servers on loopback, made on the host and never anywhere else; root's alone."""
+PROMETHEUS = Path("/etc/prometheus/slipway")
+"""Configuration and rules of Prometheus and of what belongs to it."""
+WEB = PROMETHEUS / "web"
+"""Hashes of those passwords, as each server reads them, and the passwords for Prometheus: for the group prometheus."""
+RULES = PROMETHEUS / "rules"

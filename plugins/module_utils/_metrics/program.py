@@ -18,11 +18,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils._metrics import places
+from ansible_collections.slipway.flask.plugins.module_utils._metrics import places, secrets
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.collect import Collector, Config
 
 COMMANDS = {
     "run": "write the metrics every 15 seconds; slipway-metrics.service does this",
+    "secrets": "make the passwords of the servers on loopback that are missing; slipway-metrics-secrets.service does this",
     "show": "print all metrics once, as the node exporter would tell them",
 }
 
@@ -33,6 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
     for name, meaning in COMMANDS.items():
         commands.add_parser(name, help=meaning)
     chosen = parser.parse_args(arguments).command
+    if chosen == "secrets":
+        return make_secrets()
     try:
         config = Config.read()
     except OSError as error:
@@ -46,6 +49,20 @@ def run(config: Config) -> int:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     config.output.mkdir(mode=0o755, parents=True, exist_ok=True)
     Collector(config).run(lambda: notify("READY=1\nWATCHDOG=1"), stop)
+    return 0
+
+
+def make_secrets() -> int:
+    """Make the passwords that are missing, and say for whom."""
+    try:
+        for server in secrets.ensure():
+            print(f"{server} has a new web configuration")
+    except KeyError:
+        print(f"there is no group {secrets.GROUP}: install the package prometheus-node-exporter", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{error.filename or 'the passwords'}: {error.strerror or error}", file=sys.stderr)
+        return 1
     return 0
 
 

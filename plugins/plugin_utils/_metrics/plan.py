@@ -8,29 +8,42 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._metrics import places
 from ansible_collections.slipway.flask.plugins.plugin_utils._library import library
+from ansible_collections.slipway.flask.plugins.plugin_utils._metrics import servers
 
 UNITS = PurePosixPath("/etc/systemd/system")
 PROGRAM = "_metrics.program"
 OTHERS = ("_backup.program", "_certificates.program", "_upkeep.program")
 """Programs that may have some of the same library."""
-SERVICE = "slipway-metrics.service"
+SERVICE, SECRETS = "slipway-metrics.service", "slipway-metrics-secrets.service"
+DROP_INS = {unit: f"{UNITS}/{unit}.d/slipway.conf" for unit in (servers.NODE, servers.PROMETHEUS)}
+CONFIGURATION = f"{places.PROMETHEUS}/prometheus.yml"
+SCRAPE_PASSWORD = f"{places.SECRETS}/scrape.password"
 MODES = ("none", "local", "scrape")
+RANGES = {"days": (1, 400), "disk_mb": (128, 100_000), "memory_mb": (96, 4096)}
+PASSWORD = 20
+"""Fewest characters: what a password manager makes, or six words."""
+
+
+def _servers(mode: str) -> list[str]:
+    """Return the units of the distribution's that MODE needs."""
+    return {"local": [servers.NODE, servers.PROMETHEUS], "scrape": [servers.NODE]}.get(mode, [])
 
 
 def packages(mode: str) -> list[str]:
     """Return the APT packages that MODE needs on the host."""
-    return []
+    return [unit.removesuffix(".service") for unit in _servers(mode)]
 
 
 def package_files(mode: str) -> dict[str, str]:
-    """Return the files that their installation reads: path -> text."""
-    return {}
+    """Return the files that their installation reads: path -> text. A server that waits for a file does not start without it."""
+    wait = {servers.NODE: str(places.SETTINGS), servers.PROMETHEUS: CONFIGURATION}
+    return {DROP_INS[unit]: f"[Unit]\nConditionPathExists={wait[unit]}\n" for unit in _servers(mode)}
 
 
 def problems(variables: Mapping[str, Any]) -> list[str]:
@@ -42,24 +55,79 @@ def _problems(variables: Mapping[str, Any]) -> Iterator[str]:
     mode = variables.get("mode", "none")
     if mode not in MODES:
         yield f"mode is '{mode}'; it must be one of {', '.join(MODES)}"
+    settings, scrape = variables.get("settings") or {}, variables.get("scrape") or {}
+    for key, (low, high) in RANGES.items():
+        if settings.get(key) is not None and not low <= int(settings[key]) <= high:
+            yield f"settings.{key} is {settings[key]}; it must be from {low} to {high}"
+    password = str(scrape.get("password") or "")
+    if mode == "scrape" and (len(password) < PASSWORD or not password.isprintable() or password != password.strip()):
+        made = "python3 -c 'import secrets; print(secrets.token_urlsafe(30))'"
+        yield f"scrape.password must be one line of {PASSWORD} characters or more: make one with `{made}`"
 
 
 def plan(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what slipway.flask.files takes: `files` and `units`; VARIABLES have passed `problems`."""
+    """Return what slipway.flask.files takes: `files`, `validate` and `units`; VARIABLES have passed `problems`."""
     # Values of Ansible's own have types that can't be copied; as text they are like all others.
     variables = json.loads(json.dumps(dict(variables), default=str))
     if variables.get("mode", "none") == "none":
         return _nothing()
-    return {
-        "files": [
-            {"dest": str(places.SETTINGS.parent), "state": "directory"},
-            {"dest": str(places.SETTINGS), "content": told(variables), "mode": "0600"},
-            *library.files(PROGRAM),
-            {"src": "program.py.j2", "dest": str(places.PROGRAM), "mode": "0755", "vars": {"library": str(library.FOLDER)}},
-            {"src": f"{SERVICE}.j2", "dest": str(UNITS / SERVICE), "vars": {"program": str(places.PROGRAM)}},
-        ],
-        "units": [{"name": SERVICE, "on_change": "restart", "files": restarting()}],
-    }  # fmt: skip
+    check = ["promtool", "check", "config", "--syntax-only", CONFIGURATION] if variables["mode"] == "local" else []
+    return {"files": list(_files(variables)), "validate": check, "units": list(_units(variables))}
+
+
+def _files(variables: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    mode, program = variables["mode"], {"program": str(places.PROGRAM)}
+    yield {"dest": str(places.SETTINGS.parent), "state": "directory"}
+    yield {"dest": str(places.SETTINGS), "content": told(variables), "mode": "0600"}
+    yield {"dest": str(places.SECRETS), "state": "directory", "mode": "0700"}
+    yield from library.files(PROGRAM)
+    yield _template("program.py", str(places.PROGRAM), {"library": str(library.FOLDER)}, mode="0755")
+    yield from (_template(name, f"{UNITS}/{name}", program) for name in (SECRETS, SERVICE))
+    yield {"dest": str(places.PROMETHEUS.parent), "state": "directory"}
+    yield {"dest": str(places.PROMETHEUS), "state": "directory"}
+    yield from _drop_in(servers.NODE, "node-exporter.conf", {"arguments": servers.node_arguments()})
+    if mode == "scrape":
+        yield {"dest": SCRAPE_PASSWORD, "content": variables["scrape"]["password"] + "\n", "mode": "0600"}
+        yield {"dest": CONFIGURATION, "state": "absent"}
+        return
+    yield {"dest": SCRAPE_PASSWORD, "state": "absent"}
+    store = servers.settings(variables.get("settings"))
+    go_mb = int(store["memory_mb"] * servers.GO_SHARE)
+    more = {"arguments": servers.prometheus_arguments(store), "memory_mb": store["memory_mb"], "go_mb": go_mb}
+    yield {"dest": str(places.RULES), "state": "directory"}
+    asked = {"host": str(variables.get("host") or ""), "alertmanager": bool(variables.get("alertmanager"))}
+    yield _template("prometheus.yml", CONFIGURATION, asked)
+    yield from _drop_in(servers.PROMETHEUS, "prometheus.conf", more)
+
+
+def _template(name: str, dest: str, more: Mapping[str, Any], **keys: str) -> dict[str, Any]:
+    return {"src": f"{name}.j2", "dest": dest, "vars": dict(more), **keys}
+
+
+def _drop_in(unit: str, template: str, more: Mapping[str, Any]) -> list[dict[str, Any]]:
+    path = DROP_INS[unit]
+    return [{"dest": str(PurePosixPath(path).parent), "state": "directory"}, _template(template, path, more)]
+
+
+def _units(variables: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield all units in the order of their start: whoever asks for a password comes after what makes it."""
+    yield _running(
+        SECRETS,
+        "restart",
+        [f"{UNITS}/{SECRETS}", SCRAPE_PASSWORD, f"{library.FOLDER / library.PACKAGE}/_metrics/secrets.py"],
+    )
+    yield _running(SERVICE, "restart", restarting())
+    yield _running(servers.NODE, "restart", [DROP_INS[servers.NODE]])
+    if variables["mode"] == "local":
+        yield _running(servers.PROMETHEUS, "restart", [DROP_INS[servers.PROMETHEUS]])
+        # A file that has changed may be all that has: it reads it again and goes on.
+        yield _running(servers.PROMETHEUS, "reload", [CONFIGURATION])
+    else:
+        yield {"name": servers.PROMETHEUS, "state": "stopped"}
+
+
+def _running(name: str, on_change: str, files: Sequence[str]) -> dict[str, Any]:
+    return {"name": name, "on_change": on_change, "files": list(files)}
 
 
 def restarting() -> list[str]:
@@ -76,11 +144,19 @@ def told(variables: Mapping[str, Any]) -> str:
 
 def _nothing() -> dict[str, Any]:
     """Return what stops and disables all of it. What was kept stays."""
-    gone = [places.SETTINGS, places.PROGRAM, UNITS / SERVICE, UNITS / "multi-user.target.wants" / SERVICE]
+    wants = UNITS / "multi-user.target.wants"
+    gone = [
+        places.SETTINGS,
+        places.PROGRAM,
+        *(folder / unit for unit in (SECRETS, SERVICE) for folder in (UNITS, wants)),
+    ]
+    gone += [PurePosixPath(CONFIGURATION), PurePosixPath(SCRAPE_PASSWORD)]
+    units = [servers.PROMETHEUS, servers.NODE, SERVICE, SECRETS]
     return {
         "files": [
             *({"dest": str(path), "state": "absent"} for path in gone),
             *library.absent(PROGRAM, OTHERS),
         ],
-        "units": [{"name": SERVICE, "state": "stopped"}],
+        "validate": [],
+        "units": [{"name": unit, "state": "stopped"} for unit in units],
     }

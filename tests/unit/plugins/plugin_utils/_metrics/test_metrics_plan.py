@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._metrics import places
-from ansible_collections.slipway.flask.plugins.plugin_utils._metrics import plan
+from ansible_collections.slipway.flask.plugins.plugin_utils._metrics import plan, servers
 from host_library import help_of
 
 APP = {
@@ -44,15 +45,83 @@ def test_what_the_collector_is_told_is_root_s_alone_and_a_new_module_starts_it_a
 def test_metrics_that_are_not_wanted_any_more_are_stopped_and_their_files_gone() -> None:
     wanted, gone = paths({"mode": "local"}), paths({"mode": "none"})
     own = {dest for dest, entry in wanted.items() if entry.get("state", "file") == "file"}
-    shared = own - set(gone)
+    # The servers' drop-ins stay: without the collector's settings they keep them from starting.
+    shared = own - set(gone) - set(plan.DROP_INS.values())
     assert all(dest.startswith("/usr/local/lib/slipway/") for dest in shared), shared
     assert all(entry["state"] == "absent" for entry in gone.values())
     assert {unit["state"] for unit in plan.plan({"mode": "none"})["units"]} == {"stopped"}
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"), [({"mode": "local"}, ""), ({"mode": "on"}, "host_metrics_mode is 'on'")]
+    ("variables", "said"),
+    [
+        ({"mode": "local"}, ""),
+        ({"mode": "on"}, "host_metrics_mode is 'on'; it must be one of none, local, scrape"),
+        ({"mode": "local", "settings": {"days": 0}}, "host_metrics_settings.days is 0; it must be from 1 to 400"),
+        ({"mode": "local", "settings": {"memory_mb": 16}}, "settings.memory_mb is 16; it must be from 96"),
+        ({"mode": "scrape"}, "host_metrics_scrape.password must be one line of 20 characters or more"),
+        ({"mode": "scrape", "scrape": {"password": "short"}}, "20 characters or more"),
+        ({"mode": "scrape", "scrape": {"password": "a" * 30}}, ""),
+        ({"mode": "scrape", "scrape": {"password": "a" * 30 + "\n"}}, "must be one line"),
+    ],
 )
-def test_what_cannot_work_is_refused(variables: dict[str, Any], said: str) -> None:
+def test_what_cannot_work_is_refused_and_no_secret_is_named(variables: dict[str, Any], said: str) -> None:
     found = plan.problems(variables)
-    assert (len(found), said in "".join(found)) == (int(bool(said)), True)
+    assert (len(found), said in "".join(found), "aaa" in "".join(found)) == (int(bool(said)), True, False)
+
+
+def units(variables: dict[str, Any]) -> dict[str, set[str]]:
+    """Return what shall become of each unit."""
+    found: dict[str, set[str]] = {}
+    for unit in plan.plan(variables)["units"]:
+        found.setdefault(unit["name"], set()).add(unit.get("state", "started"))
+    return found
+
+
+def test_somebody_else_s_prometheus_asks_the_node_exporter_and_no_store_runs() -> None:
+    found = units({"mode": "scrape", "scrape": {"password": "a" * 30}})
+    assert (found["prometheus.service"], found["prometheus-node-exporter.service"]) == ({"stopped"}, {"started"})
+    assert plan.packages("scrape") == ["prometheus-node-exporter"]
+
+
+def test_the_packages_own_servers_which_listen_for_everybody_do_not_start_as_they_come() -> None:
+    files = plan.package_files("local")
+    assert set(files) == {f"/etc/systemd/system/{name}.service.d/slipway.conf" for name in plan.packages("local")}
+    assert all("ConditionPathExists=" in text for text in files.values())
+    assert plan.packages("none") == []
+    assert plan.package_files("none") == {}
+
+
+def test_all_servers_listen_on_loopback_behind_a_password_and_the_store_is_bounded() -> None:
+    store = servers.settings({"days": 14})
+    for arguments in (servers.node_arguments(), servers.prometheus_arguments(store)):
+        listening = [one for one in arguments if "listen-address" in one]
+        assert len(listening) == 1
+        assert "=127.0.0.1:" in listening[0]
+        assert any(one.startswith("--web.config.file=") for one in arguments)
+        assert not [one for one in arguments if "enable-admin-api" in one or "enable-lifecycle" in one]
+    assert "--storage.tsdb.retention.time=14d" in arguments
+    assert "--storage.tsdb.retention.size=1024MB" in arguments
+
+
+@pytest.mark.parametrize(
+    ("unit", "is_left_out"),
+    [
+        ("nginx.service", False),
+        ("shop@0007-abc.service", False),
+        ("systemd-timesyncd.service", False),
+        ("slipway-backup.timer", False),
+        ("systemd-logind.service", True),
+        ("systemd-tmpfiles-clean.timer", True),
+        ("user@0.service", True),
+        ("dev-vda.device", True),
+    ],
+)
+def test_units_that_only_the_system_knows_are_no_series(unit: str, is_left_out: bool) -> None:
+    assert bool(re.fullmatch(servers.NOT_UNITS, unit)) is is_left_out
+
+
+def test_an_argument_of_the_unit_is_one_word_in_which_systemd_reads_nothing() -> None:
+    found = next(one for one in servers.node_arguments() if "fs-types-exclude" in one)
+    assert found.startswith('"')
+    assert found.endswith('$$"')
