@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Four applications that somebody else wrote, on one host, with variables only: not a line of their code is changed.
+"""Five applications that somebody else wrote, on one host, with variables only: not a line of their code is changed.
 
 - flaskr, the application of Flask's tutorial, from Flask's source archive: pyproject.toml, a factory, SQLite in its
   instance folder, and a command that must make the tables once and never again.
@@ -8,6 +8,7 @@
   PostgreSQL, and migrations that run when it is imported.
 - task_app, the Celery example from the same archive: a worker, and a broker and results in Redis under its own variables.
 - rq-dashboard, a package as well: its pages, and beside them the RQ worker whose jobs they show.
+- An Otter Wiki, a package that can't even be imported before a Git repository is there, and that writes when it is.
 
 Beside them is one of ours, as many are: Flask-Migrate, a list without a driver, and its database in MariaDB.
 """
@@ -35,10 +36,11 @@ pytestmark = pytest.mark.once("12")
 
 BLOG, MONEY = "blog.example.org", "money.example.org"
 TASKS, DASHBOARD = "tasks.example.org", "queues.example.org"
-NOTES = "notes.example.org"
+NOTES, WIKI = "notes.example.org", "wiki.example.org"
 FLASK = "Flask==3.1.3"
 MONEY_PACKAGE = "ihatemoney==7.2"
 DASHBOARD_PACKAGE = "rq-dashboard==0.9.0"
+WIKI_PACKAGE = "otterwiki==2.26.1"
 DOWNLOADER = "pip==26.1.2"
 """uv downloads no source archives; `uv tool run` fetches pip for it."""
 
@@ -133,7 +135,27 @@ def apps(sources: Path, cookie: str = "session") -> dict[str, Any]:
         "secrets": {"SECRET_KEY": "5b0e2f7d9c1a4638b7d0c3e8f1a29d64"},
         "workers": 1,
     }
-    return {"slipway_apps": [blog, money, tasks, dashboard, notes]}
+    wiki = {
+        "name": "wiki",
+        "domains": [WIKI],
+        "source": {"package": WIKI_PACKAGE},
+        "wsgi": "otterwiki.server:app",
+        "system_packages": ["git"],
+        "database": "none",
+        "shared_folders": ["data"],
+        "setup_commands": ["git init --quiet $REPOSITORY"],
+        "environment": {
+            "REPOSITORY": "{release_folder}/src/data/pages",
+            "SQLALCHEMY_DATABASE_URI": "sqlite:///{release_folder}/src/data/wiki.sqlite",
+        },
+        "secrets": {"SECRET_KEY": "0e9d8f7a6b5c4d3e2f1a0b9c8d7e6f5a"},
+        "writes_at_import": True,
+        "release_commands": [],
+        "handover": "stop_first",
+        "watch_seconds": 0,
+        "workers": 1,
+    }
+    return {"slipway_apps": [blog, money, tasks, dashboard, notes, wiki]}
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +211,25 @@ def test_tables_of_the_blog_are_made_only_once(site: Project, sources: Path) -> 
     assert "The first post." in newcomer.get("/").text
     assert newcomer.post("/auth/login", someone).headers["Location"] == "/"
     assert set(newcomer.cookies) == {"crew"}
+
+
+def test_repository_of_the_wiki_is_there_before_its_code_and_its_pages_outlive_a_release(
+    site: Project, sources: Path
+) -> None:
+    visitor = Visitor(site.host, WIKI)
+    assert "Welcome" in visitor.get("/Home").text
+    fields = form(visitor.get("/Harbour/edit").text, "content")
+    saved = visitor.post("/Harbour/save", {**fields, "content": "Moored at last.", "commit": "moor"})
+    assert saved.status == 302, saved.text
+    pages = "/srv/wiki/shared/data/pages"
+    assert site.host.run(f"stat -c '%U %a' {pages}").startswith("wiki ")
+    changed = apps(sources)
+    changed["slipway_apps"][-1]["setup_commands"].append("git -C $REPOSITORY config gc.auto 50")
+    site.write(changed)
+    again = site.good("playbooks/deploy.yml", "-e", "app=wiki")
+    assert "back to it: rollback.yml -e app=wiki" in again.output, again.output
+    assert site.host.run(f"git config --file {pages}/.git/config gc.auto") == "50"
+    assert "Moored at last." in visitor.get("/Harbour").text
 
 
 def test_static_files_of_the_blog(site: Project) -> None:

@@ -197,6 +197,8 @@ class Deploy(Run):
         # By which name a command is known to have run changes no release.
         for key, commands in (("build_commands", asked.build_commands), ("release_commands", asked.release_commands)):
             parts[key] = [{"command": one.command, "once": one.once} for one in commands]
+        if asked.setup_commands:  # releases from before there were any keep their fingerprint
+            parts["setup_commands"] = [one.command for one in asked.setup_commands]
         return fingerprint_of({**parts, **wanted.hashes(self.context), "source": source_key})
 
     def _runs(self, release: str) -> bool:

@@ -84,7 +84,8 @@ class Preparation:
         project = found or self.context.src
         member = os.path.relpath(self.workspace / self.request.source.subfolder, found) if found else ""
         fetching, packages, tools = self.request.python_downloads, self.request.packages, self.request.tools
-        commands = [*self.request.build_commands, *self.request.release_commands]
+        asked = self.request
+        commands = [*asked.build_commands, *asked.setup_commands, *asked.release_commands]
         built = python_environment.ensure(
             python_environment.EnvironmentSpec(
                 project=project, member=member, root=self.paths.environments, requirements=list(self.request.requirements),

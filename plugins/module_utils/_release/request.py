@@ -179,6 +179,7 @@ class Request:
     files: Mapping[str, str] = field(default_factory=dict, metadata=DEPLOY | SECRET)
     shared_folders: tuple[str, ...] = field(default=(), metadata=DEPLOY)
     build_commands: tuple[Command, ...] = field(default=(), metadata=PACKED)
+    setup_commands: tuple[Command, ...] = field(default=(), metadata=PACKED)
     release_commands: tuple[Command, ...] = field(default=(), metadata=PACKED)
     expected_environment: Mapping[str, Any] = field(default_factory=dict, metadata=PACKED)
     """The settings that the variables have, sealed (settings.py); empty when they are not compared."""

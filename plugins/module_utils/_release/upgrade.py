@@ -37,6 +37,7 @@ class Upgrade:
 
     def check(self) -> None:
         """Import the app once, alone; refuse debug mode, a SECRET_KEY that anybody can guess, and dangerous migrations."""
+        self._set_up()
         commands = self._commands()
         self.question = {"sql": self.request.migrations.mode != "off", **commands_of(commands)}
         if self.request.plan:
@@ -68,6 +69,18 @@ class Upgrade:
                 "is done at 'migrate', once and alone, before a worker starts"
             )
         self.migrations.judge(self.probed, commands)
+
+    def _set_up(self) -> None:
+        """Run what the app needs before its code is imported; a plan, which changes nothing of the host, only tries."""
+        for entry in self.request.setup_commands:
+            words = app_command.split(entry.command)
+            if not self.request.plan:
+                self.context.command(words, "release")
+            elif self.context.look(app_command.argv(words), self.request.check_seconds).returncode:
+                self.context.notes.append(
+                    f"a plan changes nothing, so `{app_command.label(words)}` of setup_commands could not do its work: what the "
+                    "plan says of the app may be wrong where the app can't do without"
+                )
 
     def _probe(self, question: dict[str, Any]) -> None:
         """Import the app where nothing can be written; one that can't do without is left for `migrate`, when it may."""

@@ -19,7 +19,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._host import environ
 from ansible_collections.slipway.flask.plugins.module_utils._release import settings
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import commands as app_commands
 
-COMMANDS = ("build_commands", "release_commands")
+COMMANDS = ("build_commands", "setup_commands", "release_commands")
 
 
 def pack(arguments: dict[str, Any]) -> list[str]:

@@ -210,7 +210,7 @@ def command_problems(app: Mapping[str, Any]) -> list[str]:
     names = [str(name) for name in (*environment, *secrets)]
     return [
         problem
-        for key in ("release_commands", "build_commands")
+        for key in ("release_commands", "build_commands", "setup_commands")
         for problem in commands.of_list(key, app.get(key, []), names, secrets)
     ]
 

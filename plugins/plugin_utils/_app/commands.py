@@ -20,6 +20,11 @@ from ansible_collections.slipway.flask.plugins.module_utils._app.command import 
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.names import nearest
 
 KEYS = ("command", "once", "name")
+EACH_TIME = {
+    "build_commands": "each release is built anew",
+    "setup_commands": "what it prepares may be new or gone on any host",
+}
+"""Keys whose commands run in every release, with the reason."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,59}")
 SHORTEST = 6
 """Characters from which on a secret's value is looked for in command lines: shorter ones are words of any text."""
@@ -80,10 +85,8 @@ def once_problems(where: str, key: str, command: Mapping[str, Any]) -> list[str]
         return [f"`once` in {where} must be true or false"]
     if not once:
         return []
-    if key == "build_commands":
-        return [
-            f"{where} has `once: true`, but each release is built anew; move it to 'release_commands' or remove `once`"
-        ]
+    if key in EACH_TIME:
+        return [f"{where} has `once: true`, but {EACH_TIME[key]}; move it to 'release_commands' or remove `once`"]
     try:
         label = app_command.label(app_command.split(str(command["command"])))
     except CommandError:

@@ -128,9 +128,8 @@ def normalise(app: Mapping[str, Any]) -> dict[str, Any]:
         {"once": False, **({"command": entry} if isinstance(entry, str) else entry)}
         for entry in whole["release_commands"]
     ]
-    whole["build_commands"] = [
-        {"command": entry if isinstance(entry, str) else entry["command"]} for entry in whole["build_commands"]
-    ]
+    for key in ("build_commands", "setup_commands"):
+        whole[key] = [{"command": entry if isinstance(entry, str) else entry["command"]} for entry in whole[key]]
     listed = {} if procfile.asked(whole) else whole["processes"]  # whoever needs them has read the Procfile before
     whole["processes"] = {str(name): process.complete(entry) for name, entry in listed.items()}
     return whole

@@ -72,6 +72,14 @@ KEYS: dict[str, Key] = {
         of=(str, dict),
         keys=nested.COMMAND,
     ),
+    "setup_commands": Key(
+        list,
+        [],
+        "Commands run before the app's code is imported, in every release, e.g. `git init data`; each must do no harm when "
+        "it runs again.",
+        of=(str, dict),
+        keys=nested.COMMAND,
+    ),
     "release_commands": Key(
         list,
         known.release_commands({}),

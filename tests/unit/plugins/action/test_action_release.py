@@ -348,7 +348,7 @@ def test_commands_and_settings_are_sent_as_texts_that_no_log_has(base: Path, sho
     told = json.loads(call["commands"])
     assert [one["command"] for one in told["release_commands"]] == [commands[0]["command"], "flask db upgrade"]
     assert set(json.loads(call["expected"])["hashes"]) == {"LOG_LEVEL", "ADMIN_PASSWORD"}
-    assert {"release_commands", "build_commands", "expected_environment"} & set(call) == set()
+    assert {"release_commands", "build_commands", "setup_commands", "expected_environment"} & set(call) == set()
     assert "Tr0ub4dor" not in str(call) and "info" not in call["expected"]
 
 

@@ -223,6 +223,7 @@ ONCE: list[tuple[str, list[Any], str]] = [
     ("release_commands", [{"command": "python -c 'x'", "once": True, "name": "load-ports"}], ""),
     ("release_commands", [{"command": "flask seed", "once": True, "name": "a/b"}], "must be up to 60 letters"),
     ("build_commands", [{"command": "npm ci", "once": True}], "each release is built anew"),
+    ("setup_commands", [{"command": "git init", "once": True}], "may be new or gone on any host"),
     ("release_commands", [{"command": "flask seed", "onze": True}], "did you mean 'once'?"),
 ]  # fmt: skip
 

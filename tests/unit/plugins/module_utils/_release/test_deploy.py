@@ -322,6 +322,38 @@ def test_build_commands_run_in_the_new_release_that_they_may_write(host: FakeHos
     assert host.events.index("run npm ci") < host.events.index("probe")
 
 
+def test_setup_commands_run_before_the_code_is_imported_in_every_release_and_write_what_the_app_may(
+    host: FakeHost,
+) -> None:
+    given: dict[str, Any] = {
+        "shared_folders": ["data"],
+        "setup_commands": [{"command": "git init data", "once": False}],
+    }
+    host.deploy(**given)
+    assert host.events.index("run git init data") < host.events.index("probe")
+    assert host.last_command.writable == [str(host.paths.shared)]
+    first, host.events = host.current, []
+    host.deploy(**given)
+    assert (host.current, host.events) == (first, []), "what it is asked has not changed"
+    host.change()
+    host.deploy(**given)
+    assert "run git init data" in host.events
+    host.deploy(setup_commands=[{"command": "git init --bare data", "once": False}])
+    assert host.current != first
+
+
+def test_a_setup_command_that_fails_stops_the_deploy_before_the_app_s_code_runs(host: FakeHost) -> None:
+    host.deploy()
+    first = host.current
+    host.change()
+    host.events = []
+    host.commands["git init data"] = (1, "fatal: no space left")
+    with pytest.raises(ReleaseError, match="`git init data` failed with status 1") as error:
+        host.deploy(setup_commands=[{"command": "git init data", "once": False}])
+    assert (error.value.stage, host.current) == ("check", first)
+    assert "probe" not in host.events
+
+
 @pytest.mark.parametrize(
     ("scheme", "url"),
     [

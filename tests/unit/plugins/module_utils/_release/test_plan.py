@@ -283,3 +283,14 @@ def test_the_text_has_all_that_a_person_decides_by() -> None:
     told = report_plan.planned("vps1", "shop", refused, []) + report_plan.refused("vps1", "shop", refused)
     assert "  0005 (Drop it), 0005_x.py: destroys\n    ALTER TABLE a DROP COLUMN b;" in told
     assert (told.count("it destroys"), told.count("refused")) == (1, 1), told
+
+
+@pytest.mark.parametrize(("status", "told"), [(0, False), (128, True)])
+def test_a_plan_tries_setup_commands_where_they_can_change_nothing_that_is_there(
+    site: FakeHost, status: int, told: bool
+) -> None:
+    site.commands["git init data"] = (status, "fatal: Read-only file system")
+    outcome = plan(site, shared_folders=["data"], setup_commands=[{"command": "git init data", "once": False}])
+    assert str(site.paths.shared) not in site.last_command.writable
+    assert outcome.plan["refused"] == ""
+    assert any("`git init data` of setup_commands could not do its work" in note for note in outcome.notes) == told

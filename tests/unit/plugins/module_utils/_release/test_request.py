@@ -41,7 +41,7 @@ def facts(option: dict[str, Any]) -> dict[str, Any]:
 
 OTHERWISE = {"user", "root", "settings_folder", "release_commands", "packages"}
 """Keys whose defaults the controller finds (plugin_utils/_target/release.py)."""
-OF_THE_CONTROLLER = {"build_commands", "expected_environment"}
+OF_THE_CONTROLLER = {"build_commands", "setup_commands", "expected_environment"}
 """What the controller makes of these is more than is told: a command with all that can be said of it, sealed settings."""
 
 
@@ -83,7 +83,7 @@ def test_an_app_of_slipway_apps_is_described_whole() -> None:
     assert (asked.python, asked.tools.uv, asked.web.user) == ("3.12", "/uv", "www-data")
 
 
-NOT_SENT = (*described.HERE, "build_commands", "release_commands", "expected_environment")
+NOT_SENT = (*described.HERE, "build_commands", "setup_commands", "release_commands", "expected_environment")
 
 
 def test_a_rollback_is_told_nothing_that_only_a_deploy_needs() -> None:

@@ -66,6 +66,7 @@ def test_an_app_that_uses_every_key_has_no_problems() -> None:
         "migrations_statement_timeout_seconds": 600,
         "migrations_dump": False,
         "build_commands": ["npm run build"],
+        "setup_commands": ["git init data"],
         "release_commands": ["flask db upgrade", {"command": "flask seed 'a b'", "once": True}],
         "static": {"/static/": "shop/static", "/media/img/": "shop/img"},
         "shared_folders": ["instance"],

@@ -34,6 +34,7 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "processes": {"command": "celery -A shop.tasks worker"},
     "redis_variables": {"purpose": "cache"},
     "build_commands": {"command": "npm run build"},
+    "setup_commands": {"command": "git init data"},
     "release_commands": {"command": "flask db upgrade"},
 }
 """An entry that is fine, for each key with keys inside."""
@@ -131,7 +132,7 @@ def test_defaults_inside_a_key_are_those_that_are_used() -> None:
 def test_the_type_of_a_key_is_told_with_that_of_its_entries() -> None:
     names = {name: key.type_name for name, key in keys.KEYS.items()}
     assert names["access"] == names["notifications"] == "list of dict"
-    assert names["release_commands"] == names["build_commands"] == "list of str or dict"
+    assert names["release_commands"] == names["build_commands"] == names["setup_commands"] == "list of str or dict"
     assert names["health_path"] == "str or list of str"
     assert not [
         name for name, key in keys.KEYS.items() if kinds(key.kind)[0] in (list, dict) and not (key.of or key.keys)
@@ -156,6 +157,7 @@ OTHERWISE = {
     "backups_apps[].database": "what it is called in the local cluster",
     "pgbouncer_pools[].database": "what it is called on the server",
     "app_release_releases[].build_commands": "each is a mapping by then",
+    "app_release_releases[].setup_commands": "each is a mapping by then",
     "app_release_releases[].release_commands": "each is a mapping by then",
 }
 """What a role's entry has by the name of a key, and why in another shape; test_request.py compares it with what is read."""
