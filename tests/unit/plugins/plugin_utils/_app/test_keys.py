@@ -155,6 +155,7 @@ OTHERWISE = {
     "gunicorn_systemd_services[].processes": "an argument spec has no keys below names that are free",
     "app_release_releases[].database": "what is known of it, and how its server is reached",
     "backups_apps[].database": "what it is called in the local cluster",
+    "host_metrics_apps[].database": "what it is called in the local cluster",
     "pgbouncer_pools[].database": "what it is called on the server",
     "app_release_releases[].build_commands": "each is a mapping by then",
     "app_release_releases[].setup_commands": "each is a mapping by then",
