@@ -156,6 +156,7 @@ OTHERWISE = {
     "app_release_releases[].database": "what is known of it, and how its server is reached",
     "backups_apps[].database": "what it is called in the local cluster",
     "host_metrics_apps[].database": "what it is called in the local cluster",
+    "host_metrics_apps[].redis": "the sockets, by purpose",
     "pgbouncer_pools[].database": "what it is called on the server",
     "app_release_releases[].build_commands": "each is a mapping by then",
     "app_release_releases[].setup_commands": "each is a mapping by then",
