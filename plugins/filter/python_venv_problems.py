@@ -64,7 +64,7 @@ def python_venv_problems(given: Mapping[str, Any]) -> list[str]:
     if not all(URL.fullmatch(str(url)) for url in given["urls"] if url):
         found.append(
             "python_venv_index_url, python_venv_python_mirror, python_venv_python_list_url or one of "
-            "python_venv_extra_index_urls is no URL: each must start with https:// (or http://, file://) and have no "
+            "python_venv_extra_index_urls is not a valid URL: each must start with https:// (or http://, file://) and have no "
             "spaces. Their values may be secret and are not shown."
         )
     return found

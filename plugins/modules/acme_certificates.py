@@ -54,7 +54,7 @@ changes:
   type: dict
   returned: always
 failures:
-  description: Why a certificate could not be had, by name.
+  description: Why a certificate could not be obtained, by name.
   type: dict
   returned: always
 left_out:
@@ -113,7 +113,7 @@ def main() -> None:
     if failures and module.params["strict"]:
         module.fail_json(msg="\n".join(f"certificate '{name}': {why}" for name, why in failures.items()), **result)
     for name, why in failures.items():
-        module.warn(f"certificate '{name}' could not be had, the old one stays: {why}")
+        module.warn(f"certificate '{name}' could not be obtained, the old one stays: {why}")
     for name, domains in left_out.items():
         for domain, why in domains.items():
             if name not in failures:

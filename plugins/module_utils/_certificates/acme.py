@@ -86,7 +86,7 @@ class Settings:
 
 @dataclass
 class Failure:
-    """Why a certificate could not be had: since when (the first time in a row), the last time (UTC), and what was said."""
+    """Why a certificate could not be obtained: since when (the first time in a row), the last time (UTC), and what was said."""
 
     since: str
     last: str
@@ -171,7 +171,7 @@ def due_reason(
     if reason := age_reason(facts, now):
         return reason
     if waiting := sorted(wanted & set(record.left_out)):
-        return f"{', '.join(waiting)} could not be had so far"
+        return f"{', '.join(waiting)} could not be obtained so far"
     return ""
 
 

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE)
 """The program `slipway-certificates` on a host, for its timer and for people. PRIVATE to the collection.
 
-It may change without notice. Exit status: 0 when all is well, 1 when a certificate could not be had.
+It may change without notice. Exit status: 0 when all is well, 1 when a certificate could not be obtained.
 """
 
 from __future__ import annotations

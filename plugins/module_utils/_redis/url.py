@@ -97,7 +97,7 @@ def parse_url(text: object) -> RedisUrl:
 def _database(text: str) -> int:
     text = text.strip("/")
     if not re.fullmatch(r"\d{0,4}", text):
-        raise UrlError("has a database that is no number: write host:6379/0, the first of those that Redis has")
+        raise UrlError("has a database that is not a number: write host:6379/0, the first of those that Redis has")
     return int(text or 0)
 
 

@@ -37,7 +37,7 @@ def test_values_that_work(change: dict[str, Any]) -> None:
         ({"uv": "/opt/uv"}, 'python_venv_uv is "/opt/uv" (must be'),
         ({"python": 3}, 'python_venv_python is "3" (must be empty, python3, a version such as "3.12" in quotes'),
         ({"python": "2.7"}, 'python_venv_python is "2.7" (must be empty'),
-        ({"urls": ["ftp://x"]}, "is no URL: each must start with https:// (or http://, file://) and have no spaces."),
+        ({"urls": ["ftp://x"]}, "is not a valid URL: each must start with https:// (or http://, file://) and have no spaces."),
         ({"urls": ["https://user:hunter2@x y"]}, "Their values may be secret and are not shown."),
     ],
 )  # fmt: skip

@@ -94,7 +94,7 @@ def test_what_could_not_be_had_is_a_warning_or_with_strict_an_error(
     answers(monkeypatch, Outcome("shop", failure="it is down"))
     found = call(acme_certificates.main, folder=str(tmp_path), due={"shop": "x"})
     assert found["failures"] == {"shop": "it is down"}
-    assert host[-1] == "warning: certificate 'shop' could not be had, the old one stays: it is down"
+    assert host[-1] == "warning: certificate 'shop' could not be obtained, the old one stays: it is down"
     assert "reset-failed" not in host
     assert call(acme_certificates.main, folder=str(tmp_path), due={"shop": "x"}, strict=True)["msg"] == (
         "certificate 'shop': it is down"

@@ -59,7 +59,7 @@ def test_age_is_a_share_of_life(life: float, left: float, reason: str) -> None:
         (["a.example"], facts(90, 20), OURS, "20 days of 90 days are left"),
         # Left out before: its check is due, an order is not.
         (["a.example", "b.example"], facts(90, 80), replace(OURS, left_out={"b.example": "x"}),
-         "b.example could not be had so far"),
+         "b.example could not be obtained so far"),
         # No longer wanted, and never on the certificate.
         (["a.example"], facts(90, 80), replace(OURS, left_out={"b.example": "x"}), ""),
     ],

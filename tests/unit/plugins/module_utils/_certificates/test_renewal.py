@@ -133,7 +133,7 @@ def test_a_domain_that_is_not_here_is_left_out_and_comes_later(host: Host) -> No
     assert host.run(A, B) == renewal.Outcome("shop", left_out={B: "elsewhere"})
     assert host.orders == [[A]]
     host.unreachable = {}
-    assert host.run(A, B).changed == f"{B} could not be had so far"
+    assert host.run(A, B).changed == f"{B} could not be obtained so far"
     assert (host.domains, Record.read(host.home).left_out) == ({A, B}, {})
 
 

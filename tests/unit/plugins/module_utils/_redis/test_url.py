@@ -41,7 +41,7 @@ def test_a_url_is_read_as_its_library_reads_it(text: str, wanted: dict[str, Any]
         ("redis://:s3cret@h /0", "has a space"),
         ("redis://:s3cret@h:port", "has a host that can't be read"),
         ("redis://:s3cret@h:70000", "has the port 70000"),
-        ("redis://:s3cret@h/shop", "has a database that is no number"),
+        ("redis://:s3cret@h/shop", "has a database that is not a number"),
         ("redis://:s3/cret@h", "percent-encode it in the password"),
         ("redis://:s3cret%@h", "write %25 for the sign itself"),
         ("redis://:s3cret%00@h", "has %00"),
