@@ -18,12 +18,14 @@ from pathlib import Path
 from ansible_collections.slipway.flask.plugins.module_utils._host import stored
 from ansible_collections.slipway.flask.plugins.module_utils._metrics import text
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.config import Config
+from ansible_collections.slipway.flask.plugins.module_utils._metrics.gunicorn import Gunicorn
+from ansible_collections.slipway.flask.plugins.module_utils._metrics.own import Own
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.requests import Requests
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.sample import Part, Sample
 
 __all__ = ["PARTS", "Collector", "Config", "Part", "Sample"]
 
-PARTS: Sequence[Callable[[Config], Part]] = (Requests,)
+PARTS: Sequence[Callable[[Config], Part]] = (Requests, Gunicorn, Own)
 """What makes each part; one more of them is a module with a class, and its name here."""
 LIMIT_SECONDS = 10.0
 """A look that takes longer is told as not up."""

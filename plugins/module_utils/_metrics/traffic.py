@@ -35,9 +35,10 @@ class Traffic:
         """Requests by method and class of status; each pair is there from the beginning, so that the first one is an increase."""
         self.requests |= {(row[0], row[1]): row[2] for row in _rows(said.get("requests"), 2)}
         self.static: dict[str, int] = dict.fromkeys(CODES, 0) | {row[0]: row[1] for row in _rows(said.get("static"), 1)}
+        self.buckets = [0] * (len(BOUNDS) + 1)
         counts = said.get("buckets")
-        fits = isinstance(counts, list) and len(counts) == len(BOUNDS) + 1
-        self.buckets: list[int] = [int(one) for one in counts] if fits else [0] * (len(BOUNDS) + 1)
+        if isinstance(counts, list) and len(counts) == len(self.buckets):
+            self.buckets = [int(one) for one in counts]
         self.seconds, self.size, self.aborted, self.unread = (
             _number(said.get(name)) for name in ("seconds", "size", "aborted", "unread")
         )

@@ -18,6 +18,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import hook
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import (
     commands,
     edge,
+    metrics,
     notifications,
     placeholders,
     procfile,
@@ -190,6 +191,7 @@ def health_problems(app: Mapping[str, Any]) -> list[str]:
         for path in several(app.get("health_path", "/"))
         if not isinstance(path, str) or not re.fullmatch(r"/[!-~]*", path)
     ]
+    found += metrics.problems(app)
     low, high = RANGES["health_status"]
     found += [
         f"'health_status' is {status}; it must be from {low} to {high}"

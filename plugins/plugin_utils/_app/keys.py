@@ -130,6 +130,12 @@ KEYS: dict[str, Key] = {
     ),
     "health_host": Key(str, "", "Host header of the health request; empty is the main domain."),
     "health_timeout_seconds": Key(int, 60, "How long a new release may take to become ready.", range=(1, 3600)),
+    "metrics_path": Key(
+        str,
+        "",
+        "Path of the app's own metrics in Prometheus' format, e.g. `/metrics`: they are collected with `slipway_metrics`, and "
+        "visitors get 404; see docs/metrics.md.",
+    ),
     "watch_seconds": Key(
         int,
         5,

@@ -43,6 +43,7 @@ def own_defaults(name: str) -> Service:
         "writable_paths": [],
         "sandbox": {},
         "handover": "",
+        "own_metrics": False,
         "processes": {},
         "notifications": [],
     }

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import access
+
 URL_PATH = re.compile(r"/|(/[A-Za-z0-9._~-]+)+/?")
 URL_FOLDER = re.compile(r"/([A-Za-z0-9._~-]+/)+")
 FOLDER = re.compile(r"(/[A-Za-z0-9._@+-]+)+/?")
@@ -74,6 +76,16 @@ def streaming_problems(paths: Any) -> Iterator[str]:
             yield f"'{path}' in streaming must be a path such as /events: no spaces, no query, no wildcards"
 
 
+def hidden_problems(paths: Any) -> Iterator[str]:
+    """Yield what is wrong with the paths that visitors get 404 for, one sentence each."""
+    if not isinstance(paths, list):
+        yield "hidden_paths must be a list of paths such as [/metrics]"
+        return
+    for path in paths:
+        if not access.PATH.fullmatch(str(path)) or {".", ".."} & set(str(path).split("/")) or path == "/":
+            yield f"'{path}' in hidden_paths must be a path such as /metrics: no spaces, no query, no wildcards, not / alone"
+
+
 def download_problems(wanted: Any) -> Iterator[str]:
     """Yield what is wrong with the URLs and folders of protected downloads, one sentence each."""
     if not isinstance(wanted, Mapping):
@@ -97,6 +109,7 @@ def complete(site: Mapping[str, Any]) -> dict[str, Any]:
         # After this long, one more request is let through whichever of the limits was met.
         "retry_seconds": max([1, *(limit["seconds"] for limit in limits)]),
         "streaming": [{"path": path, "pattern": f"^{pattern(path)}"} for path in site["streaming"]],
+        "hidden": [f"^{re.escape(path.rstrip('/'))}(/|$)" for path in site["hidden_paths"]],
         "downloads": [
             {"url": url, "folder": folder.rstrip("/")} for url, folder in site["protected_downloads"].items()
         ],
@@ -110,4 +123,5 @@ def problems(site: Mapping[str, Any]) -> Iterator[str]:
         yield f"connections_per_address is {number!r}; it must be a whole number, 1 to 65535, or 0 for no limit"
     yield from rate_problems(site["rate_limits"])
     yield from streaming_problems(site["streaming"])
+    yield from hidden_problems(site["hidden_paths"])
     yield from download_problems(site["protected_downloads"])

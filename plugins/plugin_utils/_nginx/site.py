@@ -27,6 +27,7 @@ SITE_DEFAULTS: Site = {
     "access": [],
     "client_ca_file": "",
     "probe_path": "",
+    "hidden_paths": [],
     "extra_config": "",
     "upstream_keepalive": None,
 }

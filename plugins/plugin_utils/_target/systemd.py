@@ -62,6 +62,7 @@ def service(app: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **{key: app[key] for key in same},
         "socket_users": [WEB_USER],
+        "own_metrics": bool(app["metrics_path"]),
         "after": known.after_units(app),
         "environment_file": f"{settings}/environment",
         "config_file": f"{settings}/gunicorn.conf.py",
@@ -110,6 +111,7 @@ def site(app: Mapping[str, Any], waiting: Iterable[str] = ()) -> dict[str, Any]:
         "access": app["access"],
         "client_ca_file": app["client_ca_file"],
         "probe_path": app["health_path"][0],
+        "hidden_paths": [app["metrics_path"]] if app["metrics_path"] else [],
         "certificate": app["certificate"],
     }
     if app["worker_class"] == "gthread":  # the only one that gives no kept connection up while a request is on its way

@@ -82,6 +82,7 @@ def test_an_app_that_uses_every_key_has_no_problems() -> None:
         "header_kb": 16,
         "rate_limits": {"POST /login": "10/minute"},
         "streaming": ["/events"],
+        "metrics_path": "/metrics",
         "protected_downloads": {"/protected/": "/var/lib/shop"},
         "sandbox": {"host_metrics": True, "browser": False},
         "handover": "stop_first",
@@ -278,6 +279,12 @@ PATHS = {
     "static folder that is all": (shop(static={"/s/": "."}), ["'.' in 'static'", "inside the app"]),
     "static URL without slash": (shop(static={"/static": "s"}), ["'/static' in 'static'", "begin and end with '/'"]),
     "rate limit without a unit": (shop(rate_limits={"/login": 10}), ["rate_limits of '/login' is '10'", "10/minute"]),
+    "metrics everywhere": (shop(metrics_path="/"), ["'metrics_path' is '/'; it must look like /metrics"]),
+    "metrics at no path": (shop(metrics_path="/a/../b"), ["'metrics_path' is '/a/../b'; it must look like /metrics"]),
+    "metrics where the health is": (
+        shop(metrics_path="/internal/", health_path=["/", "/internal/health"]),
+        ["'health_path' is '/internal/health', which visitors get 404 for as 'metrics_path' is '/internal/'"],
+    ),
     "streaming without a path": (shop(streaming=["events"]), ["'events' in streaming must be a path"]),
     "downloads from a folder that is not shared": (
         shop(protected_downloads={"/files/": "uploads"}),

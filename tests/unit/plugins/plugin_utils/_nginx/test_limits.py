@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import limits as limits
 
-SITE = {"rate_limits": {}, "streaming": [], "protected_downloads": {}, "connections_per_address": 200}
+SITE = {
+    "rate_limits": {}, "streaming": [], "hidden_paths": [], "protected_downloads": {}, "connections_per_address": 200
+}  # fmt: skip
 
 
 def found(**changes: Any) -> list[str]:
@@ -23,6 +25,7 @@ def found(**changes: Any) -> list[str]:
         {},
         {"rate_limits": {"/": "50/second", "/login": "10/minute", "POST /api/v1.0/orders": "1/minute"}},
         {"streaming": ["/", "/events", "/ws/"]},
+        {"hidden_paths": ["/metrics", "/internal/metrics/"]},
         {"protected_downloads": {"/protected/": "/srv/shop/shared/uploads"}},
         {"connections_per_address": 0},
     ],
@@ -43,6 +46,11 @@ def test_good_values_have_no_problems(good: dict[str, Any]) -> None:
         ({"rate_limits": {"/login": "10/hour"}}, "'10/hour'; it must be a number a second or minute"),
         ({"rate_limits": {"/login": "0/minute"}}, "it must be a number a second or minute"),
         ({"streaming": "/events"}, "streaming must be a list"),
+        ({"hidden_paths": "/metrics"}, "hidden_paths must be a list"),
+        ({"hidden_paths": ["/"]}, "'/' in hidden_paths must be a path"),
+        ({"hidden_paths": ["/a/../b"]}, "'/a/../b' in hidden_paths must be a path"),
+        ({"hidden_paths": ["/a b"]}, "'/a b' in hidden_paths must be a path"),
+        ({"hidden_paths": ['/"; }']}, "in hidden_paths must be a path"),
         ({"streaming": ["events"]}, "'events' in streaming must be a path"),
         ({"streaming": ["/a b"]}, "'/a b' in streaming must be a path"),
         ({"streaming": ["/a{}"]}, "in streaming must be a path"),

@@ -141,6 +141,7 @@ def test_a_site_serves_whatever_release_is_current() -> None:
         "access": [],
         "client_ca_file": "",
         "probe_path": "/",
+        "hidden_paths": [],
         "certificate": "self_signed",
         "upstream_keepalive": 16,
     }

@@ -1,0 +1,154 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""How near to its limits gunicorn is: threads that are busy, visitors who wait at its socket, workers that ended.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
+from ansible_collections.slipway.flask.plugins.module_utils._host import stored
+from ansible_collections.slipway.flask.plugins.module_utils._metrics import saturation
+from ansible_collections.slipway.flask.plugins.module_utils._metrics.config import App, Config
+from ansible_collections.slipway.flask.plugins.module_utils._metrics.sample import Sample
+from ansible_collections.slipway.flask.plugins.module_utils._metrics.saturation import Saturation
+from ansible_collections.slipway.flask.plugins.module_utils._process.look.web import WebLook
+
+SOCKETS = Path("/proc/net/unix")
+WAITING = "02"
+"""State in SOCKETS of a connection that nobody has accepted yet (SS_CONNECTING in linux/net.h)."""
+COUNTERS = {
+    "exits": ("slipway_gunicorn_worker_restarts_total", "Workers that ended, for whatever reason."),
+    "timeouts": ("slipway_gunicorn_worker_timeouts_total", "Workers that were killed because they hung."),
+    "crashes": (
+        "slipway_gunicorn_worker_crashes_total",
+        "Workers that something else killed, such as a lack of memory.",
+    ),
+    "busy_seconds": ("slipway_gunicorn_busy_seconds_total", "Seconds for which requests took threads."),
+}
+GAUGES = (
+    ("slipway_gunicorn_workers", "Workers that run."),
+    ("slipway_gunicorn_threads", "Requests that can be under way at once."),
+    ("slipway_gunicorn_threads_busy", "Requests under way, on average since the last look."),
+    ("slipway_gunicorn_worker_oldest_seconds", "Age of the oldest worker."),
+)
+MOST_SEEN = 32
+"""Releases of an app that run at the same time are two, or a few that drain."""
+
+
+class Gunicorn:
+    """The part of the collector."""
+
+    name = "gunicorn"
+    every = 15.0
+
+    def __init__(self, config: Config, run: Path | None = None, sockets: Path = SOCKETS) -> None:
+        self.state, self.sockets = config.state / "gunicorn.json", sockets
+        saved = stored.read(self.state)
+        self.servers = [Server(app, saved.get(app.name), run) for app in config.apps]
+
+    def samples(self, now: float) -> Iterable[Sample]:
+        waiting = backlogs(self.sockets)
+        for server in self.servers:
+            yield from server.samples(waiting, time.monotonic())
+        with suppress(OSError):
+            stored.write(self.state, json.dumps({server.app: server.totals.saved() for server in self.servers}))
+
+
+def backlogs(listed: Path) -> dict[str, int]:
+    """Return how many connections wait at each Unix socket, by its path, as LISTED (proc(5)) has them."""
+    found: dict[str, int] = {}
+    with listed.open(encoding="utf-8", errors="replace") as rows:
+        for row in rows:
+            columns = row.split(None, 7)
+            if len(columns) == 8 and columns[5] == WAITING:
+                path = columns[7].rstrip("\n")
+                found[path] = found.get(path, 0) + 1
+    return found
+
+
+@dataclass
+class Totals:
+    """What all masters of an app have counted together, each from 0: a release that ends takes nothing away."""
+
+    of: dict[str, float] = field(default_factory=lambda: dict.fromkeys(COUNTERS, 0.0))
+    seen: dict[str, dict[str, float]] = field(default_factory=dict)
+    """What each master that still runs had counted at the last look."""
+
+    @classmethod
+    def loaded(cls, saved: Any) -> Totals:
+        """Return those that were SAVED; what can't be read is 0."""
+        with suppress(TypeError, ValueError, AttributeError, KeyError):
+            if isinstance(saved, Mapping):
+                return cls(
+                    {name: float(saved["of"][name]) for name in COUNTERS},
+                    {key: {name: float(one[name]) for name in COUNTERS} for key, one in saved["seen"].items()},
+                )
+        return cls()
+
+    def saved(self) -> dict[str, Any]:
+        """Return them for JSON."""
+        return {"of": self.of, "seen": self.seen}
+
+    def add(self, found: Iterable[Saturation]) -> None:
+        """Take in what the masters that run say now."""
+        seen = {}
+        for one in list(found)[:MOST_SEEN]:
+            key = f"{one.master[0]:.0f}:{one.master[1]:.3f}"
+            seen[key] = {name: float(getattr(one, name)) for name in COUNTERS}
+            for name, value in seen[key].items():
+                self.of[name] += max(0.0, value - self.seen.get(key, {}).get(name, 0.0))
+        self.seen = seen
+
+
+class Server:
+    """The gunicorn of one APP: one that serves, and those that finish what they had begun."""
+
+    def __init__(self, app: App, saved: Any, run: Path | None) -> None:
+        self.app, self.run = app.name, (run or Path("/run")) / app.name
+        self.places, self.totals = app.places, Totals.loaded(saved)
+        self.web = WebLook(app.places, Health())
+        self.before: tuple[tuple[float, float], float, float] | None = None
+        """Of the last look: which master served, when that was, and how many seconds its threads had been busy."""
+
+    def samples(self, waiting: Mapping[str, int], now: float) -> Iterator[Sample]:
+        """Yield the app's samples; WAITING are those who wait at each socket, NOW is time.monotonic()."""
+        serving = self.places.current_id()
+        if not serving:
+            return
+        own = {"app": self.app}
+        told = waiting.get(str(self.web.socket(serving)), 0)
+        yield Sample("slipway_gunicorn_backlog", told, own, help="Visitors who wait until a worker takes them in.")
+        found = {folder.name: saturation.read(folder, now) for folder in self._folders()}
+        self.totals.add(one for one in found.values() if one)
+        for name, (series, help_) in COUNTERS.items():
+            yield Sample(series, round(self.totals.of[name], 3), own, "counter", help_)
+        one = found.get(serving)
+        if one:
+            oldest = min((worker.since for worker in one.workers), default=now)
+            values = (len(one.workers), one.threads, self._busy(one, now), max(0.0, now - oldest))
+            for (series, help_), value in zip(GAUGES, values, strict=True):
+                yield Sample(series, round(value, 3), own, help=help_)
+
+    def _busy(self, one: Saturation, now: float) -> float:
+        """Return how many threads were busy since the last look, on average: what is busy by chance says little."""
+        before, self.before = self.before, (one.master, now, one.busy_seconds)
+        busy = sum(worker.busy for worker in one.workers)
+        if before and before[0] == one.master and now > before[1]:
+            busy = (one.busy_seconds - before[2]) / (now - before[1])
+        return min(max(busy, 0.0), float(one.threads))
+
+    def _folders(self) -> list[Path]:
+        """Return the runtime folders of the releases that run."""
+        with suppress(OSError):
+            return sorted(folder for folder in self.run.iterdir() if folder.is_dir())[-MOST_SEEN:]
+        return []
