@@ -17,15 +17,25 @@ from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import stored
 from ansible_collections.slipway.flask.plugins.module_utils._metrics import text
+from ansible_collections.slipway.flask.plugins.module_utils._metrics.backups import Backups
+from ansible_collections.slipway.flask.plugins.module_utils._metrics.certificates import Certificates
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.config import Config
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.gunicorn import Gunicorn
+from ansible_collections.slipway.flask.plugins.module_utils._metrics.host import Host
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.own import Own
+from ansible_collections.slipway.flask.plugins.module_utils._metrics.postgres import Postgres
+from ansible_collections.slipway.flask.plugins.module_utils._metrics.processes import Processes
+from ansible_collections.slipway.flask.plugins.module_utils._metrics.queues import Queues
+from ansible_collections.slipway.flask.plugins.module_utils._metrics.redis import Redis
+from ansible_collections.slipway.flask.plugins.module_utils._metrics.releases import Releases
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.requests import Requests
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.sample import Part, Sample
 
 __all__ = ["PARTS", "Collector", "Config", "Part", "Sample"]
 
-PARTS: Sequence[Callable[[Config], Part]] = (Requests, Gunicorn, Own)
+PARTS: Sequence[Callable[[Config], Part]] = (
+    Requests, Gunicorn, Own, Processes, Releases, Postgres, Redis, Queues, Certificates, Backups, Host,
+)  # fmt: skip
 """What makes each part; one more of them is a module with a class, and its name here."""
 LIMIT_SECONDS = 10.0
 """A look that takes longer is told as not up."""

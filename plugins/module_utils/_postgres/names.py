@@ -216,7 +216,9 @@ def run(command: Sequence[str], stdin: str = "", user: str = "", seconds: float 
     return done.stdout
 
 
-def psql(cluster: Cluster, sql: str, database: str = "postgres", path: str = "pg_catalog") -> str:
+def psql(
+    cluster: Cluster, sql: str, database: str = "postgres", path: str = "pg_catalog", seconds: float | None = None
+) -> str:
     """Run SQL as the superuser over the cluster's socket; stops at the first error.
 
     A database belongs to its app, which may have functions and operators of its own in it that are called like the system's:
@@ -224,9 +226,11 @@ def psql(cluster: Cluster, sql: str, database: str = "postgres", path: str = "pg
     must not read what an app has made: a view runs the app's functions as whoever reads it. `psql_as` is for that.
 
     :param path: the schema in which names are looked for; `public`, for statements that call nothing and make something there.
+    :param seconds: after which psql is ended; None waits for ever.
     :raises PostgresError: with psql's own message.
     """
-    return run([*_psql(cluster, database), "-c", f"SET search_path = {path}", "-f", "-"], stdin=sql, user=SUPERUSER)
+    command = [*_psql(cluster, database), "-c", f"SET search_path = {path}", "-f", "-"]
+    return run(command, stdin=sql, user=SUPERUSER, seconds=seconds)
 
 
 def psql_as(user: str, cluster: Cluster, sql: str, database: str, seconds: int = 30) -> str:

@@ -20,6 +20,8 @@ from ansible_collections.slipway.flask.plugins.module_utils._redis.url import Re
 
 LONGEST = 1 << 20
 """Bytes of an answer that are read: INFO has a few thousand."""
+MOST = 10_000
+"""Entries of an answer that are read."""
 
 
 class ServerError(Exception):
@@ -60,14 +62,35 @@ class Client:
         self._socket.sendall(encoded(words))
         return self._answer()
 
+    def ask_list(self, *words: str) -> list[str]:
+        """Send a command whose answer is a list, and return its entries as text; lists in it become part of it.
+
+        :raises ServerError: when the answer is an error.
+        """
+        self._socket.sendall(encoded(words))
+        return self._list(self._line())
+
     def close(self) -> None:
         self._file.close()
         self._socket.close()
 
-    def _answer(self) -> str:
+    def _line(self) -> bytes:
         line = self._file.readline(LONGEST)
         if not line:
             raise EOFError
+        return line
+
+    def _list(self, line: bytes) -> list[str]:
+        if line[:1] != b"*":
+            return [self._answer(line)]
+        count = int(line[1:]) if line[1:].strip().lstrip(b"-").isdigit() else 0
+        found: list[str] = []
+        for _ in range(min(count, MOST)):
+            found += self._list(self._line())
+        return found
+
+    def _answer(self, line: bytes = b"") -> str:
+        line = line or self._line()
         kind, rest = line[:1], line[1:].rstrip(b"\r\n").decode(errors="replace")
         if kind == b"-":
             raise ServerError(rest)
