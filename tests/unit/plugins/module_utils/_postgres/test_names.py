@@ -264,7 +264,9 @@ def test_server_problems(variables: dict[str, Any], words: str) -> None:
 def test_sql_of_the_superuser_finds_no_function_of_an_apps(monkeypatch: pytest.MonkeyPatch) -> None:
     """An app owns its database, and what is called like the system's there would run with the superuser's rights."""
     ran: list[list[str]] = []
-    monkeypatch.setattr(postgres, "run", lambda command, stdin, user, seconds: ran.append([*command, stdin, user]) or "")
+    monkeypatch.setattr(
+        postgres, "run", lambda command, stdin, user, seconds: ran.append([*command, stdin, user]) or ""
+    )
     postgres.psql(Cluster("17", "main", 5432, True, "/d"), "SELECT json_agg(a) FROM b;", "shop")
     assert ran[0][-8:] == [
         "-d", "shop", "-c", "SET search_path = pg_catalog", "-f", "-", "SELECT json_agg(a) FROM b;", "postgres",
