@@ -5,14 +5,14 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ansible import context
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import given as on_command_line
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, commands
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.names import nearest
@@ -29,7 +29,9 @@ class ActionModule(ActionBase):
         host = str(task_vars.get("inventory_hostname"))
         try:
             app = choice.choose_one(given.get("apps"), str(given.get("app") or ""), choice.everywhere(task_vars))
-            command = whole(str(given.get("command") or ""), context.CLIARGS.get("extra_vars") or ())
+            command = on_command_line.whole(
+                "command", str(given.get("command") or ""), context.CLIARGS.get("extra_vars") or ()
+            )
             schedule = schedule_of(str(given.get("schedule") or ""), command, app)
             words = [] if schedule else words_of(command, app)
         except choice.ChoiceError as error:
@@ -61,21 +63,6 @@ class ActionModule(ActionBase):
                 Display().display(told)
         result.update(answer)
         return result
-
-
-def whole(command: str, extra_vars: Iterable[str]) -> str:
-    """Return COMMAND as it was given on the command line: Ansible cuts `-e command='flask users list'` at its first space.
-
-    EXTRA_VARS are the texts of all `-e`. Where what follows can only be further variables, nothing was cut.
-    """
-    for text in extra_vars:
-        name, _, rest = text.partition("=")
-        cut = rest.split()
-        if name.strip() != "command" or cut[:1] != [command]:
-            continue
-        if not all(re.fullmatch(r"[A-Za-z_]\w*=.*", word) for word in cut[1:]):
-            return rest
-    return command
 
 
 def schedule_of(name: str, command: str, app: Mapping[str, Any] | None) -> str:

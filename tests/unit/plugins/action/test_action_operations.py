@@ -17,6 +17,7 @@ from ansible_collections.slipway.flask.plugins.action import (
     release_report,
     upgrade_database,
 )
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import given
 
 SHOP: dict[str, Any] = {
     "name": "shop",
@@ -332,7 +333,7 @@ def test_an_app_without_schedules_says_so(shown: Shown) -> None:
     ],
 )
 def test_a_command_is_not_cut_at_its_first_space(command: str, extra_vars: list[str], meant: str) -> None:
-    assert release_exec.whole(command, extra_vars) == meant
+    assert given.whole("command", command, extra_vars) == meant
 
 
 @pytest.mark.parametrize(("host", "app"), [("web2", "shop"), ("web1", "blog")])

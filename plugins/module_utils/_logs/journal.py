@@ -1,0 +1,167 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The part of the host's journal that is one app's: its web server, processes, timers, services, and its releases.
+
+Which unit a line is of is systemd's word (`_SYSTEMD_SLICE`, `_SYSTEMD_UNIT`), never the writer's: an app can print whatever
+it likes, but not as another one. journalctl looks up times and fields in the journal's own indexes.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import IO, Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._logs import text
+from ansible_collections.slipway.flask.plugins.module_utils._logs.entry import Entry
+
+PROGRAM = "/usr/bin/journalctl"
+FIELDS = ("MESSAGE,PRIORITY,_SYSTEMD_UNIT,UNIT,_PID,_STREAM_ID,_UID,SYSLOG_IDENTIFIER,SLIPWAY_APP,SLIPWAY_RELEASE,"
+          "SLIPWAY_OUTCOME,SLIPWAY_BY,SLIPWAY_REVISION")  # fmt: skip
+PRIORITIES = ("critical", "critical", "critical", "error", "warning", "info", "info", "debug")
+REDIS = re.compile(r"\d+:[A-Z] \d+ \w+ \d+ [\d:.]+ ([.*#-]) ")
+REDIS_LEVELS = {".": "debug", "-": "debug", "*": "info", "#": "warning"}
+STREAMS = 1000
+"""Streams of output whose last line is remembered, for the lines of a traceback."""
+
+
+@dataclass(frozen=True)
+class Units:
+    """The units of one APP; SERVICES are other units that are its own, with what they are called here."""
+
+    app: str
+    processes: tuple[str, ...] = ()
+    services: tuple[tuple[str, str], ...] = ()
+
+    def matches(self) -> list[str]:
+        """Return journalctl's arguments for all of them."""
+        names = [self.app, *(f"{self.app}.{process}" for process in self.processes)]
+        found = [f"_SYSTEMD_SLICE=system-{escaped(name)}.slice" for name in names]
+        for unit, _ in self.services:
+            found += ["+", f"_SYSTEMD_UNIT={unit}"]
+        return [*found, "+", "_PID=1", "SYSLOG_IDENTIFIER=systemd", "+", f"SLIPWAY_APP={self.app}", "_UID=0"]
+
+    def of(self, unit: str) -> tuple[str, str]:
+        """Return the process and the release that UNIT runs; two empty texts when it isn't the app's."""
+        found = re.fullmatch(
+            rf"{re.escape(self.app)}(?:\.([a-z0-9_-]+))?(?:-[0-9]+)?@(.*)\.(?:service|timer|socket)", unit
+        )
+        if found:
+            return found[1] or "web", found[2]
+        if unit in (f"{self.app}.service", f"{self.app}.socket"):
+            return "web", ""
+        return next((name for known, name in self.services if known == unit), ""), ""
+
+
+def escaped(name: str) -> str:
+    """Return a unit's NAME as a part of its slice's (systemd.unit(5), "String Escaping for Inclusion in Unit Names")."""
+    return name.replace("-", r"\x2d")
+
+
+def argv(units: Units, since: float, until: float = 0.0, grep: str = "", follow: bool = False) -> list[str]:
+    """Return the command that tells what UNITS said from SINCE to UNTIL, as far as it has the pattern GREP in it."""
+    found = [PROGRAM, "--quiet", "--no-pager", "--output=json", f"--output-fields={FIELDS}", f"--since=@{since:.6f}"]
+    if until:
+        found.append(f"--until=@{until:.6f}")
+    if grep:
+        found += [f"--grep={grep}", "--case-sensitive=true"]
+    if follow:
+        found += ["--follow", "--no-tail"]
+    return [*found, *units.matches()]
+
+
+def lines(command: list[str]) -> Iterator[bytes]:
+    """Yield the lines of journalctl's output; it ends with the one who reads them."""
+    with (
+        suppress(FileNotFoundError),
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process,
+    ):
+        try:
+            yield from _piped(process.stdout)
+        finally:
+            process.kill()
+
+
+def _piped(stream: IO[bytes] | None) -> Iterator[bytes]:
+    if stream:
+        yield from stream
+
+
+class Reader:
+    """Makes entries of journalctl's lines: those of a traceback have the level and the request of its first line."""
+
+    def __init__(self, units: Units) -> None:
+        self.units = units
+        self.last: dict[str, tuple[str, str, float]] = {}
+
+    def entry(self, line: bytes) -> Entry | None:
+        """Return what LINE says, None for one that is not the app's or says nothing."""
+        try:
+            said = json.loads(line)
+            moment = int(said["__REALTIME_TIMESTAMP"]) / 1e6
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return None
+        message = message_of(said.get("MESSAGE")).rstrip()
+        if not message:
+            return None
+        level = PRIORITIES[int(said["PRIORITY"])] if str(said.get("PRIORITY")) in "01234567" else "info"
+        if said.get("SLIPWAY_APP") == self.units.app and said.get("_UID") == "0":
+            fields = {
+                name.lower(): said[f"SLIPWAY_{name}"]
+                for name in ("OUTCOME", "BY", "REVISION")
+                if said.get(f"SLIPWAY_{name}")
+            }  # noqa: E501
+            return Entry(
+                moment, "release", "release", message, level, "", str(said.get("SLIPWAY_RELEASE") or ""), fields
+            )
+        if said.get("_PID") == "1":
+            process, release = self.units.of(str(said.get("UNIT") or ""))
+            return Entry(moment, "systemd", process, message, level, "", release) if process else None
+        process, release = self.units.of(str(said.get("_SYSTEMD_UNIT") or ""))
+        if not process:
+            return None
+        if any(process == name for _, name in self.units.services):
+            message, level = of_redis(message, level) if process == "redis" else (message, level)
+            return Entry(moment, process, process, message, level)
+        return self._printed(said, moment, process, release, level, message)
+
+    def _printed(
+        self, said: dict[str, Any], moment: float, process: str, release: str, level: str, message: str
+    ) -> Entry:
+        """Return what the app, gunicorn or a worker has printed."""
+        found = text.of(message)
+        stream = str(said.get("_STREAM_ID") or said.get("_PID"))
+        if found.kind == "app" and not found.level and not found.request_id and text.continues(message):
+            before = self.last.get(stream)
+            if before and moment - before[2] < 2:
+                level, found.request_id = before[0], before[1]
+        elif found.level and level == "info":
+            level = found.level
+        if len(self.last) > STREAMS:
+            self.last.clear()
+        self.last[stream] = (level, found.request_id, moment)
+        source = found.kind if process == "web" else process
+        fields = dict(found.fields or {})
+        return Entry(moment, source, process, found.message, level, found.request_id, found.release or release, fields)
+
+
+def of_redis(message: str, level: str) -> tuple[str, str]:
+    """Return what Redis says without the time that the journal has as well, and how much it matters."""
+    found = REDIS.match(message)
+    return (message[found.end() :], REDIS_LEVELS[found[1]]) if found else (message, level)
+
+
+def message_of(value: Any) -> str:
+    """Return a MESSAGE, which journalctl gives as a list of bytes when it isn't plain text."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        with suppress(TypeError, ValueError):
+            return bytes(value).decode(errors="replace")
+    return ""

@@ -1,0 +1,56 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The program that is sent to a host: it comes over standard input, needs nothing there and ends when nobody listens."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+from ansible_collections.slipway.flask.plugins.module_utils._logs import program
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import stream
+
+ASKED: dict[str, Any] = {
+    "app": "no-such-app", "processes": ["worker"], "services": [], "has_database": False, "mask": ["token"], "since": 0.0,
+    "until": 0.0, "process": "", "level": "", "grep": "", "request_id": "", "lines": 0, "follow": 0, "most_bytes": 0,
+    "watch_input": True,
+}  # fmt: skip
+
+
+def started(**more: Any) -> subprocess.Popen[bytes]:
+    argv = shlex.split(stream.command("_logs"))
+    process = subprocess.Popen(
+        [sys.executable, *argv[1:]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdin
+    process.stdin.write(b"a password that sudo did not ask for\n" + stream.payload("_logs", {**ASKED, **more}))
+    process.stdin.flush()
+    return process
+
+
+def test_it_runs_from_memory_and_tells_where_it_begins_and_ends() -> None:
+    output, errors = started(since=time.time()).communicate(timeout=60)
+    assert errors == b""
+    first, *_, last = output.splitlines()
+    assert first.decode() == program.READY
+    assert json.loads(last) | {"until": 0} == {"end": True, "cut": False, "until": 0}
+
+
+def test_it_ends_when_the_controller_is_gone() -> None:
+    process = started(since=time.time(), follow=3600)
+    assert process.stdin and process.stdout
+    assert process.stdout.readline().decode().strip() == program.READY
+    process.stdin.close()
+    process.stdin = None
+    process.communicate(timeout=60)
+    assert process.returncode is not None
+
+
+@pytest.mark.parametrize("errors", ["", "sudo: a password is required\n"])
+def test_why_it_failed_is_one_sentence(errors: str) -> None:
+    assert stream._why(errors).startswith("the logs could not be read: ")
