@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -18,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import Host, Play, Project, Visitor, Watch, tiny_app, wait_for
+from helpers import PLAY_SECONDS, ROOT, Host, Play, Project, Visitor, Watch, tiny_app, wait_for
 
 # What is tested is the controller's; one Debian release is enough.
 pytestmark = pytest.mark.once("13")
@@ -269,3 +271,43 @@ def test_a_run_under_way_outlives_a_deploy_and_none_begins_beside_it(scheduled: 
     assert f"the digest of {new}" in scheduled.project.good(*NOW).output
     runs = json.loads(host.run("cat /var/lib/slipway/runs/tiny.digest.json"))["runs"]
     assert [(run["release"], run["result"]) for run in runs[:2]] == [(new, "success"), (old, "success")]
+
+
+def test_steps_of_a_pipeline_need_nothing_but_the_secrets(tiny: Tiny, host: Host, tmp_path: Path) -> None:
+    """As a runner has it: no settings, no keys, no known hosts but what the steps are given."""
+    tiny.say("from a pipeline")
+    inventory, facts = tmp_path / "hosts.yml", host.facts
+    shutil.copytree(tiny.project.folder / "group_vars", tmp_path / "group_vars")
+    inventory.write_text(f"web: {{hosts: {{{host.name}: {{ansible_host: {host.address}, ansible_user: root}}}}}}\n")
+    home, temporary = tmp_path / "home", tmp_path / "temporary"
+    home.mkdir()
+    temporary.mkdir()
+    known = Path(facts["known_hosts"]).read_text()
+    secrets = {"SLIPWAY_SSH_KEY": Path(facts["key"]).read_text(), "SLIPWAY_KNOWN_HOSTS": known}
+
+    def step(name: str, **changes: str) -> subprocess.CompletedProcess[str]:
+        environment = {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(temporary), **secrets, **changes}
+        command = [str(ROOT / "bin/ci"), name, str(inventory), "-e", "app=tiny"]
+        return subprocess.run(
+            command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=PLAY_SECONDS
+        )
+
+    before = serving(host)
+    for changes, said in (
+        ({"SLIPWAY_SSH_KEY": ""}, "SLIPWAY_SSH_KEY is empty"),
+        ({"SLIPWAY_SSH_KEY": "ssh-ed25519 AAAA"}, "SLIPWAY_SSH_KEY is not a private key"),
+        ({"SLIPWAY_KNOWN_HOSTS": known.replace("AAAA", "AAAB")}, "Host key verification failed"),
+    ):
+        refused = step("deploy", **changes)
+        assert refused.returncode != 0
+        assert said in refused.stdout + refused.stderr
+    planned = step("plan")
+    assert planned.returncode == 0, planned.stdout + planned.stderr
+    assert "nothing was changed" in planned.stdout
+    assert serving(host) == before
+    for name in ("deploy", "smoke"):
+        done = step(name)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "PRIVATE KEY" not in done.stdout + done.stderr
+    assert word(host) == "from a pipeline"
+    assert list(temporary.glob("*/key")) == [], "no secret is left"

@@ -1,0 +1,76 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The pipelines that `bin/pipeline` writes."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = {
+    "github": ".github/workflows/deploy.yml",
+    "forgejo": ".forgejo/workflows/deploy.yml",
+    "gitlab": ".gitlab-ci.yml",
+}
+
+
+def write(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([ROOT / "bin/pipeline", *words], capture_output=True, text=True, check=False)
+
+
+def texts(node: Any) -> list[str]:
+    """Return all texts that are somewhere in NODE."""
+    if isinstance(node, dict):
+        return [text for value in node.values() for text in texts(value)]
+    if isinstance(node, list):
+        return [text for value in node for text in texts(value)]
+    return [str(node)]
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_pipeline_tests_plans_deploys_to_staging_and_then_to_production(kind: str, tmp_path: Path) -> None:
+    done = write(kind, str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    whole = " ".join(texts(yaml.safe_load((tmp_path / FILES[kind]).read_text())))
+    steps = ["pytest", "pip-audit", "plan deploy/production", "deploy deploy/staging", "smoke deploy/staging",
+             "deploy deploy/production", "smoke deploy/production"]  # fmt: skip
+    places = [whole.replace('bin/ci"', "bin/ci").find(step) for step in steps]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("kind", ["github", "forgejo"])
+def test_actions_are_pinned_and_only_the_protected_branch_deploys(kind: str) -> None:
+    jobs = yaml.safe_load((ROOT / f"docs/ci/{kind}.yml").read_text())["jobs"]
+    for name, job in jobs.items():
+        for step in job["steps"]:
+            _, at, pin = step.get("uses", "x@" + "0" * 40).partition("@")
+            assert at and len(pin) == 40, step
+        uses_secrets = "secrets." in " ".join(texts(job))
+        assert uses_secrets == (name != "test")
+        if name in ("staging", "production"):
+            assert "pull_request" not in job["if"]
+            assert job["concurrency"]["cancel-in-progress"] is False
+        elif uses_secrets:
+            assert "head.repo.full_name == github.repository" in job["if"], "a fork gets no secret"
+
+
+def test_what_is_there_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / ".gitlab-ci.yml").write_text("mine\n")
+    done = write("gitlab", str(tmp_path))
+    assert (done.returncode, (tmp_path / ".gitlab-ci.yml").read_text()) == (1, "mine\n")
+    assert "is there already; nothing was written" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [(("jenkins", "."), "is not one of"), (("github", "/nowhere"), "no folder")]
+)
+def test_what_can_not_be_written_is_refused(words: tuple[str, str], said: str) -> None:
+    done = write(*words)
+    assert done.returncode != 0
+    assert said in done.stderr
