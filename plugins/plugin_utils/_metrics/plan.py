@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._metrics import places
 from ansible_collections.slipway.flask.plugins.plugin_utils._library import library
-from ansible_collections.slipway.flask.plugins.plugin_utils._metrics import servers
+from ansible_collections.slipway.flask.plugins.plugin_utils._metrics import servers, site
 
 UNITS = PurePosixPath("/etc/systemd/system")
 PROGRAM = "_metrics.program"
@@ -26,8 +26,6 @@ CONFIGURATION = f"{places.PROMETHEUS}/prometheus.yml"
 SCRAPE_PASSWORD = f"{places.SECRETS}/scrape.password"
 MODES = ("none", "local", "scrape")
 RANGES = {"days": (1, 400), "disk_mb": (128, 100_000), "memory_mb": (96, 4096)}
-PASSWORD = 20
-"""Fewest characters: what a password manager makes, or six words."""
 
 
 def _servers(mode: str) -> list[str]:
@@ -59,10 +57,7 @@ def _problems(variables: Mapping[str, Any]) -> Iterator[str]:
     for key, (low, high) in RANGES.items():
         if settings.get(key) is not None and not low <= int(settings[key]) <= high:
             yield f"settings.{key} is {settings[key]}; it must be from {low} to {high}"
-    password = str(scrape.get("password") or "")
-    if mode == "scrape" and (len(password) < PASSWORD or not password.isprintable() or password != password.strip()):
-        made = "python3 -c 'import secrets; print(secrets.token_urlsafe(30))'"
-        yield f"scrape.password must be one line of {PASSWORD} characters or more: make one with `{made}`"
+    yield from site.problems(scrape, str(mode))
 
 
 def plan(variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,11 +81,13 @@ def _files(variables: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     yield {"dest": str(places.PROMETHEUS.parent), "state": "directory"}
     yield {"dest": str(places.PROMETHEUS), "state": "directory"}
     yield from _drop_in(servers.NODE, "node-exporter.conf", {"arguments": servers.node_arguments()})
+    if password := str((variables.get("scrape") or {}).get("password") or ""):
+        yield {"dest": SCRAPE_PASSWORD, "content": f"{password}\n", "mode": "0600"}
+    else:
+        yield {"dest": SCRAPE_PASSWORD, "state": "absent"}
     if mode == "scrape":
-        yield {"dest": SCRAPE_PASSWORD, "content": variables["scrape"]["password"] + "\n", "mode": "0600"}
         yield {"dest": CONFIGURATION, "state": "absent"}
         return
-    yield {"dest": SCRAPE_PASSWORD, "state": "absent"}
     store = servers.settings(variables.get("settings"))
     go_mb = int(store["memory_mb"] * servers.GO_SHARE)
     more = {"arguments": servers.prometheus_arguments(store), "memory_mb": store["memory_mb"], "go_mb": go_mb}

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._metrics import places
-from ansible_collections.slipway.flask.plugins.plugin_utils._metrics import plan, servers
+from ansible_collections.slipway.flask.plugins.plugin_utils._metrics import plan, servers, site
 from host_library import help_of
 
+SCRAPE = {"domain": "metrics.test", "password": "a" * 30}
 APP = {
     "name": "shop",
     "root": "/srv/shop",
@@ -59,10 +60,20 @@ def test_metrics_that_are_not_wanted_any_more_are_stopped_and_their_files_gone()
         ({"mode": "on"}, "host_metrics_mode is 'on'; it must be one of none, local, scrape"),
         ({"mode": "local", "settings": {"days": 0}}, "host_metrics_settings.days is 0; it must be from 1 to 400"),
         ({"mode": "local", "settings": {"memory_mb": 16}}, "settings.memory_mb is 16; it must be from 96"),
-        ({"mode": "scrape"}, "host_metrics_scrape.password must be one line of 20 characters or more"),
-        ({"mode": "scrape", "scrape": {"password": "short"}}, "20 characters or more"),
-        ({"mode": "scrape", "scrape": {"password": "a" * 30}}, ""),
-        ({"mode": "scrape", "scrape": {"password": "a" * 30 + "\n"}}, "must be one line"),
+        ({"mode": "scrape"}, "host_metrics_scrape must have 'domain' and 'password' with the mode scrape"),
+        ({"mode": "scrape", "scrape": {**SCRAPE, "password": "short"}}, "20 characters or more"),
+        ({"mode": "scrape", "scrape": {**SCRAPE, "password": "aaa" * 20 + "\n"}}, "without blanks"),
+        ({"mode": "scrape", "scrape": {"password": "a" * 30}}, "host_metrics_scrape.domain is missing"),
+        ({"mode": "scrape", "scrape": SCRAPE}, ""),
+        (
+            {"mode": "local", "scrape": {**SCRAPE, "certificate": "none"}},
+            "scrape.certificate is 'none'; it must be one of",
+        ),
+        ({"mode": "local", "scrape": {**SCRAPE, "certificate": "provided", "key_file": "k"}}, "both of them"),
+        (
+            {"mode": "local", "scrape": {**SCRAPE, "certificate_file": "c", "key_file": "k"}},
+            "belong to `certificate: provided`",
+        ),
     ],
 )
 def test_what_cannot_work_is_refused_and_no_secret_is_named(variables: dict[str, Any], said: str) -> None:
@@ -79,7 +90,7 @@ def units(variables: dict[str, Any]) -> dict[str, set[str]]:
 
 
 def test_somebody_else_s_prometheus_asks_the_node_exporter_and_no_store_runs() -> None:
-    found = units({"mode": "scrape", "scrape": {"password": "a" * 30}})
+    found = units({"mode": "scrape", "scrape": SCRAPE})
     assert (found["prometheus.service"], found["prometheus-node-exporter.service"]) == ({"stopped"}, {"started"})
     assert plan.packages("scrape") == ["prometheus-node-exporter"]
 
@@ -125,3 +136,18 @@ def test_an_argument_of_the_unit_is_one_word_in_which_systemd_reads_nothing() ->
     found = next(one for one in servers.node_arguments() if "fs-types-exclude" in one)
     assert found.startswith('"')
     assert found.endswith('$$"')
+
+
+def test_the_site_for_a_prometheus_elsewhere_leads_to_the_node_exporter_and_is_shut_to_other_addresses() -> None:
+    (found,) = site.sites("scrape", {**SCRAPE, "from": ["192.0.2.7"], "certificate": "acme"})
+    assert (found["domains"], found["upstream"], found["certificate"]) == (["metrics.test"], "127.0.0.1:9100", "acme")
+    assert found["access"] == [{"path": "/", "allow": ["192.0.2.7"]}]
+    assert "a" * 30 not in str(found)
+    assert "access" not in site.sites("local", SCRAPE)[0]
+    assert site.sites("none", SCRAPE) == site.sites("local", {}) == []
+
+
+@pytest.mark.parametrize("mode", ["local", "scrape"])
+def test_the_password_of_a_prometheus_elsewhere_is_root_s_alone_and_goes_with_it(mode: str) -> None:
+    assert paths({"mode": mode, "scrape": SCRAPE})[plan.SCRAPE_PASSWORD]["mode"] == "0600"
+    assert paths({"mode": "local"})[plan.SCRAPE_PASSWORD]["state"] == "absent"

@@ -1,0 +1,51 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Filter slipway.flask.host_metrics_sites."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: host_metrics_sites
+short_description: The sites at which a Prometheus elsewhere asks for the metrics of a host
+version_added: 0.5.0
+author: Slipway contributors (@slipway)
+description:
+  - There is one at most, and none without a domain for it.
+options:
+  _input:
+    description: C(host_metrics_scrape).
+    type: dict
+    required: true
+  mode:
+    description: C(host_metrics_mode).
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Show where a Prometheus elsewhere can ask
+  ansible.builtin.debug:
+    msg: "{{ {'domain': 'metrics.example.org'} | slipway.flask.host_metrics_sites('scrape') }}"
+"""
+
+RETURN = r"""
+_value:
+  description: Entries of C(nginx_tls_sites).
+  type: list
+  elements: dict
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.plugin_utils._metrics.site import sites
+
+
+def of(scrape: Mapping[str, Any], mode: str) -> list[dict[str, Any]]:
+    """Return what `sites` does, with the value that is filtered first."""
+    return sites(mode, scrape)
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"host_metrics_sites": of}
