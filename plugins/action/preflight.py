@@ -105,6 +105,7 @@ class ActionModule(ActionBase):
             packages=facts.get("packages", ""),
             backups=facts.get("backups") == "yes",
             metrics=facts.get("metrics") == "yes",
+            alerts=facts.get("alerts") == "yes",
             waiting=host.waiting(whole, facts),
             provisioned=host.provisioned(whole, facts),
         )

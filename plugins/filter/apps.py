@@ -12,7 +12,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description, hosts, procfile
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import version as app_version
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import postgres
-from ansible_collections.slipway.flask.plugins.plugin_utils._target import documents, release, systemd
+from ansible_collections.slipway.flask.plugins.plugin_utils._target import documents, probe, release, systemd
 
 
 def normalise_apps(apps: Any, only: str = "", version: Any = "", base: str = "") -> list[dict[str, Any]]:
@@ -47,4 +47,6 @@ class FilterModule:
             "app_connections": connections,
             "app_release": release.release,
             "app_secrets": systemd.secrets,
+            "sites_to_ask": probe.sites,
+            "hosts_to_watch": probe.watched,
         }

@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = (
     "host_access",
+    "host_alerts",
     "host_metrics",
     "host_upkeep",
     "postgres_server",
@@ -37,6 +38,7 @@ PARTS: dict[str, set[str]] = {
     "nginx": {"nginx_tls"},
     "backups": {"backups"},
     "metrics": {"host_metrics"},
+    "alerts": {"host_alerts"},
 }
 
 

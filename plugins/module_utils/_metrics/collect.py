@@ -24,6 +24,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._metrics.gunicorn im
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.host import Host
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.own import Own
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.postgres import Postgres
+from ansible_collections.slipway.flask.plugins.module_utils._metrics.probe import Probe
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.processes import Processes
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.queues import Queues
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.redis import Redis
@@ -34,7 +35,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._metrics.sample impo
 __all__ = ["PARTS", "Collector", "Config", "Part", "Sample"]
 
 PARTS: Sequence[Callable[[Config], Part]] = (
-    Requests, Gunicorn, Own, Processes, Releases, Postgres, Redis, Queues, Certificates, Backups, Host,
+    Requests, Gunicorn, Own, Processes, Releases, Postgres, Redis, Queues, Certificates, Backups, Host, Probe,
 )  # fmt: skip
 """What makes each part; one more of them is a module with a class, and its name here."""
 LIMIT_SECONDS = 10.0

@@ -128,7 +128,7 @@ def check(settings: Settings) -> list[str]:
     texts = [one.text for one in found]
     stored.write(places.CHECKED, {"problems": texts, "at": stored.now(), "kept": fresh.kept})
     text = news.text(settings.host, fresh)
-    if text and settings.notifications:
+    if text and settings.notifications and settings.tells_problems:
         told = {"what": "upkeep", "host": settings.host, "outcome": "succeeded" if fresh.is_over else "failed", "text": text,
                 "problems": fresh.fresh}  # fmt: skip
         for note in webhooks.post(list(settings.notifications), told):

@@ -37,6 +37,8 @@ class Settings:
     sites: Sequence[Mapping[str, Any]] = ()
     """name, domain, path, and the folder with its releases."""
     notifications: Sequence[Mapping[str, str]] = field(default_factory=list)
+    tells_problems: bool = True
+    """Whether they are told what a check finds, and not only how a reboot went: alerts may tell it."""
 
     def as_text(self) -> str:
         return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"

@@ -13,12 +13,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData, Keep, Settings, Target
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import notifications
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import mapping, notifications
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.description import type_name
 from ansible_collections.slipway.flask.plugins.plugin_utils._backup.keys import KEYS, SFTP, TARGET
 from ansible_collections.slipway.flask.plugins.plugin_utils._schedule import calendar
-from ansible_collections.slipway.flask.plugins.plugin_utils._schema.key import REQUIRED, Key, kinds
-from ansible_collections.slipway.flask.plugins.plugin_utils._schema.names import nearest
 
 NAME = "slipway_backups"
 MOST_TARGETS = 4
@@ -46,43 +44,10 @@ def problems(found: Any) -> list[str]:
     """Return what is wrong with `slipway_backups`, one sentence each; no secret's value is in them."""
     if not isinstance(found, Mapping):
         return [f"{NAME} must be a mapping with 'to' and 'passphrase', not {type_name(type(found))}"]
-    wrong = list(_mapping(found, KEYS, NAME))
+    wrong = list(mapping.wrong(found, KEYS, NAME, apart=("notifications",)))
     if wrong:
         return wrong
     return [f"{NAME}: {text}" for text in (*_targets(found["to"]), *_values(found))]
-
-
-def _mapping(found: Mapping[str, Any], keys: Mapping[str, Key], label: str) -> Iterator[str]:
-    """Yield what is wrong with the keys of a mapping, and with the types and ranges of their values."""
-    for name in found:
-        if name not in keys:
-            yield f"{label}: unknown key '{name}'{nearest(name, keys)}"
-    for name, key in keys.items():
-        if name not in found:
-            if key.default is REQUIRED:
-                yield f"{label}: '{name}' is missing. {key.text}"
-            continue
-        value: Any = found[name]
-        if not _is(value, key):
-            yield f"{label}: '{name}' must be {type_name(key.kind)}, not {type_name(type(value))}. {key.text}"
-        elif key.choices and value not in key.choices:
-            yield f"{label}: '{name}' is '{value}'; it must be one of {', '.join(key.choices)}{nearest(value, key.choices)}"
-        elif key.range and not key.range[0] <= value <= key.range[1]:
-            yield f"{label}: '{name}' is {value}; it must be from {key.range[0]} to {key.range[1]}. {key.text}"
-        elif key.keys and isinstance(value, Mapping):
-            yield from _mapping(value, key.keys, f"{label}, '{name}'")
-        elif key.keys and name != "notifications":
-            for number, entry in enumerate(value, 1):
-                where = f"{label}, entry {number} of '{name}'"
-                if isinstance(entry, Mapping):
-                    yield from _mapping(entry, key.keys, where)
-                else:
-                    yield f"{where} must be a mapping, not {type_name(type(entry))}"
-
-
-def _is(value: Any, key: Key) -> bool:
-    """Tell whether VALUE is of KEY's type; true and false are no numbers."""
-    return isinstance(value, key.kind) and (bool in kinds(key.kind) or not isinstance(value, bool))
 
 
 def _values(found: Mapping[str, Any]) -> Iterator[str]:

@@ -72,6 +72,7 @@ if command -v psql >/dev/null && getent passwd postgres >/dev/null; then
 fi
 [ -e /etc/slipway/backup.json ] && echo backups=yes
 [ -e /etc/slipway/metrics.json ] && echo metrics=yes
+[ -e /etc/prometheus/slipway/alertmanager.yml ] && echo alerts=yes
 echo "code=$(ls /var/cache/slipway/code 2>/dev/null | tr '\n' ' ')"
 for path in @TARGETS@; do [ -d "$path" ] && echo "target:$path=yes"; done
 if command -v mariadb >/dev/null && [ -S /run/mysqld/mysqld.sock ]; then

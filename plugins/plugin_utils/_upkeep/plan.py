@@ -119,6 +119,7 @@ def settings(variables: Mapping[str, Any]) -> Settings:
         ports=sorted({*WEB, *ports}),
         sites=list(variables.get("sites") or ()),
         notifications=unique(variables.get("notifications") or ()),
+        tells_problems=bool(variables.get("tells_problems", True)),
     )
 
 

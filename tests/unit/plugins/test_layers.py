@@ -18,7 +18,7 @@ OURS = "ansible_collections.slipway.flask.plugins."
 FLOORS = [
     {"module_utils._source"},
     {"module_utils._host"},
-    {"module_utils._access", "module_utils._app", "module_utils._certificates", "module_utils._logs",
+    {"module_utils._access", "module_utils._alerts", "module_utils._app", "module_utils._certificates", "module_utils._logs",
      "module_utils._mysql", "module_utils._nginx",
      "module_utils._pgbouncer",
      "module_utils._postgres",
@@ -38,7 +38,7 @@ FLOORS = [
     },
     {"plugin_utils._service"},
     {"plugin_utils._app", "plugin_utils._report"},
-    {"plugin_utils._backup", "plugin_utils._metrics", "plugin_utils._upkeep"},
+    {"plugin_utils._alerts", "plugin_utils._backup", "plugin_utils._metrics", "plugin_utils._upkeep"},
     {"plugin_utils._access", "plugin_utils._target"},
     {"plugin_utils._doctor", "plugin_utils._preflight"},
     {"plugin_utils._action"},
