@@ -24,7 +24,7 @@ CRITICAL, WARNING = "critical", "warning"
 WATCHDOG = "Watchdog"
 VISITS = "sum by (app) (increase(slipway_http_requests_total[2m]))"
 CLOSED = "unless on (app) (max by (app) (slipway_site_maintenance) == 1)"
-DISKS = 'fstype!~"ramfs|squashfs|overlay",mountpoint!~"/(run|dev|sys|proc|boot/efi)(/.*)?"'
+DISKS = 'fstype!~"ramfs|squashfs",mountpoint!~"/(run|dev|sys|proc|boot/efi)(/.*)?"'
 OWN_ALERTS = "disk:.*|inodes:.*|clock|run:.*|drill:.*|age:.*|wal:failing"
 """Problems of the host's own checks that a rule here tells of as well."""
 
