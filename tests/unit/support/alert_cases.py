@@ -2,8 +2,8 @@
 # MIT License (see LICENSE)
 """What Prometheus has measured, and what of it somebody is told: cases for `promtool test rules`.
 
-Each case is fifteen seconds after fifteen seconds of some series (`1+2x3` is 1, 3, 5, 7). Of each alert it says when it is told and in
-which words, or until when it is not.
+Each case is fifteen seconds after fifteen seconds of some series (`1+2x3` is 1, 3, 5, 7). Of each alert it says when it is told
+and in which words, or until when it is not.
 """
 
 from __future__ import annotations
@@ -120,7 +120,8 @@ CASES: Sequence[Case] = (
         "a worker that is gone",
         {'slipway_process_wanted{app="shop",process="worker"}': "1x40",
          'slipway_process_up{app="shop",process="worker",unit="shop.worker@1.service"}': "1 1 0x40"},
-        {"ProcessDown": Told("90s", "shop: 1 of its worker processes don't run", {"app": "shop", "process": "worker"}, not_at="60s")},
+        {"ProcessDown": Told("90s", "shop: 1 of its worker processes don't run",
+                             {"app": "shop", "process": "worker"}, not_at="60s")},
     ),
     Case(
         "a worker that was never there",
@@ -325,8 +326,13 @@ def _test(case: Case) -> dict[str, Any]:
             entry for group in rule_document()["groups"] for entry in group["rules"]
             if entry["alert"] == name and entry["labels"]["host"] == told.host
         )  # fmt: skip
-        look = re.sub(r"\{\{ \$labels\.(\w+) \}\}", lambda found, own=told: own.labels[found[1]], rule["annotations"]["look"])
-        expected = {"exp_labels": {**rule["labels"], **told.labels}, "exp_annotations": {"what": told.what, "look": look}}
+        look = re.sub(
+            r"\{\{ \$labels\.(\w+) \}\}", lambda found, own=told: own.labels[found[1]], rule["annotations"]["look"]
+        )
+        expected = {
+            "exp_labels": {**rule["labels"], **told.labels},
+            "exp_annotations": {"what": told.what, "look": look},
+        }
         checks.append({"eval_time": told.at, "alertname": name, "exp_alerts": [expected]})
     checks += [{"eval_time": at, "alertname": name, "exp_alerts": []} for name, at in case.quiet.items()]
     series = [{"series": name, "values": values} for name, values in case.series.items()]
