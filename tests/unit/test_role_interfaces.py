@@ -14,6 +14,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
+BESIDE = {"host_alerts": "host_metrics"}
+"""Roles that do nothing without another one, and are tested in its scenario."""
 every_role = pytest.mark.parametrize("role", ROLES)
 
 
@@ -89,7 +91,8 @@ def test_role_describes_itself(role: str) -> None:
         (platform["name"], str(version)) for platform in info["platforms"] for version in platform.get("versions", [])
     }
     assert {("Debian", "bookworm"), ("Debian", "trixie"), ("Ubuntu", "jammy"), ("Ubuntu", "noble")} <= named
-    assert (ROOT / "molecule" / role).is_dir(), "a Molecule scenario named after the role"
+    assert (ROOT / "molecule" / BESIDE.get(role, role)).is_dir(), "a Molecule scenario named after the role"
+    assert f"slipway.flask.{role}" in (ROOT / "molecule" / BESIDE.get(role, role) / "converge.yml").read_text()
 
 
 def test_tables_of_variables_are_up_to_date(run: Callable[..., str]) -> None:
