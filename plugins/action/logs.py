@@ -77,7 +77,7 @@ class ActionModule(ActionBase):
         settings = self._task.args.get("logs") or {}
         return {
             "app": app["name"], "processes": list(app["processes"]), "services": services(app),
-            "has_database": app["database"] == "local", "mask": list(settings.get("mask", mask.DEFAULT)),
+            "has_database": app["database"] == "local", "mask": mask.expanded(map(str, settings.get("mask", [mask.ALL]))),
             "most_bytes": MOST_BYTES,
         }  # fmt: skip
 

@@ -100,6 +100,9 @@ _value:
     private_keys:
       description: Their keys by the site's name.
       type: dict
+    masked:
+      description: Pattern of the parameters whose values the logs must not have, up to the equals sign.
+      type: str
     files:
       description: Error pages, the renewal by ACME and the virtual hosts, for M(slipway.flask.files).
       type: list
@@ -111,6 +114,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.slipway.flask.plugins.module_utils._logs import mask
 from ansible_collections.slipway.flask.plugins.plugin_utils._certificates import setup
 from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import plan, site, site_problems
 from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import settings as role
@@ -125,12 +129,13 @@ def nginx_tls_plan(sites: Any, settings: dict[str, Any], checked: bool = False) 
         raise AnsibleFilterError("slipway.flask.nginx_tls_plan: expects a list of mappings")
     found = [] if checked else problems(sites, settings)
     if found:
-        return {"problems": found, "certificates": [], "private_keys": {}, "files": []}
+        return {"problems": found, "certificates": [], "private_keys": {}, "files": [], "masked": ""}
     pem, folder = settings["pem"], settings["folder"]
     return {
         "problems": [],
         "certificates": plan.certificates(sites, pem) + ([plan.UNKNOWN] if settings["unknown"] else []),
         "private_keys": plan.private_keys(sites, pem),
+        "masked": mask.parameter(settings["role"]["log_mask"]),
         "files": [
             *plan.pages(settings["pages"], f"{folder}/pages", settings["role"]["pages"]),
             *setup.files(sites, settings["acme"]),

@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+import io
+import json
 import logging
 import os
 import socket
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -29,6 +32,8 @@ def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setitem(sys.modules, "gunicorn", gunicorn)
         monkeypatch.setitem(sys.modules, "gunicorn.glogging", glogging)
         monkeypatch.setenv("RELEASE_ID", THIS)
+        # What the file does to logging ends with the test.
+        monkeypatch.setattr(logging.StreamHandler, "format", logging.Handler.format)
         link = {"current_link": str(tmp_path / CURRENT)}
         text = rendered("gunicorn.conf.py.j2", **{**link, **keys})
         said: dict[str, Any] = {}
@@ -152,7 +157,10 @@ class Systemd:
 def test_the_socket_is_kept_over_a_restart_but_not_over_one_that_came_to_nothing(
     read: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    systemd, worker = Systemd(tmp_path, monkeypatch), SimpleNamespace(cfg=SimpleNamespace(workers=2, keepalive=0))
+    systemd, worker = (
+        Systemd(tmp_path, monkeypatch),
+        SimpleNamespace(cfg=SimpleNamespace(workers=2, keepalive=0), wsgi=str),
+    )
     server = SimpleNamespace(LISTENERS=[systemd.messages])
     first = systemd.start(read, kept=False)
     first["when_ready"](server)
@@ -225,3 +233,103 @@ def test_one_release_at_a_time_is_one_process_unless_told_otherwise(
 ) -> None:
     assert (read((27, 0, 1), memory_max_mb=4096, **variables)["workers"] == 1) == workers
     assert read((27, 0, 1), workers=3, **variables)["workers"] == 3
+
+
+ID = "5f0c1d9e7a6b4c3d"
+
+
+def logged(said: dict[str, Any], log: Any, request_id: str = ID, handler: Any = None) -> str:
+    """Return what a worker's output has when the app calls LOG with a logger in a request."""
+    stream = io.StringIO()
+    handler = handler or logging.StreamHandler(stream)
+    handler.setFormatter(handler.formatter or logging.Formatter("%(levelname)s %(message)s"))
+    logger = logging.Logger("shop")
+    logger.addHandler(handler)
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        log(logger)
+        return []
+
+    worker = SimpleNamespace(cfg=SimpleNamespace(workers=1, keepalive=0), wsgi=app)
+    said["post_worker_init"](worker)
+    worker.wsgi({"HTTP_X_REQUEST_ID": request_id} if request_id else {}, None)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("log", "meant"),
+    [
+        (lambda log: log.info("sold %s", "7"), f"INFO sold 7 [request_id={ID}]\n"),
+        (lambda log: log.info("two\nlines"), f"INFO two [request_id={ID}]\nlines\n"),
+        (lambda log: log.info(f"it has {ID}"), f"INFO it has {ID}\n"),
+        (lambda log: log.info("100 % %s {}"), f"INFO 100 % %s {{}} [request_id={ID}]\n"),
+        (lambda log: log.info("x", extra={"request_id": "the app's own"}), f"INFO x [request_id={ID}]\n"),
+    ],
+)
+def test_a_line_that_the_app_logs_has_the_requests_id(read: Any, log: Any, meant: str) -> None:
+    assert logged(read((27, 0, 1), log_request_id=True), log) == meant
+
+
+@pytest.mark.parametrize("request_id", ["", "short", "a b\nforged line", "x" * 200])
+def test_a_line_without_an_id_or_with_one_that_nginx_never_makes_stays_as_it_is(read: Any, request_id: str) -> None:
+    assert logged(read((27, 0, 1)), lambda log: log.info("x"), request_id) == "INFO x\n"
+
+
+def test_a_line_of_json_stays_json(read: Any) -> None:
+    def log(logger: logging.Logger) -> None:
+        logger.handlers[0].setFormatter(logging.Formatter('{"message": "%(message)s"}'))
+        logger.info("sold")
+
+    assert json.loads(logged(read((27, 0, 1)), log)) == {"message": "sold", "request_id": ID}
+
+
+def test_nothing_that_goes_wrong_with_the_id_keeps_a_line_or_a_request_back(read: Any) -> None:
+    said = read((27, 0, 1))
+    said["_with_request"] = lambda *_: 1 / 0
+    assert logged(said, lambda log: log.info("x")) == "INFO x\n"
+
+
+def test_a_file_that_the_app_logs_to_is_its_own(read: Any, tmp_path: Path) -> None:
+    logged(read((27, 0, 1)), lambda log: log.info("x"), handler=logging.FileHandler(tmp_path / "own.log"))
+    assert (tmp_path / "own.log").read_text() == "INFO x\n"
+
+
+def test_a_job_that_a_request_queues_is_told_with_both_ids(
+    read: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Queue:
+        def enqueue_job(self, job: Any, pipeline: Any = None) -> Any:
+            return job
+
+    publish: list[Any] = []
+    signal = SimpleNamespace(connect=lambda receiver, weak: publish.append(receiver))
+    monkeypatch.setitem(sys.modules, "rq.queue", SimpleNamespace(Queue=Queue))
+    monkeypatch.setitem(sys.modules, "celery.signals", SimpleNamespace(after_task_publish=signal))
+    job = SimpleNamespace(func_name="shop.mail", id="job-77777777")
+
+    def queue(_: logging.Logger) -> None:
+        assert Queue().enqueue_job(job, pipeline=None) is job
+        publish[0](sender="shop.sum", headers={"id": "task-8888888"}, body=())
+        publish[0](sender="shop.sum", headers=None)
+
+    logged(read((27, 0, 1)), queue)
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        f"<6>queued job 'shop.mail' id=job-77777777 [request_id={ID}]",
+        f"<6>queued task 'shop.sum' id=task-8888888 [request_id={ID}]",
+    ]
+
+
+def test_gunicorns_own_lines_have_no_secret_parameter(read: Any) -> None:
+    formatter = read((27, 0, 1))["_JournalFormatter"]("%(message)s")
+    record = logging.LogRecord(
+        "gunicorn.error", logging.ERROR, "", 0, "Error handling request /reset?token=abc&a=1", (), None
+    )
+    assert formatter.format(record) == "<3>Error handling request /reset?token=***&a=1"
+
+
+@pytest.mark.parametrize(("shorten", "meant"), [(False, "203.0.113.77"), (True, "203.0.113.0")])
+def test_the_access_log_has_as_much_of_an_address_as_is_wanted(read: Any, shorten: bool, meant: str) -> None:
+    said = read((27, 0, 1), log_shorten_addresses=shorten, access_log_query=True)
+    environ = {"REMOTE_ADDR": "203.0.113.77", "RAW_URI": "/x?code=1&b=2"}
+    entry = said["_entry"](SimpleNamespace(status="200 OK", sent=1), None, environ, timedelta(seconds=1))
+    assert (entry["remote_addr"], entry["query"]) == (meant, "code=***&b=2")

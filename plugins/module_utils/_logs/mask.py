@@ -16,21 +16,33 @@ DEFAULT = (
     "authorization", "credential", "credentials", "session", "sessionid", "jwt", "assertion", "otp", "ticket", "nonce",
 )  # fmt: skip
 """Parameters whose values are masked; also with something before them: `access_token`, `X-Amz-Signature`, `user[password]`."""
+ALL = "default"
 STARS = "***"
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
+def expanded(names: Iterable[str]) -> list[str]:
+    """Return NAMES with DEFAULT in the place of the word `default`."""
+    return sorted({one for name in names for one in (DEFAULT if name == ALL else (name,))})
+
+
 def parameter(names: Iterable[str]) -> str:
     """Return the pattern of such a parameter's name with its equals sign, for Python and nginx (PCRE); case is ignored."""
-    return rf"(?:[^?&;=#\s\x22/]*[_.\-\[])?(?:{'|'.join(re.escape(name) for name in sorted(names))})\]?="
+    words = "|".join(re.escape(name) for name in expanded(names))
+    return rf"(?:[^?&;=#\s\x22/]*(?:[_.\-\[]|%5b))?(?:{words})(?:\]|%5d)?="
+
+
+def value(names: Iterable[str]) -> str:
+    """Return the pattern of such a parameter with its value, the first group being what stays; "" without NAMES."""
+    known = list(names)
+    return rf"([?&;]{parameter(known)})[^&;#\s\"'<>]+" if known else ""
 
 
 def masker(names: Iterable[str]) -> Callable[[str], str]:
     """Return what takes the values of such parameters out of a text with addresses in it."""
-    known = list(names)
-    if not known:
+    if not (written := value(names)):
         return lambda text: text
-    pattern = re.compile(rf"([?&;]{parameter(known)})[^&;#\s\"'<>]+", re.IGNORECASE)
+    pattern = re.compile(written, re.IGNORECASE)
     return lambda text: pattern.sub(rf"\1{STARS}", text) if "=" in text else text
 
 

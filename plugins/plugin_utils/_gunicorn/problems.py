@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox_needs
 from ansible_collections.slipway.flask.plugins.module_utils._host.environment_file import value_text
+from ansible_collections.slipway.flask.plugins.module_utils._logs import mask
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema import names
 
 INSTANCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}")
@@ -71,6 +72,11 @@ def problems(settings: Mapping[str, Any]) -> list[str]:
         *_numbers(settings),
         *_environment(settings["environment"], settings["secrets"]),
         *_extras(settings),
+        *(
+            f"log_mask has '{name}': it must be a parameter's name of letters, digits and . _ -, 64 at most."
+            for name in settings["log_mask"]
+            if not mask.NAME.fullmatch(str(name))
+        ),
     ]
 
 

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._logs import mask
 from ansible_collections.slipway.flask.plugins.module_utils._process import names
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process, process_files
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn.process_files import unit_quote as unit_quote
@@ -108,7 +109,7 @@ def files(service: Service) -> Iterator[dict[str, Any]]:
         for key, value in service.items()
         if key not in ("environment", "secrets", "processes", "notifications")
     }
-    variables = {"service": {**shown, "needs": needs(service)}}
+    variables = {"service": {**shown, "needs": needs(service), "masked": mask.value(service["log_mask"])}}
     yield {"dest": folder, "state": "directory", "mode": "0711"}
     yield {"src": "gunicorn.conf.py.j2", "dest": f"{folder}/gunicorn.conf.py", "vars": variables}
     yield {"src": "app@.service.j2", "dest": unit(service), "vars": variables}

@@ -64,6 +64,10 @@ def virtual_hosts(
     return entries
 
 
+REQUEST_ID = "<!--# echo var='nginx_tls_request_id' -->"
+"""The request's id, which nginx writes into its pages (ngx_http_ssi_module)."""
+
+
 def pages(texts: Mapping[str, Mapping[str, str]], folder: str, own: Mapping[Any, str]) -> Iterator[Entry]:
     """Yield the entries of slipway.flask.files for error pages in FOLDER, each in HTML and in JSON.
 
@@ -77,5 +81,5 @@ def pages(texts: Mapping[str, Mapping[str, str]], folder: str, own: Mapping[Any,
             yield {**entry, "content": html[status].rstrip() + "\n"}
         else:
             yield {**entry, "src": "page.html.j2", "vars": {**page, "status": status}}
-        answer = {"title": page["title"], "status": int(status), "detail": page["text"]}
+        answer = {"title": page["title"], "status": int(status), "detail": page["text"], "request_id": REQUEST_ID}
         yield {"dest": f"{folder}/{status}.json", "content": json.dumps(answer) + "\n"}

@@ -8,6 +8,8 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._logs import mask
+
 PROFILES = ("intermediate", "modern")
 """Of Mozilla's Server Side TLS guidelines 5.8. Their third, "old", has protocols that browsers refuse today."""
 HTTP3_SINCE = (1, 25, 0)
@@ -22,9 +24,15 @@ def problems(settings: Mapping[str, Any]) -> list[str]:
     """Return one sentence a mistake in SETTINGS.
 
     SETTINGS has profile, http3, nginx (its version), trusted_proxies, status_port, worker_connections, pages,
-    maintenance_allow and maintenance_retry_seconds.
+    maintenance_allow, maintenance_retry_seconds and log_mask.
     """
-    return [*_tls(settings), *_proxies(settings["trusted_proxies"]), *_numbers(settings), *_pages(settings)]
+    return [
+        *_tls(settings),
+        *_proxies(settings["trusted_proxies"]),
+        *_numbers(settings),
+        *_pages(settings),
+        *_mask(settings),
+    ]
 
 
 def network(text: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
@@ -71,6 +79,12 @@ def _numbers(settings: Mapping[str, Any]) -> Iterator[str]:
     count = settings["worker_connections"]
     if isinstance(count, bool) or not str(count).isdigit() or not (int(count) == 0 or 64 <= int(count) <= 65_535):
         yield f"nginx_tls_worker_connections is '{count}'; it must be 0 (by memory) or a whole number from 64 to 65535"
+
+
+def _mask(settings: Mapping[str, Any]) -> Iterator[str]:
+    for name in settings["log_mask"]:
+        if not mask.NAME.fullmatch(str(name)):
+            yield f"nginx_tls_log_mask has '{name}'; it must be a parameter's name: letters, digits and . _ -, 64 at most"
 
 
 def _pages(settings: Mapping[str, Any]) -> Iterator[str]:

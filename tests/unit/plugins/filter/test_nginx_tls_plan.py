@@ -21,6 +21,7 @@ ACME = {
 ROLE = {
     "profile": "intermediate", "http3": False, "nginx": "1.26", "trusted_proxies": [], "pages": {},
     "maintenance_allow": [], "maintenance_retry_seconds": 300, "status_port": 0, "worker_connections": 0,
+    "log_mask": ["default"],
 }  # fmt: skip
 SETTINGS: dict[str, Any] = {
     "defaults": {
@@ -51,7 +52,7 @@ def test_mistakes_in_the_role_the_sites_and_what_acme_needs_are_told_at_once_and
     found = plan({"upstream": "shop", "certificate": "acme"}, checked=False, **wrong)
     role, site, acme = found.pop("problems")
     assert "nginx_tls_profile" in role and "site 'shop'" in site and "nginx_tls_acme_directory" in acme
-    assert found == {"certificates": [], "private_keys": {}, "files": []}
+    assert found == {"certificates": [], "private_keys": {}, "files": [], "masked": ""}
 
 
 def test_what_was_checked_is_not_checked_again() -> None:
@@ -87,7 +88,12 @@ def test_a_page_is_one_file_for_people_and_one_for_programs() -> None:
         "title": "Nothing here", "text": "It may have moved.", "status": "404",
     }  # fmt: skip
     answer = json.loads(found["/etc/nginx/slipway/pages/404.json"]["content"])
-    assert answer == {"title": "Nothing here", "status": 404, "detail": "It may have moved."}
+    assert answer == {
+        "title": "Nothing here",
+        "status": 404,
+        "detail": "It may have moved.",
+        "request_id": "<!--# echo var='nginx_tls_request_id' -->",
+    }
 
 
 @pytest.mark.parametrize("status", ["404", 404])

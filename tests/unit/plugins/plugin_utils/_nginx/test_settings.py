@@ -16,6 +16,7 @@ GOOD = {
     "trusted_proxies": [],
     "status_port": 0,
     "worker_connections": 4096,
+    "log_mask": ["default", "iban"],
     "pages": {},
     "maintenance_allow": [],
     "maintenance_retry_seconds": 300,
@@ -54,6 +55,7 @@ def test_good_settings(changes: dict[str, Any]) -> None:
         ({"pages": {"500": "oh"}}, "nginx_tls_pages has '500'; nginx has pages for 400"),
         ({"maintenance_allow": ["office"]}, "nginx_tls_maintenance_allow has 'office': it must be an address"),
         ({"maintenance_retry_seconds": 0}, "nginx_tls_maintenance_retry_seconds is '0'"),
+        ({"log_mask": ["a=b"]}, "nginx_tls_log_mask has 'a=b'; it must be a parameter's name"),
         ({"worker_connections": 10}, "nginx_tls_worker_connections is '10'"),
     ],
 )
