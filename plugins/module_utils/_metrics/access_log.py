@@ -16,7 +16,7 @@ from typing import NamedTuple
 METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 OTHER = "other"
 """Method of a request whose own is none of METHODS: anybody can make up any number of them."""
-PATH_BYTES = 512
+PATH_BYTES = 256
 """So much of a path is looked at."""
 ABORTED = 499
 """Status in nginx' log for a visitor who left before there was an answer."""

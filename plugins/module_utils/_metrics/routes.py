@@ -17,7 +17,7 @@ OTHER = "other"
 VALUE = ":id"
 """What stands for a part of a path that is a value: numbers, UUIDs, hashes, titles."""
 SEEN = 3
-"""So often must a path have been answered well before it is a route: what scanners try never is."""
+"""So often must the app have had an answer for a path, or an error of its own, before it is a route: what scanners try never is."""
 CANDIDATES = 256
 """So many paths that are no routes yet are counted, and so many folders of them."""
 CHILDREN, CHILDREN_OF_ROOT = 8, 30
@@ -25,7 +25,7 @@ CHILDREN, CHILDREN_OF_ROOT = 8, 30
 STALE_SECONDS = 86400.0
 """A route that nobody has asked for so long gives its place to one that somebody does."""
 SEGMENTS = 6
-CACHED = 4096
+CACHED = 1024
 
 LONGEST = 100
 """Characters of a route; the collector would cut a longer one, and take two that begin alike for one."""
@@ -64,7 +64,7 @@ class Routes:
         if found in self.known:
             self.known[found] = now
             return found
-        return found if status < 400 and self._admits(found, now) else OTHER
+        return found if (status < 400 or status == 500) and self._admits(found, now) else OTHER
 
     def pattern(self, path: bytes) -> str:
         """Return a PATH with its values taken out: `/ships/1234/edit` is `/ships/:id/edit`."""

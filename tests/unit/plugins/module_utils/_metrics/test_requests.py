@@ -334,7 +334,7 @@ def test_millions_of_paths_make_a_bounded_number_of_series_and_take_bounded_memo
     assert len({series.split('route="')[1] for series in said if "route=" in series}) <= 21
     routes = site.part.logs["shop"].traffic.routes
     sizes = (routes.known, routes._candidates, routes._patterns, routes._children, routes._wide)
-    assert all(len(one) <= most for one, most in zip(sizes, (20, 256, 4096, 256, 256), strict=True))
+    assert all(len(one) <= most for one, most in zip(sizes, (20, 256, 1024, 256, 256), strict=True))
     assert (site.config.state / "requests.json").stat().st_size < 200_000
 
 

@@ -41,13 +41,15 @@ def asked(routes: Routes, path: str, times: int = 5, status: int = 200, now: flo
     return [routes.of(path.encode(), status, now) for _ in range(times)][-1]
 
 
-def test_a_path_that_is_answered_well_a_few_times_is_a_route_and_what_scanners_try_is_none() -> None:
+def test_a_path_that_the_app_knows_is_a_route_and_what_scanners_try_is_none() -> None:
     routes = Routes()
     assert asked(routes, "/ships", times=1) == OTHER
     assert asked(routes, "/ships", times=2) == "/ships"
     assert asked(routes, "/wp-login.php", status=404) == OTHER
     assert asked(routes, "/ships", status=500) == "/ships"
-    assert set(routes.known) == {"/ships"}
+    assert asked(routes, "/checkout", status=502) == OTHER
+    assert asked(routes, "/checkout", status=500) == "/checkout"
+    assert set(routes.known) == {"/ships", "/checkout"}
 
 
 def test_titles_below_a_folder_are_values() -> None:
