@@ -106,6 +106,7 @@ class ActionModule(ActionBase):
             backups=facts.get("backups") == "yes",
             metrics=facts.get("metrics") == "yes",
             alerts=facts.get("alerts") == "yes",
+            dashboard=facts.get("dashboard") == "yes",
             waiting=host.waiting(whole, facts),
             provisioned=host.provisioned(whole, facts),
         )

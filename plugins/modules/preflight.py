@@ -76,6 +76,10 @@ waiting:
   type: list
   elements: str
   returned: success
+dashboard:
+  description: Whether the host has the dashboard's page now; only known when it is to be provisioned.
+  returned: success
+  type: bool
 metrics:
   description: Whether the host collects metrics now; only known when it is to be provisioned.
   returned: success

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROLES = (
     "host_access",
     "host_alerts",
+    "host_dashboard",
     "host_metrics",
     "host_upkeep",
     "postgres_server",
@@ -37,8 +38,8 @@ PARTS: dict[str, set[str]] = {
     "redis": {"redis_server"},
     "nginx": {"nginx_tls"},
     "backups": {"backups"},
-    "metrics": {"host_metrics"},
     "alerts": {"host_alerts"},
+    "metrics": {"host_metrics", "host_dashboard"},
 }
 
 

@@ -14,7 +14,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
-BESIDE = {"host_alerts": "host_metrics"}
+BESIDE = {"host_alerts": "host_metrics", "host_dashboard": "host_metrics"}
 """Roles that do nothing without another one, and are tested in its scenario."""
 every_role = pytest.mark.parametrize("role", ROLES)
 

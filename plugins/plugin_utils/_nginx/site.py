@@ -31,6 +31,8 @@ SITE_DEFAULTS: Site = {
     "extra_config": "",
     "upstream_keepalive": None,
 }
+NO_APP = "none"
+"""The upstream of a site of static files and what its extra_config has."""
 ADDRESSES_KEEPALIVE = 16
 """Idle connections to an app that listens on an address; behind a socket, it has to be asked for."""
 STATIC_DEFAULTS: Site = {
@@ -55,7 +57,8 @@ def complete(site: Site, defaults: Site) -> Site:
     if full["certificate"] == "self_signed" and "hsts_seconds" not in site:
         # A browser that has noted HSTS offers no way past an untrusted certificate: the site would be shut to it.
         full["hsts_seconds"] = 0
-    upstream = full["upstream"]
+    full["has_app"] = full["upstream"] != NO_APP
+    upstream = full["upstream"] if full["has_app"] else []
     is_socket = isinstance(upstream, str) and upstream.startswith("unix:")
     full["socket"] = upstream if is_socket else ""
     # A release's folder is told by the link that leads to its socket: /srv/shop/current of /srv/shop/current/run/x.sock.

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import access, limits, settings
-from ansible_collections.slipway.flask.plugins.plugin_utils._nginx.site import Site, complete
+from ansible_collections.slipway.flask.plugins.plugin_utils._nginx.site import NO_APP, Site, complete
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema import names
 
 PATH = re.compile(r"(/[A-Za-z0-9._@+-]+)+/?")
@@ -92,6 +92,10 @@ def _numbers(site: Site) -> Iterator[str]:
 
 
 def _upstream(site: Site) -> Iterator[str]:
+    if not site["has_app"]:
+        asking = [key for key in ("streaming", "rate_limits", "protected_downloads") if site[key]]
+        asking += ["fallback 'app' of static"] if any(entry["fallback"] == "app" for entry in site["static"]) else []
+        yield from (f"{key} needs an application, and upstream is '{NO_APP}'" for key in asking)
     if site["socket"]:
         path = site["socket"].removeprefix("unix:")
         if not PATH.fullmatch(path) or path.endswith("/") or ".." in path.split("/"):

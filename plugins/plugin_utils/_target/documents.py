@@ -32,6 +32,7 @@ def compile(app: Mapping[str, Any], waiting: Iterable[str] = (), **run: Any) -> 
         "app_release_releases": partial(release.release, app, **run),
         "backups_apps": partial(backups.data, app),
         "host_metrics_apps": partial(metrics.app, app),
+        "host_dashboard_apps": partial(systemd.names, app),
         "host_upkeep_sites": partial(upkeep.site, app),
         **{variable: partial(services.__getitem__, variable) for variable in services},
     }

@@ -125,6 +125,11 @@ def site(app: Mapping[str, Any], waiting: Iterable[str] = ()) -> dict[str, Any]:
     return found
 
 
+def names(app: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the app's entry for the role host_dashboard: what it is called."""
+    return {key: app[key] for key in ("name", "domains", "redirect_domains")}
+
+
 def _is_shared(folder: str, app: Mapping[str, Any]) -> bool:
     """Tell whether a folder of the code is one of those that outlive a release, or is in one."""
     return any(f"{folder.strip('/')}/".startswith(f"{name.strip('/')}/") for name in app["shared_folders"])

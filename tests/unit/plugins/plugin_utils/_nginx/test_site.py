@@ -22,6 +22,12 @@ def test_completed_site() -> None:
     assert complete(site(upstream="a:1"), DEFAULTS)["addresses"] == ["a:1"]
 
 
+def test_a_site_may_have_no_app() -> None:
+    full = complete(site(upstream="none"), DEFAULTS)
+    assert (full["has_app"], full["socket"], full["addresses"], full["release_link"]) == (False, "", [], "")
+    assert complete(site(), DEFAULTS)["has_app"]
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

@@ -56,6 +56,12 @@ def test_good_sites_have_no_problems(good: dict[str, Any]) -> None:
         ({"domains": ["a.example", "A.example"]}, "already one of site 'shop'"),
         ({"domains": ["*.a.example"], "redirect_domains": ["b.example"]}, "can't be the wildcard"),
         ({"upstream": ""}, "upstream must be given"),
+        ({"upstream": "none", "streaming": ["/events"]}, "streaming needs an application, and upstream is 'none'"),
+        ({"upstream": "none", "rate_limits": {"/": "1/second"}}, "rate_limits needs an application"),
+        (
+            {"upstream": "none", "static": [{**STATIC, "fallback": "app"}]},
+            "fallback 'app' of static needs an application",
+        ),
         ({"upstream": "unix:relative.sock"}, "absolute path"),
         ({"upstream": "unix:/srv/../etc/x.sock"}, "absolute path"),
         ({"upstream": "unix:/srv/a b.sock"}, "absolute path"),

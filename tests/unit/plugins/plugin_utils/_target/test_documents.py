@@ -26,6 +26,7 @@ def test_each_role_has_a_document_named_after_its_variable_and_none_when_it_has_
         "backups_apps",
         "gunicorn_systemd_services",
         "host_metrics_apps",
+        "host_dashboard_apps",
         "host_upkeep_sites",
         "nginx_tls_sites",
     }

@@ -1,0 +1,85 @@
+// Asks the host's store. Several questions go in one request, each marked by a label, and come back apart.
+
+const MARK = "q_";
+const PATIENCE = 20_000;
+
+export class StoreError extends Error {}
+
+function meaning(status, said) {
+  if (status === 401) return "The store refuses nginx's password. Run site.yml again, which writes a new one.";
+  if (status === 403) return "nginx refuses to pass this page's questions on.";
+  if (status === 404) return "nginx does not pass this page's questions on: the page and nginx's configuration are of different versions. Run site.yml again.";
+  if (status === 502 || status === 504) return "The store does not answer. On the host, `systemctl status prometheus` says why.";
+  if (status === 503) return "The store is busy, or still starting. The page asks again by itself.";
+  return `The store could not answer (${status}): ${said || "no reason given"}`;
+}
+
+async function ask(path, parameters) {
+  let answer;
+  try {
+    answer = await fetch(`/api/v1/${path}`, {
+      method: "POST", body: new URLSearchParams(parameters), signal: AbortSignal.timeout(PATIENCE), cache: "no-store",
+    });
+  } catch (error) {
+    throw new StoreError(error.name === "TimeoutError"
+      ? "The store took longer than 20 seconds to answer."
+      : "The host can't be reached from here.");
+  }
+  let found;
+  try { found = await answer.json(); } catch { found = {}; }
+  if (!answer.ok || found.status !== "success") {
+    throw Object.assign(new StoreError(meaning(answer.status, found.error)), { mistake: answer.status === 400 || answer.status === 422 });
+  }
+  return found.data.result;
+}
+
+/** Put QUESTIONS ({key: query}) into one request. When the store refuses the whole, each is asked alone: one mistake spoils one answer. */
+async function together(path, questions, parameters) {
+  const keys = Object.keys(questions);
+  const marked = (key) => `label_replace(${questions[key]}, "${MARK}", "${key}", "", "")`;
+  const answers = Object.fromEntries(keys.map((key) => [key, []]));
+  const take = (rows) => {
+    for (const { metric: { [MARK]: key, ...labels }, ...row } of rows) answers[key]?.push({ labels, ...row });
+  };
+  try {
+    take(await ask(path, { query: keys.map(marked).join(" or "), ...parameters }));
+  } catch (error) {
+    if (!error.mistake || keys.length === 1) throw error;
+    await Promise.all(keys.map(async (key) => {
+      try { take(await ask(path, { query: marked(key), ...parameters })); } catch (one) { answers[key] = one; }
+    }));
+  }
+  return answers;
+}
+
+const value = ({ labels, value: [, text] }) => ({ labels, value: Number(text) });
+const unless = (found, use) => (found instanceof Error ? found : use(found));
+const mapped = (answers, use) => Object.fromEntries(Object.entries(answers).map(([key, found]) => [key, unless(found, use)]));
+
+/** What the series with NAMES say at the moment: {name: [{labels, value}]}. */
+export async function now(names, time) {
+  const found = {};
+  for (const { metric: { __name__: name, ...labels }, value: [, text] } of await ask("query", { query: `{__name__=~"${names.join("|")}"}`, time })) {
+    (found[name] ??= []).push({ labels, value: Number(text) });
+  }
+  return found;
+}
+
+/** What QUESTIONS ({key: query}) come to at the moment: {key: [{labels, value}]}. */
+export async function instant(questions, time) {
+  return mapped(await together("query", questions, { time }), (rows) => rows.map(value));
+}
+
+/** QUESTIONS over time: {key: [{labels, values}]}, with null where there is nothing, and `times` that they share. */
+export async function range(questions, start, end, step) {
+  const size = Math.round((end - start) / step) + 1;
+  const answers = await together("query_range", questions, { start, end, step });
+  return mapped(answers, (rows) => rows.map(({ labels, values }) => {
+    const whole = new Array(size).fill(null);
+    for (const [at, text] of values) {
+      const number = Number(text);
+      if (Number.isFinite(number)) whole[Math.round((at - start) / step)] = number;
+    }
+    return { labels, values: whole };
+  }));
+}
