@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.slipway.flask.plugins.plugin_utils._backup import setup as backup
 from ansible_collections.slipway.flask.plugins.plugin_utils._certificates import setup as setup
+from ansible_collections.slipway.flask.plugins.plugin_utils._library import library
+from ansible_collections.slipway.flask.plugins.plugin_utils._metrics import plan as metrics
 from host_library import help_of
 
 DEFAULTS: dict[str, Any] = {
@@ -99,4 +102,19 @@ def test_nothing_is_left_without_a_site_that_uses_acme() -> None:
     entries = setup.files([OTHER], DEFAULTS)
     assert {entry["state"] for entry in entries} == {"absent"}
     written = {entry["dest"] for entry in setup.files([SHOP], DEFAULTS) if entry.get("state") != "directory"}
-    assert written <= {entry["dest"] for entry in entries}
+    gone = {entry["dest"] for entry in entries}
+    others = {str(path) for other in setup.OTHERS for path in library.paths(library.sources(other))}
+    assert written - others <= gone
+    assert not gone & others, "another program of the host needs it"
+
+
+def test_each_program_knows_the_others_that_may_need_its_modules() -> None:
+    """Else two roles would take turns: one removes at each run what the other writes, below a program that runs."""
+    programs = {
+        backup.LIBRARY: backup.OTHERS,
+        metrics.PROGRAM: metrics.OTHERS,
+        setup.MODULES: setup.OTHERS,
+    }
+    everyone = {*programs, *(other for others in programs.values() for other in others)}
+    for program, others in programs.items():
+        assert {program, *others} == everyone, program
