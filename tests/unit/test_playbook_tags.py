@@ -38,8 +38,8 @@ PARTS: dict[str, set[str]] = {
     "redis": {"redis_server"},
     "nginx": {"nginx_tls"},
     "backups": {"backups"},
-    "alerts": {"host_alerts"},
     "metrics": {"host_metrics", "host_dashboard"},
+    "alerts": {"host_alerts"},
 }
 
 

@@ -73,7 +73,8 @@ def test_the_collector_runs_and_all_of_its_parts_are_up(host: Host) -> None:
 def test_nothing_listens_for_everybody(host: Host) -> None:
     listening = re.findall(r"^LISTEN\s+\S+\s+\S+\s+(\S+)", host.check_output("ss -Hltn"), re.MULTILINE)
     assert {"127.0.0.1:9090", "127.0.0.1:9100"} <= set(listening)
-    public = {f"{address}:{port}" for address in ("0.0.0.0", "[::]") for port in (22, 80, 443)}  # sshd, and nginx for the page
+    # sshd, and nginx for the page.
+    public = {f"{address}:{port}" for address in ("0.0.0.0", "[::]") for port in (22, 80, 443)}
     assert {address for address in listening if not address.startswith(("127.", "[::1]"))} <= public
 
 
