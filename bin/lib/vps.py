@@ -7,6 +7,7 @@
     vps.py down NAME...                                        remove it and everything in it
     vps.py list                                                one JSON object a host
     vps.py image --debian 12|13                                build the image only
+    vps.py save NAME IMAGE                                     stop a host, and keep it as an image for `up --image IMAGE`
 
 A host has what a provider's Debian image has: systemd, sshd, python3, CA certificates; its SSH host keys are its own.
 The images come from this machine's own APT configuration, so no image registry is needed.
@@ -37,6 +38,13 @@ CGROUP2 = Path(__file__).with_name("cgroup2").resolve()
 BOOT_SECONDS = 60
 KEPT_SECONDS = 7 * 86_400
 """An image that no recipe makes any more is removed when it is that old and another one is built."""
+SAVED_SECONDS = 3 * 3600
+"""One that was saved, when it is that old and another one of that name is saved."""
+IDENTITY = """
+rm -rf /etc/ssh/ssh_host_* /root/.ssh/authorized_keys /root/.ansible /var/log/journal/* /var/lib/systemd/random-seed
+: >/etc/machine-id
+""".strip()
+"""Removes what a host has for itself alone: each that is made of its image makes its own."""
 
 
 def run(*command: str, stdin: str | None = None, check: bool = True) -> str:
@@ -116,6 +124,17 @@ def image(debian: str) -> str:
         if ours and name not in ours and time.time() - old["Created"] > KEPT_SECONDS:
             run("podman", "rmi", *ours, check=False)
     return name
+
+
+def save(container: str, name: str) -> None:
+    """Stop a host and keep it as the image NAME, without what makes it this host; older ones of that name are removed."""
+    run(*inside(container, IDENTITY))
+    run("podman", "stop", "--time", "60", container)
+    run("podman", "commit", "--quiet", container, name)
+    for old in json.loads(run("podman", "images", "--format", "json")):
+        ours = [tag for tag in old.get("Names") or [] if tag.rpartition("-")[0] == name.rpartition("-")[0]]
+        if ours and name not in ours and time.time() - old["Created"] > SAVED_SECONDS:
+            run("podman", "rmi", *ours, check=False)
 
 
 def key() -> Path:
@@ -214,9 +233,13 @@ def main() -> None:
     one = commands.add_parser("up")
     one.add_argument("name")
     one.add_argument("--debian", choices=sorted(SUITES), default="12")
+    one.add_argument("--image", help="made by `save`; by default that of a bare host")
     one.add_argument("--new", action="store_true", help="remove the one of that name first")
     one.add_argument("--publish", action="append", default=[])
     one.add_argument("--volume", action="append", default=[])
+    saving = commands.add_parser("save")
+    saving.add_argument("name")
+    saving.add_argument("image")
     commands.add_parser("down").add_argument("names", nargs="+")
     commands.add_parser("list")
     commands.add_parser("image").add_argument("--debian", choices=sorted(SUITES), default="12")
@@ -229,7 +252,7 @@ def main() -> None:
     if asked.command in ("image", "up"):
         with (STATE / "vps.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # two calls at once must not build one image twice
-            name = image(asked.debian)
+            name = getattr(asked, "image", None) or image(asked.debian)
             key()
     if asked.command == "image":
         print(name)
@@ -237,6 +260,8 @@ def main() -> None:
         if asked.new:
             down([asked.name])
         print(json.dumps(up(asked.name, name, asked.debian, asked.publish, asked.volume)))
+    elif asked.command == "save":
+        save(asked.name, asked.image)
     elif asked.command == "down":
         down(asked.names)
     else:

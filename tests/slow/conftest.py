@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Fixtures of the slow tests: one bare host for each file and Debian release.
+"""Fixtures of the slow tests: one host for each file and Debian release, bare or with the packages of a site (stock.py).
 
 SLIPWAY_DEBIAN names the releases ("12", "12 13"), SLIPWAY_ONLY_DEBIAN the one of them whose tests are run here, while
 another process runs the rest; SLIPWAY_KEEP_HOSTS=1 leaves the hosts and starts from those there are.
@@ -19,6 +19,7 @@ from at_once import pytest_runtest_logreport  # noqa: F401, a hook
 from faults import JOBS, App
 from helpers import ROOT, Host, Project
 from load import Load, Seen
+from stock import STOCKED, image
 from strays import strays
 
 RELEASES = os.environ.get("SLIPWAY_DEBIAN", "12").split()
@@ -48,10 +49,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @contextmanager
-def machine(title: str, debian: str, keep: bool = KEEP) -> Iterator[Host]:
-    """Make a bare host, and remove it afterwards; one to KEEP is taken as it is, and left."""
+def machine(title: str, debian: str, keep: bool = KEEP, made_of: str = "") -> Iterator[Host]:
+    """Make a host, a bare one unless it is MADE_OF an image, and remove it afterwards; one to KEEP is taken as it is, and left."""
     # Runs of several checkouts at once must not take each other's hosts: the name has this process's id in it.
-    made = Host(f"slipway-slow-{title}-{debian}" + ("" if keep else f"-{os.getpid()}"), debian)
+    made = Host(f"slipway-slow-{title}-{debian}" + ("" if keep else f"-{os.getpid()}"), debian, image=made_of)
     made.up(new=not keep)
     try:
         yield made
@@ -62,9 +63,11 @@ def machine(title: str, debian: str, keep: bool = KEEP) -> Iterator[Host]:
 
 @pytest.fixture(scope="module", params=RELEASES)
 def host(request: pytest.FixtureRequest) -> Iterator[Host]:
-    """A host as bare as a VPS, shared by the tests of a file."""
-    title = request.module.__name__.removeprefix("test_").replace("_", "-")
-    with machine(title, request.param) as made:
+    """A host as bare as a VPS, or one with a site's packages, shared by the tests of a file."""
+    name = request.module.__name__.removeprefix("test_")
+    with machine(
+        name.replace("_", "-"), request.param, made_of=image(request.param) if name in STOCKED else ""
+    ) as made:
         yield made
 
 

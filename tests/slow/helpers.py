@@ -76,6 +76,8 @@ class Host:
     name: str
     debian: str
     facts: dict[str, Any] = field(default_factory=dict)
+    image: str = ""
+    """What it is made of; empty for a bare host."""
 
     @property
     def address(self) -> str:
@@ -83,7 +85,8 @@ class Host:
 
     def up(self, new: bool = False) -> None:
         """Make or start it; its address may be another one afterwards. A NEW one takes the place of one of its name."""
-        command = [*VPS, "up", self.name, "--debian", self.debian, *(["--new"] if new else [])]
+        image = ["--image", self.image] if self.image else []
+        command = [*VPS, "up", self.name, "--debian", self.debian, *image, *(["--new"] if new else [])]
         self.facts = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
     def down(self) -> None:
