@@ -62,6 +62,15 @@ options:
         type: list
         elements: str
         default: []
+  environments:
+    description:
+      - Apps, as the entries of C(app_release_releases) of the role P(slipway.flask.app_release#role), whose environments are built
+        while APT installs, once there is the uv of O(uv). The first release of an app finds its own there.
+      - It is a head start and nothing else, for a folder on the controller with hashed requirements or a C(uv.lock), and for what
+        comes as wheels. What can't be built here is built by the release.
+    type: list
+    elements: dict
+    default: []
   cache_seconds:
     description: Age at which APT's package lists are fetched again, in seconds.
     type: int
@@ -87,38 +96,3 @@ installed:
   elements: str
   returned: success
 """
-
-import os
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.flask.plugins.module_utils._host import packages
-from ansible_collections.slipway.flask.plugins.module_utils._python import uv_ahead
-
-
-def main() -> None:
-    os.umask(0o022)  # the same modes whoever calls
-    module = AnsibleModule(
-        argument_spec={
-            "name": {"type": "list", "elements": "str", "required": True},
-            "files": {"type": "dict", "default": {}},
-            "uv": {"type": "dict", "options": uv_ahead.OPTIONS},
-            "cache_seconds": {"type": "int", "default": 86400},
-            "lock_seconds": {"type": "int", "default": 1800},
-        },
-        supports_check_mode=True,
-    )
-    wanted = packages.missing(module.params["name"]) if module.params["name"] else []
-    if wanted and not module.check_mode:
-        try:
-            packages.write_first(module.params["files"])
-            with uv_ahead.fetched(module.params["uv"]):
-                waited = packages.install(wanted, module.params["cache_seconds"], module.params["lock_seconds"])
-        except packages.PackagesError as error:
-            module.fail_json(msg=str(error))
-        if waited:
-            module.warn(waited)
-    module.exit_json(changed=bool(wanted), installed=wanted)
-
-
-if __name__ == "__main__":
-    main()

@@ -28,7 +28,7 @@ STOCKED = frozenset(
 """Files of tests, without `test_`, whose `host` is such a one."""
 DECIDES = (
     "roles/*/defaults/*.yml", "roles/*/vars/*.yml", "roles/*/tasks/*.yml", "playbooks/**/*.yml", "bin/lib/vps.py",
-    "plugins/filter/*.py", "plugins/modules/packages.py", "plugins/action/packages.py",
+    "plugins/filter/*.py", "plugins/modules/packages*.py", "plugins/action/packages.py",
     "plugins/module_utils/_host/packages.py", "plugins/module_utils/_python/uv*.py", "tests/slow/stock.py",
 )  # fmt: skip
 """Files that decide what is installed, and how. One that is missing here costs time at worst: site.yml installs what it lacks."""

@@ -38,6 +38,8 @@ class EnvironmentSpec:
     member: the app's folder in a workspace of uv that `project` is; version: of a source whose build would read it from
     git's tags; environment: the app's, for what it says of versions;
     hidden: files of `project` with secrets, which no package's code may see while it is built;
+    final: where the environment will be moved, whose user and cache it is built with; ahead: where one may have been built
+    before, to be moved from there; wheels_only: nothing is built from source, so that no package's code runs;
     cache: uv's, for whoever is not root; log: called with one line when a step that takes time starts.
     """
 
@@ -66,6 +68,9 @@ class EnvironmentSpec:
     index_url: str = ""
     extra_index_urls: list[str] = field(default_factory=list)
     hidden: tuple[str, ...] = ()
+    final: Path | None = None
+    ahead: Path | None = None
+    wheels_only: bool = False
     cache: Path = tools.CACHE
     log: Callable[[str], None] | None = None
 

@@ -26,7 +26,7 @@ class Plan:
     work: our own folder for what tools are given, which they only read; they write to `workshop.scratch`. What is there
     may be anything once foreign code has run: read it by `tree.read`.
     variables: what builds are told of versions; needed, database: what is added when nothing that the app lists serves
-    (see EnvironmentSpec); member: the app's folder in a workspace of uv that `project` is.
+    (see EnvironmentSpec); member: the app's folder in a workspace of uv that `project` is; wheels_only: build nothing.
     """
 
     project: Path
@@ -47,6 +47,7 @@ class Plan:
     extras: tuple[str, ...] = ()
     install_project: bool = False
     member: str = ""
+    wheels_only: bool = False
 
     def call(self, *arguments: str, doing: str, variables: dict[str, str] | None = None) -> str:
         """Run uv in the project's folder, so that its own uv settings count; raise EnvironmentError_.
@@ -57,8 +58,13 @@ class Plan:
             self.uv.log(doing)
         return self.workshop.run(
             [self.uv.path, "--quiet", *arguments], doing, cwd=self.project / self.member,
-            variables=self.uv.variables(self.workshop.scratch) | dict(self.variables) | (variables or {}),
+            variables=self.uv.variables(self.workshop.scratch) | dict(self.variables) | (variables or {}) | self._limits,
         )  # fmt: skip
+
+    @property
+    def _limits(self) -> dict[str, str]:
+        """Return what keeps uv from building, and from trying for long what can be done again later."""
+        return {"UV_NO_BUILD": "true", "UV_HTTP_RETRIES": "0"} if self.wheels_only else {}
 
     def compile(self) -> None:
         """Compile what was installed; code that can't be compiled is nobody's mistake before it is imported.
@@ -70,8 +76,9 @@ class Plan:
 
     def pip_install(self, *arguments: str, doing: str) -> str:
         """Run `uv pip install` into the new environment."""
+        wheels = ["--only-binary", ":all:"] if self.wheels_only else []  # uv pip reads no UV_NO_BUILD
         return self.call(
-            "pip", "install", "--python", f"{self.new}/bin/python", "--no-editable", *arguments, doing=doing
+            "pip", "install", "--python", f"{self.new}/bin/python", "--no-editable", *wheels, *arguments, doing=doing
         )
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -30,30 +30,46 @@ LOOK_SECONDS = 0.1
 
 
 @contextmanager
-def fetched(wanted: Mapping[str, Any] | None) -> Iterator[None]:
-    """Fetch the uv that is WANTED (OPTIONS; none without a version) while what is inside runs, as soon as there is a pip."""
+def fetched(
+    wanted: Mapping[str, Any] | None, then: Callable[[str], None] | None = None, stop: Callable[[], None] | None = None
+) -> Iterator[None]:
+    """Fetch the uv that is WANTED (OPTIONS; none without a version) while what is inside runs, as soon as there is a pip.
+
+    THEN is called with its path, still beside what is inside, which waits for its end; STOP when what is inside has failed.
+    """
     if not wanted or not wanted["version"]:
         yield
         return
     over = threading.Event()
-    thread = threading.Thread(target=_fetch, args=(wanted, over))
+    thread = threading.Thread(target=_fetch, args=(wanted, over, then))
     thread.start()
     try:
         yield
+    except BaseException:
+        if stop:
+            stop()
+        raise
     finally:
         over.set()
         thread.join()
 
 
-def _fetch(wanted: Mapping[str, Any], over: threading.Event) -> None:
-    folder = Path(wanted["link"]).parents[1] / f"uv-{wanted['version']}"
+def _fetch(wanted: Mapping[str, Any], over: threading.Event, then: Callable[[str], None] | None) -> None:
+    program = Path(wanted["link"]).parents[1] / f"uv-{wanted['version']}" / "bin/uv"
+    _come_to(program, wanted, over)
+    if then and os.access(program, os.X_OK):
+        then(str(program))
+
+
+def _come_to(program: Path, wanted: Mapping[str, Any], over: threading.Event) -> None:
+    """Wait for pip, and fetch uv's PROGRAM with it unless it is there."""
     while not over.is_set():
-        if os.access(folder / "bin/uv", os.X_OK):
+        if os.access(program, os.X_OK):
             return
         if any(uv_install.WHEELS.glob("pip-*.whl")):  # dpkg gives a file its name when it is whole
             index = _Once(wanted["index_url"], tuple(wanted["extra_index_urls"]), wanted["ca_bundle"])
             with suppress(tools.EnvironmentError_, OSError):
-                uv_install.fetch(wanted["version"], wanted["hashes"], folder, index)
+                uv_install.fetch(wanted["version"], wanted["hashes"], program.parents[1], index)
             return
         over.wait(LOOK_SECONDS)
 

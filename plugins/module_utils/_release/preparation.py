@@ -101,7 +101,7 @@ class Preparation:
                 python=self.request.python, python_downloads=fetching.allowed, python_mirror=fetching.mirror,
                 python_list_url=fetching.list_url,
                 uv=tools.uv, ca_bundle=tools.ca_bundle,
-                hidden=tuple(self.request.files),
+                hidden=tuple(self.request.files), ahead=python_environment.AHEAD / self.request.app,
                 index_url=tools.index_url, extra_index_urls=list(tools.extra_index_urls),
             )
         )  # fmt: skip

@@ -332,3 +332,29 @@ def test_an_environment_without_record_or_interpreter_is_built_again(make: Make)
         broken.unlink()
         assert environments.ensure(spec).created
         assert broken.exists()
+
+
+def test_one_that_was_built_ahead_is_moved_to_its_place_and_what_else_is_there_goes(make: Make, tmp_path: Path) -> None:
+    ahead = tmp_path / "ahead/shop"
+    spec = make(ahead=ahead)
+    built = environments.ensure(dataclasses.replace(spec, root=ahead, final=spec.root, wheels_only=True, ahead=None))
+    (ahead / "other").mkdir()
+    assert [one for one in calls(spec) if "--only-binary :all:" in one], "code of packages runs for what is built ahead"
+    found = environments.ensure(spec)
+    assert (found.key, found.packages, found.path) == (built.key, {"flask": "1.0"}, spec.root / built.key)
+    assert not ahead.exists()
+    assert len(calls(spec)) == 2, "it was built again"
+    assert not environments.ensure(spec).created
+
+
+@pytest.mark.parametrize("state", ["another list", "half", "none"])
+def test_one_that_is_not_there_whole_ahead_is_built(make: Make, tmp_path: Path, state: str) -> None:
+    ahead = tmp_path / "ahead/shop"
+    spec = make("Flask\nDjango\n" if state == "another list" else "Flask\n", ahead=ahead)
+    if state != "none":
+        built = environments.ensure(dataclasses.replace(spec, root=ahead, final=spec.root, ahead=None))
+        if state == "half":
+            (built.path / environments.RECORD).unlink()
+    spec = make(ahead=ahead)
+    assert environments.ensure(spec).packages == {"flask": "1.0"}
+    assert not ahead.exists() and below(spec.root) == {environment_spec.key_of(spec)}

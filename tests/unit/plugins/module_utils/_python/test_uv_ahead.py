@@ -83,3 +83,49 @@ def test_that_it_can_not_be_fetched_is_left_to_the_module_that_needs_it(
 def test_a_failure_of_apt_is_what_is_told(wanted: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="apt"), uv_ahead.fetched(wanted):
         raise ValueError("apt")
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> str:
+    """A uv that is there already."""
+    found = tmp_path / "uv-1.0/bin/uv"
+    found.parent.mkdir(parents=True)
+    found.touch(mode=0o755)
+    return str(found)
+
+
+def test_what_needs_uv_goes_on_with_it_and_is_waited_for(wanted: dict[str, Any], program: str) -> None:
+    asked = list[str]()
+    with uv_ahead.fetched(wanted, asked.append):
+        pass
+    assert asked == [program], "also where APT is over before anybody looks"
+    begun, go_on = threading.Event(), threading.Event()
+
+    def build(uv: str) -> None:
+        begun.set()
+        assert go_on.wait(30)
+        asked.append(f"built with {uv}")
+
+    with uv_ahead.fetched(wanted, build):
+        assert begun.wait(30)
+        go_on.set()
+    assert asked[-1] == f"built with {program}"
+
+
+def test_what_needs_uv_is_stopped_when_apt_fails(wanted: dict[str, Any], program: str) -> None:
+    begun, stopped = threading.Event(), threading.Event()
+
+    def build(_: str) -> None:
+        begun.set()
+        assert stopped.wait(30)
+
+    with pytest.raises(RuntimeError, match="no space"), uv_ahead.fetched(wanted, build, stopped.set):
+        assert begun.wait(30)
+        raise RuntimeError("no space")
+
+
+def test_without_a_uv_nothing_goes_on(wanted: dict[str, Any]) -> None:
+    asked = list[str]()
+    with uv_ahead.fetched(wanted, asked.append):
+        pass
+    assert asked == []
