@@ -107,6 +107,7 @@ class ActionModule(ActionBase):
             metrics=facts.get("metrics") == "yes",
             alerts=facts.get("alerts") == "yes",
             dashboard=facts.get("dashboard") == "yes",
+            logs=facts.get("logs") == "yes",
             waiting=host.waiting(whole, facts),
             provisioned=host.provisioned(whole, facts),
         )

@@ -84,6 +84,10 @@ metrics:
   description: Whether the host collects metrics now; only known when it is to be provisioned.
   returned: success
   type: bool
+logs:
+  description: Whether the host sends its logs to a receiver now; only known when it is to be provisioned.
+  returned: success
+  type: bool
 backups:
   description: Whether the host makes backups now; only known when it is to be provisioned.
   returned: success

@@ -15,6 +15,7 @@ ROLES = (
     "host_access",
     "host_alerts",
     "host_dashboard",
+    "host_logs",
     "host_metrics",
     "host_upkeep",
     "postgres_server",
@@ -40,6 +41,7 @@ PARTS: dict[str, set[str]] = {
     "backups": {"backups"},
     "metrics": {"host_metrics", "host_dashboard"},
     "alerts": {"host_alerts"},
+    "logs": {"host_logs"},
 }
 
 

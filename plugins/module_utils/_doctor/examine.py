@@ -32,6 +32,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._doctor.base import 
     note,
     problem,
 )
+from ansible_collections.slipway.flask.plugins.module_utils._upkeep import shipping
 from ansible_collections.slipway.flask.plugins.module_utils._upkeep.brief import brief as upkeep_brief
 
 Check = Callable[[], Iterable[Finding]]
@@ -52,6 +53,7 @@ def checks(host: Host, today: date, now: float, senders: Sequence[Mapping[str, A
         "certificates": lambda: certificates.certificates(host, now),
         "postgresql": lambda: database.postgresql(host, today),
         "python": lambda: pythons.pythons(host, today),
+        "logs": logs,
         "backups": backups,
         "upkeep": upkeep,
     }
@@ -86,6 +88,14 @@ def backups() -> Iterable[Finding]:
     do = "playbooks/backups.yml asks the targets; docs/backups.md says what to do about each message"
     yield from (problem(text, do) for text in found.problems)
     yield from (note(text) for text in found.lines if not text.startswith("backups: "))
+
+
+def logs() -> Iterable[Finding]:
+    """Do the host's logs reach who they are sent to?"""
+    if text := shipping.problem():
+        yield problem(
+            text, "See whether the receiver runs and its certificate is the one in slipway_logs; docs/logs.md"
+        )
 
 
 def upkeep() -> Iterable[Finding]:

@@ -123,12 +123,13 @@ def apt_get(patience: Patience, *arguments: str) -> None:
 def write_first(files: Mapping[str, str]) -> None:
     """Write FILES (path to text) that an installation reads, where there are none: what is there is somebody's choice.
 
-    So is a unit: a drop-in (`NAME.service.d/…`) is for one that comes with the installation, not for one that runs already.
+    So is a unit: a drop-in (`NAME.service.d/…`), or an empty unit that masks one, is for what comes with the installation, not for
+    what runs already.
     """
     for name, text in files.items():
         path = Path(name)
-        unit = path.parent.name.removesuffix(".d")
-        if path.parent.name.endswith(".service.d") and any((folder / unit).exists() for folder in UNIT_FOLDERS):
+        unit = path.name if path.suffix == ".service" else path.parent.name.removesuffix(".d")
+        if unit.endswith(".service") and any((folder / unit).exists() for folder in UNIT_FOLDERS):
             continue
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         try:

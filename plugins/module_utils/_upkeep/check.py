@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import news, stored, systemd, webhooks
 from ansible_collections.slipway.flask.plugins.module_utils._host.news import Problem
-from ansible_collections.slipway.flask.plugins.module_utils._upkeep import disk, places, reboot, restarts
+from ansible_collections.slipway.flask.plugins.module_utils._upkeep import disk, places, reboot, restarts, shipping
 from ansible_collections.slipway.flask.plugins.module_utils._upkeep.settings import Settings
 
 CLEAN_PERCENT = 95
@@ -29,7 +29,7 @@ SERVERS = ("mariadb.service",)
 def problems(settings: Settings) -> list[Problem]:
     """Return what is wrong, after mending what can be."""
     _boot(settings)
-    return [*_servers(), *_disks(settings), *_updates(settings), *_clock()]
+    return [*_servers(), *_disks(settings), *_updates(settings), *_clock(), *_logs()]
 
 
 def _disks(settings: Settings) -> Iterator[Problem]:
@@ -119,6 +119,11 @@ def _clock() -> Iterator[Problem]:
         yield Problem(
             "clock", "the clock is not synchronised: see `timedatectl timesync-status` on the host", is_brief=True
         )
+
+
+def _logs() -> Iterator[Problem]:
+    if text := shipping.problem():
+        yield Problem("logs", text, is_brief=True)
 
 
 def check(settings: Settings) -> list[str]:

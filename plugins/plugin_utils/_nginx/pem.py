@@ -42,6 +42,14 @@ def pem_problems(certificate: str, private_key: str, domains: list[str], now: da
     return found
 
 
+def is_readable(certificates: str) -> bool:
+    """Tell whether CERTIFICATES is at least one certificate as PEM."""
+    try:
+        return bool(x509.load_pem_x509_certificates(certificates.encode()))
+    except ValueError:
+        return False
+
+
 def names_of(certificate: x509.Certificate) -> list[str]:
     """Return the DNS names of CERTIFICATE, lower case."""
     try:

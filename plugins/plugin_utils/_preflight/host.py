@@ -74,6 +74,7 @@ fi
 [ -e /etc/slipway/metrics.json ] && echo metrics=yes
 [ -e /etc/prometheus/slipway/alertmanager.yml ] && echo alerts=yes
 [ -e /usr/local/share/slipway/dashboard/index.html ] && echo dashboard=yes
+[ -e /etc/slipway/logs.json ] && echo logs=yes
 echo "code=$(ls /var/cache/slipway/code 2>/dev/null | tr '\n' ' ')"
 for path in @TARGETS@; do [ -d "$path" ] && echo "target:$path=yes"; done
 if command -v mariadb >/dev/null && [ -S /run/mysqld/mysqld.sock ]; then

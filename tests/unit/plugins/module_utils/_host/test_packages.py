@@ -42,6 +42,19 @@ def test_a_drop_in_is_not_written_for_a_unit_that_is_there_already(
     assert path.read_text() == "[Unit]\n"
 
 
+def test_a_unit_is_not_masked_that_is_there_already(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own, theirs = tmp_path / "etc", tmp_path / "lib"
+    own.mkdir()
+    theirs.mkdir()
+    monkeypatch.setattr(packages, "UNIT_FOLDERS", (own, theirs))
+    (theirs / "rsyslog.service").write_text("[Service]\n")
+    packages.write_first({str(own / "rsyslog.service"): ""})
+    assert not (own / "rsyslog.service").exists()
+    (theirs / "rsyslog.service").unlink()
+    packages.write_first({str(own / "rsyslog.service"): ""})
+    assert (own / "rsyslog.service").read_text() == ""
+
+
 LISTS = (
     "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 812 (apt-get)\n"
     "E: Unable to lock directory /var/lib/apt/lists/\n"

@@ -1,0 +1,42 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Filter slipway.flask.host_logs_packages."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: host_logs_packages
+short_description: Which APT packages the role host_logs needs
+version_added: 0.5.0
+author: Slipway contributors (@slipway)
+description:
+  - None when nothing is shipped.
+options:
+  _input:
+    description: C(host_logs_ship).
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Show what will be installed
+  ansible.builtin.debug:
+    msg: "{{ {} | slipway.flask.host_logs_packages }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The packages.
+  type: list
+  elements: str
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.plugin_utils._shipping.plan import packages
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"host_logs_packages": packages}
