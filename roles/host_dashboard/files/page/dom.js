@@ -37,4 +37,9 @@ export function table(title, head, rows) {
       element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map(cell))))));
 }
 
+/** A heading with what belongs to it. */
+export const block = (title, content) => element("div", {}, element("h3", {}, title), content);
+
+export const blocks = (...found) => element("div", { class: "tables" }, ...found.filter(Boolean));
+
 export const empty = (text) => element("p", { class: "empty" }, text);

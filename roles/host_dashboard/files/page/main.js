@@ -46,9 +46,11 @@ async function look() {
   const moment = Math.floor(Date.now() / 1000);
   const tables = Object.fromEntries(Object.entries(queries.tables).flatMap(([table, { series }]) =>
     Object.entries(series).map(([key, query]) => [`${table}_${key}`, asked(query, range)])));
-  const [state, derived, rows, past, ...found] = await Promise.all([
-    atOnce(queries.now.names, moment),
-    instant(queries.now.derived, moment),
+  const first = Promise.all([atOnce(queries.now.names, moment), instant(queries.now.derived, moment)]);
+  // What is wrong is told as soon as it is known; the graphs come after it.
+  first.then(([state, derived]) => tell(state, derived, moment), () => {});
+  const [[state, derived], rows, past, ...found] = await Promise.all([
+    first,
     instant(tables, moment),
     // Only the last releases are in the store at any time: a few looks into the past find those before.
     overTime({ events: queries.events }, start, end, Math.max(range.step, Math.ceil(range.seconds / 48))),
@@ -82,13 +84,16 @@ function events(next, past) {
 function show(next) {
   view?.figures.forEach((figure) => figure.destroy());
   view = next;
-  const up = next.all("up");
-  const blind = up.length > 0 && up.every((row) => row.value === 0);
-  findings(wrong(next.state, next.derived, next.now), up.length === 0 ? "none" : blind ? "blind" : "");
   fill($("sections"), ...[...sections.apps(next), sections.database(next), sections.redis(next), sections.host(next),
     sections.certificates(next), sections.backups(next)].filter(Boolean));
   next.figures.forEach((figure) => figure.draw());
   $("updated").textContent = `As of ${clock(next.now, true)}`;
+}
+
+function tell(state, derived, moment) {
+  const up = state.up ?? [];
+  const blind = up.length > 0 && up.every((row) => row.value === 0);
+  findings(wrong(state, derived, moment), up.length === 0 ? "none" : blind ? "blind" : "");
 }
 
 function findings(found, missing) {

@@ -1,6 +1,6 @@
 // The sections of the page: an app each, then what they share. All is made from what the store says at this moment.
 
-import { element, empty, table, tiles } from "./dom.js";
+import { block, blocks, element, empty, table, tiles } from "./dom.js";
 import { figure, lines, mistake } from "./chart.js";
 import { ago, bytes, clock, count, lasting, rate, seconds, share } from "./words.js";
 
@@ -63,6 +63,10 @@ function app(view, name) {
   const busy = view.one("slipway_gunicorn_threads_busy", { app: name });
   const threads = view.one("slipway_gunicorn_threads", { app: name });
   const waiting = view.one("slipway_gunicorn_backlog", { app: name });
+  const workers = view.one("slipway_gunicorn_workers", { app: name });
+  const oldest = view.one("slipway_gunicorn_worker_oldest_seconds", { app: name });
+  const seen = view.all("slipway_site_up").filter((row) => row.labels.app === name);
+  const away = view.all("slipway_site_seconds").filter((row) => row.labels.app === name).map((row) => row.value);
   const p95 = lines(view.queries.charts.find((chart) => chart.id === "latency"), view.found, name).find((line) => line.name === "p95")
     ?.values.findLast((value) => value !== null);
   return element("section", { "aria-labelledby": `app-${name}` },
@@ -76,9 +80,12 @@ function app(view, name) {
       ["Errors (5xx)", errors === undefined ? (asked === undefined ? "–" : "none") : share(errors), "", errors >= 0.05 ? "bad" : errors >= 0.01 ? "warn" : ""],
       ["95 of 100 answers within", p95 === undefined ? "–" : seconds(p95)],
       ["Busy threads", threads === undefined ? "–" : `${count(busy)} of ${count(threads)}`, waiting ? `${count(waiting)} wait` : "", waiting ? "warn" : ""],
+      workers === undefined ? null : ["Workers", count(workers), oldest === undefined ? "" : `oldest ${lasting(oldest)}`],
+      !seen.length ? null : ["Seen from outside", ...(seen.some((row) => row.value === 0) ? ["does not answer", "", "bad"]
+        : [away.length ? seconds(Math.max(...away)) : "answers", away.length ? "to answer" : ""])],
     ]),
     view.charts("app", name, ["queues"]),
-    ...processes(view, name), ...queues(view, name), ...routes(view, name), ...releases(view, name));
+    blocks(processes(view, name), routes(view, name), releases(view, name), queues(view, name), timers(view, name)));
 }
 
 function processes(view, name) {
@@ -96,16 +103,17 @@ function processes(view, name) {
       { text: count(Math.round(restarts)), number: true, level: restarts >= 1.5 ? "warn" : "" },
     ];
   });
-  const timers = view.all("slipway_timer_failed").filter((row) => row.labels.app === name).map(({ labels, value }) => {
+  return block("Processes", rows.length
+    ? table(`Processes of ${name}`, ["Process", "State", "Memory", "CPU", "Open files", "Restarts, 1 h"], rows)
+    : empty("Nothing is known of its processes yet."));
+}
+
+function timers(view, name) {
+  const rows = view.all("slipway_timer_failed").filter((row) => row.labels.app === name).map(({ labels, value }) => {
     const at = view.one("slipway_timer_last_success_timestamp_seconds", labels);
     return [labels.process, value > 0 ? { text: "failed", level: "bad" } : "all right", at ? `${ago(at, view.now)}` : "never yet"];
   });
-  return [
-    element("h3", {}, "Processes"),
-    rows.length ? table(`Processes of ${name}`, ["Process", "State", "Memory", "CPU", "Open files", "Restarts in the last hour"], rows)
-      : empty("Nothing is known of its processes yet."),
-    ...(timers.length ? [element("h3", {}, "Timers"), table(`Timers of ${name}`, ["Timer", "Last run", "Last success"], timers)] : []),
-  ];
+  return rows.length ? block("Timers", table(`Timers of ${name}`, ["Timer", "Last run", "Last success"], rows)) : null;
 }
 
 function queues(view, name) {
@@ -114,7 +122,7 @@ function queues(view, name) {
     return [labels.queue, { text: count(value), number: true },
       { text: oldest === undefined || value === 0 ? "–" : lasting(oldest), number: true, level: oldest >= 600 ? "warn" : "" }];
   });
-  return rows.length ? [element("h3", {}, "Queues"), table(`Queues of ${name}`, ["Queue", "Jobs waiting", "Oldest has waited"], rows)] : [];
+  return rows.length ? block("Queues", table(`Queues of ${name}`, ["Queue", "Jobs waiting", "Oldest has waited"], rows)) : null;
 }
 
 /** The rows of TABLE, whose series have the labels KEYS: {labels, and a value for each series}. */
@@ -134,31 +142,26 @@ function joined(view, name, keys) {
 function routes(view, name) {
   const rows = joined(view, "routes", ["app", "route"]).filter((row) => row.labels.app === name && row.requests >= 0.5)
     .sort((one, two) => (two.seconds ?? 0) - (one.seconds ?? 0)).slice(0, 12);
-  if (!rows.length) return [];
+  if (!rows.length) return null;
   const total = rows.reduce((sum, row) => sum + (row.seconds ?? 0), 0);
-  return [
-    element("h3", {}, `Where the time goes, ${view.tableWords}`),
+  return block(`Where the time goes, ${view.tableWords}`,
     table(`Routes of ${name}`, ["Route", "Share of the time", "Average", "Requests", "Errors"], rows.map((row) => [
       row.labels.route,
       { text: total ? share((row.seconds ?? 0) / total) : "–", number: true },
       { text: seconds((row.seconds ?? 0) / row.requests), number: true },
       { text: count(Math.round(row.requests)), number: true },
       { text: count(Math.round(row.errors ?? 0)), number: true, level: (row.errors ?? 0) / row.requests >= 0.01 ? "warn" : "" },
-    ])),
-  ];
+    ])));
 }
 
 function releases(view, name) {
   const rows = view.events.filter((event) => event.app === name).sort((one, two) => two.at - one.at).slice(0, 8);
-  if (!rows.length) return [];
-  return [
-    element("h3", {}, "Releases"),
+  return rows.length ? block("Releases",
     table(`Releases of ${name}`, ["When", "What", "Release", "Took"], rows.map((event) => [
       `${clock(event.at)} (${ago(event.at, view.now)})`,
       { text: `${ACTIONS[event.action] ?? event.action} ${OUTCOMES[event.outcome] ?? event.outcome}`.trim(), level: event.outcome === "ok" ? "" : "bad" },
       event.release ?? "", { text: event.seconds === undefined ? "–" : seconds(event.seconds), number: true },
-    ])),
-  ];
+    ]))) : null;
 }
 
 export function database(view) {
@@ -179,13 +182,12 @@ export function database(view) {
       ["Deadlocks", count(Math.round(deadlocks)), "in 24 hours", deadlocks >= 0.5 ? "warn" : ""],
     ]),
     view.charts("database"),
-    element("h3", {}, `Slow statements, ${view.tableWords}`),
-    statements.length ? table("Slow statements", ["Statement", "Database", "Time in all", "Average", "Calls"], statements.map((row) => [
+    block(`Slow statements, ${view.tableWords}`, statements.length ? table("Slow statements", ["Statement", "Database", "Time in all", "Average", "Calls"], statements.map((row) => [
       { text: row.labels.query, code: true }, row.labels.datname,
       { text: seconds(row.seconds), number: true },
       { text: row.calls > 0 ? seconds(row.seconds / row.calls) : "–", number: true },
       { text: count(Math.round(row.calls ?? 0)), number: true },
-    ])) : empty("No statement was measured in this time."));
+    ])) : empty("No statement was measured in this time.")));
 }
 
 export function redis(view) {
@@ -194,15 +196,14 @@ export function redis(view) {
   return element("section", { "aria-labelledby": "redis" },
     element("h2", { id: "redis" }, "Redis"),
     view.charts("redis"),
-    element("h3", {}, "Instances"),
-    table("Instances of Redis", ["App", "For", "State", "Memory", "Clients", "Dropped in the last hour"], rows.map(({ labels, value }) => {
+    block("Instances", table("Instances of Redis", ["App", "For", "State", "Memory", "Clients", "Dropped, 1 h"], rows.map(({ labels, value }) => {
       const { app, purpose } = labels;
       const most = view.one("redis_memory_max_bytes", { app, purpose });
       return [app, purpose, value > 0 ? "running" : { text: "does not answer", level: "bad" },
         { text: bytes(view.one("redis_memory_used_bytes", { app, purpose })) + (most > 0 ? ` of ${bytes(most)}` : ""), number: true },
         { text: count(view.one("redis_connected_clients", { app, purpose })), number: true },
         { text: count(Math.round(view.derive("evicted", { app, purpose }) ?? 0)), number: true }];
-    })));
+    }))));
 }
 
 export function host(view) {

@@ -190,8 +190,9 @@ function backups(add, all, now) {
   for (const { labels: { target } } of all("slipway_backup_failed").filter((one) => one.value > 0)) {
     add("bad", "backup", "", `The last backup to ${target} failed.`, "playbooks/backups.yml");
   }
+  const failed = new Set(all("slipway_backup_failed").filter((one) => one.value > 0).map((one) => one.labels.target));
   for (const { labels: { target }, value } of all("slipway_backup_last_success_timestamp_seconds")) {
-    if (now - value >= LIMITS.backupAge) add("bad", "backup", "", `The newest backup at ${target} is ${lasting(now - value)} old.`, "playbooks/backups.yml");
+    if (!failed.has(target) && now - value >= LIMITS.backupAge) add("bad", "backup", "", `The newest backup at ${target} is ${lasting(now - value)} old.`, "playbooks/backups.yml");
   }
   for (const { labels: { app } } of all("slipway_drill_failed").filter((one) => one.value > 0)) {
     add("bad", "drill", app, `${app}: its backup could not be restored in the last drill.`, "journalctl -u slipway-backup-drill");

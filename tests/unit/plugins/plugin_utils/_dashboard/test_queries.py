@@ -54,8 +54,7 @@ def test_series_that_the_page_reads_by_name_are_among_those_that_it_asks_for() -
     derived = set(re.findall(r'(?:computed|derive)\("(\w+)"', text)) | set(re.findall(r"derived\.(\w+)", text))
     assert derived - set(FOUND["now"]["derived"]) == set()
     read = {*wanted, *re.findall(r'"((?:slipway|pg|node|redis)_\w+|ALERTS\w*|up)"', text)}
-    unread = set(FOUND["now"]["names"]) - read
-    assert unread <= {"slipway_gunicorn_workers", "slipway_gunicorn_worker_oldest_seconds", "slipway_site_seconds"}
+    assert set(FOUND["now"]["names"]) - read - set(re.findall(r"state\.(\w+)", text)) == set()
 
 
 def test_the_page_has_nothing_inline_and_asks_no_other_host() -> None:
