@@ -1,7 +1,7 @@
 // A graph of uPlot's with a legend in words. Keys: left and right move along it.
 
 import { element } from "./dom.js";
-import { AXIS, clock, day, FULL } from "./words.js";
+import { clock, day, writer } from "./words.js";
 
 const COLOURS = ["first", "second", "fourth", "fifth", "third", "sixth"];
 const FIXED = {
@@ -37,7 +37,7 @@ const most = (values) => values.reduce((top, one) => (one !== null && (top === n
 
 /** A figure with CHART's LINES over TIMES; MARKS are {at, name, outcome} of releases. SAY tells a screen reader. */
 export function figure(chart, title, times, drawn, marks, say, { emptyText, words, sync }) {
-  const said = FULL[chart.unit];
+  const said = writer(chart.unit, Math.max(...drawn.map((line) => most(line.values) ?? 0)));
   const plain = drawn.filter((line) => !line.limit);
   const here = plain.filter((line) => most(line.values) !== null);
   const id = `chart-${title.replace(/\W+/g, "-")}`;
@@ -67,7 +67,7 @@ export function figure(chart, title, times, drawn, marks, say, { emptyText, word
   let drawing = null;
   const draw = () => {
     drawing?.destroy();
-    drawing = new uPlot(options(chart, drawn, marks, plot, tell, sync, times), data(chart, times, drawn), plot);
+    drawing = new uPlot(options(chart, drawn, marks, plot, tell, sync, times, said), data(chart, times, drawn), plot);
   };
   plot.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
@@ -103,7 +103,7 @@ function data(chart, times, drawn) {
   return [times, ...stacked.reverse()];
 }
 
-function options(chart, drawn, marks, plot, tell, sync, times) {
+function options(chart, drawn, marks, plot, tell, sync, times, said) {
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(`--${name}`).trim();
   const font = "12px system-ui, sans-serif";
@@ -119,7 +119,7 @@ function options(chart, drawn, marks, plot, tell, sync, times) {
     },
     axes: [
       { ...axis, space: 70, size: 28, values: (_, splits) => splits.map((at, index) => label(at, splits[index - 1], times)) },
-      { ...axis, size: 62, gap: 4, space: 34, values: (_, splits) => splits.map(AXIS[chart.unit]), incrs: increments(chart) },
+      { ...axis, size: 62, gap: 4, space: 34, values: (_, splits) => splits.map(said), incrs: increments(chart) },
     ],
     series: [{}, ...order.map((line) => ({
       label: line.name, stroke: colour(line.colour), width: line.limit ? 1.25 : chart.stack ? 1 : 1.75, dash: line.limit ? [5, 4] : undefined,
@@ -129,7 +129,10 @@ function options(chart, drawn, marks, plot, tell, sync, times) {
     }))],
     hooks: {
       setCursor: [(self) => tell(self.cursor.left >= 0 ? self.cursor.idx : null)],
-      draw: [(self) => marks.forEach((mark) => stroke(self, mark, colour))],
+      draw: [(self) => {
+        const taken = [];
+        marks.forEach((mark) => stroke(self, mark, colour, taken));
+      }],
     },
   };
 }
@@ -159,8 +162,8 @@ function label(at, before, times) {
 
 const SIGNS = { deploy: "▲", rollback: "↩", failed: "✕" };
 
-/** A line for a deploy or a rollback, with what it was at its top. */
-function stroke(self, mark, colour) {
+/** A line for a deploy or a rollback, with what it was at its top where there is room: TAKEN has what others have. */
+function stroke(self, mark, colour, taken) {
   const x = Math.round(self.valToPos(mark.at, "x", true));
   const { left, width, top, height } = self.bbox;
   if (x < left || x > left + width) return;
@@ -175,7 +178,13 @@ function stroke(self, mark, colour) {
   ctx.lineTo(x, top + height);
   ctx.stroke();
   ctx.font = `${11 * ratio}px system-ui, sans-serif`;
-  ctx.textAlign = x > left + width * 0.85 ? "right" : x < left + width * 0.08 ? "left" : "center";
-  ctx.fillText(`${SIGNS[mark.outcome === "ok" ? mark.action : "failed"] ?? SIGNS.deploy} ${mark.release ?? ""}`, x, top - 4 * ratio);
+  const text = `${SIGNS[mark.outcome === "ok" ? mark.action : "failed"] ?? SIGNS.deploy} ${mark.release ?? ""}`;
+  const wide = ctx.measureText(text).width;
+  const from = Math.min(Math.max(x - wide / 2, left), left + width - wide);
+  if (!taken.some(([start, end]) => from < end + 4 * ratio && from + wide > start - 4 * ratio)) {
+    taken.push([from, from + wide]);
+    ctx.textAlign = "left";
+    ctx.fillText(text, from, top - 4 * ratio);
+  }
   ctx.restore();
 }

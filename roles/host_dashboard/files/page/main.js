@@ -64,7 +64,8 @@ async function look() {
     tableWords: queries.ranges[range.seconds > DAY ? "24h" : name].words,
   });
   next.events = events(next, Array.isArray(past.events) ? past.events : []);
-  next.marks = next.events.filter((event) => event.at >= start);
+  // The latest first: where there is no room for all names, those are told.
+  next.marks = next.events.filter((event) => event.at >= start).sort((one, two) => two.at - one.at);
   return next;
 }
 

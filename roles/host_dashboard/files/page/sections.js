@@ -76,9 +76,9 @@ function app(view, name) {
       release ? `release ${release.release}${release.revision ? ` (${release.revision.slice(0, 10)})` : ""}${at ? `, ${ago(at, view.now)}` : ""}` : "no release yet",
     ].filter(Boolean)),
     tiles([
-      ["Requests", asked === undefined ? "–" : rate(asked)],
+      ["Requests", ...(asked === undefined ? ["–"] : split(rate(asked)))],
       ["Errors (5xx)", errors === undefined ? (asked === undefined ? "–" : "none") : share(errors), "", errors >= 0.05 ? "bad" : errors >= 0.01 ? "warn" : ""],
-      ["95 of 100 answers within", p95 === undefined ? "–" : seconds(p95)],
+      ["Response time (p95)", p95 === undefined ? "–" : seconds(p95)],
       ["Busy threads", threads === undefined ? "–" : `${count(busy)} of ${count(threads)}`, waiting ? `${count(waiting)} wait` : "", waiting ? "warn" : ""],
       workers === undefined ? null : ["Workers", count(workers), oldest === undefined ? "" : `oldest ${lasting(oldest)}`],
       !seen.length ? null : ["Seen from outside", ...(seen.some((row) => row.value === 0) ? ["does not answer", "", "bad"]
@@ -87,6 +87,9 @@ function app(view, name) {
     view.charts("app", name, ["queues"]),
     blocks(processes(view, name), routes(view, name), releases(view, name), queues(view, name), timers(view, name)));
 }
+
+/** "12 a minute" -> ["12", "a minute"] */
+const split = (text) => [text.split(" ")[0], text.split(" ").slice(1).join(" ")];
 
 function processes(view, name) {
   const rows = view.all("slipway_process_up").filter((row) => row.labels.app === name).map(({ labels, value }) => {

@@ -9,7 +9,7 @@ function meaning(status, said) {
   if (status === 401) return "The store refuses nginx's password. Run site.yml again, which writes a new one.";
   if (status === 403) return "nginx refuses to pass this page's questions on.";
   if (status === 404) return "nginx does not pass this page's questions on: the page and nginx's configuration are of different versions. Run site.yml again.";
-  if (status === 502 || status === 504) return "The store does not answer. On the host, `systemctl status prometheus` says why.";
+  if (status === 502 || status === 504) return "The store does not answer: systemctl status prometheus, on the host, says why.";
   if (status === 503) return "The store is busy, or still starting. The page asks again by itself.";
   return `The store could not answer (${status}): ${said || "no reason given"}`;
 }

@@ -55,12 +55,17 @@ export function clock(at, withSeconds = false) {
 
 export const day = (at) => new Date(at * 1000).toLocaleDateString([], { day: "numeric", month: "short" });
 
-export const AXIS = {
-  seconds, bytes, share, count,
-  // As short as an axis wants it: all its values are of one unit.
-  rate: (value) => (value === 0 ? "0" : value < 1 ? `${number(value * 60, value < 0.1 ? 1 : 0)}/min` : `${number(value, 1)}/s`),
-};
-export const FULL = { seconds, bytes, share, count, rate };
+const FULL = { seconds, bytes, share, count };
+
+/** How values of UNIT are written in one graph, whose highest is TOP: rates all by the second, the minute or the hour. */
+export function writer(unit, top) {
+  if (unit !== "rate") return FULL[unit];
+  const [factor, per] = top >= 1 ? [1, "s"] : top >= 0.5 / 60 ? [60, "min"] : [3600, "h"];
+  return (value) => {
+    const scaled = value * factor;
+    return value === 0 ? "0" : `${number(scaled, scaled < 0.995 ? 2 : scaled < 9.95 ? 1 : 0)}/${per}`;
+  };
+}
 
 /** ["a", "b", "c"] -> "a, b and c" */
 export const list = (names) => [names.slice(0, -1).join(", "), names.at(-1)].filter(Boolean).join(" and ");
