@@ -3,6 +3,7 @@
 """The program `slipway-metrics` on a host, for its service and for people. PRIVATE to the collection.
 
 It may change without notice. Exit status: 0 when all is well, 1 when something is wrong, 2 when it was called wrongly.
+What a command does not need it does not load: `wait` is a part of each start.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils._metrics import places, secrets
-from ansible_collections.slipway.flask.plugins.module_utils._metrics.collect import Collector, Config
+from ansible_collections.slipway.flask.plugins.module_utils._metrics import answering, places
+from ansible_collections.slipway.flask.plugins.module_utils._metrics.config import Config
 
 COMMANDS = {
     "run": "write the metrics every 15 seconds; slipway-metrics.service does this",
     "secrets": "make the passwords of the servers on loopback that are missing; slipway-metrics-secrets.service does this",
+    "wait": "wait until a server on loopback answers; the units of Prometheus and the others do this",
     "show": "print all metrics once, as the node exporter would tell them",
 }
 
@@ -32,10 +34,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="slipway-metrics", description="Collects the metrics of this host.")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, meaning in COMMANDS.items():
-        commands.add_parser(name, help=meaning)
-    chosen = parser.parse_args(arguments).command
+        command = commands.add_parser(name, help=meaning)
+        if name == "wait":
+            command.add_argument("address", help="such as 127.0.0.1:9090")
+    given = parser.parse_args(arguments)
+    chosen = given.command
     if chosen == "secrets":
         return make_secrets()
+    if chosen == "wait":
+        return int(not answering.wait(given.address))
     try:
         config = Config.read()
     except OSError as error:
@@ -45,6 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(config: Config) -> int:
     """Collect until systemd ends it."""
+    from ansible_collections.slipway.flask.plugins.module_utils._metrics.collect import Collector
+
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     config.output.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -54,6 +63,8 @@ def run(config: Config) -> int:
 
 def make_secrets() -> int:
     """Make the passwords that are missing, and say for whom."""
+    from ansible_collections.slipway.flask.plugins.module_utils._metrics import secrets
+
     try:
         for server in secrets.ensure():
             print(f"{server} has a new web configuration")
@@ -68,6 +79,8 @@ def make_secrets() -> int:
 
 def show(config: Config) -> int:
     """Print what one look of all parts finds; what goes wrong is on standard error."""
+    from ansible_collections.slipway.flask.plugins.module_utils._metrics.collect import Collector
+
     with tempfile.TemporaryDirectory() as folder:
         collector = Collector(replace(config, output=Path(folder), state=Path(folder)))
         collector.once(time.time())

@@ -80,7 +80,7 @@ def _files(variables: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     yield from (_template(name, f"{UNITS}/{name}", program) for name in (SECRETS, SERVICE))
     yield {"dest": str(places.PROMETHEUS.parent), "state": "directory"}
     yield {"dest": str(places.PROMETHEUS), "state": "directory"}
-    yield from _drop_in(servers.NODE, "node-exporter.conf", {"arguments": servers.node_arguments()})
+    yield from _drop_in(servers.NODE, "node-exporter.conf", {**program, "arguments": servers.node_arguments()})
     if password := str((variables.get("scrape") or {}).get("password") or ""):
         yield {"dest": SCRAPE_PASSWORD, "content": f"{password}\n", "mode": "0600"}
     else:
@@ -90,7 +90,12 @@ def _files(variables: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         return
     store = servers.settings(variables.get("settings"))
     go_mb = int(store["memory_mb"] * servers.GO_SHARE)
-    more = {"arguments": servers.prometheus_arguments(store), "memory_mb": store["memory_mb"], "go_mb": go_mb}
+    more = {
+        **program,
+        "arguments": servers.prometheus_arguments(store),
+        "memory_mb": store["memory_mb"],
+        "go_mb": go_mb,
+    }
     yield {"dest": str(places.RULES), "state": "directory"}
     asked = {"host": str(variables.get("host") or ""), "alertmanager": bool(variables.get("alertmanager"))}
     yield _template("prometheus.yml", CONFIGURATION, asked)
