@@ -26,7 +26,8 @@ OURS = """
     slipway_process_open_files slipway_process_open_files_max slipway_process_restarts_total slipway_process_up
     slipway_process_wanted slipway_queue_jobs slipway_queue_oldest_seconds slipway_reboot_required
     slipway_release_deployed_timestamp_seconds slipway_release_event_seconds slipway_release_event_timestamp_seconds
-    slipway_release_info slipway_site_seconds slipway_site_up slipway_timer_failed
+    slipway_release_info slipway_site_closed_timestamp_seconds slipway_site_problem slipway_site_seconds slipway_site_up
+    slipway_timer_failed
     slipway_timer_last_success_timestamp_seconds
 """
 POSTGRES = """

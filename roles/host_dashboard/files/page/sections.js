@@ -235,23 +235,24 @@ export function certificates(view) {
     rows.length ? table("Certificates", ["Domain", "App", "Ends"], rows.map(({ labels, value }) => {
       const left = value - view.now;
       return [labels.domain, labels.app ?? "", {
-        text: left < 0 ? `ended ${ago(value, view.now)}` : `in ${lasting(left)}, on ${new Date(value * 1000).toLocaleDateString([], { dateStyle: "medium" })}`,
+        text: value === 0 ? "can't be read" : left < 0 ? `ended ${ago(value, view.now)}` : `in ${lasting(left)}, on ${new Date(value * 1000).toLocaleDateString([], { dateStyle: "medium" })}`,
         level: left < 7 * 86_400 ? "bad" : left < 20 * 86_400 ? "warn" : "",
       }];
     })) : empty("No certificate was looked at yet."));
 }
 
 export function backups(view) {
-  const targets = view.all("slipway_backup_last_success_timestamp_seconds");
-  const drills = view.all("slipway_drill_last_success_timestamp_seconds");
-  const failed = (name, labels) => (view.one(name, labels) ?? 0) > 0;
+  const targets = view.all("slipway_backup_failed");
+  const drills = view.all("slipway_drill_failed");
   const when = (value, isFailed) => (isFailed
     ? { text: `failed; the last good one was ${value ? ago(value, view.now) : "never"}`, level: "bad" }
     : value ? ago(value, view.now) : { text: "none yet", level: "warn" });
   return element("section", { "aria-labelledby": "backups" },
     element("h2", { id: "backups" }, "Backups"),
     targets.length || drills.length ? table("Backups", ["What", "Of or at", "Last"], [
-      ...targets.map(({ labels, value }) => ["Backup", labels.target, when(value, failed("slipway_backup_failed", { target: labels.target }))]),
-      ...drills.map(({ labels, value }) => ["Restored as a drill", labels.app, when(value, failed("slipway_drill_failed", { app: labels.app }))]),
+      ...targets.map(({ labels: { target }, value }) => [
+        "Backup", target, when(view.one("slipway_backup_last_success_timestamp_seconds", { target }), value > 0)]),
+      ...drills.map(({ labels: { app: name }, value }) => [
+        "Restored as a drill", name, when(view.one("slipway_drill_last_success_timestamp_seconds", { app: name }), value > 0)]),
     ]) : empty(view.about.backups ? "No backup was made yet." : "No backups are made: slipway_backups is not set (docs/backups.md)."));
 }

@@ -9,7 +9,7 @@ const DAY = 86_400;
 const LIMITS = {
   certificateBad: 7 * DAY, certificateWarn: 20 * DAY, diskBad: 0.95, diskWarn: 0.85, diskSoon: 2 * DAY, inodes: 0.9,
   memory: 0.92, errors: 0.01, requestsForErrors: 0.05, connections: 0.8, redis: 0.9, processMemory: 0.9, openFiles: 0.8,
-  backupAge: 26 * 3600, drillAge: 16 * DAY, queueAge: 600, transaction: 600, archive: 900, steal: 0.1,
+  backupAge: 26 * 3600, drillAge: 40 * DAY, queueAge: 600, transaction: 600, archive: 900, steal: 0.1,
 };
 
 /** The alerts by name: which finding below says the same, and what to say where none does. */
@@ -55,8 +55,12 @@ export function wrong(state, derived, now) {
   const computed = (name) => (Array.isArray(derived[name]) ? derived[name] : []);
   const beside = (name, labels, ...keys) => all(name).find((one) => keys.every((key) => one.labels[key] === labels[key]))?.value;
 
-  for (const { labels: { app, domain, from, on } } of all("slipway_site_up").filter((one) => one.value === 0)) {
-    add("bad", "site", app, `${domain} does not answer, seen from ${from ?? on}.`, `playbooks/status.yml -e app=${app}`);
+  for (const { labels: { app, domain, from } } of all("slipway_site_up").filter((one) => one.value === 0)) {
+    const why = all("slipway_site_problem").find((one) => one.labels.domain === domain && one.labels.from === from)?.labels.problem;
+    add("bad", "site", app, `${domain} does not answer as it should, seen from ${from}${why ? `: ${why}` : ""}.`, `playbooks/status.yml -e app=${app}`);
+  }
+  for (const { labels: { app }, value } of all("slipway_site_closed_timestamp_seconds")) {
+    add("note", "closed", app, `${app} has been closed for maintenance for ${lasting(now - value)}.`, `playbooks/maintenance.yml -e app=${app} -e state=off opens it`);
   }
   const down = all("slipway_process_up").filter((one) => one.value === 0
     && (beside("slipway_process_wanted", one.labels, "app", "process") ?? 1) > 0);
@@ -113,7 +117,9 @@ export function wrong(state, derived, now) {
   backups(add, all, now);
   for (const { labels: { app, domain }, value } of all("slipway_certificate_not_after_timestamp_seconds")) {
     const left = value - now;
-    if (left < LIMITS.certificateWarn) {
+    if (value === 0) {
+      add("bad", "certificate", app, `The certificate of ${domain} can't be read.`, "nginx -t, and systemctl status slipway-certificates");
+    } else if (left < LIMITS.certificateWarn) {
       add(left < LIMITS.certificateBad ? "bad" : "warn", "certificate", app,
         left < 0 ? `The certificate of ${domain} has ended ${ago(value, now)}.` : `The certificate of ${domain} ends in ${lasting(left)}.`,
         "systemctl status slipway-certificates");

@@ -6,16 +6,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from ansible_collections.slipway.flask.plugins.module_utils._metrics import collect
+from ansible_collections.slipway.flask.plugins.plugin_utils._alerts import rules
 from ansible_collections.slipway.flask.plugins.plugin_utils._dashboard import queries
-from metric_names import KNOWN
+from metric_names import KNOWN, OURS, POSTGRES, REDIS
 
+COLLECTOR = "".join(path.read_text() for path in Path(collect.__file__).parent.glob("*.py"))
 ASKED = dict(queries.asked())
 FOUND = queries.queries()
 RECORDED = {rule["record"] for group in queries.rules()["groups"] for rule in group["rules"]}
 NAME = re.compile(r"\b(?:ALERTS\w*|up|(?:slipway|pg|redis|node)[_:][A-Za-z0-9_:]+)")
-WORDS = {"app", "code", "process", "unit", "purpose", "le", "datname", "queryid", "query", "queue", "mode", "device"}
 PAGE = {path.name: path.read_text() for path in queries.PAGE.iterdir() if path.suffix in (".js", ".css", ".html")}
 
 
@@ -32,6 +35,21 @@ def test_a_query_asks_only_for_what_is_measured(place: str) -> None:
         assert found <= KNOWN
     assert found and found - KNOWN - RECORDED == set()
     assert "$" not in ASKED[place], "nothing is left to fill in"
+
+
+@pytest.mark.parametrize("name", [*OURS.split(), *POSTGRES.split(), *REDIS.split()])
+def test_what_may_be_asked_for_is_in_what_measures(name: str) -> None:
+    """As it is, or as a beginning that is put before its end, as `pg_stat_database_{name}` is."""
+    begins = {found for found in re.findall(r'f"([a-z_]+_)\{', COLLECTOR) if name.startswith(found)}
+    histogram = name.rpartition("_")[0] if name.endswith(("_bucket", "_sum", "_count")) else ""
+    ends = [name.removeprefix(begin) for begin in begins]
+    found = f'"{name}"' in COLLECTOR or any(re.search(rf"\b{end}\b", COLLECTOR) for end in ends)
+    assert found or (histogram and f'"{histogram}"' in COLLECTOR), name
+
+
+def test_each_alert_is_told_in_words() -> None:
+    told = set(re.findall(r"^  ([A-Z]\w+): \[", PAGE["wrong.js"], re.MULTILINE))
+    assert told == {rule.name for rule in rules.rules()} - {rules.WATCHDOG} | {"HostUnreachable"}
 
 
 def test_every_recorded_series_is_asked_for_in_a_graph_and_none_is_asked_for_that_is_not_recorded() -> None:
