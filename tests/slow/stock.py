@@ -22,8 +22,8 @@ from helpers import ROOT, VPS, Host, Project
 
 STOCKED = frozenset(
     {"backup_targets", "backups", "drill", "edge", "faults_jobs", "faults_killed", "faults_release", "faults_traffic"}
-    | {"foreign_apps", "handover", "hooks", "hostile", "migrations", "pooling", "remove", "restore", "restore_host"}
-    | {"secrets", "sources", "transfer"}
+    | {"foreign_apps", "handover", "hooks", "hostile", "metrics", "migrations", "pooling", "remove", "restore"}
+    | {"restore_host", "secrets", "sources", "transfer"}
 )
 """Files of tests, without `test_`, whose `host` is such a one."""
 DECIDES = (
