@@ -52,7 +52,7 @@ class Gunicorn:
     every = 15.0
 
     def __init__(self, config: Config, run: Path | None = None, sockets: Path = SOCKETS) -> None:
-        self.state, self.sockets = config.state / "gunicorn.json", sockets
+        self.state, self.written, self.sockets = config.state / "gunicorn.json", "", sockets
         saved = stored.read(self.state)
         self.servers = [Server(app, saved.get(app.name), run) for app in config.apps]
 
@@ -60,8 +60,11 @@ class Gunicorn:
         waiting = backlogs(self.sockets)
         for server in self.servers:
             yield from server.samples(waiting, time.monotonic())
-        with suppress(OSError):
-            stored.write(self.state, json.dumps({server.app: server.totals.saved() for server in self.servers}))
+        state = json.dumps({server.app: server.totals.saved() for server in self.servers})
+        if state != self.written:
+            with suppress(OSError):
+                stored.write(self.state, state)
+                self.written = state
 
 
 def backlogs(listed: Path) -> dict[str, int]:

@@ -45,7 +45,7 @@ class Requests:
     every = 15.0
 
     def __init__(self, config: Config, logs: Path | None = None) -> None:
-        self.state = config.state / "requests.json"
+        self.state, self.written = config.state / "requests.json", ""
         saved = stored.read(self.state)
         self.logs = {app.name: _log(app, logs or LOGS, saved.get(app.name)) for app in config.apps}
 
@@ -55,9 +55,15 @@ class Requests:
             log.look(now, until)
         # With a full disk nothing is lost yet: only who starts next reads on from what was saved last.
         with suppress(OSError):
-            stored.write(self.state, json.dumps({app: log.saved() for app, log in self.logs.items()}))
+            self._save(json.dumps({app: log.saved() for app, log in self.logs.items()}))
         for app, log in self.logs.items():
             yield from samples(app, log.traffic)
+
+    def _save(self, state: str) -> None:
+        """Write STATE if it is another one: a site that nobody visits costs its disk nothing."""
+        if state != self.written:
+            stored.write(self.state, state)
+            self.written = state
 
 
 class Log:

@@ -226,6 +226,18 @@ def test_a_collector_that_was_killed_before_it_saved_reads_the_same_lines_again_
     assert site.count() == 3
 
 
+def test_a_site_that_nobody_visits_costs_its_disk_nothing(site: Site) -> None:
+    site.write(line())
+    site.look()
+    state = site.config.state / "requests.json"
+    state.unlink()
+    site.look()
+    assert not state.exists()
+    site.write(line())
+    site.look()
+    assert state.exists()
+
+
 def _fails(*_: object) -> None:
     raise OSError(28, "No space left on device")
 
