@@ -50,7 +50,8 @@ class Backups:
             yield Sample("slipway_archive_waiting_seconds", self._waiting(now),
                          help="How long the oldest segment of WAL has been waiting to be archived.")  # fmt: skip
         if repr(kept) != before:
-            stored.write(self.config.state / KEPT, kept)
+            with suppress(OSError):  # a full disk is told of by others; this must not hide the backups
+                stored.write(self.config.state / KEPT, kept)
 
     def _link(self) -> None:
         """Have the node exporter read what the check of the backups writes as well."""

@@ -161,6 +161,12 @@ def test_when_a_run_last_ended_well_is_known_after_runs_that_failed_and_after_a_
     assert found["slipway_backup_failed", FAR] == 1
 
 
+def test_a_disk_without_room_for_what_is_kept_hides_no_backup(host: Path) -> None:
+    (host / "kept").touch()
+    ended(host, "run")
+    assert values(part(host).samples(AT), "target")["slipway_backup_failed", NEAR] == 0
+
+
 @pytest.mark.parametrize(
     ("problems", "failed"),
     [
