@@ -29,7 +29,7 @@ NOT_UNITS = (
     r"|modprobe|dbus|rc-local|autovt|keyboard|kmod|ldconfig|ifup).*"
 )
 """Units of the system itself; systemd-timesyncd, which sets the clock, is none of them."""
-NOT_MOUNTS = r"^/(dev|etc|proc|run|sys|tmp|mnt|media|boot/efi|efi|var/lib/docker/.+|var/lib/containers/.+)($|/)"
+NOT_MOUNTS = r"^/(dev|etc|proc|run|sys|tmp|boot/efi|efi|var/lib/docker/.+|var/lib/containers/.+)($|/)"
 NOT_FILESYSTEMS = (
     "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|efivarfs|fusectl|hugetlbfs|iso9660|mqueue|nsfs|proc|pstore"
     "|ramfs|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tmpfs|tracefs)$"
