@@ -12,20 +12,22 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._dashboard import qu
 from testinfra.host import Host
 
 ASK = """python3 - %s <<'END'
-import base64, json, ssl, sys, urllib.error, urllib.parse, urllib.request
-told = json.loads(sys.argv[1])
-here = ssl.create_default_context()
+import base64, http.client, json, socket, ssl, sys, urllib.parse
+name, here = "stats.example.org", ssl.create_default_context()
 here.check_hostname, here.verify_mode = False, ssl.CERT_NONE
+nginx = http.client.HTTPConnection(name, 443, timeout=20)
 found = []
-for path, password, query, method in told:
-    data = urllib.parse.urlencode(query).encode() if query else None
-    request = urllib.request.Request("https://127.0.0.1" + path, data, {"Host": "stats.example.org"}, method=method or None)
+for path, password, form, method in json.loads(sys.argv[1]):
+    if nginx.sock is None:
+        nginx.sock = here.wrap_socket(socket.create_connection(("127.0.0.1", 443), 20), server_hostname=name)
+    headers = {"Host": name}
     if password:
-        request.add_header("Authorization", "Basic " + base64.b64encode(f"ann:{password}".encode()).decode())
-    try:
-        answer = urllib.request.urlopen(request, timeout=20, context=here)
-    except urllib.error.HTTPError as error:
-        answer = error
+        headers["Authorization"] = "Basic " + base64.b64encode(f"ann:{password}".encode()).decode()
+    if form:
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+    body = urllib.parse.urlencode(form) if form else None
+    nginx.request(method or ("POST" if form else "GET"), path, body, headers)
+    answer = nginx.getresponse()
     found.append([answer.status, dict(answer.headers), answer.read().decode()])
 print(json.dumps(found))
 END"""

@@ -142,7 +142,7 @@ function nice(chart, high) {
   if (chart.top === 1) return high > 0.5 ? 1 : Math.max(high * 1.15, 0.05);
   if (chart.top) return Math.max(high * 1.15, chart.top);
   if (chart.unit === "count") return Math.max(Math.ceil(high * 1.12), 4);
-  return high > 0 ? high * 1.12 : 1;
+  return high > 0 ? high * 1.12 : chart.unit === "rate" ? 1 / 60 : 1;
 }
 
 /** Bytes are read in steps of 1, 2 and 5 of a unit, whole things in whole steps. */

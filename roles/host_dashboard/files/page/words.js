@@ -60,7 +60,7 @@ const FULL = { seconds, bytes, share, count };
 /** How values of UNIT are written in one graph, whose highest is TOP: rates all by the second, the minute or the hour. */
 export function writer(unit, top) {
   if (unit !== "rate") return FULL[unit];
-  const [factor, per] = top >= 1 ? [1, "s"] : top >= 0.5 / 60 ? [60, "min"] : [3600, "h"];
+  const [factor, per] = top >= 1 ? [1, "s"] : top >= 0.5 / 60 || top === 0 ? [60, "min"] : [3600, "h"];
   return (value) => {
     const scaled = value * factor;
     return value === 0 ? "0" : `${number(scaled, scaled < 0.995 ? 2 : scaled < 9.95 ? 1 : 0)}/${per}`;

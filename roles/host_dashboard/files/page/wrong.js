@@ -165,7 +165,7 @@ function redis(add, all, computed, beside) {
 function host(add, all, computed, beside, now) {
   for (const { labels, value } of all("node_filesystem_avail_bytes")) {
     const size = beside("node_filesystem_size_bytes", labels, "mountpoint", "device");
-    if (!size || /^(tmpfs|ramfs|overlay|squashfs|vfat|iso9660)$/.test(labels.fstype)) continue;
+    if (!size || /^(tmpfs|ramfs|squashfs|vfat|iso9660)$/.test(labels.fstype)) continue;
     const used = 1 - value / size;
     const soon = computed("disk_full_in").find((one) => one.labels.mountpoint === labels.mountpoint)?.value;
     const filling = soon !== undefined && soon < LIMITS.diskSoon && used > 0.5;
