@@ -161,6 +161,17 @@ def test_a_process_may_take_from_itself_and_the_host_is_seen_by_who_asked_for_it
     assert pids and "1" not in pids
 
 
+def test_shared_memory_works_and_no_other_app_sees_it(host: Host) -> None:
+    code = "from+multiprocessing.shared_memory+import+SharedMemory;m=SharedMemory('alpha-own',True,8);m.buf[0]=7"
+    assert ask(host, "alpha", f'/run?command=python3+-c+"{code};print(SharedMemory(m.name).buf[0]);m.close()"') == "7\n"
+    assert ask(host, "alpha", "/run?command=touch+/dev/shm/left") == ""
+    assert "left" in ask(host, "alpha", "/list?path=/dev/shm")
+    assert "left" not in ask(host, "beta", "/list?path=/dev/shm")
+    assert not host.file("/dev/shm/left").exists
+    host.check_output("touch /dev/shm/host")
+    assert "host" not in ask(host, "alpha", "/list?path=/dev/shm")
+
+
 @pytest.mark.parametrize("unit", [ALPHA, BETA])
 def test_systemd_rates_the_service_at_most_2(host: Host, unit: str) -> None:
     said = host.check_output(f"systemd-analyze security --no-pager {unit} | tail -1")

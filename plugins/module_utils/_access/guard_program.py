@@ -240,6 +240,13 @@ def stop_timer(token: str) -> None:
     run(["systemctl", "stop", f"{timer(token)}.timer"])
 
 
+def try_again(folder: Path) -> None:
+    """Let a timer go on with what could not be undone at a boot: a disk may be read-only then, and mended later."""
+    for change in armed(folder):
+        if wrong := run(plan_of(change)["again"]):
+            print(f"slipway-guard: {wrong}", file=sys.stderr)
+
+
 def confirm(folder: Path, token: str) -> int:
     """Keep the change TOKEN, and do what can't be undone."""
     change = folder / token
@@ -310,6 +317,8 @@ def ask_undo(folder: Path, token: str, why: str, boot: bool) -> int:
         print(json.dumps(ended) if ended.get("token") == token else f"there is no change {token}")
         return 0 if ended.get("token") == token and ended["outcome"] == "undone" else UNKNOWN
     left = [text for change in chosen for text in undo(folder, change, why, boot)]
+    if left and boot:
+        try_again(folder)
     for change in chosen if not left and not boot else []:
         stop_timer(change.name)
     if token and not left:
@@ -350,6 +359,8 @@ def main(arguments: Sequence[str] | None = None, folder: Path = FOLDER) -> int:
             return 0
     except OSError as error:
         print(f"slipway-guard: {error.filename or folder}: {error.strerror or error}", file=sys.stderr)
+        if getattr(chosen, "boot", False):
+            try_again(folder)
         return 1
 
 

@@ -28,6 +28,7 @@ SERVICE: dict[str, tuple[str, ...]] = {
     "ReadOnlyPaths": ("-/run/lock",),
     "ProtectHome": ("yes",),
     "PrivateTmp": ("yes",),
+    "TemporaryFileSystem": ("/dev/shm:rw,nosuid,nodev,noexec,mode=1777,size=50%",),
     "PrivateDevices": ("yes",),
     "DevicePolicy": ("closed",),
     "NoNewPrivileges": ("yes",),
@@ -66,7 +67,7 @@ SERVICE: dict[str, tuple[str, ...]] = {
 FURTHER = (
     "BindPaths", "BindReadOnlyPaths", "ExecPaths", "IPAddressAllow", "IPAddressDeny", "NoExecPaths",
     "PrivateNetwork", "RestrictFileSystems", "RestrictNetworkInterfaces", "SocketBindAllow",
-    "SocketBindDeny", "SupplementaryGroups", "TemporaryFileSystem",
+    "SocketBindDeny", "SupplementaryGroups",
 )  # fmt: skip
 """Settings that commands share with the service where its unit has them (drop-ins, service_directives)."""
 

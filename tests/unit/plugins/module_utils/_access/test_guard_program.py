@@ -90,6 +90,31 @@ def test_at_boot_only_what_can_run_there_is_run(
     assert ran == [["systemctl", "daemon-reload"], ["usermod", "ann"]]
 
 
+@pytest.mark.parametrize("refused", ["restore", "locked"])
+def test_what_a_read_only_disk_keeps_from_being_undone_at_boot_is_tried_again_by_a_timer(
+    refused: str, tmp_path: Path, folder: Path, arm: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[list[str]] = []
+
+    def read_only(*_: Any) -> Any:
+        raise OSError(errno.EROFS, "Read-only file system", str(tmp_path))
+
+    (file := tmp_path / "file").write_text("before")
+    arm(file)
+    file.write_text("after")
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(guard_program, "run", lambda argv: ran.append(list(argv)) or "")
+        meanwhile.setattr(guard_program, refused, read_only)
+        assert call(folder, "undo", "--boot", "--why", "restarted") != 0
+    (timer,) = [argv for argv in ran if argv[0] == "systemd-run"]
+    assert f"--unit=slipway-guard-{TOKEN}" in timer
+    assert "--property=Restart=on-failure" in timer
+    assert timer[-5:] == [str(guard.PROGRAM), "undo", TOKEN, "--why", guard.RESTARTED]
+    assert [path.name for path in guard_program.armed(folder)] == [TOKEN]
+    assert call(folder, *timer[-4:]) == 0
+    assert file.read_text() == "before"
+
+
 def test_a_confirmation_keeps_the_change_and_does_what_can_not_be_undone(
     tmp_path: Path, folder: Path, arm: Callable[..., None]
 ) -> None:

@@ -30,7 +30,7 @@ def test_the_settings_have_the_values_that_the_role_writes_for_the_service() -> 
     written: dict[str, tuple[str, ...]] = {}
     for name, value in DIRECTIVE.findall(SECTION):
         if "{{" not in value:
-            written[name] = (*written.get(name, ()), value)
+            written[name] = (*written.get(name, ()), value.replace("%%", "%"))
     opened = ("MemoryDenyWriteExecute", "ProcSubset", "RestrictAddressFamilies", "RestrictNamespaces")  # by `sandbox`
     known = {name: values for name, values in sandbox.SERVICE.items() if name not in opened}
     assert {name: written.get(name) for name in known} == known
