@@ -228,6 +228,20 @@ def test_the_second_time_nothing_changes(access: Access, attacker: Attacker) -> 
     assert done.count("changed") == 0, done.output
 
 
+def test_rules_that_somebody_has_broken_do_not_leave_the_host_open(
+    attacker: Attacker, access: Access, host: Host
+) -> None:
+    access.good(NGINX, **wanted(attacker))
+    before = rules(host)
+    host.run("echo 'a slip of the hand' >>/etc/slipway/firewall.nft")
+    assert not host.ok("systemctl restart slipway-firewall.service")
+    assert host.run("systemctl is-failed slipway-firewall.service") == "failed", "which status.yml tells"
+    assert rules(host) == before
+    done = access.good(NGINX, **wanted(attacker))
+    assert done.count("changed") == 1, done.output
+    assert host.ok("systemctl is-active --quiet slipway-firewall.service")
+
+
 def test_a_program_of_the_host_cannot_keep_others_out_of_ssh(host: Host) -> None:
     def greeting() -> bytes:
         with socket.create_connection((host.address, 22), WAIT_SECONDS) as connection:
@@ -317,6 +331,8 @@ def test_the_firewall_is_there_after_a_restart_before_the_network(
         "systemctl show --property=ActiveEnterTimestampMonotonic --value slipway-firewall.service network-pre.target"
     ).split()
     assert 0 < int(shown[0]) <= int(shown[1])
+    controller = host.run("ls /var/lib/slipway/logins").split()[0]
+    assert controller in host.run("nft list set inet slipway login_v4"), "who logged in before the boot is known after it"
     access.project.write({})
     assert attacker.open() == {22, 80, 443}
     done = access.good(NGINX, **wanted(attacker))

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._access import keys
+from ansible_collections.slipway.flask.plugins.module_utils._access import former, keys
 from ansible_collections.slipway.flask.plugins.module_utils._access.apply import (
     COMMAND_SECONDS,
     AccessError,
@@ -27,7 +27,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._access.apply import
 )
 from ansible_collections.slipway.flask.plugins.module_utils._access.database import Account
 from ansible_collections.slipway.flask.plugins.module_utils._access.database import Accounts as Database
-from ansible_collections.slipway.flask.plugins.module_utils._access.guard import PROGRAM
+from ansible_collections.slipway.flask.plugins.module_utils._access.guard_unit import PROGRAM
 
 GROUP = "slipway-people"
 LIKE_ROOT = ("sudo", "admin", "wheel", "docker", "lxd", "incus", "incus-admin", "disk", "shadow")
@@ -120,11 +120,13 @@ class Accounts(Part):
         self.files: list[File] = []
         self.folders: list[keys.Folder] = []
         self.makes_group = False
+        self.former: File | None = None
 
     def changes(self) -> Sequence[Change]:
         wanted = self.context.asked.get("people") or []
         names = [str(person["name"]) for person in wanted]
-        leavers = [name for name in self.database.members(GROUP) if name not in names]
+        were = dict.fromkeys([*self.database.members(GROUP), *former.open_again(self.database, CLOSED)])
+        leavers = [name for name in were if name not in names]
         if not names and not leavers:
             return []
         self._refuse(names)
@@ -137,7 +139,8 @@ class Accounts(Part):
         self.leavers = [account for name in leavers if (account := self.database.account(name))]
         self.closes += [account.name for account in self.leavers]
         self.makes_group = bool(names) and not self.database.has_group(GROUP)
-        return [*self._of_people(), *self._of_leavers(), *self._of_sudo()]
+        self.former = former.file(self.database, leavers, names)
+        return [*self._of_people(), *self._of_leavers(), *self._of_sudo(), *filter(None, [self.former.change()])]
 
     def _refuse(self, names: Sequence[str]) -> None:
         """Raise AccessError for a name that is not a person's."""
@@ -207,7 +210,7 @@ class Accounts(Part):
             _do(["chpasswd", "--encrypted"], "".join(f"{line}\n" for line in passwords))
         for argv, _ in self._closing():
             _do(argv)
-        for file in self.files:
+        for file in (*self.files, *filter(None, [self.former])):
             file.write()
         for folder in self.folders:
             try:

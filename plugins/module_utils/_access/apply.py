@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._access import guard, guard_program
+from ansible_collections.slipway.flask.plugins.module_utils._access import guard, guard_program, guard_unit
 from ansible_collections.slipway.flask.plugins.module_utils._host.file_state import HIDDEN, HIDDEN_NEW
 
 COMMAND_SECONDS = 120
@@ -235,5 +235,5 @@ def _settle(change: Path) -> None:
             guard.undo(change.name, "its run has ended without a confirmation")
     if change.exists():
         raise AccessError(
-            f"An earlier change to the ways in could not be undone; see what `{guard.PROGRAM} undo` says on the host."
+            f"An earlier change to the ways in could not be undone; see what `{guard_unit.PROGRAM} undo` says on the host."
         )

@@ -137,7 +137,7 @@ class Bans(Part):
         self.log = self.asked["nginx_log"] if Path(self.asked["nginx_log"]).parent.is_dir() else ""
         ports = self.ssh_ports() or look.ssh_ports()
         found = self._changed([
-            File(JAILS, jails_text(self.context.asked.get("never_ban") or [], ports, self.log)),
+            File(JAILS, jails_text(self.context.asked.get("never_ban") or [], ports, self.log), 0o600),
             File(SSHD_FILTER, SSHD_FILTER_TEXT),
             File(NGINX_FILTER, NGINX_FILTER_TEXT if self.log else None),
             File(FORGET, FORGET_TEXT),

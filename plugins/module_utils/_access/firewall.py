@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._access import firewall_look as look
 from ansible_collections.slipway.flask.plugins.module_utils._access import firewall_rules as rules
+from ansible_collections.slipway.flask.plugins.module_utils._access import guard_program
 from ansible_collections.slipway.flask.plugins.module_utils._access.apply import (
     COMMAND_SECONDS,
     AccessError,
@@ -22,71 +23,19 @@ from ansible_collections.slipway.flask.plugins.module_utils._access.apply import
     File,
     Part,
 )
+from ansible_collections.slipway.flask.plugins.module_utils._access.firewall_unit import (
+    AGAIN_PATH,
+    AGAIN_TEXT,
+    GOOD,
+    LINK,
+    LOGINS,
+    NFT,
+    RULES,
+    UNIT,
+    UNIT_PATH,
+    UNIT_TEXT,
+)
 
-NFT = "/usr/sbin/nft"
-RULES = "/etc/slipway/firewall.nft"
-UNIT = "slipway-firewall.service"
-UNIT_PATH = f"/etc/systemd/system/{UNIT}"
-LINK = f"/etc/systemd/system/sysinit.target.wants/{UNIT}"
-UNIT_TEXT = f"""\
-# Managed by Ansible (slipway.flask.host_access).
-[Unit]
-Description=Firewall of this host (nftables, table {rules.NAME})
-Documentation=man:nft(8) file://{RULES}
-ConditionPathExists={RULES}
-DefaultDependencies=no
-# After what loads, or empties, the rules of all.
-After=slipway-guard.service systemd-modules-load.service nftables.service netfilter-persistent.service
-Wants=network-pre.target
-Before=network-pre.target sysinit.target
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-StandardInput=null
-ExecStart={NFT} -f {RULES}
-ExecReload={NFT} -f {RULES}
-ExecStop=-{NFT} delete table {rules.NAME}
-# All that nft needs is the one right to change the rules.
-CapabilityBoundingSet=CAP_NET_ADMIN
-AmbientCapabilities=
-NoNewPrivileges=true
-ProtectSystem=strict
-ProtectHome=true
-PrivateDevices=true
-DevicePolicy=closed
-UMask=0077
-KeyringMode=private
-ProtectProc=invisible
-ProcSubset=pid
-ProtectClock=true
-ProtectHostname=true
-ProtectControlGroups=true
-ProtectKernelLogs=true
-ProtectKernelTunables=true
-RestrictAddressFamilies=AF_UNIX AF_NETLINK
-RestrictNamespaces=true
-RestrictRealtime=true
-RestrictSUIDSGID=true
-LockPersonality=true
-MemoryDenyWriteExecute=true
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged @resources
-SystemCallErrorNumber=EPERM
-IPAddressDeny=any
-
-[Install]
-WantedBy=sysinit.target
-"""
-AGAIN_PATH = "/etc/systemd/system/nftables.service.d/slipway.conf"
-AGAIN_TEXT = f"""\
-# Managed by Ansible (slipway.flask.host_access).
-# /etc/nftables.conf empties the rules of all when it is loaded. Ours come back at once.
-[Service]
-ExecStartPost=-{NFT} -f {RULES}
-ExecReload=-{NFT} -f {RULES}
-"""
 NOTHING = f"table {rules.NAME}\ndelete table {rules.NAME}\n"
 """Removes the table, also when it isn't there."""
 LISTING = ("-s", "-t", "list", "table", *rules.TABLE)
@@ -203,7 +152,7 @@ class Firewall(Part):
         return not closed or self.asked["mode"] == "on"
 
     def _on(self, text: str) -> list[Change]:
-        self.files = [File(RULES, text), File(UNIT_PATH, UNIT_TEXT), File(AGAIN_PATH, AGAIN_TEXT)]
+        self.files = [File(RULES, text, 0o600), File(UNIT_PATH, UNIT_TEXT), File(AGAIN_PATH, AGAIN_TEXT)]
         found = [change for file in self.files if (change := file.change())]
         if not Path(LINK).is_symlink():
             found.append(Change(f"{UNIT} enabled", path=LINK))
@@ -211,6 +160,8 @@ class Firewall(Part):
             if not self.context.check:
                 raise AccessError("there is no nft on this host: install the package nftables")
             return found
+        if not found and not self._is_kept(text):
+            found.append(Change(GOOD))
         wanted = listed(text)
         if not self.before or (wanted and self.before != wanted):
             # A new file shows the same rules.
@@ -244,6 +195,7 @@ class Firewall(Part):
         self._do("systemctl", "daemon-reload")
         self._must(nft("-f", RULES) if self.on else nft("-f", "-", text=NOTHING))
         if self.on:
+            nft("-f", LOGINS)  # the sets of a new table are empty; nobody may have logged in yet
             self._do("systemctl", "start", UNIT)
 
     def _do(self, *argv: str) -> None:
@@ -265,5 +217,13 @@ class Firewall(Part):
         return [["systemctl", "daemon-reload"], [NFT, "-f", f"{{kept}}/{KEPT}"]]
 
     def confirmed_commands(self) -> Sequence[Sequence[str]]:
+        if self.on:
+            return [["install", "-m", "0600", RULES, GOOD]]
         # systemd forgets the unit, whose file is gone.
-        return [] if self.on else [["systemctl", "stop", UNIT]]
+        return [["systemctl", "stop", UNIT], ["rm", "-f", GOOD]]
+
+    @staticmethod
+    def _is_kept(text: str) -> bool:
+        """Tell whether the rules TEXT are those that are loaded where the file can't be."""
+        kept = guard_program.read(GOOD)
+        return bool(kept and kept[0].decode(errors="replace") == text)

@@ -20,85 +20,19 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._access import guard_program
-from ansible_collections.slipway.flask.plugins.module_utils._access.guard_program import BALLAST, FOLDER, timer
+from ansible_collections.slipway.flask.plugins.module_utils._access.guard_program import BALLAST, FOLDER
+from ansible_collections.slipway.flask.plugins.module_utils._access.guard_unit import (
+    AGAIN_SECONDS,
+    PROGRAM,
+    RESTARTED,
+    UNIT,
+    UNIT_TEXT,
+    WANTED_BY,
+    timer_command,
+)
 from ansible_collections.slipway.flask.plugins.module_utils._host.file_state import write
 
-PROGRAM = Path("/usr/local/sbin/slipway-guard")
-UNIT = Path("/etc/systemd/system/slipway-guard.service")
-WANTED_BY = UNIT.parent / "sysinit.target.wants" / UNIT.name
-SANDBOX: tuple[tuple[str, str], ...] = (
-    # What it puts back is below these. A full disk, or a read-only one, is when it is needed most: PrivateTmp= and
-    # PrivateDevices= make folders in /tmp first, and it would not even start.
-    ("ProtectSystem", "strict"),
-    ("ReadWritePaths", f"/etc /home -/root -/var/mail -/var/lib/systemd/linger {FOLDER.parent}"),
-    ("DevicePolicy", "closed"),
-    ("UMask", "0022"),
-    ("LimitCORE", "0"),
-    ("NoNewPrivileges", "yes"),
-    ("AmbientCapabilities", ""),
-    ("RestrictSUIDSGID", "yes"),
-    ("RestrictNamespaces", "yes"),
-    ("RestrictRealtime", "yes"),
-    ("LockPersonality", "yes"),
-    ("MemoryDenyWriteExecute", "yes"),
-    ("KeyringMode", "private"),
-    ("ProtectProc", "invisible"),
-    ("ProtectClock", "yes"),
-    ("ProtectHostname", "yes"),
-    ("ProtectControlGroups", "yes"),
-    ("ProtectKernelLogs", "yes"),
-    ("ProtectKernelModules", "yes"),
-    ("ProtectKernelTunables", "yes"),
-    ("IPAddressDeny", "any"),
-    ("SystemCallArchitectures", "native"),
-    # gpasswd(1) asks to be root, which it is.
-    ("SystemCallFilter", "@system-service"),
-    ("SystemCallFilter", "~@privileged @resources"),
-    ("SystemCallFilter", "@chown @setuid"),
-    ("SystemCallErrorNumber", "EPERM"),
-)
-"""Settings of systemd.exec(5) for an undo, at a boot and by the timer. Services are asked to restart by way of systemd's socket."""
-RIGHTS = "CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_KILL"
-"""To write files of others, and to end the processes of an account that is taken back."""
-AT_BOOT = (
-    *SANDBOX,
-    ("CapabilityBoundingSet", RIGHTS),
-    ("PrivateNetwork", "yes"),
-    ("RestrictAddressFamilies", "AF_UNIX"),
-)
-"""The firewall is loaded later, by its own service."""
-BY_TIMER = (
-    *SANDBOX,
-    ("CapabilityBoundingSet", f"{RIGHTS} CAP_NET_ADMIN"),
-    ("RestrictAddressFamilies", "AF_UNIX AF_NETLINK"),
-)
-"""nft changes the firewall's rules, over netlink."""
-RESTARTED = "the host was restarted before a new login had confirmed it"
-UNIT_TEXT = f"""\
-# Managed by Ansible (slipway.flask.host_access).
-[Unit]
-Description=Undo a change to the ways into this host that no new login has confirmed
-Documentation=file://{PROGRAM}
-# What was changed must be back before the network is up and sshd reads its settings.
-DefaultDependencies=no
-RequiresMountsFor={FOLDER}
-After=local-fs.target
-Before=network-pre.target nftables.service ssh.service ssh.socket sshd.service sysinit.target shutdown.target
-Conflicts=shutdown.target
-ConditionPathExistsGlob={FOLDER}/*/plan.json
-
-[Service]
-Type=oneshot
-ExecStart={PROGRAM} undo --boot --why "{RESTARTED}"
-TimeoutStartSec=300
-{"".join(f"{name}={value}{chr(10)}" for name, value in AT_BOOT)}\
-
-[Install]
-WantedBy=sysinit.target
-"""
 BALLAST_BYTES = 1 << 20
-AGAIN_SECONDS = 5
-"""After which an undo that could not write at a boot is tried again, then by the timer's rules."""
 
 
 class GuardError(RuntimeError):
@@ -175,7 +109,7 @@ def arm(plan: Plan, folder: Path = FOLDER) -> None:
             "made": int(time.time()),
             "until": int(time.time()) + plan.seconds,
             "files": files,
-            "again": _timer(plan.token, AGAIN_SECONDS, RESTARTED),
+            "again": timer_command(plan.token, AGAIN_SECONDS, RESTARTED),
             **{name: _filled(getattr(plan, name), change) for name in ("undo", "boot", "confirmed")},
         }
         with (half / "plan.json").open("w") as file:
@@ -226,18 +160,7 @@ def _save(path: str, copy: Path) -> dict[str, Any]:
 
 def _start_timer(plan: Plan) -> None:
     """Let systemd undo the change PLAN when its time is over; it tries again as long as files could not be written."""
-    _do(_timer(plan.token, plan.seconds, f"no new login has confirmed it within {plan.seconds} s"))
-
-
-def _timer(token: str, seconds: int, why: str) -> list[str]:
-    """Return the command that starts a timer which undoes the change TOKEN after SECONDS, and again until it could."""
-    return [
-        "systemd-run", "--quiet", "--no-block", f"--unit={timer(token)}", f"--on-active={seconds}s",
-        "--timer-property=AccuracySec=1s", "--property=Type=oneshot", "--property=Restart=on-failure",
-        "--property=RestartSec=5s", "--property=StartLimitIntervalSec=0", "--description=Undo a change to the ways in",
-        *(f"--property={name}={value}" for name, value in BY_TIMER),
-        str(PROGRAM), "undo", token, "--why", why,
-    ]  # fmt: skip
+    _do(timer_command(plan.token, plan.seconds, f"no new login has confirmed it within {plan.seconds} s"))
 
 
 def undo(token: str, why: str) -> str:

@@ -11,11 +11,14 @@ import contextlib
 import ipaddress
 import os
 import subprocess
+import time
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils._access.firewall import NFT
-from ansible_collections.slipway.flask.plugins.module_utils._access.firewall_rules import LOGIN_DAYS, TABLE
+from ansible_collections.slipway.flask.plugins.module_utils._access.firewall_rules import LOGIN_DAYS, NAME, TABLE
+from ansible_collections.slipway.flask.plugins.module_utils._access.firewall_unit import LOGINS, NFT
+from ansible_collections.slipway.flask.plugins.module_utils._host.file_state import write
 
+DAY = 86_400
 FOLDER = Path("/var/lib/slipway/logins")
 """An empty file per address, as old as the last login from there."""
 
@@ -38,9 +41,24 @@ def remember(peer: str, folder: Path = FOLDER) -> None:
         path = folder / str(address)
         path.touch(mode=0o600)
         os.utime(path)
+        write(
+            Path(LOGINS) if folder == FOLDER else folder.with_name("logins.nft"), elements(folder).encode(), 0o600, 0, 0
+        )
     if os.access(NFT, os.X_OK):
         element = f"{{ {address} timeout {LOGIN_DAYS}d }}"
         # Where there is no firewall of ours there is no such set.
         subprocess.run(
             [NFT, "add", "element", *TABLE, f"login_v{address.version}", element], capture_output=True, check=False
         )
+
+
+def elements(folder: Path = FOLDER) -> str:
+    """Return what puts all addresses that are remembered into the sets of a table that was just loaded, as after a boot."""
+    text = "# Managed by Ansible (slipway.flask.host_access). From where this host is administrated.\n"
+    for path in sorted(folder.iterdir()):
+        with contextlib.suppress(ValueError, OSError):
+            address = ipaddress.ip_address(path.name)
+            left = int(path.stat().st_mtime + LOGIN_DAYS * DAY - time.time())
+            if left > 0 and not address.is_link_local:
+                text += f"add element {NAME} login_v{address.version} {{ {address} timeout {left}s }}\n"
+    return text

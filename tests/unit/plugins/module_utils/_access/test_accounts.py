@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._access import accounts, keys
+from ansible_collections.slipway.flask.plugins.module_utils._access import accounts, former, keys
 from ansible_collections.slipway.flask.plugins.module_utils._access.accounts import Accounts
 from ansible_collections.slipway.flask.plugins.module_utils._access.apply import AccessError, Change, Context
 
@@ -29,6 +29,7 @@ KEY = "ssh-ed25519 AAAA ann@laptop"
 @pytest.fixture
 def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(accounts, "SUDOERS", str(tmp_path / "sudoers"))
+    monkeypatch.setattr(former, "PATH", str(tmp_path / "former"))
     place = tmp_path / "etc"
     place.mkdir()
     for name in ("ann", "bob", "guest"):
@@ -68,6 +69,23 @@ def test_who_leaves_the_list_is_closed_and_nobody_else(etc: Path) -> None:
     ]  # fmt: skip
     assert [" ".join(argv)[-7:] for argv in made.confirmed_commands()] == ["end bob"]
     assert "guest" not in str(commands(made)) and "shop" not in str(commands(made))
+
+
+def test_who_left_and_is_let_in_again_by_hand_is_closed_again(etc: Path) -> None:
+    made, found = part(etc, person("ann", sudo=True))
+    assert found[former.PATH].after.splitlines()[1:] == ["bob"]
+    Path(former.PATH).write_text(found[former.PATH].after)
+    Path(former.PATH).chmod(0o600)
+    (etc / "group").write_text(GROUP.replace("ann,bob", "ann").replace("bob,guest", "guest"))
+    (etc / "shadow").write_text(SHADOW.replace("bob:*:1:0:99999:7:::", "bob:!*:1:0:99999:7::1:"))
+    assert not any("bob" in name for name in part(etc, person("ann", sudo=True))[1]), "closed, as it was left"
+    (etc / "shadow").write_text(SHADOW)
+    made, found = part(etc, person("ann", sudo=True))
+    assert "account bob" in found and made.closes == ["bob"]
+    assert commands(made)[-1:] == ["usermod --expiredate 1 bob"]
+    assert part(etc)[0].closes == ["ann", "bob"], "also where the list is empty now"
+    back = part(etc, person("ann", sudo=True), person("bob"))[1]
+    assert back[former.PATH].after == "", "who is on the list again is no former one"
 
 
 def test_an_undo_takes_back_each_step(etc: Path) -> None:

@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import configparser
+import os
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +113,7 @@ def made(wanted: Bans) -> list[str]:
     for file in wanted.files:
         if file.content is not None:
             Path(file.path).write_text(file.content)
+            Path(file.path).chmod(file.mode)
     return found
 
 
@@ -182,3 +185,16 @@ def test_the_address_of_a_login_is_remembered_under_the_name_that_fail2ban_asks_
     logins.remember(peer, tmp_path / "logins")
     found: list[Any] = sorted(path.name for path in (tmp_path / "logins").glob("*"))
     assert found == files
+    if files:
+        text = (tmp_path / "logins.nft").read_text()
+        assert text.count("add element inet slipway login_v") == (0 if "fe80::" in files[0] else 1)
+
+
+def test_who_logged_in_of_late_is_known_after_a_boot_and_who_did_long_ago_is_not(tmp_path: Path) -> None:
+    for name, days in (("198.51.100.5", 0), ("2001:db8::5", 29), ("198.51.100.6", 31), ("x; flush ruleset", 0)):
+        (tmp_path / name).touch()
+        then = time.time() - days * 86_400 + 60
+        os.utime(tmp_path / name, (then, then))
+    found = [line.split() for line in logins.elements(tmp_path).splitlines()[1:]]
+    assert [(line[4], line[6]) for line in found] == [("login_v4", "198.51.100.5"), ("login_v6", "2001:db8::5")]
+    assert 86_000 < int(found[1][8].removesuffix("s")) <= 86_460

@@ -20,7 +20,7 @@ KERNEL = "table inet slipway {\n}\n"
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A host without a firewall, whose kernel lists any rules as KERNEL."""
     state: dict[str, Any] = {"live": "", "foreign": "", "listeners": [Listener("tcp", 22, "sshd")]}
-    for name in ("RULES", "UNIT_PATH", "AGAIN_PATH", "LINK"):
+    for name in ("RULES", "GOOD", "UNIT_PATH", "AGAIN_PATH", "LINK"):
         monkeypatch.setattr(firewall, name, str(tmp_path / name))
     monkeypatch.setattr(firewall, "NFT", "/bin/true")
     monkeypatch.setattr(firewall, "unable", lambda: state.get("unable", ""))
@@ -42,6 +42,9 @@ def bring(wanted: Firewall, host: dict[str, Any]) -> None:
     for file in wanted.files:
         if file.content is not None:
             Path(file.path).write_text(file.content)
+    for file in wanted.files:
+        Path(file.path).chmod(file.mode)
+    Path(firewall.GOOD).write_text(str(wanted.files[0].content))
     Path(firewall.LINK).symlink_to(firewall.UNIT_PATH)
     host["live"] = KERNEL
 
@@ -157,6 +160,24 @@ def test_a_change_that_is_undone_on_a_host_without_one_leaves_no_table(host: dic
     wanted = part()
     wanted.changes()
     assert wanted.keep()["firewall.nft"] == "table inet slipway\ndelete table inet slipway\n"
+
+
+def test_rules_that_hold_are_kept_for_the_day_when_the_file_can_not_be_loaded(host: dict[str, Any]) -> None:
+    wanted = part()
+    wanted.changes()
+    bring(wanted, host)
+    assert ["install", "-m", "0600", firewall.RULES, firewall.GOOD] in wanted.confirmed_commands()
+    Path(firewall.GOOD).unlink()
+    assert changed(part()) == ["GOOD"]
+    off = part("off")
+    assert off.changes()
+    assert ["rm", "-f", firewall.GOOD] in off.confirmed_commands()
+
+
+def test_nobody_but_root_reads_the_rules(host: dict[str, Any]) -> None:
+    wanted = part()
+    wanted.changes()
+    assert wanted.files[0].mode == 0o600
 
 
 def test_the_unit_comes_before_the_network_and_after_what_empties_all_rules() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._access import guard, guard_program
+from ansible_collections.slipway.flask.plugins.module_utils._access import guard, guard_program, guard_unit
 
 TOKEN = "0123456789abcdef"
 
@@ -109,7 +109,7 @@ def test_what_a_read_only_disk_keeps_from_being_undone_at_boot_is_tried_again_by
     (timer,) = [argv for argv in ran if argv[0] == "systemd-run"]
     assert f"--unit=slipway-guard-{TOKEN}" in timer
     assert "--property=Restart=on-failure" in timer
-    assert timer[-5:] == [str(guard.PROGRAM), "undo", TOKEN, "--why", guard.RESTARTED]
+    assert timer[-5:] == [str(guard_unit.PROGRAM), "undo", TOKEN, "--why", guard_unit.RESTARTED]
     assert [path.name for path in guard_program.armed(folder)] == [TOKEN]
     assert call(folder, *timer[-4:]) == 0
     assert file.read_text() == "before"
