@@ -332,7 +332,9 @@ def test_the_firewall_is_there_after_a_restart_before_the_network(
     ).split()
     assert 0 < int(shown[0]) <= int(shown[1])
     controller = host.run("ls /var/lib/slipway/logins").split()[0]
-    assert controller in host.run("nft list set inet slipway login_v4"), "who logged in before the boot is known after it"
+    assert controller in host.run("nft list set inet slipway login_v4"), (
+        "who logged in before the boot is known after it"
+    )
     access.project.write({})
     assert attacker.open() == {22, 80, 443}
     done = access.good(NGINX, **wanted(attacker))

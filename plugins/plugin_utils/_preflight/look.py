@@ -26,6 +26,7 @@ echo "disk_mb=$(df -Pm /var /srv 2>/dev/null | awk 'NR>1 && (m=="" || $4<m) {m=$
 echo "memory_mb=$(awk '/^MemTotal/ {print int($2/1024)}' /proc/meminfo)"
 echo "cores=$(nproc)"
 systemd-detect-virt --quiet --container 2>/dev/null && echo container=yes
+systemd-detect-virt --quiet --vm 2>/dev/null && echo machine=yes
 :
 """.strip()
 
@@ -108,5 +109,5 @@ def ansible_facts(facts: Mapping[str, str]) -> dict[str, str | int | list[str]]:
         "os_family": "Debian",
         "memtotal_mb": int(facts.get("memory_mb") or 0),
         "processor_nproc": int(facts.get("cores") or 1),
-        "virtualization_tech_guest": ["container"] if "container" in facts else [],
+        "virtualization_tech_guest": [name for name in ("container", "machine") if name in facts],
     }

@@ -151,7 +151,7 @@ def plan(variables: Mapping[str, Any]) -> dict[str, Any]:
             *_in_folder(str(PurePosixPath(JOURNAL).parent), "journald.conf", PurePosixPath(JOURNAL).name, more),
             *_in_folder("/etc/systemd/coredump.conf.d", "coredump.conf", "60-slipway.conf", more),
             *_in_folder("/etc/security/limits.d", "limits.conf", "60-slipway.conf", more),
-            *_in_folder("/etc/modprobe.d", "modprobe.conf", "60-slipway.conf", more),
+            *_in_folder("/etc/modprobe.d", "modprobe.conf", "60-slipway.conf", {"is_guest": bool(variables.get("is_guest"))}),
             *_in_folder(f"{UNITS}/postgresql@.service.d", "database.conf", "slipway-upkeep.conf", more),
             *_in_folder(f"{UNITS}/mariadb.service.d", "database.conf", "slipway-upkeep.conf", more),
             *(_template(name, f"{UNITS}/{name}", more) for name in units),

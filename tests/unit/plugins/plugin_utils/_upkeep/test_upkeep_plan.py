@@ -80,6 +80,13 @@ def test_a_container_is_told_of_its_network_alone() -> None:
     assert {"vm.swappiness", "kernel.kptr_restrict"} <= set(sysctl.settings(10, {}, is_container=False))
 
 
+def test_a_machine_of_one_s_own_may_have_disks_on_usb() -> None:
+    path = "/etc/modprobe.d/60-slipway.conf"
+    assert paths({"is_guest": True})[path]["vars"] == {"is_guest": True}
+    assert paths({})[path]["vars"] == {"is_guest": False}
+    assert "{% if is_guest %}" in (TEMPLATES / "modprobe.conf.j2").read_text().partition("usb-storage")[0]
+
+
 def test_a_person_has_the_last_word_on_a_setting_of_the_kernel() -> None:
     found = sysctl.settings(10, {"kernel.sysrq": 1, "kernel.dmesg_restrict": ""}, is_container=False)
     assert found["kernel.sysrq"] == "1"
