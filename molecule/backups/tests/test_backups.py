@@ -46,7 +46,7 @@ def test_only_root_and_the_database_read_the_secrets(host: Host) -> None:
 
 MOST_EXPOSED = 2.5
 """Of systemd-analyze security, from 0 to 10. 2.0 can't be: they read what belongs to others, become their users, and go to the
-network, whose addresses nobody knows beforehand (2.1 with nothing but these rights left). docs/host.md says so."""
+network, whose addresses nobody knows beforehand (2.2 with nothing but these rights left)."""
 
 
 def test_the_services_have_only_the_rights_that_a_backup_needs(exposed):
