@@ -183,7 +183,7 @@ def bring(parts: Sequence[Part], token: str, seconds: int, program: str, check: 
             confirmed=[argv for part in changing for argv in part.confirmed_commands()],
         )  # fmt: skip
         try:
-            guard.install(program)
+            guard.install(program, plan.paths)
             guard.arm(plan)
         except (guard.GuardError, OSError) as error:
             raise AccessError(str(error)) from error

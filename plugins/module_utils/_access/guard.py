@@ -14,7 +14,7 @@ import shutil
 import stat
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,9 @@ from ansible_collections.slipway.flask.plugins.module_utils._access.guard_unit i
     PROGRAM,
     RESTARTED,
     UNIT,
-    UNIT_TEXT,
     WANTED_BY,
     timer_command,
+    unit_text,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._host.file_state import write
 
@@ -58,9 +58,9 @@ class Plan:
     confirmed: Sequence[Sequence[str]] = ()
 
 
-def install(program: str) -> None:
-    """Bring the PROGRAM's text and its unit to the host; what is as it should be stays untouched."""
-    for path, text, mode in ((PROGRAM, program, 0o755), (UNIT, UNIT_TEXT, 0o644)):
+def install(program: str, paths: Iterable[str] = ()) -> None:
+    """Bring the PROGRAM's text and its unit, which can put back PATHS, to the host; what is as it should be stays untouched."""
+    for path, text, mode in ((PROGRAM, program, 0o755), (UNIT, unit_text(paths), 0o644)):
         if not path.is_file() or path.read_text() != text or stat.S_IMODE(path.stat().st_mode) != mode:
             path.parent.mkdir(parents=True, exist_ok=True)
             write(path, text.encode(), mode, 0, 0)
@@ -109,7 +109,7 @@ def arm(plan: Plan, folder: Path = FOLDER) -> None:
             "made": int(time.time()),
             "until": int(time.time()) + plan.seconds,
             "files": files,
-            "again": timer_command(plan.token, AGAIN_SECONDS, RESTARTED),
+            "again": timer_command(plan.token, AGAIN_SECONDS, RESTARTED, plan.paths),
             **{name: _filled(getattr(plan, name), change) for name in ("undo", "boot", "confirmed")},
         }
         with (half / "plan.json").open("w") as file:
@@ -160,7 +160,7 @@ def _save(path: str, copy: Path) -> dict[str, Any]:
 
 def _start_timer(plan: Plan) -> None:
     """Let systemd undo the change PLAN when its time is over; it tries again as long as files could not be written."""
-    _do(timer_command(plan.token, plan.seconds, f"no new login has confirmed it within {plan.seconds} s"))
+    _do(timer_command(plan.token, plan.seconds, f"no new login has confirmed it within {plan.seconds} s", plan.paths))
 
 
 def undo(token: str, why: str) -> str:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._access.guard_program import FOLDER, timer
@@ -17,7 +18,6 @@ SANDBOX: tuple[tuple[str, str], ...] = (
     # What it puts back is below these. A full disk, or a read-only one, is when it is needed most: PrivateTmp= and
     # PrivateDevices= make folders in /tmp first, and it would not even start.
     ("ProtectSystem", "strict"),
-    ("ReadWritePaths", f"/etc /home -/root -/var/mail -/var/lib/systemd/linger {FOLDER.parent}"),
     ("DevicePolicy", "closed"),
     ("UMask", "0022"),
     ("LimitCORE", "0"),
@@ -61,6 +61,14 @@ BY_TIMER = (
 )
 """nft changes the firewall's rules, over netlink."""
 RESTARTED = "the host was restarted before a new login had confirmed it"
+WRITABLE = (
+    Path("/etc"),
+    Path("/home"),
+    Path("/root"),
+    Path("/var/mail"),
+    Path("/var/lib/systemd/linger"),
+    FOLDER.parent,
+)
 UNIT_TEXT = f"""\
 # Managed by Ansible (slipway.flask.host_access).
 [Unit]
@@ -79,18 +87,31 @@ Type=oneshot
 ExecStart={PROGRAM} undo --boot --why "{RESTARTED}"
 TimeoutStartSec=300
 {"".join(f"{name}={value}{chr(10)}" for name, value in AT_BOOT)}\
+ReadWritePaths=@WRITABLE@
 
 [Install]
 WantedBy=sysinit.target
 """
 
 
-def timer_command(token: str, seconds: int, why: str) -> list[str]:
-    """Return the command that starts a timer which undoes the change TOKEN after SECONDS, and again until it could."""
+def writable(paths: Iterable[str]) -> str:
+    """Return what an undo of PATHS may write to; a home that is elsewhere than most, where keys are, is among it."""
+    homes = {Path(path).parent.parent for path in paths if not any(Path(path).is_relative_to(one) for one in WRITABLE)}
+    return " ".join(f"-{place}" for place in (*WRITABLE, *sorted(homes)))
+
+
+def unit_text(paths: Iterable[str] = ()) -> str:
+    """Return the text of UNIT, which undoes a change of PATHS."""
+    return UNIT_TEXT.replace("@WRITABLE@", writable(paths))
+
+
+def timer_command(token: str, seconds: int, why: str, paths: Iterable[str] = ()) -> list[str]:
+    """Return the command that starts a timer which undoes the change TOKEN of PATHS after SECONDS, and again until it could."""
     return [
         "systemd-run", "--quiet", "--no-block", f"--unit={timer(token)}", f"--on-active={seconds}s",
         "--timer-property=AccuracySec=1s", "--property=Type=oneshot", "--property=Restart=on-failure",
         "--property=RestartSec=5s", "--property=StartLimitIntervalSec=0", "--description=Undo a change to the ways in",
         *(f"--property={name}={value}" for name, value in BY_TIMER),
+        f"--property=ReadWritePaths={writable(paths)}",
         str(PROGRAM), "undo", token, "--why", why,
     ]  # fmt: skip

@@ -52,7 +52,7 @@ def armed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[guard.Plan]:
     """The plans that were armed, on a host without systemd."""
     plans: list[guard.Plan] = []
     folder = tmp_path / "guard"
-    monkeypatch.setattr(guard, "install", lambda program: None)
+    monkeypatch.setattr(guard, "install", lambda program, paths: None)
     monkeypatch.setattr(guard, "_start_timer", plans.append)
     monkeypatch.setattr(guard, "make_folder", lambda: folder.mkdir(exist_ok=True))
     monkeypatch.setattr(guard, "waiting", lambda: [])

@@ -115,6 +115,18 @@ def test_what_a_read_only_disk_keeps_from_being_undone_at_boot_is_tried_again_by
     assert file.read_text() == "before"
 
 
+def test_an_undo_may_write_to_the_places_of_the_change_and_no_others() -> None:
+    usual = ["/etc/ssh/sshd_config.d/10-slipway.conf", "/home/ann/.ssh/authorized_keys"]
+    assert guard_unit.unit_text(usual) == guard_unit.unit_text()
+    elsewhere = [*usual, "/srv/people/bob/.ssh/authorized_keys"]
+    assert guard_unit.unit_text(elsewhere).endswith(
+        f"ReadWritePaths={guard_unit.writable([])} -/srv/people/bob\n\n[Install]\nWantedBy=sysinit.target\n"
+    )
+    timer = guard_unit.timer_command(TOKEN, 60, "nobody came", elsewhere)
+    assert f"--property=ReadWritePaths={guard_unit.writable([])} -/srv/people/bob" in timer
+    assert {"--property=ProtectSystem=strict", "--property=NoNewPrivileges=yes"} <= set(timer)
+
+
 def test_a_confirmation_keeps_the_change_and_does_what_can_not_be_undone(
     tmp_path: Path, folder: Path, arm: Callable[..., None]
 ) -> None:
