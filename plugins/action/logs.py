@@ -74,10 +74,11 @@ class ActionModule(ActionBase):
 
     def _places(self, app: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the host must know of APP to find its logs."""
-        settings = self._task.args.get("logs") or {}
+        masked = (self._task.args.get("logs") or {}).get("mask", [mask.ALL])
+        names = masked if isinstance(masked, list) else [masked]
         return {
             "app": app["name"], "processes": list(app["processes"]), "services": services(app),
-            "has_database": app["database"] == "local", "mask": mask.expanded(map(str, settings.get("mask", [mask.ALL]))),
+            "has_database": app["database"] == "local", "mask": mask.expanded(map(str, names)),
             "most_bytes": MOST_BYTES,
         }  # fmt: skip
 
