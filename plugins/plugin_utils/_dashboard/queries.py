@@ -56,8 +56,9 @@ def asked() -> Iterator[tuple[str, str]]:
     for name, query in found["now"]["derived"].items():
         yield f"now.{name}", query
     for table, entry in found["tables"].items():
-        for name, query in entry["series"].items():
-            yield f"tables.{table}.{name}", filled(query, "1h")
+        for name, series in entry["series"].items():
+            for kind in ("query", "long"):
+                yield f"tables.{table}.{name}.{kind}", filled(series[kind], "1h")
     for chart in found["charts"]:
         for number, series in enumerate(chart["series"]):
             for kind in ("query", "long"):

@@ -7,7 +7,6 @@ import { clock } from "./words.js";
 import { wrong } from "./wrong.js";
 
 const AGAIN = 30_000;
-const DAY = 86_400;
 const LEVELS = { bad: "Broken:", warn: "Look at:", note: "Note:" };
 const $ = (id) => document.getElementById(id);
 const say = (text) => { $("said").textContent = text; };
@@ -23,7 +22,7 @@ const chosen = () => (location.hash.slice(1) in queries.ranges ? location.hash.s
 
 /** A query of queries.json as the store takes it. */
 function asked(query, { window, seconds }) {
-  return query.replaceAll("$window", `${window}s`).replaceAll("$table", `${Math.min(seconds, DAY)}s`).replaceAll("$app", "");
+  return query.replaceAll("$window", `${window}s`).replaceAll("$table", `${seconds}s`).replaceAll("$app", "");
 }
 
 /** The questions of the charts, in as many requests as there are sections; the store has two cores at most for them. */
@@ -45,7 +44,7 @@ async function look() {
   const start = end - range.seconds;
   const moment = Math.floor(Date.now() / 1000);
   const tables = Object.fromEntries(Object.entries(queries.tables).flatMap(([table, { series }]) =>
-    Object.entries(series).map(([key, query]) => [`${table}_${key}`, asked(query, range)])));
+    Object.entries(series).map(([key, { query, long }]) => [`${table}_${key}`, asked(range.long ? long : query, range)])));
   const first = Promise.all([atOnce(queries.now.names, moment), instant(queries.now.derived, moment)]);
   // What is wrong is told as soon as it is known; the graphs come after it.
   first.then(([state, derived]) => tell(state, derived, moment), () => {});
@@ -61,7 +60,6 @@ async function look() {
   Object.assign(next, {
     state, derived, tables: rows, found: Object.assign({}, ...found), now: moment,
     times: Array.from({ length: size }, (_, index) => start + index * range.step),
-    tableWords: queries.ranges[range.seconds > DAY ? "24h" : name].words,
   });
   next.events = events(next, Array.isArray(past.events) ? past.events : []);
   // The latest first: where there is no room for all names, those are told.

@@ -147,7 +147,7 @@ function routes(view, name) {
     .sort((one, two) => (two.seconds ?? 0) - (one.seconds ?? 0)).slice(0, 12);
   if (!rows.length) return null;
   const total = rows.reduce((sum, row) => sum + (row.seconds ?? 0), 0);
-  return block(`Where the time goes, ${view.tableWords}`,
+  return block(`Where the time goes, ${view.queries.ranges[view.range].words}`,
     table(`Routes of ${name}`, ["Route", "Share of the time", "Average", "Requests", "Errors"], rows.map((row) => [
       row.labels.route,
       { text: total ? share((row.seconds ?? 0) / total) : "–", number: true },
@@ -185,7 +185,7 @@ export function database(view) {
       ["Deadlocks", count(Math.round(deadlocks)), "in 24 hours", deadlocks >= 0.5 ? "warn" : ""],
     ]),
     view.charts("database"),
-    block(`Slow statements, ${view.tableWords}`, statements.length ? table("Slow statements", ["Statement", "Database", "Time in all", "Average", "Calls"], statements.map((row) => [
+    block(`Slow statements, ${view.queries.ranges[view.range].words}`, statements.length ? table("Slow statements", ["Statement", "Database", "Time in all", "Average", "Calls"], statements.map((row) => [
       { text: row.labels.query, code: true }, row.labels.datname,
       { text: seconds(row.seconds), number: true },
       { text: row.calls > 0 ? seconds(row.seconds / row.calls) : "–", number: true },
