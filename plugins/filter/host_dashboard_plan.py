@@ -20,6 +20,10 @@ options:
     description: V(false) takes the page away.
     type: bool
     default: true
+  store:
+    description: Whether the host has a store, which reads its rules again.
+    type: bool
+    default: true
 """
 
 EXAMPLES = r"""

@@ -13,14 +13,16 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.plugin_utils._dashboard import places, queries
 
-PROMETHEUS, NGINX = "prometheus.service", "nginx.service"
+NGINX = "nginx.service"
+RELOAD = {"name": "prometheus.service", "on_change": "reload", "files": [str(places.RULES)]}
 
 
-def plan(about: Mapping[str, Any], wanted: bool = True) -> dict[str, Any]:
+def plan(about: Mapping[str, Any], wanted: bool = True, store: bool = True) -> dict[str, Any]:
     """Return what slipway.flask.files takes: `files`, `prune` and `units`.
 
     :param about: what the page says before anything is measured: host, apps (name, domains), backups, alerts.
     :param wanted: false takes all of it away.
+    :param store: whether the host still has a store, which reads its rules again.
     """
     # Values of Ansible's own have types that can't be copied; as text they are like all others.
     apps = [{"name": app["name"], "domain": app["domains"][0]} for app in about.get("apps", ())]
@@ -29,8 +31,8 @@ def plan(about: Mapping[str, Any], wanted: bool = True) -> dict[str, Any]:
     folder = str(places.FOLDER)
     if not wanted:
         gone = [*(f"{folder}/{name}" for name in (*names, "about.json")), str(places.RULES)]
-        # Prometheus may be off by now, and its folder of rules gone: it is not asked to read them again.
-        return {"files": [{"dest": path, "state": "absent"} for path in gone], "prune": [], "units": []}
+        files = [{"dest": path, "state": "absent"} for path in gone]
+        return {"files": files, "prune": [], "units": [RELOAD] if store else []}
     page = [{"dest": f"{folder}/{name}", "content": (queries.PAGE / name).read_text()} for name in names]
     rules = {"dest": str(places.RULES), "content": json.dumps(queries.rules(), indent=2) + "\n"}
     return {
@@ -42,7 +44,7 @@ def plan(about: Mapping[str, Any], wanted: bool = True) -> dict[str, Any]:
         ],
         "prune": [{"folder": folder, "pattern": "*"}],
         "units": [
-            {"name": PROMETHEUS, "on_change": "reload", "files": [rules["dest"]]},
+            RELOAD,
             # It read its sites before the store's password was made, the first time.
             {"name": NGINX, "on_change": "reload", "files": [entry["dest"] for entry in page]},
         ],

@@ -42,4 +42,5 @@ def test_what_was_written_is_taken_away() -> None:
     written = {entry["dest"] for entry in plan(ABOUT)["files"] if entry.get("state", "file") == "file"}
     gone = plan({}, wanted=False)
     assert {entry["dest"] for entry in gone["files"] if entry["state"] == "absent"} == written
-    assert gone["units"] == []
+    assert [unit["name"] for unit in gone["units"]] == ["prometheus.service"], "it works out no rules that are gone"
+    assert plan({}, wanted=False, store=False)["units"] == [], "nor is it started where nobody wants it"
