@@ -66,7 +66,8 @@ def plan(variables: Mapping[str, Any]) -> dict[str, Any]:
     variables = json.loads(json.dumps(dict(variables), default=str))
     if variables.get("mode", "none") == "none":
         return _nothing()
-    check = ["promtool", "check", "config", "--syntax-only", CONFIGURATION] if variables["mode"] == "local" else []
+    checks = variables["mode"] == "local" and not servers.is_old(variables.get("system") or ())
+    check = ["promtool", "check", "config", "--syntax-only", CONFIGURATION] if checks else []
     return {"files": list(_files(variables)), "validate": check, "units": list(_units(variables))}
 
 
@@ -80,7 +81,8 @@ def _files(variables: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     yield from (_template(name, f"{UNITS}/{name}", program) for name in (SECRETS, SERVICE))
     yield {"dest": str(places.PROMETHEUS.parent), "state": "directory"}
     yield {"dest": str(places.PROMETHEUS), "state": "directory"}
-    yield from _drop_in(servers.NODE, "node-exporter.conf", {**program, "arguments": servers.node_arguments()})
+    arguments = servers.node_arguments(variables.get("system") or ())
+    yield from _drop_in(servers.NODE, "node-exporter.conf", {**program, "arguments": arguments})
     if password := str((variables.get("scrape") or {}).get("password") or ""):
         yield {"dest": SCRAPE_PASSWORD, "content": f"{password}\n", "mode": "0600"}
     else:

@@ -7,7 +7,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._metrics import places
@@ -44,8 +44,13 @@ def settings(found: Mapping[str, Any] | None) -> dict[str, int]:
     return {key: int((found or {}).get(key) or default) for key, default in DEFAULTS.items()}
 
 
-def node_arguments() -> list[str]:
-    """Return the node exporter's, quoted for a unit."""
+def is_old(system: Sequence[Any]) -> bool:
+    """Tell whether a SYSTEM (distribution, version) has servers older than Debian 12's: node exporter 1.3, Prometheus 2.31."""
+    return [str(part) for part in system] == ["Ubuntu", "22.04"]
+
+
+def node_arguments(system: Sequence[Any] = ()) -> list[str]:
+    """Return the node exporter's on a SYSTEM, quoted for a unit. Since 1.5, the web configuration's flag ends in `.file`."""
     return [
         "--collector.disable-defaults",
         *(f"--collector.{name}" for name in COLLECTORS),
@@ -58,7 +63,7 @@ def node_arguments() -> list[str]:
         f"--collector.textfile.directory={places.OUTPUT}",
         "--web.disable-exporter-metrics",
         "--web.listen-address=127.0.0.1:9100",
-        f"--web.config.file={places.WEB}/node.yml",
+        f"--web.config{'' if is_old(system) else '.file'}={places.WEB}/node.yml",
     ]
 
 

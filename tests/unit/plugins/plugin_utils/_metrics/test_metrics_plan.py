@@ -151,3 +151,12 @@ def test_the_site_for_a_prometheus_elsewhere_leads_to_the_node_exporter_and_is_s
 def test_the_password_of_a_prometheus_elsewhere_is_root_s_alone_and_goes_with_it(mode: str) -> None:
     assert paths({"mode": mode, "scrape": SCRAPE})[plan.SCRAPE_PASSWORD]["mode"] == "0600"
     assert paths({"mode": "local"})[plan.SCRAPE_PASSWORD]["state"] == "absent"
+
+
+@pytest.mark.parametrize(
+    ("system", "flag", "checks"),
+    [(["Ubuntu", "22.04"], "--web.config=/", False), (["Debian", "12"], "--web.config.file=/", True)],
+)
+def test_the_servers_of_an_old_release_are_told_in_their_own_words(system: list[str], flag: str, checks: bool) -> None:
+    assert any(one.startswith(flag) for one in servers.node_arguments(system))
+    assert bool(plan.plan({"mode": "local", "system": system})["validate"]) is checks
