@@ -19,6 +19,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._host import stored
 from ansible_collections.slipway.flask.plugins.module_utils._metrics import text
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.backups import Backups
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.certificates import Certificates
+from ansible_collections.slipway.flask.plugins.module_utils._metrics.checks import Checks
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.config import Config
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.gunicorn import Gunicorn
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.host import Host
@@ -35,7 +36,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._metrics.sample impo
 __all__ = ["PARTS", "Collector", "Config", "Part", "Sample"]
 
 PARTS: Sequence[Callable[[Config], Part]] = (
-    Requests, Gunicorn, Own, Processes, Releases, Postgres, Redis, Queues, Certificates, Backups, Host, Probe,
+    Requests, Gunicorn, Own, Processes, Releases, Postgres, Redis, Queues, Certificates, Backups, Host, Checks, Probe,
 )  # fmt: skip
 """What makes each part; one more of them is a module with a class, and its name here."""
 LIMIT_SECONDS = 10.0

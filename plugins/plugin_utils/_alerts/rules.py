@@ -25,7 +25,7 @@ WATCHDOG = "Watchdog"
 VISITS = "sum by (app) (increase(slipway_http_requests_total[2m]))"
 CLOSED = "unless on (app) (max by (app) (slipway_site_maintenance) == 1)"
 DISKS = 'fstype!~"ramfs|squashfs",mountpoint!~"/(run|dev|sys|proc|boot/efi)(/.*)?"'
-OWN_ALERTS = "disk:.*|inodes:.*|clock|run:.*|drill:.*|age:.*|wal:failing"
+OWN_ALERTS = "disk:.*|inodes:.*|run:.*|drill:.*|age:.*|wal:failing"
 """Problems of the host's own checks that a rule here tells of as well."""
 
 
@@ -179,14 +179,14 @@ HOST: Sequence[Rule] = (
     ),
     Rule(
         "HostProblem", f'max by (check, problem) (slipway_check_problem{{problem!~"{OWN_ALERTS}"}}) == 1',
-        "the host's check of its {{ $labels.check }} has found something: {{ $labels.problem }}",
+        "the check of the {{ $labels.check }} has found a problem: {{ $labels.problem }}",
         "playbooks/status.yml says what it is and what to do",
     ),
 )  # fmt: skip
 DATA: Sequence[Rule] = (
     Rule(
         "CertificateEnds",
-        "min by (app, domain) (slipway_certificate_not_after_timestamp_seconds) - time() < $certificate_days * 86400",
+        "min by (app, domain) (slipway_certificate_not_after_timestamp_seconds > 0) - time() < $certificate_days * 86400",
         "{{ $labels.app }}: the certificate of {{ $labels.domain }} holds for {{ $value | humanizeDuration }} only",
         "playbooks/status.yml -e app={{ $labels.app }} says why it was not renewed",
         is_urgent=True,

@@ -213,7 +213,7 @@ CASES: Sequence[Case] = (
         "what the host's own check has found",
         {'slipway_check_problem{check="host",problem="updates-late"}': "1x10",
          'slipway_check_problem{check="host",problem="disk:/srv"}': "1x10"},
-        {"HostProblem": Told("15s", "the host's check of its host has found something: updates-late",
+        {"HostProblem": Told("15s", "the check of the host has found a problem: updates-late",
                              {"check": "host", "problem": "updates-late"})},
     ),
     Case(
