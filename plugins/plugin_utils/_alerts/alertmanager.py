@@ -54,7 +54,7 @@ def document(settings: Mapping[str, Any]) -> dict[str, Any]:
         ],
         "receivers": [
             {"name": PEOPLE, **ways(settings, tells_ends=True)},
-            {"name": TEST, **ways(settings, tells_ends=False)},
+            {"name": TEST, **_tested(settings)},
             *([{"name": HEARTBEAT, "webhook_configs": [_webhook(heartbeat, tells_ends=False)]}] if heartbeat else []),
             {"name": NOBODY},
         ],
@@ -81,6 +81,12 @@ def ways(settings: Mapping[str, Any], tells_ends: bool) -> dict[str, Any]:
     return found
 
 
+def _tested(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all that can be told, the heartbeat last among the webhooks; of a test, no end is told."""
+    urls = [*(settings.get("webhooks") or ()), *filter(None, [settings.get("heartbeat")])]
+    return ways({**settings, "webhooks": urls}, tells_ends=False)
+
+
 def _webhook(url: Any, tells_ends: bool) -> dict[str, Any]:
     return {"url": str(url), "send_resolved": tells_ends}
 
@@ -98,3 +104,17 @@ def _mail(mail: Mapping[str, Any], to: str) -> dict[str, Any]:
         "html": "",
         "text": '{{ template "slipway.text" . }}',
     }
+
+
+def named(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the ways of the receiver for tests by names without a secret, with what Alertmanager calls them."""
+    found = [{"name": f"mail to {to}", "kind": "email", "number": number} for number, to in enumerate(_to(settings))]
+    found += [{"name": name, "kind": name, "number": 0} for name in ("slack", "discord") if settings.get(name)]
+    urls = settings.get("webhooks") or []
+    hooks = [f"webhook {number}" for number, _ in enumerate(urls, 1)]
+    hooks += ["heartbeat"] if settings.get("heartbeat") else []
+    return found + [{"name": name, "kind": "webhook", "number": number} for number, name in enumerate(hooks)]
+
+
+def _to(settings: Mapping[str, Any]) -> list[str]:
+    return [str(to) for to in (settings.get("mail") or {}).get("to", ())]

@@ -56,7 +56,7 @@ def _port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 def _sites(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """shop.test is on the server's port, dead.test refuses, lost.test is not in DNS, far.test has no route."""
     connect = socket.create_connection
-    known = {"shop.test": ["127.0.0.1"], "dead.test": ["127.0.0.2"], "far.test": ["2001:db8::1"], 
+    known = {"shop.test": ["127.0.0.1"], "dead.test": ["127.0.0.2"], "far.test": ["2001:db8::1"],
              "half.test": ["127.0.0.1", "127.0.0.2"], "both.test": ["2001:db8::1", "127.0.0.1"]}  # fmt: skip
 
     def to(address: tuple[str, int], timeout: float) -> socket.socket:
