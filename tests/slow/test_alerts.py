@@ -1,0 +1,347 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What breaks is told to a real mail server and to webhooks, and its end as well; what is well is not told.
+
+Two apps, and all that a person can break at once. The tests run in the file's order.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.message import Message
+from email.policy import default
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
+from helpers import Host, Project, Repeated, Visitor, wait_for
+
+# Alertmanager 0.25, the older one; molecule/host_metrics starts that of Debian 13 with the same settings.
+pytestmark = pytest.mark.once("12")
+SHOP, BLOG = "shop.example.org", "blog.example.org"
+USER, PASSWORD = "alerts@example.org", "swift-copper-lantern"
+TOLD_SECONDS = 400
+"""An alert takes two minutes at most; a busy machine may be slower."""
+BROKEN = {"SiteDown", "ResponsesSlow", "ProcessDown", "QueueStuck", "DiskFull", "CertificateEnds", "BackupFailed"}
+APP = '''import os, sqlite3, time
+from pathlib import Path
+
+from flask import Flask, abort
+
+app = Flask(__name__)
+
+
+@app.get("/")
+def index() -> str:
+    return "well"
+
+
+@app.get("/health")
+def health() -> str:
+    if Path("state/sick").exists():
+        abort(500)
+    return "well"
+
+
+@app.get("/slow")
+def slow() -> str:
+    """A query that takes three seconds."""
+    connection = sqlite3.connect(":memory:")
+    connection.create_function("sleep", 1, time.sleep)
+    connection.execute("select sleep(3)")
+    return "late"
+
+
+@app.get("/order")
+def order() -> str:
+    from redis import Redis
+    from rq import Queue
+
+    Queue("mail", connection=Redis.from_url(os.environ["REDIS_URL"])).enqueue("time.sleep", 0)
+    return "queued"
+'''
+
+
+class Hooks(BaseHTTPRequestHandler):
+    """Webhooks on this machine: what each path was sent."""
+
+    got: list[tuple[str, dict[str, Any]]] = []
+
+    def do_POST(self) -> None:
+        self.got.append((self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class MailServer(Controller):
+    """One at a port that nobody else has; it asks itself whether it is there."""
+
+    def _trigger_server(self) -> None:
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
+
+
+@dataclass
+class People:
+    """Who is told: a mail server that wants a password over TLS, and webhooks."""
+
+    address: str
+    mails: list[Message] = field(default_factory=list)
+    smtp: str = ""
+    hooks: str = ""
+    authority: str = ""
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Envelope) -> str:
+        self.mails.append(message_from_bytes(envelope.content or b"", policy=default))  # type: ignore[arg-type]
+        return "250 OK"
+
+    def told(self, status: str) -> dict[str, dict[str, Any]]:
+        """Return the alerts that a webhook was told of with a STATUS (firing, resolved), by their names."""
+        alerts = [one for path, said in Hooks.got if path == "/hook" for one in said["alerts"]]
+        return {one["labels"]["alertname"]: one for one in alerts if one["status"] == status}
+
+    def mailed(self, end: bool) -> str:
+        """Return the lines of all mails about what began, or about its END."""
+        lines = [line for mail in self.mails for line in body(mail).splitlines()]
+        return "\n".join(line for line in lines if line.startswith("over: ") is end)
+
+
+def body(mail: Message) -> str:
+    return str(mail.get_content())  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="module")
+def people(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
+    found = People(host.run("ip route show default | cut -d' ' -f3"))
+    folder = tmp_path_factory.mktemp("smtp")
+    certificate(folder / "key", folder / "crt", "mail.example.org", f"IP:{found.address}", 30)
+    found.authority = (folder / "crt").read_text()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(folder / "crt", folder / "key")
+
+    def authenticate(_server: Any, _session: Any, _envelope: Any, _way: str, login: LoginPassword) -> AuthResult:
+        return AuthResult(success=(login.login, login.password) == (USER.encode(), PASSWORD.encode()))
+
+    mail = MailServer(
+        found, hostname=found.address, port=0, tls_context=tls, require_starttls=True, authenticator=authenticate,
+        auth_required=True,
+    )  # fmt: skip
+    mail.start()
+    Hooks.got = []
+    with ThreadingHTTPServer((found.address, 0), Hooks) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        found.smtp = f"{found.address}:{mail.port}"
+        found.hooks = f"http://{found.address}:{server.server_port}"
+        yield found
+        server.shutdown()
+    mail.stop()
+
+
+def certificate(key: Path, made: Path, name: str, more: str, days: int) -> None:
+    """Make a certificate that signs itself, for so many days."""
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", str(days),
+               "-subj", f"/CN={name}", "-addext", f"subjectAltName={more}", "-keyout", str(key), "-out", str(made)]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True)
+
+
+@dataclass
+class Site:
+    """The project, who is told, and what was broken."""
+
+    project: Project
+    people: People
+    folder: Path
+
+    @property
+    def host(self) -> Host:
+        return self.project.host
+
+    def describe(self, **alerts: Any) -> None:
+        app = {
+            "source": {"path": str(self.folder)}, "wsgi": "site_app:app", "database": "none", "shared_folders": ["state"],
+            "health_path": "/health", "secrets": {"SECRET_KEY": "b7c1e8f0a9d2443b8e5f6a7c0d1e2f3a"}, "workers": 1, "threads": 8,
+        }  # fmt: skip
+        shop = {"name": "shop", "domains": [SHOP], "redis": "local",
+                "processes": {"worker": {"command": "rq worker --url $REDIS_URL mail"}}}  # fmt: skip
+        told = {
+            "mail": {"to": ["ann@example.org"], "smtp": self.people.smtp, "user": USER, "password": PASSWORD,
+                     "ca": self.people.authority},
+            **{way: f"{self.people.hooks}/{way}" for way in ("slack", "discord", "heartbeat")},
+            "webhooks": [f"{self.people.hooks}/hook"],
+            "thresholds": {"queue_seconds": 15},
+            **alerts,
+        }  # fmt: skip
+        self.project.write({
+            "slipway_apps": [{**app, **shop}, {**app, "name": "blog", "domains": [BLOG]}],
+            "slipway_backups": {"to": [{"path": "/mnt/backup"}], "passphrase": "velvet-anchor-93-otter-lamp", "drill": ""},
+            "slipway_metrics": "local",
+            "slipway_alerts": told,
+        })  # fmt: skip
+
+    def report(self) -> str:
+        """Return what the host looked like, for a test that waited in vain."""
+        script = """for part in prometheus:9090:/api/v1/alerts alertmanager:9093:/api/v2/alerts; do
+          name=${part%%:*}; rest=${part#*:}
+          python3 - $name ${rest%%:*} ${rest#*:} <<'END' 2>&1 | cut -c1-6000
+import sys, base64, urllib.request as request
+name, port, path = sys.argv[1:]
+word = base64.b64encode(b"slipway:" + open(f"/etc/slipway/metrics/{name}.password", "rb").read().strip()).decode()
+asked = request.Request(f"http://127.0.0.1:{port}{path}", headers={"Authorization": f"Basic {word}"})
+print(request.urlopen(asked).read().decode())
+END
+        done; journalctl --no-pager --quiet -o short -u prometheus-alertmanager -u prometheus -u slipway-metrics -n 40
+        grep -h . /run/slipway-metrics/*.prom | grep -E '^slipway_(site|process_(up|wanted)|queue|backup|cert|collector_up)'"""
+        return f"told: {sorted(self.people.told('firing'))}\nmails: {len(self.people.mails)}\n{self.host.ask(script).stdout}"
+
+    def wait(self, what: Callable[[], Any]) -> float:
+        try:
+            return wait_for(what, TOLD_SECONDS, every=0.5)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.report()}") from None
+
+
+class Slow(Repeated):
+    """Visitors of the shop, some of whom wait for three seconds."""
+
+    PAUSE_SECONDS = 0.3
+
+    def __init__(self, site: Site) -> None:
+        super().__init__()
+        self.visitor, self.turns = Visitor(site.host, SHOP), 0
+
+    def turn(self) -> None:
+        self.turns += 1
+        self.visitor.get("/slow" if self.turns % 4 == 0 else "/")
+
+
+@pytest.fixture(scope="module")
+def site(project: Project, people: People, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    folder = tmp_path_factory.mktemp("app") / "site"
+    folder.mkdir()
+    (folder / "requirements.txt").write_text("flask==3.1.3\nrq==3.0.0\nredis==7.1.0\n")
+    (folder / "site_app.py").write_text(APP)
+    found = Site(project, people, folder)
+    # A disk of 20 MB: the metrics leave a tmpfs out, and see an overlay that stands on one.
+    found.host.run(
+        "mkdir -p /mnt/backup /srv/full /run/full && mount -t tmpfs -o size=20m none /run/full && cd /run/full && "
+        "mkdir lower upper work && mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work none /srv/full"
+    )
+    found.describe()
+    found.project.good("site.yml")
+    return found
+
+
+def test_a_site_is_set_up_and_deployed_again_and_nobody_is_told_of_anything(site: Site) -> None:
+    site.host.run("systemctl start slipway-backup")
+    site.wait(lambda: any(path == "/heartbeat" for path, _ in Hooks.got))
+    site.project.good("playbooks/deploy.yml")
+    assert (site.people.told("firing"), [body(mail) for mail in site.people.mails]) == ({}, []), site.report()
+
+
+def test_a_test_message_goes_by_every_way_and_each_that_refuses_it_is_named(site: Site) -> None:
+    done = site.project.good("playbooks/alerts.yml", "-e", "test=true")
+    for way in ("mail to ann@example.org", "slack", "discord", "webhook 1", "heartbeat"):
+        assert re.search(rf"accepted +{way}\n", done.output), done.output
+    assert [mail["Subject"] for mail in site.people.mails] == [
+        f"{site.host.name}: a test by {re.search('a test by (.*?):', str(Hooks.got))[1]}: nothing is wrong, and messages arrive"  # type: ignore[index]
+    ]
+    site.describe(webhooks=[f"{site.people.hooks}/hook", f"http://{site.people.address}:9/t0ken"])
+    site.project.good("playbooks/provision.yml", "--tags", "alerts")
+    refused = site.project.play("playbooks/alerts.yml", "-e", "test=true")
+    assert refused.code != 0
+    assert re.search(r"REFUSED +webhook 2: .*connection refused", refused.output), refused.output
+    assert "t0ken" not in refused.output + site.host.run("journalctl --no-pager --quiet")
+    site.describe()
+    site.project.good("playbooks/provision.yml", "--tags", "alerts")
+    site.people.mails.clear()
+    Hooks.got.clear()
+
+
+def test_what_breaks_is_told_within_two_minutes_and_its_end_as_well(site: Site) -> None:
+    host, people = site.host, site.people
+    worker = host.run("systemctl list-units --plain --no-legend 'shop.worker@*' | cut -d' ' -f1")
+    store = "/etc/nginx/tls/shop"
+    made = site.folder.parent
+    certificate(made / "key", made / "crt", SHOP, f"DNS:{SHOP}", 3)
+    with Slow(site):
+        began = time.monotonic()
+        for _ in range(3):
+            before = host.run(f"systemctl show -P MainPID {worker}")
+            host.run(f"systemctl kill -s KILL --kill-who=main {worker}")
+            wait_for(lambda was=before: host.run(f"systemctl show -P MainPID {worker}") not in (was, "0"), 60)
+        host.run(f"systemctl stop {worker}")
+        assert Visitor(host, SHOP).get("/order").text == "queued"
+        host.run(
+            "touch /srv/blog/shared/state/sick; dd if=/dev/zero of=/srv/full/file bs=1M 2>/dev/null; df /srv/full >&2"
+        )
+        host.run(f"cp -a {store} /root/store; cat >{store}/certificate.pem <<'END'\n{(made / 'crt').read_text()}END")
+        host.run("mv /mnt/backup /mnt/gone; systemctl start slipway-backup || true")
+        taken = {}
+        for name in sorted(BROKEN | {"ProcessRestarts"}):
+            site.wait(lambda wanted=name: wanted in people.told("firing"))
+            taken[name] = time.monotonic() - began
+        now = site.project.play("playbooks/alerts.yml")
+    assert now.code != 0 and "the disk at /srv/full is 100 % full, since" in now.output, now.output
+    for what in people.told("firing").values():
+        site.wait(lambda told=what: told["annotations"]["what"][:20] in people.mailed(end=False))
+    host.run(f"systemctl start {worker}; rm /srv/blog/shared/state/sick /srv/full/file; cp -a /root/store/. {store}/; "
+             "mv /mnt/gone /mnt/backup; systemctl start slipway-backup")  # fmt: skip
+    for name in sorted(BROKEN):
+        site.wait(lambda wanted=name: wanted in people.told("resolved"))
+    for what in people.told("resolved").values():
+        site.wait(lambda told=what: told["annotations"]["what"][:20] in people.mailed(end=True))
+    told = set(people.told("firing"))
+    assert told - BROKEN <= {"ProcessRestarts", "HostProblem"}, site.report()
+    print({name: round(seconds) for name, seconds in taken.items()})
+    print(messages(people))
+    for path in ("/slack", "/discord"):
+        assert any(where == path for where, _ in Hooks.got)
+
+
+def messages(people: People) -> str:
+    """Return the mails as they were received, for the documentation."""
+    return "\n".join(f"Subject: {mail['Subject']}\n\n{body(mail)}" for mail in people.mails)
+
+
+@pytest.mark.parametrize(
+    ("alerts", "said"),
+    [
+        ({"slack": "hooks.slack.com/x"}, "slipway_alerts: 'slack' is not a valid URL"),
+        ({"mail": {"to": ["ann@example.org"]}}, "slipway_alerts, 'mail': 'smtp' is missing"),
+    ],
+    ids=["an address that is none", "mail without a server"],
+)
+def test_what_cannot_work_is_refused_before_anything_changes(site: Site, alerts: Mapping[str, Any], said: str) -> None:
+    before = site.host.run("sha256sum /etc/prometheus/slipway/alertmanager.yml")
+    site.describe(**alerts)
+    refused = site.project.play("playbooks/provision.yml", "--tags", "alerts")
+    assert refused.code != 0 and said in refused.output, refused.output
+    assert (refused.count("changed"), site.host.run("sha256sum /etc/prometheus/slipway/alertmanager.yml")) == (
+        0,
+        before,
+    )
+
+
+def test_without_alerts_nothing_of_them_is_left_but_what_was_told(site: Site) -> None:
+    site.describe()
+    variables = yaml.safe_load((site.project.folder / "group_vars/all.yml").read_text())
+    site.project.write({**variables, "slipway_alerts": {}})
+    site.project.good("playbooks/provision.yml", "--tags", "metrics,alerts")
+    assert not site.host.ok("systemctl is-active prometheus-alertmanager")
+    assert not site.host.ok("ls /etc/prometheus/slipway/alertmanager.yml /etc/prometheus/slipway/rules/slipway.yml")
+    assert site.project.good("playbooks/provision.yml", "--tags", "metrics,alerts").count("changed") == 0
