@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zlib
 from collections.abc import Callable, Iterator
@@ -118,6 +119,18 @@ def test_page_shows_how_far_the_worker_is(client: FlaskClient, jobs: Queue, work
     page = client.get(PAGE, **HTTPS)
     assert '<progress class="report__bar" value="3" max="7"' in page.text
     assert page.headers["Refresh"] == "1"
+
+
+def test_what_a_job_logs_has_the_id_of_the_request_that_queued_it(
+    client: FlaskClient, work: Callable[[], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = {**HTTPS, "headers": {**HTTPS["headers"], "X-Request-ID": "of-the-visitor"}}
+    answer = client.post(PAGE, data={"csrf_token": token(client)}, **asked)
+    assert answer.status_code == 303
+    work()
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
+    told = next(line for line in lines if line["message"] == f"Made the report of {TODAY}")
+    assert (told["request_id"], told["job_id"]) == ("of-the-visitor", f"day-{TODAY}")
 
 
 def test_worker_makes_the_report_of_the_day(client: FlaskClient, work: Callable[[], None]) -> None:

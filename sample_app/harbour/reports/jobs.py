@@ -30,7 +30,11 @@ def day_report(day: str) -> bytes:
             job.meta.update(done=done, total=total)
             job.save_meta()
 
-    return make(date.fromisoformat(day), progress)
+    made = make(date.fromisoformat(day), progress)
+    if job is not None:
+        fields = {"request_id": job.meta.get("request_id", ""), "job_id": job.id}
+        current_app.logger.info("Made the report of %s", day, extra={"fields": fields})
+    return made
 
 
 def make(day: date, progress: Progress = lambda done, total: None) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import TYPE_CHECKING
 
-from flask import Response, abort, current_app, redirect, render_template, url_for
+from flask import Response, abort, current_app, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
@@ -68,6 +68,7 @@ def order(day: date) -> ResponseReturnValue:
             result_ttl=KEPT_SECONDS,
             failure_ttl=KEPT_SECONDS,
             retry=Retry(max=TRIES - 1),
+            meta={"request_id": g.request_id},  # for the lines that the job logs
         )
     return redirect(url_for(".show", day=day), 303)
 
