@@ -9,6 +9,8 @@ name: host_dashboard_plan
 short_description: What the role host_dashboard writes on a host
 version_added: 0.5.0
 author: Slipway contributors (@slipway)
+description:
+  - The page's files, and the rules by which Prometheus keeps what its graphs of a day and more are drawn from.
 options:
   _input:
     description: >-
