@@ -264,6 +264,31 @@ def test_access_log_is_json(host: Host) -> None:
     assert float(line["upstream_seconds"]) >= 0
 
 
+def test_secret_parameters_are_not_in_the_access_log(host: Host) -> None:
+    more = {"Referer": "https://other.example/?page=1&id_token=canary#top"}
+    paths = {
+        "/x?page=2&Access_Token=canary": "/x?page=2&Access_Token=***",
+        "/x?code=canary&a=1&user%5Bpassword%5D=canary;sig=canary": "/x?code=***&a=1&user%5Bpassword%5D=***;sig=***",
+        "/x?key=canary&key=canary&key=canary&key=canary&a=1": "/x?***",
+        "/x?monkey=1&token=&keyword=2": "/x?monkey=1&token=&keyword=2",
+    }
+    for path, meant in paths.items():
+        line = logged(host, fetch(host, path=path, headers=more).received("x-request-id")[0])
+        assert (line["uri"], line["referer"]) == (meant, "https://other.example/?page=1&id_token=***#top")
+        assert line["connection"] > 0 and line["timestamp"] > 0
+    assert not host.run("grep -r canary /var/log/nginx/harbour.access.log").succeeded
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_nginxs_own_page_and_every_answer_have_the_requests_id(host: Host, accept: str) -> None:
+    answer = fetch(host, path="/.nginx_tls_x", headers={"Accept": accept})
+    assert answer.status == 404
+    assert answer.one("x-request-id") in answer.body
+    assert logged(host, answer.one("x-request-id"))["status"] == 404
+    passed = fetch(host)
+    assert passed.all("x-request-id") == passed.received("x-request-id")
+
+
 def test_refused_configuration_left_the_old_one(host: Host) -> None:
     text = host.file("/etc/nginx/slipway/sites/harbour.conf").content_string
     assert "no_such_directive" not in text and host.file("/etc/nginx/slipway/sites/shop-two.conf").exists
