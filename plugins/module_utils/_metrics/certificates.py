@@ -33,6 +33,8 @@ class Certificates:
                 labels = {"app": app.name, "domain": domain}
                 yield Sample("slipway_certificate_not_after_timestamp_seconds", facts.not_after if facts else 0, labels,
                              help="When the certificate of the domain ends.")  # fmt: skip
+                yield Sample("slipway_certificate_not_before_timestamp_seconds", facts.not_before if facts else 0, labels,
+                             help="From when on it holds: some hold for six days only.")  # fmt: skip
 
     def _facts(self, app: str) -> Facts | None:
         home = self.folder / app

@@ -25,6 +25,11 @@ WATCHDOG = "Watchdog"
 VISITS = "sum by (app) (increase(slipway_http_requests_total[2m]))"
 CLOSED = "unless on (app) (max by (app) (slipway_site_maintenance) == 1)"
 DISKS = 'fstype!~"ramfs|squashfs",mountpoint!~"/(run|dev|sys|proc|boot/efi)(/.*)?"'
+ENDS = "min by (app, domain) (slipway_certificate_not_after_timestamp_seconds > 0)"
+BEGINS = "min by (app, domain) (slipway_certificate_not_before_timestamp_seconds)"
+LEFT = f"({ENDS} - time())"
+SHORT_SHARE = 0.2
+"""A certificate that holds for six days only is near its end when less than this of its life is left."""
 OWN_ALERTS = "disk:.*|inodes:.*|run:.*|drill:.*|age:.*|wal:failing"
 """Problems of the host's own checks that a rule here tells of as well."""
 
@@ -186,7 +191,8 @@ HOST: Sequence[Rule] = (
 DATA: Sequence[Rule] = (
     Rule(
         "CertificateEnds",
-        "min by (app, domain) (slipway_certificate_not_after_timestamp_seconds > 0) - time() < $certificate_days * 86400",
+        f"{LEFT} < $certificate_days * 86400 "
+        f"unless on (app, domain) {LEFT} > {SHORT_SHARE} * ({ENDS} - {BEGINS})",
         "{{ $labels.app }}: the certificate of {{ $labels.domain }} holds for {{ $value | humanizeDuration }} only",
         "playbooks/status.yml -e app={{ $labels.app }} says why it was not renewed",
         is_urgent=True,

@@ -223,6 +223,14 @@ CASES: Sequence[Case] = (
                                  {"app": "shop", "domain": "shop.test"})},
     ),
     Case(
+        "a certificate for six days, in the middle of its life and at its end",
+        {'slipway_certificate_not_after_timestamp_seconds{app="shop",domain="shop.test"}': "300000x400",
+         'slipway_certificate_not_before_timestamp_seconds{app="shop",domain="shop.test"}': "-218400x400"},
+        {"CertificateEnds": Told("56h", "shop: the certificate of shop.test holds for 1d 3h 20m 0s only",
+                                 {"app": "shop", "domain": "shop.test"}, not_at="54h")},
+        every=600,
+    ),
+    Case(
         "a certificate that was renewed",
         {'slipway_certificate_not_after_timestamp_seconds{app="shop",domain="shop.test"}': "7776000x20"},
         {}, {"CertificateEnds": "4m"},
