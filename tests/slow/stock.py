@@ -42,7 +42,9 @@ APP = {
 def image(debian: str) -> str:
     """Return the image of a host with the packages, made by the first that asks; "" where it can't be kept."""
     made = f"localhost/slipway-stock:debian{debian}-{_key()}"
-    with (ROOT / f".slipway/stock-{debian}.lock").open("w") as lock:
+    state = ROOT / ".slipway"
+    state.mkdir(exist_ok=True)
+    with (state / f"stock-{debian}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # closed, and so given back, when this process ends, however that is
         return made if _exists(made) or _make(debian, made) else ""
 

@@ -38,6 +38,13 @@ def test_every_file_of_tests_on_hosts_is_a_part_and_no_part_comes_twice() -> Non
         assert f"molecule-{path.parent.name}" in EVERYTHING
 
 
+def test_every_file_of_tests_that_starts_with_a_sites_packages_is_there() -> None:
+    text = (ROOT / "tests/slow/stock.py").read_text()
+    names = re.findall(r'"(\w+)"', text.partition("STOCKED = ")[2].partition('"""')[0])
+    assert len(names) > 10
+    assert [name for name in names if not (ROOT / f"tests/slow/test_{name}.py").exists()] == []
+
+
 def test_a_file_that_both_releases_run_is_a_part_for_each() -> None:
     assert {"slow-faults_killed-12", "slow-faults_killed-13", "slow-edge"} <= set(EVERYTHING)
     only = [part for part in parts(Wanted(GROUPS, debian=("12",))) if part.name.startswith("slow-")]
