@@ -110,6 +110,14 @@ def plan(ship: Mapping[str, Any], host: str) -> dict[str, Any]:
         {"dest": str(shipping.SETTINGS.parent), "state": "directory"},
         {"dest": str(shipping.SETTINGS), "content": json.dumps(told, indent=2) + "\n"},
         {"dest": str(shipping.FOLDER), "state": "directory"},
+        # As its service would make it (StateDirectory=): rsyslogd refuses a configuration whose folder is not there yet.
+        {
+            "dest": str(shipping.STATE),
+            "state": "directory",
+            "mode": "0700",
+            "owner": shipping.USER,
+            "group": shipping.USER,
+        },
     ]
     for name, (dest, mode) in given.items():
         if name in syslog:

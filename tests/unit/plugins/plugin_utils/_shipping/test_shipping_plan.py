@@ -52,7 +52,11 @@ def test_what_is_sent_elsewhere_no_longer_leaves_neither_settings_nor_keys_nor_a
     written = {
         one["dest"] for one in plan({"syslog": {**HERE, "ca": "x", "certificate": "x", "key": "x"}}, "vps1")["files"]
     }
-    assert written - {one["dest"] for one in stopped["files"]} == {"/etc/slipway", "/etc/slipway-logs"}
+    assert written - {one["dest"] for one in stopped["files"]} == {
+        "/etc/slipway",
+        "/etc/slipway-logs",
+        "/var/lib/slipway-logs",
+    }
     assert stopped["units"] == [{"name": "slipway-logs.service", "state": "stopped"}]
 
 
