@@ -239,6 +239,12 @@ def test_a_person_who_leaves_the_list_is_out_at_once(ways: Ways) -> None:
     assert host.run("runuser -u bob -- sudo -n id -u 2>/dev/null || echo refused").endswith("refused")
     assert host.run("su -s /bin/sh shop -c 'kill -0 -1' && echo untouched") == "untouched"
     host.run("pkill sleep; userdel --remove guest; userdel shop")
+    by_hand = f"usermod --expiredate '' --password '*' bob; echo '{ways.key('bob')}' >/home/bob/.ssh/authorized_keys"
+    host.run(f"{by_hand}; chown bob: /home/bob/.ssh/authorized_keys")
+    assert ways.login("bob"), "let in by hand"
+    again = ways.good([ways.person("ann", sudo=True)], user="ann")
+    assert again.count("changed") == 1, again.output
+    assert not ways.login("bob")
     ways.good([ways.person("ann", sudo=True), ways.person("bob")])
     assert ways.login("bob"), "who comes back is let in again"
 
