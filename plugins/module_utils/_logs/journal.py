@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
@@ -39,24 +39,30 @@ class Units:
     processes: tuple[str, ...] = ()
     services: tuple[tuple[str, str], ...] = ()
 
-    def matches(self) -> list[str]:
-        """Return journalctl's arguments for all of them."""
+    def matches(self, slices: Iterable[str] = ()) -> list[str]:
+        """Return journalctl's arguments for all of them. SLICES are those that the journal knows: of former processes too."""
+        own = re.compile(rf"system-{re.escape(escaped(self.app))}(?:\.[^/\s]+)?\.slice")
         names = [self.app, *(f"{self.app}.{process}" for process in self.processes)]
-        found = [f"_SYSTEMD_SLICE=system-{escaped(name)}.slice" for name in names]
+        known = {f"system-{escaped(name)}.slice" for name in names} | {name for name in slices if own.fullmatch(name)}
+        found = [f"_SYSTEMD_SLICE={name}" for name in sorted(known)]
         for unit, _ in self.services:
             found += ["+", f"_SYSTEMD_UNIT={unit}"]
         return [*found, "+", "_PID=1", "SYSLOG_IDENTIFIER=systemd", "+", f"SLIPWAY_APP={self.app}", "_UID=0"]
 
-    def of(self, unit: str) -> tuple[str, str]:
-        """Return the process and the release that UNIT runs; two empty texts when it isn't the app's."""
-        found = re.fullmatch(
-            rf"{re.escape(self.app)}(?:\.([a-z0-9_-]+))?(?:-[0-9]+)?@(.*)\.(?:service|timer|socket)", unit
-        )
+    def of(self, unit: str) -> tuple[str, str, str]:
+        """Return the process and the release that UNIT runs, and the process with its number where it is not the first.
+
+        All are empty when it isn't the app's.
+        """
+        app = re.escape(self.app)
+        found = re.fullmatch(rf"{app}(?:\.([a-z0-9_-]+)(\.\d+)?)?@(.*)\.(?:service|timer|socket)", unit)
         if found:
-            return found[1] or "web", found[2]
+            process = found[1] or "web"
+            return process, found[3], process + (found[2] or "")
         if unit in (f"{self.app}.service", f"{self.app}.socket"):
-            return "web", ""
-        return next((name for known, name in self.services if known == unit), ""), ""
+            return "web", "", "web"
+        service = next((name for known, name in self.services if known == unit), "")
+        return service, "", service
 
 
 def escaped(name: str) -> str:
@@ -73,7 +79,15 @@ def argv(units: Units, since: float, until: float = 0.0, grep: str = "", follow:
         found += [f"--grep={grep}", "--case-sensitive=true"]
     if follow:
         found += ["--follow", "--no-tail"]
-    return [*found, *units.matches()]
+    return [*found, *units.matches(slices())]
+
+
+def slices() -> list[str]:
+    """Return the slices of all units that the journal knows, from its own index."""
+    with suppress(OSError):
+        argv = [PROGRAM, "--quiet", "--no-pager", "--field=_SYSTEMD_SLICE"]
+        return subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.split()
+    return []
 
 
 def lines(command: list[str]) -> Iterator[bytes]:
@@ -121,19 +135,19 @@ class Reader:
                 moment, "release", "release", message, level, "", str(said.get("SLIPWAY_RELEASE") or ""), fields
             )
         if said.get("_PID") == "1":
-            process, release = self.units.of(str(said.get("UNIT") or ""))
+            process, release, _ = self.units.of(str(said.get("UNIT") or ""))
             return Entry(moment, "systemd", process, message, level, "", release) if process else None
-        process, release = self.units.of(str(said.get("_SYSTEMD_UNIT") or ""))
+        process, release, label = self.units.of(str(said.get("_SYSTEMD_UNIT") or ""))
         if not process:
             return None
         if any(process == name for _, name in self.units.services):
             message, level = of_redis(message, level) if process == "redis" else (message, level)
             return Entry(moment, process, process, message, level)
-        return self._printed(said, moment, process, release, level, message)
+        return self._printed(said, moment, process, label, release, level, message)
 
-    def _printed(
-        self, said: dict[str, Any], moment: float, process: str, release: str, level: str, message: str
-    ) -> Entry:
+    def _printed(  # noqa: PLR0913
+        self, said: dict[str, Any], moment: float, process: str, label: str, release: str, level: str, message: str
+    ) -> Entry:  # fmt: skip
         """Return what the app, gunicorn or a worker has printed."""
         found = text.of(message)
         stream = str(said.get("_STREAM_ID") or said.get("_PID"))
@@ -146,7 +160,7 @@ class Reader:
         if len(self.last) > STREAMS:
             self.last.clear()
         self.last[stream] = (level, found.request_id, moment)
-        source = found.kind if process == "web" else process
+        source = found.kind if process == "web" else label
         fields = dict(found.fields or {})
         return Entry(moment, source, process, found.message, level, found.request_id, found.release or release, fields)
 

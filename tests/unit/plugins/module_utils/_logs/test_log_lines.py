@@ -129,6 +129,8 @@ def said(message: Any, unit: str = "shop@0001-abc.service", **more: str) -> byte
         (said("hello"), ("app", "web", "hello")),
         (said("hello", "shop.worker@0001-abc.service"), ("worker", "worker", "hello")),
         (said("hello", "shop.mail-out@0001-abc.service"), ("mail-out", "mail-out", "hello")),
+        (said("hello", "shop.worker.2@0001-abc.service"), ("worker.2", "worker", "hello")),
+        (said("hello", "shop.gone@0001-abc.service"), ("gone", "gone", "hello")),
         (said("hello", "shopping@0001-abc.service"), None),
         (said("hello", "blog@1.service", SYSLOG_IDENTIFIER="shop"), None),
         (said("shop: 1 → 2 deployed", "", SLIPWAY_APP="shop", _UID="0"), ("release", "release", "shop: 1 → 2 deployed")),
@@ -156,3 +158,18 @@ def test_a_traceback_has_the_level_and_the_request_of_its_first_line() -> None:
 
 def test_a_name_with_a_hyphen_is_escaped_as_systemd_does_in_its_slice() -> None:
     assert r"_SYSTEMD_SLICE=system-shop.mail\x2dout.slice" in UNITS.matches()
+
+
+def test_former_processes_and_further_instances_are_looked_for_where_the_journal_knows_them() -> None:
+    known = [
+        "system-shop.worker.2.slice",
+        "system-shop.gone.slice",
+        "system-shopping.slice",
+        "system.slice",
+        "user.slice",
+    ]
+    found = [match for match in UNITS.matches(known) if match.startswith("_SYSTEMD_SLICE")]
+    assert [match for match in found if match.removeprefix("_SYSTEMD_SLICE=") in known] == [
+        "_SYSTEMD_SLICE=system-shop.gone.slice",
+        "_SYSTEMD_SLICE=system-shop.worker.2.slice",
+    ]
