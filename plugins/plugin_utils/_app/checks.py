@@ -23,6 +23,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._app import (
     placeholders,
     procfile,
     static,
+    tracing,
 )
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import domains as app_domains
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.keys import RANGES
@@ -144,7 +145,7 @@ def setting_problems(app: Mapping[str, Any]) -> list[str]:
             found.append(f"'migrations_allow' holds {name}, which YAML has read as a number; quote it, as in \"0005\"")
     for service in known.SERVICES:
         found += service.problems(app)
-    return found
+    return found + tracing.problems(app)
 
 
 def path_problems(app: Mapping[str, Any]) -> list[str]:

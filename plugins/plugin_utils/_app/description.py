@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import checks, procfile, static, unknown
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import checks, procfile, static, tracing, unknown
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import domains as app_domains
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.keys import KEYS, RANGES, REQUIRED
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process
@@ -124,6 +124,8 @@ def normalise(app: Mapping[str, Any]) -> dict[str, Any]:
     whole["health_host"] = whole["health_host"] or whole["domains"][0]
     for key in ("health_path", "health_status"):
         whole[key] = list(checks.several(whole[key]))
+    whole["environment"] = {**tracing.settings(whole), **whole["environment"]}
+    whole["secrets"] = {**tracing.secrets(whole), **whole["secrets"]}
     whole["release_commands"] = [
         {"once": False, **({"command": entry} if isinstance(entry, str) else entry)}
         for entry in whole["release_commands"]

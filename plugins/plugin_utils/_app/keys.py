@@ -168,6 +168,12 @@ KEYS: dict[str, Key] = {
         place="url",
     ),
     "sandbox": Key(dict, {}, "What the sandbox opens, e.g. `{host_metrics: true}`.", keys=nested.SANDBOX),
+    "otel": Key(
+        dict,
+        {},
+        "Traces the app's requests with OpenTelemetry, e.g. `{endpoint: https://otel.example.com:4318}`; see docs/tracing.md.",
+        keys=nested.OTEL,
+    ),
     "handover": Key(
         str,
         "",

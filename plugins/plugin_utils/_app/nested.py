@@ -63,4 +63,12 @@ NOTIFICATION = {
     ),
 }
 PROCESS = process.KEYS
+OTEL = {
+    "endpoint": Key(
+        str, REQUIRED, "Address that takes OTLP over HTTP, e.g. `http://127.0.0.1:4318`; `/v1/traces` is added to it."
+    ),
+    "headers": Key(dict, {}, "Headers of each call to it, such as `Authorization` (secret).", of=str, place="header"),
+    "sample_percent": Key(int, 100, "How many of a hundred requests are traced.", range=(1, 100)),
+    "environment": Key(str, "production", "What the traces call the environment (`deployment.environment.name`)."),
+}
 SANDBOX = {name: Key(bool, False, f"Opens the sandbox for {meaning}.") for name, meaning in sandbox_needs.NEEDS.items()}

@@ -45,6 +45,7 @@ def own_defaults(name: str) -> Service:
         "sandbox": {},
         "handover": "",
         "own_metrics": False,
+        "tracing": False,
         "processes": {},
         "notifications": [],
     }

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import tracing
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process_files
 from ansible_collections.slipway.flask.plugins.plugin_utils._schedule import expression
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
@@ -46,8 +47,9 @@ def secrets(app: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def needed_packages(app: Mapping[str, Any]) -> list[str]:
-    """Return the requirement lines that are added when the app's own set has no such package: the server, its workers."""
-    return [GUNICORN, *([WORKERS[app["worker_class"]]] if app["worker_class"] in WORKERS else [])]
+    """Return the requirement lines that are added when the app's own set has no such package: server, workers, tracing."""
+    workers = [WORKERS[app["worker_class"]]] if app["worker_class"] in WORKERS else []
+    return [GUNICORN, *workers, *(tracing.PACKAGES if app["otel"] else [])]
 
 
 def writable_paths(app: Mapping[str, Any]) -> list[str]:
@@ -63,6 +65,7 @@ def service(app: Mapping[str, Any]) -> dict[str, Any]:
         **{key: app[key] for key in same},
         "socket_users": [WEB_USER],
         "own_metrics": bool(app["metrics_path"]),
+        "tracing": bool(app["otel"]),
         "after": known.after_units(app),
         "environment_file": f"{settings}/environment",
         "config_file": f"{settings}/gunicorn.conf.py",

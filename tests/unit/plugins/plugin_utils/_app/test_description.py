@@ -67,6 +67,7 @@ def test_an_app_that_uses_every_key_has_no_problems() -> None:
         "migrations_dump": False,
         "build_commands": ["npm run build"],
         "setup_commands": ["git init data"],
+        "otel": {"endpoint": "https://otel.example.com:4318", "headers": {"Authorization": "Bearer x"}},
         "release_commands": ["flask db upgrade", {"command": "flask seed 'a b'", "once": True}],
         "static": {"/static/": "shop/static", "/media/img/": "shop/img"},
         "shared_folders": ["instance"],
