@@ -158,6 +158,8 @@ OTHERWISE = {
     "backups_apps[].database": "what it is called in the local cluster",
     "host_metrics_apps[].database": "what it is called in the local cluster",
     "host_metrics_apps[].redis": "the sockets, by purpose",
+    "host_metrics_scrape[].certificate": "that of the address at which the metrics are shown, which is no app's",
+    "host_metrics_scrape[].certificate_file": "the same",
     "pgbouncer_pools[].database": "what it is called on the server",
     "app_release_releases[].build_commands": "each is a mapping by then",
     "app_release_releases[].setup_commands": "each is a mapping by then",
