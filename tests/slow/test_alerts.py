@@ -183,10 +183,16 @@ class Site:
     def host(self) -> Host:
         return self.project.host
 
+    @property
+    def events(self) -> list[dict[str, str]]:
+        """Who is told what somebody did."""
+        return [{"url": f"{self.people.hooks}/event"}]
+
     def describe(self, **alerts: Any) -> None:
         app = {
             "source": {"path": str(self.folder)}, "wsgi": "site_app:app", "database": "none", "shared_folders": ["state"],
             "health_path": "/health", "secrets": {"SECRET_KEY": "b7c1e8f0a9d2443b8e5f6a7c0d1e2f3a"}, "workers": 1, "threads": 8,
+            "notifications": self.events,
         }  # fmt: skip
         shop = {"name": "shop", "domains": [SHOP], "redis": "local",
                 "processes": {"worker": {"command": "rq worker --url $REDIS_URL mail"}}}  # fmt: skip
@@ -200,7 +206,8 @@ class Site:
         }  # fmt: skip
         self.project.write({
             "slipway_apps": [{**app, **shop}, {**app, "name": "blog", "domains": [BLOG]}],
-            "slipway_backups": {"to": [{"path": "/mnt/backup"}], "passphrase": "velvet-anchor-93-otter-lamp", "drill": ""},
+            "slipway_backups": {"to": [{"path": "/mnt/backup"}], "passphrase": "velvet-anchor-93-otter-lamp", "drill": "",
+                                "notifications": self.events},
             "slipway_metrics": "local",
             "slipway_alerts": told,
         })  # fmt: skip
@@ -321,6 +328,8 @@ def test_what_breaks_is_told_within_two_minutes_and_its_end_as_well(site: Site) 
     assert told - BROKEN <= {"ProcessRestarts", "HostProblem"}, site.report()
     print({name: round(seconds) for name, seconds in taken.items()})
     print(messages(people))
+    host.run("systemctl start slipway-backup-check || true")
+    assert not [said for path, said in Hooks.got if path == "/event"], "what alerts tell is told twice"
     for path in ("/slack", "/discord"):
         assert any(where == path for where, _ in Hooks.got)
 

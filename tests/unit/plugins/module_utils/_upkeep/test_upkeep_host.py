@@ -170,6 +170,14 @@ def test_a_disk_that_fills_up_is_told_once_and_once_that_all_is_well_again(monke
     ]
 
 
+def test_where_alerts_tell_of_a_disk_the_notifications_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(webhooks, "post", lambda hooks, message: told.append(message["text"]) or [])
+    used(monkeypatch, 86, 1000)
+    assert check.check(replace(SETTINGS, notifications=[{"url": "https://chat.test/secret"}], tells_problems=False))
+    assert told == []
+
+
 def test_the_reserve_is_kept_where_there_is_room_and_never_fills_the_disk(
     host: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
