@@ -21,7 +21,17 @@ from pathlib import Path
 from helpers import ROOT, VPS, Host, Project
 
 STOCKED = frozenset(
-    {"backup_targets", "backups", "drill", "edge", "faults_jobs", "faults_killed", "faults_release", "faults_traffic"}
+    {
+        "alerts",
+        "backup_targets",
+        "backups",
+        "drill",
+        "edge",
+        "faults_jobs",
+        "faults_killed",
+        "faults_release",
+        "faults_traffic",
+    }
     | {"foreign_apps", "handover", "hooks", "hostile", "metrics", "migrations", "pooling", "remove", "restore"}
     | {"restore_host", "secrets", "sources", "transfer"}
 )
