@@ -17,7 +17,7 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils._backup import dumps
 from ansible_collections.slipway.flask.plugins.module_utils._backup import journal as restores
 from ansible_collections.slipway.flask.plugins.module_utils._host import service_user
-from ansible_collections.slipway.flask.plugins.module_utils._python import build_sandbox, git_unit
+from ansible_collections.slipway.flask.plugins.module_utils._python import build_sandbox, environment, git_unit
 from ansible_collections.slipway.flask.plugins.module_utils._remove import (
     accounts,
     backups,
@@ -132,11 +132,11 @@ class Look:
         return mine
 
     def _caches(self) -> list[str]:
-        """Return the caches of builds and sources, which are called by the app's folder."""
+        """Return the caches of builds and sources, which are called by the app's folder, and what was built ahead."""
         names = [build_sandbox.name_of(Path(self.root) / "venvs").removeprefix("slipway-")]
         place = git_unit.place_of(Path(self.root))
         names += [place.folder.name] if place.folder else []
-        return [f"{folder}/{name}" for folder in CACHES for name in names]
+        return [*(f"{folder}/{name}" for folder in CACHES for name in names), str(environment.AHEAD / self.app)]
 
     def _aside(self) -> list[str]:
         """Return the folders that restores and imports have put aside, or have made and not used."""

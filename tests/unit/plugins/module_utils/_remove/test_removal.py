@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._remove import journal, removal
 from ansible_collections.slipway.flask.plugins.module_utils._remove.error import RemoveError
 from ansible_collections.slipway.flask.plugins.module_utils._remove.journal import Account, Journal
-from ansible_collections.slipway.flask.plugins.module_utils._remove.look import Found
+from ansible_collections.slipway.flask.plugins.module_utils._remove.look import Found, Look
 from ansible_collections.slipway.flask.plugins.module_utils._remove.removal import Removal
 
 STEPS = ["site closed", "services stopped", "cron forbidden", "processes killed"]
@@ -158,3 +158,7 @@ def test_nothing_is_done_while_something_is_in_the_way(done: list[str], monkeypa
         with pytest.raises(RemoveError, match="is a mount point"):
             step()
     assert (done, journal.read("shop")) == ([], None)
+
+
+def test_what_was_built_before_the_first_release_goes_with_the_caches() -> None:
+    assert "/var/lib/slipway/ahead/shop" in Look("shop")._caches()
