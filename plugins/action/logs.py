@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from ansible import constants, context
-from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.slipway.flask.plugins.module_utils._logs import mask, program
@@ -52,17 +51,25 @@ class ActionModule(ActionBase):
             if host != first:  # what is wrong is told once
                 return {**result, "skipped": True, "skip_reason": f"{first} says what is wrong"}
             return {**result, "failed": True, "msg": str(error)}
+        try:
+            return {**result, **self._show(app, asked, hosts, host)}
+        except stream.StreamError as error:
+            return {**result, "failed": True, "msg": str(error)}
+
+    def _show(self, app: Mapping[str, Any], asked: question.Asked, hosts: list[str], host: str) -> dict[str, Any]:
+        """Print what is ASKED of HOST, or keep it when there are more HOSTS with the app."""
+        after = self._task.args.get("after")
         kept = Path(constants.DEFAULT_LOCAL_TMP) / f"logs-{hosts.index(host)}"
         printer = Printer(hosts, asked.format, bool(asked.request_id))
         wanted = {**asdict(asked), **self._places(app)}
-        if len(hosts) > 1 and not given.get("after"):
+        if len(hosts) > 1 and not after:
             wanted["follow"] = 0
             told = {"hosts": hosts, "lines": asked.lines, "format": asked.format, "one_request": bool(asked.request_id)}
-            return {**result, **self._keep(wanted, kept), **told, "several": True}
-        if given.get("after"):
-            wanted |= {"since": given["after"], "lines": 0}
+            return {**self._keep(wanted, kept), **told, "several": True}
+        if after:
+            wanted |= {"since": after, "lines": 0}
             printer.page.day = time.strftime("%Y-%m-%d", time.gmtime())
-        return {**result, **self._print(host, wanted, printer), "several": False}
+        return {**self._print(host, wanted, printer), "several": False}
 
     def _asked(self, app: Mapping[str, Any]) -> question.Asked:
         given = {name: self._task.args.get(name) for name in NAMES}
@@ -91,7 +98,7 @@ class ActionModule(ActionBase):
             else:
                 yield json.loads(line) if line.strip() else {}
         if not begun:
-            raise AnsibleError("the logs could not be read: the host has sent nothing")
+            raise stream.StreamError("the logs could not be read: the host has sent nothing")
 
     def _print(self, host: str, wanted: Mapping[str, Any], printer: Printer) -> dict[str, Any]:
         for entry in self._entries(wanted):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shlex
 import subprocess
 import tempfile
@@ -48,6 +49,13 @@ HERE = Path(__file__).resolve().parents[2] / "module_utils"
 LONGEST = 1 << 20
 
 
+PROMPT = re.compile(r"\[sudo via ansible, key=\w+\] password:\s*")
+
+
+class StreamError(AnsibleError):
+    """The program has failed; the message is for the user."""
+
+
 def archive(package: str) -> bytes:
     """Return a ZIP archive of a PACKAGE of module_utils, `_logs` for example, which imports nothing but itself."""
     packed = io.BytesIO()
@@ -71,7 +79,7 @@ def command(package: str) -> str:
 
 
 def lines(action: ActionBase, package: str, asked: Mapping[str, Any]) -> Iterator[bytes]:
-    """Yield what the program of PACKAGE prints when it is ASKED, line by line. Raises AnsibleError when it fails."""
+    """Yield what the program of PACKAGE prints when it is ASKED, line by line. Raises StreamError when it fails."""
     if isinstance(action._connection, Connection):
         yield from _over_ssh(action, package, {**asked, "watch_input": True, "most_bytes": 0})
         return
@@ -79,7 +87,7 @@ def lines(action: ActionBase, package: str, asked: Mapping[str, Any]) -> Iterato
     answer = action._low_level_execute_command(command(package), in_data=sent)
     yield from (line.encode() for line in answer["stdout"].splitlines())
     if answer["rc"]:
-        raise AnsibleError(_why(answer["stderr"]))
+        raise StreamError(_why(answer["stderr"]))
 
 
 def _over_ssh(action: ActionBase, package: str, asked: Mapping[str, Any]) -> Iterator[bytes]:
@@ -99,7 +107,7 @@ def _over_ssh(action: ActionBase, package: str, asked: Mapping[str, Any]) -> Ite
                 _close(process)
         if process.returncode:
             errors.seek(0)
-            raise AnsibleError(_why(errors.read(1 << 16).decode(errors="replace")))
+            raise StreamError(_why(errors.read(1 << 16).decode(errors="replace")))
 
 
 def _send(stream: IO[bytes] | None, content: bytes) -> None:
@@ -132,7 +140,7 @@ def _as_root(action: ActionBase, text: str) -> tuple[str, bytes]:
 
 
 def _why(errors: str) -> str:
-    told = [line for line in errors.splitlines() if line.strip()]
+    told = [line for line in PROMPT.sub("", errors).splitlines() if line.strip()]
     return "the logs could not be read: " + (
         told[-1].strip() if told else "the program on the host ended without a word"
     )

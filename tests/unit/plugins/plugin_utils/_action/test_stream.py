@@ -51,6 +51,16 @@ def test_it_ends_when_the_controller_is_gone() -> None:
     assert process.returncode is not None
 
 
-@pytest.mark.parametrize("errors", ["", "sudo: a password is required\n"])
-def test_why_it_failed_is_one_sentence(errors: str) -> None:
-    assert stream._why(errors).startswith("the logs could not be read: ")
+@pytest.mark.parametrize(
+    ("errors", "meant"),
+    [
+        ("", "the program on the host ended without a word"),
+        ("sudo: a password is required\n", "sudo: a password is required"),
+        (
+            "[sudo via ansible, key=abc] password:sudo: 3 incorrect password attempts",
+            "sudo: 3 incorrect password attempts",
+        ),
+    ],
+)
+def test_why_it_failed_is_one_sentence(errors: str, meant: str) -> None:
+    assert stream._why(errors) == f"the logs could not be read: {meant}"
