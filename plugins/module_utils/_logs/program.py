@@ -119,7 +119,8 @@ def _follow(  # noqa: PLR0913
     linked: Linked | None, end: float, out: Output, ends: bool,
 ) -> None:  # fmt: skip
     rest = b""
-    assert process.stdout
+    if process.stdout is None:
+        return
     selector = selectors.DefaultSelector()
     selector.register(process.stdout, selectors.EVENT_READ)
     if ends:
