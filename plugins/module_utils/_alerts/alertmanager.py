@@ -29,6 +29,7 @@ COUNTED = re.compile(r'alertmanager_notification_requests(_failed)?_total\{integ
 FAILED = re.compile(r'receiver=test\b.*\bintegration="?(\w+)\[(\d+)\].*\berr="((?:[^"\\]|\\.)*)"')
 GIVEN_UP = re.compile(r"\btest/(\w+)\[(\d+)\]: (.*?)(?=; test/\w+\[|$)")
 ERROR = re.compile(r'\berr="((?:[^"\\]|\\.)*)"')
+ADDRESS = "(address)"
 URL = re.compile(r"https?://[^\s\"\\]+")
 
 
@@ -152,5 +153,6 @@ def failures(said: str, ways: Sequence[Way]) -> dict[Way, str]:
 def reason(text: str) -> str:
     """Return Alertmanager's words for an error as one line without an address."""
     text = text.replace('\\"', '"').replace("\\n", " ").replace("\\t", " ")
-    text = re.sub(r"^notify retry canceled[^:]*: ", "", URL.sub("…", text))
-    return " ".join(re.sub(r'(Post|Get) "[^"]*": ', "", text).split())[:300]
+    text = re.sub(r"^notify retry canceled[^:]*: ", "", URL.sub(ADDRESS, text))
+    # The service itself has taken addresses out, with what stood behind them.
+    return " ".join(re.sub(r'(Post|Get) "\(address\)(": )?', "", text).split())[:300]

@@ -33,12 +33,14 @@ OTHERS = WARNED.replace("receiver=test", "receiver=people") + GIVEN_UP.replace("
     ("said", "found"),
     [
         (WARNED, {MAIL: "establish connection to server: dial tcp 10.88.0.1:2525: connect: connection refused"}),
-        (GIVEN_UP, {SECOND: "unexpected status code 404: …", MAIL: "*email.loginAuth auth: 535 no"}),
+        (GIVEN_UP, {SECOND: "unexpected status code 404: (address)", MAIL: "*email.loginAuth auth: 535 no"}),
         (OTHERS, {}),
         ('receiver=test integration=webhook[0] err="Post \\"https://hooks.example.org/s3cret\\": context deadline exceeded"',
          {FIRST: "context deadline exceeded"}),
+        ('receiver=test integration=webhook[0] err="Post \\"(address) dial tcp 10.0.0.1:9: connect: connection refused"',
+         {FIRST: "dial tcp 10.0.0.1:9: connect: connection refused"}),
     ],
-    ids=["it tries again", "it has given up", "messages to people", "an address in an error"],
+    ids=["it tries again", "it has given up", "messages to people", "an address in an error", "as the service writes it"],
 )  # fmt: skip
 def test_why_a_way_refused_a_test_is_read_from_the_log_without_an_address(said: str, found: dict[Way, str]) -> None:
     assert alertmanager.failures(said, [MAIL, FIRST, SECOND]) == found
