@@ -81,7 +81,7 @@ NEEDLES = {
     "nginx -T | gixy --skips try_files_is_evil_too -": "gixy",
 }
 """What of a command that is typed on a host the tests on hosts have."""
-PLAIN = ("journalctl ", "ssh vps1 journalctl ", "systemctl status", "systemctl --failed", "grep ")
+PLAIN = ("journalctl ", "ssh -L ", "ssh vps1 journalctl ", "systemctl status", "systemctl --failed", "grep ")
 """Looks at what any Debian has; nothing of ours is in it but a name."""
 
 

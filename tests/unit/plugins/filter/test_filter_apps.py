@@ -33,7 +33,11 @@ def test_every_filter_takes_what_normalise_apps_returns() -> None:
     assert FILTERS["app_connections"]([{**apps[0], "database": "mariadb"}], "2", "mariadb") == 40
     (site,) = FILTERS["app_documents"](apps, "nginx_tls_sites", ["shop"])
     assert (site["name"], site["waiting"]) == ("shop", True)
-    tried = {"normalise_apps", "app_packages", "app_secrets", "app_documents", "apps_on_host", "app_connections"}
+    asked = FILTERS["sites_to_ask"](["vps1", "vps2"], "vps2", {"vps1": {"slipway_apps": [APP]}, "vps2": {}})
+    assert [(one["domain"], one["on"]) for one in asked] == [("shop.example.com", "vps1")]
+    assert FILTERS["hosts_to_watch"](asked, ["vps1", "vps2"], "vps2") == ["vps1"]
+    tried = {"normalise_apps", "app_packages", "app_secrets", "app_documents", "apps_on_host", "app_connections",
+             "sites_to_ask", "hosts_to_watch"}  # fmt: skip
     for name in set(FILTERS) - tried:
         assert FILTERS[name](apps[0]), name
 

@@ -181,7 +181,7 @@ def test_a_certificate_tells_its_end_for_each_domain_and_is_read_again_when_it_w
     app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ends = [AT, AT + 1]
-    monkeypatch.setattr(certificates.acme, "facts_of", lambda home: Facts(frozenset(), ends.pop(0), False, "", 0.0, ""))
+    monkeypatch.setattr(certificates.acme, "facts_of", lambda home: Facts(frozenset(), ends.pop(0), False, "", AT - 9, ""))
     (tmp_path / "tls/shop").mkdir(parents=True)
     file = tmp_path / "tls/shop/certificate.pem"
     part = certificates.Certificates(
@@ -189,8 +189,9 @@ def test_a_certificate_tells_its_end_for_each_domain_and_is_read_again_when_it_w
     )
     assert list(part.samples(AT)) == []
     file.write_text("")
-    expected = {("certificate_not_after_timestamp_seconds", domain): AT for domain in app.domains}
+    begun = {("certificate_not_before_timestamp_seconds", domain): AT - 9 for domain in app.domains}
+    expected = begun | {("certificate_not_after_timestamp_seconds", domain): AT for domain in app.domains}
     assert values(part.samples(AT), "domain") == expected
     assert values(part.samples(AT), "domain") == expected
     os.utime(file, (1, 1))
-    assert set(values(part.samples(AT), "domain").values()) == {AT + 1}
+    assert set(values(part.samples(AT), "domain").values()) == {AT - 9, AT + 1}
