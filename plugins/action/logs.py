@@ -29,7 +29,7 @@ MOST_BYTES = 64 << 20
 
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"apps", "app", "logs", "part", "after", *NAMES})
+    _VALID_ARGS = frozenset({"apps", "app", "logs", "after", *NAMES})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)

@@ -181,7 +181,9 @@ def test_a_certificate_tells_its_end_for_each_domain_and_is_read_again_when_it_w
     app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ends = [AT, AT + 1]
-    monkeypatch.setattr(certificates.acme, "facts_of", lambda home: Facts(frozenset(), ends.pop(0), False, "", AT - 9, ""))
+    monkeypatch.setattr(
+        certificates.acme, "facts_of", lambda home: Facts(frozenset(), ends.pop(0), False, "", AT - 9, "")
+    )
     (tmp_path / "tls/shop").mkdir(parents=True)
     file = tmp_path / "tls/shop/certificate.pem"
     part = certificates.Certificates(
