@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -91,12 +92,14 @@ class ActionModule(ActionBase):
 
     def _entries(self, wanted: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
         """Yield what the host sends, and an empty entry now and then while it sends nothing."""
-        begun = False
+        begun, run = False, os.getppid()
         for line in stream.lines(self, "_logs", wanted):
             if not begun:
                 begun = line.strip() == program.READY.encode()
             else:
                 yield json.loads(line) if line.strip() else {}
+            if os.getppid() != run:  # the run was killed: a task's process is not of its group, and would go on alone
+                return
         if not begun:
             raise stream.StreamError("the logs could not be read: the host has sent nothing")
 

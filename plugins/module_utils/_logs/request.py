@@ -29,6 +29,8 @@ AROUND = 2.0
 JOB = re.compile(r"\bqueued (?:job|task)\b.*?\b(?:job_id|id)[=:]\s*['\"]?([A-Za-z0-9_-]{8,64})", re.IGNORECASE)
 MOST_JOBS = 50
 SHORTEST_MESSAGE = 12
+PLACE = re.compile(r" at character \d+$")
+"""What the server's log has behind a message, and the app is told in a field of its own."""
 
 
 class Linked:
@@ -73,7 +75,7 @@ class Linked:
             begun, ended = self.connections.get(entry.fields.get("connection", -1), (0.0, 0.0))
             return begun - 1 <= entry.time <= ended
         if entry.source == "postgresql":
-            text = entry.message.partition(": ")[2]
+            text = PLACE.sub("", entry.message.partition(": ")[2])
             return len(text) >= SHORTEST_MESSAGE and any(text in said for said in self.said)
         return any(job in entry.message or job in map(str, entry.fields.values()) for job in self.jobs)
 

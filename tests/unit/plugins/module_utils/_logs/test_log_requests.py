@@ -36,7 +36,7 @@ def entry(time: float, source: str, message: str, request_id: str = "", level: s
 
 WAY = [
     entry(100.0, "nginx-error", "upstream timed out", connection=7),
-    entry(100.1, "postgresql", "ERROR: division by zero", level="error"),
+    entry(100.1, "postgresql", "ERROR: division by zero at character 15", level="error"),
     entry(100.2, "app", "Exception on /x", ID, "error"),
     entry(100.3, "app", "psycopg.errors.DivisionByZero: division by zero", ID, "error"),
     entry(100.4, "app", "queued task 'mail' id=job-12345678 [request_id=…]", ID),
