@@ -16,7 +16,7 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from ansible_collections.slipway.flask.plugins.module_utils._logs import text
 from ansible_collections.slipway.flask.plugins.module_utils._logs.entry import Entry
@@ -27,6 +27,7 @@ FIELDS = ("MESSAGE,PRIORITY,_SYSTEMD_UNIT,UNIT,_PID,_STREAM_ID,_UID,SYSLOG_IDENT
 PRIORITIES = ("critical", "critical", "critical", "error", "warning", "info", "info", "debug")
 REDIS = re.compile(r"\d+:[A-Z] \d+ \w+ \d+ [\d:.]+ ([.*#-]) ")
 REDIS_LEVELS = {".": "debug", "-": "debug", "*": "info", "#": "warning"}
+TOGETHER_SECONDS, AT_ONCE_SECONDS = 2.0, 0.01
 STREAMS = 1000
 """Streams of output whose last line is remembered, for the lines of a traceback."""
 
@@ -107,12 +108,35 @@ def _piped(stream: IO[bytes] | None) -> Iterator[bytes]:
         yield from stream
 
 
+class Last(NamedTuple):
+    """What the last line of a stream was. PHASE is "" for one with a beginning of its own."""
+
+    level: str
+    request_id: str
+    time: float
+    phase: str
+
+
+def _phase(message: str, before: str, seconds: float) -> str:
+    """Return what of a traceback a line is that came SECONDS after one in the phase BEFORE: `in` it, or at its `end`.
+
+    The exception itself has no mark; what it says may have several lines, which come at once.
+    """
+    if seconds > TOGETHER_SECONDS:
+        return ""
+    if text.continues(message):
+        return "end" if before == "end" and message.startswith(" ") else "in"
+    if before == "in":
+        return "end"
+    return "end" if before == "end" and seconds < AT_ONCE_SECONDS else ""
+
+
 class Reader:
     """Makes entries of journalctl's lines: those of a traceback have the level and the request of its first line."""
 
     def __init__(self, units: Units) -> None:
         self.units = units
-        self.last: dict[str, tuple[str, str, float]] = {}
+        self.last: dict[str, Last] = {}
 
     def entry(self, line: bytes) -> Entry | None:
         """Return what LINE says, None for one that is not the app's or says nothing."""
@@ -151,15 +175,17 @@ class Reader:
         """Return what the app, gunicorn or a worker has printed."""
         found = text.of(message)
         stream = str(said.get("_STREAM_ID") or said.get("_PID"))
-        if found.kind == "app" and not found.level and not found.request_id and text.continues(message):
-            before = self.last.get(stream)
-            if before and moment - before[2] < 2:
-                level, found.request_id = before[0], before[1]
+        before = self.last.get(stream)
+        phase = ""
+        if found.kind == "app" and not found.level and not found.request_id and found.fields is None and before:
+            phase = _phase(message, before.phase, moment - before.time)
+        if before and phase:
+            level, found.request_id = before.level, before.request_id
         elif found.level and level == "info":
             level = found.level
         if len(self.last) > STREAMS:
             self.last.clear()
-        self.last[stream] = (level, found.request_id, moment)
+        self.last[stream] = Last(level, found.request_id, moment, phase)
         source = found.kind if process == "web" else label
         fields = dict(found.fields or {})
         return Entry(moment, source, process, found.message, level, found.request_id, found.release or release, fields)

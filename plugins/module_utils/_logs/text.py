@@ -25,7 +25,6 @@ LEVEL = re.compile(
 )
 CELERY = re.compile(r"^\[[\d\- :,]+: (DEBUG|INFO|WARNING|ERROR|CRITICAL)/")
 TRACEBACK = "Traceback (most recent call last)"
-PYTHON_ERROR = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Warning|Exit|Interrupt|Timeout)\b")
 NAMES = {
     "level": ("level", "levelname", "severity", "level_name", "log.level"),
     "message": ("message", "msg", "event", "text"),
@@ -103,6 +102,4 @@ def _is_number(said: Mapping[str, Any]) -> bool:
 
 def continues(text: str) -> bool:
     """Tell whether a line has no beginning of its own: it belongs to the one before."""
-    return text.startswith((" ", "\t", TRACEBACK, "During handling of", "The above exception")) or bool(
-        PYTHON_ERROR.match(text)
-    )
+    return text.startswith((" ", "\t", TRACEBACK, "During handling of", "The above exception"))

@@ -151,9 +151,11 @@ def test_the_journal_tells_whose_a_line_is_by_systemds_word(line: bytes, meant: 
 def test_a_traceback_has_the_level_and_the_request_of_its_first_line() -> None:
     reader = journal.Reader(UNITS)
     lines = ["ERROR in app: Exception on / request_id=abcdef123456", "Traceback (most recent call last):", '  File "x"',
-             "ValueError: no", "next line"]  # fmt: skip
+             "psycopg.errors.UndefinedTable: relation does not exist", "LINE 1: SELECT 1", "                ^"]  # fmt: skip
     found = [reader.entry(said(line, _STREAM_ID="a")) for line in lines]
-    assert [(one.level, one.request_id) for one in found if one] == [("error", "abcdef123456")] * 4 + [("info", "")]
+    found.append(reader.entry(said("another stream", _STREAM_ID="b")))
+    found.append(reader.entry(said("later", _STREAM_ID="a", __REALTIME_TIMESTAMP="1769860800623456")))
+    assert [(one.level, one.request_id) for one in found if one] == [("error", "abcdef123456")] * 6 + [("info", "")] * 2
 
 
 def test_a_name_with_a_hyphen_is_escaped_as_systemd_does_in_its_slice() -> None:
