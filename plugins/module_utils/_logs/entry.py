@@ -94,10 +94,15 @@ def searched(entry: Entry) -> str:
     return " ".join([entry.message, entry.request_id, *(str(value) for value in entry.fields.values())])
 
 
+def is_number(value: Any) -> bool:
+    """Tell whether VALUE is a number as JSON has them, which Python reads more of: NaN, Infinity and endless ones."""
+    return isinstance(value, (int, float)) and abs(value) < 1e300
+
+
 def limited(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return FIELDS without empty ones, none longer than FIELD_LIMIT."""
     found = {}
     for name, value in fields.items():
         if value not in ("", None):
-            found[str(name)[:100]] = value if isinstance(value, (int, float)) else str(value)[:FIELD_LIMIT]
+            found[str(name)[:100]] = value if is_number(value) else str(value)[:FIELD_LIMIT]
     return found

@@ -24,10 +24,16 @@ from ansible_collections.slipway.flask.plugins.module_utils._logs.entry import E
 PROGRAM = "/usr/bin/journalctl"
 FIELDS = ("MESSAGE,PRIORITY,_SYSTEMD_UNIT,UNIT,_PID,_STREAM_ID,_UID,SYSLOG_IDENTIFIER,SLIPWAY_APP,SLIPWAY_RELEASE,"
           "SLIPWAY_OUTCOME,SLIPWAY_BY,SLIPWAY_REVISION")  # fmt: skip
-PRIORITIES = ("critical", "critical", "critical", "error", "warning", "info", "info", "debug")
+LEVELS = dict(
+    zip("01234567", ("critical", "critical", "critical", "error", "warning", "info", "info", "debug"), strict=True)
+)
+"""Of the journal's priorities; an app can send any text as one."""
 REDIS = re.compile(r"\d+:[A-Z] \d+ \w+ \d+ [\d:.]+ ([.*#-]) ")
 REDIS_LEVELS = {".": "debug", "-": "debug", "*": "info", "#": "warning"}
 TOGETHER_SECONDS, AT_ONCE_SECONDS = 2.0, 0.01
+LONGEST = 1 << 20
+"""Bytes of a line of journalctl's: six times what journald takes of a process's output. Only what an app sends to the journal
+by itself can be longer; it is left out."""
 STREAMS = 1000
 """Streams of output whose last line is remembered, for the lines of a traceback."""
 
@@ -74,6 +80,9 @@ def escaped(name: str) -> str:
 def argv(units: Units, since: float, until: float = 0.0, grep: str = "", follow: bool = False) -> list[str]:
     """Return the command that tells what UNITS said from SINCE to UNTIL, as far as it has the pattern GREP in it."""
     found = [PROGRAM, "--quiet", "--no-pager", "--output=json", f"--output-fields={FIELDS}", f"--since=@{since:.6f}"]
+    found.append(
+        "--all"
+    )  # without it, journalctl leaves out texts of more than 4 KiB: whoever writes enough would hide it
     if until:
         found.append(f"--until=@{until:.6f}")
     if grep:
@@ -104,8 +113,11 @@ def lines(command: list[str]) -> Iterator[bytes]:
 
 
 def _piped(stream: IO[bytes] | None) -> Iterator[bytes]:
-    if stream:
-        yield from stream
+    while stream and (line := stream.readline(LONGEST)):
+        if line.endswith(b"\n"):
+            yield line
+        while not line.endswith(b"\n") and (line := stream.readline(LONGEST)):
+            pass  # the rest of one that is too long
 
 
 class Last(NamedTuple):
@@ -148,7 +160,7 @@ class Reader:
         message = message_of(said.get("MESSAGE")).rstrip()
         if not message:
             return None
-        level = PRIORITIES[int(said["PRIORITY"])] if str(said.get("PRIORITY")) in "01234567" else "info"
+        level = LEVELS.get(str(said.get("PRIORITY")), "info")
         if said.get("SLIPWAY_APP") == self.units.app and said.get("_UID") == "0":
             fields = {
                 name.lower(): said[f"SLIPWAY_{name}"]

@@ -135,6 +135,7 @@ def _follow(  # noqa: PLR0913
                 selector.unregister(key.fileobj)
             elif key.fileobj is process.stdout:
                 *whole, rest = (rest + block).split(b"\n")
+                rest = rest[: journal.LONGEST]
                 for line in whole:
                     _add(waiting, reader.entry(line), wanted, linked)
         for tail, entry_of in tails:

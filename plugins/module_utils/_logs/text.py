@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,12 +56,11 @@ class Said:
 def of(text: str) -> Said:
     """Return what TEXT says, with an empty level where it doesn't tell one."""
     if text.startswith("{") and text.rstrip().endswith("}"):
-        try:
+        # An app can write any JSON: as deep as can just be read, or with numbers that can't be shown.
+        with suppress(ValueError, OverflowError, RecursionError):
             said = json.loads(text)
-        except (ValueError, RecursionError):
-            said = None
-        if isinstance(said, dict) and said:
-            return of_json(said)
+            if isinstance(said, dict) and said:
+                return of_json(said)
     found = LEVEL.match(text) or CELERY.match(text)
     request = REQUEST_ID.search(text)
     kind = "gunicorn" if GUNICORN.match(text) else "app"

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -175,3 +176,27 @@ def test_former_processes_and_further_instances_are_looked_for_where_the_journal
         "_SYSTEMD_SLICE=system-shop.gone.slice",
         "_SYSTEMD_SLICE=system-shop.worker.2.slice",
     ]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"PRIORITY": ""}, {"PRIORITY": "01"}, {"PRIORITY": "0123"}, {"PRIORITY": "x"},
+        {"MESSAGE": json.dumps({**dict.fromkeys(text.ACCESS, "x"), "duration_ms": 10**400})},
+        {"MESSAGE": '{"a": NaN, "b": -Infinity, "c": 1e999}'},
+        *({"MESSAGE": '{"a":' + "[" * depth + "]" * depth + "}"} for depth in range(900, 1000, 2)),
+    ],
+)  # fmt: skip
+def test_nothing_that_an_app_sends_to_the_journal_hides_other_lines(more: dict[str, str]) -> None:
+    found = journal.Reader(UNITS).entry(
+        said("hello") if not more else json.dumps({**json.loads(said("hello")), **more}).encode()
+    )
+    assert found and found.level == "info"
+    json.loads(json.dumps(found.shown(), allow_nan=False))
+
+
+def test_lines_of_any_length_that_a_process_prints_are_shown_and_longer_ones_fill_no_memory(tmp_path: Path) -> None:
+    assert "--all" in journal.argv(UNITS, 0)
+    long = said("\x1b" * 48 * 1024)
+    (tmp_path / "said").write_bytes(long + b"\n" + b"x" * (3 * journal.LONGEST) + b"\n" + said("next") + b"\n")
+    assert [line.strip() for line in journal.lines(["/bin/cat", str(tmp_path / "said")])] == [long, said("next")]
