@@ -26,8 +26,10 @@ class Readable(Protocol):
 
 AROUND = 2.0
 """Seconds around a request in which lines without its id are looked at."""
-JOB = re.compile(r"\bqueued (?:job|task)\b.*?\b(?:job_id|id)[=:]\s*['\"]?([A-Za-z0-9_-]{8,64})", re.IGNORECASE)
+JOB = re.compile(r"\bqueued (?:job|task)\b.{0,200}?\b(?:job_id|id)[=:]\s*['\"]?([A-Za-z0-9_-]{8,64})", re.IGNORECASE)
 MOST_JOBS = 50
+VISITORS = ("nginx", "nginx-error", "gunicorn")
+"""Sources whose lines are a visitor's words, addresses and names of browsers: what they claim leads to no other line."""
 SHORTEST_MESSAGE = 12
 PLACE = re.compile(r" at character \d+$")
 """What the server's log has behind a message, and the app is told in a field of its own."""
@@ -50,6 +52,8 @@ class Linked:
         self.begun, self.ended = min(self.begun, begun), max(self.ended, entry.time)
         if entry.source == "nginx" and isinstance(entry.fields.get("connection"), int):
             self.connections[entry.fields["connection"]] = (begun - 1, entry.time + 1)
+        if entry.source in VISITORS:
+            return
         for value in (entry.message, *entry.fields.values()):
             for job in JOB.findall(str(value)):
                 if len(self.jobs) < MOST_JOBS:
@@ -66,18 +70,19 @@ class Linked:
 
     def is_of(self, entry: Entry) -> bool:
         """Tell whether ENTRY is the request's; what it tells is noted."""
-        if self.has_id(entry) or (not entry.request_id and self.request_id in entry.message):
+        is_own = entry.source not in VISITORS
+        if self.has_id(entry) or (is_own and not entry.request_id and self.request_id in entry.message):
             self.note(entry)
             return True
         if entry.request_id:
-            return any(job in entry.message for job in self.jobs)
+            return is_own and any(job in entry.message for job in self.jobs)
         if entry.source == "nginx-error":
             begun, ended = self.connections.get(entry.fields.get("connection", -1), (0.0, 0.0))
             return begun - 1 <= entry.time <= ended
         if entry.source == "postgresql":
             text = PLACE.sub("", entry.message.partition(": ")[2])
             return len(text) >= SHORTEST_MESSAGE and any(text in said for said in self.said)
-        return any(job in entry.message or job in map(str, entry.fields.values()) for job in self.jobs)
+        return is_own and any(job in entry.message or job in map(str, entry.fields.values()) for job in self.jobs)
 
     def read(self, logs: Readable, wanted: Wanted) -> Iterator[Entry]:
         """Yield the request's entries in order: its own lines are found first, then what is around them."""

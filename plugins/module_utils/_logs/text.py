@@ -20,6 +20,8 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils._logs.entry import level_of, limited
 
 REQUEST_ID = re.compile(r"\brequest[_-]?id['\"]?\s*[=:]\s*['\"]?([A-Za-z0-9._-]{8,128})", re.IGNORECASE)
+TOLD = re.compile(r"\[request_id=([A-Za-z0-9._-]{8,128})\]\s*\Z")
+"""As gunicorn's settings add it: behind all that a visitor may have written into the line."""
 LEVEL = re.compile(
     r"^(?:\W{0,2}[\d][\d\-/:.,TZ+ ]*\W{0,3})?(?:\[?\d+\]?\s+)?(?:[\w.]{1,60}(?: - |[ :]))?[\[<(]?"
     r"(DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)\b"
@@ -62,7 +64,7 @@ def of(text: str) -> Said:
             if isinstance(said, dict) and said:
                 return of_json(said)
     found = LEVEL.match(text) or CELERY.match(text)
-    request = REQUEST_ID.search(text)
+    request = TOLD.search(text, max(0, len(text) - 200)) or REQUEST_ID.search(text)
     kind = "gunicorn" if GUNICORN.match(text) else "app"
     return Said(text, level_of(found[1]) if found else "", request[1] if request else "", kind=kind)
 

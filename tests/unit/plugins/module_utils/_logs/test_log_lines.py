@@ -112,6 +112,7 @@ def test_a_statements_comment_tells_its_request() -> None:
         ("INFORMATION is power", "", "", "app"),
         ("Booting worker with pid: 7", "", "", "gunicorn"),
         ("just text", "", "", "app"),
+        ("no user 'request_id=fedcba654321' [request_id=abcdef123456]", "", "abcdef123456", "app"),
     ],
 )  # fmt: skip
 def test_what_an_app_prints_is_understood_as_far_as_it_says(line: str, level: str, request_id: str, kind: str) -> None:

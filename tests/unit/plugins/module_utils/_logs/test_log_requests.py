@@ -66,6 +66,30 @@ def test_a_request_that_is_not_there_costs_one_look() -> None:
     assert len(logs.looked) == 1
 
 
+@pytest.mark.parametrize(
+    "forged",
+    [
+        entry(101.5, "nginx", f"GET /static/x?id={ID} 200"),  # a static file's request has no id
+        entry(101.5, "nginx-error", f"request: GET /?{ID}", connection=8),
+        entry(101.5, "nginx", "GET /?job-12345678", OTHER),
+        entry(101.5, "gunicorn", "GET /", OTHER, user_agent="job-12345678"),
+    ],
+)
+def test_no_visitor_writes_into_the_way_of_anothers_request(forged: Entry) -> None:
+    assert list(request.Linked(ID).read(Logs(*WAY, forged), Wanted(0, 1000, request_id=ID))) == WAY  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("source", ["nginx", "gunicorn"])
+def test_no_visitor_makes_others_lines_a_part_of_his_own_request(source: str) -> None:
+    own = entry(101.0, source, "GET /?syntax error at or near 500", ID, "error", user_agent="queued job id=Traceback")
+    others = (
+        entry(101.0, "postgresql", "ERROR: syntax error at or near", level="error"),
+        entry(102.0, "app", "Traceback (most recent call last)", OTHER),
+        entry(500.0, "worker", "Traceback (most recent call last)"),
+    )
+    assert list(request.Linked(ID).read(Logs(own, *others), Wanted(0, 1000, request_id=ID))) == [own]
+
+
 def test_what_comes_late_is_brought_in_order() -> None:
     shuffled = random.Random(7)
     times = [number + shuffled.uniform(0, 4) for number in range(1000)]
