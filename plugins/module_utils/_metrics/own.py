@@ -11,9 +11,14 @@ from __future__ import annotations
 
 import http.client
 import re
+import socket as sockets
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from io import StringIO
+from itertools import islice
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
@@ -30,7 +35,8 @@ TAKEN = re.compile(r"(slipway|node|pg|redis|prometheus|promhttp|alertmanager|scr
 OF_SERIES = ("app", "job", "instance")
 """Labels that say whose a series is: the app's own are called `exported_…`, as Prometheus does."""
 
-_ROW = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)\s*(?:\{(.*)\})?\s+([^\s{}]{1,40})(?:\s+-?[0-9]+)?\s*")
+# Blanks have one place each: with two that they could go to, a row of nothing but blanks would take seconds.
+_ROW = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)(?:\s*\{(.*)\}\s*|\s+)([^\s{}]{1,40})(?:\s+-?[0-9]+)?")
 _LABEL = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*(?:,|$)')
 _ESCAPED = re.compile(r"\\(.)")
 
@@ -55,7 +61,7 @@ class Own:
                 "slipway_app_metrics_up", float(said is not None), own, help="Whether the app told its metrics."
             )
             yield Sample("slipway_app_metrics_seconds", round(seconds, 3), own, help="How long that took.")
-            yield from list(parsed(said or "", app.name))[:MOST_SERIES]
+            yield from islice(parsed(said or "", app.name), MOST_SERIES)
 
 
 def asked(app: App) -> tuple[str | None, float]:
@@ -78,6 +84,11 @@ def ask(socket: Path, app: App) -> str | None:
         "Host": domain.replace("*", "www"), "User-Agent": "slipway", "Accept": "text/plain;version=0.0.4",
         "X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1",
     }  # fmt: skip
+    connection.connect()
+    # A time limit of the socket's own begins anew with each byte, and one byte is what an app may send at a time.
+    end = threading.Timer(SECONDS, _end, [connection.sock])
+    end.daemon = True
+    end.start()
     try:
         connection.request("GET", app.metrics_path, headers=headers)
         answer = connection.getresponse()
@@ -87,8 +98,15 @@ def ask(socket: Path, app: App) -> str | None:
             if len(found) > MOST_BYTES or time.monotonic() > until:
                 return None
     finally:
+        end.cancel()
         connection.close()
-    return found.decode("utf-8", "replace") if answer.status == 200 else None
+    return found.decode("utf-8", "replace") if answer.status == 200 and time.monotonic() <= until else None
+
+
+def _end(connected: sockets.socket) -> None:
+    """Wake whoever reads from the socket: there is nothing more."""
+    with suppress(OSError):
+        connected.shutdown(sockets.SHUT_RDWR)
 
 
 def parsed(said: str, app: str) -> Iterator[Sample]:
@@ -96,7 +114,8 @@ def parsed(said: str, app: str) -> Iterator[Sample]:
 
     None of them has a type: one app's may be another's counter, and the node exporter gives up on all for that.
     """
-    for row in said.split("\n"):
+    for line in StringIO(said, newline="\n"):
+        row = line.strip()
         found = _ROW.fullmatch(row) if row and row[0] != "#" and len(row) < 4096 else None
         if found and not TAKEN.match(found[1]):
             labels, value = _labels(found[2] or ""), _value(found[3])

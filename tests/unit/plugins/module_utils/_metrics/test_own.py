@@ -9,6 +9,8 @@ import shutil
 import socketserver
 import tempfile
 import threading
+import time
+import tracemalloc
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -128,6 +130,32 @@ def test_an_app_that_says_nothing_is_not_waited_for(site: Site, monkeypatch: pyt
     over.set()
 
 
+@pytest.mark.parametrize(
+    "begin",
+    [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"],
+    ids=["a head", "a chunk's length"],
+)
+def test_an_app_that_sends_a_line_byte_by_byte_holds_up_nobody(
+    site: Site, monkeypatch: pytest.MonkeyPatch, begin: bytes
+) -> None:
+    monkeypatch.setattr(own, "SECONDS", 0.3)
+    cut_off = threading.Event()
+
+    def drips(request: Answers) -> None:
+        request.wfile.write(begin)
+        for _ in range(400):  # or until it is cut off
+            time.sleep(0.05)
+            try:
+                request.wfile.write(b"0")
+            except OSError:
+                cut_off.set()
+                return
+
+    site.server.answer = drips
+    assert site.look() == NOTHING
+    assert cut_off.wait(20)
+
+
 def test_an_app_without_a_release_or_a_socket_is_told_as_down(site: Site) -> None:
     os.unlink(site.server.server_address)
     assert site.look() == NOTHING
@@ -152,6 +180,26 @@ def test_a_row_that_is_no_series_of_the_apps_is_left_out(site: Site, row: str) -
 def test_series_without_an_end_are_cut_off(site: Site) -> None:
     site.says("".join(f'x{{n="{number}"}} 1\n' for number in range(5000)).encode())
     assert len(site.look()) == own.MOST_SERIES + 1
+
+
+def test_no_more_is_kept_of_what_an_app_says_than_is_told(site: Site) -> None:
+    site.says(b"x 1\n" * (own.MOST_BYTES // 4))
+    tracemalloc.start()
+    try:
+        site.look()
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 32 << 20  # 140 MB with a sample for each row, more than the collector may have
+
+
+@pytest.mark.parametrize("row", ["a" + " " * 4000 + "{", "a" + " " * 2000 + "1" * 40 + " " * 2000 + "x"])
+def test_rows_of_blanks_take_no_time(row: str) -> None:
+    began = time.thread_time()
+    assert not list(own.parsed(f"{row}\n" * 250, "shop"))
+    assert (
+        time.thread_time() - began < 10
+    )  # a tenth of a second; more than half a minute when each blank may be two things
 
 
 def test_apps_without_metrics_are_never_asked(site: Site) -> None:
