@@ -14,7 +14,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from ansible_collections.slipway.flask.plugins.module_utils._metrics import redis
@@ -24,6 +24,10 @@ from ansible_collections.slipway.flask.plugins.module_utils._redis.client import
 
 MOST_QUEUES = 32
 """Of one app: their names are the app's."""
+LONGEST_NAME = 200
+"""Characters of a name that are kept, which is more than are told."""
+ERRORS = (*redis.ERRORS, ArithmeticError, RecursionError)
+"""What looking at queues raises: numbers and JSON in them are the app's as well."""
 SEPARATOR = "\x06\x16"
 """Between the words of a binding of kombu."""
 
@@ -54,12 +58,19 @@ class Queues:
     def samples(self, now: float) -> Iterator[Sample]:
         for app in self.config.apps:
             socket = app.redis.get("queue")
-            for queue in look(socket) if socket else ():
+            found = look(socket) if socket else []
+            if found:
+                self._forget(app.name, {queue.name for queue in found})
+            for queue in found:
                 labels = {"app": app.name, "queue": queue.name}
                 since = queue.since or self._seen(app.name, queue, now)
                 yield Sample("slipway_queue_jobs", queue.jobs, labels, help="Jobs that wait.")
                 yield Sample("slipway_queue_oldest_seconds", max(0.0, round(now - since, 1)) if queue.jobs else 0, labels,
                              help="How long the oldest of them has been waiting.")  # fmt: skip
+
+    def _forget(self, app: str, names: set[str]) -> None:
+        """Drop what is known of an APP's queues but for those with NAMES: it can make up new ones without an end."""
+        self.heads = {key: head for key, head in self.heads.items() if key[0] != app or key[1] in names}
 
     def _seen(self, app: str, queue: Queue, now: float) -> float:
         """Return since when the job at the head of QUEUE has been seen there."""
@@ -74,8 +85,9 @@ def look(socket: str) -> list[Queue]:
     """Return the queues in the Redis at a SOCKET; none when it does not answer, which `redis_up` tells."""
     try:
         with closing(redis.connect(socket)) as client:
-            return [queue for library in LIBRARIES for queue in library(client)][:MOST_QUEUES]
-    except redis.ERRORS:
+            found = [queue for library in LIBRARIES for queue in library(client)][:MOST_QUEUES]
+            return [replace(queue, name=queue.name[:LONGEST_NAME]) for queue in found]
+    except ERRORS:
         return []
 
 

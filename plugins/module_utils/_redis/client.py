@@ -19,9 +19,11 @@ from typing import BinaryIO
 from ansible_collections.slipway.flask.plugins.module_utils._redis.url import RedisUrl
 
 LONGEST = 1 << 20
-"""Bytes of an answer that are read: INFO has a few thousand."""
-MOST = 10_000
-"""Entries of an answer that are read."""
+"""Bytes of a line that are read."""
+MOST_BYTES = 16 << 20
+"""Of all answers of a connection: INFO has a few thousand, a job or a queue's name as many as an app likes."""
+DEEPEST = 4
+"""Lists in a list that are read: a server has no more, unless somebody has made its answer up."""
 
 
 class ServerError(Exception):
@@ -41,6 +43,7 @@ class Client:
 
     def __init__(self, url: RedisUrl, seconds: float, ca: str = "", strict: bool = False) -> None:
         self._deadline = time.monotonic() + seconds * 2
+        self._left = MOST_BYTES
         if url.path:
             self._socket = socket.socket(socket.AF_UNIX)
             self._socket.settimeout(seconds)
@@ -58,6 +61,7 @@ class Client:
         """Send a command and return its answer as text.
 
         :raises ServerError: when that is an error.
+        :raises NotRedis: when there is no sense in it, or more than is read.
         """
         self._socket.sendall(encoded(words))
         return self._answer()
@@ -66,6 +70,7 @@ class Client:
         """Send a command whose answer is a list, and return its entries as text; lists in it become part of it.
 
         :raises ServerError: when the answer is an error.
+        :raises NotRedis: as `ask` does.
         """
         self._socket.sendall(encoded(words))
         return self._list(self._line())
@@ -75,18 +80,28 @@ class Client:
         self._socket.close()
 
     def _line(self) -> bytes:
+        if time.monotonic() > self._deadline:
+            raise TimeoutError
         line = self._file.readline(LONGEST)
         if not line:
             raise EOFError
+        self._takes(len(line))
         return line
 
-    def _list(self, line: bytes) -> list[str]:
+    def _takes(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise NotRedis(f"more than {MOST_BYTES >> 20} MiB of answers")
+
+    def _list(self, line: bytes, depth: int = 0) -> list[str]:
         if line[:1] != b"*":
             return [self._answer(line)]
-        count = int(line[1:]) if line[1:].strip().lstrip(b"-").isdigit() else 0
+        if depth == DEEPEST:
+            raise NotRedis("lists in lists in lists")
+        count = int(line[1:20]) if line[1:].strip().lstrip(b"-").isdigit() else 0
         found: list[str] = []
-        for _ in range(min(count, MOST)):
-            found += self._list(self._line())
+        for _ in range(count):
+            found += self._list(self._line(), depth + 1)
         return found
 
     def _answer(self, line: bytes = b"") -> str:
@@ -96,10 +111,13 @@ class Client:
             raise ServerError(rest)
         if kind in b"+:":
             return rest
-        if kind != b"$" or not rest.lstrip("-").isdigit():
+        if kind != b"$" or not rest.lstrip("-").isdecimal():
             raise NotRedis(line[:60].decode(errors="replace").strip())
-        length = min(int(rest), LONGEST)
-        return "" if length < 0 else self._file.read(length + 2)[:length].decode(errors="replace")
+        length = int(rest[:20])
+        if length < 0:
+            return ""
+        self._takes(length)
+        return self._file.read(length + 2)[:length].decode(errors="replace")
 
 
 def encoded(words: Sequence[str]) -> bytes:

@@ -78,6 +78,39 @@ def test_an_app_has_a_bounded_number_of_queues(socket: Path) -> None:
         assert len(queues(Queues(config(socket)))) == 32
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"rq:queues": {f"rq:queue:{number}{'x' * (1 << 20)}" for number in range(20)}},
+        {f"dramatiq:{number}{'x' * (1 << 20)}.msgs": {"a": "{}"} for number in range(20)},
+        {"dramatiq:default.msgs": {"a": "[" * 100_000}, "dramatiq:default": ["a"]},
+        {"dramatiq:default.msgs": {"a": f'{{"message_timestamp": 1{"0" * 400}}}'}, "dramatiq:default": ["a"]},
+        {"arq:queue": [("a", "nonsense")]},
+        {"rq:queues": {"rq:queue:a"}, "rq:queue:a": ["x" * (1 << 20) + "*1\r\n" * 5000]},
+        {"_kombu.binding.celery": {f"{BINDING}{BINDING}celery"}, "celery": ["x" * (24 << 20)]},
+    ],
+    ids=["members", "keys", "nested", "a number beyond all", "no number", "an answer in an answer", "a job of 24 MB"],
+)
+def test_nothing_that_an_app_keeps_in_its_redis_takes_the_queues_of_another(socket: Path, data: dict[str, Any]) -> None:
+    good = {"rq:queues": {"rq:queue:mail"}, "rq:queue:mail": ["a"]}
+    with serving(socket, data), serving(socket.with_name("good"), good):
+        apps = [*config(socket).apps, App("good", "/srv/g", "/etc/g", redis={"queue": str(socket.with_name("good"))})]
+        found = list(Queues(Config(apps=apps)).samples(NOW))
+    assert [one.value for one in found if one.labels["app"] == "good"] == [1, 0]
+    assert all(len(one.labels["queue"]) <= 200 for one in found)
+
+
+def test_queues_that_come_and_go_are_not_remembered(socket: Path) -> None:
+    data: dict[str, Any] = {}
+    part = Queues(config(socket))
+    with serving(socket, data):
+        for number in range(20):
+            data.clear()
+            data |= {"_kombu.binding.celery": {f"{BINDING}{BINDING}q{number}"}, f"q{number}": ["job"]}
+            assert list(queues(part)) == [f"q{number}"]
+    assert len(part.heads) == 1
+
+
 @pytest.mark.parametrize("purpose", ["queue", "cache"])
 def test_redis_tells_its_memory_under_the_names_that_dashboards_know(socket: Path, purpose: str) -> None:
     rows = (
