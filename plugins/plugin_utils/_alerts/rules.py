@@ -46,6 +46,8 @@ class Rule:
     what: str
     look: str
     hold: int = 0
+    keep: int = 60
+    """For how many seconds one that HOLDs goes on: what comes and goes within a minute is one event."""
     severity: str = WARNING
     is_urgent: bool = False
     """Whether somebody must know within two minutes."""
@@ -58,7 +60,8 @@ SITE: Sequence[Rule] = (
         "{{ range printf `slipway_site_problem{on=\"$host\",app=%q,domain=%q}` $labels.app $labels.domain | query }}"
         " ({{ .Labels.problem }}){{ end }}",
         "playbooks/status.yml -e app={{ $labels.app }}, then playbooks/logs.yml -e app={{ $labels.app }}",
-        hold=45, severity=CRITICAL, is_urgent=True,
+        # Longer than what it is the cause of goes on, which would be told at its end.
+        hold=45, keep=120, severity=CRITICAL, is_urgent=True,
     ),
     Rule(
         "SiteClosed", "time() - slipway_site_closed_timestamp_seconds > $maintenance_hours * 3600",
@@ -71,7 +74,7 @@ SITE: Sequence[Rule] = (
         ' * 100 > $error_percent and on (app) sum by (app) (increase(slipway_http_requests_total{code="5xx"}[2m])) >= 5 ' + CLOSED,
         "{{ $labels.app }}: {{ $value | printf \"%.0f\" }} % of the requests are answered with an error (5xx)",
         "playbooks/logs.yml -e app={{ $labels.app }} -e level=error",
-        hold=45, severity=CRITICAL, is_urgent=True,
+        hold=45, keep=0, severity=CRITICAL, is_urgent=True,
     ),
     Rule(
         "ResponsesSlow",
@@ -79,7 +82,7 @@ SITE: Sequence[Rule] = (
         f"and on (app) {VISITS} >= 20 {CLOSED}",
         "{{ $labels.app }}: one request in twenty takes longer than {{ $value | printf \"%.1f\" }} s (p95)",
         "playbooks/queries.yml -e app={{ $labels.app }} for its statements, playbooks/status.yml for busy workers",
-        hold=60, is_urgent=True,
+        hold=60, keep=0, is_urgent=True,
     ),
     Rule(
         "WorkersBusy",
@@ -302,8 +305,7 @@ def _entry(rule: Rule, host: str, values: Mapping[str, str], is_old: bool) -> di
         "alert": rule.name,
         "expr": Template(rule.expression).safe_substitute(values),
         **({"for": f"{hold}s"} if hold else {}),
-        # What comes and goes within a minute is one event.
-        **({"keep_firing_for": f"{EVERY_SECONDS * 4}s"} if rule.hold > 0 and not is_old else {}),
+        **({"keep_firing_for": f"{rule.keep}s"} if rule.hold > 0 and rule.keep and not is_old else {}),
         "labels": {"severity": rule.severity, "host": host},
         "annotations": {key: _text(getattr(rule, key), values) for key in ("what", "look")},
     }

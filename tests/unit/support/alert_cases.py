@@ -85,6 +85,12 @@ CASES: Sequence[Case] = (
         {}, {"SiteDown": "9m", "ErrorsHigh": "9m", "SiteClosed": "9m"},
     ),
     Case(
+        "a site that is well again: its errors are over before it is",
+        {f"slipway_site_up{SITE}": "0x8 1x40", **requests("0x8 0+10x40", "0+2x8 16x40")},
+        {"SiteDown": Told("3m45s", "shop: https://shop.test does not answer as it should", {"app": "shop", "domain": "shop.test"})},
+        {"ErrorsHigh": "3m15s"},
+    ),
+    Case(
         "one request in ten fails",
         requests("0+90x40", "0+10x40"),
         {"ErrorsHigh": Told("2m", "shop: 10 % of the requests are answered with an error (5xx)", {"app": "shop"}, not_at="30s")},
