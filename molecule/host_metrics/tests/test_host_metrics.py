@@ -182,3 +182,12 @@ def test_show_prints_what_the_node_exporter_would_tell(host: Host) -> None:
     said = host.run("slipway-metrics show")
     assert said.rc == 0, said.stderr
     assert 'slipway_collector_up{part="host"} 1' in said.stdout
+
+
+def test_nobody_but_the_servers_reads_what_the_collector_has_found(host: Host) -> None:
+    said = host.run("runuser -u nobody -- cat /run/slipway-metrics/collector.prom")
+    assert (said.rc, "Permission denied" in said.stderr) == (1, True)
+    assert host.check_output("stat -c %U:%G:%a /run/slipway-metrics /run/slipway-metrics/host.prom").split() == [
+        "root:prometheus:750",
+        "root:prometheus:640",
+    ]

@@ -45,6 +45,9 @@ STALE_SECONDS = 60.0
 """After so long without a good look a part's file goes: numbers that no longer move would be believed."""
 HUNG_SECONDS = 600.0
 MOST_HUNG = 5
+MODE = 0o640
+"""Of the files: for the group as which the collector runs, the servers' own. One app's statements, paths and queues are none of
+another's business."""
 OWN = "collector"
 """What the collector tells of itself is called."""
 
@@ -87,7 +90,7 @@ class Watched:
             written, left_out = text.render(self.part.samples(now))
             if self.began != began:
                 return  # it was left behind
-            stored.write(self.file, written, 0o644)
+            stored.write(self.file, written, MODE)
             self.left_out, self.good = left_out, self.clock()
         except Exception as error:  # whatever it is, it must not end the others
             said = f"{type(error).__name__}: {error}"[:300]
@@ -130,7 +133,7 @@ class Collector:
         until = self.clock() + LIMIT_SECONDS
         for one in self.watched:
             one.wait(until)
-        stored.write(self.config.output / f"{OWN}.prom", text.render(self.own())[0], 0o644)
+        stored.write(self.config.output / f"{OWN}.prom", text.render(self.own())[0], MODE)
 
     def own(self) -> Iterator[Sample]:
         """Yield what is known of the parts themselves."""

@@ -56,7 +56,7 @@ def run(config: Config) -> int:
 
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    config.output.mkdir(mode=0o755, parents=True, exist_ok=True)
+    config.output.mkdir(mode=0o750, parents=True, exist_ok=True)
     Collector(config).run(lambda: notify("READY=1\nWATCHDOG=1"), stop)
     return 0
 

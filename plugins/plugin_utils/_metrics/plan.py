@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._metrics import places
+from ansible_collections.slipway.flask.plugins.module_utils._metrics.secrets import GROUP
 from ansible_collections.slipway.flask.plugins.plugin_utils._library import library
 from ansible_collections.slipway.flask.plugins.plugin_utils._metrics import servers, site
 
@@ -72,7 +73,7 @@ def plan(variables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _files(variables: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    mode, program = variables["mode"], {"program": str(places.PROGRAM)}
+    mode, program = variables["mode"], {"program": str(places.PROGRAM), "group": GROUP}
     yield {"dest": str(places.SETTINGS.parent), "state": "directory"}
     yield {"dest": str(places.SETTINGS), "content": told(variables), "mode": "0600"}
     yield {"dest": str(places.SECRETS), "state": "directory", "mode": "0700"}

@@ -198,3 +198,9 @@ def test_what_a_part_needs_beside_the_common_keys_is_kept() -> None:
     assert (found.host, found.more, found.apps[0].name) == ("web1", {"probe": {"x": 1}}, "shop")
     assert found.apps[0].more == {"log": "/l"}
     assert str(found.apps[0].places.current) == "/srv/shop/current"  # fmt: skip
+
+
+def test_files_are_not_for_everybody(tmp_path: Path) -> None:
+    Collector(Config(output=tmp_path), [made(Told("well", well))]).once(0)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob("*.prom")}
+    assert modes == {"well.prom": 0o640, "collector.prom": 0o640}

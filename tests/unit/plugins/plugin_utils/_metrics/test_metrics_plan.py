@@ -8,11 +8,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._metrics import places
 from ansible_collections.slipway.flask.plugins.plugin_utils._metrics import plan, servers, site
 from host_library import help_of
 
+ROLE = Path(__file__).resolve().parents[5] / "roles/host_metrics"
 SCRAPE = {"domain": "metrics.test", "password": "a" * 30}
 APP = {
     "name": "shop",
@@ -41,6 +43,14 @@ def test_what_the_collector_is_told_is_root_s_alone_and_a_new_module_starts_it_a
     unit = next(one for one in found["units"] if one["name"] == "slipway-metrics.service")
     modules = {one["dest"] for one in found["files"] if one["dest"].endswith(".py")}
     assert modules <= set(unit["files"])
+
+
+def test_what_the_collector_finds_is_for_the_servers_group_alone() -> None:
+    """An app can read what everybody can: another one's statements, paths and queues would be among it."""
+    written = paths({"mode": "local"})["/etc/systemd/system/slipway-metrics.service"]
+    text = (ROLE / "templates" / written["src"]).read_text().partition("[Unit]")[2]
+    unit = jinja2.Template(text, undefined=jinja2.StrictUndefined).render(**written["vars"])
+    assert {"Group=prometheus", "RuntimeDirectoryMode=0750", "UMask=0077"} <= set(unit.splitlines())
 
 
 def test_metrics_that_are_not_wanted_any_more_are_stopped_and_their_files_gone() -> None:
