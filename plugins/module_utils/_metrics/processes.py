@@ -7,10 +7,12 @@ systemd is asked once for all of them. PRIVATE to the collection. It can have br
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.config import App, Config
@@ -26,6 +28,8 @@ NONE = 2**63
 CGROUPS, PROC = Path("/sys/fs/cgroup"), Path("/proc")
 MOST_PROCESSES = 256
 """Of one unit, whose open files are counted."""
+MOST_FILES = 200_000
+"""Of all of them together: an app may have a process open the same file again and again."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,7 @@ def _of_unit(one: Wanted, shown: Mapping[str, str]) -> Iterator[Sample]:
             "Processor time of all of them.",
         )
     if pids:
-        yield Sample("slipway_process_open_files", max(map(open_files, pids)), labels,
+        yield Sample("slipway_process_open_files", most_open(pids), labels,
                      help="Open files of the one that has the most.")  # fmt: skip
         if (files := number(shown, "LimitNOFILE")) is not None:
             yield Sample("slipway_process_open_files_max", files, labels, help="How many one of them may have.")
@@ -137,10 +141,22 @@ def processes_of(group: str) -> list[int]:
     return found[:MOST_PROCESSES]
 
 
-def open_files(pid: int) -> int:
-    """Return how many files a process has open, 0 for one that has ended."""
+def most_open(pids: Sequence[int]) -> int:
+    """Return how many files the process has open that has the most of PIDS, as far as they are counted."""
+    most, left = 0, MOST_FILES
+    for pid in pids:
+        if left <= 0:
+            break
+        count = open_files(pid, left)
+        most, left = max(most, count), left - count
+    return most
+
+
+def open_files(pid: int, most: int = MOST_FILES) -> int:
+    """Return how many files a process has open, MOST of them counted, 0 for one that has ended."""
     try:
-        return sum(1 for _ in (PROC / str(pid) / "fd").iterdir())
+        with os.scandir(PROC / str(pid) / "fd") as found:
+            return sum(1 for _ in islice(found, most))
     except OSError:
         return 0
 

@@ -159,6 +159,22 @@ def test_each_process_of_the_release_tells_how_it_is_and_systemd_is_asked_once(
     assert len(calls()) == 1
 
 
+def test_an_app_that_has_files_open_without_an_end_is_not_counted_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "PROC", tmp_path)
+    monkeypatch.setattr(processes, "MOST_FILES", 30)
+    for pid in range(5):
+        (tmp_path / str(pid) / "fd").mkdir(parents=True)
+        for number in range(20):
+            (tmp_path / str(pid) / "fd" / str(number)).touch()
+    opened, scandir = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: opened.append(path) or scandir(path))
+    assert processes.most_open([99, 0, 1, 2, 3, 4]) == 20
+    assert processes.open_files(0, 5) == 5
+    assert len(opened) == 4
+
+
 @pytest.mark.parametrize(
     ("results", "failed", "last"),
     [(["success"], 0, 110.0), (["exit-code", "success"], 1, 110.0), (["timeout"], 1, None), ([], 0, None)],
