@@ -48,6 +48,19 @@ def test_an_app_can_not_ask_for_the_command_lines_of_others_and_shares_no_folder
     assert found["ReadOnlyPaths"] == ["-/run/lock"]
 
 
+@pytest.mark.parametrize("template", ["app@.service.j2", "process@.service.j2"])
+def test_no_process_of_an_app_takes_the_place_of_the_hosts_own_servers_and_is_told_their_passwords(
+    template: str,
+) -> None:
+    def denied(**keys: Any) -> list[str]:
+        text = rendered(template, processes={"worker": {"command": "rq worker"}}, **keys)
+        return [value for name, value in sandbox.of_unit(text) if name == "SocketBindDeny"]
+
+    assert denied(metrics=True) == [f"tcp:{port}" for port in PORTS]
+    assert denied() == []
+
+
+PORTS = (9090, 9093, 9100)
 OPENED = {
     "host_metrics": {"ProcSubset": ["all"], "RestrictAddressFamilies": ["AF_UNIX AF_INET AF_INET6 AF_NETLINK"]},
     "runtime_code": {"MemoryDenyWriteExecute": ["no"]},
