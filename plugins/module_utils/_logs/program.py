@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import selectors
+import signal
 import subprocess
 import sys
 import time
@@ -33,6 +35,8 @@ HELD = 2.0
 EVERY = 0.25
 ALIVE = 5.0
 """An empty line at least so often: the program ends when nobody takes it."""
+WATCHED_SECONDS = 2.0
+"""How often it is looked at whether anybody still waits for an answer."""
 FIRST_WINDOW = 30.0
 """Seconds before the end in which the last lines are looked for first; then four times as many, and so on."""
 
@@ -208,9 +212,22 @@ SOON = 1.0
 """Seconds by which a clock, or the rounding of one, may be ahead."""
 
 
+def end_with_input() -> None:
+    """End soon after standard input, whatever goes on: a pattern that is looked for can take for ever on a single line."""
+
+    def look(*_: Any) -> None:
+        if select.select([sys.stdin], [], [], 0)[0] and not os.read(sys.stdin.fileno(), 1):
+            raise SystemExit(1)
+
+    signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, WATCHED_SECONDS, WATCHED_SECONDS)
+
+
 def main() -> None:
     """Run as a program: what is asked for is the next line of standard input."""
     asked = json.loads(sys.stdin.readline())
+    if asked["watch_input"]:
+        end_with_input()
     try:
         run(asked, sys.stdout)
     except BrokenPipeError:

@@ -26,6 +26,8 @@ LEVEL = re.compile(
     r"^(?:\W{0,2}[\d][\d\-/:.,TZ+ ]*\W{0,3})?(?:\[?\d+\]?\s+)?(?:[\w.]{1,60}(?: - |[ :]))?[\[<(]?"
     r"(DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)\b"
 )
+LONGEST_BEGINNING = 300
+"""Characters in which a level is looked for: of tens of thousands of digits, each could be the end of a time."""
 CELERY = re.compile(r"^\[[\d\- :,]+: (DEBUG|INFO|WARNING|ERROR|CRITICAL)/")
 TRACEBACK = "Traceback (most recent call last)"
 NAMES = {
@@ -63,7 +65,7 @@ def of(text: str) -> Said:
             said = json.loads(text)
             if isinstance(said, dict) and said:
                 return of_json(said)
-    found = LEVEL.match(text) or CELERY.match(text)
+    found = LEVEL.match(text, 0, LONGEST_BEGINNING) or CELERY.match(text, 0, LONGEST_BEGINNING)
     request = TOLD.search(text, max(0, len(text) - 200)) or REQUEST_ID.search(text)
     kind = "gunicorn" if GUNICORN.match(text) else "app"
     return Said(text, level_of(found[1]) if found else "", request[1] if request else "", kind=kind)

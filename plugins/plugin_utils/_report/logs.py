@@ -15,7 +15,7 @@ MARKS = {"warning": "WARN", "error": "ERROR", "critical": "CRIT"}
 COLOURS = {"warning": "yellow", "error": "red", "critical": "bright red"}
 SHORT_ID = 8
 SOURCE_WIDTH = 11
-TOLD = re.compile(r"\s*\[?\brequest_id=[A-Za-z0-9._-]+\]?(?=\n|$)")
+TOLD = re.compile(r"(?<!\s)\s*\[?\brequest_id=[A-Za-z0-9._-]+\]?(?=\n|$)")
 """The id at the end of a line, as gunicorn's settings add it: the time line has a place for it."""
 
 

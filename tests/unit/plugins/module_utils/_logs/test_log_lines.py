@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._logs import journal, mask, nginx, postgres, text
+from processor import bounded
 
 MASKED = mask.masker(mask.DEFAULT)
 UNITS = journal.Units("shop", ("worker", "mail-out"), (("slipway-redis-shop-queue.service", "redis"),))
@@ -118,6 +119,16 @@ def test_a_statements_comment_tells_its_request() -> None:
 def test_what_an_app_prints_is_understood_as_far_as_it_says(line: str, level: str, request_id: str, kind: str) -> None:
     found = text.of(line)
     assert (found.level, found.request_id, found.kind) == (level, request_id, kind)
+
+
+@pytest.mark.parametrize(
+    "begin", ["1" * 48_000, "2026-01-31 " * 4_000, "queued job " * 4_000, "request_id " * 4_000, "a" * 48_000]
+)
+def test_a_long_line_takes_no_longer_than_its_length(begin: str) -> None:
+    with bounded():
+        for _ in range(100):
+            assert text.of(begin + "x").level == ""
+            assert not text.continues(begin)
 
 
 def said(message: Any, unit: str = "shop@0001-abc.service", **more: str) -> bytes:

@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,6 +50,32 @@ def test_it_ends_when_the_controller_is_gone() -> None:
     process.stdin = None
     process.communicate(timeout=60)
     assert process.returncode is not None
+
+
+WITH_LOGS_OF = f"""
+import sys
+sys.path.insert(0, sys.argv[1])
+from {stream.PACKAGE}._logs import journal, nginx, program
+nginx.FOLDER, journal.PROGRAM = sys.argv[2], "/bin/true"
+program.main()
+"""
+
+
+def test_it_ends_when_the_controller_is_gone_even_at_a_pattern_that_a_line_keeps_busy_for_ever(tmp_path: Path) -> None:
+    (tmp_path / "packed").write_bytes(stream.archive("_logs"))
+    line = {"time": "2026-01-31T12:00:00+00:00", "uri": "/" + "a" * 100, "timestamp": time.time()}
+    (tmp_path / "no-such-app.access.log").write_text(json.dumps(line, separators=(",", ":")) + "\n")
+    argv = [sys.executable, "-I", "-c", WITH_LOGS_OF, str(tmp_path / "packed"), str(tmp_path)]
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin and process.stdout
+    process.stdin.write(json.dumps({**ASKED, "grep": "(a|a)*b"}).encode() + b"\n")
+    process.stdin.flush()
+    assert process.stdout.readline().decode().strip() == program.READY
+    process.stdin.close()
+    try:
+        assert process.wait(timeout=60) == 1
+    finally:
+        process.kill()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import logs
+from processor import bounded
 
 ENTRY: dict[str, Any] = {
     "time": "2026-01-31T12:00:00.123Z", "source": "app", "process": "web", "level": "info", "request_id": "", "message": "hello",
@@ -32,6 +33,13 @@ def test_lines_are_aligned_and_a_new_day_has_a_line_of_its_own() -> None:
 def test_the_id_at_a_lines_end_is_not_told_twice() -> None:
     entry = {**ENTRY, "request_id": "abcdef123456", "message": "failed [request_id=abcdef123456]\nTraceback"}
     assert page().lines("web1", entry)[1].endswith("failed  [abcdef12]")
+
+
+def test_a_line_of_blanks_takes_no_longer_than_its_length() -> None:
+    entry = {**ENTRY, "request_id": "abcdef123456", "message": "a" + " " * 16_000 + "b"}
+    with bounded():
+        for _ in range(100):  # a hundred million steps each, if every blank were a beginning
+            assert page().lines("web1", entry)[1].endswith("b  [abcdef12]")
 
 
 @pytest.mark.parametrize(
