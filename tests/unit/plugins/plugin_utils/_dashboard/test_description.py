@@ -103,6 +103,13 @@ def test_only_the_two_questions_of_the_page_are_passed_on() -> None:
     assert "proxy_hide_header WWW-Authenticate;" in config
 
 
+def test_a_persons_password_goes_no_further_than_nginx() -> None:
+    """The file with the store's own, which takes its place, may not be there yet; who listens there then may be anybody."""
+    config = description.site(settings())["extra_config"].partition("location ~")[2]
+    before, _, _ = config.partition("    include ")
+    assert '    proxy_set_header Authorization "";\n' in before
+
+
 def test_the_role_that_serves_it_finds_nothing_wrong() -> None:
     from datetime import datetime, timezone
 
