@@ -53,6 +53,18 @@ def test_the_end_of_a_large_file_costs_a_few_reads(tmp_path: Path) -> None:
     assert path.stat().st_size - place < 3 * files.ENOUGH
 
 
+@pytest.mark.parametrize("forged", [0, 10**8])
+def test_lines_with_a_forged_time_hide_no_others(tmp_path: Path, forged: int) -> None:
+    """As many as one message of nginx' error log can have, behind each line of a stretch where the search looks."""
+    path = tmp_path / "shop.log"
+    lines = [f"{number} {'x' * 40}\n" for number in range(20_000)]
+    lines[5_000:15_000] = [line + f"{forged} forged\n" * 100 for line in lines[5_000:15_000]]
+    path.write_text("".join(lines))
+    os.utime(path, (10**9, 10**9))
+    assert numbers(path, 4_000, 16_000) == list(range(4_000, 16_000))
+    assert numbers(path, 9_000, 9_500) == list(range(9_000, 9_500))
+
+
 def test_rotated_files_come_first_the_oldest_before_all(tmp_path: Path) -> None:
     path = tmp_path / "shop.log"
     for name, number in (("shop.log", 30), ("shop.log.1", 20), ("shop.log.10", 5), ("shop.log.old", 99)):
