@@ -25,10 +25,13 @@ from ansible_collections.slipway.flask.plugins.module_utils._app.health import H
 from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.config import App, Config
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.sample import Sample
+from ansible_collections.slipway.flask.plugins.module_utils._metrics.turnover import Turnover
 from ansible_collections.slipway.flask.plugins.module_utils._process.look.web import WebLook
 
 SECONDS = 5.0
 MOST_BYTES, MOST_SERIES = 1 << 20, 1000
+MOST_DIFFERENT = 2000
+"""Of one app within three hours."""
 AT_ONCE = 8
 TAKEN = re.compile(r"(slipway|node|pg|redis|prometheus|promhttp|alertmanager|scrape|ALERTS|up)(_|$)")
 """How the names of other metrics begin, which rules and pages ask for."""
@@ -49,6 +52,7 @@ class Own:
 
     def __init__(self, config: Config) -> None:
         self.apps = [app for app in config.apps if app.metrics_path]
+        self.turnovers = {app.name: Turnover(MOST_DIFFERENT) for app in self.apps}
 
     def samples(self, now: float) -> Iterable[Sample]:
         if not self.apps:
@@ -61,7 +65,11 @@ class Own:
                 "slipway_app_metrics_up", float(said is not None), own, help="Whether the app told its metrics."
             )
             yield Sample("slipway_app_metrics_seconds", round(seconds, 3), own, help="How long that took.")
-            yield from islice(parsed(said or "", app.name), MOST_SERIES)
+            turnover = self.turnovers[app.name]
+            turnover.begin(now)
+            for sample in islice(parsed(said or "", app.name), MOST_SERIES):
+                if turnover.admits((sample.name, *sorted(sample.labels.items())), now):
+                    yield sample
 
 
 def asked(app: App) -> tuple[str | None, float]:

@@ -20,10 +20,13 @@ from datetime import datetime, timezone
 from ansible_collections.slipway.flask.plugins.module_utils._metrics import redis
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.config import Config
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.sample import Sample
+from ansible_collections.slipway.flask.plugins.module_utils._metrics.turnover import Turnover
 from ansible_collections.slipway.flask.plugins.module_utils._redis.client import Client, ServerError
 
 MOST_QUEUES = 32
 """Of one app: their names are the app's."""
+MOST_NAMES = 64
+"""Of one app within three hours."""
 LONGEST_NAME = 200
 """Characters of a name that are kept, which is more than are told."""
 ERRORS = (*redis.ERRORS, ArithmeticError, RecursionError)
@@ -54,6 +57,7 @@ class Queues:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.heads: dict[tuple[str, str], tuple[str, float]] = {}
+        self.turnovers = {app.name: Turnover(MOST_NAMES) for app in config.apps}
 
     def samples(self, now: float) -> Iterator[Sample]:
         for app in self.config.apps:
@@ -61,7 +65,11 @@ class Queues:
             found = look(socket) if socket else []
             if found:
                 self._forget(app.name, {queue.name for queue in found})
+            turnover = self.turnovers[app.name]
+            turnover.begin(now)
             for queue in found:
+                if not turnover.admits(queue.name, now):
+                    continue
                 labels = {"app": app.name, "queue": queue.name}
                 since = queue.since or self._seen(app.name, queue, now)
                 yield Sample("slipway_queue_jobs", queue.jobs, labels, help="Jobs that wait.")

@@ -182,6 +182,22 @@ def test_series_without_an_end_are_cut_off(site: Site) -> None:
     assert len(site.look()) == own.MOST_SERIES + 1
 
 
+def test_new_series_at_each_look_do_not_fill_the_store(site: Site) -> None:
+    """It keeps each for hours."""
+
+    def looks(count: int, now: float) -> set[str]:
+        found = set()
+        for number in range(count):
+            site.says(b"good 1\n" + b"".join(b'x{n="%d-%d"} 1\n' % (now + number, row) for row in range(900)))
+            told = text.render(site.part.samples(now + number))[0].splitlines()
+            assert 'good{app="shop"} 1' in told, "what is there already goes on"
+            found |= {row for row in told if row.startswith(("x", "good"))}
+        return found
+
+    assert len(looks(10, 0)) == own.MOST_DIFFERENT
+    assert len(looks(3, 4 * 3600)) == own.MOST_DIFFERENT, "there is room again once the others are out of it"
+
+
 def test_no_more_is_kept_of_what_an_app_says_than_is_told(site: Site) -> None:
     site.says(b"x 1\n" * (own.MOST_BYTES // 4))
     tracemalloc.start()

@@ -100,6 +100,16 @@ def test_nothing_that_an_app_keeps_in_its_redis_takes_the_queues_of_another(sock
     assert all(len(one.labels["queue"]) <= 200 for one in found)
 
 
+def test_new_names_of_queues_at_each_look_do_not_fill_the_store(socket: Path) -> None:
+    data: dict[str, Any] = {}
+    part, found = Queues(config(socket)), set[str]()
+    with serving(socket, data):
+        for number in range(10):
+            data["rq:queues"] = {f"rq:queue:{number}-{n}" for n in range(20)}
+            found |= set(queues(part, NOW + number))
+    assert len(found) == 64
+
+
 def test_queues_that_come_and_go_are_not_remembered(socket: Path) -> None:
     data: dict[str, Any] = {}
     part = Queues(config(socket))
