@@ -12,9 +12,11 @@ import errno
 import http.client
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ from ansible_collections.slipway.flask.plugins.module_utils._nginx import mainte
 
 CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 4.0
 """Together less than a look of the collector may take; who waits longer for a page has gone."""
+SITE_SECONDS = 9.0
+"""For a site with all of its addresses, however little at a time they answer: who holds up one look holds up those of all sites."""
 AT_ONCE = 16
 MOST_ADDRESSES = 4
 HOST_ERROR = 500
@@ -128,7 +132,8 @@ def ask(one: Site) -> Answer:
         return Answer(f"DNS has no address of it ({error.strerror or type(error).__name__})", False)
     answers = []
     for address in addresses:
-        answer = _at(one, address)
+        left = began + SITE_SECONDS - time.monotonic()
+        answer = _at(one, address, left) if left > 0 else Answer("no answer in time", False)
         if answer is not None:
             answers.append(answer)
     wrong = [answer for answer in answers if answer.problem]
@@ -143,10 +148,10 @@ def resolve(name: str) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))[:MOST_ADDRESSES]
 
 
-def _at(one: Site, address: str) -> Answer | None:
-    """Return what a site answers at an ADDRESS, None when nothing can be said from here."""
+def _at(one: Site, address: str, seconds: float) -> Answer | None:
+    """Return what a site answers at an ADDRESS within SECONDS, None when nothing can be said from here."""
     try:
-        return _asked(one, address, one.verify)
+        return _asked(one, address, seconds)
     except ssl.SSLCertVerificationError as error:
         reasons = {EXPIRED: "its certificate has ended", OTHER_NAME: "its certificate is for another name"}
         return Answer(reasons.get(error.verify_code, "browsers don't accept its certificate"))
@@ -160,23 +165,51 @@ def _at(one: Site, address: str) -> Answer | None:
         return Answer("connection refused" if isinstance(error, ConnectionRefusedError) else "connection lost", False)
 
 
-def _asked(one: Site, address: str, verify: bool) -> Answer:
+def _asked(one: Site, address: str, seconds: float) -> Answer:
+    until = time.monotonic() + seconds
     context = ssl.create_default_context()
-    if not verify:
+    if not one.verify:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     connection = http.client.HTTPSConnection(one.domain, 443, timeout=ANSWER_SECONDS)
     try:
-        plain = socket.create_connection((address, 443), CONNECT_SECONDS)
+        plain = socket.create_connection((address, 443), min(CONNECT_SECONDS, seconds))
         connection.sock = plain  # closed with the connection, whatever TLS does
-        plain.settimeout(CONNECT_SECONDS)
-        connection.sock = context.wrap_socket(plain, server_hostname=one.domain)
-        connection.sock.settimeout(ANSWER_SECONDS)
-        connection.request("GET", one.path, headers={"User-Agent": "slipway-probe", "Connection": "close"})
-        answer = connection.getresponse()
+        with _ended(plain, until - time.monotonic()):
+            plain.settimeout(CONNECT_SECONDS)
+            connection.sock = context.wrap_socket(plain, server_hostname=one.domain)
+            connection.sock.settimeout(ANSWER_SECONDS)
+            connection.request("GET", one.path, headers={"User-Agent": "slipway-probe", "Connection": "close"})
+            answer = connection.getresponse()
         status, is_closed = answer.status, answer.status == CLOSED and bool(answer.getheader("Retry-After"))
     finally:
         connection.close()
     return Answer("" if is_closed or is_well(one, status) else f"{one.path} answered {status}", True, is_closed)
+
+
+@contextmanager
+def _ended(connected: socket.socket, seconds: float) -> Iterator[None]:
+    """Shut CONNECTED down after SECONDS, which raises TimeoutError: a socket's own timeout begins anew with each piece."""
+    over, other = threading.Event(), connected.dup()
+
+    def end() -> None:
+        over.set()
+        with suppress(OSError):
+            other.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(max(0.0, seconds), end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (OSError, ValueError, http.client.HTTPException):
+        if not over.is_set():
+            raise
+    finally:
+        timer.cancel()
+        timer.join()
+        other.close()
+    if over.is_set():
+        raise TimeoutError
 
 
 def is_well(one: Site, status: int) -> bool:

@@ -8,7 +8,9 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -25,9 +27,19 @@ class Answers(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         status, _, later = self.path[1:].partition("/")
         self.send_response(int(status))
+        if later == "drop%20by%20drop":
+            self.drip()
         if later:
             self.send_header("Retry-After", later)
         self.end_headers()
+
+    def drip(self) -> None:
+        """Send a header that has no end for as long as somebody takes it, up to a bound."""
+        self.flush_headers()
+        with suppress(OSError):
+            for _ in range(400):
+                self.wfile.write(b"x")
+                time.sleep(0.05)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -109,6 +121,11 @@ def asked(**more: Any) -> probe.Answer:
 def test_a_site_is_up_when_a_visitor_gets_it(site: dict[str, Any], problem: str, is_answer: bool) -> None:
     answer = asked(**site)
     assert (answer.problem, answer.is_answer) == (problem, is_answer)
+
+
+def test_a_site_that_answers_drop_by_drop_holds_up_no_look_at_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "SITE_SECONDS", 1.0)
+    assert asked(path="/200/drop%20by%20drop").problem == "no answer in time"
 
 
 def config(root: Path) -> Config:
