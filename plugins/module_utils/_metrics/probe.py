@@ -30,7 +30,7 @@ CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 4.0
 """Together less than a look of the collector may take; who waits longer for a page has gone."""
 SITE_SECONDS = 9.0
 """For a site with all of its addresses, however little at a time they answer: who holds up one look holds up those of all sites."""
-AT_ONCE = 16
+AT_ONCE = 12
 MOST_ADDRESSES = 4
 HOST_ERROR = 500
 GONE = (404, 410)
