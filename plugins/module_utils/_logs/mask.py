@@ -16,6 +16,18 @@ DEFAULT = (
     "authorization", "credential", "credentials", "session", "sessionid", "jwt", "assertion", "otp", "ticket", "nonce",
 )  # fmt: skip
 """Parameters whose values are masked; also with something before them: `access_token`, `X-Amz-Signature`, `user[password]`."""
+WITH_ANYTHING = (
+    "token",
+    "password",
+    "passwd",
+    "secret",
+    "signature",
+    "apikey",
+    "credential",
+    "credentials",
+    "sessionid",
+)
+"""Those that stand for nothing else at a name's end, so that there need be no sign before them: `accessToken`."""
 ALL = "default"
 STARS = "***"
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -28,8 +40,12 @@ def expanded(names: Iterable[str]) -> list[str]:
 
 def parameter(names: Iterable[str]) -> str:
     """Return the pattern of such a parameter's name with its equals sign, for Python and nginx (PCRE); case is ignored."""
-    words = "|".join(re.escape(name) for name in expanded(names))
-    return rf"(?:[^?&;=#\s\x22/]*(?:[_.\-\[]|%5b))?(?:{words})(?:\]|%5d)?="
+    known = expanded(names)
+    words = "|".join(re.escape(name) for name in known)
+    ends = "|".join(re.escape(name) for name in known if name in WITH_ANYTHING)
+    before = r"[^?&;=#\s\x22/]*"
+    named = rf"(?:{before}(?:[_.\-\[]|%5b))?(?:{words})" + (f"|{before}(?:{ends})" if ends else "")
+    return rf"(?:{named})(?:\]|%5d)?(?:\[\]|%5b%5d)?="
 
 
 def value(names: Iterable[str]) -> str:

@@ -28,6 +28,8 @@ ACCESS = {
         ("/reset?a=1&Access_Token=abc&b=2", "/reset?a=1&Access_Token=***&b=2"),
         ("/x?X-Amz-Signature=f00&user[password]=p&q=s", "/x?X-Amz-Signature=***&user[password]=***&q=s"),
         ("/x?monkey=1&keyword=2&barcode=3", "/x?monkey=1&keyword=2&barcode=3"),
+        ("/x?accessToken=a&newPassword=b&client%5BapiKey%5D=c", "/x?accessToken=***&newPassword=***&client%5BapiKey%5D=***"),
+        ("/x?token[]=a&token%5b%5d=b&compass=1&tokens=2", "/x?token[]=***&token%5b%5d=***&compass=1&tokens=2"),
         ("/token=abc", "/token=abc"),
         ("/x?token=", "/x?token="),
         ('"GET /x?code=1 HTTP/1.1", referrer: "https://a/?key=2"', '"GET /x?code=*** HTTP/1.1", referrer: "https://a/?key=***"'),
