@@ -18,10 +18,8 @@ Hosts = Mapping[str, Mapping[str, Any]]
 
 
 def machine(hosts: Hosts) -> str:
-    """Return all of it as JSON."""
-    return json.dumps(
-        {"firing": len(_told(hosts)), "refused": len(_refused(hosts)), "hosts": hosts}, indent=2, ensure_ascii=False
-    )
+    """Return all of it as JSON, in ASCII: an app's queue may be called by what a terminal obeys."""
+    return json.dumps({"firing": len(_told(hosts)), "refused": len(_refused(hosts)), "hosts": hosts}, indent=2)
 
 
 def text(hosts: Hosts, width: int) -> str:

@@ -87,6 +87,7 @@ def test_it_ends_when_the_controller_is_gone_even_at_a_pattern_that_a_line_keeps
             "[sudo via ansible, key=abc] password:sudo: 3 incorrect password attempts",
             "sudo: 3 incorrect password attempts",
         ),
+        ("ValueError: \x1b[2J\x9b31m", "ValueError: \ufffd[2J\ufffd31m"),
     ],
 )
 def test_why_it_failed_is_one_sentence(errors: str, meant: str) -> None:

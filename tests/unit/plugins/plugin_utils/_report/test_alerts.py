@@ -45,3 +45,8 @@ def test_the_last_sentence_counts_what_people_are_told_of() -> None:
 def test_a_program_reads_json() -> None:
     found = json.loads(alerts.machine(HOSTS))
     assert (found["firing"], found["refused"], sorted(found["hosts"])) == (1, 1, ["web1", "web2", "web3"])
+
+
+def test_what_an_app_calls_its_queue_is_no_command_to_a_terminal_in_json_either() -> None:
+    evil = {**DOWN, "what": "the queue \x9b31m\u202e waits"}
+    assert alerts.machine({"web1": {**HOSTS["web1"], "firing": [evil]}}).isascii()
