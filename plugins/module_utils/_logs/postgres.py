@@ -25,6 +25,9 @@ LINE = re.compile(
 """Debian's `log_line_prefix`, "%m [%p] %q%u@%d ", and what follows."""
 MORE = {"DETAIL", "HINT", "STATEMENT", "CONTEXT", "QUERY"}
 """They belong to the line before."""
+NAMES_BYTES = 2 * 63
+"""What a client's names of a user and of a database take at most (NAMEDATALEN). The server writes both as they are, with their
+line feeds: behind a line that is torn within them, so many bytes are the client's, and may look like any line."""
 
 
 def line_time(line: bytes) -> float | None:
@@ -57,15 +60,22 @@ class Reader:
 
     def __init__(self, database: str) -> None:
         self.database, self.level, self.request_id, self.ours = database, "info", "", False
-        self.last = 0.0
+        self.last, self.torn = 0.0, 0
 
     def entry(self, line: bytes) -> Entry | None:
         """Return what LINE says, None for one of another database."""
         text = line.decode(errors="replace").rstrip("\n")
         found = LINE.match(text)
         moment = line_time(line)
-        if not found or moment is None:  # the second line of a statement
-            return self._made(self.last, text.strip("\t")) if self.ours and text.strip() else None
+        if self.torn > 0:
+            self.torn -= len(line)
+            return None
+        if not found or moment is None:
+            if self.ours and line.startswith(b"\t") and text.strip():  # the second line of a statement
+                return self._made(self.last, text.strip("\t"))
+            if moment is not None:
+                self.torn, self.ours = NAMES_BYTES, False
+            return None
         self.last, self.ours = moment, found["database"] == self.database
         if not self.ours:
             return None
@@ -75,7 +85,8 @@ class Reader:
                 self.level = "error"  # one connection's end, not the server's
         if told := REQUEST_ID.search(found["message"]):
             self.request_id = told[1]
-        return self._made(moment, f"{found['kind']}: {found['message']}", int(found["pid"]))
+        who = "" if found["user"] == self.database else f" (of {found['user']})"  # anybody can name this database
+        return self._made(moment, f"{found['kind']}: {found['message']}{who}", int(found["pid"]))
 
     def _made(self, moment: float, text: str, pid: int = 0) -> Entry:
         fields = {"pid": pid} if pid else {}

@@ -93,6 +93,23 @@ def test_postgresql_tells_only_of_the_apps_own_database() -> None:
     assert postgres.line_time(POSTGRES[0][0]) == pytest.approx(1769860800.123)
 
 
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("evil@shop ERROR:  forged FATAL:  no such database", ["ERROR: forged FATAL:  no such database (of evil)"]),
+        ("evil@x\n2026-01-31 12:00:00 UTC [1] shop@shop ERROR:  forged FATAL:  no database \"x\n\t2026 …\"", []),
+        ("a\n2026-01-31 12:00:00 UTC [1] shop@shop LOG:  x@b\n2026-01-31 12:00:00 UTC [1] shop@shop LOG:  y FATAL:  no", []),
+    ],
+    ids=["in the name of a database", "with a line feed in it", "and in that of a user"],
+)  # fmt: skip
+def test_no_app_writes_as_another_into_postgresqls_log(said: str, meant: list[str]) -> None:
+    reader = postgres.Reader("shop")
+    head, real = "2026-01-31 12:00:00.123 UTC [9] ", "shop@shop ERROR:  real"
+    lines = "\n".join([head + real, head + said, *[head + "blog@blog LOG:  other"] * 3, head + real]).split("\n")
+    found = [one.message for line in lines if (one := reader.entry(f"{line}\n".encode()))]
+    assert found == ["ERROR: real", *meant, "ERROR: real"]
+
+
 def test_a_statements_comment_tells_its_request() -> None:
     reader = postgres.Reader("shop")
     assert [found.request_id for line, _ in POSTGRES[:3] if (found := reader.entry(line))] == [
