@@ -60,6 +60,15 @@ def test_actions_are_pinned_and_only_the_protected_branch_deploys(kind: str) -> 
             assert "head.repo.full_name == github.repository" in job["if"], "a fork gets no secret"
 
 
+@pytest.mark.parametrize("file", ["docs/ci/github.yml", "docs/ci/forgejo.yml", ".github/workflows/release.yml"])
+def test_what_a_job_installs_and_runs_finds_no_token_in_the_checkout(file: str) -> None:
+    steps = [step for job in yaml.safe_load((ROOT / file).read_text())["jobs"].values() for step in job["steps"]]
+    checkouts = [step for step in steps if "actions/checkout@" in step.get("uses", "")]
+    assert checkouts
+    for step in checkouts:
+        assert step.get("with", {}).get("persist-credentials") is False, file
+
+
 def test_what_is_there_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / ".gitlab-ci.yml").write_text("mine\n")
     done = write("gitlab", str(tmp_path))
