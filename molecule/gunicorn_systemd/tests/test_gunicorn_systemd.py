@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import yaml
@@ -162,8 +163,14 @@ def test_a_process_may_take_from_itself_and_the_host_is_seen_by_who_asked_for_it
 
 
 def test_shared_memory_works_and_no_other_app_sees_it(host: Host) -> None:
-    code = "from+multiprocessing.shared_memory+import+SharedMemory;m=SharedMemory('alpha-own',True,8);m.buf[0]=7"
-    assert ask(host, "alpha", f'/run?command=python3+-c+"{code};print(SharedMemory(m.name).buf[0]);m.close()"') == "7\n"
+    # The command is split at spaces, so its code has none.
+    made = (
+        "M=__import__('multiprocessing.shared_memory',None,None,['x']).SharedMemory;m=M('alpha-own',True,8);m.buf[0]=7"
+    )
+    assert (
+        ask(host, "alpha", f"/run?command=python3+-c+{quote(made + ';n=M(m.name);print(n.buf[0]);m.unlink()')}")
+        == "7\n"
+    )
     assert ask(host, "alpha", "/run?command=touch+/dev/shm/left") == ""
     assert "left" in ask(host, "alpha", "/list?path=/dev/shm")
     assert "left" not in ask(host, "beta", "/list?path=/dev/shm")
