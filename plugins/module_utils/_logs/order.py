@@ -13,22 +13,28 @@ from collections.abc import Iterable, Iterator
 from ansible_collections.slipway.flask.plugins.module_utils._logs.entry import Entry
 from ansible_collections.slipway.flask.plugins.module_utils._logs.files import SLACK
 
+MOST_HELD = 32 << 20
+"""Characters of entries that are held back: whoever writes more at a time has it shown in another order, and fills no memory."""
+
 
 class Waiting:
     """Entries that are held back until nothing older can come any more."""
 
     def __init__(self) -> None:
         self.heap: list[tuple[float, int, Entry]] = []
-        self.count = 0
+        self.count = self.size = 0
 
     def add(self, entry: Entry) -> None:
         heapq.heappush(self.heap, (entry.time, self.count, entry))  # what came first goes before, of two at one time
         self.count += 1
+        self.size += len(entry.message)
 
     def until(self, moment: float) -> Iterator[Entry]:
-        """Yield what is not younger than MOMENT, in order."""
-        while self.heap and self.heap[0][0] <= moment:
-            yield heapq.heappop(self.heap)[2]
+        """Yield what is not younger than MOMENT, in order, and what is more than can be held."""
+        while self.heap and (self.heap[0][0] <= moment or self.size > MOST_HELD):
+            entry = heapq.heappop(self.heap)[2]
+            self.size -= len(entry.message)
+            yield entry
 
 
 def sorted_within(entries: Iterable[Entry], seconds: float = SLACK) -> Iterator[Entry]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Protocol
 
 from ansible_collections.slipway.flask.plugins.module_utils._logs.entry import Entry, Wanted
@@ -27,7 +28,7 @@ class Readable(Protocol):
 AROUND = 2.0
 """Seconds around a request in which lines without its id are looked at."""
 JOB = re.compile(r"\bqueued (?:job|task)\b.{0,200}?\b(?:job_id|id)[=:]\s*['\"]?([A-Za-z0-9_-]{8,64})", re.IGNORECASE)
-MOST_JOBS = 50
+MOST_JOBS, MOST_LATER = 50, 10_000
 VISITORS = ("nginx", "nginx-error", "gunicorn")
 """Sources whose lines are a visitor's words, addresses and names of browsers: what they claim leads to no other line."""
 SHORTEST_MESSAGE = 12
@@ -82,7 +83,12 @@ class Linked:
         if entry.source == "postgresql":
             text = PLACE.sub("", entry.message.partition(": ")[2])
             return len(text) >= SHORTEST_MESSAGE and any(text in said for said in self.said)
-        return is_own and any(job in entry.message or job in map(str, entry.fields.values()) for job in self.jobs)
+        return self._has_job(entry)
+
+    def _has_job(self, entry: Entry) -> bool:
+        """Tell whether a job of the request is in an ENTRY that is no visitor's word."""
+        fields = [str(value) for value in entry.fields.values()]
+        return entry.source not in VISITORS and any(job in entry.message or job in fields for job in self.jobs)
 
     def read(self, logs: Readable, wanted: Wanted) -> Iterator[Entry]:
         """Yield the request's entries in order: its own lines are found first, then what is around them."""
@@ -95,7 +101,9 @@ class Linked:
             if self.has_id(entry):
                 self.note(entry)
         yield from (entry for entry in logs.between(begun, ended) if self.is_of(entry))
-        later = [entry for job in sorted(self.jobs) for entry in logs.between(ended, wanted.until, job.encode())]
+        # A job may be called by any word, such as one that is in each line of nginx.
+        found = (entry for job in sorted(self.jobs) for entry in logs.between(ended, wanted.until, job.encode()))
+        later = list(islice((entry for entry in found if self._has_job(entry)), MOST_LATER))
         shown = set()
         for entry in sorted(later, key=lambda one: one.time):
             if (entry.time, entry.message) not in shown and self.is_of(entry):

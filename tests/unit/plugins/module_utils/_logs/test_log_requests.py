@@ -98,6 +98,30 @@ def test_what_comes_late_is_brought_in_order() -> None:
     assert found == sorted(times)
 
 
+def test_who_writes_much_at_a_time_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order, "MOST_HELD", 1000)
+    came = 0
+
+    def much() -> Iterator[Entry]:
+        nonlocal came
+        for came in range(1, 1001):  # noqa: B007 (it is read below)
+            yield entry(100.0, "app", "x" * 100)
+
+    for number, _ in enumerate(order.sorted_within(much()), 1):
+        assert came - number <= 10
+    assert came == number == 1000
+
+
+def test_a_job_that_is_called_by_a_usual_word_is_followed_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request, "MOST_LATER", 5)
+    way = [entry(100.0, "app", "queued job id=timestamp", ID)]
+    later = [
+        entry(float(time), source, f"timestamp {time}") for time in range(200, 300) for source in ("nginx", "worker")
+    ]
+    found = list(request.Linked(ID).read(Logs(*way, *later), Wanted(0, 1000, request_id=ID)))
+    assert [one.source for one in found] == ["app", *["worker"] * 5]
+
+
 def test_the_last_lines_are_looked_for_from_the_end() -> None:
     logs = Logs(*(entry(float(number), "app", f"line {number}") for number in range(0, 100_000, 10)))
     found = list(program.history(logs, Wanted(0, 100_000), 10))  # type: ignore[arg-type]
