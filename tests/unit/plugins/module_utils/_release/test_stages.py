@@ -96,7 +96,7 @@ def test_the_role_s_readme_has_a_row_for_every_stage() -> None:
 def test_the_role_s_readme_says_which_stages_a_rollback_does_not_have() -> None:
     *most, last = [name for name in stages.NAMES if name not in stages.names_of("rollback")]
     told = " ".join((ROLE / "README.md").read_text().split())
-    assert f"A rollback runs those of its own stages, which are all but {', '.join(most)} and {last}." in told
+    assert f"A rollback runs the hooks of its own stages, which are all except {', '.join(most)} and {last}." in told
 
 
 @pytest.mark.parametrize("file", ["README.md", "docs/operations.md", "roles/app_release/README.md"])
