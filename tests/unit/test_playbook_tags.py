@@ -73,7 +73,12 @@ def test_tag_of_provision_deploys_nothing(run: Callable[..., str]) -> None:
 
 
 def test_every_tag_is_documented() -> None:
-    text = (ROOT / "docs/operations.md").read_text().partition("## Apply only some settings (tags)\n")[2].partition("\n## ")[0]
+    text = (
+        (ROOT / "docs/operations.md")
+        .read_text()
+        .partition("## Apply only some settings (tags)\n")[2]
+        .partition("\n## ")[0]
+    )
     assert re.findall(r"^\| `([a-z]+)` \|", text, re.MULTILINE) == list(PARTS)
 
 
