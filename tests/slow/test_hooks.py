@@ -13,6 +13,7 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -279,8 +280,8 @@ def test_steps_of_a_pipeline_need_nothing_but_the_secrets(tiny: Tiny, host: Host
     inventory, facts = tmp_path / "hosts.yml", host.facts
     shutil.copytree(tiny.project.folder / "group_vars", tmp_path / "group_vars")
     inventory.write_text(f"web: {{hosts: {{{host.name}: {{ansible_host: {host.address}, ansible_user: root}}}}}}\n")
-    home, temporary = tmp_path / "home", tmp_path / "temporary"
-    home.mkdir()
+    # ssh's sockets are in the home, and their paths must be short.
+    home, temporary = Path(tempfile.mkdtemp(prefix="ci-")), tmp_path / "temporary"
     temporary.mkdir()
     known = Path(facts["known_hosts"]).read_text()
     secrets = {"SLIPWAY_SSH_KEY": Path(facts["key"]).read_text(), "SLIPWAY_KNOWN_HOSTS": known}
@@ -300,7 +301,7 @@ def test_steps_of_a_pipeline_need_nothing_but_the_secrets(tiny: Tiny, host: Host
     ):
         refused = step("deploy", **changes)
         assert refused.returncode != 0
-        assert said in refused.stdout + refused.stderr
+        assert said in refused.stdout + refused.stderr, refused.stdout + refused.stderr
     planned = step("plan")
     assert planned.returncode == 0, planned.stdout + planned.stderr
     assert "nothing was changed" in planned.stdout
