@@ -141,7 +141,8 @@ function choices() {
 }
 
 async function file(name) {
-  const answer = await fetch(`/page/${name}`);
+  // Not relative: the page's own address may have the password in it, and fetch refuses such a one.
+  const answer = await fetch(`${location.origin}/page/${name}`);
   if (!answer.ok) throw new Error(`The page is not whole: ${name} is missing. Run site.yml again.`);
   return answer.json();
 }

@@ -17,7 +17,7 @@ function meaning(status, said) {
 async function ask(path, parameters) {
   let answer;
   try {
-    answer = await fetch(`/api/v1/${path}`, {
+    answer = await fetch(`${location.origin}/api/v1/${path}`, {
       method: "POST", body: new URLSearchParams(parameters), signal: AbortSignal.timeout(PATIENCE), cache: "no-store",
     });
   } catch (error) {
