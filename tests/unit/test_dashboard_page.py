@@ -177,6 +177,7 @@ def test_one_mistake_in_a_question_spoils_one_answer() -> None:
     """Questions go together; when the store refuses them, each is asked alone."""
     code = """
         const asked = [];
+        globalThis.location = { origin: "" };
         globalThis.fetch = async (path, { body }) => {
           const query = body.get("query");
           asked.push(query);
