@@ -158,7 +158,7 @@ def store(host_with_page: Host) -> Store:
     for _ in range(ORDERS):
         assert visitor.post("/orders", {}).status == 201
     # The first minute of a counter is drawn too low: Prometheus can't tell that it was 0 before.
-    Clients(host_with_page, THREADS, "PUT").ask(["/work/1?ms=0"] * CALM)
+    Clients(host_with_page, THREADS, "PUT").ask(["/tasks/1?ms=0"] * CALM)
     wait_for(lambda: made.value('slipway_http_requests_total{app="shop"}') >= 0, TOLD_SECONDS, 1)
     wait_for(lambda: made.times('slipway_http_requests_total{app="shop",code="2xx",method="GET"}', 60), TOLD_SECONDS, 1)
     return made
@@ -245,7 +245,7 @@ def test_requests_p95_and_busy_threads_are_those_of_the_visitors(
 ) -> None:
     clients, chance = Clients(host_with_page, THREADS, "PUT"), random.Random(7)
     readers = Clients(host_with_page, 4)
-    paths = [f"/work/{number}?ms={chance.randrange(1000, 3000)}" for number in range(CALM)]
+    paths = [f"/tasks/{number}?ms={chance.randrange(1000, 3000)}" for number in range(CALM)]
     wait_for(lambda: counted(store, PUT) >= CALM, TOLD_SECONDS, 1)
     wait_for(lambda: store.value(CURVE) == 0, WINDOW + TOLD_SECONDS, 1)
     before, static = counted(store, PUT), counted(store, 'static_requests_total{code="2xx"')
@@ -264,8 +264,8 @@ def test_requests_p95_and_busy_threads_are_those_of_the_visitors(
 
 def test_routes_are_told_without_what_visitors_put_in_their_addresses(host_with_page: Host) -> None:
     said = host_with_page.run("grep route_requests /run/slipway-metrics/requests.prom")
-    assert 'route="/work/:id"' in said
-    assert "ms=" not in said and "/work/1" not in said
+    assert 'route="/tasks/:id"' in said
+    assert "ms=" not in said and "/tasks/1" not in said
 
 
 def test_the_area_below_the_pages_curve_is_the_number_of_requests(

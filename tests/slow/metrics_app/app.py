@@ -19,7 +19,7 @@ def index() -> str:
     return "well"
 
 
-@app.put("/work/<int:number>")
+@app.put("/tasks/<int:number>")
 def work(number: int) -> str:
     """Take as many milliseconds as the query says."""
     time.sleep(int(request.args["ms"]) / 1000)
