@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ PROJECT = {"ARCHITECTURE.md": "architecture.md", "CONTRIBUTING.md": "contributin
 LINK = re.compile(r"(?<=\]\()(?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]*)?(?=\))")
 
 
+@cache
 def pages() -> dict[str, str]:
     """Return the pages beside docs/: path in the repository -> path on the site."""
     roles = {
