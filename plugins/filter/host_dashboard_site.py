@@ -40,4 +40,4 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._dashboard.descripti
 
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"host_dashboard_site": lambda found: site(found)}
+        return {"host_dashboard_site": site}

@@ -35,6 +35,39 @@ HEADERS = {
     "X-Robots-Tag": "noindex, nofollow",
 }
 
+LOCATIONS = f"""\
+location = / {{
+    root {places.FOLDER};
+    try_files /index.html =404;
+    expires -1;
+}}
+# Of the store's API, the two that the page asks. It only reads; who asks must be this page.
+location ~ ^/api/v1/query(_range)?$ {{
+    if ($nginx_tls_foreign) {{
+        return 403;
+    }}
+    limit_except GET POST {{
+        deny all;
+    }}
+    client_max_body_size 64k;
+    # A person's password is nginx's alone: not even without the file that follows does it go on.
+    proxy_set_header Authorization "";
+    # Made on the host, after nginx's own start the first time: it may not be there yet.
+    include {places.NGINX_GLOB};
+    proxy_set_header Host 127.0.0.1;
+    proxy_set_header Cookie "";
+    proxy_set_header Connection "";
+    proxy_http_version 1.1;
+    proxy_hide_header WWW-Authenticate; # or the browser would ask a person for the store's password
+    proxy_connect_timeout 5s;
+    proxy_read_timeout 30s;
+    proxy_buffers 16 16k;
+    expires -1;
+    proxy_pass http://127.0.0.1:9090;
+}}
+"""
+"""What nginx serves beside the page's files. The store's password is in a file that only nginx's master reads."""
+
 
 def problems(found: Any, mode: str = "local", apps: Sequence[Mapping[str, Any]] = ()) -> list[str]:
     """Return what is wrong with `slipway_dashboard`, one sentence each; no password is in them.
@@ -88,8 +121,8 @@ def _certificate(found: Mapping[str, Any]) -> Iterator[str]:
         yield "'certificate_file' and 'certificate_key_file' are used only with 'certificate: provided'"
 
 
-def site(found: Mapping[str, Any], folder: str = str(places.FOLDER)) -> dict[str, Any]:
-    """Return the entry for the role nginx_tls: the page in FOLDER, and of the store's API the two addresses that it asks."""
+def site(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entry for the role nginx_tls: the page's files, and of the store's API the two addresses that it asks."""
     domain = str(found["domain"]).lower()
     users = {
         str(name): str(value) if access.HASH.fullmatch(str(value)) else password.hashed(str(value), f"{domain} {name}")
@@ -100,11 +133,11 @@ def site(found: Mapping[str, Any], folder: str = str(places.FOLDER)) -> dict[str
         "domains": [domain],
         "upstream": "none",
         "certificate": str(found.get("certificate", "self_signed")),
-        "static": [{"url": "/page/", "folder": folder, "expires_seconds": 0, "immutable": "never"}],
+        "static": [{"url": "/page/", "folder": str(places.FOLDER), "expires_seconds": 0, "immutable": "never"}],
         "access": [{"path": "/", "basic_auth": users, "allow": [str(one) for one in found.get("allow", [])]}],
         "headers": HEADERS,
         "body_size_mb": 1,
-        "extra_config": locations(folder),
+        "extra_config": LOCATIONS,
     }
     if made["certificate"] == "provided":
         made |= {
@@ -112,38 +145,3 @@ def site(found: Mapping[str, Any], folder: str = str(places.FOLDER)) -> dict[str
             "key_file": str(found["certificate_key_file"]),
         }
     return made
-
-
-def locations(folder: str) -> str:
-    """Return what nginx serves beside the page's files. The store's password is in a file that only nginx's master reads."""
-    return f"""\
-location = / {{
-    root {folder};
-    try_files /index.html =404;
-    expires -1;
-}}
-# Of the store's API, the two that the page asks. It only reads; who asks must be this page.
-location ~ ^/api/v1/query(_range)?$ {{
-    if ($nginx_tls_foreign) {{
-        return 403;
-    }}
-    limit_except GET POST {{
-        deny all;
-    }}
-    client_max_body_size 64k;
-    # A person's password is nginx's alone: not even without the file that follows does it go on.
-    proxy_set_header Authorization "";
-    # Made on the host, after nginx's own start the first time: it may not be there yet.
-    include {places.NGINX_GLOB};
-    proxy_set_header Host 127.0.0.1;
-    proxy_set_header Cookie "";
-    proxy_set_header Connection "";
-    proxy_http_version 1.1;
-    proxy_hide_header WWW-Authenticate; # or the browser would ask a person for the store's password
-    proxy_connect_timeout 5s;
-    proxy_read_timeout 30s;
-    proxy_buffers 16 16k;
-    expires -1;
-    proxy_pass http://127.0.0.1:9090;
-}}
-"""
