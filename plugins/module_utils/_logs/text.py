@@ -36,6 +36,8 @@ NAMES = {
     "request_id": ("request_id", "requestId", "request-id", "req_id", "x_request_id", "correlation_id"),
     "release": ("release",),
 }
+TOLD_ELSEWHERE = {*sum(NAMES.values(), ()), "time", "exception"}
+"""What is no field of its own: it is a part of what the line says anyway."""
 ACCESS = {"remote_addr", "duration_ms", "path", "status", "method"}
 """What gunicorn's access log always has."""
 GUNICORN = re.compile(
@@ -84,7 +86,7 @@ def of_json(said: dict[str, Any]) -> Said:
     message = told["message"] or json.dumps(said, ensure_ascii=False, default=str)
     if exception:
         message += "\n" + exception
-    rest = {name: value for name, value in said.items() if name not in {*sum(NAMES.values(), ()), "time", "exception"}}
+    rest = {name: value for name, value in said.items() if name not in TOLD_ELSEWHERE}
     return Said(message, level_of(told["level"]), told["request_id"], told["release"], "app", limited(rest))
 
 
