@@ -65,8 +65,6 @@ class Processes:
         shown = show([one.unit for one in wanted])
         for one in wanted:
             yield from _of_unit(one, shown.get(one.unit, {}))
-        for app in self.config.apps:
-            yield from _schedules(app)
 
 
 def units(app: App) -> Iterator[Wanted]:
@@ -104,6 +102,7 @@ def _of_unit(one: Wanted, shown: Mapping[str, str]) -> Iterator[Sample]:
     is_up = shown.get("ActiveState") in ("active", "reloading")
     yield Sample("slipway_process_up", float(is_up), labels, help="Whether the unit runs; of a schedule, its timer.")
     if one.unit.endswith(".timer"):
+        yield from _of_runs(one)
         return
     yield Sample("slipway_process_restarts_total", number(shown, "NRestarts") or 0, labels, "counter",
                  "How often systemd has started it again.")  # fmt: skip
@@ -161,16 +160,12 @@ def open_files(pid: int, most: int = MOST_FILES) -> int:
         return 0
 
 
-def _schedules(app: App) -> Iterator[Sample]:
-    """Yield how the runs of the app's schedules ended."""
-    release = app.places.current_id()
-    for process, entry in settings.of(app.places, release).items() if release else ():
-        if settings.kind(entry) != settings.SCHEDULE:
-            continue
-        past, labels = runs.read(app.name, process), {"app": app.name, "process": process}
-        good = next((run for run in past.runs if not run.failed), None)
-        if good:
-            yield Sample("slipway_timer_last_success_timestamp_seconds", good.started + good.seconds, labels,
-                         help="When a run last ended well.")  # fmt: skip
-        yield Sample("slipway_timer_failed", float(bool(past.last and past.last.failed)), labels,
-                     help="Whether the last run failed.")  # fmt: skip
+def _of_runs(one: Wanted) -> Iterator[Sample]:
+    """Yield how the runs of a schedule ended."""
+    past, labels = runs.read(one.app, one.process), {"app": one.app, "process": one.process}
+    good = next((run for run in past.runs if not run.failed), None)
+    if good:
+        yield Sample("slipway_timer_last_success_timestamp_seconds", good.started + good.seconds, labels,
+                     help="When a run last ended well.")  # fmt: skip
+    yield Sample("slipway_timer_failed", float(bool(past.last and past.last.failed)), labels,
+                 help="Whether the last run failed.")  # fmt: skip
