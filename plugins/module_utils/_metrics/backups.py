@@ -76,7 +76,7 @@ def _runs(targets: list[str], run: Outcome, kept: dict[str, Any]) -> Iterator[Sa
     since, good = state.time_of(run.ended).timestamp(), kept.setdefault("targets", {})
     for name in targets:
         others = tuple(f"{other}:" for other in targets if other != name)
-        is_failed = any(not text.startswith(others) for text in run.problems) if run.problems else False
+        is_failed = any(not text.startswith(others) for text in run.problems)
         if not is_failed:
             good[name] = max(since, float(good.get(name, 0)))
         if name in good:

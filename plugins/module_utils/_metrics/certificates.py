@@ -29,11 +29,13 @@ class Certificates:
     def samples(self, now: float) -> Iterator[Sample]:
         for app in self.config.apps:
             facts = self._facts(app.name)
-            for domain in app.domains if facts else ():
+            if facts is None:
+                continue
+            for domain in app.domains:
                 labels = {"app": app.name, "domain": domain}
-                yield Sample("slipway_certificate_not_after_timestamp_seconds", facts.not_after if facts else 0, labels,
+                yield Sample("slipway_certificate_not_after_timestamp_seconds", facts.not_after, labels,
                              help="When the certificate of the domain ends.")  # fmt: skip
-                yield Sample("slipway_certificate_not_before_timestamp_seconds", facts.not_before if facts else 0, labels,
+                yield Sample("slipway_certificate_not_before_timestamp_seconds", facts.not_before, labels,
                              help="From when on it holds: some hold for six days only.")  # fmt: skip
 
     def _facts(self, app: str) -> Facts | None:
