@@ -75,9 +75,6 @@ class Wanted:
         self.least = LEVELS.index(self.level) if self.level else 0
         self.pattern = re.compile(self.grep, re.IGNORECASE) if self.grep else None
 
-    def is_in_time(self, entry: Entry) -> bool:
-        return self.since <= entry.time < self.until
-
     def takes(self, entry: Entry) -> bool:
         """Tell whether ENTRY is wanted, but for the request that it belongs to."""
         if not self.since <= entry.time < self.until:
