@@ -41,9 +41,7 @@ def remember(peer: str, folder: Path = FOLDER) -> None:
         path = folder / str(address)
         path.touch(mode=0o600)
         os.utime(path)
-        write(
-            Path(LOGINS) if folder == FOLDER else folder.with_name("logins.nft"), elements(folder).encode(), 0o600, 0, 0
-        )
+        write(folder.with_name(Path(LOGINS).name), elements(folder).encode(), 0o600, 0, 0)
     if os.access(NFT, os.X_OK):
         element = f"{{ {address} timeout {LOGIN_DAYS}d }}"
         # Where there is no firewall of ours there is no such set.
