@@ -77,8 +77,8 @@ def escaped(name: str) -> str:
     return name.replace("-", r"\x2d")
 
 
-def argv(units: Units, since: float, until: float = 0.0, grep: str = "", follow: bool = False) -> list[str]:
-    """Return the command that tells what UNITS said from SINCE to UNTIL, as far as it has the pattern GREP in it."""
+def argv(matches: Iterable[str], since: float, until: float = 0.0, grep: str = "", follow: bool = False) -> list[str]:
+    """Return the command that tells what MATCHES (of units) said from SINCE to UNTIL, as far as it has the pattern GREP in it."""
     found = [PROGRAM, "--quiet", "--no-pager", "--output=json", f"--output-fields={FIELDS}", f"--since=@{since:.6f}"]
     found.append(
         "--all"
@@ -89,7 +89,7 @@ def argv(units: Units, since: float, until: float = 0.0, grep: str = "", follow:
         found += [f"--grep={grep}", "--case-sensitive=true"]
     if follow:
         found += ["--follow", "--no-tail"]
-    return [*found, *units.matches(slices())]
+    return [*found, *matches]
 
 
 def slices() -> list[str]:

@@ -20,6 +20,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -70,11 +71,14 @@ class Logs:
             sources.append(_entries(files.lines(path, since, until, time_of), entry_of, raw))
         return (entry for entry in merged(*sources) if since <= entry.time < until)
 
+    @cached_property
+    def _matches(self) -> list[str]:
+        """What the past is looked for by, however often: which slices there were is asked once."""
+        return self.units.matches(journal.slices())
+
     def _journal(self, since: float, until: float, raw: str) -> Iterator[Entry]:
-        pattern = raw.replace(".", r"\.")
-        return _entries(
-            journal.lines(journal.argv(self.units, since, until, pattern)), journal.Reader(self.units).entry
-        )
+        command = journal.argv(self._matches, since, until, raw.replace(".", r"\."))
+        return _entries(journal.lines(command), journal.Reader(self.units).entry)
 
 
 def _entries(lines: Iterator[bytes], entry_of: Callable[[bytes], Entry | None], raw: bytes = b"") -> Iterator[Entry]:
@@ -110,7 +114,7 @@ def follow(logs: Logs, wanted: Wanted, end: float, out: Output, ends: bool) -> N
     waiting, linked = Waiting(), Linked(wanted.request_id) if wanted.request_id else None
     tails = [(files.Tail(path, wanted.since, time_of), entry_of) for path, time_of, entry_of in logs.files()]
     reader = journal.Reader(logs.units)
-    command = journal.argv(logs.units, wanted.since, follow=True)
+    command = journal.argv(logs.units.matches(journal.slices()), wanted.since, follow=True)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         try:
             _follow(process, reader, tails, waiting, wanted, linked, end, out, ends)

@@ -227,7 +227,7 @@ def test_nothing_that_an_app_sends_to_the_journal_hides_other_lines(more: dict[s
 
 
 def test_lines_of_any_length_that_a_process_prints_are_shown_and_longer_ones_fill_no_memory(tmp_path: Path) -> None:
-    assert "--all" in journal.argv(UNITS, 0)
+    assert "--all" in journal.argv(UNITS.matches(), 0)
     long = said("\x1b" * 48 * 1024)
     (tmp_path / "said").write_bytes(long + b"\n" + b"x" * (3 * journal.LONGEST) + b"\n" + said("next") + b"\n")
     assert [line.strip() for line in journal.lines(["/bin/cat", str(tmp_path / "said")])] == [long, said("next")]

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._logs import order, program, request
+from ansible_collections.slipway.flask.plugins.module_utils._logs import journal, nginx, order, program, request
 from ansible_collections.slipway.flask.plugins.module_utils._logs.entry import Entry, Wanted
 
 ID, OTHER = "5f0c1d9e7a6b4c3d", "0123456789abcdef"
@@ -133,3 +134,16 @@ def test_lines_that_are_rare_are_found_however_far_back(monkeypatch: pytest.Monk
     logs = Logs(entry(1.0, "app", "rare"), *(entry(float(number), "app", "often") for number in range(2, 100_000, 50)))
     wanted = Wanted(0, 100_000, grep="RARE")
     assert [one.message for one in program.history(logs, wanted, 10)] == ["rare"]  # type: ignore[arg-type]
+
+
+def test_however_often_the_past_is_looked_at_the_journal_is_asked_once_which_slices_there_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, commands = list[str](), list[list[str]]()
+    monkeypatch.setattr(journal, "slices", lambda: asked.append("") or ["system-shop.gone.slice"])
+    monkeypatch.setattr(journal, "lines", lambda command: iter(commands.append(command) or ()))
+    monkeypatch.setattr(nginx, "FOLDER", str(tmp_path))
+    logs = program.Logs({"app": "shop", "processes": [], "services": [], "mask": [], "has_database": False})
+    assert list(program.history(logs, Wanted(0, 100_000), 10)) == []
+    assert len(commands) > 3 and len(asked) == 1
+    assert all("_SYSTEMD_SLICE=system-shop.gone.slice" in command for command in commands)
