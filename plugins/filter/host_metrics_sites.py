@@ -35,17 +35,12 @@ _value:
   elements: dict
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.plugin_utils._metrics.site import sites
 
 
-def of(scrape: Mapping[str, Any], mode: str) -> list[dict[str, Any]]:
-    """Return what `sites` does, with the value that is filtered first."""
-    return sites(mode, scrape)
-
-
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"host_metrics_sites": of}
+        return {"host_metrics_sites": sites}

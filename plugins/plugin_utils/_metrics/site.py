@@ -38,7 +38,7 @@ def problems(scrape: Mapping[str, Any], mode: str) -> Iterator[str]:
         yield "scrape.certificate_file and scrape.key_file belong to `certificate: provided`, both of them"
 
 
-def sites(mode: str, scrape: Mapping[str, Any]) -> list[dict[str, Any]]:
+def sites(scrape: Mapping[str, Any], mode: str) -> list[dict[str, Any]]:
     """Return the sites for nginx_tls: one, where somebody may ask from elsewhere."""
     if mode == "none" or not scrape or not scrape.get("domain"):
         return []

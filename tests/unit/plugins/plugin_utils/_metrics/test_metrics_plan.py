@@ -149,12 +149,12 @@ def test_an_argument_of_the_unit_is_one_word_in_which_systemd_reads_nothing() ->
 
 
 def test_the_site_for_a_prometheus_elsewhere_leads_to_the_node_exporter_and_is_shut_to_other_addresses() -> None:
-    (found,) = site.sites("scrape", {**SCRAPE, "from": ["192.0.2.7"], "certificate": "acme"})
+    (found,) = site.sites({**SCRAPE, "from": ["192.0.2.7"], "certificate": "acme"}, "scrape")
     assert (found["domains"], found["upstream"], found["certificate"]) == (["metrics.test"], "127.0.0.1:9100", "acme")
     assert found["access"] == [{"path": "/", "allow": ["192.0.2.7"]}]
     assert "a" * 30 not in str(found)
-    assert "access" not in site.sites("local", SCRAPE)[0]
-    assert site.sites("none", SCRAPE) == site.sites("local", {}) == []
+    assert "access" not in site.sites(SCRAPE, "local")[0]
+    assert site.sites(SCRAPE, "none") == site.sites({}, "local") == []
 
 
 @pytest.mark.parametrize("mode", ["local", "scrape"])
