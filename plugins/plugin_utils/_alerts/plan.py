@@ -7,7 +7,6 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -17,6 +16,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._alerts import place
 from ansible_collections.slipway.flask.plugins.plugin_utils._alerts import alertmanager, rules
 from ansible_collections.slipway.flask.plugins.plugin_utils._alerts.description import is_old
 from ansible_collections.slipway.flask.plugins.plugin_utils._alerts.keys import THRESHOLDS
+from ansible_collections.slipway.flask.plugins.plugin_utils._schema.plain import plain
 
 PACKAGES = ("prometheus-alertmanager",)
 DROP_IN = PurePosixPath("/etc/systemd/system") / f"{places.UNIT}.d" / "slipway.conf"
@@ -50,8 +50,7 @@ def plan(variables: Mapping[str, Any]) -> dict[str, Any]:
     VARIABLES (name without the role's prefix -> value) are `settings`, which have passed `description.problems`, `host`, `watched`,
     `disk_percent`, `page`, `metrics` and `system`.
     """
-    # Values of Ansible's own have types that can't be copied; as text they are like all others.
-    variables = json.loads(json.dumps(dict(variables), default=str))
+    variables = plain(dict(variables))
     settings = variables.get("settings") or {}
     if not settings:
         return _nothing(str(variables.get("metrics") or "none"))

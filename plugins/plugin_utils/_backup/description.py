@@ -7,7 +7,6 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -17,6 +16,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._app import mapping,
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.description import type_name
 from ansible_collections.slipway.flask.plugins.plugin_utils._backup.keys import KEYS, SFTP, TARGET
 from ansible_collections.slipway.flask.plugins.plugin_utils._schedule import calendar
+from ansible_collections.slipway.flask.plugins.plugin_utils._schema.plain import plain
 
 NAME = "slipway_backups"
 MOST_TARGETS = 4
@@ -170,8 +170,7 @@ def target(entry: Mapping[str, Any], host: str) -> Target:
 
 def settings(found: Mapping[str, Any], apps: Sequence[Mapping[str, Any]], host: str, cluster: str = "") -> Settings:
     """Return what HOST is told: FOUND has passed `problems`, APPS are fields of AppData."""
-    # Values of Ansible's own have types that can't be copied; as text they are like all others.
-    given, listed = json.loads(json.dumps([found, list(apps)], default=str))
+    given, listed = plain([found, list(apps)])
     whole = {name: given.get(name, key.default) for name, key in KEYS.items()}
     return Settings(
         host=host,

@@ -16,6 +16,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._metrics import plac
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.secrets import GROUP
 from ansible_collections.slipway.flask.plugins.plugin_utils._library import library
 from ansible_collections.slipway.flask.plugins.plugin_utils._metrics import servers, site
+from ansible_collections.slipway.flask.plugins.plugin_utils._schema.plain import plain
 
 UNITS = PurePosixPath("/etc/systemd/system")
 PROGRAM = "_metrics.program"
@@ -63,8 +64,7 @@ def _problems(variables: Mapping[str, Any]) -> Iterator[str]:
 
 def plan(variables: Mapping[str, Any]) -> dict[str, Any]:
     """Return what slipway.flask.files takes: `files`, `validate` and `units`; VARIABLES have passed `problems`."""
-    # Values of Ansible's own have types that can't be copied; as text they are like all others.
-    variables = json.loads(json.dumps(dict(variables), default=str))
+    variables = plain(dict(variables))
     if variables.get("mode", "none") == "none":
         return _nothing()
     checks = variables["mode"] == "local" and not servers.is_old(variables.get("system") or ())

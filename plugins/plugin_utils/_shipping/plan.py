@@ -17,6 +17,7 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._upkeep import shipping
 from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import pem
+from ansible_collections.slipway.flask.plugins.plugin_utils._schema.plain import plain
 
 UNIT = f"/etc/systemd/system/{shipping.SERVICE}"
 CONFIGURATION = f"{shipping.FOLDER}/rsyslog.conf"
@@ -92,7 +93,7 @@ def plan(ship: Mapping[str, Any], host: str) -> dict[str, Any]:
     """Return what slipway.flask.files takes; SHIP has passed `problems`, HOST is what the receiver is told it is called."""
     if not ship:
         return _nothing()
-    syslog = {key: value for key, value in json.loads(json.dumps(dict(ship["syslog"]), default=str)).items() if value}
+    syslog = {key: value for key, value in plain(dict(ship["syslog"])).items() if value}
     queue_mb = int(ship.get("queue_mb") or QUEUE_MB)
     told = {
         "host": str(syslog["host"]),

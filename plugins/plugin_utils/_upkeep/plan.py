@@ -7,7 +7,6 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
@@ -16,6 +15,7 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils._upkeep import places
 from ansible_collections.slipway.flask.plugins.module_utils._upkeep.settings import Settings
 from ansible_collections.slipway.flask.plugins.plugin_utils._library import library
+from ansible_collections.slipway.flask.plugins.plugin_utils._schema.plain import plain
 from ansible_collections.slipway.flask.plugins.plugin_utils._upkeep import sysctl
 
 DEFAULTS: dict[str, Any] = {
@@ -101,8 +101,7 @@ def packages(variables: Mapping[str, Any]) -> list[str]:
 
 def settings(variables: Mapping[str, Any]) -> Settings:
     """Return what the program on the host is told; VARIABLES have passed `problems`."""
-    # Values of Ansible's own have types that can't be copied; as text they are like all others.
-    variables = json.loads(json.dumps(dict(variables), default=str))
+    variables = plain(dict(variables))
     updates, memory, disk = (whole(variables, name) for name in DEFAULTS)
     reboot = _hour(updates["reboot"])
     ports = [f"{entry['port']}/{entry.get('protocol') or 'tcp'}" for entry in variables.get("ports") or ()]
