@@ -155,31 +155,38 @@ def main() -> int:
         return 0
 
 
-def told(asked: argparse.Namespace, temporary: Path) -> int:
-    """Describe what was asked for, print it, and write it where that was asked for, too."""
-    requires, vaulted = None, ""
-    if asked.package:
-        requires = fetch.package(asked.package, temporary)
-        folder, source, why = temporary / "source", {"package": asked.package}, "given"
-        name = asked.name or app_name(asked.package.partition("==")[0])
-    elif fetch.URL.fullmatch(asked.source):
-        fetch.git(asked.source, temporary / "source")
-        folder, source, why = temporary / "source", {"git": asked.source}, "given; its default branch, else say version"
-        name = asked.name or app_name(asked.source)
-        vaulted = asked.source if fetch.has_password(asked.source) else ""
+def read(source: str, package: str, name: str, domain: str, project: Path | None, temporary: Path) -> App:
+    """Return what is found out about SOURCE (a folder or a URL) or PACKAGE; raise FetchError when it can't be had.
+
+    name, domain: of the app, "" when they are not given; project: the folder whose inventory a relative path counts
+    from, None for this checkout's; temporary: an empty folder for what is fetched.
+    """
+    requires, vaulted, where = None, "", {}
+    if package:
+        requires = fetch.package(package, temporary)
+        folder, where, why = temporary / "source", {"package": package}, "given"
+        found = app_name(package.partition("==")[0])
+    elif fetch.URL.fullmatch(source):
+        fetch.git(source, temporary / "source")
+        folder, where, why = temporary / "source", {"git": source}, "given; its default branch, else say version"
+        found = app_name(source)
+        vaulted = source if fetch.has_password(source) else ""
     else:
-        folder = Path(asked.source).expanduser().resolve()
+        folder = Path(source).expanduser().resolve()
         if not folder.is_dir():
-            raise fetch.FetchError(f"{asked.source} is no folder, and no URL of a git repository")
-        base = (asked.write or ROOT / "inventory").resolve()
-        source, why = (
-            {"path": os.path.relpath(folder, base)},
-            "counted from " + (f"{asked.write}/" if asked.write else "inventory/"),
-        )
-        name = asked.name or app_name(str(folder))
-    app = describe(folder, name, source, why, asked.domain, requires, *(["given"] if asked.name else []))
+            raise fetch.FetchError(f"{source} is no folder, and no URL of a git repository")
+        where = {"path": os.path.relpath(folder, (project or ROOT / "inventory").resolve())}
+        why = "counted from " + (f"{project}/" if project else "inventory/")
+        found = app_name(str(folder))
+    app = describe(folder, name or found, where, why, domain, requires, *(["given"] if name else []))
     if vaulted:
         app.lines["source"].value = {"git": "{{ " + app.vaulted("git", vaulted) + " }}"}
+    return app
+
+
+def told(asked: argparse.Namespace, temporary: Path) -> int:
+    """Describe what was asked for, print it, and write it where that was asked for, too."""
+    app = read(asked.source or "", asked.package or "", asked.name or "", asked.domain, asked.write, temporary)
     shown = fetch.shown(asked.package or asked.source)
     head = f"# {shown}: {len(app.tree.all)} Python files were read, nothing was run.\n{page.HEAD}"
     print(head + page.entry(app) + page.remarks(app), end="")

@@ -87,11 +87,11 @@ def waiting(app: App) -> list[str]:
     return [*found, *(name for name, value in app.vault.items() if value.startswith(TODO))]
 
 
-def remarks(app: App) -> str:
-    """Return what is said after the entry, as comments."""
+def remarks(app: App, written: bool = False) -> str:
+    """Return what is said after the entry, as comments; WRITTEN: its vault is, too."""
     text = ""
     secrets = [name for name in app.vault if not app.vault[name].startswith(TODO)]
-    if app.vault:
+    if app.vault and not written:
         them = "them" if len(app.vault) > 1 else "it"
         fresh = f", fresh where nobody else has to know {them}" if secrets else ""
         text += paragraph("Vault", [f"{', '.join(app.vault)}: `--write FOLDER` makes {them}{fresh}"])

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -22,7 +23,7 @@ web:
   hosts:
     vps1:
       ansible_host: {address}
-      ansible_user: root
+      ansible_user: {user}
 """
 IGNORED = (
     f"# The vault's password opens every secret: keep it elsewhere, too, and never in a repository.\n/{PASSWORD}\n"
@@ -37,37 +38,47 @@ def write(app: App, folder: Path, head: str, address: str) -> list[str]:
     """Write the files and return a line for each; raise WriteError when one is there already."""
     files = {
         "hosts.yml": (
-            HOSTS.format(address=page.flow(address or f"{TODO}: the address of your VPS")),
+            HOSTS.format(address=page.flow(address or f"{TODO}: the address of your VPS"), user="root"),
             0o644,
             "your hosts",
         ),
         "group_vars/all/main.yml": (
-            f"---\n{head}{page.entry(app)}{page.remarks(app)}",
+            f"---\n{head}{page.entry(app)}{page.remarks(app, written=True)}",
             0o644,
             "the app's entry, above",
         ),
     }
     if app.vault:
         password = secrets.token_urlsafe(32)
-        text = yaml.safe_dump(app.vault, sort_keys=False, width=10**9)
-        sealed = VaultLib([("default", VaultSecret(password.encode()))]).encrypt(f"---\n{text}").decode()
-        files["group_vars/all/vault.yml"] = (sealed, 0o600, f"encrypted: {', '.join(app.vault)}")
+        files["group_vars/all/vault.yml"] = (sealed(app.vault, password), 0o600, f"encrypted: {', '.join(app.vault)}")
         files[PASSWORD] = (f"{password}\n", 0o600, "opens the vault; only you can read it")
         files[".gitignore"] = (IGNORED, 0o644, f"keeps {PASSWORD} out of git")
+    lay(folder, {name: (text, mode) for name, (text, mode, _) in files.items()})
+    return [f"{name:26} {what}" for name, (_, _, what) in files.items()]
+
+
+def lay(folder: Path, files: Mapping[str, tuple[str, int]]) -> None:
+    """Write FILES (name: text, mode) into FOLDER; raise WriteError, before anything is written, when one is there already."""
     there = [name for name in files if os.path.lexists(folder / name)]
     if there:
         raise WriteError(
             f"{folder} has {', '.join(there)} already, and nothing is overwritten: name another folder, or remove it"
         )
     try:
-        for name, (text, mode, _) in files.items():
+        for name, (text, mode) in files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
                 file.write(text)
     except OSError as error:
         raise WriteError(f"{error.filename}: {error.strerror}") from None
-    return [f"{name:26} {what}" for name, (_, _, what) in files.items()]
+
+
+def sealed(vault: Mapping[str, str], password: str) -> str:
+    """Return the text of an encrypted vault."""
+    text = yaml.safe_dump(dict(vault), sort_keys=False, width=10**9)
+    encrypted: bytes = VaultLib([("default", VaultSecret(password.encode()))]).encrypt(f"---\n{text}")
+    return encrypted.decode()
 
 
 def next_steps(app: App, folder: Path, address: str) -> list[str]:
