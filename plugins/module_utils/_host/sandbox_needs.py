@@ -14,7 +14,7 @@ from typing import Any
 NEEDS = {
     "host_metrics": "memory, load and network interfaces of the host (psutil, LibreOffice)",
     "runtime_code": "code that is compiled while it runs (Node.js, numba, PyTorch)",
-    "browser": "a headless Chromium with its own sandbox (Playwright, Selenium); it has the other two",
+    "browser": "a headless Chromium with its own sandbox (Playwright, Selenium); includes the other two",
 }
 """Name -> what it is for. What each opens is in roles/gunicorn_systemd/templates/app@.service.j2."""
 

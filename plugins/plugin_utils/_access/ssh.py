@@ -16,19 +16,20 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._schema.key import K
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.names import nearest
 
 KEYS = {
-    "manage": Key(bool, True, "false leaves sshd as it is."),
-    "port": Key(int, None, "Port that sshd listens on; without it, the port stays as it is.", range=(1, 65535)),
+    "manage": Key(bool, True, "Manage sshd; `false` leaves it as it is."),
+    "port": Key(int, None, "Port that sshd listens on. If unset, the port is not changed.", range=(1, 65535)),
     "root_login": Key(
         str,
         "keys",
-        "`keys` lets root in by key, `off` not at all; another account must have sudo then.",
+        "`keys` lets root log in with a key. With `off`, root can't log in, and another account must have sudo.",
         ("keys", "off"),
     ),
-    "passwords": Key(
-        bool, False, "true leaves logins by password as the host has them; false lets nobody in without a key."
-    ),
+    "passwords": Key(bool, False, "`true` leaves password logins as they are on the host; `false` requires a key."),
     "allow": Key(
-        list, [], "The only accounts that may log in (AllowUsers), e.g. `ann` or `ann@192.0.2.*`; empty is all.", of=str
+        list,
+        [],
+        "The only accounts that may log in (AllowUsers), e.g. `ann` or `ann@192.0.2.*`; empty means all.",
+        of=str,
     ),
     "forwarding": Key(
         list,
@@ -39,12 +40,12 @@ KEYS = {
         of=str,
     ),
     "max_auth_tries": Key(
-        int, 4, "Keys that a client may offer at one login; raise it for agents with many keys.", range=(1, 20)
+        int, 4, "Number of keys that a client may offer per login; raise it for agents with many keys.", range=(1, 20)
     ),
     "older_clients": Key(
         bool,
         False,
-        "true also lets in clients without post-quantum key exchange, such as OpenSSH before 8.9; see docs/host.md.",
+        "Also accept clients without post-quantum key exchange, such as OpenSSH before 8.9; see docs/host.md.",
     ),
 }
 """The one place that says what each is: the role's argument specs are held to it by a test."""

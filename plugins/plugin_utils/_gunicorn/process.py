@@ -34,51 +34,66 @@ KEYS: dict[str, Key] = {
     "command": Key(
         str,
         REQUIRED,
-        "Command line of the process; no shell reads it. `$NAME` is replaced by a variable of the app's, `$PROCESS_NAME` by "
-        "`worker`, or `worker.2` for the second instance.",
+        "Command line of the process, run without a shell. `$NAME` is replaced by the app's environment "
+        "variable, `$PROCESS_NAME` by `worker`, or `worker.2` for the second instance.",
     ),
-    "instances": Key(int, 1, "How many of it run at once.", range=(1, 64)),
+    "instances": Key(int, 1, "Number of instances to run.", range=(1, 64)),
     "stop_seconds": Key(
-        int, 60, "How long it may take to finish its work when it is told to stop; then it is killed.", range=(1, 86400)
+        int,
+        60,
+        "How long the process may take to finish its work after the stop signal, before it is killed.",
+        range=(1, 86400),
     ),
-    "stop_signal": Key(str, "SIGTERM", "Signal that tells it to finish and end.", SIGNALS),
-    "memory_max_mb": Key(int, 0, "Memory that one instance may use; 0 is no limit.", range=(0, 1048576)),
-    "nice": Key(int, 0, "How far it steps back when the CPUs are busy.", range=(0, 19)),
-    "environment": Key(dict, {}, "Environment variables beyond the app's; no secrets.", of=(str, int, bool)),
+    "stop_signal": Key(str, "SIGTERM", "Signal that asks the process to stop.", SIGNALS),
+    "memory_max_mb": Key(int, 0, "Memory limit per instance, in MiB; 0 means no limit.", range=(0, 1048576)),
+    "nice": Key(
+        int, 0, "Nice level: the higher, the more the process gives way when the CPUs are busy.", range=(0, 19)
+    ),
+    "environment": Key(dict, {}, "Environment variables in addition to the app's; no secrets.", of=(str, int, bool)),
     "ready": Key(
         (str, dict),
         "alive",
-        "When it is ready: `alive` for `ready_seconds`, `notify` (sd_notify), or `{command: …}` that succeeds beside it.",
+        "When the process counts as ready: `alive` for `ready_seconds`, `notify` (sd_notify), or once "
+        "`{command: …}` succeeds.",
         of=str,
     ),
     "ready_seconds": Key(
-        int, 0, "How long it must be alive, or may take to be ready; 0 is 5, or 60 for the others.", range=(0, 3600)
+        int,
+        0,
+        "How long the process must stay alive (0 means 5), or may take to become ready with the other "
+        "two (0 means 60).",
+        range=(0, 3600),
     ),
     "handover": Key(
         str,
         "overlap",
-        "How a release follows the one before: `overlap` runs both until the old one has finished, `stop_first` never two at "
-        "once.",
+        "How a release replaces the previous one: `overlap` runs both until the old one has finished; "
+        "`stop_first` never runs two at once.",
         ("overlap", STOP_FIRST),
     ),
     "on": Key(
         str,
         "",
-        "Which hosts run it: `every`, or the `first` in the inventory that has the app; empty is `every`, for a schedule `first`.",
+        "Which hosts run the process: `every` host, or only the `first` in the inventory that has the app. "
+        "Empty means `every`, or `first` with `schedule`.",
         ("", "every", "first"),
     ),
     "schedule": Key(
         str,
         "",
-        "When it runs and ends, instead of running all the time: a calendar expression of systemd, such as `'*-*-* 06:00'`.",
+        "Run the command at these times instead of permanently: a systemd calendar expression, such as `'*-*-* "
+        "06:00'`.",
     ),
     "timeout_seconds": Key(
-        int, 3600, "With `schedule`: how long a run may take until it is ended; 0 is for ever.", range=(0, 604800)
+        int, 3600, "With `schedule`: maximum time for a run before it is stopped; 0 means no limit.", range=(0, 604800)
     ),
     "jitter_seconds": Key(
-        int, 0, "With `schedule`: start up to so much later, by chance, for what many do at once.", range=(0, 86400)
+        int,
+        0,
+        "With `schedule`: delay each run by a random time up to this, so that many hosts don't start at once.",
+        range=(0, 86400),
     ),
-    "catch_up": Key(bool, True, "With `schedule`: run at the start of the host if it was off when the time came."),
+    "catch_up": Key(bool, True, "With `schedule`: run after a boot if the host was off at the scheduled time."),
 }
 ONLY_SCHEDULED = ("timeout_seconds", "jitter_seconds", "catch_up")
 NEVER_SCHEDULED = ("instances", "ready", "ready_seconds", "handover")

@@ -32,23 +32,26 @@ MIGRATE = "flask db upgrade"
 """Flask-Migrate's command, which nearly every app with a database has."""
 
 KEYS = {
-    "database": Key(str, "local", "`local` makes a database on the host in PostgreSQL, `mariadb` in MariaDB, `url` uses "
-                                  "`database_url`, `none` has none.", ("local", "mariadb", "url", "none")),
+    "database": Key(str, "local", "`local` creates a PostgreSQL database on the host, `mariadb` a MariaDB "
+                                  "database; `url` uses `database_url`; `none` is for apps without a database.",
+                    ("local", "mariadb", "url", "none")),
     "database_url": Key(str, "", "URL of an existing database: `postgresql://…`, `mysql://…` (secret)."),
-    "database_ca": Key(str, "", "Certificate authority (PEM) that the database server's certificate must come from."),
-    "database_variable": Key(str, VARIABLE, "Name of the environment variable that gets the database's URL."),
-    "database_scheme": Key(str, "", "Scheme of that URL, e.g. `postgresql` or `mysql+mysqldb`; empty is the one of the driver "
-                                    "that the app has."),
-    "database_extensions": Key(list, [], "Extensions of the local database, e.g. `[pg_trgm]`; a superuser creates them.",
+    "database_ca": Key(str, "", "Certificate authority (PEM) that must have issued the database server's certificate."),
+    "database_variable": Key(str, VARIABLE, "Environment variable that holds the database's URL."),
+    "database_scheme": Key(str, "", "Scheme of that URL, e.g. `postgresql` or `mysql+mysqldb`. If empty, it "
+                                    "matches the driver that the app installs."),
+    "database_extensions": Key(list, [], "Extensions to create in the local database as a superuser, e.g. `[pg_trgm]`.",
                                of=str),
-    "database_connections": Key(int, 0, "Most connections that the app may open, where the provider's limit is lower than the "
-                                        "server says; 0 asks the server.", range=(0, 100000)),
-    "database_pool": Key(str, "none", "`pgbouncer` has all of the app's processes share a few connections to the local database; "
-                                      "see docs/databases.md.", ("none", "pgbouncer")),
-    "database_pool_size": Key(int, 20, "Most connections that this pooler opens to the server.", range=pgbouncer.SIZES),
-    "database_pool_clients": Key(int, 500, "Most connections that the app may open to it.", range=pgbouncer.CLIENTS),
-    "database_owner_url": Key(str, "", "URL that migrations use, of a role that owns the schema; empty is the app's own "
-                                       "(secret)."),
+    "database_connections": Key(int, 0, "Maximum number of connections that the app may open, if the provider's "
+                                        "limit is lower than what the server reports; 0 uses the server's value.", range=(0, 100000)),
+    "database_pool": Key(str, "none", "`pgbouncer` lets all of the app's processes share a few connections to "
+                                      "the local database; see docs/databases.md.", ("none", "pgbouncer")),
+    "database_pool_size": Key(int, 20, "Maximum number of connections that the pooler opens to the server.",
+                              range=pgbouncer.SIZES),
+    "database_pool_clients": Key(int, 500, "Maximum number of connections that the app may open to the pooler.",
+                                 range=pgbouncer.CLIENTS),
+    "database_owner_url": Key(str, "", "URL for migrations, with a role that owns the schema. If empty, the "
+                                       "app's own URL (secret)."),
 }  # fmt: skip
 
 

@@ -29,27 +29,31 @@ SCHEMES = (
 SCHEME = "unix"
 PURPOSES = names.PURPOSES
 ENTRY = {
-    "purpose": Key(str, "queue", "Which instance the URL leads to.", PURPOSES),
-    "scheme": Key(str, "", "Scheme of the URL; empty is the one that the variable's name stands for."),
+    "purpose": Key(str, "queue", "Which instance the URL points to.", PURPOSES),
+    "scheme": Key(str, "", "Scheme of the URL. If empty, it follows from the variable's name."),
 }
 KEYS = {
-    "redis": Key(str, "none", "`local` runs Redis for the app on the host, `url` uses `redis_url`, `none` has none; see "
-                              "docs/redis.md.", ("local", "url", "none")),
+    "redis": Key(str, "none", "`local` runs Redis for the app on the host, `url` uses `redis_url`, `none` is "
+                              "for apps without Redis; see docs/redis.md.", ("local", "url", "none")),
     "redis_url": Key(str, "", "URL of an existing Redis, such as `rediss://:password@host:6379/0` (secret)."),
-    "redis_ca": Key(str, "", "Certificate authority (PEM) that the certificate of `redis_url`'s server must come from."),
-    "redis_purpose": Key(str, "queue", "What the app has it for: `queue` keeps everything, over a restart as well, `cache` "
-                                       "throws the least recently used away.", PURPOSES),
-    "redis_variable": Key(str, VARIABLE, "Name of the environment variable that gets the URL."),
-    "redis_scheme": Key(str, "", "Scheme of that URL: `unix` (redis-py, RQ, …), `redis+socket` (Celery), `redis+unix` "
-                                 "(Flask-Limiter); empty is the one that the variable's name stands for."),
-    "redis_variables": Key(dict, {}, "Further variables with a URL, e.g. `{CELERY_BROKER_URL: queue, CACHE_REDIS_URL: "
-                                     "cache}`; both purposes are two instances.", of=(str, dict), keys=ENTRY,
+    "redis_ca": Key(str, "", "Certificate authority (PEM) that must have issued the certificate of the server "
+                             "in `redis_url`."),
+    "redis_purpose": Key(str, "queue", "What the app uses Redis for: `queue` keeps all data, even across "
+                                       "restarts; `cache` evicts the least recently used keys.", PURPOSES),
+    "redis_variable": Key(str, VARIABLE, "Environment variable that holds the URL."),
+    "redis_scheme": Key(str, "", "Scheme of that URL: `unix` (redis-py, RQ, …), `redis+socket` (Celery), "
+                                 "`redis+unix` (Flask-Limiter). If empty, it follows from the variable's name."),
+    "redis_variables": Key(dict, {}, "More environment variables with a URL, e.g. `{CELERY_BROKER_URL: queue, "
+                                     "CACHE_REDIS_URL: cache}`. Each purpose has its own instance.", of=(str, dict), keys=ENTRY,
                            place="variable"),
-    "redis_queue_mb": Key(int, 0, "Memory of the local queue in MiB; 0 is an eighth of the host's.", range=(0, 1048576)),
-    "redis_queue_fsync": Key(str, "always", "When the local queue is on the disk: `always` before each answer, so that nothing "
-                                            "is lost; `everysec` is many times faster and can lose the last two seconds.",
+    "redis_queue_mb": Key(int, 0, "Memory limit of the local queue in MiB; 0 means an eighth of the host's "
+                                  "memory.", range=(0, 1048576)),
+    "redis_queue_fsync": Key(str, "always", "When the local queue is written to disk: `always` does so before "
+                                            "each answer, so that nothing is lost; `everysec` is many times "
+                                            "faster but can lose the last two seconds.",
                              ("always", "everysec")),
-    "redis_cache_mb": Key(int, 0, "Memory of the local cache in MiB; 0 is a sixteenth of the host's.", range=(0, 1048576)),
+    "redis_cache_mb": Key(int, 0, "Memory limit of the local cache in MiB; 0 means a sixteenth of the host's "
+                                  "memory.", range=(0, 1048576)),
 }  # fmt: skip
 OF_MEMORY = ("redis_queue_mb", "redis_cache_mb")
 OF_LOCAL = (*OF_MEMORY, "redis_queue_fsync")
