@@ -43,7 +43,8 @@ KEYS = {
     "database_extensions": Key(list, [], "Extensions to create in the local database as a superuser, e.g. `[pg_trgm]`.",
                                of=str),
     "database_connections": Key(int, 0, "Maximum number of connections that the app may open, if the provider's "
-                                        "limit is lower than what the server reports; 0 uses the server's value.", range=(0, 100000)),
+                                        "limit is lower than what the server reports; 0 uses the server's value.",
+                                range=(0, 100000)),
     "database_pool": Key(str, "none", "`pgbouncer` lets all of the app's processes share a few connections to "
                                       "the local database; see docs/databases.md.", ("none", "pgbouncer")),
     "database_pool_size": Key(int, 20, "Maximum number of connections that the pooler opens to the server.",

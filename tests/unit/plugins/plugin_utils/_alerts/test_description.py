@@ -60,8 +60,8 @@ def test_what_works_is_taken(alerts: Any) -> None:
         ),
         (
             {"mail": {"to": ["ann@example.org"]}},
-            "slipway_alerts, 'mail': 'smtp' is missing. Server that takes the mail, `host:port`; "
-            "587 starts TLS, 465 has it from the first byte.",
+            "slipway_alerts, 'mail': 'smtp' is missing. SMTP server, as `host:port`; "
+            "port 587 uses STARTTLS, port 465 TLS from the start.",
         ),
         ({"mail": {**MAIL, "to": []}}, MAILED + "'to' is empty; give the addresses that get the mail"),
         (
@@ -96,7 +96,7 @@ def test_what_works_is_taken(alerts: Any) -> None:
         (
             {"slack": HOOK, "thresholds": {"error_percent": 200}},
             "slipway_alerts, 'thresholds': 'error_percent' is 200; it must be from 1 "
-            "to 100. Share of requests that the app answers with 5xx, in percent.",
+            "to 100. Percentage of requests that the app answers with 5xx.",
         ),
         (
             {"slack": HOOK, "thresholds": {"slow_second": 1}},
