@@ -8,6 +8,7 @@ Source: https://chromedevtools.github.io/devtools-protocol/ and RFC 6455 (WebSoc
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import os
 import secrets
@@ -72,10 +73,10 @@ class Browser:
 
     @staticmethod
     def _list(port: int) -> list[dict[str, Any]]:
-        with socket.create_connection(("127.0.0.1", port), START_SECONDS) as asked:
-            asked.sendall(f"GET /json HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
-            said = b"".join(iter(lambda: asked.recv(65536), b""))
-        found: list[dict[str, Any]] = json.loads(said.partition(b"\r\n\r\n")[2])
+        asked = http.client.HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)
+        asked.request("GET", "/json")
+        found: list[dict[str, Any]] = json.loads(asked.getresponse().read())
+        asked.close()
         return found
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
@@ -19,18 +19,24 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn.process im
 PLAIN = re.compile(r"[\w@./:=+,-]+", re.ASCII)
 """A word of ExecStart= that needs no quotes."""
 FOLDER = "{release_folder}"
+TRACING = "/usr/local/lib/slipway/tracing"
+"""Where Python finds, when it starts for a process whose jobs are traced, what begins to trace them."""
+PATH = "PYTHONPATH"
 
 
 def in_unit(
-    name: str, entry: Mapping[str, Any], folder: str, open_names: Collection[str], number: int = 1
+    name: str, entry: Mapping[str, Any], folder: str, shared: Mapping[str, Any], number: int = 1, traced: bool = False
 ) -> dict[str, Any]:
     """Return the instance NUMBER of the process NAME, whose ENTRY has all keys, as the unit's template reads it.
 
-    FOLDER is its release's, OPEN_NAMES are variables of the service whose values may be seen in `ps`.
+    FOLDER is its release's, SHARED are variables of the service whose values may be seen in `ps`; TRACED is whether its jobs are.
     """
-    own = [unit_quote(f"{key}={value_text(value)}") for key, value in entry["environment"].items()]
+    variables = dict(entry["environment"])
+    if traced:
+        variables[PATH] = ":".join(filter(None, (TRACING, value_text(variables.get(PATH, shared.get(PATH, ""))))))
+    own = [unit_quote(f"{key}={value_text(value)}") for key, value in variables.items()]
     words = app_command.split(entry["command"])
-    if set(app_command.references(words)) <= {*open_names, *entry["environment"], *RUNTIME}:
+    if set(app_command.references(words)) <= {*shared, *entry["environment"], *RUNTIME}:
         argv = [_in_place(word, entry["environment"]).replace(FOLDER, folder) for word in words]
     else:
         argv = list(map(unit_quote, app_command.argv(words)))

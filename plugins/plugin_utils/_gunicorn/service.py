@@ -131,8 +131,13 @@ def files_of_processes(service: Service, shown: Mapping[str, Any]) -> Iterator[d
     if has_schedule(service):
         yield {"dest": "/usr/local/lib/slipway", "state": "directory"}
         yield {"src": "run-ended.j2", "dest": "/usr/local/lib/slipway/run-ended", "mode": "0755"}
+    if service["tracing"] and not all(entry["schedule"] for entry in processes.values()):
+        for path in ("/usr/local/lib/slipway", process_files.TRACING):
+            yield {"dest": path, "state": "directory"}
+        yield {"src": "trace-jobs.py.j2", "dest": f"{process_files.TRACING}/sitecustomize.py"}
     for name, number in process_units(service):
-        told = process_files.in_unit(name, processes[name], folder, service["environment"], number)
+        is_traced = bool(service["tracing"]) and not processes[name]["schedule"]
+        told = process_files.in_unit(name, processes[name], folder, service["environment"], number, is_traced)
         variables = {"service": shown, "process": told}
         kind, place = "schedule" if processes[name]["schedule"] else "process", process_unit(service, name, number)
         yield {"src": f"{kind}@.service.j2", "dest": place, "vars": variables}
