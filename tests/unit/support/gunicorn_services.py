@@ -27,7 +27,9 @@ def rendered(template: str, **keys: Any) -> str:
     """Return the text of the role's TEMPLATE for a service called shop with those KEYS."""
     made = planned({"name": "shop", "wsgi": "app:app", **keys})
     assert made["problems"] == []
-    variables = next(entry["vars"] for entry in made["files"] + made["environments"] if entry.get("src") == template)
+    variables = next(
+        entry.get("vars", {}) for entry in made["files"] + made["environments"] if entry.get("src") == template
+    )
     engine = Environment(
         loader=FileSystemLoader(ROLE / "templates"),
         trim_blocks=True,

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
@@ -46,6 +47,34 @@ class OtlpReceiver:
         """Return all texts that it was sent: names of spans, keys and values of attributes."""
         return {text for _, _, body in list(self.calls) for text in texts(body)}
 
+    def spans(self) -> list[Span]:
+        """Return all spans that it was sent."""
+        return [span for _, _, body in list(self.calls) for span in spans(body)]
+
+
+@dataclass(frozen=True)
+class Span:
+    """What a receiver was told of a step: its name, the trace that it is in, its own id and that of what it is part of."""
+
+    name: str
+    trace: str
+    id: str
+    parent: str
+
+
+def spans(message: bytes) -> Iterator[Span]:
+    """Yield the spans of an ExportTraceServiceRequest (opentelemetry-proto, trace/v1/trace.proto)."""
+    for resource in of(message, 1):
+        for scope in of(resource, 2):
+            for one in of(scope, 2):
+                trace, own, parent, name = (b"".join(of(one, number)) for number in (1, 2, 4, 5))
+                yield Span(name.decode(), trace.hex(), own.hex(), parent.hex())
+
+
+def of(message: bytes, number: int) -> list[bytes]:
+    """Return the fields of that NUMBER of a MESSAGE."""
+    return [value for found, value in fields(message) or () if found == number]
+
 
 def texts(message: bytes) -> Iterator[str]:
     """Yield the texts in a MESSAGE of Protocol Buffers, whatever its type: what holds fields is a message, else a text."""
@@ -58,8 +87,14 @@ def texts(message: bytes) -> Iterator[str]:
 
 
 def parts(message: bytes) -> list[bytes] | None:
-    """Return the fields of a MESSAGE that have a length, None when it is none (protobuf.dev, Encoding)."""
-    found, at = [], 0
+    """Return the fields of a MESSAGE that have a length, None when it is none."""
+    found = fields(message)
+    return None if found is None else [value for _, value in found]
+
+
+def fields(message: bytes) -> list[tuple[int, bytes]] | None:
+    """Return the fields of a MESSAGE that have a length with their numbers, None when it is none (protobuf.dev, Encoding)."""
+    found, at = list[tuple[int, bytes]](), 0
 
     def varint() -> int:
         nonlocal at
@@ -85,7 +120,7 @@ def parts(message: bytes) -> list[bytes] | None:
                 at += 4
             elif key & 7 == 2:
                 length = varint()
-                found.append(message[at : at + length])
+                found.append((key >> 3, message[at : at + length]))
                 at += length
             else:
                 return None

@@ -112,6 +112,20 @@ def test_a_command_runs_as_it_is_written_and_open_variables_are_looked_up() -> N
     )
 
 
+@pytest.mark.parametrize(
+    ("environment", "path"),
+    [({}, ""), ({"PYTHONPATH": "lib"}, ":lib")],
+    ids=["nothing else", "what the app has set"],
+)
+def test_what_traces_jobs_comes_before_what_python_is_told_otherwise(environment: dict[str, str], path: str) -> None:
+    processes = {"worker": {"command": WORK}, "tidy": {"command": "tidy", "schedule": "daily"}}
+    keys = {"processes": processes, "environment": environment, "current_link": "/srv/shop/current"}
+    told = exec_start(rendered("process@.service.j2", tracing=True, **keys))
+    assert f'"PYTHONPATH=/usr/local/lib/slipway/tracing{path}" {WORK}' in told
+    for text in (rendered("process@.service.j2", **keys), rendered("schedule@.service.j2", tracing=True, **keys)):
+        assert "/usr/local/lib/slipway/tracing" not in exec_start(text)
+
+
 def test_the_value_of_a_secret_stands_in_no_command_line() -> None:
     told = exec_start(unit(command="rq worker --url $REDIS_URL"))
     assert "${REDIS_URL}" not in told and told.count("\n") == 0
