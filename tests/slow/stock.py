@@ -31,6 +31,7 @@ STOCKED = frozenset(
         "faults_killed",
         "faults_release",
         "faults_traffic",
+        "first_steps",
     }
     | {"foreign_apps", "handover", "hooks", "hostile", "metrics", "migrations", "pooling", "remove", "restore"}
     | {"restore_host", "secrets", "sources", "transfer"}

@@ -22,7 +22,8 @@ SITE = "molecule-default"
 ALL = "*"
 RULES: list[tuple[str, tuple[str, ...]]] = [
     # What only people read, and what no part needs.
-    (r"(README|CHANGELOG|LICENSE).*|docs/.*|bench/.*|bin/(demo|bench)|bin/lib/(demo.py|role-tables)|.*/README\.md", ()),
+    (r"(README|CHANGELOG|LICENSE).*|docs/.*|bench/.*|.*/README\.md", ()),
+    (r"bin/(demo|bench|record)|bin/lib/(demo.py|record(ing/.*|\.py)|role-tables)", ()),
     (r"tests/unit/.*|sample_app/tests/.*|plugins/doc_fragments/.*|plugins/filter/\w+\.yml", ()),
     # What only bin/lint and bin/test core read: lint runs after every change.
     (r"\.[\w-]+(\.ya?ml)?|\.github/.*|tests/(sanity/.*|config\.yml)|bin/lint|bin/lib/(sanity|core)\.py|requirements-core\..*", ()),
@@ -33,6 +34,7 @@ RULES: list[tuple[str, tuple[str, ...]]] = [
     (r"tests/slow/acme_shop\.py", ("slow-certificates*",)),
     (r"tests/slow/dense_posts\.py", ("slow-faults_traffic*",)),
     (r"tests/slow/jobs\.py|tests/slow/jobs_app/.*", ("slow-faults_jobs*",)),
+    (r"bin/(new-project|first-login)|bin/lib/(project/.*|(new_project|first_login|terminal)\.py)", ("slow-first_steps*",)),
     (r"tests/slow/(edge|slow_clients|links)\.py|tests/slow/edge_app/.*", ("slow-edge*", "slow-foreign_apps*")),
     (r"tests/slow/metrics_app/.*", ("slow-metrics*",)),
     (r"tests/slow/(hostile|ledger)_app/.*", ("slow-hostile*", "slow-handover*")),
