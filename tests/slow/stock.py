@@ -33,7 +33,7 @@ STOCKED = frozenset(
         "faults_traffic",
         "first_steps",
     }
-    | {"foreign_apps", "handover", "hooks", "hostile", "metrics", "migrations", "pooling", "remove", "restore"}
+    | {"asgi", "foreign_apps", "handover", "hooks", "hostile", "metrics", "migrations", "pooling", "remove", "restore"}
     | {"restore_host", "secrets", "sources", "transfer"}
 )
 """Files of tests, without `test_`, whose `host` is such a one."""

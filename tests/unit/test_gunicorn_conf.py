@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -11,6 +12,7 @@ import os
 import socket
 import sys
 import time
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -58,6 +60,67 @@ def test_connections_are_kept_only_by_workers_that_end_them_well(
     read: Any, version: tuple[int, ...], worker_class: str, seconds: int
 ) -> None:
     assert read(version, worker_class=worker_class)["keepalive"] == seconds
+
+
+@pytest.mark.parametrize("version", [(23, 0, 0), (25, 3, 0), (26, 2, 0)])
+def test_asgi_workers_of_a_gunicorn_that_stops_them_badly_are_refused(read: Any, version: tuple[int, ...]) -> None:
+    with pytest.raises(RuntimeError, match="needs gunicorn 27 or later"):
+        read(version, worker_class="asgi")
+    assert read((27, 0, 0), worker_class="asgi")["keepalive"] == 0
+
+
+@pytest.mark.parametrize(
+    ("scope", "known"),
+    [
+        ({"type": "http", "headers": [(b"host", b"x"), (b"x-request-id", b"0123456789abcdef")]}, "0123456789abcdef"),
+        ({"type": "websocket", "headers": [(b"x-request-id", b"two words\n")]}, ""),
+        ({"type": "lifespan"}, ""),
+    ],
+)
+def test_an_asgi_app_is_called_with_the_requests_id_at_hand(read: Any, scope: dict[str, Any], known: str) -> None:
+    said, seen = read((27, 0, 1), worker_class="asgi"), list[str]()
+
+    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        seen.append(said["_request_id"].get())
+
+    worker = SimpleNamespace(asgi=app, cfg=SimpleNamespace(keepalive=0, workers=1))
+    said["post_worker_init"](worker)
+    asyncio.run(worker.asgi(scope, None, None))
+    assert seen == [known]
+
+
+@pytest.mark.parametrize(
+    ("messages", "raises", "ready"),
+    [
+        (["lifespan.startup.complete", "lifespan.shutdown.complete"], False, 1),
+        (["lifespan.startup.failed"], True, 0),
+        ([], True, 1),
+        ([], False, 1),
+    ],
+    ids=["it starts", "its startup fails", "it knows no lifespan", "it says nothing"],
+)
+def test_an_asgi_release_is_ready_once_its_lifespan_has_started(
+    read: Any, messages: list[str], raises: bool, ready: int
+) -> None:
+    said, told, sent = read((27, 0, 1), worker_class="asgi"), list[bytes](), list[str]()
+    said["_serves"].__globals__["_tell"] = told.append
+
+    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        for message in messages:
+            await send({"type": message})
+        if raises:
+            raise KeyError("lifespan")
+
+    async def send(message: dict[str, Any]) -> None:
+        assert len(told) == 0 or message["type"] != "lifespan.startup.complete", "gunicorn hears of it first"
+        sent.append(message["type"])
+
+    worker = SimpleNamespace(asgi=app, cfg=SimpleNamespace(keepalive=0, workers=2))
+    said["post_worker_init"](worker)
+    assert told == []
+    with suppress(KeyError):
+        asyncio.run(worker.asgi({"type": "lifespan"}, None, send))
+    assert (len(told), sent) == (ready, messages)
 
 
 class Response:

@@ -195,7 +195,7 @@ def test_without_metrics_the_file_is_the_same_as_it_always_was() -> None:
     assert "saturation" not in plain
 
 
-@pytest.mark.parametrize(("worker_class", "threads"), [("sync", 1), ("gthread", 4), ("gevent", 1000)])
+@pytest.mark.parametrize(("worker_class", "threads"), [("sync", 1), ("gthread", 4), ("gevent", 1000), ("asgi", 1000)])
 def test_a_worker_has_as_many_places_as_its_kind(
     started: Callable[..., Gunicorn], worker_class: str, threads: int
 ) -> None:

@@ -13,7 +13,10 @@ from describe.code import at_import, bound, called, full, text
 from describe.commands import words
 from describe.tree import ASIDE, Module
 
-FLASK = re.compile(r"(^|\.)(Flask|Quart|OpenAPI|APIFlask|Eve|connexion\.(App|FlaskApp)|FlaskApp|Sanic)$")
+FLASK = re.compile(
+    r"(^|\.)(Flask|Quart|FastAPI|Starlette|OpenAPI|APIFlask|Eve|connexion\.(App|FlaskApp|AsyncApp)|FlaskApp|Sanic)$"
+)
+ASGI = re.compile(r"\b(Quart|FastAPI|Starlette|Sanic|WsgiToAsgi|AsyncApp)\s*\(")
 FACTORY = re.compile(
     r"^_?(create|make|build|get|init|setup)_?(flask_?|wsgi_?|web_?)?(app|application|server)$|^(app_factory|create)$"
 )
@@ -30,6 +33,7 @@ def find(app: App) -> None:
         entry, problem = checked(app, entry)
         if not problem:
             app.say("wsgi", entry, why)
+            say_kind(app, entry)
             return
         missing.append(f"{entry} ({why}) {problem}")
     tried = "; ".join(missing[:2])
@@ -37,6 +41,13 @@ def find(app: App) -> None:
     app.say(
         "wsgi", f"{TODO}: module:app or package:create_app()", f"no module makes a WSGI app.{django} {tried}".strip()
     )
+
+
+def say_kind(app: App, entry: str) -> None:
+    """Say `worker_class` of an ASGI app."""
+    module = app.tree.by_name.get(entry.partition(":")[0])
+    if module and (made := ASGI.search(app.tree.text(module.path))):
+        app.say("worker_class", "asgi", f"{module.path} {made[1]}")
 
 
 def named(app: App) -> Iterator[Candidate]:
@@ -70,7 +81,7 @@ def of_command(command: str) -> list[str]:
     program = given[0].rpartition("/")[2]
     if program == "flask":
         return []
-    if not re.search(r"gunicorn|waitress|uwsgi|hypercorn|python", " ".join(given[:4])):
+    if not re.search(r"gunicorn|waitress|uwsgi|hypercorn|uvicorn|python", " ".join(given[:4])):
         return []
     chdir = next((re.sub(r"^--chdir=?", "", " ".join(given[i : i + 2]) if word == "--chdir" else word).strip()
                   for i, word in enumerate(given) if word.startswith("--chdir")), "")  # fmt: skip

@@ -49,13 +49,22 @@ def version() -> int:
     return int(match[1]) if (match := re.match(r"systemd (\d+)", said)) else 0
 
 
+HALT = re.compile(
+    r"^Traceback \(most recent call last\):\n(?:[ \t].*\n)+gunicorn\.errors\.HaltServer: .*$\n?", re.MULTILINE
+)
+"""Gunicorn's own way to end once a worker could not start: some twenty lines that would hide why it couldn't."""
+HALT_LINES = 40
+"""So many it may be at most."""
+
+
 def journal(unit: str, lines: int = TAIL_LINES) -> str:
     """Return the end of what UNIT's newest run wrote to the journal; of the one before, when systemd has started it again."""
     shown = properties(unit, "ActiveState", "NRestarts", "InvocationID")
     again = shown.get("ActiveState") == "active" and shown.get("NRestarts", "0") != "0"
     if again and (before := _before(unit, shown.get("InvocationID", ""))):
-        return tail(before, lines)
-    return read_journal(*_newest(unit), "--output=cat", f"--lines={lines}").strip()
+        return tail(HALT.sub("", before), lines)
+    said = read_journal(*_newest(unit), "--output=cat", f"--lines={lines + HALT_LINES}")
+    return tail(HALT.sub("", said), lines)
 
 
 def _before(unit: str, newest: str) -> str:

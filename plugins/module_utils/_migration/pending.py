@@ -81,7 +81,7 @@ def workers(path):
 
     told = runpy.run_path(path)
     kind = str(told.get("worker_class", "sync"))
-    many = "worker_connections" if kind == "gevent" else "threads"
+    many = "worker_connections" if kind in ("gevent", "asgi") else "threads"
     return int(told.get("workers", 1)), int(told.get(many, 1)), kind
 
 

@@ -48,6 +48,8 @@ class Probe:
     POOLS are the app's pools of database connections (pools.py; None: not known), SERVED what gunicorn would start: workers,
     requests that each of them serves at a time, and the kind of worker; POOLER, that the database is reached over one;
     PREPARES, that the app's driver prepares statements by itself.
+    REFUSAL is why the settings don't start this gunicorn ("": they do); ASGI is whether the app is called as
+    ASGI has it, or as WSGI has it (None: not known).
     GUNICORN is the version of one that can't run itself ("": it is not there), PYTHON that of the interpreter
     in which an import failed.
     PLACES has the heads for each command that migrates: argv, heads, current; SPLIT those of one that has several.
@@ -78,6 +80,8 @@ class Probe:
     live: dict[str, Any] = field(default_factory=dict)
     pools: tuple[dict[str, Any], ...] | None = None
     served: tuple[Any, ...] | None = None
+    refusal: str = ""
+    asgi: bool | None = None
     pooler: bool = False
     prepares: bool = False
 
@@ -99,6 +103,22 @@ class Probe:
             f"the app uses Flask-SocketIO and would have {workers} workers, but {why}. Set `workers: 1`, and `threads` to the "
             "number of visitors at a time; or let the app take WebSockets only and give it a message queue: "
             "SocketIO(…, transports=['websocket'], client_manager=…); see docs/redis.md"
+        )
+
+    @property
+    def miscalled(self) -> str:
+        """What to do about an app that its workers would not call as it must be called, "" when they would."""
+        kind = self.served[2] if self.served else ""
+        if self.refusal or not kind or self.asgi in (None, kind == "asgi"):
+            return self.refusal
+        if self.asgi:
+            return (
+                f"it is an ASGI app, as Quart's, FastAPI's and Starlette's are, and `worker_class` is '{kind}', which is for "
+                "WSGI: set `worker_class: asgi`"
+            )
+        return (
+            "it is a WSGI app, as Flask's are, and `worker_class` is 'asgi': remove `worker_class`, or wrap the app with "
+            "asgiref's WsgiToAsgi"
         )
 
     @property

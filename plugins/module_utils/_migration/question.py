@@ -21,7 +21,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._migration import (
 
 SCRIPT = (
     r"""
-import io, json, os, sys, traceback
+import inspect, io, json, os, sys, traceback
 
 sys.path.insert(0, os.getcwd())
 found = {"error": "", "flask": False, "debug": False, "secret_key": None, "note": ""}
@@ -92,6 +92,21 @@ def importer():
         tell(1)
 
 
+def asgi(app):
+    # Whether it is called as ASGI has it (something to wait for), or as WSGI has it (two arguments); None: can't be told.
+    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(getattr(type(app), "__call__", None)):
+        return True
+    kinds = [one.kind for one in inspect.signature(app).parameters.values()]
+    return False if kinds == [inspect.Parameter.POSITIONAL_OR_KEYWORD] * 2 else None
+
+
+def served():
+    try:
+        return ask.get("gunicorn") and workers(ask["gunicorn"])
+    except RuntimeError as error:  # the settings refuse this gunicorn
+        found["refusal"] = str(error)
+
+
 limit(ask.get("seconds"))
 if not ask.get("write"):
     guard()
@@ -117,11 +132,15 @@ if hasattr(app, "config") and hasattr(app, "extensions"):
         found["live"] = live(app)
     except Exception:  # a Flask-SocketIO of another making
         pass
-for name, look_at in (("pools", lambda: pools(app)), ("served", lambda: ask.get("gunicorn") and workers(ask["gunicorn"]))):
+for name, look_at in (("pools", lambda: pools(app)), ("served", served)):
     try:  # before migrations are looked at, which makes engines of its own
         found[name] = look_at() or None
     except Exception:
         pass
+try:
+    found["asgi"] = asgi(app) if ask.get("gunicorn") else None
+except Exception:
+    pass
 try:
     migrations(app)
 except Exception as error:

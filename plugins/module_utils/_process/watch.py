@@ -142,8 +142,8 @@ def fault(before: Seen, after: Seen) -> str:
 
 def last_words(unit: str) -> str:
     """Return the end of what UNIT's newest run wrote to the journal, without the requests: the gate's own are many."""
-    lines = systemd.journal(unit, BEFORE_LINES).splitlines()
-    return systemd.tail("\n".join(line for line in lines if request_of(line) is None))
+    lines = [line for line in systemd.journal(unit, BEFORE_LINES).splitlines() if request_of(line) is None]
+    return systemd.tail("\n".join(lines))
 
 
 def recent(unit: str) -> Seen:

@@ -31,7 +31,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import want
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record, ReleaseError
 
-BOUNDLESS = ("gevent", "eventlet")
+BOUNDLESS = ("gevent", "eventlet", "asgi")
 """Kinds of workers whose requests at a time are bounded by nothing that means connections."""
 
 

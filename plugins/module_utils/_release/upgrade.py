@@ -101,6 +101,8 @@ class Upgrade:
         found = secret_key.problems("SECRET_KEY", {"SECRET_KEY": key}) if key is not None else []
         if found:
             raise ReleaseError(f"the app's own setting: {found[0]}")
+        if self.probed.miscalled:
+            raise ReleaseError(f"'wsgi' is '{self.request.wsgi}': {self.probed.miscalled}")
         if self.probed.apart:
             raise ReleaseError(self.probed.apart)
         self.connections.check(self.probed)

@@ -201,7 +201,12 @@ KEYS: dict[str, Key] = {
         keys=nested.PROCESS,
         place="process",
     ),
-    "worker_class": Key(str, "gthread", "Worker class of gunicorn.", ("sync", "gthread", "gevent")),
+    "worker_class": Key(
+        str,
+        "gthread",
+        "Worker class of gunicorn; `asgi` is for ASGI apps (Quart, FastAPI, Starlette).",
+        ("sync", "gthread", "gevent", "asgi"),
+    ),
     "workers": Key(
         int,
         0,

@@ -35,7 +35,7 @@ LOADER = re.compile(r"LD_(PRELOAD|LIBRARY_PATH|AUDIT)")
 HOOKS = {"bind", "post_worker_init", "logger_class", "control_socket"}
 """Names that the config file needs for itself: the socket nginx knows, the message to systemd, the logs."""
 
-WORKER_CLASSES = ("sync", "gthread", "gevent")
+WORKER_CLASSES = ("sync", "gthread", "gevent", "asgi")
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 RANGES: dict[str, tuple[int, int]] = {
     "workers": (0, 256),

@@ -214,7 +214,7 @@ def connections_of(app: App, cores: int) -> int:
     if is_pooled(app):
         return int(budget.pooled(app["database_pool_size"]).switch)
     alone = app["handover"] == "stop_first"
-    jobs = {"gthread": app["threads"], "gevent": POOL}.get(app["worker_class"], 1)
+    jobs = {"gthread": app["threads"], "gevent": POOL, "asgi": POOL}.get(app["worker_class"], 1)
     needs = [budget.Need("web", app["workers"] or (1 if alone else 2 * cores + 1), jobs, not alone)]
     for name, entry in app["processes"].items():
         processes, each = (1, 1) if entry["schedule"] else concurrency.of(str(entry["command"]), cores)

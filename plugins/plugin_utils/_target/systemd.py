@@ -17,6 +17,8 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._service import know
 
 GUNICORN = "gunicorn>=23,<28"
 """The series that its settings are tested with; one that the app's own list has goes before."""
+GUNICORN_ASGI = "gunicorn>=27,<28"
+"""Before 26.2 its ASGI workers keep connections open that have ended, and one that stops answers nobody any more."""
 UPSTREAM_KEEPALIVE = 16
 """Idle connections that each worker of nginx keeps to an app: as many as a few workers of gunicorn have threads."""
 WEB_USER = "www-data"
@@ -49,7 +51,8 @@ def secrets(app: Mapping[str, Any]) -> dict[str, Any]:
 def needed_packages(app: Mapping[str, Any]) -> list[str]:
     """Return the requirement lines that are added when the app's own set has no such package: server, workers, tracing."""
     workers = [WORKERS[app["worker_class"]]] if app["worker_class"] in WORKERS else []
-    return [GUNICORN, *workers, *(tracing.PACKAGES if app["otel"] else [])]
+    gunicorn = GUNICORN_ASGI if app["worker_class"] == "asgi" else GUNICORN
+    return [gunicorn, *workers, *(tracing.PACKAGES if app["otel"] else [])]
 
 
 def writable_paths(app: Mapping[str, Any]) -> list[str]:

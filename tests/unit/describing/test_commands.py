@@ -17,6 +17,7 @@ ENTRIES = [
     ("poetry run gunicorn shop:app", ["shop:app"]),
     ("waitress-serve --call shop:create_app", ["shop:create_app"]),
     ("/opt/venv/bin/uwsgi --http :80 --module shop:app", ["shop:app"]),
+    ("uvicorn main:app --host 0.0.0.0 --port 8000", ["main:app"]),
     ("python -m gunicorn shop:app", ["shop:app"]),
     ("gunicorn 'unclosed shop:app", ["shop:app"]),
     ("node server.js localhost:3000", []),

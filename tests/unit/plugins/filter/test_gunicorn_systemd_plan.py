@@ -104,7 +104,7 @@ def test_bad_entry_points(wsgi: str) -> None:
     [
         ({"user": "my user"}, "user is 'my user': it must be a Linux user name"),
         ({"instance": "../x"}, "instance is '../x'"),
-        ({"worker_class": "tornado"}, "worker_class is 'tornado': it must be one of sync, gthread, gevent"),
+        ({"worker_class": "tornado"}, "worker_class is 'tornado': it must be one of sync, gthread, gevent, asgi"),
         ({"log_level": "loud"}, "log_level is 'loud'"),
         ({"workers": -1}, "workers is '-1': it must be a whole number from 0 to 256"),
         ({"workers": True}, "workers is 'True'"),

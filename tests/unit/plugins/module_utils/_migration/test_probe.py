@@ -189,6 +189,45 @@ def test_what_an_app_prints_is_not_taken_for_the_answer(tmp_path: Path, printed:
     assert (found.error, rest.strip()) == ("", printed.strip())
 
 
+ASGI_FUNCTION = "async def app(scope, receive, send): pass"
+ASGI_OBJECT = "class App:\n    async def __call__(self, scope, receive, send): pass\napp = App()"
+PLAIN_ASGI = "def app(scope, receive, send): return inner(scope, receive, send)"
+WSGI_OBJECT = "class App:\n    def __call__(self, environ, start_response): return []\napp = App()"
+SET = "set `worker_class: asgi`"
+
+
+@pytest.mark.parametrize(
+    ("app", "kind", "said"),
+    [
+        (ASGI_FUNCTION, "gthread", SET),
+        (ASGI_OBJECT, "gthread", SET),
+        (ASGI_OBJECT, "gevent", SET),
+        (ASGI_FUNCTION, "asgi", ""),
+        (ASGI_OBJECT, "asgi", ""),
+        (PLAIN_ASGI, "asgi", ""),
+        ("def app(environ, start_response): return []", "asgi", "remove `worker_class`"),
+        (WSGI_OBJECT, "asgi", "remove `worker_class`"),
+        (WSGI_OBJECT, "gthread", ""),
+        ("def app(*args, **kwargs): return inner(*args)", "asgi", ""),
+        ("def app(*args, **kwargs): return inner(*args)", "gthread", ""),
+    ],
+)
+def test_an_app_of_the_other_kind_than_its_workers_is_refused_with_the_way_out(
+    tmp_path: Path, app: str, kind: str, said: str
+) -> None:
+    files = {"app.py": app, "gunicorn.conf.py": f"workers, worker_class = 2, {kind!r}\n"}
+    found, *_ = probed(tmp_path, files, ask={"gunicorn": str(tmp_path / "gunicorn.conf.py")})
+    assert found.served
+    assert said in found.miscalled
+    assert bool(found.miscalled) is bool(said)
+
+
+def test_a_gunicorn_that_the_settings_refuse_is_told_before_anything_starts(tmp_path: Path) -> None:
+    files = {"app.py": ASGI_FUNCTION, "gunicorn.conf.py": "raise RuntimeError('needs gunicorn 27 or later')\n"}
+    found, *_ = probed(tmp_path, files, ask={"gunicorn": str(tmp_path / "gunicorn.conf.py")})
+    assert found.miscalled == "needs gunicorn 27 or later"
+
+
 SOCKETIO = """
 import types
 from tinyflask import Flask

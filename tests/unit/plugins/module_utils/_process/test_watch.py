@@ -50,6 +50,17 @@ def test_requests_are_counted_and_other_lines_are_kept_to_be_shown() -> None:
     assert list(found.said) == ["Traceback: …", app_s_own, "{broken"]
 
 
+def test_the_last_words_are_the_apps_and_not_how_gunicorn_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = [f'  File "gunicorn/arbiter.py", line {number}, in halt\n    self.stop()' for number in range(20)]
+    halt = "gunicorn.errors.HaltServer: <HaltServer 'Worker failed to boot.' 3>"
+    mine = ["Traceback (most recent call last):", '  File "main.py", line 24', "RuntimeError: no pool"]
+    said = "\n".join([*mine, request(), "Traceback (most recent call last):", *stack, halt])
+    monkeypatch.setattr(systemd, "read_journal", lambda *arguments: said)
+    monkeypatch.setattr(systemd, "properties", lambda unit, *names: {})
+    assert systemd.journal("shop@1", 3).splitlines() == [*mine[1:], request()]
+    assert process_watch.last_words("shop@1").splitlines() == mine
+
+
 def test_slipways_own_requests_do_not_count() -> None:
     found = Seen()
     found.take(request(500, agent="slipway"))

@@ -135,7 +135,7 @@ TYPOS_AND_TYPES = {
     "number for the name": (shop(name=7), ["app '7'", "'name' must be text, not a whole number"]),
     "worker class": (
         shop(worker_class="gevents"),
-        ["'worker_class' is 'gevents'", "sync, gthread, gevent", "'gevent'?"],
+        ["'worker_class' is 'gevents'", "sync, gthread, gevent, asgi", "'gevent'?"],
     ),
     "database": (shop(database="remote"), ["'database' is 'remote'", "local, mariadb, url, none"]),
     "certificate": (shop(certificate="bought"), ["'certificate' is 'bought'", "self_signed, provided, acme"]),

@@ -68,6 +68,10 @@ def test_what_serving_an_app_needs_is_bounded_and_never_pinned(changes: dict[str
     assert not [line for line in lines if "==" in line]
 
 
+def test_asgi_workers_are_of_a_gunicorn_that_stops_them_without_losing_requests() -> None:
+    assert target.needed_packages(shop(worker_class="asgi")) == ["gunicorn>=27,<28"]
+
+
 @pytest.mark.parametrize(
     ("changes", "scheme"),
     [
