@@ -16,6 +16,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._access import login
 from ansible_collections.slipway.flask.plugins.plugin_utils._access.login import Way
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import packing
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.once import once
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import audit as app_audit
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, hosts, procfile
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description as app_description
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import version as app_version
@@ -39,7 +40,7 @@ def refs_of(address: str) -> set[str] | None:
 
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"apps", "app", "version", "one_app", "disk_mb", "provision", "anew"})
+    _VALID_ARGS = frozenset({"apps", "app", "version", "one_app", "disk_mb", "provision", "anew", "audit"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -52,6 +53,7 @@ class ActionModule(ActionBase):
             app_description.problems(apps)
             or choice.problems(apps, only, choice.everywhere(task_vars), one)
             or app_version.problems(apps, only, version)
+            or app_audit.run_problems(self._task.args.get("audit"))
             or refusals.problems(apps)
         )
         chosen: list[dict[str, Any]] = []

@@ -31,6 +31,11 @@ options:
         users, units, folders, databases, sites of nginx, and who listens on the ports 80 and 443.
     type: bool
     default: false
+  audit:
+    description: The mode of C(audit) for this run, C(-e audit=report); empty is each app's own.
+    type: str
+    default: ""
+    version_added: 0.4.0
   anew:
     description: An app that is to be set up although it was removed from the host; else that is refused.
     type: str

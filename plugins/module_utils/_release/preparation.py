@@ -20,7 +20,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._python import build
 from ansible_collections.slipway.flask.plugins.module_utils._python import driver, scm
 from ansible_collections.slipway.flask.plugins.module_utils._python import environment as python_environment
 from ansible_collections.slipway.flask.plugins.module_utils._python import project as python_project
-from ansible_collections.slipway.flask.plugins.module_utils._release import shared, wanted
+from ansible_collections.slipway.flask.plugins.module_utils._release import shared, vulnerable, wanted
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.source import Source
@@ -105,12 +105,13 @@ class Preparation:
                 index_url=tools.index_url, extra_index_urls=list(tools.extra_index_urls),
             )
         )  # fmt: skip
-        shutil.rmtree(self.workspace, ignore_errors=True)
         self.context.record.environment = built.key
         self.context.notes += built.notes
         self.context.notes += [f"`overrides`: {told}" for told in built.overridden]
         self._fit_scheme(built.packages)
         (self.context.here / "venv").symlink_to(f"../../venvs/{built.key}")
+        vulnerable.describe(self.context, project)
+        shutil.rmtree(self.workspace, ignore_errors=True)
         if self.request.source.package:
             self._link_package()
         # What is the app's own runs with the app's rights, compiling included: a package can hook into any start of Python.

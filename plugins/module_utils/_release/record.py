@@ -67,6 +67,8 @@ class Record:
     what: Literal["deploy", "rollback", "restore", "import"] = "deploy"
     connections: list[dict[str, Any]] = field(default_factory=list)
     """What the release may open at each database server (connections.py)."""
+    vulnerable: list[str] = field(default_factory=list)
+    """Its known vulnerabilities when it was deployed, each `flask 2.2.2: CVE-2023-30861 (high)`; those allowed, too."""
     restore_point: str = ""
     """The one that was made before the release migrated, "" for none."""
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
 from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
+from ansible_collections.slipway.flask.plugins.module_utils._audit.wanted import URL, Policy
 from ansible_collections.slipway.flask.plugins.module_utils._host.parameters import spec_of, typed
 
 What = Literal["deploy", "rollback"]
@@ -185,6 +186,9 @@ class Request:
     """The settings that the variables have, sealed (settings.py); empty when they are not compared."""
     expected_settings: Mapping[str, str] = field(default_factory=dict, metadata=DEPLOY)
     """The text of files among the settings as the variables have them, "" for one that is not to be there."""
+    audit: Policy = field(default=Policy(), metadata=DEPLOY)
+    audit_url: str = field(default=URL, metadata=DEPLOY)
+    """A server with OSV's API."""
     plan: bool = field(default=False, metadata=DEPLOY | CALL)
     keep_releases: int = field(default=5, metadata=DEPLOY)
     hosts: int = field(default=1, metadata=DEPLOY)

@@ -16,6 +16,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._host import sandbox
 from ansible_collections.slipway.flask.plugins.module_utils._python import versions
 from ansible_collections.slipway.flask.plugins.module_utils._release import hooks
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import (
+    audit,
     commands,
     edge,
     metrics,
@@ -143,6 +144,7 @@ def setting_problems(app: Mapping[str, Any]) -> list[str]:
     for name in app.get("migrations_allow", []):
         if not isinstance(name, str):
             found.append(f"'migrations_allow' holds {name}, which YAML has read as a number; quote it, as in \"0005\"")
+    found += audit.problems(app.get("audit", "off"))
     for service in known.SERVICES:
         found += service.problems(app)
     return found + tracing.problems(app)

@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import checks, procfile, static, tracing, unknown
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import (
+    audit,
+    checks,
+    procfile,
+    static,
+    tracing,
+    unknown,
+)
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import domains as app_domains
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.keys import KEYS, RANGES, REQUIRED
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process
@@ -72,7 +79,7 @@ def app_problems(app: Mapping[str, Any]) -> list[str]:
         key = KEYS.get(name)
         if key is None or name in waiting:
             continue
-        if name == "migrations" and value is False:  # YAML reads a bare `off` so
+        if name in ("audit", "migrations") and value is False:  # YAML reads a bare `off` so
             value = "off"
         if not isinstance(value, key.kind) or (isinstance(value, bool) and key.kind in (int, (int, list))):
             found.append(f"'{name}' must be {type_name(key.kind)}, not {type_name(type(value))}. {key.text}")
@@ -117,6 +124,7 @@ def normalise(app: Mapping[str, Any]) -> dict[str, Any]:
     usual = {"release_commands": known.release_commands(app)}
     whole = {name: app.get(name, usual.get(name, key.default)) for name, key in KEYS.items()}
     whole["migrations"] = whole["migrations"] or "off"  # YAML reads a bare `off` as false
+    whole["audit"] = audit.whole(whole["audit"])
     for key in ("domains", "redirect_domains"):
         whole[key] = [app_domains.in_ascii(domain) for domain in whole[key]]
     whole["static"] = static.entries(whole["static"])

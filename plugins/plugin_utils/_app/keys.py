@@ -55,6 +55,13 @@ KEYS: dict[str, Key] = {
     "constraints": Key(list, [], "Version constraints, which also apply to transitive dependencies.", of=str),
     "overrides": Key(list, [], "Requirements that override those of the app, its lock file or any package.", of=str),
     "system_packages": Key(list, [], "APT packages that the app needs to build or run.", of=str),
+    "audit": Key(
+        (str, dict),
+        "off",
+        "Check the installed packages for known vulnerabilities at each deploy: `off`, `report` or `refuse`, or a mapping with "
+        "a severity and exceptions; see docs/audit.md.",
+        keys=nested.AUDIT,
+    ),
     "environment": Key(
         dict,
         {},

@@ -73,4 +73,30 @@ OTEL = {
     "sample_percent": Key(int, 100, "Percentage of requests to trace.", range=(1, 100)),
     "environment": Key(str, "production", "Name of the environment in traces (`deployment.environment.name`)."),
 }
+ALLOWED = {
+    "id": Key(str, REQUIRED, "ID of the vulnerability: `CVE-…`, `GHSA-…` or `PYSEC-…`."),
+    "reason": Key(str, REQUIRED, "Why it is accepted; shown at each deploy."),
+    "until": Key(str, REQUIRED, "Last day of the exception (UTC), e.g. `2027-01-31`."),
+}
+AUDIT = {
+    "mode": Key(
+        str,
+        "report",
+        "What a known vulnerability does: `refuse` stops the deploy, `report` only reports it, `off` turns the check off.",
+        ("off", "report", "refuse"),
+    ),
+    "severity": Key(
+        str,
+        "low",
+        "Minimum severity that stops a deploy with `refuse`; lower ones are reported. An unknown severity always stops it.",
+        ("low", "medium", "high", "critical"),
+    ),
+    "allow": Key(list, [], "Vulnerabilities that are accepted until a date.", of=dict, keys=ALLOWED),
+    "private": Key(
+        list,
+        [],
+        "Packages from your own index, as names or patterns such as `acme-*`: not checked, and their names are not sent.",
+        of=str,
+    ),
+}
 SANDBOX = {name: Key(bool, False, f"Open the sandbox for {meaning}.") for name, meaning in sandbox_needs.NEEDS.items()}

@@ -45,9 +45,10 @@ def documents(
     installer: Mapping[str, Any] | None = None,
     allow_migrations: Any = "",
     skip_hooks: Any = False,
+    audit: Any = "",
 ) -> list[dict[str, Any]]:
     """Return what VARIABLE of a role holds for APPS: their documents of that name, from those that have one."""
-    run = {"installer": installer, "allow_migrations": allow_migrations, "skip_hooks": skip_hooks}
+    run = {"installer": installer, "allow_migrations": allow_migrations, "skip_hooks": skip_hooks, "audit": audit}
     names = list(waiting)
     makers = (compile(app, names, **run).get(variable) for app in apps)
     made = [make() for make in makers if make]

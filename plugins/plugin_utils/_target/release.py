@@ -15,6 +15,7 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import What, description_spec
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import audit as app_audit
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.names import nearest
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import postgres
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import systemd
@@ -29,11 +30,13 @@ def release(
     installer: Mapping[str, Any] | None = None,
     allow_migrations: Any = "",
     skip_hooks: Any = False,
+    audit: Any = "",
 ) -> dict[str, Any]:
     """Return APP, which has all its keys, as the role app_release has it described.
 
     INSTALLER: `python`, `python_downloads`, `uv`, `ca_bundle`, `index_url`, `extra_index_urls` as python_venv has them;
-    allow_migrations: further revisions that may do what they do, with commas; skip_hooks: leave the hooks out.
+    allow_migrations: further revisions that may do what they do, with commas; skip_hooks: leave the hooks out;
+    audit: the mode of `audit` for this run, "" for the app's own.
     """
     spec = description_spec()
     told: dict[str, Any] = {}
@@ -59,6 +62,7 @@ def release(
             "variable": app["database_variable"],
             "owner_url": postgres.owner_url(app),
         },
+        "audit": app_audit.for_this_run(app["audit"], audit),
         "database": {
             "connections": app["database_connections"],
             **(

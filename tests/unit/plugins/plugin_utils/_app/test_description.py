@@ -116,6 +116,12 @@ def test_an_app_that_uses_every_key_has_no_problems() -> None:
         "hooks": {"after_switch": "hooks/purge.yml"},
         "notifications": [{"url": "https://hooks.example.com/x", "format": "slack"}],
         "keep_releases": 3,
+        "audit": {
+            "mode": "refuse",
+            "severity": "high",
+            "allow": [{"id": "CVE-2024-22195", "reason": "no xmlattr", "until": "2027-01-31"}],
+            "private": ["acme-*"],
+        },
     }
     assert set(whole) == set(keys.KEYS)
     assert app_description.problems([whole]) == []

@@ -26,6 +26,7 @@ PLACES = {
     "processes": "worker", "redis_variables": "CACHE_URL",
 }  # fmt: skip
 ENTRIES: dict[str, dict[str, Any]] = {
+    "audit": {"mode": "report"},
     "source": {"path": "../shop"},
     "static": {"folder": "app/static"},
     "access": {"path": "/admin/", "allow": ["192.0.2.1"]},
@@ -152,6 +153,7 @@ def repeated() -> Iterator[tuple[str, Key, dict[str, Any]]]:
 
 
 OTHERWISE = {
+    "app_release_releases[].audit": "a mapping by then",
     "app_release_releases[].migrations": "a group, in which the key is `mode`",
     "gunicorn_systemd_services[].processes": "an argument spec has no keys below names that are free",
     "app_release_releases[].database": "what is known of it, and how its server is reached",
@@ -196,6 +198,12 @@ def test_what_a_role_has_in_another_shape_says_the_same() -> None:
     options = {place: option for place, _, option in repeated()}
     assert set(OTHERWISE) <= set(options)
     migrations, commands = (options[f"app_release_releases[].{name}"] for name in ("migrations", "release_commands"))
+    audit = options["app_release_releases[].audit"]["options"]
+    for name, key in keys.KEYS["audit"].keys.items():
+        assert [
+            text for text in differences(key, audit[name]) if not (name == "mode" and text.startswith("default"))
+        ] == []
+    assert audit["mode"]["default"] == keys.KEYS["audit"].default
     mode = migrations["options"]["mode"]
     assert (mode["default"], tuple(mode["choices"])) == (
         keys.KEYS["migrations"].default,

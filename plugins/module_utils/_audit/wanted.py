@@ -1,0 +1,33 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What an app's `audit` says, as the host is told it.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+URL = "https://api.osv.dev"
+"""The service of OSV, the database that the Python Packaging Authority's and GitHub's are part of."""
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """One vulnerability that somebody accepts: its ID (any of its names), why, and the last day (ISO 8601, UTC)."""
+
+    id: str
+    reason: str
+    until: str
+
+
+@dataclass(frozen=True)
+class Policy:
+    """An app's `audit`. PRIVATE are patterns of the names of packages that the service is not told of."""
+
+    mode: Literal["off", "report", "refuse"] = "off"
+    severity: Literal["low", "medium", "high", "critical"] = "low"
+    allow: tuple[Allowed, ...] = ()
+    private: tuple[str, ...] = ()
