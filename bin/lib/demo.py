@@ -124,7 +124,7 @@ def login(host: dict[str, Any]) -> list[str]:
 
 
 def read_release(host: dict[str, Any]) -> dict[str, Any]:
-    """Return the record of the release that serves."""
+    """Return the record of the live release."""
     argv = [*login(host), "cat", f"/srv/{APP}/current/release.json"]
     record: dict[str, Any] = json.loads(subprocess.run(argv, stdout=subprocess.PIPE, check=True).stdout)
     return record

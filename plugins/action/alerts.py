@@ -25,7 +25,7 @@ class ActionModule(ActionBase):
             return {**result, "failed": True, "msg": f"test is '{self._task.args['test']}'; it must be true or false"}
         wrong = description.problems(settings)
         if wrong or not settings:
-            said = "\n".join(wrong) or "slipway_alerts is not set, so nobody is told: docs/alerts.md says how"
+            said = "\n".join(wrong) or "slipway_alerts is not set, so nobody is notified: see docs/alerts.md"
             return {**result, "failed": True, "msg": said}
         asked = {
             "host": str(task_vars.get("inventory_hostname")),

@@ -21,7 +21,7 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         limit = str(self._task.args.get("limit", 20))
         if not limit.isdigit() or int(limit) < 1:
-            msg = f"limit is {limit}; it must be 1 or more: how many restore points are shown"
+            msg = f"limit is {limit}; it must be 1 or more (the number of restore points to show)"
             return {**result, "failed": True, "msg": msg}
         answer = on_host.ask(self, "backups", {"app": str(self._task.args.get("app") or "")}, task_vars)
         if not answer.get("failed"):

@@ -11,7 +11,7 @@ from ansible.utils.display import Display
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import drift
 
 UNHEARD = (
-    "the differences are read by the callback slipway.flask.brief, which is not in use: set "
+    "drift.yml needs the callback slipway.flask.brief, which is not enabled: set "
     "`stdout_callback = slipway.flask.brief` in ansible.cfg, as Slipway's own does, or ANSIBLE_STDOUT_CALLBACK=slipway.flask.brief"
 )
 

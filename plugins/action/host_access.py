@@ -52,7 +52,7 @@ class ActionModule(ActionBase):
         if "armed" not in answer:  # it was killed, perhaps half-way
             said = str(answer.get("module_stderr") or answer.get("msg") or "").strip()[-1000:]
             return result | self._undone(
-                token, started + seconds, f"its part on the host ended without an answer: {said}"
+                token, started + seconds, f"the program on the host ended without an answer: {said}"
             )
         result.update(answer)
         user, closed = str(result.pop("user", "")), result.pop("closed", [])
@@ -62,8 +62,8 @@ class ActionModule(ActionBase):
             return result | self._undone(
                 token,
                 started + seconds,
-                f"the change has cut the line: the host's answer took {took:.0f} s to come"
-                f" (for a host that is that slow, raise host_access_confirm_seconds, which is {seconds})",
+                f"the change cut the connection: the host took {took:.0f} s to"
+                f" answer (if it is only slow, raise host_access_confirm_seconds, now {seconds})",
             )
         tried = []
         for way in self._ways(document, user, closed):
@@ -114,9 +114,9 @@ class ActionModule(ActionBase):
             except (AnsibleError, IndexError, ValueError):  # the guard itself may have been killed
                 time.sleep(2)
         if ended.get("outcome") != "undone":
-            state = f"Whether the host is as before is not known: look with `{GUARD} status` at its console."
+            state = f"It is not known whether the host is as before: run `{GUARD} status` on its console."
         elif ended["failures"]:
-            state = "The host has undone the change, but for: " + "; ".join(ended["failures"])
+            state = "The host has undone the change, except for: " + "; ".join(ended["failures"])
         else:
             state = "The host has undone the change and is as before."
         return {"failed": True, "changed": False, "msg": f"Nothing was changed, because {why}\n{state}"}

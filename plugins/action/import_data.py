@@ -76,7 +76,7 @@ def wanted(app: dict[str, Any], given: dict[str, Any]) -> tuple[dict[str, Any], 
     """Return what the host is asked to import into APP, and what is sent, by name. Raises ChoiceError and BroughtError."""
     dump, folder = str(given.get("dump") or ""), str(given.get("folder") or "")
     if not dump and not folder:
-        raise choice.ChoiceError("say what to import: -e dump=old.dump, -e folder=uploads.tar, or both")
+        raise choice.ChoiceError("there is nothing to import: pass -e dump=old.dump, -e folder=uploads.tar, or both")
     schema = str(given.get("schema") or "upgrade")
     if schema not in ("upgrade", "keep"):
         raise choice.ChoiceError(f"import_schema is '{schema}'; it must be upgrade or keep")
@@ -106,16 +106,17 @@ def wanted(app: dict[str, Any], given: dict[str, Any]) -> tuple[dict[str, Any], 
 def refused_database(app: dict[str, Any]) -> str:
     """Return why no dump can be imported into APP, "" where one can."""
     if app["database"] == "none":
-        return f"{app['name']} has no database (`database: none`), so there is nothing for a dump to go into"
+        return f"{app['name']} has no database (`database: none`), so there is nothing to import a dump into"
     if app["database_owner_url"]:
         return (
-            f"{app['name']} has `database_owner_url`: what a dump makes would belong to one role and be used by another, whose "
-            "rights nobody knows. docs/moving.md says how a dump gets there"
+            f"{app['name']} has `database_owner_url`: the tables of a dump would belong to one role and be used by another, "
+            "whose privileges are unknown. See docs/moving.md for how to load a dump"
         )
     if app["database"] == "url" and mariadb.is_used(app):
         return (
-            f"{app['name']}'s database is a MySQL or MariaDB elsewhere (`database: url`), which commits each CREATE TABLE by "
-            "itself: an import that fails half-way could not be undone there. docs/moving.md says how a dump gets there by hand"
+            f"{app['name']}'s database is on another MySQL or MariaDB server (`database: url`), which commits each CREATE "
+            "TABLE on its own: an import that fails half-way could not be undone. See docs/moving.md for how to "
+            "load a dump manually"
         )
     return ""
 
@@ -124,16 +125,14 @@ def chosen(app: dict[str, Any], into: str) -> tuple[str, str]:
     """Return the folder of APP that is meant: its name, and its path on the host. Raises ChoiceError."""
     known = folders.of(app)
     if not known:
-        raise choice.ChoiceError(
-            f"{app['name']} has neither shared_folders nor writable_paths that files could go into"
-        )
+        raise choice.ChoiceError(f"{app['name']} has no shared_folders or writable_paths to import files into")
     if into and into.rstrip("/") not in known:
         raise choice.ChoiceError(
             f"{app['name']} has no folder '{into}'{nearest(into, sorted(known))}; its folders are: {', '.join(known)}"
         )
     if not into and len(known) > 1:
         raise choice.ChoiceError(
-            f"say which folder the files go into with -e into=…; {app['name']} has: {', '.join(known)}"
+            f"choose the folder for the files with -e into=FOLDER; {app['name']} has: {', '.join(known)}"
         )
     name = into.rstrip("/") or next(iter(known))
     return name, known[name]

@@ -44,7 +44,7 @@ class ActionModule(ActionBase):
             hosts = [name for name, apps in choice.play_apps(task_vars).items() if app["name"] in apps] or [host]
             forks = int(context.CLIARGS.get("forks") or 1)
             if asked.follow and len(hosts) > forks:
-                raise question.AskedError(f"{len(hosts)} hosts are followed at once; add --forks {len(hosts)}")
+                raise question.AskedError(f"{len(hosts)} hosts are to be followed at once; add --forks {len(hosts)}")
         except choice.NotHere as error:
             return {**result, **error.result}
         except (choice.ChoiceError, question.AskedError) as error:
@@ -109,7 +109,7 @@ class ActionModule(ActionBase):
                 printer.flush()
                 if entry["cut"]:
                     Display().warning(
-                        f"more than {MOST_BYTES >> 20} MB: the rest is not shown; narrow it with -e since="
+                        f"more than {MOST_BYTES >> 20} MB: the rest is not shown; narrow the search with -e since="
                     )
             elif entry:
                 printer.add(host, entry)

@@ -26,7 +26,7 @@ class ActionModule(ActionBase):
         said = self._task.args.get("state", "")
         closed = STATES.get(str(said).lower())
         if closed is None:
-            return {**result, "failed": True, "msg": f"state is '{said}'; say -e state=on or -e state=off"}
+            return {**result, "failed": True, "msg": f"state is '{said}'; use -e state=on or -e state=off"}
         try:
             apps = choice.meant(self._task.args, task_vars)
         except choice.ChoiceError as error:

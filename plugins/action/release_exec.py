@@ -39,7 +39,7 @@ class ActionModule(ActionBase):
         if app is None or host != choice.first_host(app["name"], host, task_vars):
             return {**result, "skipped": True, "skip_reason": "the command runs on one host only"}
         if self._task.check_mode:
-            return {**result, "skipped": True, "skip_reason": "nobody knows what a command would do"}
+            return {**result, "skipped": True, "skip_reason": "what a command would do can't be predicted"}
         arguments = {
             **target.places(app), "wsgi": app["wsgi"], "words": json.dumps(words), "seconds": given.get("seconds", 3600),
             "writable_paths": app["writable_paths"], "schedule": schedule,
@@ -70,7 +70,7 @@ def schedule_of(name: str, command: str, app: Mapping[str, Any] | None) -> str:
     if not name:
         return ""
     if command.strip():
-        raise choice.ChoiceError("say what to run with either -e command='flask …' or -e schedule=NAME, not with both")
+        raise choice.ChoiceError("pass either -e command='flask …' or -e schedule=NAME, not both")
     known = [one for one, entry in (app or {}).get("processes", {}).items() if entry.get("schedule")]
     if app and name not in known:
         there = f"; its schedules are: {', '.join(known)}" if known else "; it has none"
@@ -81,7 +81,7 @@ def schedule_of(name: str, command: str, app: Mapping[str, Any] | None) -> str:
 def words_of(command: str, app: Mapping[str, Any] | None) -> list[str]:
     """Return the words of a command line for APP. Raises ChoiceError when there is none, or one that must not be run."""
     if not command.strip():
-        raise choice.ChoiceError("say what to run with -e command='flask …'")
+        raise choice.ChoiceError("pass the command to run: -e command='flask …'")
     names, secret = None, dict[str, Any]()
     if app:
         secret = target.secrets(app)

@@ -52,9 +52,9 @@ class ActionModule(ActionBase):
 
     def _wrong(self) -> str:
         if not self.app:
-            return "say which app is to be removed, with -e app=NAME"
+            return "pass the app to remove: -e app=NAME"
         if not names.APP.fullmatch(self.app):
-            return f"app is '{self.app}', which can't be an app's name"
+            return f"'{self.app}' in 'app' is not a valid app name"
         if (told := self._task.args.get("backups") or BACKUPS[0]) not in BACKUPS:
             return f"backups is '{told}'; it must be keep or forget"
         return ""
@@ -88,15 +88,15 @@ class ActionModule(ActionBase):
 
     def _what_is_exported(self, found: Mapping[str, Any]) -> str:
         if self._is_exported(found):
-            return f"Before that, its database and folders are exported to {self._to} on this machine, unless -e export=false"
+            return f"First its database and folders are exported to {self._to} on this machine (-e export=false skips that)"
         if found["step"] == "exported":
             return "Its database and folders have been exported"
-        return "Nothing is exported before that" if found["urls"] or found["folders"] else ""
+        return "Nothing is exported first" if found["urls"] or found["folders"] else ""
 
     def _asked(self) -> str:
         """Ask whether to go on; return why not, "" to go on."""
         try:
-            said = Display().prompt_until(f"Remove {self.app} from {self.host}? Type its name to go on: ")
+            said = Display().prompt_until(f"Remove {self.app} from {self.host}? Type its name to continue: ")
         except AnsibleError:
             return report.refused(self.app)
         if said.decode(errors="replace").strip() != self.app:

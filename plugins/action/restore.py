@@ -56,7 +56,7 @@ class ActionModule(ReleaseAction):
     def _asked(self) -> str:
         """Ask whether to go on; return why not, "" to go on."""
         try:
-            said = Display().prompt_until(f"Restore {self.app}, and lose what is told above? Type yes to go on: ")
+            said = Display().prompt_until(f"Restore {self.app}, and lose what is listed above? Type yes to continue: ")
         except AnsibleError:
             return report.refused_without_terminal(self.app)
         if said.decode(errors="replace").strip().lower() not in ("yes", "y"):

@@ -38,9 +38,7 @@ class ActionModule(ReleaseAction):
                 return {**result, "failed": True, "msg": "\n".join(wrong)}
             answer = self.call("restore_release", arguments, task_vars)
             if answer.get("failed"):
-                failed.append(
-                    f"{self.app} on {host}: the release that served could not be brought back. {answer.get('msg')}"
-                )
+                failed.append(f"{self.app} on {host}: the last live release could not be restored. {answer.get('msg')}")
                 Display().display(deploy.printable(failed[-1]))
                 continue
             served[self.app] = str(answer.get("release"))

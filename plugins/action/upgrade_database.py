@@ -25,7 +25,7 @@ class ActionModule(ActionBase):
         host = str(task_vars.get("inventory_hostname"))
         yes, back, forget = (boolean(given.get(name) or False) for name in ("confirmed", "back", "forget"))
         if back and forget:
-            return {**result, "failed": True, "msg": "say -e back=true or -e forget=true, not both"}
+            return {**result, "failed": True, "msg": "pass either -e back=true or -e forget=true, not both"}
         try:
             apps = choice.meant({"apps": given.get("apps")}, task_vars)
         except choice.ChoiceError as error:

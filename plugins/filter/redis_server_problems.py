@@ -46,7 +46,7 @@ def redis_server_problems(variables: Mapping[str, Any]) -> list[str]:
     found += [f"redis_server_connections: {fault}" for fault in redis.problems(variables.get("connections", []))]
     memory = int(variables.get("memory_mb", 0))
     if memory and memory < 128:
-        found.append(f"redis_server_memory_mb is {memory}; it must be 0 (the host's memory) or 128 and more")
+        found.append(f"redis_server_memory_mb is {memory}; it must be 0 (the host's memory) or at least 128")
     seconds = int(variables.get("timeout_seconds", 5))
     if not 1 <= seconds <= 60:
         found.append(f"redis_server_timeout_seconds is {seconds}; it must be from 1 to 60")

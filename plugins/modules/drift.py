@@ -13,7 +13,7 @@ author: Slipway contributors (@slipway)
 extends_documentation_fragment:
   - slipway.flask.apps
 description:
-  - Names what no role compares - services and timers of the release that serves that are stopped or not enabled, copies of units
+  - Names what no role compares - services and timers of the live release that are stopped or not enabled, copies of units
     and settings that a release has of its own and that were edited, drop-ins of units, files that nobody knows in the folders
     of apps, and settings of PostgreSQL that another file overrides.
   - Never changes anything; C(changed) tells whether something differs.

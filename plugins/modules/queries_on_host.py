@@ -102,7 +102,7 @@ def main() -> None:
     module, asked = begin(ARGUMENTS)
     limit, reset = asked["limit"], asked["reset"] and not module.check_mode
     if limit < 1:
-        module.fail_json(msg=f"limit is {limit}; it must be 1 or more: how many entries of each kind are shown")
+        module.fail_json(msg=f"limit is {limit}; it must be 1 or more (the number of entries to show per section)")
     found = []
     for app in asked["apps"]:
         try:

@@ -46,7 +46,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 release:
-  description: Id of the release that serves now.
+  description: Id of the live release now.
   type: str
   returned: success
 record:
@@ -98,7 +98,7 @@ stage:
   type: str
   returned: failure
 serves:
-  description: Id of the release that serves after the failure; empty when none does.
+  description: Id of the live release after the failure; empty when none does.
   type: str
   returned: failure
 """

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release_exec
-short_description: Run one command, or a schedule, in the release that serves
+short_description: Run one command, or a schedule, in the live release
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 extends_documentation_fragment:
   - slipway.flask.apps
 description:
-  - Runs a command as the app's user, with the code, the settings and the secrets of the release that serves, and prints what
+  - Runs a command as the app's user, with the code, the settings and the secrets of the live release, and prints what
     it prints as it is. It may write where the app may write.
   - Runs on one host, the first of the play that has the app; the others are skipped.
   - Always reports a change, for nobody knows what a command does.

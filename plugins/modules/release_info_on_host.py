@@ -71,7 +71,7 @@ def main() -> None:
     module, asked = begin(ARGUMENTS, code.keep)
     limit, urls = asked["limit"], asked["urls"]
     if limit < 1:
-        module.fail_json(msg=f"limit is {limit}; it must be 1 or more: how many entries of the history are shown")
+        module.fail_json(msg=f"limit is {limit}; it must be 1 or more (the number of entries to show)")
 
     def look(app: dict[str, Any]) -> dict[str, Any]:
         paths = Paths(app["app"], Path(app["root"]), Path(app["settings"]))

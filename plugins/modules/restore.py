@@ -38,9 +38,9 @@ options:
     default: ""
   schema:
     description:
-      - What to do when the restored data is at another migration head than the release that serves.
+      - What to do when the restored data is at another migration head than the live release.
       - V(refuse) takes the newest release on the host that was made for it, and refuses when there is none; V(keep) has the
-        release that serves go on with it.
+        live release go on with it.
     type: str
     choices: [refuse, keep]
     default: refuse

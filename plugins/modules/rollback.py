@@ -29,7 +29,7 @@ options:
     description:
       - What to do when the database is not at the release's migration head.
       - V(refuse) changes nothing and tells the revisions in between; V(keep) goes on, the code being compatible;
-        V(downgrade) has the release that serves run C(flask db downgrade) first.
+        V(downgrade) has the live release run C(flask db downgrade) first.
     type: str
     choices: [refuse, keep, downgrade]
     default: refuse
@@ -46,7 +46,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 release:
-  description: Id of the release that serves now.
+  description: Id of the live release now.
   type: str
   returned: success
 record:
@@ -81,7 +81,7 @@ stage:
   type: str
   returned: failure
 serves:
-  description: Id of the release that serves after the failure; empty when none does.
+  description: Id of the live release after the failure; empty when none does.
   type: str
   returned: failure
 """

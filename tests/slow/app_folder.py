@@ -37,7 +37,7 @@ class AppFolder(ABC):
         """Write the project's variables, with CHANGES to the app's description."""
 
     def current(self) -> str:
-        """Return the id of the release that serves."""
+        """Return the id of the live release."""
         return self.host.run(f"basename $(readlink /srv/{self.name}/current)")
 
     def visitor(self) -> Visitor:

@@ -25,7 +25,7 @@ def add_to(folder: Path) -> None:
 
 
 def settled(host: Host, app: str) -> None:
-    """Require that only the release that serves has processes, now and after a reboot, and that there never were two schedulers."""
+    """Require that only the live release has processes, now and after a reboot, and that there never were two schedulers."""
     current = host.run(f"basename $(readlink /srv/{app}/current)")
     wanted = sorted(f"{app}.{name}@{current}.service" for name in NAMES)
     listed = f"systemctl list-units --plain --no-legend '{app}.*@*' | cut -d' ' -f1"

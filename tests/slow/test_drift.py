@@ -28,7 +28,7 @@ STATES = (
 )
 RELEASE = "$(basename $(readlink /srv/shop/current))"
 EDITS = {
-    # What is done on the host -> the beginning of the line, with RELEASE for the id of the release that serves.
+    # What is done on the host -> the beginning of the line, with RELEASE for the id of the live release.
     "sed -i 's/^\\[Service\\]/[Service]\\nNice=5/' /etc/systemd/system/shop@.service":
         "/etc/systemd/system/shop@.service: 1 line differs: has `Nice=5`, should not have it",
     f"sed -i 's/Restart=.*/Restart=no/' /etc/systemd/system/shop.worker@{RELEASE}.service":

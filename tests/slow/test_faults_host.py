@@ -112,7 +112,7 @@ def test_check_mode_finds_nothing_to_change(site: App) -> None:
 
 
 def master(app: App) -> str:
-    """Return the process id of gunicorn's master in the release that serves."""
+    """Return the process id of gunicorn's master in the live release."""
     return app.host.run(f"systemctl show -p MainPID --value harbour@{app.current()}")
 
 

@@ -55,7 +55,7 @@ def told(fault: str, host: Host, accounts: list[Account]) -> None:
 
 
 def settled(jobs: Jobs) -> None:
-    """Wait until the release that serves has its processes, all of them, and no other release has any."""
+    """Wait until the live release has its processes, all of them, and no other release has any."""
     wanted = jobs.wanted_units(jobs.current())
     wait_for(lambda: jobs.units() == wanted, seconds=60)
 

@@ -41,7 +41,7 @@ def processes(provisioned: App) -> None:
 
 @pytest.fixture(autouse=True)
 def whole(provisioned: App) -> Iterator[None]:
-    """After each test, the release that serves has its processes and no other one has any."""
+    """After each test, the live release has its processes and no other one has any."""
     yield
     settled(provisioned.host, "harbour")
 

@@ -171,7 +171,7 @@ def banned(host: Host, jail: str) -> set[str]:
 
 def test_ports_in_use_are_named_and_nothing_is_closed(access: Access, host: Host) -> None:
     said = words(access.good())
-    assert "The firewall is not set up, because it would close what listens to the network" in said
+    assert "The firewall is not set up, because it would close ports that are open to the network" in said
     assert "tcp 8080 (python3), tcp 9000 (python3), tcp 9001 (python3)" in said
     assert not host.ok("nft list table inet slipway")
 
@@ -180,8 +180,8 @@ def test_rules_of_somebody_s_own_are_left_alone(access: Access, host: Host) -> N
     host.run(f"nft {shlex.quote(OWN)}")
     before = host.run("nft list ruleset")
     said = words(access.good())
-    assert "This host has a firewall already (rules in nftables (table inet mine, chain in))" in said
-    assert "`slipway_firewall: false` says that this is meant" in said
+    assert "This host already has a firewall (rules in nftables (table inet mine, chain in))" in said
+    assert "Set `slipway_firewall: false` if that is intended" in said
     assert host.run("nft list ruleset") == before
 
 
@@ -189,7 +189,7 @@ def test_asked_for_beside_them_it_is_refused_before_anything_changes(access: Acc
     done = access.play(firewall=True)
     assert done.code != 0
     assert (
-        "slipway_firewall is true, but this host has a firewall already: rules in nftables (table inet mine"
+        "slipway_firewall is true, but this host already has a firewall: rules in nftables (table inet mine"
         in words(done)
     )
     assert not host.ok("test -e /etc/slipway/firewall.nft")
@@ -200,7 +200,7 @@ def test_check_mode_shows_the_rules_and_changes_nothing(access: Access, attacker
     done = access.good(arguments=("--check", "--diff"), **wanted(attacker))
     assert re.search(r"^\+\s+tcp dport 443 accept$", done.output, re.MULTILINE)
     assert re.search(rf"^\+\s+ip saddr {attacker.host.address} tcp dport 9000 accept$", done.output, re.MULTILINE)
-    assert "The firewall closes what listened to the network until now: tcp 8080 (python3)" in words(done)
+    assert "The firewall closes ports that were open to the network until now: tcp 8080 (python3)" in words(done)
     assert not host.ok("test -e /etc/slipway/firewall.nft")
 
 

@@ -240,7 +240,7 @@ def test_an_app_that_left_the_list_is_named_and_can_be_ended(occupied: Host, pro
     refused = project.play("site.yml")
     assert refused.code != 0
     for told in (status.output, refused.output):
-        assert "the app 'shop' is set up on the host and not in slipway_apps: its service runs" in " ".join(
+        assert "the app 'shop' is set up on the host but not in slipway_apps: its service runs" in " ".join(
             told.split()
         ), told
     assert occupied.ok("ls /etc/nginx/slipway/sites/shop*")

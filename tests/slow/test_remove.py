@@ -93,7 +93,7 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_an_app_that_left_the_list_is_named_with_what_removes_it(app: Site) -> None:
     app.describe(PIER)
-    told = "the app 'harbour' is set up on the host and not in slipway_apps: its service runs"
+    told = "the app 'harbour' is set up on the host but not in slipway_apps: its service runs"
     refused, status = app.project.play("site.yml"), app.project.good("playbooks/status.yml")
     assert refused.code != 0
     for play in (refused, status):

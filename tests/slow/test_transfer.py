@@ -159,7 +159,7 @@ def test_data_that_is_there_is_not_replaced_unless_told(app: Site, exported: dic
     done = app.project.play("playbooks/import.yml", "-e", f"app={PIER}", "-e", f"dump={exported['.dump']}")
     assert done.code and "the database pier has rows. With -e replace=true" in " ".join(done.output.split())
     asked = app.project.play("playbooks/import.yml", "-e", f"app={PIER}", "-e", f"folder={exported['.tar']}")
-    assert "say which folder the files go into with -e into=…; pier has: uploads, papers" in " ".join(
+    assert "choose the folder for the files with -e into=FOLDER; pier has: uploads, papers" in " ".join(
         asked.output.split()
     )
 

@@ -43,7 +43,7 @@ class Host:
         self.webhooks: list[dict[str, str]] = []
 
     def timers(self, state: str) -> None:
-        """Have the timer of the release that serves in this STATE."""
+        """Have the timer of the live release in this STATE."""
         self.program("systemctl", f"[ $1 = is-active ] && echo {state} && exit\ncat <<'EOF'\n{SHOWN}\nEOF\n")
 
     def program(self, name: str, script: str) -> None:

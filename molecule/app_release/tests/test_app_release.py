@@ -24,7 +24,7 @@ def ask(host, method="GET", path="/"):
 
 @pytest.fixture
 def current(host):
-    """The id of the release that serves."""
+    """The id of the live release."""
     return host.check_output("basename $(readlink /srv/clock/current)")
 
 

@@ -16,7 +16,7 @@ SECONDS_TO_COME_BACK = 15
 
 
 def current(host, app):
-    """Return the id of the release that serves."""
+    """Return the id of the live release."""
     return host.check_output(f"basename $(readlink /srv/{app}/current)")
 
 

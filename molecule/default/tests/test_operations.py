@@ -42,7 +42,7 @@ def play(host):
 
 
 def current(host, app):
-    """Return the id of the release that serves."""
+    """Return the id of the live release."""
     return host.check_output(f"basename $(readlink /srv/{app}/current)")
 
 

@@ -86,7 +86,7 @@ class Person:
         if self.name not in database.members(GROUP):
             self.commands.append(["gpasswd", "--add", self.name, GROUP])
             if self.account:
-                self.facts.append("looked after by Slipway from now on")
+                self.facts.append("managed by Slipway from now on")
                 self.undo.append(["gpasswd", "--delete", self.name, GROUP])
 
     @property
@@ -132,8 +132,8 @@ class Accounts(Part):
         self._refuse(names)
         if self.context.user in leavers and not any(person["sudo"] for person in wanted):
             raise AccessError(
-                f"slipway_people: '{self.context.user}', who is logged in, would lose access, and nobody with `sudo: true` is"
-                " left to administrate the host. Put one of them on the list, or log in as root (ansible_user: root)."
+                f"slipway_people: '{self.context.user}', who is logged in, would lose access, and nobody with `sudo:"
+                " true` would be left to administer the host. Add one of them to the list, or log in as root (ansible_user: root)."
             )
         self.people = [Person(person, self.database) for person in wanted]
         self.leavers = [account for name in leavers if (account := self.database.account(name))]
@@ -148,13 +148,13 @@ class Accounts(Part):
             account = self.database.account(name)
             if account and not self.database.is_person(account):
                 raise AccessError(
-                    f"slipway_people: '{name}' is a user of the system or of an app on this host (uid {account.uid})."
+                    f"slipway_people: '{name}' is a system user or an app's user on this host (uid {account.uid})."
                     " Choose another name for the person."
                 )
             if not account and self.database.has_group(name):
                 raise AccessError(
                     f"slipway_people: there is no user '{name}' yet, but a group of that name: it belongs to something"
-                    f" else. Choose another name, or `groupdel {name}` if it is a leftover."
+                    f" else. Choose another name, or run `groupdel {name}` if it is a leftover."
                 )
             if not account and os.path.lexists(f"/home/{name}"):
                 raise AccessError(

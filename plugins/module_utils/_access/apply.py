@@ -199,7 +199,7 @@ def bring(parts: Sequence[Part], token: str, seconds: int, program: str, check: 
                 known = isinstance(error, (AccessError, OSError))
                 said = str(error) if known else f"{type(error).__name__}: {error}"
                 back = f"not all of it could be undone: {left}" if left else "everything is as it was"
-                raise AccessError(f"{part.name}: {said}\nNothing was kept of the change: {back}.") from error
+                raise AccessError(f"{part.name}: {said}\nThe change was not applied: {back}.") from error
         outcome.armed = token
         outcome.warnings = [text for part in parts for text in part.warnings]
         return outcome
@@ -232,8 +232,9 @@ def _settle(change: Path) -> None:
         while change.exists() and time.time() < until:
             time.sleep(0.5)
         if change.exists():
-            guard.undo(change.name, "its run has ended without a confirmation")
+            guard.undo(change.name, "its run ended without confirming it")
     if change.exists():
         raise AccessError(
-            f"An earlier change to the ways in could not be undone; see what `{guard_unit.PROGRAM} undo` says on the host."
+            f"An earlier change to SSH, firewall or accounts could not be undone; run `{guard_unit.PROGRAM} undo` "
+            f"on the host to see why."
         )

@@ -126,12 +126,14 @@ class Bans(Part):
             return self._changed([File(path, None) for path in (JAILS, SSHD_FILTER, NGINX_FILTER, FORGET)])
         if not Path(JAILS).exists() and (other := next((unit for unit in OTHERS if _active(unit)), "")):
             self.warnings.append(
-                f"{other.removesuffix('.service')} bans addresses on this host already, so fail2ban is not set up. "
-                "`slipway_bans: false` says that this is meant"
+                f"{other.removesuffix('.service')} already bans addresses on this host, so fail2ban is not "
+                "set up. Set `slipway_bans: false` if that is intended"
             )
             return []
         if not os.access(CLIENT, os.X_OK) and not self.context.check:
-            raise AccessError("there is no fail2ban on this host: install the packages fail2ban and python3-systemd")
+            raise AccessError(
+                "fail2ban is not installed on this host: install the packages fail2ban and python3-systemd"
+            )
         self.on = True
         # Where nginx isn't installed there is nothing to read, and fail2ban does not start without its files.
         self.log = self.asked["nginx_log"] if Path(self.asked["nginx_log"]).parent.is_dir() else ""

@@ -79,7 +79,7 @@ def listed(text: str) -> str:
         return done.stdout
     checked = nft("-c", "-f", "-", text=text)
     if checked.returncode:
-        raise AccessError(f"nft refuses the firewall's rules: {checked.stderr.strip()[-1500:]}")
+        raise AccessError(f"nft rejected the firewall's rules: {checked.stderr.strip()[-1500:]}")
     return ""
 
 
@@ -117,23 +117,21 @@ class Firewall(Part):
         if wrong := unable():
             if self.asked["mode"] == "on":
                 raise AccessError(
-                    f"slipway_firewall is true, but the kernel of this host takes no rules of nftables: {wrong}"
+                    f"slipway_firewall is true, but this host's kernel does not support nftables: {wrong}"
                 )
-            self.warnings.append(
-                f"The firewall is not set up: the kernel of this host takes no rules of nftables ({wrong})"
-            )
+            self.warnings.append(f"The firewall is not set up: this host's kernel does not support nftables ({wrong})")
             return False
         other = look.foreign()
         if other and self.asked["mode"] == "on":
             raise AccessError(
-                f"slipway_firewall is true, but this host has a firewall already: {other}. Two would contradict each other. "
-                "Leave the host to that one with `slipway_firewall: false`, or take it away first and list what it lets in "
-                "in slipway_firewall_allow"
+                f"slipway_firewall is true, but this host already has a firewall: {other}. Two would contradict "
+                "each other. Keep that one with `slipway_firewall: false`, or remove it first and list the ports that "
+                "it opens in slipway_firewall_allow"
             )
         if other:
             self.warnings.append(
-                f"This host has a firewall already ({other}), so it is left alone and Slipway's is not set up. "
-                "`slipway_firewall: false` says that this is meant"
+                f"This host already has a firewall ({other}), so Slipway does not set up its "
+                "own. Set `slipway_firewall: false` if that is intended"
             )
             return False
         # sshd itself is about to leave a port that it has now.
@@ -143,11 +141,11 @@ class Firewall(Part):
         ]
         names = ", ".join(map(str, closed))
         if closed and self.asked["mode"] == "on":
-            self.warnings.append(f"The firewall closes what listened to the network until now: {names}")
+            self.warnings.append(f"The firewall closes ports that were open to the network until now: {names}")
         elif closed:
             self.warnings.append(
-                f"The firewall is not set up, because it would close what listens to the network: {names}. Name the ports "
-                "that people use in slipway_firewall_allow; `slipway_firewall: true` closes the others"
+                f"The firewall is not set up, because it would close ports that are open to the network: {names}. List those "
+                "that are needed in slipway_firewall_allow; `slipway_firewall: true` closes the others"
             )
         return not closed or self.asked["mode"] == "on"
 
@@ -158,7 +156,7 @@ class Firewall(Part):
             found.append(Change(f"{UNIT} enabled", path=LINK))
         if not os.access(NFT, os.X_OK):
             if not self.context.check:
-                raise AccessError("there is no nft on this host: install the package nftables")
+                raise AccessError("nft is not installed on this host: install the package nftables")
             return found
         if not found and not self._is_kept(text):
             found.append(Change(GOOD))

@@ -81,7 +81,7 @@ def make_folder(folder: Path = FOLDER) -> None:
     for path in (folder.parent, folder):
         found = path.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
-            raise GuardError(f"{path} must be a folder of root's that nobody else can write to: correct that first")
+            raise GuardError(f"{path} must be a folder that only root can write to: correct that first")
     folder.chmod(0o700)
 
 

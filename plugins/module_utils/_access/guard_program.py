@@ -5,7 +5,7 @@
     slipway-guard status            what waits for its confirmation, and how the last change ended
     slipway-guard confirm TOKEN     keep the change: somebody has logged in over the new way
     slipway-guard undo [TOKEN]      put everything back now (a timer does it, and the host when it boots)
-    slipway-guard end NAME          end every process of an account of a person
+    slipway-guard end NAME          end all processes of a person's account
 
 Written by Ansible (slipway.flask.host_access). It stands alone, so that it works on a host that has lost everything else.
 Only root can run it: its folder is root's. Exit status: 0 done; 1 it can't work; 3 too late to confirm, the change is undone;
@@ -121,7 +121,7 @@ def remove(path: str) -> None:
 def read(path: str) -> tuple[bytes, os.stat_result] | None:
     """Return what is in the file PATH and its attributes, None when there is none.
 
-    :raises OSError: for a link, a folder, or anything else that is no file, and for one that is too long.
+    :raises OSError: for a link, a folder, or anything else that is not a regular file, and for one that is too long.
     """
     try:
         with parent_of(path) as (folder, name):
@@ -131,7 +131,7 @@ def read(path: str) -> tuple[bytes, os.stat_result] | None:
     with os.fdopen(handle, "rb") as file:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
-            raise OSError(f"{path} is no file")
+            raise OSError(f"{path} is not a regular file")
         content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise OSError(f"{path} is longer than {MOST_BYTES} bytes")
@@ -257,7 +257,7 @@ def confirm(folder: Path, token: str) -> int:
             return UNKNOWN
         if ended["outcome"] == "confirmed":
             return 0
-        print(f"slipway-guard: too late, the change is undone: {ended['why']}", file=sys.stderr)
+        print(f"slipway-guard: too late, the change was undone: {ended['why']}", file=sys.stderr)
         return TOO_LATE
     plan = plan_of(change)
     note(folder, token, "confirmed", "a new login has worked")
@@ -331,13 +331,15 @@ def main(arguments: Sequence[str] | None = None, folder: Path = FOLDER) -> int:
         prog="slipway-guard", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("status", help="what waits for its confirmation, and how the last change ended, as JSON")
+    commands.add_parser(
+        "status", help="show the change that waits for confirmation, and how the last one ended, as JSON"
+    )
     commands.add_parser("confirm", help="keep the change").add_argument("token")
     back = commands.add_parser("undo", help="put everything back now")
     back.add_argument("token", nargs="?", default="")
-    back.add_argument("--why", default="somebody undid it by hand", help="what the record says")
+    back.add_argument("--why", default="undone manually", help="what the record says")
     back.add_argument("--boot", action="store_true", help=argparse.SUPPRESS)
-    commands.add_parser("end", help="end every process of an account of a person").add_argument("name")
+    commands.add_parser("end", help="end all processes of a person's account").add_argument("name")
     chosen = parser.parse_args(arguments)
     if not re.fullmatch(TOKEN, getattr(chosen, "token", "")):
         parser.error(f"'{chosen.token}' is not a valid token")
@@ -348,7 +350,7 @@ def main(arguments: Sequence[str] | None = None, folder: Path = FOLDER) -> int:
         if chosen.command == "end":
             return end(chosen.name)
         if not folder.is_dir():
-            print("{}" if chosen.command == "status" else "slipway-guard: nothing was ever changed", file=sys.stdout)
+            print("{}" if chosen.command == "status" else "slipway-guard: no change was ever made", file=sys.stdout)
             return 0 if chosen.command != "confirm" else UNKNOWN
         with locked(folder):
             if chosen.command == "confirm":

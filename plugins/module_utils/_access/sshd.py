@@ -81,7 +81,7 @@ class Sshd(Part):
     def _changes(self) -> list[Change]:
         host = Configuration(self.main, {str(self.own): None})
         if host.text(str(self.main)) is None:
-            raise AccessError(f"There is no {self.main}: `apt-get install --reinstall openssh-server` brings it back.")
+            raise AccessError(f"{self.main} is missing: `apt-get install --reinstall openssh-server` restores it.")
         can = self.program.defaults()
         changed = self._of_the_host(host)
         wanted = list(sshd_wanted.settings(self.ssh, can, host, self._keys(host, can), self._port(host)))
@@ -89,8 +89,8 @@ class Sshd(Part):
         final = Configuration(self.main, changed)
         if final.reached.get(str(self.own), ""):
             raise AccessError(
-                f"{self.main} includes {self.own.parent} inside of a Match ({final.reached[str(self.own)]}), so it can't "
-                "speak for everybody: move the Include line to the top of the file."
+                f"{self.main} includes {self.own.parent} inside a Match block ({final.reached[str(self.own)]}), "
+                "so it would not apply to everybody: move the Include line to the top of the file."
             )
         effective = self.program.effective(final)
         verdict = sshd_verdict.judge(self.ssh, wanted, effective, final, str(self.own), self.program.options)
@@ -104,8 +104,8 @@ class Sshd(Part):
         self._files += self._of_the_socket()
         if self.ssh.port >= FREE_FOR_ALL:
             self.warnings.append(
-                f"Any account of the host may listen on port {self.ssh.port} while sshd does not; a port below "
-                f"{FREE_FOR_ALL} is root's alone."
+                f"Any account on the host can listen on port {self.ssh.port} while sshd does not; "
+                f"only root can use a port below {FREE_FOR_ALL}."
             )
         found = [change for file in self._files if (change := file.change())]
         self._moves_socket = any(change.path == str(self.socket_file) for change in found)
@@ -124,17 +124,18 @@ class Sshd(Part):
             left.pop("root", None)
         if not left:
             raise AccessError(
-                "`root_login: off` of slipway_ssh would leave nobody: give somebody an account with `sudo: true` in "
+                "`root_login: off` in slipway_ssh would leave nobody who can administer the host: give somebody an "
+                "account with `sudo: true` in "
                 "slipway_people first."
             )
         for person in self.context.asked.get("people") or []:
             if self.ssh.allow and not _allowed(person["name"], self.ssh.allow):
                 self.warnings.append(
-                    f"{person['name']} of slipway_people can't log in: `allow` of slipway_ssh leaves them out."
+                    f"{person['name']} in slipway_people can't log in: they are not in `allow` of slipway_ssh."
                 )
         if self.ssh.allow and not any(_allowed(name, self.ssh.allow) for name in left):
             raise AccessError(
-                f"`allow` of slipway_ssh would leave nobody who administrates the host: add {' or '.join(left)} to it."
+                f"`allow` of slipway_ssh would leave nobody who can administer the host: add {' or '.join(left)} to it."
             )
 
     def apply(self) -> None:
@@ -178,7 +179,7 @@ class Sshd(Part):
             changed[str(self.main)] = f"{INCLUDE}Include {self.own}\n\n{text}"
         for path, text in changed.items():
             if text and re.search("[\udc80-\udcff]", text):
-                raise AccessError(f"{path} has to be changed, and is not in UTF-8: convert it first.")
+                raise AccessError(f"{path} must be changed, but is not UTF-8: convert it first.")
         return changed
 
     def _other_ports(self, host: Configuration) -> list[Setting]:
@@ -201,8 +202,8 @@ class Sshd(Part):
         keys = [key for path in paths if (key := self.program.key(path)) and key.algorithms]
         if not keys:
             raise AccessError(
-                f"None of the host's keys is fit to be offered ({', '.join(paths)}): make one with `ssh-keygen -t ed25519 "
-                f"-N '' -f /etc/ssh/ssh_host_ed25519_key`, and see that a HostKey line of {self.main} names it."
+                f"None of the host's SSH keys can be used ({', '.join(paths)}): make one with `ssh-keygen -t ed25519 "
+                f"-N '' -f /etc/ssh/ssh_host_ed25519_key`, and make sure that a HostKey line of {self.main} names it."
             )
         return sorted(keys, key=lambda key: key.kind)
 

@@ -58,7 +58,7 @@ class Program:
             said = done.stderr.strip() or done.stdout.strip()
             for copy, path in copies.items():
                 said = re.sub(rf"{re.escape(copy)}\b", path, said)
-            raise AccessError(f"sshd refuses the configuration, so nothing was changed. It says:\n{said[-2000:]}")
+            raise AccessError(f"sshd rejected the configuration, so nothing was changed. It said:\n{said[-2000:]}")
         found: dict[str, list[str]] = {}
         for line in done.stdout.splitlines():
             keyword, _, value = line.partition(" ")
@@ -69,7 +69,7 @@ class Program:
         """Let sshd read what is written now."""
         done = run([self.path, "-t", *self.options])
         if done.returncode:
-            raise AccessError(f"`sshd -t` refuses what was written:\n{done.stderr.strip()[-2000:]}")
+            raise AccessError(f"`sshd -t` rejected the new configuration:\n{done.stderr.strip()[-2000:]}")
 
     def key(self, path: str) -> HostKey | None:
         """Return the kind and length of the host key at PATH; None where there is none."""
@@ -104,7 +104,7 @@ def run(argv: Sequence[str]) -> subprocess.CompletedProcess[str]:
     except FileNotFoundError as error:
         raise AccessError(f"{argv[0]} is missing on the host") from error
     except subprocess.TimeoutExpired as error:
-        raise AccessError(f"`{' '.join(argv)}` has not ended after two minutes") from error
+        raise AccessError(f"`{' '.join(argv)}` did not finish within two minutes") from error
 
 
 def _options(file: Path) -> list[str]:
@@ -120,7 +120,7 @@ def _options(file: Path) -> list[str]:
     except (ValueError, getopt.GetoptError) as error:
         raise AccessError(f"SSHD_OPTS in {file} can't be read ({error}): correct it first.") from error
     if any(name == "-f" for name, _ in pairs):
-        raise AccessError(f"SSHD_OPTS in {file} has sshd read another configuration (-f): remove that first.")
+        raise AccessError(f"SSHD_OPTS in {file} makes sshd read another configuration (-f): remove that first.")
     return [
         word for name, value in pairs if name in ("-4", "-6", "-c", "-h", "-o", "-p") for word in (name, value) if word
     ]

@@ -26,11 +26,11 @@ PROMISED = {
 }
 """What must hold, or nothing is changed -> what else can be done about it. Of all else, a host's own earlier line wins."""
 GIVES_WAY = {
-    "passwordauthentication": "lets people in by password",
-    "kbdinteractiveauthentication": "lets people in by password",
-    "permitemptypasswords": "lets people in with an empty password",
+    "passwordauthentication": "allows password logins",
+    "kbdinteractiveauthentication": "allows password logins",
+    "permitemptypasswords": "allows empty passwords",
     "permitrootlogin": "lets root in",
-    "hostbasedauthentication": "lets people in without a key",
+    "hostbasedauthentication": "allows logins without a key",
 }
 """What a Match of the host's own may open again -> in words."""
 LISTS = ("allowusers", "allowgroups", "denyusers", "denygroups")
@@ -72,7 +72,7 @@ def judge(
         found = next((one for one in files.every("listenaddress") if sshd_wanted.port_of(one.value)), None)
         verdict.problems.append(
             f"sshd would listen on {', '.join(map(str, sshd_wanted.ports(effective)))}, not on port {ssh.port} alone: "
-            f"{found.place + ' names a port beside the address' if found else 'see its ListenAddress'}. Nothing was changed: "
+            f"{found.place + ' names a port along with the address' if found else 'see its ListenAddress'}. Nothing was changed: "
             f"remove the port there{PROMISED['port']}."
         )
     return verdict
@@ -134,4 +134,4 @@ def _lists(files: Configuration, own: str) -> Iterator[str]:
     """Lists add up: what is in ours lets nobody in whom the host's own shut out, and the other way round."""
     for found in files.settings:
         if found.keyword in LISTS and not found.match and found.path != own:
-            yield f"{found.place}, decides as well who may log in: {found.keyword} {found.value}."
+            yield f"{found.place}, also decides who may log in: {found.keyword} {found.value}."

@@ -53,7 +53,7 @@ class Alertmanager:
         try:
             word = f"{places.USER}:{password.read_text().strip()}"
         except OSError:
-            raise AlertsError("nobody is told of alerts here yet: set slipway_alerts and run site.yml") from None
+            raise AlertsError("alerts are not set up on this host: set slipway_alerts and run site.yml") from None
         self.headers = {"Authorization": "Basic " + base64.b64encode(word.encode()).decode()}
         self.base = f"http://{address[0]}:{address[1]}"
 
@@ -104,7 +104,7 @@ class Alertmanager:
             accepted = {kind: number - before.get(kind, 0.0) for kind, number in self.counts().items()}
             open_ways = undecided(ways, failed, accepted)
             if not open_ways or time.monotonic() > until:
-                late = dict.fromkeys(open_ways, f"it has not answered within {seconds:.0f} s")
+                late = dict.fromkeys(open_ways, f"it did not answer within {seconds:.0f} s")
                 return {way.name: failed.get(way) or late.get(way, "") for way in ways}
             time.sleep(PAUSE_SECONDS)
 

@@ -112,8 +112,8 @@ def split(line: str) -> list[str]:
     if found := OPERATOR.search(QUOTED.sub("q", line)):
         sign = next(part for part in found.groups() if part)
         raise CommandError(
-            f"holds '{sign}', which needs a shell, and commands run without one: make it several commands or a script of the "
-            "app's, or put it into single quotes if it is meant as it is"
+            f"holds '{sign}', which needs a shell, and commands run without one: split it into several commands, use a "
+            "script of the app's, or put it in single quotes if it is meant literally"
         )
     marked, quote, place = "", "", 0
     while place < len(line):
@@ -133,7 +133,7 @@ def split(line: str) -> list[str]:
         elif line[place + 1 : place + 2] in ("(", "{"):
             raise CommandError(
                 f"holds '${line[place + 1]}', which needs a shell, and commands run without one: only $NAME and ${{NAME}} "
-                "stand for something; put the rest into a script of the app's, or into single quotes if it is meant as it is"
+                "are replaced; put the rest in a script of the app's, or in single quotes if it is meant literally"
             )
         else:
             marked, place = marked + char, place + 1

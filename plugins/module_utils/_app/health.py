@@ -31,7 +31,7 @@ def wrong(health: Health, ask: Callable[[str], tuple[int, str]]) -> str:
         try:
             status, _ = ask(path)
         except (OSError, http.client.HTTPException) as error:
-            return f"{path} gave no answer ({str(error) or type(error).__name__})"
+            return f"{path} did not answer ({str(error) or type(error).__name__})"
         if status not in health.status:
             return f"{path} answered {status}"
     return ""

@@ -48,8 +48,8 @@ def said(name: str, runs: bool, processes: bool = False) -> str:
     links = [f"{systemd.WANTS}/{one}@*.service" for one in whole] + [f"{timer.WANTS}/{name}.*@*.timer"] * processes
     stop = f"`systemctl stop {units} && rm -f {' '.join(links)}`"
     return (
-        f"the app '{name}' is set up on the host and not in slipway_apps: its service {'runs' if runs else 'does not run'}, and "
+        f"the app '{name}' is set up on the host but not in slipway_apps: its service {'runs' if runs else 'does not run'}, and "
         f"site.yml {'would remove its site from nginx, so that its domains stop answering' if runs else 'removes its site'}. "
-        f"Put it back into the list, which has all apps of a host, or remove it and all that it has: `{REMOVE.format(name)}`"
-        f"{f'. Or end it with {stop}; its secrets stay in /etc/{name}' if runs else ''}"
+        f"Put it back on the list, which must have all apps of a host, or remove it with all its data: `{REMOVE.format(name)}`"
+        f"{f'. Or just stop it with {stop}; its secrets stay in /etc/{name}' if runs else ''}"
     )

@@ -120,7 +120,7 @@ def _owner(app: AppData) -> list[int]:
 
 
 def _known(settings: Settings, app: AppData, dumped: int = 0) -> dict[str, Any]:
-    """Return the release that serves, and of the database its bytes (of a dump: those DUMPED) and where its migrations are."""
+    """Return the live release, and of the database its bytes (of a dump: those DUMPED) and where its migrations are."""
     release = target_of(Path(app.root) / "current") if app.root else ""
     found: dict[str, Any] = {"release": release}
     if app.database:

@@ -32,7 +32,7 @@ SECOND = re.compile(r"(?<=[a-z0-9])\.\d+$")
 
 
 def edited(paths: Places, processes: Iterable[ProcessLook]) -> Iterator[Difference]:
-    """Yield the copies of the release that serves which say something else than what they are copies of."""
+    """Yield the copies of the live release which say something else than what they are copies of."""
     release = paths.current_id()
     for process in processes:
         for unit in process.units(release) if process.has(release) else ():

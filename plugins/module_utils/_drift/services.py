@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""The services and timers of the release that serves: do they run, and would they after a restart of the host?
+"""The services and timers of the live release: do they run, and would they after a restart of the host?
 
 PRIVATE to the collection. It can have breaking changes.
 """

@@ -105,7 +105,7 @@ class FileSet:
         """Make a file that others write, or give it its owner and bits; what is in it is neither read nor put back."""
         found = path.lstat() if os.path.lexists(path) else None
         if found and not stat.S_ISREG(found.st_mode):
-            raise FilesError(f"{path} is no file: move it away")
+            raise FilesError(f"{path} is not a regular file: move it away")
         if found and not self._differs(entry, found):
             return
         self.changed.append(entry.dest)

@@ -128,7 +128,7 @@ class ServiceUser:
         if group and self.group == self.user:
             raise ServiceUserError(
                 f"There is no user '{self.user}' yet, but a group of that name: it belongs to something else."
-                f" Choose another name, or `groupdel {self.group}` if it is a leftover."
+                f" Choose another name, or run `groupdel {self.group}` if it is a leftover."
             )
         for path in self.must_be_free:
             if Path(path).exists():

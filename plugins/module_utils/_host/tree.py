@@ -115,5 +115,5 @@ def read(path: Path, most: int = 1 << 24) -> str:
     handle = os.open(path, READ)
     with os.fdopen(handle, "rb") as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(f"{path} is no file")
+            raise OSError(f"{path} is not a regular file")
         return file.read(most).decode("utf-8", "replace")

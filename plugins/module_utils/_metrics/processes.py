@@ -34,7 +34,7 @@ MOST_FILES = 200_000
 
 @dataclass(frozen=True)
 class Wanted:
-    """One unit that the release that serves has."""
+    """One unit that the live release has."""
 
     app: str
     process: str
@@ -61,7 +61,7 @@ class Processes:
             counts[one.app, one.process] = counts.get((one.app, one.process), 0) + 1
         for (name, process), count in counts.items():
             yield Sample("slipway_process_wanted", count, {"app": name, "process": process},
-                         help="Units of the process that the release that serves has.")  # fmt: skip
+                         help="Units of the process that the live release has.")  # fmt: skip
         shown = show([one.unit for one in wanted])
         for one in wanted:
             yield from _of_unit(one, shown.get(one.unit, {}))

@@ -47,7 +47,7 @@ class Releases:
         served = [entry for entry in history if entry.get("outcome") in SWITCHED and entry.get("id") == current]
         if served and (at := ended(served[-1])):
             yield Sample("slipway_release_deployed_timestamp_seconds", at, {"app": app.name},
-                         help="Since when the release that serves does.")  # fmt: skip
+                         help="Since when the live release does.")  # fmt: skip
         for entry in history[-EVENTS:]:
             labels, at = labels_of(app.name, entry), ended(entry)
             if at and labels:

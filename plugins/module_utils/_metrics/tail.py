@@ -97,7 +97,7 @@ class Tail:
 
 
 def _opened(path: str) -> int:
-    """Return a handle for the file at PATH, -1 if there is none; links and whatever is no file are passed over."""
+    """Return a handle for the file at PATH, -1 if there is none; links and whatever is not a regular file are passed over."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:

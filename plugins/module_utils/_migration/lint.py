@@ -22,17 +22,17 @@ STATEMENT_LENGTH = 120
 
 # Rule (squawk's, https://squawkhq.com/docs/rules; the last ones are ours) -> what it does, and why.
 RULES: dict[str, tuple[str, str]] = {
-    "ban-drop-column": (DESTROYS, "the column's data is lost, and the release that serves still reads it"),
-    "ban-drop-table": (DESTROYS, "the table's data is lost, and the release that serves still reads it"),
+    "ban-drop-column": (DESTROYS, "the column's data is lost, and the live release still reads it"),
+    "ban-drop-table": (DESTROYS, "the table's data is lost, and the live release still reads it"),
     "ban-drop-schema": (DESTROYS, "everything in the schema is lost"),
     "ban-drop-database": (DESTROYS, "the database is lost"),
     "ban-truncate-cascade": (DESTROYS, "the rows are lost, also those of tables that refer to it"),
-    "renaming-column": (BREAKS, "the release that serves still uses the old name: add the new column, move, drop later"),
-    "renaming-table": (BREAKS, "the release that serves still uses the old name"),
-    "ban-drop-view": (BREAKS, "the release that serves may still read it"),
-    "ban-drop-type": (BREAKS, "the release that serves may still use it"),
-    "ban-drop-extension": (BREAKS, "what the release that serves uses of it is gone"),
-    "adding-required-field": (BREAKS, "fails on a table with rows, and the release that serves doesn't fill the column: "
+    "renaming-column": (BREAKS, "the live release still uses the old name: add the new column, move, drop later"),
+    "renaming-table": (BREAKS, "the live release still uses the old name"),
+    "ban-drop-view": (BREAKS, "the live release may still read it"),
+    "ban-drop-type": (BREAKS, "the live release may still use it"),
+    "ban-drop-extension": (BREAKS, "what the live release uses of it is gone"),
+    "adding-required-field": (BREAKS, "fails on a table with rows, and the live release doesn't fill the column: "
                                       "give it a server_default, or allow NULL"),
     "changing-column-type": (LOCKS, "the table is rewritten, and nobody reads or writes it meanwhile"),
     "adding-field-with-default": (LOCKS, "the default is volatile: the table is rewritten, and nobody reads it meanwhile"),

@@ -99,7 +99,7 @@ def server_problems(variables: Mapping[str, Any]) -> list[str]:
         )
     memory = int(variables.get("memory_mb", 0))
     if memory and memory < 128:
-        problems.append(f"mariadb_server_memory_mb is {memory}; it must be 0 (the host's memory) or 128 and more")
+        problems.append(f"mariadb_server_memory_mb is {memory}; it must be 0 (the host's memory) or at least 128")
     if not COLLATION.fullmatch(str(variables.get("collation", "utf8mb4_unicode_ci"))):
         problems.append(
             f"mariadb_server_collation is '{variables['collation']}'; it must be one of utf8mb4, like utf8mb4_unicode_ci"

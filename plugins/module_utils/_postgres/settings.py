@@ -178,7 +178,7 @@ def server_problems(variables: Mapping[str, Any]) -> list[str]:
         )
     memory = int(variables.get("memory_mb", 0))
     if memory and memory < 128:
-        problems.append(f"postgres_server_memory_mb is {memory}; it must be 0 (the host's memory) or 128 and more")
+        problems.append(f"postgres_server_memory_mb is {memory}; it must be 0 (the host's memory) or at least 128")
     if not re.fullmatch(r"|[0-9.]+/[A-Za-z0-9_.-]+", str(variables.get("cluster", ""))):
         problems.append(f"postgres_server_cluster is '{variables['cluster']}'; it must be like 17/main, or empty")
     if not re.fullmatch(r"[A-Za-z0-9_.@-]+", str(variables.get("locale", "C.UTF-8"))):

@@ -85,7 +85,7 @@ class Web(WebLook, Process):
             super().start(release)
 
     def _take_over(self, release: str) -> None:
-        """Have the release that serves end and RELEASE start: visitors wait in between, and nobody runs beside it."""
+        """Have the live release end and RELEASE start: visitors wait in between, and nobody runs beside it."""
         old = self.paths.current_id()
         self.enable(release)  # both may be: only the one that `current` names starts
         if old and old != release:
@@ -156,7 +156,7 @@ class Web(WebLook, Process):
         try:
             status, _ = host_http.ask(connection, path, {"Host": health.host or site.domain})
         except (OSError, http.client.HTTPException) as error:
-            raise ReleaseError(f"https://{site.domain}{path} gave no answer through nginx: {error}") from error
+            raise ReleaseError(f"https://{site.domain}{path} did not answer through nginx: {error}") from error
         if status not in health.status:
             raise ReleaseError(
                 f"https://{site.domain}{path} answered {status} through nginx, not {app_health.wanted(health)}"

@@ -63,7 +63,7 @@ class Downgrade:
         raise ReleaseError(self._explain(current, wanted))
 
     def migrate(self) -> None:
-        """Have the release that serves undo its revisions, when that is wanted."""
+        """Have the live release undo its revisions, when that is wanted."""
         if not self.revision or not self.judged:
             return
         self.undone = self.judged
@@ -71,7 +71,7 @@ class Downgrade:
         self.context.record.heads_after = [] if self.revision == "base" else [self.revision]
 
     def undo_migrate(self) -> str:
-        """Bring the schema up again for the release that serves on; return what to say when that fails."""
+        """Bring the schema up again for the live release on; return what to say when that fails."""
         if not self.undone:
             return ""
         try:
@@ -84,7 +84,7 @@ class Downgrade:
         return ""
 
     def _newer(self) -> Context:
-        """Return the release that serves until the switch: it is the newer one and knows every revision."""
+        """Return the live release until the switch: it is the newer one and knows every revision."""
         serving = self.paths.record(self.context.record.previous)
         if serving is None:
             raise ReleaseError(f"release {self.context.record.previous} is gone")
@@ -96,7 +96,7 @@ class Downgrade:
         return made.heads_after if made else None
 
     def _probe(self, newer: Context) -> None:
-        """Ask the release that serves where the database is, and what undoing its revisions would run."""
+        """Ask the live release where the database is, and what undoing its revisions would run."""
         question = {"lower": self._wanted() or [], "sql": True, "own": True}
         self.probed = release_probe.ask(newer, question).probe
 
@@ -117,7 +117,7 @@ class Downgrade:
         return (
             f"the database is at {', '.join(current) or 'base'}, release {self.context.record.id} was made for "
             f"{', '.join(wanted) or 'base'}. In between:\n{between}\n"
-            "Either say that its code works with the newer schema (rollback_schema=keep), or have the release that serves "
+            "Either say that its code works with the newer schema (rollback_schema=keep), or have the live release "
             f"undo these revisions first (-e rollback_schema=downgrade{allow}), which would run:\n{shown}"
             + "".join(f"\n- {one}" for one in harm)
             + (f"\n{self._saved()} before" if any(one.destroys for one in harm) else "")

@@ -44,7 +44,7 @@ def seconds_of(entry: Mapping[str, Any]) -> float:
 
 
 def since(paths: Paths) -> str:
-    """Return when `current` was last pointed to the release that serves (UTC, ISO 8601), "" when nobody knows."""
+    """Return when `current` was last pointed to the live release (UTC, ISO 8601), "" when nobody knows."""
     serving = paths.current_id()
     for entry in reversed(history(paths.history)):
         if entry.get("id") == serving and entry.get("outcome") in SWITCHED:

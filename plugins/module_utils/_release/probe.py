@@ -55,7 +55,7 @@ def ask(context: Context, question: Mapping[str, Any]) -> Answer:
 
 
 def script(context: Context) -> str:
-    """Return the script that imports the app. One that must be one process begins nothing beside the release that serves."""
+    """Return the script that imports the app. One that must be one process begins nothing beside the live release."""
     quiet = alone(context.processes, "", context.record.id)
     return (still.SCRIPT if quiet else "") + question.SCRIPT
 

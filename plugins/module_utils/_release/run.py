@@ -39,7 +39,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release.traffic imp
 
 @dataclass
 class Outcome:
-    """What a run did. RECORD is the release that serves afterwards, or would be made (check mode)."""
+    """What a run did. RECORD is the live release afterwards, or would be made (check mode)."""
 
     changed: bool
     record: Record | None = None

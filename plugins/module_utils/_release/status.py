@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""How the release that serves is now: its processes, certificate, connections and space.
+"""How the live release is now: its processes, certificate, connections and space.
 
 PRIVATE to the collection. It can have breaking changes.
 """

@@ -160,7 +160,7 @@ class WebAccess:
         return False
 
     def leave_group(self) -> bool:
-        """Take the web server out of the app's group once the release that serves does without; return whether it was in.
+        """Take the web server out of the app's group once the live release does without; return whether it was in.
 
         nginx asks for its groups when a worker starts: a reload replaces them and ends none before its work is done.
         """

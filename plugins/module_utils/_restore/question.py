@@ -36,7 +36,7 @@ RESERVE_BYTES = 256 << 20
 
 
 class Question:
-    """What there is to decide. PROCESSES are the names of those that the release that serves has; KEEP: it serves on."""
+    """What there is to decide. PROCESSES are the names of those that the live release has; KEEP: it serves on."""
 
     def __init__(
         self, settings: Settings, data: AppData, choice: Choice, paths: Paths, serving: Record, keep: bool, at: datetime,

@@ -58,7 +58,7 @@ def take(folder: Path) -> None:
             os.chown(path, 0, 0, follow_symlinks=False)
     for path in folder.iterdir():
         if path.is_symlink() or not path.is_file():
-            raise DumpError(f"{path} is no file")
+            raise DumpError(f"{path} is not a regular file")
 
 
 def verify(folder: Path, digests: Mapping[str, str]) -> None:

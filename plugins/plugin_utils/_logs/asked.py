@@ -100,7 +100,7 @@ def moment(name: str, value: str, now: float) -> float:
         return (at if at.tzinfo else at.replace(tzinfo=timezone.utc)).timestamp()
     except (ValueError, OverflowError):
         raise AskedError(
-            f"{name} is '{value}'; it must be so long ago (30s, 15m, 1h, 2d, 1w) or a time in UTC (2026-11-26,"
+            f"{name} is '{value}'; it must be an age (30s, 15m, 1h, 2d, 1w) or a time in UTC (2026-11-26,"
             " 2026-11-26T20:00)"
         ) from None
 

@@ -42,8 +42,8 @@ def names(app: App, facts: Facts, own: bool) -> Iterator[str]:
             )
     elif f"group:{name}" in facts:
         yield (
-            f"there is a group '{name}' without a user of that name: it belongs to something else. Choose another name, or "
-            f"`groupdel {name}` if it is a leftover"
+            f"there is a group '{name}' without a user of that name: it belongs to something else. Choose another name, "
+            f"or run `groupdel {name}` if it is a leftover"
         )
     for key in facts:
         if not key.startswith(f"path:{name}:"):

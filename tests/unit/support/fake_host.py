@@ -156,7 +156,7 @@ class FakeHost:
         return history(self.paths.history)
 
     def record(self) -> dict[str, Any]:
-        """Return the record of the release that serves."""
+        """Return the record of the live release."""
         found: dict[str, Any] = json.loads((self.paths.current / "release.json").read_text())
         return found
 

@@ -111,7 +111,7 @@ def test_a_port_that_nobody_reaches_is_tried_once() -> None:
 
 @pytest.mark.parametrize(("answer", "said"), [
     (AnsibleConnectionFailure("Broken pipe"), "the connection broke off: Broken pipe"),
-    ({"failed": True, "module_stderr": "Killed"}, "its part on the host ended without an answer: Killed"),
+    ({"failed": True, "module_stderr": "Killed"}, "the program on the host ended without an answer: Killed"),
 ])  # fmt: skip
 def test_a_call_without_an_answer_is_never_confirmed(answer: Any, said: str) -> None:
     action = Action(answer, {Way(None, "root"): ""})
@@ -133,20 +133,20 @@ def test_an_answer_that_comes_after_the_time_was_over_is_not_confirmed(monkeypat
     clock = iter([0.0, 61.0, 61.0, 61.0])
     monkeypatch.setattr(host_access.time, "monotonic", lambda: next(clock))
     action = Action(DONE, {Way(None, "root"): ""})
-    assert "the change has cut the line: the host's answer took 61 s to come" in action.run()["msg"]
+    assert "the change cut the connection: the host took 61 s to answer" in action.run()["msg"]
     assert action.commands == ["undo"]
 
 
 def test_what_could_not_be_undone_is_said() -> None:
     action = Action(DONE, {}, {**UNDONE, "failures": ["systemctl restart ssh.service: failed"]})
-    assert "has undone the change, but for: systemctl restart ssh.service: failed" in action.run()["msg"]
+    assert "has undone the change, except for: systemctl restart ssh.service: failed" in action.run()["msg"]
 
 
 def test_a_host_that_can_not_be_asked_is_not_called_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(0, 10_000, 50))
     monkeypatch.setattr(host_access.time, "monotonic", lambda: float(next(clock)))
     action = Action(DONE, {}, AnsibleConnectionFailure("Connection timed out"))
-    assert "Whether the host is as before is not known" in action.run()["msg"]
+    assert "It is not known whether the host is as before" in action.run()["msg"]
 
 
 def test_a_refusal_of_the_host_itself_is_passed_on() -> None:

@@ -40,18 +40,18 @@ def test_a_dump_of_mysql_goes_into_mariadb(tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "nothing": ({}, {}, "say what to import: -e dump=old.dump, -e folder=uploads.tar, or both"),
+    "nothing": ({}, {}, "there is nothing to import: pass -e dump=old.dump, -e folder=uploads.tar, or both"),
     "an unknown schema": ({}, {"dump": "x", "schema": "drop"}, "import_schema is 'drop'"),
     "no database": ({"database": "none"}, {"dump": "x"}, "has no database"),
     "a role of its own for migrations": ({"database_owner_url": "x"}, {"dump": "x"}, "has `database_owner_url`"),
     "a MySQL elsewhere": (
         {"database": "url", "database_scheme": "", "database_url": "mysql://a@b/c"}, {"dump": "x"},
-        "commits each CREATE TABLE by itself",
+        "commits each CREATE TABLE on its own",
     ),
-    "no folder": ({"shared_folders": []}, {"folder": "x"}, "neither shared_folders nor writable_paths"),
+    "no folder": ({"shared_folders": []}, {"folder": "x"}, "no shared_folders or writable_paths"),
     "several folders": (
         {"writable_paths": ["/var/lib/shop"]}, {"folder": "x"},
-        "say which folder the files go into with -e into=…; shop has: uploads, /var/lib/shop",
+        "choose the folder for the files with -e into=FOLDER; shop has: uploads, /var/lib/shop",
     ),
     "a folder that it does not have": ({}, {"folder": "x", "into": "upload"}, "shop has no folder 'upload'"),
 }  # fmt: skip

@@ -176,7 +176,10 @@ def test_an_upgrade_that_would_be_refused_fails_when_it_is_shown(shown: Shown) -
 
 def test_back_and_forget_contradict_each_other(shown: Shown) -> None:
     runner = Runner(upgrade_database, NOTHING)
-    assert runner.run(apps=[LOCAL], back=True, forget=True)["msg"] == "say -e back=true or -e forget=true, not both"
+    assert (
+        runner.run(apps=[LOCAL], back=True, forget=True)["msg"]
+        == "pass either -e back=true or -e forget=true, not both"
+    )
     assert runner.asked == []
 
 
@@ -261,7 +264,7 @@ def test_a_command_that_fails_fails_the_play(shown: Shown) -> None:
     [
         ({"command": "id"}, "say which app is meant with -e app=NAME; the apps are: shop, wiki"),
         ({"command": "id", "app": "shopp"}, "there is no app 'shopp' (did you mean 'shop'?); the apps are: blog, shop"),
-        ({"app": "shop"}, "say what to run with -e command='flask …'"),
+        ({"app": "shop"}, "pass the command to run: -e command='flask …'"),
         ({"command": "flask 'x", "app": "shop"}, "the command can't be split into words"),
         (
             {"command": "flask create-admin --password hunter2", "app": "shop"},
@@ -306,7 +309,7 @@ def test_a_schedule_runs_now_and_its_end_is_told(shown: Shown) -> None:
         ({"schedule": "worker"}, "shop has no schedule 'worker'; its schedules are: digest"),
         (
             {"schedule": "digest", "command": "id"},
-            "say what to run with either -e command='flask …' or -e schedule=NAME",
+            "pass either -e command='flask …' or -e schedule=NAME",
         ),
     ],
 )
@@ -373,7 +376,7 @@ def test_closing_and_opening_is_told(shown: Shown, state: Any, changed: list[str
 def test_a_state_that_is_neither_on_nor_off_is_refused(shown: Shown, state: Any) -> None:
     runner = Runner(maintenance, {})
     result = runner.run(apps=[SHOP], state=state)
-    assert (result["failed"], result["msg"]) == (True, f"state is '{state}'; say -e state=on or -e state=off")
+    assert (result["failed"], result["msg"]) == (True, f"state is '{state}'; use -e state=on or -e state=off")
     assert runner.asked == []
 
 

@@ -185,4 +185,4 @@ def test_an_app_that_left_the_list_is_refused_while_it_runs_and_a_warning_when_i
     result = action.run(task_vars={"inventory_dir": str(base), "inventory_hostname": "web1"})
     assert bool(result.get("failed")) is refused
     (told,) = result["problems" if refused else "warnings"]
-    assert told.startswith("web1: the app 'blog' is set up on the host and not in slipway_apps")
+    assert told.startswith("web1: the app 'blog' is set up on the host but not in slipway_apps")

@@ -80,7 +80,7 @@ def test_what_goes_is_told_with_sizes_then_stopped_exported_and_removed_in_this_
         "  69.3 MB  /srv/shop",
         "           its user shop (uid 999)",
         "  Note: its backups stay",
-        "  Before that, its database and folders are exported to safe on this machine, unless -e export=false",
+        "  First its database and folders are exported to safe on this machine (-e export=false skips that)",
     ]
     assert (exported["to"], exported["url"], exported["after"]) == ("safe", "postgresql:///shop", ["look", "stop"])
     assert exported["folders"] == {"uploads": "/srv/shop/shared/uploads", "var-lib-notes": "/var/lib/notes"}
@@ -219,8 +219,8 @@ def test_a_removal_that_fails_on_its_way_says_that_it_goes_on(monkeypatch: pytes
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"app": ""}, "say which app is to be removed, with -e app=NAME"),
-        ({"app": "../etc"}, "app is '../etc', which can't be an app's name"),
+        ({"app": ""}, "pass the app to remove: -e app=NAME"),
+        ({"app": "../etc"}, "'../etc' in 'app' is not a valid app name"),
         ({"backups": "gone"}, "backups is 'gone'; it must be keep or forget"),
     ],
 )

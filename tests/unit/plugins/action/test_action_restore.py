@@ -59,7 +59,7 @@ def test_it_begins_when_the_person_says_yes(monkeypatch: pytest.MonkeyPatch, ans
     asked, result, person = run(monkeypatch, answer, to="2026-11-25 14:05")
     assert [one.get("ask", False) for one in asked] == [True, False]
     assert asked[1]["to"] == QUESTION["resolved"]  # what the person has read, and no other moment
-    assert person.read[1].startswith("Restore shop, and lose what is told above?")
+    assert person.read[1].startswith("Restore shop, and lose what is listed above?")
     assert result["changed"] and person.read[-1].startswith("shop on web1: restored to")
 
 

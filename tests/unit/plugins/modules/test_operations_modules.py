@@ -101,7 +101,7 @@ def test_no_history_is_no_failure(call: Call, tmp_path: Path) -> None:
 
 def test_a_limit_that_shows_nothing_is_refused(call: Call, paths: Paths) -> None:
     result = call(release_info_on_host.main, **task(apps=[described(paths)], limit=0))
-    assert result["msg"] == "limit is 0; it must be 1 or more: how many entries of the history are shown"
+    assert result["msg"] == "limit is 0; it must be 1 or more (the number of entries to show)"
 
 
 def test_status_asks_with_the_url_of_the_app(call: Call, paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,7 +113,7 @@ def test_a_new_account_has_a_home_that_only_its_owner_sees(etc: Path) -> None:
 
 def test_somebody_who_had_an_account_of_their_own_is_told_apart(etc: Path) -> None:
     _, found = part(etc, person("ann", sudo=True), person("bob", sudo=True), person("guest", sudo=True))
-    assert found["account guest"].after == "password unlocked\nlooked after by Slipway from now on\n"
+    assert found["account guest"].after == "password unlocked\nmanaged by Slipway from now on\n"
 
 
 def test_a_password_that_somebody_has_locked_stays_locked(etc: Path) -> None:

@@ -97,7 +97,7 @@ def test_a_part_that_fails_takes_all_of_them_back(tmp_path: Path, armed: list[gu
     with pytest.raises(AccessError) as told:
         apply.bring([Fake("one", tmp_path / "a"), Fake("two", tmp_path / "b", error)], TOKEN, 60, "", check=False)
     assert str(told.value).startswith("two: ")
-    assert str(told.value).endswith("Nothing was kept of the change: everything is as it was.")
+    assert str(told.value).endswith("The change was not applied: everything is as it was.")
     assert (tmp_path / "a").read_text() == "before"
 
 

@@ -138,7 +138,7 @@ def test_a_host_where_another_program_bans_is_left_alone_and_told(host: set[str]
     host.add("crowdsec.service")
     wanted = part()
     assert made(wanted) == []
-    assert "crowdsec bans addresses on this host already" in wanted.warnings[0]
+    assert "crowdsec already bans addresses on this host" in wanted.warnings[0]
 
 
 def test_off_removes_what_was_made(host: set[str]) -> None:

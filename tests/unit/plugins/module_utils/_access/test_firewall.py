@@ -85,13 +85,13 @@ def test_a_host_with_another_firewall_is_left_alone_and_told(host: dict[str, Any
     host["foreign"] = "ufw"
     wanted = part()
     assert wanted.changes() == []
-    assert "This host has a firewall already (ufw)" in wanted.warnings[0]
+    assert "This host already has a firewall (ufw)" in wanted.warnings[0]
     assert "`slipway_firewall: false`" in wanted.warnings[0]
 
 
 def test_another_firewall_is_refused_where_ours_is_asked_for(host: dict[str, Any]) -> None:
     host["foreign"] = "ufw"
-    with pytest.raises(AccessError, match="slipway_firewall is true, but this host has a firewall already: ufw"):
+    with pytest.raises(AccessError, match="slipway_firewall is true, but this host already has a firewall: ufw"):
         part("on").changes()
 
 
@@ -99,7 +99,7 @@ def test_a_kernel_without_nftables_is_told_of_and_stops_nothing(host: dict[str, 
     host["unable"] = "Operation not permitted"
     wanted = part()
     assert wanted.changes() == []
-    assert "takes no rules of nftables (Operation not permitted)" in wanted.warnings[0]
+    assert "does not support nftables (Operation not permitted)" in wanted.warnings[0]
     with pytest.raises(AccessError, match="slipway_firewall is true, but the kernel"):
         part("on").changes()
 
@@ -124,7 +124,7 @@ def test_ports_that_are_closed_are_named(host: dict[str, Any]) -> None:
     host["listeners"] = MORE
     wanted = part("on", allow=[{"ports": "51820", "protocol": "udp", "from": []}])
     assert wanted.changes()
-    assert wanted.warnings == ["The firewall closes what listened to the network until now: tcp 8080 (java)"]
+    assert wanted.warnings == ["The firewall closes ports that were open to the network until now: tcp 8080 (java)"]
 
 
 def test_a_firewall_that_is_there_stays_whatever_comes_to_listen(host: dict[str, Any]) -> None:

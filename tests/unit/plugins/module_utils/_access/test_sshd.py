@@ -238,11 +238,11 @@ OVERRULES: list[tuple[str, Files, str, dict[str, Any], str]] = [
      "PasswordAuthentication would still be 'yes', not 'no': SSHD_OPTS in /etc/default/ssh says so."),
     ("a port of the command line", {}, 'SSHD_OPTS="-p 22"\n', {"port": 2222},
      "Port would still be '22', not '2222': SSHD_OPTS in /etc/default/ssh says so."),
-    ("another configuration", {}, "SSHD_OPTS=-f/etc/other\n", {}, "has sshd read another configuration (-f)"),
+    ("another configuration", {}, "SSHD_OPTS=-f/etc/other\n", {}, "makes sshd read another configuration (-f)"),
     ("a port beside an address", {"sshd_config": DEBIAN + "ListenAddress 192.0.2.1:22\n"}, "", {"port": 2222},
-     "sshd would listen on 22, not on port 2222 alone: /etc/ssh/sshd_config, line 5 names a port beside the address."),
+     "sshd would listen on 22, not on port 2222 alone: /etc/ssh/sshd_config, line 5 names a port along with the address."),
     ("an Include for some", {"sshd_config": "Match User bob\n" + DEBIAN}, "", {},
-     "includes /etc/ssh/sshd_config.d inside of a Match (User bob)"),
+     "includes /etc/ssh/sshd_config.d inside a Match block (User bob)"),
     ("what sshd can't read", {"sshd_config.d/70-own.conf": "\n\nBad yes\n"}, "", {},
      "/etc/ssh/sshd_config.d/70-own.conf line 3: Bad configuration option: bad"),
     ("files without end", {"sshd_config.d/70-own.conf": "Include {place}/sshd_config\n"}, "", {}, "does a file include itself?"),
@@ -263,11 +263,11 @@ NOTED = [
      "MaxAuthTries is '9', not '4': /etc/ssh/sshd_config.d/05-own.conf, line 1, comes before "
      "/etc/ssh/sshd_config.d/10-slipway.conf and wins. It stays as it is."),
     ("a Match that opens passwords", {"sshd_config": DEBIAN + "Match Address 10.0.0.0/8\n  PasswordAuthentication yes\n"},
-     "/etc/ssh/sshd_config, line 6, lets people in by password (Match Address 10.0.0.0/8): it is the host's own and stays."),
+     "/etc/ssh/sshd_config, line 6, allows password logins (Match Address 10.0.0.0/8): it is the host's own and stays."),
     ("a Match in a file of its own", {"sshd_config.d/70-own.conf": "Match User backup\nPermitRootLogin yes\n"},
      "/etc/ssh/sshd_config.d/70-own.conf, line 2, lets root in (Match User backup)"),
     ("a list of the host's own", {"sshd_config": DEBIAN + "AllowUsers root bob\n"},
-     "/etc/ssh/sshd_config, line 5, decides as well who may log in: allowusers root bob."),
+     "/etc/ssh/sshd_config, line 5, also decides who may log in: allowusers root bob."),
 ]  # fmt: skip
 
 
@@ -365,7 +365,7 @@ def test_a_person_that_the_list_leaves_out_is_named(vps: Vps) -> None:
     part = vps.part(allow=["ann"])
     part.context = Context({"people": [ANN, {"name": "bob"}]}, user="root")
     part.changes()
-    assert part.warnings == ["bob of slipway_people can't log in: `allow` of slipway_ssh leaves them out."]
+    assert part.warnings == ["bob in slipway_people can't log in: they are not in `allow` of slipway_ssh."]
 
 
 ELSEWHERE = [
@@ -390,7 +390,7 @@ def test_people_whose_keys_sshd_would_not_look_at_are_refused(vps: Vps, files: s
 
 def test_a_port_that_any_account_may_take_is_warned_about(vps: Vps) -> None:
     assert vps.notes(port=2222) == [
-        "Any account of the host may listen on port 2222 while sshd does not; a port below 1024 is root's alone."
+        "Any account on the host can listen on port 2222 while sshd does not; only root can use a port below 1024."
     ]
     assert vps.notes(port=922) == []
 
@@ -420,7 +420,7 @@ def test_a_later_line_that_wins_is_drift_even_when_the_drop_in_is_untouched(vps:
 
 NOBODY: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, str]] = [
     ("root off, and nobody else", {"root_login": "off"}, [{"name": "bob"}], "root",
-     "`root_login: off` of slipway_ssh would leave nobody"),
+     "`root_login: off` in slipway_ssh would leave nobody"),
     ("root off, and Ann is there", {"root_login": "off"}, [ANN], "root", ""),
     ("root off, as the host's own administrator", {"root_login": "off"}, [], "admin", ""),
     ("a list without oneself", {"allow": ["bob"]}, [ANN], "root", "add root or ann to it"),

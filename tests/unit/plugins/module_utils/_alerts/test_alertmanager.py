@@ -115,11 +115,11 @@ def test_a_test_message_names_who_sent_it_and_is_accepted_when_alertmanager_coun
 def test_a_way_that_says_nothing_is_given_up(tmp_path: Path, address: tuple[str, int]) -> None:
     (tmp_path / "password").write_text("pw\n")
     told = Alertmanager(tmp_path / "password", address).test([FIRST], "web1", "ann@laptop", seconds=0)
-    assert told == {"webhook 1": "it has not answered within 0 s"}
+    assert told == {"webhook 1": "it did not answer within 0 s"}
 
 
 def test_a_host_without_alerts_and_a_wrong_password_are_said(tmp_path: Path, address: tuple[str, int]) -> None:
-    with pytest.raises(AlertsError, match="nobody is told of alerts here yet: set slipway_alerts and run site.yml"):
+    with pytest.raises(AlertsError, match="alerts are not set up on this host: set slipway_alerts and run site.yml"):
         Alertmanager(tmp_path / "password", address)
     (tmp_path / "password").write_text("other\n")
     with pytest.raises(AlertsError, match="Alertmanager answered 401"):

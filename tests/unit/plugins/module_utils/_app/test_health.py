@@ -19,8 +19,8 @@ HEALTH = health.Health(("/health", "/login"), (200, 204))
         ({"/health": 200, "/login": 204}, ""),
         ({"/health": 200, "/login": 500}, "/login answered 500"),
         ({"/health": 302, "/login": 500}, "/health answered 302"),
-        ({"/health": 200, "/login": ConnectionRefusedError("refused")}, "/login gave no answer (refused)"),
-        ({"/health": 200, "/login": HTTPException()}, "/login gave no answer (HTTPException)"),
+        ({"/health": 200, "/login": ConnectionRefusedError("refused")}, "/login did not answer (refused)"),
+        ({"/health": 200, "/login": HTTPException()}, "/login did not answer (HTTPException)"),
     ],
 )
 def test_every_path_must_answer_well(answers: dict[str, Any], said: str) -> None:

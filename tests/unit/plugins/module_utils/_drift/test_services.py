@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Services of the release that serves which somebody has stopped, or taken out of the boot."""
+"""Services of the live release which somebody has stopped, or taken out of the boot."""
 
 from __future__ import annotations
 

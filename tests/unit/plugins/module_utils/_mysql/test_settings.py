@@ -34,7 +34,7 @@ def test_the_file_has_no_listener_and_further_settings_win_however_they_are_writ
     [
         ({"buffer_pool_percent": 90}, "mariadb_server_buffer_pool_percent is 90; it must be from 1 to 80"),
         ({"max_connections": 5}, "from 10 to 10000, or 0"),
-        ({"memory_mb": 64}, "128 and more"),
+        ({"memory_mb": 64}, "at least 128"),
         ({"collation": "latin1_swedish_ci"}, "must be one of utf8mb4"),
         ({"settings": {"a b": 1}}, "the name must have small letters"),
         ({"settings": {"a": "x\ny"}}, "one line"),

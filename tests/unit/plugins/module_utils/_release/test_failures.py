@@ -143,7 +143,7 @@ FAILURES: dict[str, tuple[str, Any, str]] = {
             setattr(host, "health", [ConnectionRefusedError("Connection refused")])
             or {"health": {**host.settings["health"], "timeout_seconds": 0.05}}
         ),
-        r"/healthz gave no answer \(Connection refused\)",
+        r"/healthz did not answer \(Connection refused\)",
     ),
     "switch": ("switch", lambda host: fail(host, "before switch", OSError(28, "No space left")), "No space left"),
     "killed link": ("switch", lambda host: fail(host, "switched", OSError(5, "Input/output error")), "Input/output"),
@@ -160,7 +160,7 @@ FAILURES: dict[str, tuple[str, Any, str]] = {
     "no answer from outside": (
         "verify",
         lambda host: setattr(host, "site", [ConnectionRefusedError("Connection refused"), 200]) or {},
-        "https://shop.example.com/healthz gave no answer through nginx: Connection refused",
+        "https://shop.example.com/healthz did not answer through nginx: Connection refused",
     ),
 }
 

@@ -81,7 +81,7 @@ def test_a_release_that_serves_has_no_problems(paths: Paths, well: None) -> None
             health,
             "answer",
             {"path": "/healthz", "status": None, "said": "gave no answer (x)"},
-            "/healthz gave no answer (x); it must answer 200",
+            "/healthz did not answer (x); it must answer 200",
         ),
         (
             release_status,

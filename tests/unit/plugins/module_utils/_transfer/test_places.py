@@ -54,7 +54,7 @@ def test_what_arrives_is_compared_and_only_files_are_taken(tmp_path: Path) -> No
     with pytest.raises(DumpError, match="did not arrive as it was sent"):
         places.verify(made, {"dump.upload": hashlib.sha256(b"2").hexdigest()})
     (made / "link").symlink_to("/etc/passwd")
-    with pytest.raises(DumpError, match="is no file"):
+    with pytest.raises(DumpError, match="is not a regular file"):
         places.take(made)
 
 

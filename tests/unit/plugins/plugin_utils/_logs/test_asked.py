@@ -40,7 +40,7 @@ def test_without_more_the_last_lines_of_an_hour_are_shown() -> None:
         ({"level": "errr"}, "level is 'errr' (did you mean 'error'?); it must be one of: debug"),
         ({"process": "workr"}, "process is 'workr' (did you mean 'worker'?)"),
         ({"format": "yaml"}, "format is 'yaml'"),
-        ({"since": "yesterday"}, "since is 'yesterday'; it must be so long ago"),
+        ({"since": "yesterday"}, "since is 'yesterday'; it must be an age"),
         ({"since": "60"}, "since is '60'"),
         ({"until": "2h"}, "until is '2h', which is not after since (1h)"),
         ({"until": "1m", "follow": "60"}, "either until or follow"),

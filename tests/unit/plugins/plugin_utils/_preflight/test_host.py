@@ -186,17 +186,17 @@ def test_an_app_that_left_the_list_is_named() -> None:
     both = {"app:blog": "2", "app:wiki": "0"}
     (running,), (ended,) = host.left(apps, both, runs=True), host.left(apps, both, runs=False)
     assert running == (
-        "the app 'blog' is set up on the host and not in slipway_apps: its service runs, and site.yml would remove its site from "
-        "nginx, so that its domains stop answering. Put it back into the list, which has all apps of a host, or remove it and "
-        "all that it has: `ansible-playbook playbooks/remove.yml -e app=blog`. Or end it with "
+        "the app 'blog' is set up on the host but not in slipway_apps: its service runs, and site.yml would remove its site from "
+        "nginx, so that its domains stop answering. Put it back on the list, which must have all apps of a host, or "
+        "remove it with all its data: `ansible-playbook playbooks/remove.yml -e app=blog`. Or just stop it with "
         "`systemctl stop 'blog@*' && rm -f /etc/systemd/system/multi-user.target.wants/blog@*.service`; "
         "its secrets stay in /etc/blog"
     )
     assert (
-        "'wiki' is set up on the host and not in slipway_apps: its service does not run, and site.yml removes its"
+        "'wiki' is set up on the host but not in slipway_apps: its service does not run, and site.yml removes its"
         in ended
     )
-    assert ended.endswith("or remove it and all that it has: `ansible-playbook playbooks/remove.yml -e app=wiki`")
+    assert ended.endswith("or remove it with all its data: `ansible-playbook playbooks/remove.yml -e app=wiki`")
     (more,) = host.left(apps, {"app:blog": "2", "processes:blog": "yes"}, runs=True)
     wants = "/etc/systemd/system/multi-user.target.wants"
     timers = "/etc/systemd/system/timers.target.wants/blog.*@*.timer"
