@@ -100,7 +100,7 @@ def test_a_kernel_without_nftables_is_told_of_and_stops_nothing(host: dict[str, 
     wanted = part()
     assert wanted.changes() == []
     assert "does not support nftables (Operation not permitted)" in wanted.warnings[0]
-    with pytest.raises(AccessError, match="slipway_firewall is true, but the kernel"):
+    with pytest.raises(AccessError, match="slipway_firewall is true, but this host's kernel"):
         part("on").changes()
 
 
