@@ -113,11 +113,11 @@ def main() -> None:
     if failures and module.params["strict"]:
         module.fail_json(msg="\n".join(f"certificate '{name}': {why}" for name, why in failures.items()), **result)
     for name, why in failures.items():
-        module.warn(f"certificate '{name}' could not be obtained, the old one stays: {why}")
+        module.warn(f"certificate '{name}' could not be obtained, the old one is kept: {why}")
     for name, domains in left_out.items():
         for domain, why in domains.items():
             if name not in failures:
-                module.warn(f"certificate '{name}' lacks {domain}: {why}")
+                module.warn(f"certificate '{name}' does not cover {domain}: {why}")
     module.exit_json(**result)
 
 

@@ -81,7 +81,7 @@ def main() -> None:
                     module.warn(KEEP)
     except FileNotFoundError as error:
         if module.check_mode:
-            module.exit_json(**told(["make the repositories"]))
+            module.exit_json(**told(["create the repositories"]))
         module.fail_json(msg=f"{error.filename} is not there: run the role slipway.flask.backups")
     except BackupError as error:
         module.fail_json(msg=str(error))

@@ -59,7 +59,7 @@ connections:
           description: Most connections that the server takes.
           type: int
         superuser_reserved_connections:
-          description: How many of them are kept for superusers.
+          description: How many of them are reserved for superusers.
           type: int
         reserved_connections:
           description: How many more are kept for pg_use_reserved_connections (16 and later).

@@ -198,10 +198,10 @@ def test_a_target_that_is_away_for_long_costs_the_other_one_no_wal(site: Site, w
     for number in range(3):
         site.call(f"Corona {number}")
         site.sql("select pg_switch_wal()")
-    assert "is left out until it is back" in host.run("slipway-backup check 2>&1 || true")
+    assert "is skipped until it is back" in host.run("slipway-backup check 2>&1 || true")
     assert not host.ok(f"grep -q {SECOND} {conf}")
     wait_for(lambda: host.run(WAITING) == "0", backup_site.WAIT_SECONDS)
-    assert "is left out until it is back" in site.project.play("playbooks/status.yml").output
+    assert "is skipped until it is back" in site.project.play("playbooks/status.yml").output
     host.run(f"mv {SECOND}.away {SECOND}")
     host.run("slipway-backup check || true")
     assert host.ok(f"grep -q {SECOND} {conf}")

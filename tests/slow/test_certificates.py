@@ -135,7 +135,9 @@ def test_a_renewal_that_fails_is_told_and_the_old_certificate_stays(shop: Shop) 
     told = shop.status()
     assert told.code != 0
     said = " ".join(told.output.split())
-    assert f"shop on {shop.host.name}: its certificate has 90 days left and could not be renewed since" in said
+    assert (
+        f"shop on {shop.host.name}: its certificate is valid for another 90 days and could not be renewed since" in said
+    )
     assert "refused" in said
     assert "failed" in shop.host.run("systemctl is-failed slipway-certificates")
     assert shop.certificate()["serialNumber"] == before

@@ -32,15 +32,15 @@ EDITS = {
     "sed -i 's/^\\[Service\\]/[Service]\\nNice=5/' /etc/systemd/system/shop@.service":
         "/etc/systemd/system/shop@.service: 1 line differs: has `Nice=5`, should not have it",
     f"sed -i 's/Restart=.*/Restart=no/' /etc/systemd/system/shop.worker@{RELEASE}.service":
-        "/etc/systemd/system/shop.worker@RELEASE.service: has another value of Restart",
+        "/etc/systemd/system/shop.worker@RELEASE.service: has a different value for Restart",
     "sed -i 's/client_max_body_size .*/client_max_body_size 99m;/' /etc/nginx/slipway/sites/shop.conf":
         "/etc/nginx/slipway/sites/shop.conf: ",
     "echo 'server {}' > /etc/nginx/slipway/sites/extra.conf":
         "/etc/nginx/slipway/sites/extra.conf: should not be there",
     f"sed -i 's/GREETING=.*/GREETING=\"{EDITED}\"/' /etc/shop/environment":
-        "/etc/shop/environment: has another value of GREETING (not shown: not everybody may read it)",
+        "/etc/shop/environment: has a different value for GREETING (not shown: not world-readable)",
     f"echo 'MORE=\"{EDITED}\"' >> /etc/shop/releases/{RELEASE}/environment":
-        "/etc/shop/releases/RELEASE/environment: has beyond it MORE",
+        "/etc/shop/releases/RELEASE/environment: has in addition MORE",
     "echo 'work_mem = 99MB' >> /etc/postgresql/17/main/conf.d/slipway.conf":
         "/etc/postgresql/17/main/conf.d/slipway.conf: 1 line differs: has `work_mem = 99MB`",
     "cd /; runuser -u postgres -- psql -qc \"ALTER SYSTEM SET autovacuum_naptime = '77s'\" -c 'SELECT pg_reload_conf()'":
@@ -176,7 +176,7 @@ def test_what_is_wrong_is_told_with_what_to_do(project: Project, edited: tuple[H
     assert host.address in dns["do"]
     assert "does not answer" in checks["https"]["findings"][0]["says"]
     assert {one["says"] for one in checks["services"]["findings"]} >= {
-        "nginx.service starts at boot and does not run: somebody has stopped it"
+        "nginx.service starts at boot but is not running: somebody has stopped it"
     }
     assert checks["postgresql"]["findings"] == []
     assert "mail" in checks

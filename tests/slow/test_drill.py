@@ -237,7 +237,7 @@ def test_another_passphrase_is_found_by_the_check(spoiled: Drilled) -> None:
     site.host.run(f"sed -i s/{PASSPHRASE}/another-one-altogether-1234/ {files}")
     done = site.host.ask("slipway-backup check")
     assert done.returncode == 1
-    assert f"{site.repository}: the passphrase is not the one that its repository was made with" in done.stderr
+    assert f"{site.repository}: the passphrase is not the one that its repository was created with" in done.stderr
     once(site, "set slipway_backups.passphrase to that one and run site.yml")
     site.host.run(f"sed -i s/another-one-altogether-1234/{PASSPHRASE}/ {files}")
     site.write("with the passphrase again")
@@ -254,7 +254,7 @@ def test_a_target_that_is_full_is_found_by_the_check(spoiled: Drilled) -> None:
     wait_for(lambda: site.sql(f"select failed_count > {failed} from pg_stat_archiver") == "t", WAIT_SECONDS)
     said = site.host.ask("slipway-backup check").stderr
     assert f"{site.repository} is nearly full: " in said
-    assert "make room there, or keep less (slipway_backups.keep)" in said
+    assert "free some space there, or keep less (slipway_backups.keep)" in said
     assert "WAL has not been archived since " in said
     assert site.answers()
     site.host.run(f"rm {TARGET}/filler")

@@ -171,7 +171,7 @@ def test_a_drill_loads_the_newest_dump_into_a_server_of_its_own_and_finds_what_i
         site.host.run("rm /usr/local/bin/mariadb-dump")
     site.host.ask("systemctl start slipway-backup-drill.service")
     told = last(site.host, "drill")["problems"]
-    assert any("shop: the restored database lacks 1 of" in one and "parents" in one for one in told), told
+    assert any("shop: the restored database is missing 1 of" in one and "parents" in one for one in told), told
     site.back_up()
 
 

@@ -165,8 +165,11 @@ def test_a_domain_that_leads_elsewhere_is_told_and_costs_no_order(host: Host, co
     name(host, www="127.0.0.1", far="127.0.0.1,2001:db8::1")
     before = orders(host)
     said = converge([DOMAIN, ALIAS, GONE, FAR])
-    assert f"certificate 'harbour' lacks {GONE}: DNS has no such name" in said
-    assert f"certificate 'harbour' lacks {FAR}: 2001:db8::1 (AAAA) can't be reached on port 80 from this host" in said
+    assert f"certificate 'harbour' does not cover {GONE}: the name does not exist in DNS" in said
+    assert (
+        f"certificate 'harbour' does not cover {FAR}: 2001:db8::1 (AAAA) can't be reached on port 80 from this host"
+        in said
+    )
     assert orders(host) == before
     assert domains(host) == {DOMAIN, ALIAS}
 
@@ -230,7 +233,7 @@ def test_strict_refuses_what_it_can_not_have(host: Host, converge: Converge) -> 
         pytest.skip("once is enough: the same code decides")
     before = orders(host)
     said = converge([DOMAIN, ALIAS, GONE], status=2, nginx_tls_acme_strict=True)
-    assert f"certificate 'harbour': {GONE}: DNS has no such name" in said
+    assert f"certificate 'harbour': {GONE}: the name does not exist in DNS" in said
     assert orders(host) == before
 
 

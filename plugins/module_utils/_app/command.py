@@ -108,7 +108,7 @@ def split(line: str) -> list[str]:
     could do.
     """
     if "\0" in line:
-        raise CommandError("holds a null byte")
+        raise CommandError("contains a null byte")
     if found := OPERATOR.search(QUOTED.sub("q", line)):
         sign = next(part for part in found.groups() if part)
         raise CommandError(

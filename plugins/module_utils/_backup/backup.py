@@ -219,7 +219,7 @@ class Run:
         try:
             with state.still(app.name, self.say):
                 if (now := read()) and not now.app(app.name):
-                    self.say(f"{app.name}: it was removed meanwhile")
+                    self.say(f"{app.name}: it was removed in the meantime")
                     return
                 staging.refuse_halves(app.name)
                 self._save_app(app, name)
@@ -262,7 +262,7 @@ class Run:
 
     def _expire(self, at: At) -> None:
         """Remove what is too old at a target: once a day, with the backup of the day."""
-        self.say(f"removing what is too old from {at.target.name}")
+        self.say(f"removing expired backups from {at.target.name}")
         keep = self.settings.keep
         try:
             if self.settings.has_cluster:

@@ -52,7 +52,7 @@ def brief(settings: Path | None = None, folder: Path | None = None, at: datetime
         found.lines.append(f"backups: the drill {told(now - time_of(drill))} ago {how}")
     if check and now - time_of(check) > CHECKED:
         found.problems.append(
-            f"backups: they were not checked for {told(now - time_of(check))}; see `journalctl -u slipway-backup-check` on the host"
+            f"backups: not checked for {told(now - time_of(check))}; see `journalctl -u slipway-backup-check` on the host"
         )
     # A check has how the run and the drill before it ended.
     known = [check, *(one for one in (run, drill) if one and (not check or time_of(one) > time_of(check)))]

@@ -119,8 +119,8 @@ class Check:
             ended = f"the last drill was on {when(last.ended)}" if last else "there has been no drill yet"
             yield Problem(
                 "drill-late",
-                f"{ended}, and one is due every {span(period)}: see `journalctl -u {UNITS['drill']}` on the host, or make one now: "
-                "`slipway-backup drill` there",
+                f"{ended}, and one is due every {span(period)}: see `journalctl -u {UNITS['drill']}` on the host, or run one "
+                "now: `slipway-backup drill` there",
             )
 
     def _drilled(self, last: Outcome | None) -> float:
@@ -146,7 +146,9 @@ class Check:
         for name in wanted:
             shown = systemd.properties(f"{UNITS[name]}.timer", "ActiveState")
             if shown.get("ActiveState") != "active":
-                yield Problem(f"timer:{name}", f"{UNITS[name]}.timer is not active, so no {name} is made: run site.yml")
+                yield Problem(
+                    f"timer:{name}", f"{UNITS[name]}.timer is not active, so there is no {name}: run site.yml"
+                )
             service = systemd.properties(f"{UNITS[name]}.service", "ActiveState", "Result")
             last = state.outcome(name)
             # One that has found something wrong has failed as well, and says what.

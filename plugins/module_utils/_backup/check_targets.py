@@ -89,7 +89,7 @@ def _old_points(
             seen.points[target.name, app.name] = newest.timestamp()
         since = newest or setup.ready()
         if since and (now - since).total_seconds() > allowed:
-            have = f"its newest restore point is of {moment.said(newest)}" if newest else "it has no restore point"
+            have = f"its newest restore point is from {moment.said(newest)}" if newest else "it has no restore point"
             yield Problem(
                 f"age:{target.name}:{app.name}",
                 f"{target.name}: {app.name}: {have}, and one is due every {minutes(settings.every_seconds)}: {NOW}, and see "
@@ -104,7 +104,9 @@ def _old_backups(target: Target, repository: Repository, seen: Seen, now: dateti
     newest = repository.backups[-1].stop if repository.backups else None
     since = newest or setup.ready()
     if since and now - since > timedelta(seconds=LATE * BACKUP_SECONDS):
-        have = f"the newest backup of PostgreSQL is of {moment.said(newest)}" if newest else "PostgreSQL has no backup"
+        have = (
+            f"the newest backup of PostgreSQL is from {moment.said(newest)}" if newest else "PostgreSQL has no backup"
+        )
         yield Problem(
             f"backup:{target.name}", f"{target.name}: {have}, and one is due every day: {NOW}", target=target.name
         )
@@ -121,8 +123,8 @@ def _space(target: Target, repository: Repository | None, seen: Seen) -> Iterato
         needs = f", and the next full backup needs about {gigabytes(next_full)}" if next_full > disk.free else ""
         yield Problem(
             f"space:{target.name}",
-            f"{target.name} is nearly full: {gigabytes(disk.free)} of {gigabytes(disk.total)} are free{needs}; make room there, "
-            "or keep less (slipway_backups.keep)",
+            f"{target.name} is nearly full: {gigabytes(disk.free)} of {gigabytes(disk.total)} are free{needs}; free some space "
+            "there, or keep less (slipway_backups.keep)",
             target=target.name,
         )
 

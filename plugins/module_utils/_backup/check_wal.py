@@ -31,23 +31,24 @@ def problems(settings: Settings, seen: Seen, now: datetime) -> Iterator[Problem]
     try:
         found = database.archiver(database.cluster_of(settings))
     except BackupError as error:
-        yield Problem("wal:server", f"{meaning.short(str(error))}: its backups stand still until it runs")
+        yield Problem("wal:server", f"{meaning.short(str(error))}: its backups are stalled until it runs")
         return
     seen.archived = float(found["archived_at"] or 0.0)
     waiting = _waiting(Path(found["data"]))
     seen.waiting = len(waiting)
     since = moment.said(datetime.fromtimestamp(seen.archived, timezone.utc)) if seen.archived else "the beginning"
-    lost = f"WAL has not been archived since {since}, so what was written later would be lost with this host"
+    lost = f"WAL has not been archived since {since}, so later changes would be lost with this host"
     if restart := database.waits_for_restart(found):
         yield Problem("wal:restart", restart)
     elif found["mode"] == "off" or "pgbackrest" not in found["command"]:
-        yield Problem("wal:off", "WAL is not archived: PostgreSQL is not set to do that; run site.yml")
+        yield Problem("wal:off", "WAL is not archived: PostgreSQL is not configured for it; run site.yml")
     elif float(found["failed_at"] or 0.0) > seen.archived:
         yield Problem("wal:failing", f"{lost}: {_why(settings, found)}", is_brief=True)
     elif waiting and now.timestamp() - min(waiting) > WAIT_SECONDS:
         yield Problem(
             "wal:late",
-            f"{lost}: {len(waiting)} segments wait; look at the line to the targets, and at /var/log/pgbackrest on the host",
+            f"{lost}: {len(waiting)} segments are waiting; check the connection to the targets, and "
+            f"/var/log/pgbackrest on the host",
         )
 
 

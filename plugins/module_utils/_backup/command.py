@@ -43,4 +43,4 @@ def run(
     except subprocess.TimeoutExpired as late:
         said = late.stderr.decode(errors="replace") if isinstance(late.stderr, bytes) else late.stderr or ""
         last = f"; it said: {said.strip().splitlines()[-1][:300]}" if said.strip() else ""
-        raise BackupError(f"{Path(command[0]).name} took longer than {seconds:.0f} s and was ended{last}") from None
+        raise BackupError(f"{Path(command[0]).name} took longer than {seconds:.0f} s and was stopped{last}") from None

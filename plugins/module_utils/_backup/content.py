@@ -85,11 +85,9 @@ def read(ask: Ask, database: str, count: bool = True, most: int | None = COUNTED
     try:
         found = {str(entry["name"]): entry for entry in json.loads(ask(database, TABLES))}
     except (ValueError, KeyError, TypeError) as error:
-        raise BackupError(f"what the database {database} says of its tables can't be read: {error}") from None
+        raise BackupError(f"the tables of the database {database} can't be listed: {error}") from None
     if strange := [name for name in found if not NAME.fullmatch(name)]:
-        raise BackupError(
-            f"the database {database} has a table that is not called as PostgreSQL quotes names: {strange[0][:80]!r}"
-        )
+        raise BackupError(f"the database {database} has a table whose name can't be quoted: {strange[0][:80]!r}")
     wanted = [name for name, entry in found.items() if count and (most is None or entry["bytes"] <= most)]
     rows = _count(ask, database, wanted) if wanted else {}
     return Content(head, {
@@ -111,9 +109,9 @@ def differences(before: Content, restored: Content, after: Content) -> Iterator[
     if restored.head not in (before.head, after.head):
         yield f"it is at migration {restored.head or 'none'}, the live one at {after.head or 'none'}"
     if lost := sorted(set(before.tables) & set(after.tables) - set(restored.tables)):
-        yield f"it lacks {len(lost)} of {len(after.tables)} tables: {_named(lost)}"
+        yield f"it is missing {len(lost)} of {len(after.tables)} tables: {_named(lost)}"
     if strange := sorted(set(restored.tables) - set(before.tables) - set(after.tables)):
-        yield f"it has {len(strange)} tables that the live one lacks: {_named(strange)}"
+        yield f"it has {len(strange)} tables that the live one does not have: {_named(strange)}"
     for name in sorted(set(restored.tables) & set(before.tables) & set(after.tables)):
         if told := _difference(before.tables[name], restored.tables[name], after.tables[name]):
             yield f"its table {name.removeprefix('public.')} {told}"
@@ -131,7 +129,7 @@ def _difference(before: Table, restored: Table, after: Table) -> str:
     if rows - deleted - loose <= restored.rows <= rows + inserted + loose:
         return ""
     about = "about " if before.rows is None else ""
-    meanwhile = f", and {inserted} were added and {deleted} removed meanwhile" if inserted or deleted else ""
+    meanwhile = f", and {inserted} were added and {deleted} removed in the meantime" if inserted or deleted else ""
     return f"has {restored.rows} rows, the live one {about}{rows}{meanwhile}"
 
 

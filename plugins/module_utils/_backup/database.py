@@ -79,7 +79,7 @@ def look(cluster: Cluster, name: str, user: str) -> Database:
         there = psql_as(user, cluster, THERE, name).strip() == "t"
         head = psql_as(user, cluster, HEAD, name).strip() if there else ""
     except PostgresError as error:
-        raise BackupError(f"the database {name} can't be asked where its migrations are: {error}") from None
+        raise BackupError(f"the database {name} can't be queried for its migrations: {error}") from None
     return Database(int(size), plain(head))
 
 

@@ -106,7 +106,7 @@ class Databases:
                 after = content.read(self._live(self.apps[app]), self.apps[app].database, count=False)
                 told = list(content.differences(before[app], holds, after))
                 if not told or time.monotonic() > deadline:
-                    self.problems += [f"{app}: the restored database is not the live one: {one}" for one in told]
+                    self.problems += [f"{app}: the restored database differs from the live one: {one}" for one in told]
                     break
                 time.sleep(2)
 
@@ -120,7 +120,7 @@ class Databases:
             return []
         return [
             f"the WAL segment {missing} is missing: moments after it and before the next backup can't be restored; the next "
-            "backup ends that, or `ansible-playbook playbooks/backup.yml -e full=true` now"
+            "backup fixes that, or run `ansible-playbook playbooks/backup.yml -e full=true` now"
         ]
 
 
@@ -143,8 +143,8 @@ def amcheck(scratch: Scratch, name: str) -> list[str]:
     if not done.returncode:
         return []
     lines = [line.strip() for line in (done.stdout or done.stderr).splitlines() if line.strip()]
-    shown = " ".join(lines[:2]) if lines else "it didn't say what"
-    return [f"pg_amcheck finds the restored database damaged: {shown[:400]}"]
+    shown = " ".join(lines[:2]) if lines else "no details given"
+    return [f"pg_amcheck found the restored database damaged: {shown[:400]}"]
 
 
 def parsed(stamp: str) -> datetime | None:

@@ -62,7 +62,7 @@ class Files:
             if newest:
                 facts[app.name] = self._one(restic, newest[-1], app)
             else:
-                self.problems.append(f"{app.name}: there is no restore point of it")
+                self.problems.append(f"{app.name}: it has no restore point")
         host = [one for one in snapshots if points.HOST in one.tags]
         if host:
             facts["the host"] = self._one(restic, host[-1], None)
@@ -109,7 +109,7 @@ class Files:
         wrong = [path for path in chosen if not same(path, into / path.lstrip("/"))]
         if wrong:
             shown = ", ".join(map(plain, wrong[:SHOWN])) + (" …" if len(wrong) > SHOWN else "")
-            problems.append(f"{len(wrong)} of {len(chosen)} files are not in the backup as they are here: {shown}")
+            problems.append(f"{len(wrong)} of {len(chosen)} files differ between the backup and the host: {shown}")
         copied = files([str(into / copies.lstrip("/"))]) if app else []
         damaged = sqlite_problems([Path(path) for path, _, _ in copied], app.user) if app else {}
         for path, told in damaged.items():
@@ -142,7 +142,7 @@ def files(folders: list[str]) -> Iterator[tuple[str, int, float]]:
             elif stat.S_ISREG(found.st_mode):
                 yield path, found.st_size, max(found.st_mtime, found.st_ctime)
         except OSError:
-            continue  # it was removed meanwhile
+            continue  # it was removed in the meantime
 
 
 def choose(found: dict[str, int], chance: random.Random) -> list[str]:
@@ -214,7 +214,7 @@ def sqlite_problems(copies: list[Path], user: str) -> dict[Path, str]:
             done = run(
                 [sqlite.PYTHON, "-I", "-c", INTEGRITY, str(folder / "copy.db")], user, seconds=sqlite.COPY_SECONDS
             )
-            said = (done.stdout.strip() or done.stderr.strip()).splitlines()[-1:] or ["it didn't say what"]
+            said = (done.stdout.strip() or done.stderr.strip()).splitlines()[-1:] or ["no details given"]
             found[path] = "" if said == ["ok"] else said[0][:200]
     finally:
         scratch_place.clear(number)

@@ -100,7 +100,7 @@ class Dumps:
 
     def _load(self, server: Scratch, dump: Path, app: AppData) -> None:
         if not mariadb.whole(dump):
-            raise BackupError("the dump in its restore point ended before its end")
+            raise BackupError("the dump in its restore point is truncated")
         login = server.database(app.mariadb)
         try:
             with dump.open("rb") as file, (server.folder / "aside.sql").open("wb") as aside:
@@ -133,7 +133,7 @@ def differences(told: Mapping[str, Any], found: Content) -> Iterator[str]:
         yield f"the restored database is at migration {found.head or 'none'}, its restore point at {plain(str(head)) or 'none'}"
     tables = {str(one) for one in known.get("tables", [])} if isinstance(known, dict) else set(found.rows)
     if lost := sorted(tables - set(found.rows)):
-        yield f"the restored database lacks {len(lost)} of {len(tables)} tables: {_named(lost)}"
+        yield f"the restored database is missing {len(lost)} of {len(tables)} tables: {_named(lost)}"
     for table, count in expected(told).items():
         if table in found.rows and found.rows[table] != count:
             yield f"its table {plain(table)} has {found.rows[table]} rows, and had {count} when the restore point was made"
@@ -144,7 +144,7 @@ def missing(app: AppData, found: Content, told: Mapping[str, Any], stamp: float)
     before = MADE_BEFORE.format(name=names.literal(app.mariadb), stamp=int(stamp) - SURE_SECONDS)
     live = {row[0] for row in mariadb_tables.sql(before)}
     if lost := sorted(live - set(found.rows)):
-        yield f"the restored database lacks {len(lost)} of the live one's tables: {_named(lost)}"
+        yield f"the restored database is missing {len(lost)} of the live one's tables: {_named(lost)}"
 
 
 def _named(tables: list[str]) -> str:

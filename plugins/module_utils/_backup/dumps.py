@@ -57,7 +57,7 @@ class Database:
                 raise BackupError(problem)
             return 0
         if dialect.name != "postgresql":
-            raise BackupError(f"the database is {dialect.name or 'of an unknown kind'}, of which no dump is made")
+            raise BackupError(f"the database is {dialect.name or 'of an unknown kind'}, which can't be dumped")
         program = pg_dump()
         try:
             tried = check.attempt(str(program.with_name("psql")), self._parsed, self.user, CONNECT_SECONDS)
@@ -68,7 +68,7 @@ class Database:
         server, mine = int(tried.facts["server_version_num"]) // 10000, version(program)
         if mine < server:
             raise BackupError(
-                f"pg_dump is of version {mine}, the server of {server}: install postgresql-client-{server} (`system_packages`)"
+                f"pg_dump is version {mine}, the server is {server}: install postgresql-client-{server} (`system_packages`)"
             )
         done = self._run([str(program.with_name("psql")), "-X", "-q", "-A", "-t", "-w", "-c", SIZE])
         return int(done.strip() or 0)
@@ -123,10 +123,10 @@ class Database:
                 stdin=subprocess.DEVNULL, timeout=SIZE_SECONDS, **self._as,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
-            raise BackupError(f"the database did not tell its size within {SIZE_SECONDS} s") from None
+            raise BackupError(f"the database did not report its size within {SIZE_SECONDS} s") from None
         if done.returncode:
             said = redact(done.stderr.strip()[-600:], self._parsed.password)
-            raise BackupError(f"the database can't be asked for its size: {said}")
+            raise BackupError(f"the size of the database can't be determined: {said}")
         return done.stdout
 
     @property
@@ -154,7 +154,7 @@ def pg_dump() -> Path:
     """Return the newest pg_dump, which reads all older servers: not Debian's wrapper, which goes by a server on the host."""
     found = sorted(PROGRAMS.glob("*/bin/pg_dump"), key=version)
     if not found:
-        raise BackupError("the host has no pg_dump: run site.yml first")
+        raise BackupError("pg_dump is not installed on the host: run site.yml first")
     return found[-1]
 
 
@@ -203,7 +203,7 @@ def room(place: Path, octets: int) -> None:
     free = shutil.disk_usage(place).free
     if free < octets + (FLOOR_MB << 20):
         raise BackupError(
-            f"a dump of the database may take {octets >> 20} MB in {place}, where {free >> 20} MB are free: make room"
+            f"a dump of the database may take {octets >> 20} MB in {place}, where {free >> 20} MB are free: free some space"
         )
 
 
@@ -227,4 +227,4 @@ def bring(restic: Restic, snapshot: str, app: AppData, point: str) -> str:
         found.replace(target)
     tool = known.of(database.url).dump(database.url)
     how = f"; to load it: {tool.restore(target, app.user)}" if tool else ""
-    return f"the database elsewhere was not touched; its dump is in {target}{how}"
+    return f"the external database was not changed; its dump is in {target}{how}"

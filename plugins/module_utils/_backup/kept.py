@@ -94,7 +94,7 @@ def under_way(app: str, lock: Path) -> tuple[str, str]:
             state = "nothing has changed yet" if one.step == "prepare" else "the site is closed"
             return "", (
                 f"{one.said} was killed at '{one.step}'; {state}. The next run of deploy.yml, rollback.yml or "
-                f"{one.what}.yml over the app brings it to an end"
+                f"{one.what}.yml for the app completes it"
             )
     return "", ""
 
@@ -120,7 +120,7 @@ def forget(app: str, which: str, check: bool = False) -> list[Kept]:
     chosen = [one for one in there if which == EVERY or one.id.lower() == which.lower()]
     if not chosen and which != EVERY:
         known = ", ".join(one.id for one in there) or "none"
-        raise BackupError(f"there is nothing of a restore '{which}' of {app}; there is: {known}")
+        raise BackupError(f"nothing is kept of a restore '{which}' of {app}; there is: {known}")
     for journal in all_of(app) if not check else []:
         if journal.id in [one.id for one in chosen]:
             if journal.database and journal.had:

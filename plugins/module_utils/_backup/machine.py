@@ -76,6 +76,7 @@ def refuse_other(host: str, target: str, snapshots: Sequence[Snapshot]) -> None:
     """Raise BackupError when another machine goes on as HOST at a TARGET that has SNAPSHOTS of it."""
     if found := other(snapshots):
         raise BackupError(
-            f"{target}: another machine saves there as {host} since {moment.said(found.time)}, so nothing is saved from here. Was "
-            "the host brought back elsewhere? Then switch this one off. If this is the one that stays: playbooks/backup.yml"
+            f"{target}: another machine has been saving there as {host} since {moment.said(found.time)}, so nothing is saved "
+            "from here. Was the host restored elsewhere? Then shut this one down. If this is the one to keep, run "
+            "playbooks/backup.yml"
         )

@@ -94,7 +94,7 @@ def dump(app: AppData, folder: Path) -> Path:
         seconds = LEAST_SECONDS + size // LEAST_RATE
         _run(command, app.user, f"the dump of {app.mariadb}", to=file, seconds=seconds)
     if not whole(path):
-        raise BackupError(f"the dump of {app.mariadb} ended before its end")
+        raise BackupError(f"the dump of {app.mariadb} is truncated")
     return path
 
 
@@ -175,7 +175,7 @@ def fill(app: AppData, path: Path) -> list[str]:
 
 def refuse_half(path: Path) -> None:
     if not whole(path):
-        raise BackupError(f"{path.name} is not a whole dump")
+        raise BackupError(f"{path.name} is not a complete dump")
 
 
 def _fill(app: AppData, path: Path, database: str, login: mariadb_load.Login, aside: Path) -> None:
@@ -219,7 +219,7 @@ def _run(
             check=False, cwd="/", env={"PATH": PATH, "LC_ALL": "C.UTF-8"}, timeout=seconds, **names.as_user(user),
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise BackupError(f"{what} did not end within {seconds:.0f} s, and was ended") from None
+        raise BackupError(f"{what} did not end within {seconds:.0f} s, and was stopped") from None
     except FileNotFoundError:
         raise BackupError(f"{Path(command[0]).name} is not installed on this host: run site.yml") from None
     except names.MysqlError as error:

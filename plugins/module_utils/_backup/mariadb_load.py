@@ -197,9 +197,7 @@ class _Writer:
 
 def _look(room: Path | None) -> None:
     if room and shutil.disk_usage(room).free < FLOOR_BYTES:
-        raise BackupError(
-            f"less than {FLOOR_BYTES >> 20} MB are free in {room} by now: it needs more room than there is"
-        )
+        raise BackupError(f"less than {FLOOR_BYTES >> 20} MB are left in {room}: there is not enough disk space")
 
 
 @contextmanager

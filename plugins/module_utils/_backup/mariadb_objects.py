@@ -32,8 +32,8 @@ def refused(database: str, user: str) -> str:
     if not theirs:
         return ""
     return (
-        f"the database has what belongs to another account than {user}@localhost, and can't be kept aside: "
-        f"{', '.join(theirs[:3])}. Make it anew as {user} (without DEFINER), or drop it"
+        f"the database has objects that belong to another account than {user}@localhost, so it can't be set "
+        f"aside: {', '.join(theirs[:3])}. Create them again as {user} (without DEFINER), or drop them"
     )
 
 

@@ -56,28 +56,28 @@ def _damaged(said: str) -> str:
     if gone:
         what = f"the file {gone[1]} is gone"
     elif broken:
-        what = f"its file {broken[1]} isn't as it was written"
+        what = f"its file {broken[1]} has changed since it was written"
     elif errors:
         what = f"restoring files from it ended with {errors[1]} errors"
-    return f"a backup is damaged: {what}; make a new one (`{FULL_BACKUP}`) and look after the disk or the service there"
+    return f"a backup is damaged: {what}; make a new one (`{FULL_BACKUP}`) and check the disk or the service there"
 
 
 KINDS: list[tuple[str, re.Pattern[str], Callable[[str], str]]] = [
     ("passphrase", PASSPHRASE, lambda said: (
-        "the passphrase is not the one that its repository was made with; set slipway_backups.passphrase to that one and "
-        "run site.yml"
+        "the passphrase is not the one that its repository was created with; set slipway_backups.passphrase to that "
+        "one and run site.yml"
     )),
     ("full", FULL, lambda said: (
-        "it is full; make room there, or keep less (slipway_backups.keep), then run `ansible-playbook playbooks/backup.yml`"
+        "it is full; free some space there, or keep less (slipway_backups.keep), then run `ansible-playbook playbooks/backup.yml`"
     )),
     ("damaged", DAMAGED_FILE, _damaged),
     ("damaged", GONE_FILE, _damaged),
     ("damaged", ERRORS, _damaged),
     ("damaged", DAMAGED, _damaged),
     ("refused", REFUSED, lambda said: (
-        f"it refuses this host; look after its key and its address in slipway_backups.to ({short(said)})"
+        f"it rejects this host; check its key and its address in slipway_backups.to ({short(said)})"
     )),
-    ("away", AWAY, lambda said: f"it can't be reached; look whether it is up, or mounted ({short(said)})"),
+    ("away", AWAY, lambda said: f"it can't be reached; check that it is up, or mounted ({short(said)})"),
 ]  # fmt: skip
 """What is seen in an error, the most telling first: a name for it, and what the person reads."""
 

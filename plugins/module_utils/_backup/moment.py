@@ -89,7 +89,7 @@ def parse(text: str, at: datetime | None = None) -> Moment:
         found = datetime.fromisoformat(iso)
     except ValueError:
         raise ValueError(
-            f"'{given}' is not a moment: give latest, a time such as '2026-11-25 14:05' (UTC, or with an offset such as "
+            f"'{given}' is not a valid time: use latest, a time such as '2026-11-25 14:05' (UTC, or with an offset such as "
             "+01:00), or the name of a restore point"
         ) from None
     found = found if found.tzinfo else found.replace(tzinfo=timezone.utc)

@@ -99,7 +99,7 @@ def problems(settings: Settings) -> Iterator[Problem]:
         name = settings.targets[number - 1].name
         yield Problem(
             f"parked:{name}",
-            f"{name} takes no WAL, and too much waited for it: it is left out until it is back, so that the other targets get "
-            "theirs; then a full backup is made there",
+            f"{name} accepts no WAL, and too much was waiting for it: it is skipped until it is back, so that the "
+            "other targets get theirs; then it gets a full backup",
             target=name,
         )

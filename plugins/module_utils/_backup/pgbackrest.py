@@ -67,7 +67,7 @@ class PgBackRest:
         return Repository(number, [], away) if away else self._info([number], f"--repo={number}")[0]
 
     def _info(self, numbers: Sequence[int], *options: str) -> list[Repository]:
-        said = self._call("info", "--output=json", *options, what="look into the repositories")
+        said = self._call("info", "--output=json", *options, what="read the repositories")
         try:
             return repositories(json.loads(said), numbers)
         except (ValueError, KeyError, TypeError) as error:
@@ -78,11 +78,11 @@ class PgBackRest:
 
         :raises BackupError: when one can't be reached, or has another cluster's backups.
         """
-        self._alone("stanza-create", "make the repositories")
+        self._alone("stanza-create", "create the repositories")
 
     def upgrade(self) -> None:
         """Go on with repositories that hold the backups of another cluster, or of one before its upgrade: those stay."""
-        self._alone("stanza-upgrade", "go on with the repositories")
+        self._alone("stanza-upgrade", "upgrade the repositories")
 
     def backup(self, kind: str, repository: int = 1, annotations: Mapping[str, str] | None = None) -> str:
         """Make a backup and return its label.

@@ -24,23 +24,21 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup.settings imp
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="slipway-backup", description="Backups of this host's apps.")
     commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", help="save everything now; the timer does this")
+    run = commands.add_parser("run", help="back up everything now (run by the timer)")
     run.add_argument("--full", action="store_true", help="also make a full backup of the database server")
     run.add_argument("--reason", default="by hand", help=argparse.SUPPRESS)
-    point = commands.add_parser("point", help="make a restore point of one app before a migration; a deploy does this")
+    point = commands.add_parser("point", help="make a restore point of one app before a migration (run by a deploy)")
     point.add_argument("app")
     point.add_argument("--before", required=True, metavar="RELEASE")
     show = commands.add_parser("list", help="list the restore points")
     show.add_argument("app", nargs="?", default="", help="only this app's")
-    commands.add_parser(
-        "check", help="tell what is wrong with the backups; a timer does this, and tells the notifications"
-    )
-    commands.add_parser("drill", help="restore what is at the targets beside the site, and compare; a timer does this")
+    commands.add_parser("check", help="report problems with the backups (run by a timer, which sends notifications)")
+    commands.add_parser("drill", help="restore the backups next to the site, and compare (run by a timer)")
     chosen = parser.parse_args(arguments)
     try:
         settings = Settings.read()
     except OSError as error:
-        parser.error(f"{places.SETTINGS}: {error.strerror}; only root can read it, on a host with slipway_backups")
+        parser.error(f"{places.SETTINGS}: {error.strerror}; run this as root, on a host with slipway_backups")
     try:
         if chosen.command == "run":
             return save(settings, chosen.reason, chosen.full)

@@ -23,7 +23,7 @@ INVALID = re.compile(r"WARNING:  page \d+ of relation (?:\S+/)?(\d+)/\d+\S* (?:i
 SEGMENT_LENGTH = 24
 STATUS_LINE = 7
 SHORT = "recovery ended before configured recovery target was reached"
-"""What PostgreSQL says when WAL ends before the moment that is wanted, or has no transaction after it."""
+"""What PostgreSQL says when WAL ends before the requested time, or has no transaction after it."""
 
 
 @dataclass(frozen=True)

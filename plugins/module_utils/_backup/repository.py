@@ -74,7 +74,7 @@ def reason(said: str) -> str:
     """Return the first error of what pgBackRest SAID, in one line and with the code that its documentation has."""
     found = CODE.search(said)
     if not found:
-        return " ".join(said.split())[-500:] or "it didn't say why"
+        return " ".join(said.split())[-500:] or "it gave no reason"
     lines = [line.strip() for line in said[found.end() :].splitlines()]
     kept: list[str] = []
     for line in lines:
@@ -87,7 +87,7 @@ def reason(said: str) -> str:
 def first_line(said: str) -> str:
     """Return what can be printed of the first line of what pgBackRest SAID, which may hold what it read with a wrong passphrase."""
     line = (said.strip().splitlines() or [""])[0]
-    return "".join(sign for sign in line if sign.isprintable())[:500].rstrip(": ") or "it didn't say why"
+    return "".join(sign for sign in line if sign.isprintable())[:500].rstrip(": ") or "it gave no reason"
 
 
 def repositories(stanzas: Sequence[Mapping[str, Any]], numbers: Iterable[int]) -> list[Repository]:

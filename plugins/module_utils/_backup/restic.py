@@ -52,7 +52,7 @@ class Restic:
         if done.returncode and ABSENT.search(done.stderr) and not WRONG.search(done.stderr):
             return False
         if done.returncode:
-            raise BackupError(f"restic could not look into {self.target.name}: {reason(done.stderr)}")
+            raise BackupError(f"restic could not open {self.target.name}: {reason(done.stderr)}")
         return True
 
     def backup(

@@ -89,7 +89,7 @@ class Scratch(scratch_place.Place):
     def server(self) -> Server:
         """The server that runs on it. Raises BackupError outside of `with`."""
         if self._server is None:
-            raise BackupError("the scratch cluster doesn't run")
+            raise BackupError("the scratch cluster is not running")
         return self._server
 
     def sql(self, database: str, text: str, seconds: float | None = None, user: str = "") -> str:
@@ -198,7 +198,9 @@ class Scratch(scratch_place.Place):
             return
         for name, number in self._databases():
             if name in (*self.databases, *OWN) and lacking.get(number):
-                raise BackupError(f"the backup lacks {lacking[number]} pages of the database {name} that WAL changes")
+                raise BackupError(
+                    f"the backup is missing {lacking[number]} pages of the database {name} that WAL changes"
+                )
 
     def _databases(self) -> list[tuple[str, int]]:
         said = self.sql("postgres", "SELECT datname, oid FROM pg_database")
@@ -220,7 +222,7 @@ class Scratch(scratch_place.Place):
         there = any(one.startswith(missing) for one in PgBackRest(self.settings).segments(self.repository, missing))
         raise BackupError(
             f"{self.settings.targets[self.target - 1].name}: the WAL segment {missing} is {'damaged' if there else 'missing'}: "
-            f"what was written after it can't be restored: recovery ended {self.recovered.told}, though WAL is there up to "
+            f"later changes can't be restored: recovery ended {self.recovered.told}, though WAL is there up to "
             f"{newest}; make a new backup now (`ansible-playbook playbooks/backup.yml -e full=true`)"
         )
 

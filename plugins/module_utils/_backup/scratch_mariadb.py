@@ -133,4 +133,4 @@ class Scratch(scratch_place.Place):
         lines = (
             [line for line in log.read_text(errors="replace").splitlines() if "ERROR" in line] if log.exists() else []
         )
-        return (lines or [done.stderr.strip() or "it ended without a word"])[-1][-400:]
+        return (lines or [done.stderr.strip() or "it ended without a message"])[-1][-400:]

@@ -39,7 +39,7 @@ def room(what: str, needed: int) -> None:
         return
     raise NoRoom(
         f"{what} needs {gigabytes(needed)} in {places.SCRATCH}, where {gigabytes(free)} are free and {gigabytes(RESERVE_BYTES)} "
-        "are kept for the sites: make room, or mount a larger disk there"
+        "are kept for the sites: free some space, or mount a larger disk there"
     )
 
 

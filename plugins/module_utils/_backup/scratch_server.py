@@ -140,7 +140,7 @@ class Server:
             self._write(self._auto, "".join(line for line in self._auto_lines() if not TARGET.match(line)))
             self._replay(deadline, network, some)
         elif is_short:
-            raise BackupError("the WAL in the repository ends before the moment that is wanted")
+            raise BackupError("the WAL in the repository ends before the requested time")
         systemd.stop(unit(self.number))
         self._write(self._auto, "")
         with self._lines() as lines:
@@ -158,7 +158,7 @@ class Server:
                     return False
                 raise BackupError(f"the restored cluster could not be recovered: {why}")
             if time.monotonic() > deadline:
-                raise BackupError("replaying WAL took too long and was ended")
+                raise BackupError("replaying WAL took too long and was stopped")
             time.sleep(0.1)
         return True
 
@@ -199,7 +199,7 @@ class Server:
 
     def _why(self, said: str) -> str:
         with self._lines() as lines:
-            return recovery.trouble(lines) or (said.strip().splitlines() or ["it ended without a word"])[0]
+            return recovery.trouble(lines) or (said.strip().splitlines() or ["it ended without a message"])[0]
 
     def _lines(self) -> IO[str]:
         """Open its log, which has a line for each page of a database that is left out."""

@@ -59,7 +59,7 @@ def prepare(settings: Settings, check: bool = False, anew: bool = False) -> list
         if not check:
             _repositories(settings, anew)
             state.write(places.STATE / READY, {"fingerprint": wanted})
-        done.append(f"made sure of the repositories at {', '.join(target.name for target in settings.targets)}")
+        done.append(f"checked the repositories at {', '.join(target.name for target in settings.targets)}")
     return done
 
 
@@ -137,7 +137,7 @@ def _repositories(settings: Settings, anew: bool) -> None:
 def _folders(home: Path, has_cluster: bool) -> None:
     """Make a host's folders at a target that is a path."""
     if not home.parent.is_dir():
-        raise BackupError(f"there is no folder {home.parent} on this host: mount or make it, then run site.yml again")
+        raise BackupError(f"there is no folder {home.parent} on this host: mount or create it, then run site.yml again")
     home.mkdir(mode=0o755, exist_ok=True)
     (home / "restic").mkdir(mode=0o700, exist_ok=True)
     if has_cluster:
@@ -156,8 +156,8 @@ def _stanza(settings: Settings, anew: bool) -> None:
             if not anew:
                 newest = f", the newest of {found.backups[-1].stop:%Y-%m-%d %H:%M} UTC" if found.backups else ""
                 raise BackupError(
-                    f"{target} holds the backups of another PostgreSQL cluster of this host{newest}. To bring them back: "
-                    "`ansible-playbook site.yml -e restore=latest`. To begin anew and keep them there: "
+                    f"{target} holds the backups of another PostgreSQL cluster of this host{newest}. To restore them: "
+                    "`ansible-playbook site.yml -e restore=latest`. To start over and keep them there: "
                     "`ansible-playbook site.yml -e backups=anew`"
                 )
             tool.upgrade()

@@ -49,10 +49,10 @@ def snapshot(found: Any) -> Snapshot:
 def reason(said: str) -> str:
     """Return why restic failed, in one line, of what it SAID: the last lines that are not about retries."""
     if WRONG.search(said):
-        return "the passphrase is not the one that the repository was made with"
+        return "the passphrase is not the one that the repository was created with"
     lines = [_message(line.strip()) for line in said.splitlines() if line.strip() and "will retry" not in line]
     fatal = [line for line in lines if line.startswith("Fatal:")]
-    return " ".join(fatal or lines[-2:]).removeprefix("Fatal: ")[:500] or "it didn't say why"
+    return " ".join(fatal or lines[-2:]).removeprefix("Fatal: ")[:500] or "it gave no reason"
 
 
 def _message(line: str) -> str:

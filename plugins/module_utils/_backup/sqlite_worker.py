@@ -54,7 +54,7 @@ def look(folders: list[str]) -> dict[str, Any]:
                     if found and found % LEAST_PAGE == 0 and is_database(entry.path):
                         databases.append([entry.path, found])
             except OSError:
-                continue  # it was removed meanwhile
+                continue  # it was removed in the meantime
     return {"files": files, "size": size, "databases": sorted(databases), "hollow": sorted(hollow)}
 
 

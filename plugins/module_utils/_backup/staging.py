@@ -55,8 +55,8 @@ def refuse_halves(app: str) -> None:
     for one in journals.unfinished(app):
         if one.step in ("swap", "start"):
             raise BackupError(
-                f"{one.said} was cut short while it exchanged data, so that nothing is saved of {app} until the next run of "
-                f"deploy.yml, rollback.yml or {one.what}.yml over {app} has put it right"
+                f"{one.said} was interrupted while it exchanged data, so {app} is not backed up until the "
+                f"next run of deploy.yml, rollback.yml or {one.what}.yml for {app} repairs it"
             )
 
 
@@ -79,12 +79,13 @@ def staged(settings: Settings, app: AppData, point: Point, more: dict[str, Any] 
         failed = sqlite.copy(tree.databases, folder / "sqlite", app.user)
         copied = [one for one in tree.databases if one not in failed]
         without = [*(path for one in copied for path in sqlite.beside(one)), *tree.hollow]
-        hole = "GB large, and nearly all of that is a hole"
-        lacks = [f"{plain(path)} is not saved: it is {size >> 30} {hole}" for path, size in tree.hollow.items()]
+        hole = "GB large, and nearly all of it is a hole (a sparse file)"
+        lacks = [f"{plain(path)} is not backed up: it is {size >> 30} {hole}" for path, size in tree.hollow.items()]
         # A file that only begins like a database is a file like any other.
         torn = {path: why for path, why in failed.items() if why != sqlite.NO_DATABASE}
         lacks += [
-            f"{plain(path)} is saved as it lies, since SQLite can't copy it: {plain(why)}" for path, why in torn.items()
+            f"{plain(path)} is backed up as a plain file, since SQLite can't copy it: {plain(why)}"
+            for path, why in torn.items()
         ]
         lacks += undumped
         whole = replace(point, folder_bytes=tree.size, **_known(settings, app, dumped))

@@ -102,7 +102,7 @@ def close(cluster: Cluster, database: str) -> None:
     _sql(cluster, f"ALTER DATABASE {identifier(database)} ALLOW_CONNECTIONS false;\n")
     ended = END.format(name=literal(database), milliseconds=END_SECONDS * 1000)
     if int(_sql(cluster, ended).strip() or 0):
-        raise BackupError(f"a session in the database {database} does not end: see pg_stat_activity")
+        raise BackupError(f"a session in the database {database} can't be ended: see pg_stat_activity")
 
 
 def databases(cluster: Cluster) -> set[str]:

@@ -67,7 +67,7 @@ class _Watch:
         if self.failed and now - self.failed > grace:
             return "it could not write, and did not end"
         if stall and now - self.moved > stall:
-            return f"it got no further for {stall / 60:.0f} minutes"
+            return f"it made no progress for {stall / 60:.0f} minutes"
         return ""
 
     def rest(self) -> None:
@@ -122,5 +122,5 @@ def run(
         watch.rest()
     if why and not watch.failed:
         said = "".join(watch.stderr).strip().splitlines()
-        raise BackupError(f"restic was ended: {why}" + (f"; it said: {said[-1][:300]}" if said else ""))
+        raise BackupError(f"restic was stopped: {why}" + (f"; it said: {said[-1][:300]}" if said else ""))
     return subprocess.CompletedProcess(list(command), process.returncode, "".join(watch.stdout), "".join(watch.stderr))

@@ -82,9 +82,9 @@ def parse(answer: bytes, number: int, kind: int) -> list[str]:
     identity, flags, questions, answers, _, _ = struct.unpack_from(">6H", answer)
     code = flags & 0xF
     if identity != number or not flags & 0x8000:
-        raise ValueError("an answer to something else")
+        raise ValueError("an unexpected answer")
     if code == NO_SUCH_NAME:
-        raise DnsError("DNS has no such name")
+        raise DnsError("the name does not exist in DNS")
     if code:
         raise ValueError(f"code {code}")
     place, found = 12, []

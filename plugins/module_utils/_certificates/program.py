@@ -18,19 +18,17 @@ from ansible_collections.slipway.flask.plugins.module_utils._certificates.renewa
 
 
 def main(arguments: list[str] | None = None, folder: Path = acme.FOLDER) -> int:
-    parser = argparse.ArgumentParser(
-        prog="slipway-certificates", description="Certificates by ACME of this host's sites."
-    )
+    parser = argparse.ArgumentParser(prog="slipway-certificates", description="ACME certificates of this host's sites.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="tell how each certificate is")
-    renew = commands.add_parser("renew", help="renew those that are due; the timer does this")
-    renew.add_argument("--force", action="store_true", help="renew although not due (authorities limit how often)")
+    commands.add_parser("list", help="show the state of each certificate")
+    renew = commands.add_parser("renew", help="renew those that are due (run by the timer)")
+    renew.add_argument("--force", action="store_true", help="renew even if not due (authorities limit how often)")
     renew.add_argument("site", nargs="*", help="only these sites")
     chosen = parser.parse_args(arguments)
     try:
         settings = Settings.read(folder)
     except OSError as error:
-        parser.error(f"{error.filename}: {error.strerror}; only root can read it, on a host with `certificate: acme`")
+        parser.error(f"{error.filename}: {error.strerror}; run this as root, on a host with `certificate: acme`")
     names = [site.name for site in settings.sites]
     if chosen.command == "list":
         return show(settings)

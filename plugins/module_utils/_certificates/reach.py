@@ -100,8 +100,8 @@ def fetch(domain: str, address: str, path: str, content: str) -> str:
     if answer.status == 200 and body.strip() == content:
         return ""
     if 300 <= answer.status < 400:
-        return f"redirects to {answer.getheader('Location')}, not answering by itself over HTTP"
-    return f"is not this host, or something before it answers instead (status {answer.status})"
+        return f"redirects to {answer.getheader('Location')} instead of answering over HTTP"
+    return f"is not this host, or something in front of it answers instead (status {answer.status})"
 
 
 def record(address: str) -> str:

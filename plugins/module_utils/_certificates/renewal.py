@@ -74,7 +74,7 @@ class Renewal:
         wanted = self.settings
         reason = acme.due_reason(site.domains, wanted.directory, wanted.profile, facts, record, time.time())
         if force:
-            reason = "it was asked for"
+            reason = "it was requested"
         if not reason:
             return Outcome(site.name)
         try:
@@ -124,7 +124,7 @@ class Renewal:
         chain, key = client.issue(wanted, self.folder, domains, self.folder)
         facts = tls.facts_of_pair(chain, key, self.folder)
         if missing := sorted(set(domains) - facts.domains):
-            raise AcmeError(f"the authority's certificate lacks {', '.join(missing)}")
+            raise AcmeError(f"the authority's certificate does not cover {', '.join(missing)}")
         tls.replace(home, chain, key)
         Record(wanted.directory, wanted.profile, facts.serial, now(), left_out).write(home)
 
@@ -140,7 +140,7 @@ class Renewal:
             stale = {name: site for name, site in stale.items() if self._is_stale(site)}
         for outcome in outcomes:
             if outcome.name in stale and not outcome.failure:
-                outcome.failure = f"the new certificate is there, but nginx does not show it{said and ': ' + said}"
+                outcome.failure = f"the new certificate was obtained, but nginx does not serve it{said and ': ' + said}"
 
     def _is_stale(self, site: Site) -> bool:
         try:
@@ -174,7 +174,7 @@ def choose(
         raise AcmeError(said)
     is_ours = facts is not None and not facts.is_self_signed and facts.not_after > when
     if facts and is_ours and facts.domains & set(failed) and not acme.is_late(facts, when):
-        raise AcmeError(f"{said} (the old certificate, which has it, stays)")
+        raise AcmeError(f"{said} (the old certificate, which covers it, is kept)")
     return passing
 
 

@@ -25,12 +25,14 @@ def certificate_problems(name: str, folder: Path = acme.FOLDER) -> list[str]:
     found = []
     if facts is None or facts.is_self_signed:
         said = f": {record.failure.message}" if record.failure else ""
-        found.append(f"its certificate is self-signed, as none has come from {settings.directory} yet{said}")
+        found.append(
+            f"its certificate is self-signed, because none has been obtained from {settings.directory} yet{said}"
+        )
     elif record.failure:
         left = acme.life(max(0.0, facts.not_after - time.time()))
         since, said = record.failure.since, record.failure.message
-        found.append(f"its certificate has {left} left and could not be renewed since {since}: {said}")
-    found += [f"its certificate lacks {domain}: {why}" for domain, why in record.left_out.items()]
+        found.append(f"its certificate is valid for another {left} and could not be renewed since {since}: {said}")
+    found += [f"its certificate does not cover {domain}: {why}" for domain, why in record.left_out.items()]
     states = {unit: state(unit) for unit in (TIMER, SERVICE)}
     if states[TIMER] != "active":
         found.append(f"{TIMER} is {states[TIMER]}, so its certificate is not renewed; run site.yml")

@@ -2,8 +2,8 @@
 # MIT License (see LICENSE)
 """The connection budget: what the processes of an app may open at a server, and whether that server has so many.
 
-(processes × the connections that each of them may hold) × 2 while two releases run × hosts, beside what is kept for
-superusers, what the host's other apps may open, and what others have open, must not be more than the server takes.
+(processes × the connections that each of them may hold) × 2 while two releases run × hosts, beside what is reserved
+for superusers, what the host's other apps may open, and what others have open, must not be more than the server takes.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -101,8 +101,8 @@ def too_many_clients(clients: Budget, taken: int) -> str:
     if not taken or clients.switch <= taken:
         return ""
     return (
-        f"the app may open {clients.switch} connections to its pooler: {clients.said}; it takes {taken}\n"
-        "Nothing was changed. Ways on: more of them (`database_pool_clients` and site.yml), or fewer `threads` or `workers`. "
+        f"the app may open {clients.switch} connections to its pooler: {clients.said}; it accepts {taken}\n"
+        "Nothing was changed. Allow more of them (`database_pool_clients` and site.yml), or use fewer `threads` or `workers`. "
         "See docs/databases.md"
     )
 
@@ -142,9 +142,9 @@ def shortage(budget: Budget, server: Server, beside: Beside, given: int = 0) -> 
         return ""
     more = [f"{count} of {name}" for name, count in beside.apps.items() if count]
     more += [f"{beside.others} that others have open"] if beside.others else []
-    more += [f"{server.kept} kept for superusers"] if server.kept else []
+    more += [f"{server.kept} reserved for superusers"] if server.kept else []
     sums = "".join(f" + {one}" for one in more)
-    return f"{mine}{sums} = {total}; the server takes {server.most} (max_connections)"
+    return f"{mine}{sums} = {total}; the server accepts {server.most} (max_connections)"
 
 
 def _and(count: int, what: str) -> str:
@@ -168,4 +168,4 @@ def ways(budget: Budget, server: Server, local: bool, over: int = 0) -> str:
             parts.append("a pooler (`database_pool: pgbouncer` and site.yml)")
     else:
         parts.append("more connections there (max_connections, a larger plan of the provider), or its pooler")
-    return f"Nothing was changed. Ways on: {'; '.join(parts)}. See docs/databases.md"
+    return f"Nothing was changed. Options: {'; '.join(parts)}. See docs/databases.md"

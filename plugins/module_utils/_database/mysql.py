@@ -97,7 +97,7 @@ class Dump(base.Dump):
         self.url = url
 
     def problem(self, server: Mapping[str, int]) -> str:
-        return "" if program() else "there is no mariadb-dump: install mariadb-client"
+        return "" if program() else "mariadb-dump is not installed: install mariadb-client"
 
     def command(self, file: Path) -> list[str]:
         return [*dumping(self.url), f"--result-file={file}"]

@@ -12,10 +12,10 @@ from pathlib import Path
 from ansible_collections.slipway.flask.plugins.module_utils._pgbouncer import names
 
 PREPARES = (
-    "the app's driver prepares statements (psycopg 3 does at the fifth time), and this host's PgBouncer, older than 1.21, gives "
-    "them to other clients: visitors would get 'prepared statement \"_pg3_0\" already exists'. Set `connect_args` "
-    "{'prepare_threshold': None} in the app's engine options (SQLALCHEMY_ENGINE_OPTIONS), or take a host with Debian 13. "
-    "Nothing was changed. See docs/databases.md"
+    "the app's driver prepares statements (psycopg 3 does after five executions), and this host's PgBouncer, older than 1.21, "
+    "mixes them up between clients: visitors would get 'prepared statement \"_pg3_0\" already exists'. Set `connect_args` "
+    "{'prepare_threshold': None} in the app's engine options (SQLALCHEMY_ENGINE_OPTIONS), or use a host with Debian "
+    "13. Nothing was changed. See docs/databases.md"
 )
 
 

@@ -110,8 +110,8 @@ class Dump(base.Dump):
         pg_dump, version = client_version(), server.get("version", 0) // 10000
         if pg_dump >= max(version, 1):
             return ""
-        have = f"pg_dump is of version {pg_dump}" if pg_dump else "there is no pg_dump"
-        there, package = (f", the server of {version}", f"-{version}") if version else ("", "")
+        have = f"pg_dump is version {pg_dump}" if pg_dump else "pg_dump is not installed"
+        there, package = (f", the server is {version}", f"-{version}") if version else ("", "")
         return f"{have}{there}: install postgresql-client{package}"
 
     def command(self, file: Path) -> list[str]:

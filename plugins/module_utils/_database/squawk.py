@@ -53,7 +53,7 @@ def ensure(uv: tools.Uv, folder: Path = FOLDER) -> Path:
         )  # fmt: skip
         new = Path(work) / "files"
         if not os.access(new / "bin/squawk", os.X_OK):
-            raise tools.EnvironmentError_(f"squawk {VERSION} came without bin/squawk")
+            raise tools.EnvironmentError_(f"squawk {VERSION} has no bin/squawk")
         new.chmod(0o755)
         tools.sync(new)
         for old in folder.glob("squawk-*"):

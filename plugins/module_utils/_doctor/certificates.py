@@ -45,9 +45,9 @@ def certificates(
     for path in found:
         code, said = host.run("openssl", "x509", "-noout", "-dates", "-subject", "-issuer", "-in", str(path))
         if code == 127:
-            raise UnknownError("there is no openssl")
+            raise UnknownError("openssl is not installed")
         if code:
-            yield problem(f"{path} is no certificate", "Run site.yml, which makes a new one")
+            yield problem(f"{path} is not a certificate", "Run site.yml to create a new one")
             continue
         fields = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
         is_own = fields.get("subject", "").strip() == fields.get("issuer", "").strip()
@@ -55,8 +55,8 @@ def certificates(
         yield from days(path, end - now / DAY, end - start)
         if is_own:
             yield note(
-                f"{path.parent.name}: the certificate is self-signed, which browsers refuse",
-                "Set `certificate: acme` of the app",
+                f"{path.parent.name}: the certificate is self-signed, which browsers reject",
+                "Set `certificate: acme` for the app",
             )
         else:
             trusted.append(path)
@@ -70,11 +70,11 @@ def days(path: Path, left: float, life: float) -> Iterator[Finding]:
     """Are there days LEFT of the LIFE that the certificate at PATH has in all?"""
     name = path.parent.name
     if left < 0:
-        yield problem(f"{name}: the certificate ended {-left:.0f} days ago", READ)
+        yield problem(f"{name}: the certificate expired {-left:.0f} days ago", READ)
     elif left < min(LATE, LATE_SHARE * life):
-        yield problem(f"{name}: the certificate ends in {left:.0f} days", READ)
+        yield problem(f"{name}: the certificate expires in {left:.0f} days", READ)
     elif left < min(SOON, SOON_SHARE * life):
-        yield note(f"{name}: the certificate ends in {left:.0f} days", READ)
+        yield note(f"{name}: the certificate expires in {left:.0f} days", READ)
 
 
 def chain(host: Host, path: Path) -> Iterator[Finding]:
@@ -82,9 +82,9 @@ def chain(host: Host, path: Path) -> Iterator[Finding]:
     code, _ = host.run("openssl", "verify", "-no_check_time", "-untrusted", str(path), str(path))
     if code:
         yield problem(
-            f"{path.parent.name}: the certificate leads to no authority that this host trusts: its chain is incomplete, or it is "
-            "of an authority of your own",
-            "Give `certificate_file` the certificate followed by those of the authorities between it and the root",
+            f"{path.parent.name}: the certificate does not chain to an authority that this host trusts: its chain is incomplete, "
+            "or it comes from an authority of your own",
+            "Put the intermediate certificates after the certificate in `certificate_file`",
         )
 
 
@@ -96,5 +96,5 @@ def renewal(host: Host, paths: list[Path]) -> Iterator[Finding]:
     shown = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
     if shown.get("LoadState") == "loaded" and shown.get("ActiveState") != "active":
         yield problem(
-            "certbot.timer does not run, so no certificate is renewed", "`systemctl enable --now certbot.timer`"
+            "certbot.timer is not running, so no certificate is renewed", "`systemctl enable --now certbot.timer`"
         )

@@ -50,7 +50,7 @@ def postgresql(host: Host, today: date, ask: Callable[[Cluster, str], str] = psq
     if code == 127:
         return
     if code:
-        raise UnknownError("pg_lsclusters says nothing")
+        raise UnknownError("pg_lsclusters prints nothing")
     for cluster in parse_clusters(said):
         name = f"PostgreSQL {cluster.version}/{cluster.name}"
         yield from version(name, cluster.version, today)
@@ -61,7 +61,7 @@ def postgresql(host: Host, today: date, ask: Callable[[Cluster, str], str] = psq
             state = why if cluster.online else "it does not run"
             yield problem(
                 f"{name} can't be reached: {state}",
-                f"`systemctl start {cluster.unit}`, and read why it stopped in {cluster.log}",
+                f"`systemctl start {cluster.unit}`, and see why it stopped in {cluster.log}",
             )
             continue
         yield from answers(name, cluster, found)
@@ -72,9 +72,9 @@ def version(name: str, number: str, today: date) -> Iterator[Finding]:
     end = support.POSTGRESQL.get(number)
     do = "playbooks/upgrade_database.yml shows what an upgrade would do, and does it"
     if end and end < today:
-        yield problem(f"{name}: PostgreSQL's developers have ended the support of version {number} on {end}", do)
+        yield problem(f"{name}: PostgreSQL {number} has had no support since {end}", do)
     elif end and end - today < support.SOON:
-        yield note(f"{name}: the support of version {number} ends on {end}", do)
+        yield note(f"{name}: support for PostgreSQL {number} ends on {end}", do)
 
 
 def answers(name: str, cluster: Cluster, found: dict[str, Any]) -> Iterator[Finding]:
@@ -88,18 +88,18 @@ def answers(name: str, cluster: Cluster, found: dict[str, Any]) -> Iterator[Find
     oldest, age = max(found["ages"].items(), key=lambda item: int(item[1]))
     if int(age) > LATE:
         yield problem(
-            f"{name}: the database {oldest} is {100 * int(age) / LAST:.0f} % on its way to a transaction wraparound, at which the "
-            "server takes no more changes",
-            f"Find what keeps old rows (a prepared transaction, a replication slot, a session that stays open), then "
+            f"{name}: the database {oldest} is {100 * int(age) / LAST:.0f} % of the way to a transaction ID wraparound, at "
+            "which the server accepts no more changes",
+            f"Find what holds VACUUM back (a prepared transaction, a replication slot, a session that stays open), then "
             f"`runuser -u postgres -- vacuumdb --freeze {oldest}`",
         )
     if found["sessions"] > 0.9 * found["allowed"]:
         yield problem(
             f"{name}: {found['sessions']} of {found['allowed']} connections are in use",
-            "See whose they are with playbooks/status.yml; lower workers and threads, or set `database_pool: true`",
+            "See whose they are with playbooks/status.yml; lower workers and threads, or set `database_pool: pgbouncer`",
         )
     if found["old"] > HOURS * 3600:
         yield problem(
-            f"{name}: a transaction has been open for {found['old'] // 3600} hours, and keeps dead rows of all tables",
+            f"{name}: a transaction has been open for {found['old'] // 3600} hours, and keeps VACUUM from removing dead rows",
             "See which with playbooks/queries.yml, and end it with pg_terminate_backend",
         )

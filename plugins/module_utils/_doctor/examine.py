@@ -85,7 +85,7 @@ def one(name: str, check: Check) -> dict[str, Any]:
 def backups() -> Iterable[Finding]:
     """Are there backups, and do they work? What the host keeps of their runs says so; no target is asked."""
     found = brief()
-    do = "playbooks/backups.yml asks the targets; docs/backups.md says what to do about each message"
+    do = "playbooks/backups.yml checks the targets; docs/backups.md explains each message"
     yield from (problem(text, do) for text in found.problems)
     yield from (note(text) for text in found.lines if not text.startswith("backups: "))
 
@@ -94,14 +94,15 @@ def logs() -> Iterable[Finding]:
     """Do the host's logs reach who they are sent to?"""
     if text := shipping.problem():
         yield problem(
-            text, "See whether the receiver runs and its certificate is the one in slipway_logs; docs/logs.md"
+            text,
+            "Check that the receiver is running and that its certificate is the one in slipway_logs; see docs/logs.md",
         )
 
 
 def upkeep() -> Iterable[Finding]:
     """Is the host kept up to date, and does anything listen that nobody asked for? Where site.yml has set that up."""
     found = upkeep_brief()
-    yield from (problem(text, "docs/host.md says what the upkeep does, and when") for text in found.problems)
+    yield from (problem(text, "See docs/host.md for what the upkeep does, and when") for text in found.problems)
     yield from (note(text) for text in found.lines)
 
 

@@ -35,13 +35,11 @@ def mail(asked: Sequence[Mapping[str, Any]], connect: Callable[[str, int], str])
         if why:
             yield problem(
                 f"{one['app']} sends mail through {one['host']}:{one['port']} ({one['variable']}), which can't be reached: {why}",
-                BLOCKED
-                if one["port"] == 25
-                else "See whether the name and the port are right, and whether a firewall lets them out",
+                BLOCKED if one["port"] == 25 else "Check the name and the port, and that no firewall blocks them",
             )
     if exchanges and all(exchanges):
         apps = ", ".join(sorted({str(one["app"]) for one in direct}))
-        yield problem(f"{apps} send mail through this host, and port 25 out is blocked: {exchanges[0]}", BLOCKED)
+        yield problem(f"{apps} send mail through this host, and outgoing port 25 is blocked: {exchanges[0]}", BLOCKED)
 
 
 def reverse(

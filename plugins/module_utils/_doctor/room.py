@@ -34,7 +34,7 @@ SMALL_MB = 2048
 KILLED = re.compile(r"Killed process \d+ \(([^)]*)\)|A process of this unit has been killed by the OOM killer")
 DAYS = 7
 FREE = (
-    "Find what takes it with `du -xh --max-depth=2 / | sort -h | tail`; `apt clean` and `journalctl --vacuum-size=200M` free some "
+    "Find what uses it with `du -xh --max-depth=2 / | sort -h | tail`; `apt clean` and `journalctl --vacuum-size=200M` free some "
     "at once"
 )
 
@@ -78,12 +78,12 @@ def memory(host: Host) -> Iterator[Finding]:
     if available < LITTLE * total:
         yield problem(
             f"{available / 1024:.0f} of {total / 1024:.0f} MB of memory are available",
-            "See what takes it with `ps aux --sort=-rss | head`; lower `workers` of an app, or set its `memory_max_mb`",
+            "See what uses it with `ps aux --sort=-rss | head`; lower `workers` of an app, or set its `memory_max_mb`",
         )
     if total / 1024 < SMALL_MB and not found.get("SwapTotal") and not host.is_container:
         yield note(
             f"the host has {total / 1024:.0f} MB of memory and no swap",
-            "site.yml makes some where the baseline is on (slipway_memory)",
+            "site.yml adds some where the baseline is on (slipway_memory)",
         )
 
 
@@ -99,7 +99,7 @@ def killed(host: Host) -> Iterator[Finding]:
     if names:
         whom = listed(f"{name} ({count}×)" for name, count in names.most_common())
         yield problem(
-            f"memory ran out in the last {DAYS} days, and the kernel ended {whom}",
+            f"memory ran out in the last {DAYS} days, and the kernel killed {whom}",
             "See when with `journalctl --grep='Killed process|OOM killer'`; give the host more memory, lower `workers`, or set "
             "`memory_max_mb` of the app that grows",
         )

@@ -36,8 +36,8 @@ def distribution(host: Host, today: date) -> Iterator[Finding]:
     title = found.get("PRETTY_NAME") or f"{name} {version}".strip()
     end = support.DISTRIBUTIONS.get((name, version))
     if end is None:
-        raise UnknownError(f"it is not known until when {title or 'this system'} gets security updates")
-    upgrade = "Bring the site to a host with a newer release, docs/backups.md: site.yml -e restore=latest there"
+        raise UnknownError(f"it is not known how long {title or 'this system'} gets security updates")
+    upgrade = "Move the site to a host with a newer release: site.yml -e restore=latest there (docs/backups.md)"
     if end < today:
         yield problem(f"{title} has had no security updates since {end}", upgrade)
     elif end - today < support.SOON:
@@ -52,13 +52,13 @@ def clock(host: Host) -> Iterator[Finding]:
     """Is the clock kept right? Certificates, sessions and backups need it."""
     code, said = host.run("timedatectl", "show", "--property=NTPSynchronized", "--property=NTP")
     if code:
-        raise UnknownError("timedatectl says nothing")
+        raise UnknownError("timedatectl prints nothing")
     shown = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
     if shown.get("NTPSynchronized") == "yes" or host.is_container:
         return  # a container has its host's clock
     do = "See `timedatectl`; site.yml sets up systemd-timesyncd (slipway_baseline), as does `apt install systemd-timesyncd`"
     state = (
-        "no time service runs"
+        "no time service is running"
         if shown.get("NTP") == "no"
         else "the time service has reached no server yet: UDP port 123 out"
     )
@@ -74,7 +74,7 @@ def units(host: Host) -> Iterator[Finding]:
     if failed:
         yield problem(
             f"{len(failed)} unit{'s' * (len(failed) > 1)} failed: {listed(failed)}",
-            f"Read why with `journalctl -u {failed[0]}`; once it is mended, `systemctl restart {failed[0]}`, or "
+            f"Read why with `journalctl -u {failed[0]}`; once it is fixed, `systemctl restart {failed[0]}`, or "
             f"`systemctl reset-failed {failed[0]}` for one that ran once",
         )
 
@@ -93,17 +93,17 @@ def stopped(host: Host) -> Iterator[Finding]:
         if shown.get("ActiveState") == "inactive" and not rests:
             unit = shown.get("Id", "")
             yield problem(
-                f"{unit} starts at boot and does not run: somebody has stopped it", f"`systemctl start {unit}`"
+                f"{unit} starts at boot but is not running: somebody has stopped it", f"`systemctl start {unit}`"
             )
 
 
 def reboot(host: Host) -> Iterator[Finding]:
     """Does an update wait for a restart of the host?"""
-    do = "Restart the host at a quiet hour: `reboot`. Every site is back by itself within its boot time"
+    do = "Reboot the host at a quiet hour: `reboot`. All sites come back automatically"
     if host.path("/run/reboot-required").exists():
         packages = sorted(set(host.read("/run/reboot-required.pkgs").split()))
         why = f" for {listed(packages)}" if packages else ""
-        yield problem(f"the host must be restarted{why}", do)
+        yield problem(f"the host must be rebooted{why}", do)
         return
     if host.is_container:
         return
@@ -113,7 +113,7 @@ def reboot(host: Host) -> Iterator[Finding]:
     newest = max((one for one in kernels if one.rpartition("-")[2] == flavour), key=numbers, default="")
     if newest and numbers(newest) > numbers(running):
         yield problem(
-            f"the kernel {newest} is installed and {running} runs: its security updates are not in effect", do
+            f"the kernel {newest} is installed but {running} is running: its security updates are not in effect", do
         )
 
 
@@ -136,6 +136,6 @@ def libraries(host: Host) -> Iterator[Finding]:
         libraries_of = sorted(set().union(*found.values()))
         first = next((name for name in services if name.endswith(".service")), "")
         yield problem(
-            f"{listed(services)} run{'s' * (len(services) == 1)} older copies of {listed(libraries_of, 3)} than are installed",
-            f"Restart a release of an app by a deploy (playbooks/deploy.yml), others by `systemctl restart {first or 'NAME'}`",
+            f"{listed(services)} run{'s' * (len(services) == 1)} older versions of {listed(libraries_of, 3)} than those installed",
+            f"Restart apps with a deploy (playbooks/deploy.yml), other services with `systemctl restart {first or 'NAME'}`",
         )

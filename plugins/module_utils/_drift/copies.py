@@ -76,7 +76,8 @@ def _settings(own: Path, file: Path, home: str) -> Iterator[Difference]:
         return
     if not file.stat().st_mode & 0o077 and own.stat().st_mode & 0o077:
         yield Difference(
-            str(own), f"is {stat.S_IMODE(own.stat().st_mode):04o}: others than root can read secrets, should be 0600"
+            str(own),
+            f"is {stat.S_IMODE(own.stat().st_mode):04o}: users other than root can read the secrets in it, should be 0600",
         )
     there, wish = (path.read_text(errors="replace").replace(home, wanted.FOLDER) for path in (own, file))
     old, new = wanted.read(file.suffix, there, wish)
@@ -97,5 +98,5 @@ def without_drivers(settings: Mapping[str, str]) -> dict[str, str]:
 
 def told(found: Mapping[str, list[str]]) -> str:
     """Return FOUND differences from a copy to what it should be as a person reads them."""
-    words = {"added": "lacks", "removed": "has beyond it", "changed": "has another value of"}
+    words = {"added": "lacks", "removed": "has in addition", "changed": "has a different value for"}
     return ", ".join(f"{words[kind]} {', '.join(names)}" for kind, names in found.items()) or named(found)

@@ -44,8 +44,8 @@ def grant(path: str | os.PathLike[str], uid: int, bits: int, default: bool = Fal
     except OSError as error:
         if error.errno in (errno.EOPNOTSUPP, errno.ENOSYS):
             raise AclError(
-                f"{os.fspath(path)}: its file system keeps no access lists (acl(5)), without which nginx can't be let in; "
-                "mount it with them (ext4: `acl`, ZFS: `zfs set acltype=posixacl`)"
+                f"{os.fspath(path)}: its file system does not support access control lists (acl(5)), which "
+                "nginx needs; mount it with them (ext4: `acl`, ZFS: `zfs set acltype=posixacl`)"
             ) from error
         raise
     return True

@@ -28,7 +28,7 @@ def next_time(expression: str, after: float | None = None) -> float | None:
         capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"},
     )  # fmt: skip
     if done.returncode:
-        raise HostError(f"systemd of this host does not take '{expression}': {done.stderr.strip()}")
+        raise HostError(f"systemd on this host does not accept '{expression}': {done.stderr.strip()}")
     found = UTC.findall(done.stdout)
     if not found:
         return None

@@ -35,6 +35,6 @@ def problems(settings: Mapping[str, Any], file: str, own: Collection[str], joint
         if not name.fullmatch(str(key)):
             yield f"'{key}' in settings can't be a setting of {file}: small letters, digits and {joint} only"
         elif key in own:
-            yield f"'{key}' in settings is the role's own; remove it"
+            yield f"'{key}' in settings is set by the role itself; remove it"
         elif isinstance(value, (dict, list)) or not str(value).strip() or re.search(r"[\x00-\x1f\x7f]", str(value)):
             yield f"'{key}' in settings must be one line of text, a number or true/false{more}"

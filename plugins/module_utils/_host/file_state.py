@@ -20,9 +20,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-HIDDEN = "(contents hidden: not readable by everybody)\n"
+HIDDEN = "(contents hidden: not world-readable)\n"
 VARIABLE = re.compile(r'^(\w+)=("(?:\\.|[^"\\])*"|[^\n]*)$', re.DOTALL | re.MULTILINE)
-HIDDEN_NEW = "(new contents, hidden: not readable by everybody)\n"
+HIDDEN_NEW = "(new contents, hidden: not world-readable)\n"
 
 
 class FilesError(RuntimeError):

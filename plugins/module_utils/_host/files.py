@@ -58,7 +58,7 @@ class FileSet:
             left = self.rollback()
             said = (done.stderr.strip() or done.stdout.strip())[-3000:]
             raise FilesError(
-                f"`{' '.join(command)}` refused the new files, so the old ones are back.{left} It said:\n{said}"
+                f"`{' '.join(command)}` rejected the new files, so the old ones were restored.{left} It said:\n{said}"
             )
 
     def rollback(self) -> str:
@@ -133,14 +133,14 @@ class FileSet:
     def _file(self, entry: Entry, path: Path, before: Before) -> Callable[[], None] | None:
         wanted = entry.content.encode()
         if before.kind == "directory":
-            raise FilesError(f"{path} is a folder, a file is wanted: move it away")
+            raise FilesError(f"{path} is a folder, but must be a file: move it away")
         if self._same(entry, before, "file") and before.content == wanted:
             return None
         return lambda: write(path, wanted, entry.bits, entry.uid, entry.gid)
 
     def _directory(self, entry: Entry, path: Path, before: Before) -> Callable[[], None] | None:
         if before.kind not in ("absent", "directory"):
-            raise FilesError(f"{path} is a {before.kind}, a folder is wanted: move it away")
+            raise FilesError(f"{path} is a {before.kind}, but must be a folder: move it away")
         if self._same(entry, before, "directory"):
             return None
 
@@ -153,7 +153,7 @@ class FileSet:
 
     def _link(self, entry: Entry, path: Path, before: Before) -> Callable[[], None] | None:
         if before.kind == "directory":
-            raise FilesError(f"{path} is a folder, a link is wanted: move it away")
+            raise FilesError(f"{path} is a folder, but must be a link: move it away")
         if before.kind == "link" and before.target == entry.to:
             return None
         return lambda: link(path, entry.to)

@@ -221,7 +221,7 @@ def transient_script(
 
 
 def silence(unit: str, since: float) -> str:
-    """Return what the journal has of UNIT since then (seconds of the epoch): why a command ended without a word."""
+    """Return what the journal has of UNIT since then (seconds of the epoch): why a command ended without a message."""
     subprocess.run(["journalctl", "--sync"], capture_output=True, check=False)
     command = ["journalctl", "--no-pager", "--quiet", "--unit", unit, "--output=cat", f"--since=@{since:.6f}"]
     told = subprocess.run(

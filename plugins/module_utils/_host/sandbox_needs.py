@@ -47,7 +47,7 @@ def hint(text: str) -> str:
     if not need:
         return ""
     return (
-        f"\nThe sandbox of the service refuses this: for {NEEDS[need]}, give the app `sandbox: {{{need}: true}}` and run "
+        f"\nThe service's sandbox blocks this: for {NEEDS[need]}, give the app `sandbox: {{{need}: true}}` and run "
         "site.yml"
     )
 
@@ -55,7 +55,7 @@ def hint(text: str) -> str:
 def problems(sandbox: Mapping[Any, Any], place: str) -> list[str]:
     """Return what is wrong with a SANDBOX (need -> true or false), which PLACE names, one sentence each."""
     known = ", ".join(NEEDS)
-    found = [f"{place} has '{name}', which is none of {known}" for name in sandbox if name not in NEEDS]
+    found = [f"{place} has '{name}', which is not one of {known}" for name in sandbox if name not in NEEDS]
     found += [
         f"{place} has '{name}' with '{value}': it must be true or false"
         for name, value in sandbox.items()

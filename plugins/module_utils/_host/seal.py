@@ -48,7 +48,7 @@ class Broken:
     def said(self, most: int = 5) -> str:
         """Return it as a part of a sentence, with MOST names of each kind."""
         kinds = {
-            "other content": self.changed, "another owner or mode": self.modes, "added": self.added, "gone": self.removed,
+            "changed content": self.changed, "changed owner or mode": self.modes, "added": self.added, "gone": self.removed,
         }  # fmt: skip
         return "; ".join(f"{what}: {_named(paths, most)}" for what, paths in kinds.items() if paths)
 

@@ -110,7 +110,7 @@ class ServiceUser:
                 last = int(found)
         reason = ""
         if account.pw_uid < FIRST_FREE_UID:
-            reason = f"its uid {account.pw_uid} is one of the system's own"
+            reason = f"its uid {account.pw_uid} is reserved for the system"
         elif account.pw_uid > last:
             reason = f"its uid {account.pw_uid} is a person's (system users end at {last})"
         elif account.pw_shell not in NO_LOGIN:
@@ -119,7 +119,7 @@ class ServiceUser:
             reason = f"its primary group is not '{self.group}'"
         if reason:
             raise ServiceUserError(
-                f"The user '{self.user}' exists already and does not look like a service's: {reason}."
+                f"The user '{self.user}' already exists and does not look like a service's: {reason}."
                 " Choose another name for the service."
             )
 

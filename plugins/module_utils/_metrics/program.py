@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         config = Config.read()
     except OSError as error:
-        parser.error(f"{places.SETTINGS}: {error.strerror}; only root can read it, on a host with slipway_metrics")
+        parser.error(f"{places.SETTINGS}: {error.strerror}; run this as root, on a host with slipway_metrics")
     return show(config) if chosen == "show" else run(config)
 
 

@@ -85,7 +85,7 @@ def failure(
         )
     if ran.failed == "dump":
         return (
-            "the dump before a destructive migration failed, so nothing was migrated. Mend what it says, or do without "
+            "the dump before a destructive migration failed, so nothing was migrated. Fix what it says, or do without "
             "one (migrations_dump: false)"
         )
     revision = revision_of(output, pending, ran.after)

@@ -209,7 +209,7 @@ def run(command: Sequence[str], stdin: str = "", user: str = "", seconds: float 
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}, **(as_user(user) if user else {}),
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise PostgresError(f"{Path(command[0]).name} took longer than {seconds:.0f} s and was ended") from None
+        raise PostgresError(f"{Path(command[0]).name} took longer than {seconds:.0f} s and was stopped") from None
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip())[-2000:]
         raise PostgresError(f"{Path(command[0]).name} failed with exit code {done.returncode}: {said}")

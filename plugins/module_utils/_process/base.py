@@ -69,7 +69,7 @@ class Process(ProcessLook, ABC):
         return f"{self.name} unit"
 
     def unit_text(self, text: str) -> str:
-        """Return the TEXT of a release's own unit with what this version of the collection has beyond it."""
+        """Return the TEXT of a release's own unit with what this version of the collection has in addition."""
         return text
 
     def handover(self, release: str = "") -> str:

@@ -67,7 +67,7 @@ def _redis(name: str, purpose: str) -> Service:
     if purpose == "queue" and most and used >= most:
         return Service(said, f"{title} is full and refuses new entries: raise `redis_queue_mb`, or add workers")
     if found.facts.get("aof_last_write_status", "ok") != "ok":
-        return Service(said, f"{title} can't write to the disk and refuses changes: make room on it")
+        return Service(said, f"{title} can't write to the disk and refuses changes: free some space on it")
     return Service(said)
 
 

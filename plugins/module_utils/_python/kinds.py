@@ -97,7 +97,7 @@ def _export(plan: Plan, command: list[str], variables: dict[str, str]) -> None:
         )  # fmt: skip
     except tools.EnvironmentError_ as error:
         raise tools.EnvironmentError_(
-            f"{error}\n{plan.source.main[0].name} can only be read through {tool} itself. Mend what it says above, or "
+            f"{error}\n{plan.source.main[0].name} can only be read through {tool} itself. Fix what it says above, or "
             "export requirements.txt yourself, commit it, and name it as this project's requirements."
         ) from None
 

@@ -82,7 +82,7 @@ def fetch(version: str, hashes: list[str], folder: Path, index: tools.Index) -> 
         )  # fmt: skip
         new = Path(work) / "files"
         if not os.access(new / "bin/uv", os.X_OK):
-            raise tools.EnvironmentError_(f"uv {version} came without bin/uv")
+            raise tools.EnvironmentError_(f"uv {version} has no bin/uv")
         new.chmod(0o755)
         tools.sync(new)
         shutil.rmtree(folder, ignore_errors=True)

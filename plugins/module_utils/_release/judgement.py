@@ -48,7 +48,7 @@ class Judgement:
             if self.asked.mode == "guarded" and not {p.revision for p in probe.pending} <= self.asked.allowed:
                 raise ReleaseError(
                     f"the {self.what} can't be judged, because {known.named(probe.dialect).linter} can't be used: {error}\n"
-                    f"Mend that, or allow them by name ({allowing([p.revision for p in probe.pending], self.run_of)})"
+                    f"Fix that, or allow them by name ({allowing([p.revision for p in probe.pending], self.run_of)})"
                 ) from error
             self.context.notes.append(f"the {self.what} were not judged: {error}")
         finally:

@@ -129,7 +129,7 @@ class Migrations:
             told = f"the migrations of {named(self.upgrades)} can't be looked at: {probe.note}"
             if self.asked.mode == "guarded":
                 raise ReleaseError(
-                    f"{told}\nNothing was run. Mend that, or set `migrations: report` to run them without having seen what they do"
+                    f"{told}\nNothing was run. Fix that, or set `migrations: report` to run them without having seen what they do"
                 )
             self.context.notes.append(told)
             return

@@ -66,7 +66,7 @@ def read(said: str, error: str) -> Made:
             answer.update(json.loads(line))
         except ValueError:
             continue
-    problems = answer["problems"] if "problems" in answer else [" ".join(error.split())[-500:] or "it did not say why"]
+    problems = answer["problems"] if "problems" in answer else [" ".join(error.split())[-500:] or "it gave no reason"]
     return Made(str(answer.get("point", "")), tuple(problems))
 
 
@@ -82,7 +82,7 @@ def before_migration(app: str, record: Record, is_needed: bool) -> list[str]:
     why = "; ".join(made.problems)
     if not made.name and is_needed:
         raise ReleaseError(
-            f"the restore point before a migration that destroys could not be made: {why}\nNothing was run. Mend that, or do "
+            f"the restore point before a migration that destroys could not be made: {why}\nNothing was run. Fix that, or do "
             "without (migrations_dump: false)"
         )
     if not made.name:

@@ -132,7 +132,7 @@ def remove(path: str) -> bool:
             cwd=f"/proc/self/fd/{handle}", pass_fds=(handle,), capture_output=True, text=True, errors="replace", check=False,
         )  # fmt: skip
         if done.returncode:
-            said = done.stderr.strip().splitlines() or ["rm did not say why"]
+            said = done.stderr.strip().splitlines() or ["rm gave no reason"]
             raise RemoveError(f"{path} could not be removed: {said[-1][:300]}")
         return True
     finally:

@@ -225,7 +225,7 @@ def heads_in(cluster: Cluster, database: str, user: str) -> list[str]:
         versions = psql_as(user, cluster, VERSIONS, database).strip()
         return heads(versions, lambda table: psql_as(user, cluster, f"SELECT version_num FROM {table};\n", database))
     except PostgresError as error:
-        raise BackupError(f"the database {database} can't be asked where its migrations are: {error}") from None
+        raise BackupError(f"the database {database} can't be queried for its migrations: {error}") from None
 
 
 def counts(cluster: Cluster, name: str, user: str, size: int) -> dict[str, int] | None:

@@ -156,7 +156,7 @@ def fill(
 
     def look(told: Any) -> None:
         if shutil.disk_usage(folder).free < FLOOR_MB << 20:
-            raise DumpError(f"less than {FLOOR_MB} MB are free in {folder} by now: it needs more room than there is")
+            raise DumpError(f"less than {FLOOR_MB} MB are left in {folder}: there is not enough disk space")
         if isinstance(told, int):
             tell(f"import: {told >> 20} MB read")
 

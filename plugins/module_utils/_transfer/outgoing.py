@@ -97,7 +97,7 @@ def _add(tar: tarfile.TarFile, folder: int, name: str, within: str, notes: list[
                 notes.append(f"the link {within} was left out: it leads out of the folder, to {info.linkname}")
         elif stat.S_ISREG(about.st_mode) and sqlite_worker.is_hollow(about):
             notes.append(
-                f"{within} was left out: it is {about.st_size >> 30} GB large, and nearly all of that is a hole"
+                f"{within} was left out: it is {about.st_size >> 30} GB large, and nearly all of it is a hole (a sparse file)"
             )
         elif stat.S_ISREG(about.st_mode):
             handle = os.open(name, tree.READ, dir_fd=folder)
@@ -106,7 +106,7 @@ def _add(tar: tarfile.TarFile, folder: int, name: str, within: str, notes: list[
                 info.mode = 0o640
                 tar.addfile(info, _Whole(file, info.size))  # type: ignore[arg-type]
     except FileNotFoundError:
-        pass  # it was removed meanwhile
+        pass  # it was removed in the meantime
     except PermissionError:
         notes.append(f"{within} was left out: the app itself may not read it")
 

@@ -128,5 +128,5 @@ def need(place: Path, octets: int, what: str) -> None:
     if free < octets + (FLOOR_MB << 20):
         raise DumpError(
             f"{what} needs {octets >> 20} MB below {place}, of which {free >> 20} MB are free, and {FLOOR_MB} MB must "
-            "stay so: make room"
+            "stay free: free some space"
         )

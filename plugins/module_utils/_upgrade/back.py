@@ -46,7 +46,7 @@ class Back(Steps):
                 todo.notes = backups.follow(todo.new, todo.old)
         except TROUBLE as error:
             raise PostgresError(
-                f"the way back is not finished: {error}\nMend it, and run the same again: it goes on from there"
+                f"the way back is not finished: {error}\nFix it, and run the same again: it goes on from there"
             ) from None
         todo.notes += backups.begin()
         todo.ended = journal.now()

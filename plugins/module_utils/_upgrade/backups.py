@@ -79,7 +79,7 @@ def follow(before: str, after: str) -> list[str]:
     try:
         setup.prepare(settings, anew=True)
     except BackupError as error:
-        notes.append(f"backups do not go on yet: {error}. Mend it, and run `site.yml -e backups=anew`")
+        notes.append(f"backups do not go on yet: {error}. Fix it, and run `site.yml -e backups=anew`")
     return notes
 
 

@@ -172,7 +172,7 @@ def in_the_way(found: Plan) -> list[str]:
 def not_well(apps: Sequence[apps_of.App]) -> list[str]:
     """Say which apps do not answer: whether the new server is good for them could not be told."""
     return [
-        f"{app.name} is not well as it is ({trouble}): whether it is on the new server could not be told. Mend it first"
+        f"{app.name} is not well as it is ({trouble}): whether it is on the new server could not be told. Fix it first"
         for app in apps
         if (trouble := app.trouble())
     ]

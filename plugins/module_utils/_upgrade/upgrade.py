@@ -137,15 +137,13 @@ class Upgrade(Steps):
         """Return WHY the step failed, with what follows; up to the opening, the old server serves again."""
         step = STEPS.index(todo.step)
         if step >= STEPS.index("open"):  # visitors may have written to the new one
-            return f"{why}\nPostgreSQL {todo.new} is in place all the same. Mend it, and run the same again: it goes on there"
+            return f"{why}\nPostgreSQL {todo.new} is in place all the same. Fix it, and run the same again: it goes on there"
         if step >= STEPS.index("close"):
             try:
                 apps_of.end(self.apps)
                 self._put_back(todo)
             except TROUBLE as error:
-                return (
-                    f"{why}\nThe way back failed, too: {error}\nThe sites are closed. Mend it, and run the same again"
-                )
+                return f"{why}\nThe way back failed, too: {error}\nThe sites are closed. Fix it, and run the same again"
         try:
             self.start(todo)
         except TROUBLE as error:

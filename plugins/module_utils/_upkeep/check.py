@@ -51,8 +51,9 @@ def _disks(settings: Settings) -> Iterator[Problem]:
     for path in disk.keep(settings):
         yield Problem(
             f"reserve:{path}",
-            f"there is no room for the reserve of {settings.reserve_mb} MB at {path}, without which the database server can't come "
-            "back on a full disk: make room",
+            f"there is no room for the reserve of {settings.reserve_mb} MB at {path}, without which the database "
+            f"server can't start "
+            "again on a full disk: free some space",
         )
 
 

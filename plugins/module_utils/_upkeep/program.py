@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = Settings.read()
     except OSError as error:
-        parser.error(f"{places.SETTINGS}: {error.strerror}; only root can read it, on a host with slipway_baseline")
+        parser.error(f"{places.SETTINGS}: {error.strerror}; run this as root, on a host with slipway_baseline")
     try:
         return run(chosen, settings)
     except OSError as error:  # a disk that is full, for example

@@ -141,7 +141,7 @@ def _as_root(action: ActionBase, text: str) -> tuple[str, bytes]:
 
 def _why(errors: str) -> str:
     told = [line for line in PROMPT.sub("", errors).splitlines() if line.strip()]
-    why = told[-1].strip() if told else "the program on the host ended without a word"
+    why = told[-1].strip() if told else "the program on the host ended without a message"
     # The last word of a program that failed may be out of a log.
     return "the logs could not be read: " + "".join(
         sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in why

@@ -18,7 +18,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._app.description imp
 
 NAME = "slipway_alerts"
 ADDRESS = re.compile(r"[^@\s<>,;:\"(){}\[\]\\]+@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
-"""An address without a name: what RFC 5321 has beyond it, mail servers hardly take."""
+"""An address without a name: what RFC 5321 has in addition, mail servers hardly take."""
 SERVER = re.compile(r"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\]):(\d{1,5})")
 MOST_PORT = 65_535
 CERTIFICATE = "-----BEGIN CERTIFICATE-----"

@@ -35,7 +35,9 @@ def pem_problems(certificate: str, private_key: str, domains: list[str], now: da
     names = names_of(leaf)
     missing = [domain for domain in domains if not covers(names, domain)]
     if missing:
-        found.append(f"certificate_file is for {', '.join(names) or 'no domain'}; it lacks {', '.join(missing)}")
+        found.append(
+            f"certificate_file is for {', '.join(names) or 'no domain'}; it does not cover {', '.join(missing)}"
+        )
     public = leaf.public_key()
     if isinstance(public, RSAPublicKey) and public.key_size < MINIMUM_RSA_BITS:
         found.append(f"certificate_file has an RSA key of {public.key_size} bits: {MINIMUM_RSA_BITS} is the least")

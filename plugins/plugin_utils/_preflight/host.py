@@ -110,7 +110,7 @@ def script(apps: Sequence[App], targets: Sequence[str] = ()) -> str:
 def missing_targets(targets: Sequence[str], facts: Facts) -> list[str]:
     """Return a sentence for each folder for backups that the host lacks: one that is not mounted would fill the host's own disk."""
     return [
-        f"slipway_backups: there is no folder {path} on this host: mount or make it, then run this again"
+        f"slipway_backups: there is no folder {path} on this host: mount or create it, then run this again"
         for path in targets
         if "looked" in facts and f"target:{path}" not in facts
     ]

@@ -19,10 +19,10 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._report.deploy impor
 OWN = "slipway.flask."
 ATTRIBUTES = re.compile(r"[0-7]{4} \S+:\S+")
 """How a diff of slipway.flask.files shows permission bits and owner."""
-HIDDEN = re.compile(r"hidden: not readable by everybody(?:; it differs in (?P<names>.+))?\)\s*$")
+HIDDEN = re.compile(r"hidden: not world-readable(?:; it differs in (?P<names>.+))?\)\s*$")
 """How it shows contents that not everybody may read; of an environment file it names the variables."""
 STATE = re.compile(r"(?P<unit>\S+\.(?:service|timer|socket)) (?P<state>enabled|started|reloaded|restarted)")
-OLDER = "runs with what was written before"
+OLDER = "runs with its previous configuration"
 MISSING = {
     "enabled": "is not enabled: it does not start at boot", "started": "does not run", "reloaded": OLDER, "restarted": OLDER,
 }  # fmt: skip
@@ -35,8 +35,8 @@ SUBJECTS = {
     f"{OWN}pgbouncer_pools": "PgBouncer", f"{OWN}uv_install": "uv", f"{OWN}backup_repositories": "backups",
 }  # fmt: skip
 NEXT = (
-    "site.yml brings back what it has written and starts what it runs, and a deploy replaces what was edited in a release; what is "
-    "not Slipway's is yours to remove. What shall stay belongs into the inventory. --diff shows each difference whole"
+    "site.yml restores the files that it has written and starts its services, and a deploy replaces what was edited in a release; "
+    "remove what is not Slipway's yourself. Put what should stay into the inventory. --diff shows each difference in full"
 )
 LONGEST = 70
 """Characters that are shown of a line of a file."""
@@ -162,8 +162,8 @@ def of_file(before: str, after: str) -> str:
     if len(old) == len(new) == 1 and ATTRIBUTES.fullmatch(old[0]) and ATTRIBUTES.fullmatch(new[0]):
         return f"is {old[0]}, should be {new[0]}"
     if match := HIDDEN.search(after) or HIDDEN.search(before):
-        names = f"another value of {match['names']}" if match["names"] else "other contents"
-        return f"has {names} (not shown: not everybody may read it)"
+        names = f"a different value for {match['names']}" if match["names"] else "other contents"
+        return f"has {names} (not shown: not world-readable)"
     changes = list(difflib.unified_diff(old, new, n=0, lineterm=""))[2:]
     there = [line[1:] for line in changes if line.startswith("-")]
     wanted = [line[1:] for line in changes if line.startswith("+")]
@@ -174,7 +174,7 @@ def of_lines(there: list[str], wanted: list[str]) -> str:
     """Return in a few words that the lines THERE should be those that are WANTED."""
     number = max(len(there), len(wanted))
     if not number:
-        return "ends with another line break"
+        return "ends with a different line break"
     count = "1 line differs" if number == 1 else f"{number} lines differ"
     first = [f"has `{shortened(there[0])}`"] if there else []
     first += [f"should have `{shortened(wanted[0])}`"] if wanted else ["should not have it"]

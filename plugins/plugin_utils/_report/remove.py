@@ -71,7 +71,7 @@ def lacking(notes: Sequence[str]) -> str:
 def killed(host: str, app: str, why: str) -> str:
     """Return the message when the removal failed on its way."""
     return printable(
-        f"{app} on {host}: the removal is not complete: {why}\nRun this again when that is mended: it goes on"
+        f"{app} on {host}: the removal is not complete: {why}\nRun this again when that is fixed: it goes on"
     )
 
 

@@ -187,7 +187,7 @@ def test_check_mode_writes_nothing_and_does_not_validate(played: tuple[Path, dic
 def test_a_refused_file_is_put_back_and_the_task_fails_with_the_reason(played: tuple[Path, dict[str, Any]]) -> None:
     place, results = played
     assert results["refused"]["failed"]
-    assert results["refused"]["msg"].endswith("so the old ones are back. It said:\nunknown directive")
+    assert results["refused"]["msg"].endswith("so the old ones were restored. It said:\nunknown directive")
     assert "listen 443;" in (place / "a.conf").read_text()
 
 

@@ -161,7 +161,7 @@ def test_files_that_are_refused_are_no_change(call: Call, tmp_path: Path) -> Non
 
 def test_files_are_not_written_when_their_user_is_somebody_elses(call: Call, tmp_path: Path) -> None:
     refused = call(files_on_host.main, **task(payload=payload(tmp_path, "x"), users=[{"name": "root"}]))
-    assert "its uid 0 is one of the system's own" in refused["msg"]
+    assert "its uid 0 is reserved for the system" in refused["msg"]
     assert not (tmp_path / "f").exists()
 
 

@@ -94,14 +94,14 @@ def test_what_could_not_be_had_is_a_warning_or_with_strict_an_error(
     answers(monkeypatch, Outcome("shop", failure="it is down"))
     found = call(acme_certificates.main, folder=str(tmp_path), due={"shop": "x"})
     assert found["failures"] == {"shop": "it is down"}
-    assert host[-1] == "warning: certificate 'shop' could not be obtained, the old one stays: it is down"
+    assert host[-1] == "warning: certificate 'shop' could not be obtained, the old one is kept: it is down"
     assert "reset-failed" not in host
     assert call(acme_certificates.main, folder=str(tmp_path), due={"shop": "x"}, strict=True)["msg"] == (
         "certificate 'shop': it is down"
     )
     answers(monkeypatch, Outcome("shop", changed="x", left_out={"b.example": "elsewhere"}))
     call(acme_certificates.main, folder=str(tmp_path), due={"shop": "x"})
-    assert host[-1] == "warning: certificate 'shop' lacks b.example: elsewhere"
+    assert host[-1] == "warning: certificate 'shop' does not cover b.example: elsewhere"
 
 
 def test_check_mode_asks_nobody(call: Call, host: list[str], tmp_path: Path) -> None:

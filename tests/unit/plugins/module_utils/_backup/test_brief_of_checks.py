@@ -50,7 +50,7 @@ def test_backups_that_nobody_looks_after_are_a_problem(settings: Path, tmp_path:
     keep(tmp_path, "run", "13:50")
     keep(tmp_path, "check", "13:00")
     assert brief(settings, tmp_path, NOW).problems == [
-        "backups: they were not checked for 1 h; see `journalctl -u slipway-backup-check` on the host"
+        "backups: not checked for 1 h; see `journalctl -u slipway-backup-check` on the host"
     ]
     keep(tmp_path, "check", "13:55")
     assert brief(settings, tmp_path, NOW).problems == []

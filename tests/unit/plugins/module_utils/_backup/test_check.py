@@ -96,21 +96,21 @@ def test_nothing_is_said_when_all_is_well(host: Host) -> None:
     ("changes", "said"),
     [
         ({"point": NOW - timedelta(hours=2, minutes=1)},
-         "AT: shop: its newest restore point is of 2026-11-26 11:59 UTC, and one is due every 1 h: make one now with "
+         "AT: shop: its newest restore point is from 2026-11-26 11:59 UTC, and one is due every 1 h: make one now with "
          "`ansible-playbook playbooks/backup.yml`, and see `journalctl -u slipway-backup` on the host"),
         ({"full": NOW - timedelta(days=2, minutes=1)},
-         "AT: the newest backup of PostgreSQL is of 2026-11-24 13:59 UTC, and one is due every day: make one now with "
+         "AT: the newest backup of PostgreSQL is from 2026-11-24 13:59 UTC, and one is due every day: make one now with "
          "`ansible-playbook playbooks/backup.yml`"),
-        ({"restic": "restic could not list what is in X: the passphrase is not the one that the repository was made with"},
-         "AT: the passphrase is not the one that its repository was made with; set slipway_backups.passphrase to that one and "
-         "run site.yml"),
+        ({"restic": "restic could not list what is in X: the passphrase is not the one that the repository was created with"},
+         "AT: the passphrase is not the one that its repository was created with; set slipway_backups.passphrase to that "
+         "one and run site.yml"),
         ({"problem": "[FormatError] unable to load info file '/x/backup.info' or '/x/backup.info.copy'"},
-         "AT: the passphrase is not the one that its repository was made with; set slipway_backups.passphrase to that one and "
-         "run site.yml"),
-        ({"restic": "restic took longer than 120 s and was ended"},
-         "AT: it can't be reached; look whether it is up, or mounted (restic took longer than 120 s and was ended)"),
-        ({"pgbackrest": "pgBackRest could not look into the repositories: unable to connect to 'x:443': timeout"},
-         "AT: it can't be reached; look whether it is up, or mounted (pgBackRest could not look into the repositories: unable to "
+         "AT: the passphrase is not the one that its repository was created with; set slipway_backups.passphrase to that "
+         "one and run site.yml"),
+        ({"restic": "restic took longer than 120 s and was stopped"},
+         "AT: it can't be reached; check that it is up, or mounted (restic took longer than 120 s and was stopped)"),
+        ({"pgbackrest": "pgBackRest could not read the repositories: unable to connect to 'x:443': timeout"},
+         "AT: it can't be reached; check that it is up, or mounted (pgBackRest could not read the repositories: unable to "
          "connect to 'x:443': timeout)"),
     ],
     ids=["an old point", "an old backup", "restic's passphrase", "pgBackRest's passphrase", "away", "away from pgBackRest"],
@@ -136,7 +136,7 @@ def test_a_disk_that_is_nearly_full_is_named_before_it_is(host: Host, monkeypatc
 
     monkeypatch.setattr(check_targets.shutil, "disk_usage", lambda path: Disk)
     assert host.found() == [
-        "AT is nearly full: 1.0 GB of 40.0 GB are free; make room there, or keep less (slipway_backups.keep)"
+        "AT is nearly full: 1.0 GB of 40.0 GB are free; free some space there, or keep less (slipway_backups.keep)"
     ]
 
 
@@ -144,14 +144,14 @@ def test_a_disk_that_is_nearly_full_is_named_before_it_is(host: Host, monkeypatc
     ("changes", "error", "said"),
     [
         ({"failed_at": NOW.timestamp() - 5}, "",
-         "WAL has not been archived since 2026-11-26 13:59:40 UTC, so what was written later would be lost with this host: "
+         "WAL has not been archived since 2026-11-26 13:59:40 UTC, so later changes would be lost with this host: "
          "pgBackRest failed"),
         ({"failed_at": NOW.timestamp() - 5}, "104\nunable to write '/mnt/x': [28] No space left on device\n",
-         "would be lost with this host: AT: it is full; make room there"),
+         "would be lost with this host: AT: it is full; free some space there"),
         ({"failed_at": NOW.timestamp() - 60}, "", ""),
         ({"mode": "off"}, "", "PostgreSQL has to be restarted once for that (archive_mode)"),
-        ({"mode": "off", "command": ""}, "", "WAL is not archived: PostgreSQL is not set to do that; run site.yml"),
-        ({"command": "/bin/true"}, "", "WAL is not archived: PostgreSQL is not set to do that; run site.yml"),
+        ({"mode": "off", "command": ""}, "", "WAL is not archived: PostgreSQL is not configured for it; run site.yml"),
+        ({"command": "/bin/true"}, "", "WAL is not archived: PostgreSQL is not configured for it; run site.yml"),
     ],
     ids=["it fails", "it fails and says why", "it has failed and goes on", "off until a restart", "off", "another's"],
 )  # fmt: skip
@@ -200,7 +200,7 @@ def test_a_drill_that_is_late_is_said_unless_none_is_wanted(host: Host) -> None:
     Outcome("drill", "", "2026-11-12T13:00:00Z").write()
     assert host.found() == [
         "the last drill was on 2026-11-12 13:00 UTC, and one is due every 7 days: see `journalctl -u slipway-backup-drill` on "
-        "the host, or make one now: `slipway-backup drill` there"
+        "the host, or run one now: `slipway-backup drill` there"
     ]
     host.settings = Settings(**{**vars(host.settings), "drill": ""})
     assert host.found() == []
@@ -210,7 +210,7 @@ def test_a_timer_that_does_not_run_and_a_run_that_was_cut_short_are_said(host: H
     host.units["slipway-backup.timer"] = {"ActiveState": "inactive"}
     host.units["slipway-backup.service"] = {"ActiveState": "failed", "Result": "oom-kill"}
     assert host.found() == [
-        "slipway-backup.timer is not active, so no run is made: run site.yml",
+        "slipway-backup.timer is not active, so there is no run: run site.yml",
         "slipway-backup.service failed (oom-kill): see `journalctl -u slipway-backup` on the host",
     ]
 

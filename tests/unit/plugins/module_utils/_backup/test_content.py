@@ -24,9 +24,9 @@ def holding(rows: int | None, inserted: int = 0, deleted: int = 0, head: str = "
         (holding(100), holding(107), holding(None, 7, 3), []),
         (holding(100), holding(97), holding(None, 7, 3), []),
         (holding(100), holding(96), holding(None, 7, 3),
-         ["its table ship has 96 rows, the live one 100, and 7 were added and 3 removed meanwhile"]),
+         ["its table ship has 96 rows, the live one 100, and 7 were added and 3 removed in the meantime"]),
         (holding(100), holding(108), holding(None, 7, 3),
-         ["its table ship has 108 rows, the live one 100, and 7 were added and 3 removed meanwhile"]),
+         ["its table ship has 108 rows, the live one 100, and 7 were added and 3 removed in the meantime"]),
         (holding(100), holding(0), holding(None), ["its table ship has 0 rows, the live one 100"]),
         (holding(100), holding(0), holding(None, file=2), []),
         (holding(100, 50), holding(0), holding(None, 2), []),
@@ -34,9 +34,9 @@ def holding(rows: int | None, inserted: int = 0, deleted: int = 0, head: str = "
         (holding(None, estimate=10_000), holding(6_000), holding(None),
          ["its table ship has 6000 rows, the live one about 10000"]),
         (holding(100), holding(None), holding(None), ["its table ship can't be read"]),
-        (holding(1), Content("0007"), holding(1), ["it lacks 1 of 1 tables: ship"]),
+        (holding(1), Content("0007"), holding(1), ["it is missing 1 of 1 tables: ship"]),
         (holding(1), Content("0007"), Content("0007"), []),
-        (Content("0007"), holding(1), Content("0007"), ["it has 1 tables that the live one lacks: ship"]),
+        (Content("0007"), holding(1), Content("0007"), ["it has 1 tables that the live one does not have: ship"]),
         (Content("0007"), holding(1), holding(1), []),
         (holding(1), holding(1, head="0006"), holding(1), ["it is at migration 0006, the live one at 0007"]),
         (holding(1, head="0006"), holding(1, head="0006"), holding(1), []),
@@ -107,7 +107,7 @@ def test_a_table_is_counted_whatever_it_is_called(name: str) -> None:
 def test_what_is_not_quoted_as_a_name_never_comes_to_psql(name: str) -> None:
     """psql runs programs for whoever writes what it reads, and an app could answer for the functions of its database."""
     asked: list[str] = []
-    with pytest.raises(BackupError, match="a table that is not called as PostgreSQL quotes names"):
+    with pytest.raises(BackupError, match="a table whose name can't be quoted"):
         content.read(server([{**ENTRY, "name": name, "bytes": 1}], "", asked), "shop")
     assert asked[-1] == content.TABLES
     assert asked[-1].lstrip().startswith("SET search_path = pg_catalog;")

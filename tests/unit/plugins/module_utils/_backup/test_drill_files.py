@@ -85,7 +85,7 @@ def test_a_file_that_is_other_in_the_backup_or_missing_there_is_named(site: Site
     (saved / "a").write_text("x")
     (saved / "b").unlink()
     site.drill()
-    assert site.problems[0].startswith("shop: 2 of 3 files are not in the backup as they are here: ")
+    assert site.problems[0].startswith("shop: 2 of 3 files differ between the backup and the host: ")
     assert f"{site.folder}/a" in site.problems[0] and f"{site.folder}/b" in site.problems[0]
 
 
@@ -110,7 +110,7 @@ def test_what_was_removed_or_put_in_another_s_place_meanwhile_is_no_fault(
 def test_an_app_without_a_restore_point_is_named(site: Site) -> None:
     site.tags = ("app:other",)
     site.drill()
-    assert site.problems == ["shop: there is no restore point of it"]
+    assert site.problems == ["shop: it has no restore point"]
 
 
 def test_copies_of_sqlite_databases_are_looked_through(site: Site) -> None:

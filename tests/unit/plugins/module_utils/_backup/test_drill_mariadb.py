@@ -71,7 +71,7 @@ def test_a_table_that_is_older_than_the_restore_point_must_be_in_it(monkeypatch:
     asked = list[str]()
     monkeypatch.setattr(mariadb_tables, "sql", lambda text: asked.append(text) or [["orders"], ["lost"]])
     assert [*missing(SHOP, Content({"orders": 1}), {}, 1000.0)] == [
-        "the restored database lacks 1 of the live one's tables: lost"
+        "the restored database is missing 1 of the live one's tables: lost"
     ]
     assert f"FROM_UNIXTIME({1000 - drill_mariadb.SURE_SECONDS})" in asked[0]
 

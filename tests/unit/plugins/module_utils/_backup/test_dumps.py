@@ -96,7 +96,7 @@ def test_a_dump_that_fails_leaves_no_half(app: AppData, tmp_path: Path) -> None:
 
 
 def test_a_database_of_another_kind_is_named(app: AppData) -> None:
-    with pytest.raises(BackupError, match="oracle, of which no dump is made"):
+    with pytest.raises(BackupError, match="oracle, which can't be dumped"):
         dumps.Database("oracle://x@y/z").check()
 
 

@@ -56,7 +56,7 @@ def test_only_a_machine_that_was_left_behind_is_refused(own: str, machines: list
     found = snapshots(*(own if one == "own" else one for one in machines))
     if refused:
         with pytest.raises(
-            BackupError, match="another machine saves there as web1 since 2026-11-26 1[34]:00 UTC.*switch this"
+            BackupError, match="another machine has been saving there as web1 since 2026-11-26 1[34]:00 UTC.*shut this"
         ):
             machine.refuse_other("web1", "/mnt/backup", found)
     else:

@@ -57,7 +57,7 @@ def test_a_table_whose_name_has_what_ends_a_line_elsewhere_stops_no_backup(progr
 
 
 @pytest.mark.parametrize(
-    ("text", "status", "said"), [("INSERT", 0, "ended before its end"), (END, 2, "the dump of shop failed")]
+    ("text", "status", "said"), [("INSERT", 0, "is truncated"), (END, 2, "the dump of shop failed")]
 )
 def test_half_a_dump_is_no_backup(program: Path, tmp_path: Path, text: str, status: int, said: str) -> None:
     says(program, f"{text}\n", status)
@@ -88,7 +88,7 @@ def test_a_disk_that_is_too_full_is_not_filled(program: Path, tmp_path: Path, mo
 def test_half_a_dump_is_not_loaded(program: Path, tmp_path: Path) -> None:
     says(program, "")
     (tmp_path / "half.sql").write_text("CREATE TABLE t (id INT);")
-    with pytest.raises(BackupError, match="not a whole dump"):
+    with pytest.raises(BackupError, match="not a complete dump"):
         mariadb.load(SHOP, tmp_path / "half.sql", "shop_new", tmp_path / "aside.sql")
 
 

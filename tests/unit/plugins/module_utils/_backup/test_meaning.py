@@ -17,15 +17,15 @@ INFO = f"{AT}/pgbackrest/backup/slipway/backup.info"
     [
         (f"[FormatError] unable to load info file '{INFO}' or '{INFO}.copy'", "passphrase", "slipway_backups.passphrase"),
         (f"[CryptoError] unable to load info file '{INFO}' or '{INFO}.copy'", "passphrase", "slipway_backups.passphrase"),
-        (f"restic could not list what is in {AT}: the passphrase is not the one that the repository was made with",
+        (f"restic could not list what is in {AT}: the passphrase is not the one that the repository was created with",
          "passphrase", "slipway_backups.passphrase"),
         (f"harbour: restic could not save to {AT}: unable to create lock in backend: write {AT}/restic/locks/80: no space "
-         "left on device", "full", "harbour: it is full; make room there"),
+         "left on device", "full", "harbour: it is full; free some space there"),
         ("unable to find a valid repository: repo1: [FileWriteError] unable to write '/mnt/x': [28] No space left on device",
          "full", "it is full"),
         ("backup 2026F: pgBackRest could not restore the cluster: raised from local-1 protocol: error restoring "
          "'/var/lib/slipway/scratch/1/data/base/16400/1255': actual checksum '2a' does not match expected checksum '1e'",
-         "damaged", "backup 2026F: a backup is damaged: its file base/16400/1255 isn't as it was written"),
+         "damaged", "backup 2026F: a backup is damaged: its file base/16400/1255 has changed since it was written"),
         (f"pgBackRest could not restore the cluster: unable to open missing file '{AT}/pg/1255.zst' for read", "damaged",
          "1255.zst is gone; make a new one (`ansible-playbook playbooks/backup.yml -e full=true`)"),
         ("backup 2026F: pgBackRest could not restore the cluster: zst error: [-20] Data corruption detected [FormatError] on 2 "
@@ -34,10 +34,10 @@ INFO = f"{AT}/pgbackrest/backup/slipway/backup.info"
          "harbour: a backup is damaged: restoring files from it ended with 2 errors"),
         (f"restic could not verify {AT}: repository contains errors", "damaged", "a backup is damaged"),
         (f"restic could not list what is in {AT}: repository does not exist: unable to open config file", "away",
-         "it can't be reached; look whether it is up, or mounted (restic could not list what is in it: repository"),
+         "it can't be reached; check that it is up, or mounted (restic could not list what is in it: repository"),
         ("[HostConnectError] unable to connect to 's3.example.com:443': [111] Connection refused", "away", "can't be reached"),
-        ("restic took longer than 120 s and was ended", "away", "can't be reached"),
-        ("HTTP request failed with 403 (Forbidden): SignatureDoesNotMatch", "refused", "look after its key"),
+        ("restic took longer than 120 s and was stopped", "away", "can't be reached"),
+        ("HTTP request failed with 403 (Forbidden): SignatureDoesNotMatch", "refused", "check its key"),
         ("something else", "other", "something else"),
     ],
 )  # fmt: skip

@@ -33,7 +33,7 @@ def test_a_moment_is_read_as_a_person_writes_it(text: str, wanted: Moment) -> No
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("yesterday", "'yesterday' is not a moment: give latest, a time"),
+        ("yesterday", "'yesterday' is not a valid time: use latest, a time"),
         ("", "'' is not a moment"),
         ("2026-13-01 10:00", "'2026-13-01 10:00' is not a moment"),
         ("2026-11-26 12:01", "2026-11-26 12:01 UTC is in the future"),

@@ -81,7 +81,7 @@ def test_each_moment_is_a_target_of_postgresqls_recovery(to: Moment, wanted: lis
             "unable to load info file 'a' or 'b': FileMissingError: no 'a' has a stanza-create been performed? (its error 055)",
         ),
         ("P00  ERROR: [082]: WAL segment 01 was not archived\n", "WAL segment 01 was not archived (its error 082)"),
-        ("", "it didn't say why"),
+        ("", "it gave no reason"),
     ],
 )
 def test_an_error_is_told_in_one_line(said: str, wanted: str) -> None:

@@ -26,7 +26,7 @@ SETTINGS = Settings("web1", TARGETS, "a passphrase of some length", apps=[AppDat
         (Staged(None, [], [], []), (), True, 0),  # type: ignore[arg-type]
         (Staged(None, [], [], []), ("/mnt/one",), True, 1),  # type: ignore[arg-type]
         (Staged(None, [], [], []), ("/mnt/one", "/mnt/two"), False, 2),  # type: ignore[arg-type]
-        (Staged(None, [], [], ["app.db is saved as it lies"], False), (), False, 1),  # type: ignore[arg-type]
+        (Staged(None, [], [], ["app.db is backed up as a plain file"], False), (), False, 1),  # type: ignore[arg-type]
         (Staged(None, [], [], ["a hole is not saved"]), (), True, 0),  # type: ignore[arg-type]
         (BackupError("the dump failed"), (), False, 1),  # at two targets, one problem is not fewer than all
     ],

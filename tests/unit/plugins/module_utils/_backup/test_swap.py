@@ -205,7 +205,7 @@ def test_what_was_put_aside_is_named_with_its_size_until_it_is_forgotten(
     [found] = kept.kept("shop")
     assert (found.id, found.database, len(found.folders)) == ("20261126T140500Z", "shop_before_x", 2)
     assert "7 MB; -e forget=20261126T140500Z removes it" in found.said
-    with pytest.raises(BackupError, match="there is nothing of a restore '2020'.*there is: 20261126T140500Z"):
+    with pytest.raises(BackupError, match="nothing is kept of a restore '2020'.*there is: 20261126T140500Z"):
         kept.forget("shop", "2020")
     assert kept.forget("shop", "all", check=True) == kept.kept("shop") == [found]
     kept.forget("shop", "20261126t140500z")

@@ -49,7 +49,7 @@ for second in range(600):
     print({status(7, 0)!r}.replace('elapsed":0', f'elapsed":{{second}}'), flush=True)
     time.sleep(0.05)
 """
-    with pytest.raises(BackupError, match="it got no further"):
+    with pytest.raises(BackupError, match="it made no progress"):
         restic(says, stall=0.5)
 
 

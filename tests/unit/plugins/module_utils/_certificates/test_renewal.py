@@ -33,7 +33,7 @@ def facts(left: float, *domains: str) -> Facts:
         ({B: "x"}, None, False, [A]),
         ({B: "x"}, facts(60, A), False, [A]),
         # It has the domain, and there is time: a DNS server that is down for an hour costs nobody a certificate.
-        ({B: "x"}, facts(29, A, B), False, "b.example: x (the old certificate, which has it, stays)"),
+        ({B: "x"}, facts(29, A, B), False, "b.example: x (the old certificate, which covers it, is kept)"),
         ({B: "x"}, facts(14, A, B), False, [A]),
         ({B: "x"}, facts(-1, A, B), False, [A]),
         ({B: "x"}, None, True, "b.example: x"),
@@ -123,7 +123,7 @@ def test_one_order_and_then_none(host: Host) -> None:
 
 def test_force_asks_anyway(host: Host) -> None:
     host.run(A)
-    assert host.run(A, force=True).changed == "it was asked for"
+    assert host.run(A, force=True).changed == "it was requested"
     assert len(host.orders) == 2
 
 
@@ -196,14 +196,14 @@ def test_a_certificate_that_nginx_was_never_told_of_is_shown_by_the_next_run(hos
 def test_an_nginx_that_does_not_take_it_is_a_failure(host: Host) -> None:
     host.said = "Job for nginx.service failed."
     assert host.run(A).failure == (
-        "the new certificate is there, but nginx does not show it: Job for nginx.service failed."
+        "the new certificate was obtained, but nginx does not serve it: Job for nginx.service failed."
     )
 
 
 def test_a_certificate_for_less_than_was_asked_is_refused(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     real = host.issue
     monkeypatch.setattr(client, "issue", lambda settings, folder, _, scratch: real(settings, folder, [A], scratch))
-    assert host.run(A, B).failure == f"the authority's certificate lacks {B}"
+    assert host.run(A, B).failure == f"the authority's certificate does not cover {B}"
     assert facts_of(host.home).is_self_signed  # type: ignore[union-attr]
 
 

@@ -55,9 +55,9 @@ ROLE = {"role": "shop", "database": "shop"}
     [
         ({"most": 100, "kept": 3}, Beside({}), 0, ""),
         ({"most": 27, "kept": 3}, Beside({}), 0, ""),
-        ({"most": 26, "kept": 3}, Beside({}), 0, "+ 3 kept for superusers = 27; the server takes 26 (max_connections)"),
+        ({"most": 26, "kept": 3}, Beside({}), 0, "+ 3 reserved for superusers = 27; the server accepts 26 (max_connections)"),
         ({"most": 100, "kept": 3}, Beside({"blog": 70}, 4), 0,
-         "+ 70 of blog + 4 that others have open + 3 kept for superusers = 101; the server takes 100 (max_connections)"),
+         "+ 70 of blog + 4 that others have open + 3 reserved for superusers = 101; the server accepts 100 (max_connections)"),
         ({"most": 100, "kept": 3}, Beside({"blog": 70}, 3), 0, ""),
         ({"most": 100, "role_limit": 20}, Beside({}), 0,
          "its role shop may have 20 (ALTER ROLE … CONNECTION LIMIT)"),

@@ -35,9 +35,9 @@ def found(host: FakeHost) -> list[str]:
     ("ends", "said"),
     [
         ("Feb 10 00:00:00 2027 GMT", []),
-        ("Dec 10 00:00:00 2026 GMT", ["note: shop: the certificate ends in 14 days"]),
-        ("Nov 28 00:00:00 2026 GMT", ["problem: shop: the certificate ends in 2 days"]),
-        ("Nov 20 00:00:00 2026 GMT", ["problem: shop: the certificate ended 6 days ago"]),
+        ("Dec 10 00:00:00 2026 GMT", ["note: shop: the certificate expires in 14 days"]),
+        ("Nov 28 00:00:00 2026 GMT", ["problem: shop: the certificate expires in 2 days"]),
+        ("Nov 20 00:00:00 2026 GMT", ["problem: shop: the certificate expired 6 days ago"]),
     ],
 )
 def test_the_days_that_a_certificate_has_left(tmp_path: Path, ends: str, said: list[str]) -> None:
@@ -59,21 +59,21 @@ def test_a_certificate_of_six_days_is_not_late_all_its_life(tmp_path: Path, ends
 
 def test_a_certificate_that_leads_to_no_authority_is_a_problem(tmp_path: Path) -> None:
     (said,) = found(host_with(tmp_path, "Feb 10 00:00:00 2027 GMT", chain=None))
-    assert said.startswith("problem: shop: the certificate leads to no authority that this host trusts")
+    assert said.startswith("problem: shop: the certificate does not chain to an authority that this host trusts")
 
 
 def test_a_self_signed_certificate_is_noted_and_needs_no_renewal(tmp_path: Path) -> None:
     host = host_with(
         tmp_path, "Feb 10 00:00:00 2027 GMT", "CN = shop", "LoadState=loaded\nActiveState=inactive\n", None
     )
-    assert found(host) == ["note: shop: the certificate is self-signed, which browsers refuse"]
+    assert found(host) == ["note: shop: the certificate is self-signed, which browsers reject"]
 
 
 @pytest.mark.parametrize(("state", "said"), [("active", 0), ("inactive", 1)])
 def test_a_renewal_by_certbot_that_does_not_run_is_a_problem(tmp_path: Path, state: str, said: int) -> None:
     host = host_with(tmp_path, "Feb 10 00:00:00 2027 GMT", timer=f"LoadState=loaded\nActiveState={state}\n")
     host.write("/etc/letsencrypt/live/wiki/fullchain.pem")
-    assert found(host) == ["problem: certbot.timer does not run, so no certificate is renewed"] * said
+    assert found(host) == ["problem: certbot.timer is not running, so no certificate is renewed"] * said
 
 
 def test_why_a_renewal_of_ours_fails_is_told(tmp_path: Path) -> None:
@@ -96,4 +96,4 @@ def test_certificates_can_t_be_read_without_openssl(tmp_path: Path) -> None:
 def test_what_is_no_certificate_is_a_problem(tmp_path: Path) -> None:
     host = FakeHost(tmp_path, {"openssl x509": None, "systemctl": TIMER})
     host.write(PLACE)
-    assert found(host) == [f"problem: {tmp_path}{PLACE} is no certificate"]
+    assert found(host) == [f"problem: {tmp_path}{PLACE} is not a certificate"]

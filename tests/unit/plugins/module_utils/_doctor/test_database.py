@@ -46,7 +46,7 @@ def test_a_host_without_postgresql_is_well(tmp_path: Path) -> None:
         ({"pending": ["shared_buffers"]}, "must be restarted for shared_buffers"),
         (
             {"ages": {"shop": 1_200_000_000, "postgres": 1}},
-            "the database shop is 60 % on its way to a transaction wraparound",
+            "the database shop is 60 % of the way to a transaction ID wraparound",
         ),
         ({"sessions": 96}, "96 of 97 connections are in use"),
         ({"old": 30_000}, "a transaction has been open for 8 hours"),
@@ -68,11 +68,11 @@ def test_a_server_that_is_down_is_a_problem(tmp_path: Path) -> None:
     [
         (
             "13",
-            "problem: PostgreSQL 13/main: PostgreSQL's developers have ended the support of version 13 on 2025-11-13",
+            "problem: PostgreSQL 13/main: PostgreSQL 13 has had no support since 2025-11-13",
         ),
         (
             "14",
-            "problem: PostgreSQL 14/main: PostgreSQL's developers have ended the support of version 14 on 2026-11-12",
+            "problem: PostgreSQL 14/main: PostgreSQL 14 has had no support since 2026-11-12",
         ),
         ("15", ""),
         ("99", ""),

@@ -29,7 +29,9 @@ def test_a_mail_service_that_can_t_be_reached_is_named_with_its_variable() -> No
 
 
 def test_port_25_is_looked_at_for_a_host_that_sends_mail_itself() -> None:
-    assert found(DIRECT, closed=(25,)) == ["shop send mail through this host, and port 25 out is blocked: timed out"]
+    assert found(DIRECT, closed=(25,)) == [
+        "shop send mail through this host, and outgoing port 25 is blocked: timed out"
+    ]
     assert found(RELAY, closed=(25,)) == []
 
 

@@ -72,7 +72,7 @@ def test_processes_that_the_kernel_ended_are_counted(host: FakeHost) -> None:
     )
     (found,) = room.killed(host)
     assert found.says == (
-        "memory ran out in the last 7 days, and the kernel ended gunicorn (2×), a service's process (1×)"
+        "memory ran out in the last 7 days, and the kernel killed gunicorn (2×), a service's process (1×)"
     )
 
 

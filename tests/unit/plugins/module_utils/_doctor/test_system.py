@@ -58,7 +58,7 @@ def test_no_support_ends_before_it_began() -> None:
     [
         ("NTP=yes\nNTPSynchronized=yes\n", False, None),
         ("NTP=no\nNTPSynchronized=yes\n", False, None),
-        ("NTP=no\nNTPSynchronized=no\n", False, "no time service runs"),
+        ("NTP=no\nNTPSynchronized=no\n", False, "no time service is running"),
         ("NTP=yes\nNTPSynchronized=no\n", False, "has reached no server yet"),
         ("NTP=no\nNTPSynchronized=no\n", True, None),
     ],
@@ -112,7 +112,7 @@ def test_a_service_that_somebody_stopped_is_told(
 def test_a_reboot_that_is_due_says_for_what(host: FakeHost) -> None:
     host.write("/run/reboot-required")
     host.write("/run/reboot-required.pkgs", "linux-image-amd64\nlibc6\nlibc6\n")
-    assert [one.says for one in system.reboot(host)] == ["the host must be restarted for libc6, linux-image-amd64"]
+    assert [one.says for one in system.reboot(host)] == ["the host must be rebooted for libc6, linux-image-amd64"]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_services_that_run_a_library_which_is_gone_are_named(host: FakeHost) -> 
     process(host, 13, "cron.service", f"{code.replace('r-xp', 'r--p')} (deleted)")
     process(host, 14, "redis.service", "7f00-7f10 rw-s 00000000 00:05 7   /memfd:x.so (deleted)")
     (found,) = system.libraries(host)
-    assert found.says == "nginx.service, shop@0007-abc.service run older copies of libssl.so.3 than are installed"
+    assert found.says == "nginx.service, shop@0007-abc.service run older versions of libssl.so.3 than those installed"
     assert "systemctl restart nginx.service" in found.do
 
 

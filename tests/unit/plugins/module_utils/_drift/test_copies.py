@@ -59,7 +59,7 @@ def test_an_edited_unit_is_named(paths: Places, unit: str) -> None:
     file.write_text(file.read_text().replace("RestartSteps=5", "RestartSteps=9\nNice=1"))
     template = copies.template_of(unit)
     assert edited(paths) == [
-        f"{unit}: has beyond it Nice, has another value of RestartSteps; {template} says otherwise"
+        f"{unit}: has in addition Nice, has a different value for RestartSteps; {template} says otherwise"
     ]
 
 
@@ -77,7 +77,7 @@ def test_an_edited_environment_is_named_and_no_value_of_it(paths: Places) -> Non
     own = paths.environment_file(ID)
     own.write_text(own.read_text().replace('SECRET_KEY="', 'SECRET_KEY="x') + f'MORE="{SECRET}"\n')
     assert edited(paths) == [
-        f"environment: has beyond it MORE, has another value of SECRET_KEY; {paths.settings}/environment says otherwise"
+        f"environment: has in addition MORE, has a different value for SECRET_KEY; {paths.settings}/environment says otherwise"
     ]
 
 
@@ -89,13 +89,13 @@ def test_an_environment_with_a_quote_too_few_shows_nothing_of_it(paths: Places) 
 
 def test_an_environment_that_others_may_read_is_named(paths: Places) -> None:
     paths.environment_file(ID).chmod(0o644)
-    assert edited(paths) == ["environment: is 0644: others than root can read secrets, should be 0600"]
+    assert edited(paths) == ["environment: is 0644: users other than root can read the secrets in it, should be 0600"]
 
 
 def test_edited_settings_of_gunicorn_are_named(paths: Places) -> None:
     (paths.settings_of(ID) / "gunicorn.conf.py").write_text("workers = 9\n")
     assert edited(paths) == [
-        f"gunicorn.conf.py: has another value of workers; {paths.settings}/gunicorn.conf.py says otherwise"
+        f"gunicorn.conf.py: has a different value for workers; {paths.settings}/gunicorn.conf.py says otherwise"
     ]
 
 

@@ -41,5 +41,5 @@ def test_the_next_time_is_told_in_utc(monkeypatch: pytest.MonkeyPatch, said: str
 def test_an_expression_that_the_host_does_not_take_is_told_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = subprocess.CompletedProcess([], 1, "", "Failed to parse calendar specification 'x': Invalid argument\n")
     monkeypatch.setattr(calendar.subprocess, "run", lambda *_, **__: answer)
-    with pytest.raises(HostError, match="systemd of this host does not take 'x': Failed to parse"):
+    with pytest.raises(HostError, match="systemd on this host does not accept 'x': Failed to parse"):
         calendar.next_time("x")

@@ -47,7 +47,7 @@ def test_a_diff_of_an_environment_names_variables_and_no_value(tmp_path: Path) -
     file.chmod(0o600)
     (diff,) = applied(entry(file, 'SAME="x"\nKEY="secret-new"\nNEW="secret"\n', mode="0600"), check=True).diffs
     assert "secret" not in diff["before"] + diff["after"]
-    assert diff["after"] == "(new contents, hidden: not readable by everybody; it differs in KEY, NEW, 1 more)\n"
+    assert diff["after"] == "(new contents, hidden: not world-readable; it differs in KEY, NEW, 1 more)\n"
 
 
 def test_a_diff_of_an_environment_with_a_quote_too_few_names_no_part_of_a_value(tmp_path: Path) -> None:

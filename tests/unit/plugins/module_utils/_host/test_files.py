@@ -158,11 +158,11 @@ def test_a_reader_never_sees_a_half_written_file(tmp_path: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("make", "wanted", "message"),
     [
-        ("folder", lambda path: entry(path), "is a folder, a file is wanted"),
-        ("folder", lambda path: link(path, "x"), "is a folder, a link is wanted"),
+        ("folder", lambda path: entry(path), "is a folder, but must be a file"),
+        ("folder", lambda path: link(path, "x"), "is a folder, but must be a link"),
         ("folder", lambda path: absent(path), "is a folder: only files and links are removed"),
-        ("file", lambda path: folder(path), "is a file, a folder is wanted"),
-        ("dangling link", lambda path: folder(path), "is a link, a folder is wanted"),
+        ("file", lambda path: folder(path), "is a file, but must be a folder"),
+        ("dangling link", lambda path: folder(path), "is a link, but must be a folder"),
         ("socket", lambda path: entry(path), "is neither a file, a folder nor a link"),
         ("nothing", lambda path: entry(path, owner="no-such-user"), "there is no user 'no-such-user' on the host"),
         ("nothing", lambda path: entry(path, group="no-such-group"), "there is no group 'no-such-group' on the host"),
@@ -247,7 +247,7 @@ def test_a_refused_change_leaves_everything_exactly_as_it_was(tmp_path: Path) ->
         files.validate(REFUSE)
     assert picture(tmp_path) == before
     assert files.changed == []
-    assert "refused the new files, so the old ones are back" in str(raised.value)
+    assert "rejected the new files, so the old ones were restored" in str(raised.value)
     assert str(raised.value).endswith("line 3: unknown directive")
 
 
@@ -267,7 +267,7 @@ def test_a_refused_change_gives_files_back_to_their_owners(tmp_path: Path) -> No
 def test_what_the_check_itself_left_behind_does_not_keep_the_rest_from_coming_back(tmp_path: Path) -> None:
     (tmp_path / "f").write_text("old")
     files = applied(entry(tmp_path / "f"), folder(tmp_path / "d"))
-    with pytest.raises(FilesError, match="refused the new files") as raised:
+    with pytest.raises(FilesError, match="rejected the new files") as raised:
         files.validate(["sh", "-c", f"touch {tmp_path}/d/cache; exit 1"])
     assert (tmp_path / "f").read_text() == "old"
     assert f"{tmp_path}/d: Directory not empty" in str(raised.value)

@@ -45,7 +45,10 @@ def test_a_known_refusal_leads_to_the_key_that_opens_it(text: str, need: str) ->
     ("sandbox", "said"),
     [
         ({"host_metrics": True, "browser": False}, []),
-        ({"host_metric": True}, ["'sandbox' has 'host_metric', which is none of host_metrics, runtime_code, browser"]),
+        (
+            {"host_metric": True},
+            ["'sandbox' has 'host_metric', which is not one of host_metrics, runtime_code, browser"],
+        ),
         ({"browser": "maybe"}, ["'sandbox' has 'browser' with 'maybe': it must be true or false"]),
     ],
 )

@@ -69,10 +69,10 @@ CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a link in place of a file": (lambda src: replace(src / "run.sh", lambda path: path.symlink_to("app/views.py")),
                                   "other content: run.sh"),
     "a pipe in place of a file": (lambda src: replace(src / "run.sh", os.mkfifo), "other content: run.sh"),
-    "writing by everybody": (lambda src: (src / "app/views.py").chmod(0o666), "another owner or mode: app/views.py"),
-    "another user's rights": (lambda src: (src / "run.sh").chmod(0o4755), "another owner or mode: run.sh"),
-    "a program that isn't one": (lambda src: (src / "run.sh").chmod(0o644), "another owner or mode: run.sh"),
-    "a folder that all may write": (lambda src: (src / "app").chmod(0o777), "another owner or mode: app"),
+    "writing by everybody": (lambda src: (src / "app/views.py").chmod(0o666), "changed owner or mode: app/views.py"),
+    "another user's rights": (lambda src: (src / "run.sh").chmod(0o4755), "changed owner or mode: run.sh"),
+    "a program that isn't one": (lambda src: (src / "run.sh").chmod(0o644), "changed owner or mode: run.sh"),
+    "a folder that all may write": (lambda src: (src / "app").chmod(0o777), "changed owner or mode: app"),
 }  # fmt: skip
 
 
@@ -97,7 +97,7 @@ def test_a_file_that_is_given_away_is_named_and_what_an_owner_does_with_its_own_
     os.chown(folder / "link", 1234, 1234, follow_symlinks=False)
     assert not checked(folder)
     os.chown(folder / "roots", 1234, 1234)
-    assert checked(folder).said() == "another owner or mode: roots"
+    assert checked(folder).said() == "changed owner or mode: roots"
 
 
 def test_who_may_read_it_may_change(code: Path) -> None:

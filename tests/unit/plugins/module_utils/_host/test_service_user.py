@@ -77,8 +77,8 @@ def test_a_missing_member_is_refused_before_any_change(host: Host) -> None:
 @pytest.mark.parametrize(
     ("account", "gid", "message"),
     [
-        ((33, 33, NOLOGIN), 33, "one of the system's own"),
-        ((0, 0, "/bin/bash"), 0, "one of the system's own"),
+        ((33, 33, NOLOGIN), 33, "is reserved for the system"),
+        ((0, 0, "/bin/bash"), 0, "is reserved for the system"),
         ((1000, 1000, "/bin/bash"), 1000, "a person's"),
         ((110, 110, "/bin/bash"), 110, "login shell /bin/bash"),
         ((110, 65534, NOLOGIN), 110, "its primary group is not 'shop'"),

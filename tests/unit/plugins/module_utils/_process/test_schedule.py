@@ -184,11 +184,11 @@ def test_a_time_that_the_hosts_own_systemd_does_not_take_is_refused(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
-        raise systemd.HostError("systemd of this host does not take '06:00 Europe/Berlin'")
+        raise systemd.HostError("systemd on this host does not accept '06:00 Europe/Berlin'")
 
     monkeypatch.setattr(calendar, "next_time", refuse)
     host.release(NEW, schedule="06:00 Europe/Berlin")
-    with pytest.raises(ReleaseError, match="digest: systemd of this host does not take"):
+    with pytest.raises(ReleaseError, match="digest: systemd on this host does not accept"):
         host.digest.start(NEW)
 
 
@@ -442,13 +442,13 @@ def test_a_host_that_can_not_tell_the_next_time_has_a_status_all_the_same(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
-        raise systemd.HostError("systemd of this host does not take '06:00 Europe/Berlin': Invalid argument")
+        raise systemd.HostError("systemd on this host does not accept '06:00 Europe/Berlin': Invalid argument")
 
     monkeypatch.setattr(calendar, "next_time", refuse)
     host.release(OLD)
     host.serve(OLD, time.time() - 60)
     found = host.digest.status(OLD)
-    assert found["said"].startswith("digest: next unknown: systemd of this host does not take")
+    assert found["said"].startswith("digest: next unknown: systemd on this host does not accept")
     assert host.digest.problems(OLD, found) == []
 
 

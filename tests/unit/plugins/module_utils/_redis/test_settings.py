@@ -26,7 +26,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._redis.settings impo
         ([{"name": "a", "memory_mb": 8}], "memory_mb is 8; it must be 16 or more"),
         ([{"name": "a", "users": ["a b"]}], "'a b' in users can't be a system user's name"),
         ([{"name": "a", "users": ["a,u:root:rwx"]}], "can't be a system user's name"),
-        ([{"name": "a", "settings": {"port": 6379}}], "'port' in settings is the role's own"),
+        ([{"name": "a", "settings": {"port": 6379}}], "'port' in settings is set by the role itself"),
         ([{"name": "a", "settings": {"maxclients\nport": 1}}], "can't be a setting of redis.conf"),
         ([{"name": "a", "settings": {"maxclients": "9\nport 6379"}}], "must be one line of text"),
     ],

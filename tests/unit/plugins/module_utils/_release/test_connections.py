@@ -51,11 +51,16 @@ def test_a_release_within_the_budget_is_deployed_and_records_what_it_may_open(sh
 @pytest.mark.parametrize(
     ("app", "server", "changes", "said"),
     [
-        ({"served": [4, 40, "gthread"]}, {}, {}, "web 4 × 15 × 2 while two releases run + 3 kept for superusers = 123"),
+        (
+            {"served": [4, 40, "gthread"]},
+            {},
+            {},
+            "web 4 × 15 × 2 while two releases run + 3 reserved for superusers = 123",
+        ),
         ({"served": [4, 40, "gthread"], "pools": None}, {}, {}, "web 4 × 40 × 2"),
         ({"pools": [{**ENGINE, "most": 0}]}, {"most": 20}, {}, "web 3 × 4 × 2"),
         ({"pools": [ENGINE, {**ENGINE, "most": 2}]}, {"most": 38}, {}, "web 3 × 6 × 2"),
-        ({}, {"most": 26}, {}, "= 27; the server takes 26 (max_connections)"),
+        ({}, {"most": 26}, {}, "= 27; the server accepts 26 (max_connections)"),
         ({}, {"connected": {("ann", "shop"): 74}}, {}, "+ 74 that others have open"),
         ({}, {"role_limit": 20}, {}, "its role shop may have 20"),
         ({}, {}, {"database": {"connections": 20}}, "`database_connections` allows 20"),
@@ -137,7 +142,7 @@ def neighbour(shop: FakeHost, release: int, runs: bool = False) -> None:
     ("release", "runs", "connected", "said"),
     [
         (73, False, 2, ""),
-        (74, False, 2, "+ 74 of blog + 3 kept for superusers = 101"),
+        (74, False, 2, "+ 74 of blog + 3 reserved for superusers = 101"),
         (40, True, 2, "+ 80 of blog"),
         (2, False, 74, "+ 74 of blog"),
     ],
@@ -177,7 +182,7 @@ POOLED = {"pool_size": 20, "pool_clients": 30, "direct_url": "postgresql:///shop
     [
         ([3, 4, "gthread"], 26, ""),
         ([3, 4, "gthread"], 25, "the pooler 1 × 20 (never two at once) + release commands 1 × 3 (never two at once)"),
-        ([4, 4, "gthread"], 100, "may open 32 connections to its pooler: web 4 × 4 × 2 while two releases run; it takes 30"),
+        ([4, 4, "gthread"], 100, "may open 32 connections to its pooler: web 4 × 4 × 2 while two releases run; it accepts 30"),
     ],
 )  # fmt: skip
 def test_an_app_behind_a_pooler_costs_the_server_the_pool_and_the_pooler_the_processes(

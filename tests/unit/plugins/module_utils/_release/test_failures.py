@@ -226,7 +226,7 @@ def test_an_archive_that_arrived_damaged_is_sent_again(broken: FakeHost, monkeyp
 def test_a_service_that_dies_is_not_waited_for(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
     host.health = [ConnectionRefusedError("refused")]
     monkeypatch.setattr(systemd, "start", lambda unit: None)  # it starts, and ends at once
-    with pytest.raises(ReleaseError, match=r"gave no answer \(refused\) and its service ended; it must"):
+    with pytest.raises(ReleaseError, match=r"did not answer \(refused\) and its service ended; it must"):
         host.deploy(health={**host.settings["health"], "timeout_seconds": 5})
     assert sum(event.startswith("ask socket") for event in host.events) == 1
 

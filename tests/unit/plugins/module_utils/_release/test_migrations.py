@@ -134,8 +134,8 @@ def test_a_migration_that_another_deploy_has_run_leaves_no_dump(site: FakeHost) 
 @pytest.mark.parametrize(
     ("client", "size", "message"),
     [
-        (0, 1, "there is no pg_dump, the server of 15: install postgresql-client-15"),
-        (14, 1, "pg_dump is of version 14, the server of 15"),
+        (0, 1, "pg_dump is not installed, the server is 15: install postgresql-client-15"),
+        (14, 1, "pg_dump is version 14, the server is 15"),
         (15, 2**60, "MB are free below"),
     ],
 )

@@ -38,7 +38,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, database
         (f"""echo '{{"point": "{POINT}"}}'; echo '{{"problems": []}}'""", Made(POINT)),
         (f"""echo '{{"point": "{POINT}"}}'; echo '{{"problems": ["no bucket"]}}'""", Made(POINT, ("no bucket",))),
         # It was killed after the database had its part: the point counts, and that it is not whole is told.
-        (f"""echo '{{"point": "{POINT}"}}'; kill -9 $$""", Made(POINT, ("it did not say why",))),
+        (f"""echo '{{"point": "{POINT}"}}'; kill -9 $$""", Made(POINT, ("it gave no reason",))),
         ("echo PostgreSQL is down >&2; exit 1", Made("", ("PostgreSQL is down",))),
     ],
 )

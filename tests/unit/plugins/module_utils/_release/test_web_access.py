@@ -165,5 +165,7 @@ def test_a_file_system_without_access_lists_is_named(host: FakeHost, monkeypatch
         raise OSError(95, "Operation not supported")
 
     monkeypatch.setattr(os, "setxattr", refuse)
-    with pytest.raises(ReleaseError, match=r"its file system keeps no access lists .* acltype=posixacl"):
+    with pytest.raises(
+        ReleaseError, match=r"its file system does not support access control lists .* acltype=posixacl"
+    ):
         serve(host)

@@ -84,7 +84,7 @@ def test_an_empty_cluster_of_a_package_and_one_that_was_put_aside_are_removed(ho
 def test_an_app_that_is_not_well_stops_an_upgrade(host: dict[str, Any]) -> None:
     app = type("App", (), {"name": "shop", "trouble": lambda self: "it answered 500"})()
     assert plan.not_well([app]) == [
-        "shop is not well as it is (it answered 500): whether it is on the new server could not be told. Mend it first"
+        "shop is not well as it is (it answered 500): whether it is on the new server could not be told. Fix it first"
     ]
 
 

@@ -81,7 +81,7 @@ def test_it_ends_when_the_controller_is_gone_even_at_a_pattern_that_a_line_keeps
 @pytest.mark.parametrize(
     ("errors", "meant"),
     [
-        ("", "the program on the host ended without a word"),
+        ("", "the program on the host ended without a message"),
         ("sudo: a password is required\n", "sudo: a password is required"),
         (
             "[sudo via ansible, key=abc] password:sudo: 3 incorrect password attempts",

@@ -275,7 +275,7 @@ def test_a_folder_for_backups_that_the_host_lacks_is_named() -> None:
     there = look.read("\n".join(["looked=yes", "target:/mnt/one=yes"]))
     assert host.missing_targets(["/mnt/one"], there) == []
     (told,) = host.missing_targets(["/mnt/one", "/mnt/two"], there)
-    assert told == "slipway_backups: there is no folder /mnt/two on this host: mount or make it, then run this again"
+    assert told == "slipway_backups: there is no folder /mnt/two on this host: mount or create it, then run this again"
     assert host.missing_targets(["/mnt/two"], {}) == [], "a host that could not be looked at"
 
 

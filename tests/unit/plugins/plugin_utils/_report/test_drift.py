@@ -10,8 +10,8 @@ import pytest
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import drift
 
 FILES = "slipway.flask.files"
-HIDDEN = "(contents hidden: not readable by everybody)\n"
-HIDDEN_NEW = "(new contents, hidden: not readable by everybody)\n"
+HIDDEN = "(contents hidden: not world-readable)\n"
+HIDDEN_NEW = "(new contents, hidden: not world-readable)\n"
 
 
 def part(path: str, before: str, after: str) -> dict[str, str]:
@@ -33,11 +33,11 @@ def told(action: str = FILES, task: str = "Write the sites", **result: Any) -> l
         ("a\n", "a\nb\n", "1 line differs: should have `b`"),
         ("a\nb\n", "c\nd\n", "2 lines differ: has `a`, should have `c`, …"),
         ("a\n" + "x" * 200, "a\nb", f"1 line differs: has `{'x' * 69}…`, should have `b`"),
-        (HIDDEN, HIDDEN_NEW, "has other contents (not shown: not everybody may read it)"),
+        (HIDDEN, HIDDEN_NEW, "has other contents (not shown: not world-readable)"),
         (
             HIDDEN,
             HIDDEN_NEW.replace(")", "; it differs in A, B)"),
-            "has another value of A, B (not shown: not everybody may read it)",
+            "has a different value for A, B (not shown: not world-readable)",
         ),
         ("a \x1b[2J\n", "b\n", "1 line differs: has `a \N{REPLACEMENT CHARACTER}[2J`, should have `b`"),
     ],
@@ -67,7 +67,7 @@ def test_what_follows_from_a_difference_takes_no_line() -> None:
 
 def test_a_service_that_runs_with_older_files_has_a_line_all_the_same() -> None:
     assert told(diff=[part("users and units", "", "nginx.service reloaded\n")]) == [
-        "nginx.service: runs with what was written before"
+        "nginx.service: runs with its previous configuration"
     ]
 
 
