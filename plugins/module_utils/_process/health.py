@@ -45,7 +45,7 @@ def answer(socket: Path, health: Health) -> dict[str, Any]:
         try:
             status, _ = host_http.ask(host_http.SocketConnection(str(socket), STATUS_SECONDS), path, headers(health))
         except (OSError, http.client.HTTPException) as error:
-            said = f"gave no answer ({error or type(error).__name__})"
+            said = f"did not answer ({error or type(error).__name__})"
             return {"path": path, "status": None, "milliseconds": None, "said": said}
         milliseconds = round((time.monotonic() - started) * 1000)
         found = {"path": path, "status": status, "milliseconds": milliseconds, "said": f"answered {status}"}

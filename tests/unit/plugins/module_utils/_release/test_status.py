@@ -80,7 +80,7 @@ def test_a_release_that_serves_has_no_problems(paths: Paths, well: None) -> None
         (
             health,
             "answer",
-            {"path": "/healthz", "status": None, "said": "gave no answer (x)"},
+            {"path": "/healthz", "status": None, "said": "did not answer (x)"},
             "/healthz did not answer (x); it must answer 200",
         ),
         (

@@ -100,7 +100,7 @@ def test_a_table_too_wide_for_the_terminal_goes_on_below() -> None:
 
 
 def test_an_app_that_gives_no_answer_is_told_so() -> None:
-    silent = {**STATUS, "health": {"status": None, "milliseconds": None, "said": "gave no answer (x)"}}
+    silent = {**STATUS, "health": {"status": None, "milliseconds": None, "said": "did not answer (x)"}}
     assert tables.status_column("web1", silent)[6] == "no answer"
 
 
