@@ -219,7 +219,7 @@ def test_site_yml_and_the_removal_of_strays_end_the_drift(
     project.good("site.yml")
     assert host.run(f"echo {RELEASE}") != release
     left = project.play(DRIFT)
-    said = f"{host.name}: the code of release {release}: is not as it was built: other content: shop.py\n"
+    said = f"{host.name}: the code of release {release}: is not as it was built: changed content: shop.py\n"
     assert left.code == 2
     assert left.output.startswith(f"{said}\n"), (
         "a rollback would bring it back, and nothing else is left:\n" + left.output

@@ -260,7 +260,7 @@ def test_code_that_is_not_what_was_built_is_found(app: Site) -> None:
     assert found.code != 0
     said = words(found)
     assert (
-        "not as it was built: other content: wsgi.py; changed owner or mode: migrations; added: harbour/shell.py"
+        "not as it was built: changed content: wsgi.py; changed owner or mode: migrations; added: harbour/shell.py"
         in said
     ), said
-    assert re.search(r"the environment \w+ is not as it was built: other content: bin/flask", said), said
+    assert re.search(r"the environment \w+ is not as it was built: changed content: bin/flask", said), said

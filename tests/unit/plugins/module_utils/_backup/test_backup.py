@@ -169,4 +169,4 @@ def test_nothing_is_saved_of_an_app_whose_restore_was_killed_between_its_folders
     journal.Journal("shop", "20261126T120000Z", step, to="latest").write()
     problems = backup.Run(settings).run().problems
     assert order == (["blog", "shop"] if saved else ["blog"])
-    assert [("a restore to latest was cut short" in one) for one in problems] == ([] if saved else [True])
+    assert [("a restore to latest was interrupted" in one) for one in problems] == ([] if saved else [True])

@@ -171,7 +171,7 @@ def test_wal_that_waits_for_long_is_named(host: Host) -> None:
     seen = check_targets.Seen()
     assert list(check_wal.problems(host.settings, seen, begun + timedelta(seconds=299))) == []
     late = list(check_wal.problems(host.settings, seen, begun + timedelta(seconds=301)))
-    assert "1 segments wait" in late[0].text
+    assert "1 segments are waiting" in late[0].text
     assert seen.waiting == 1
 
 

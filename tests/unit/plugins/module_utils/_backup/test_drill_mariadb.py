@@ -38,7 +38,7 @@ CASES = {
         Content({"orders": 2, "visits": 8}, "0002"),
         ["its table orders has 2 rows, and had 3 when"],
     ),
-    "a table is lost": (TOLD, Content({"orders": 3}, "0002"), ["lacks 1 of 2 tables: visits"]),
+    "a table is lost": (TOLD, Content({"orders": 3}, "0002"), ["is missing 1 of 2 tables: visits"]),
     "another migration": (
         TOLD,
         Content({"orders": 3, "visits": 8}, "0001"),

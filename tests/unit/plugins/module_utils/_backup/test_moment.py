@@ -34,8 +34,8 @@ def test_a_moment_is_read_as_a_person_writes_it(text: str, wanted: Moment) -> No
     ("text", "said"),
     [
         ("yesterday", "'yesterday' is not a valid time: use latest, a time"),
-        ("", "'' is not a moment"),
-        ("2026-13-01 10:00", "'2026-13-01 10:00' is not a moment"),
+        ("", "'' is not a valid time"),
+        ("2026-13-01 10:00", "'2026-13-01 10:00' is not a valid time"),
         ("2026-11-26 12:01", "2026-11-26 12:01 UTC is in the future"),
         ("20269925T140500Z", "20269925T140500Z"),
     ],

@@ -68,4 +68,4 @@ def test_what_is_left_out_is_kept_by_name_and_told(tmp_path: Path, monkeypatch: 
     )
     parking.keep(SETTINGS, {2}, {2})
     (told,) = parking.problems(SETTINGS)
-    assert told.text.startswith("/mnt/two takes no WAL")
+    assert told.text.startswith("/mnt/two accepts no WAL")

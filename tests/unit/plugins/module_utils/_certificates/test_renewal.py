@@ -236,7 +236,7 @@ def test_the_program_says_what_it_did_and_fails_when_it_could_not(
     assert "no site with 'certificate: acme' is called wiki; there are shop" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         certificates_program.main(["list"], host.folder / "elsewhere")
-    assert "settings.json: No such file or directory; only root can read it" in capsys.readouterr().err
+    assert "settings.json: No such file or directory; run this as root" in capsys.readouterr().err
 
 
 def test_a_run_waits_for_another(host: Host) -> None:

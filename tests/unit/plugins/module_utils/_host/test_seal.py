@@ -57,18 +57,18 @@ def replace(path: Path, by: Callable[[Path], object]) -> None:
 
 
 CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "a bit that rots": (lambda src: flip(src / "app/views.py"), "other content: app/views.py"),
+    "a bit that rots": (lambda src: flip(src / "app/views.py"), "changed content: app/views.py"),
     "compiled code": (lambda src: flip(src / "app/__pycache__/views.cpython-313.pyc"),
-                      "other content: app/__pycache__/views.cpython-313.pyc"),
+                      "changed content: app/__pycache__/views.cpython-313.pyc"),
     "a file more": (lambda src: (src / "app/shell.py").write_text(""), "added: app/shell.py"),
     "compiled code more": (lambda src: (src / "app/__pycache__/os.pyc").write_text(""), "added: app/__pycache__/os.pyc"),
     "an empty folder more": (lambda src: (src / "new").mkdir(), "added: new"),
     "a file less": (lambda src: (src / "run.sh").unlink(), "gone: run.sh"),
     "a link that leads elsewhere": (lambda src: replace(src / "link", lambda path: path.symlink_to("/etc/passwd")),
-                                    "other content: link"),
+                                    "changed content: link"),
     "a link in place of a file": (lambda src: replace(src / "run.sh", lambda path: path.symlink_to("app/views.py")),
-                                  "other content: run.sh"),
-    "a pipe in place of a file": (lambda src: replace(src / "run.sh", os.mkfifo), "other content: run.sh"),
+                                  "changed content: run.sh"),
+    "a pipe in place of a file": (lambda src: replace(src / "run.sh", os.mkfifo), "changed content: run.sh"),
     "writing by everybody": (lambda src: (src / "app/views.py").chmod(0o666), "changed owner or mode: app/views.py"),
     "another user's rights": (lambda src: (src / "run.sh").chmod(0o4755), "changed owner or mode: run.sh"),
     "a program that isn't one": (lambda src: (src / "run.sh").chmod(0o644), "changed owner or mode: run.sh"),

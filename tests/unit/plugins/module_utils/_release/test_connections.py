@@ -80,7 +80,7 @@ def test_a_release_over_the_budget_is_refused_at_the_check(
         shop.deploy(**changes)
     arithmetic, ways = str(refused.value).split("\n")
     assert said in arithmetic
-    assert "Ways on: fewer `threads`" in ways
+    assert "Options: fewer `threads`" in ways
     assert refused.value.stage == "check"
     assert shop.serving() == before
 

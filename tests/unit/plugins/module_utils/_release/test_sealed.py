@@ -53,8 +53,8 @@ def test_code_packages_links_and_what_nginx_shows_are_each_found(paths: Paths) -
     (new / "vetted/app.py").write_text("0002-bbb")
     assert sealed.look(paths).problems == [
         "the code of release 0002-bbb is not as it was built: added: vetted/app.py",
-        "the code of release 0001-aaa is not as it was built: other content: app.py, venv",
-        "the environment abc is not as it was built: other content: flask.py",
+        "the code of release 0001-aaa is not as it was built: changed content: app.py, venv",
+        "the environment abc is not as it was built: changed content: flask.py",
     ]
 
 

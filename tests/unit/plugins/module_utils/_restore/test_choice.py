@@ -48,7 +48,7 @@ def test_folders_come_from_the_newest_point_that_is_not_newer_than_the_moment(
     [
         (SHOP, "", "", r"say to which moment: -e to=latest, -e to='2026-11-25 14:05' \(UTC, or with an offset\)"),
         (SHOP, "latest", "7", "not both of to and before"),
-        (SHOP, "yesterday", "", "'yesterday' is not a moment"),
+        (SHOP, "yesterday", "", "'yesterday' is not a valid time"),
         (SHOP, "2027-01-01", "", "is in the future"),
         (SHOP, "20261125T140001Z", "", "shop has no restore point '20261125T140001Z'; the newest are 20261125T140000Z, "),
         (SHOP, "", "0008-abc", "no restore point before the migration of release '0008-abc'; there is one before: 0007-abc1234"),

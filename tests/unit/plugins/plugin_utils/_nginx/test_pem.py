@@ -56,7 +56,7 @@ GOOD = certificate("shop.example", "*.shop.example")
         (certificate("ca.example", key=OTHER) + GOOD, pem(), "must begin with the site's own certificate"),
         (certificate("shop.example", "*.shop.example", start=-9, days=-1), pem(), "expired on 2026-10-31"),
         (certificate("shop.example", "*.shop.example", start=2), pem(), "not valid before 2026-11-03"),
-        (certificate("shop.example"), pem(), "it lacks www.shop.example"),
+        (certificate("shop.example"), pem(), "it does not cover www.shop.example"),
         (certificate(), pem(), "is for no domain"),
     ],
 )
