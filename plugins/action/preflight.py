@@ -57,6 +57,11 @@ class ActionModule(ActionBase):
             or refusals.problems(apps)
         )
         chosen: list[dict[str, Any]] = []
+        if task_vars.get("inventory_hostname") == "web" and "web" not in task_vars.get("groups", {}):
+            # The playbooks' `hosts: web` matches it, but which hosts belong together is asked of the group.
+            found.append(
+                "inventory: 'web' is a host; it must be the group of your hosts, such as web: {hosts: {vps1: …}}"
+            )
         if not found:
             chosen = [
                 app_version.wanted(app_description.normalise(app), version) for app in apps if only in ("", app["name"])

@@ -75,6 +75,18 @@ def test_a_host_whose_address_is_still_todo_is_not_asked(base: Path) -> None:
     assert action.asked == 0
 
 
+def test_a_host_by_the_name_of_the_group_is_refused(base: Path) -> None:
+    """`hosts: web` matches it, and the group that the playbooks ask for is not there."""
+    action = Action(HOST.format(uid=0, sudo="", python="yes"), None, apps=[APP], disk_mb=1)
+    inventory = {"inventory_dir": str(base), "inventory_hostname": "web"}
+    assert action.run(task_vars=inventory | {"groups": {"all": ["web"]}})["problems"] == [
+        "inventory: 'web' is a host; it must be the group of your hosts, such as web: {hosts: {vps1: …}}"
+    ]
+    assert action.asked == 0
+    inventory |= {"groups": {"web": ["web"]}, "hostvars": {"web": {}}}
+    assert not action.run(task_vars=inventory).get("problems")
+
+
 def test_a_host_without_python_is_no_problem_but_told(base: Path) -> None:
     assert run(base, [APP], python="")[1]["python"] is False
 
