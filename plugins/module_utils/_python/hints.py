@@ -154,11 +154,18 @@ def explained(output: str) -> str:
 
 # An app that writes into its release, and the path below its code's folder.
 INTO_RELEASE = re.compile(r"(?:Read-only file system|Permission denied): '/srv/[^'/]+/releases/[^'/]+/src/([^'\n]+)'")
+# Where apps that expect a host of their own keep their data.
+ELSEWHERE = re.compile(r"Read-only file system: '(/(?:var|etc|opt|usr|home|root)/[^'\n]+)'")
 
 
 def of_writing(error: str) -> str:
     """Return what to do when an app writes into its own code, "" when it has not."""
-    found = INTO_RELEASE.search(error)
+    found, outside = INTO_RELEASE.search(error), ELSEWHERE.search(error)
+    if outside:
+        return (
+            f"An app can only write to its shared folders, not to '{outside.group(1)}': name a folder in shared_folders, and point "
+            "the app's own settings to {release_folder}/src/<that folder>."
+        )
     if re.search(r"Read-only file system: '/srv/[^'/]+/venvs/", error):
         return (
             "A program of the project's own runs the copy of it that is in the environment, which nobody can write to: "
@@ -239,6 +246,17 @@ def of_import(error: str, version: str) -> str:
         )
         return f"\nA package of the app needs the system's library {name}: {what} and run site.yml."
     return ""
+
+
+def of_missing(error: str, wsgi: str) -> str:
+    """Return a line, after a line break, for a package that is not in the environment of the app whose callable is WSGI."""
+    found = re.search(r"No module named '([A-Za-z_]\w*)", error)
+    if found is None or found.group(1) == re.split(r"[.:]", wsgi)[0]:
+        return ""
+    return (
+        f"\n'{found.group(1)}' is not in the app's environment: add the package that has it to what the app requires; if another "
+        "package uses it and forgets to require it, to extra_packages."
+    )
 
 
 def of_page(journal: str) -> str:

@@ -101,7 +101,9 @@ def why(context: Context, probe: migration_probe.Probe, stderr: str) -> str:
         )
     if probe.unserved:
         return f"{probe.unserved}: {probe.error}"
-    advice = driver.advice(probe.error) or hints.of_import(probe.error, probe.python)
+    advice = (
+        driver.advice(probe.error) or hints.of_import(probe.error, probe.python) or hints.of_missing(probe.error, wsgi)
+    )
     return f"'wsgi' is '{wsgi}', which can't be imported: {probe.error}{advice}"
 
 

@@ -278,6 +278,16 @@ def test_migration_heads_are_told_where_flask_migrate_is_in_use(tmp_path: Path) 
     assert found.unknown == ()
 
 
+def test_flask_db_of_an_app_without_flask_migrate_is_told_with_what_to_set(tmp_path: Path) -> None:
+    files = {"app.py": "from tinyflask import Flask\napp = Flask()\n"}
+    found, _, _, _ = probed(tmp_path, files, ask={"commands": [["flask", "db", "upgrade"]]})
+    assert found.heads is None
+    assert found.note == (
+        "the app has no Flask-Migrate: set `release_commands` to the commands that bring its database up to date, "
+        "or to [] if there are none"
+    )
+
+
 def test_a_revision_that_the_code_does_not_have_is_told(tmp_path: Path) -> None:
     files = {**ALEMBIC, "alembic/migration.py": ALEMBIC["alembic/migration.py"].replace('("b2", "a1")', '("d4",)')}
     found, _, _, _ = probed(tmp_path, files, "migrated:app")

@@ -125,6 +125,7 @@ def test_hints(output: str, advice: str) -> None:
         ("OSError: [Errno 30] Read-only file system: '/srv/a/releases/6/src/shop/static/up'", "3.12.1", "[shop/static/up], where"),
         ("PermissionError: Permission denied: '/srv/a/releases/6/src/a.l'", "3.12.1", "by the app. Have the app's own"),
         ("PermissionError: [Errno 13] Permission denied: '/etc/shadow'", "3.12.1", ""),
+        ("OSError: [Errno 30] Read-only file system: '/var/lib/pgadmin'", "3.13.5", "shared folders, not to '/var/lib/pgadmin'"),
         ("ModuleNotFoundError: No module named 'distutils'", "3.13.5", 'Python 3.12 took that away, and the app runs on 3.13.5'),
         ("ModuleNotFoundError: No module named 'cgi'", "3.13.5", 'set python: "3.12"'),
         ("ModuleNotFoundError: No module named 'cgi'", "3.11.2", ""),
@@ -141,6 +142,27 @@ def test_hints(output: str, advice: str) -> None:
 )  # fmt: skip
 def test_an_import_that_needs_another_python_or_a_library_says_which(error: str, version: str, advice: str) -> None:
     said = hints.of_import(error, version)
+    assert advice in said
+    assert bool(said) is bool(advice)
+
+
+@pytest.mark.parametrize(
+    ("error", "wsgi", "advice"),
+    [
+        (
+            "ModuleNotFoundError: No module named 'cachetools'",
+            "app:app",
+            "'cachetools' is not in the app's environment",
+        ),
+        ("ModuleNotFoundError: No module named 'google.cloud'", "app:app", "'google' is not"),
+        ("ModuleNotFoundError: No module named 'shop.wsgi'", "shop.wsgi:app", ""),
+        ("ImportError: cannot import name 'a' from 'b'", "app:app", ""),
+    ],
+)
+def test_a_package_that_is_not_in_the_environment_is_named_but_not_the_apps_own(
+    error: str, wsgi: str, advice: str
+) -> None:
+    said = hints.of_missing(error, wsgi)
     assert advice in said
     assert bool(said) is bool(advice)
 
