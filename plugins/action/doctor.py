@@ -15,11 +15,12 @@ from ansible_collections.slipway.flask.plugins.module_utils._doctor.base import 
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice
 from ansible_collections.slipway.flask.plugins.plugin_utils._doctor import outside, senders
+from ansible_collections.slipway.flask.plugins.plugin_utils._target import systemd as target
 
 
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"apps", "app", "proxied"})
+    _VALID_ARGS = frozenset({"apps", "app", "proxied", "audit_url"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -34,7 +35,8 @@ class ActionModule(ActionBase):
                 check("inventory", [problem(str(error), "Correct slipway_apps; site.yml would refuse it as well")])
             )
         before = time.time()
-        answer = on_host.ask(self, "doctor", {"senders": senders.senders(apps)}, task_vars)
+        asked = {"senders": senders.senders(apps), "audits": target.audits(apps, self._task.args.get("audit_url"))}
+        answer = on_host.ask(self, "doctor", asked, task_vars)
         after = time.time()
         if answer.get("failed") or answer.get("unreachable"):
             result.update(answer)

@@ -18,7 +18,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._target import syste
 
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"apps", "app", "limit", "status", "deep"})
+    _VALID_ARGS = frozenset({"apps", "app", "limit", "status", "deep", "audit_url"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -34,6 +34,7 @@ class ActionModule(ActionBase):
         if status:
             arguments["known"] = [app["name"] for app in self._task.args["apps"]]
             arguments |= {"deep": boolean(self._task.args.get("deep") or False)}
+            arguments["audits"] = target.audits(apps, self._task.args.get("audit_url"))
             arguments |= {"status": True, "urls": {app["name"]: postgres.url(app) for app in apps}}
         answer = kept.ask(self, "release_info", arguments, task_vars)
         if not status and not answer.get("failed"):

@@ -30,6 +30,10 @@ options:
     description: Name of the only app whose domains and mail are looked at; empty means all.
     type: str
     default: ""
+  audit_url:
+    description: Server that is asked for known vulnerabilities of apps with C(audit); empty is OSV.
+    type: str
+    default: ""
   proxied:
     description: Whether something in front of the host is trusted, to which the domains may lead.
     type: bool

@@ -25,6 +25,7 @@ RETURN = r"""
 import os
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._audit.wanted import AUDITS
 from ansible_collections.slipway.flask.plugins.module_utils._doctor.base import Host
 from ansible_collections.slipway.flask.plugins.module_utils._doctor.examine import whole
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import begin
@@ -41,13 +42,14 @@ ARGUMENTS: dict[str, Any] = {
             "port": {"type": "int", "required": True},
         },
     },
+    "audits": AUDITS,
 }
 
 
 def main() -> None:
     os.environ["RES_OPTIONS"] = "timeout:2 attempts:1"  # resolv.conf(5): nobody waits for a DNS that does not answer
     module, asked = begin(ARGUMENTS)
-    module.exit_json(changed=False, **whole(Host(), asked["senders"]))
+    module.exit_json(changed=False, **whole(Host(), asked["senders"], asked["audits"]))
 
 
 if __name__ == "__main__":

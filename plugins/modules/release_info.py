@@ -35,6 +35,13 @@ options:
     type: bool
     default: false
     version_added: 0.4.0
+  audit_url:
+    description:
+      - Server that is asked for known vulnerabilities of apps with C(audit); empty is OSV. It is asked once a day, and at once
+        with O(deep).
+    type: str
+    default: ""
+    version_added: 0.4.0
 """
 
 EXAMPLES = r"""
@@ -116,6 +123,12 @@ apps:
     closed_since:
       description: When its site was closed for maintenance (UTC); empty when it is open.
       type: str
+    audit:
+      description:
+        - The known vulnerabilities of its packages, where C(audit) is on - when they were asked for (C(checked)), of how many
+          C(packages), C(lines) for people and C(vulnerabilities), each with C(package), C(version), C(name), C(also), C(severity),
+          C(fixed), C(summary), C(counts), C(new) and C(allowed_until).
+      type: dict
     problems:
       description: Why the app does not serve, one sentence each; empty when it does.
       type: list

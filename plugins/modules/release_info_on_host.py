@@ -22,6 +22,7 @@ RETURN = r"""
 {}
 """
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -30,6 +31,9 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils._app.described import DESCRIBED
 from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
 from ansible_collections.slipway.flask.plugins.module_utils._app.left import left
+from ansible_collections.slipway.flask.plugins.module_utils._audit import look as audit
+from ansible_collections.slipway.flask.plugins.module_utils._audit.osv import Service
+from ansible_collections.slipway.flask.plugins.module_utils._audit.wanted import AUDITS, Policy
 from ansible_collections.slipway.flask.plugins.module_utils._backup.brief import brief
 from ansible_collections.slipway.flask.plugins.module_utils._host import code
 from ansible_collections.slipway.flask.plugins.module_utils._host.parameters import typed
@@ -55,6 +59,7 @@ ARGUMENTS: dict[str, Any] = {
     "limit": {"type": "int", "default": 20},
     "status": {"type": "bool", "default": False},
     "deep": {"type": "bool", "default": False},
+    "audits": AUDITS,
     "known": {"type": "list", "elements": "str", "default": []},
 }
 AT_ONCE = 4
@@ -67,6 +72,16 @@ def with_code(found: dict[str, Any], paths: Paths) -> dict[str, Any]:
     return {**found, "code": code_.lines, "problems": [*found["problems"], *code_.problems]}
 
 
+def with_audit(found: dict[str, Any], paths: Paths, asked: dict[str, Any], keep: bool) -> dict[str, Any]:
+    """Return the status FOUND with the known vulnerabilities of the release that serves, where they are to be looked at."""
+    for one in asked["audits"]:
+        if one["app"] == paths.app:
+            service = Service(one["url"], seconds=audit.SECONDS, tries=1)
+            policy = typed(Policy, one["audit"])
+            found["audit"] = audit.look(policy, service, paths.current, time.time(), asked["deep"], keep)
+    return found
+
+
 def main() -> None:
     module, asked = begin(ARGUMENTS, code.keep)
     limit, urls = asked["limit"], asked["urls"]
@@ -77,6 +92,7 @@ def main() -> None:
         paths = Paths(app["app"], Path(app["root"]), Path(app["settings"]))
         if asked["status"]:
             found = status_of(paths, typed(Health, app["health"]), app["domain"], app["app"], urls.get(app["app"], ""))
+            found = with_audit(found, paths, asked, not module.check_mode)
             return with_code(found, paths) if asked["deep"] else found
         return history_of(paths, limit)
 

@@ -31,6 +31,8 @@ NAME = "audit.json"
 """The file in a release's folder."""
 FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 OLD_SECONDS = 86_400
+SECONDS = 5
+"""How long the service may take to answer somebody who only looks."""
 
 
 @dataclass
@@ -88,6 +90,7 @@ def look(
     """
     if policy.mode == "off" or not (release / "venv").exists():
         return {}
+    release = release.resolve()  # a switch may come between
     answer, failed = Answer.read(release), ""
     if answer is None or fresh or not 0 <= answer.age(now) < OLD_SECONDS:
         try:
@@ -122,6 +125,7 @@ def _rows(found: Verdict, answer: Answer) -> list[dict[str, Any]]:
     return [
         {
             **asdict(one),
+            "says": str(one),
             "counts": one in found.counts,
             "new": one.name not in answer.deployed,
             "allowed_until": allowed[one.package, one.name].until if (one.package, one.name) in allowed else "",
@@ -134,7 +138,8 @@ def _lines(found: Verdict, answer: Answer) -> list[str]:
     """Return what a person reads of it."""
     when, open_ = f"{answer.when[:16].replace('T', ' ')} UTC", [*found.counts, *found.below]
     if not open_:
-        return [f"no known vulnerabilities in {answer.packages} packages (checked {when})", *found.notes]
+        others = " but those that are allowed" if found.allowed else ""
+        return [f"no known vulnerabilities{others} in {answer.packages} packages (checked {when})", *found.notes]
     new = sum(one.name not in answer.deployed for one in open_)
     since = f", {new} new since its deploy" if new else ""
     return [

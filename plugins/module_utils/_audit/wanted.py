@@ -8,7 +8,7 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 URL = "https://api.osv.dev"
 """The service of OSV, the database that the Python Packaging Authority's and GitHub's are part of."""
@@ -31,3 +31,17 @@ class Policy:
     severity: Literal["low", "medium", "high", "critical"] = "low"
     allow: tuple[Allowed, ...] = ()
     private: tuple[str, ...] = ()
+
+
+AUDITS: dict[str, Any] = {
+    "type": "list",
+    "elements": "dict",
+    "default": [],
+    "options": {
+        "app": {"type": "str", "required": True},
+        "root": {"type": "path", "required": True},
+        "url": {"type": "str", "required": True},
+        "audit": {"type": "dict", "required": True},
+    },
+}
+"""The argument spec of the apps whose releases are looked at (plugin_utils/_target/systemd.py, `audits`)."""

@@ -24,6 +24,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._doctor import (
     pythons,
     room,
     system,
+    vulnerabilities,
 )
 from ansible_collections.slipway.flask.plugins.module_utils._doctor.base import (
     Finding,
@@ -38,8 +39,13 @@ from ansible_collections.slipway.flask.plugins.module_utils._upkeep.brief import
 Check = Callable[[], Iterable[Finding]]
 
 
-def checks(host: Host, today: date, now: float, senders: Sequence[Mapping[str, Any]]) -> dict[str, Check]:
-    """Return the checks by name, in the order in which a person reads them. SENDERS are the apps' mail servers (mail.py)."""
+def checks(
+    host: Host, today: date, now: float, senders: Sequence[Mapping[str, Any]], audits: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Check]:
+    """Return the checks by name, in the order in which a person reads them.
+
+    SENDERS are the apps' mail servers (mail.py), AUDITS the apps whose packages are looked at (vulnerabilities.py).
+    """
     found: dict[str, Check] = {
         "distribution": lambda: system.distribution(host, today),
         "clock": lambda: system.clock(host),
@@ -57,6 +63,8 @@ def checks(host: Host, today: date, now: float, senders: Sequence[Mapping[str, A
         "backups": backups,
         "upkeep": upkeep,
     }
+    if audits:
+        found["vulnerabilities"] = lambda: vulnerabilities.vulnerabilities(audits, now)
     if senders:
         found["mail"] = lambda: mail.mail(senders, mail.connect)
         if any(mail.is_local(str(one["host"])) for one in senders):
@@ -125,8 +133,12 @@ def addresses_of(name: str) -> list[str]:
     return []
 
 
-def whole(host: Host, senders: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def whole(host: Host, senders: Sequence[Mapping[str, Any]], audits: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
     """Return all that the host says of itself, with its addresses and its time for those who compare."""
     now = time.time()
     today = datetime.fromtimestamp(now, timezone.utc).date()
-    return {"checks": examine(checks(host, today, now, senders)), "addresses": addresses(host), "time": time.time()}
+    return {
+        "checks": examine(checks(host, today, now, senders, audits)),
+        "addresses": addresses(host),
+        "time": time.time(),
+    }

@@ -109,6 +109,7 @@ def below(found: Mapping[str, Any]) -> list[str]:
         *found.get("draining", ()),
         *found.get("kept", ()),
         *found.get("code", ()),
+        *(found.get("audit") or {}).get("lines", ()),
     ]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._audit import wanted
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import tracing
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process_files
 from ansible_collections.slipway.flask.plugins.plugin_utils._schedule import expression
@@ -36,6 +37,15 @@ def places(app: Mapping[str, Any]) -> dict[str, str]:
 def described(app: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the host must know of an app to tell whether it is well (module_utils/_app/described.py)."""
     return {**places(app), "health": {key: app[f"health_{key}"] for key in ("path", "status", "host")}}
+
+
+def audits(apps: Iterable[Mapping[str, Any]], url: Any = "") -> list[dict[str, Any]]:
+    """Return those of APPS whose `audit` is on, as the host is told of them; URL is the service's, if it is not the usual one."""
+    return [
+        {"app": app["name"], "root": root(app), "url": str(url or wanted.URL), "audit": app["audit"]}
+        for app in apps
+        if app["audit"]["mode"] != "off"
+    ]
 
 
 def root(app: Mapping[str, Any]) -> str:

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -15,6 +17,7 @@ from ansible_collections.slipway.flask.plugins.action import (
     release_exec,
     release_info,
     release_report,
+    sbom,
     upgrade_database,
 )
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import given
@@ -44,7 +47,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Shown:
     """What is displayed, and whether as an error."""
     texts: Shown = []
     display = MagicMock(display=lambda text, stderr=False: texts.append((text, stderr)))
-    for module in (maintenance, queries, release_exec, release_info, release_report, upgrade_database):
+    for module in (maintenance, queries, release_exec, release_info, release_report, sbom, upgrade_database):
         monkeypatch.setattr(module, "Display", lambda: display)
     return texts
 
@@ -70,7 +73,7 @@ class Runner:
         return result
 
     def execute(self, name: str, arguments: dict[str, Any], **_: Any) -> dict[str, Any]:
-        self.asked.append(json.loads(arguments["task"]))
+        self.asked.append(json.loads(arguments["task"]) if "task" in arguments else arguments)
         return dict(self.answer)
 
 
@@ -385,3 +388,50 @@ def test_a_host_without_the_app_is_left_alone_and_an_unknown_app_refused(shown: 
     assert runner.run(apps=[SHOP], app="blog", state="on")["skipped"]
     assert "there is no app 'shpo' (did you mean 'shop'?)" in runner.run(apps=[SHOP], app="shpo", state="on")["msg"]
     assert runner.asked == [] and shown == []
+
+
+def test_a_status_asks_for_vulnerabilities_of_the_apps_that_want_it(shown: Shown) -> None:
+    runner = Runner(release_info, {"changed": False, "apps": [STATUS]})
+    runner.run(apps=[{**SHOP, "audit": "report"}, WIKI], app="", status=True, audit_url="http://osv.example.com")
+    (one,) = runner.asked[0]["audits"]
+    assert (one["app"], one["root"], one["url"], one["audit"]["mode"]) == (
+        "shop", "/srv/shop", "http://osv.example.com", "report",
+    )  # fmt: skip
+
+
+def test_known_vulnerabilities_are_printed_below_the_table_and_fail_nothing(shown: Shown) -> None:
+    runner = Runner(release_report, {})
+    runner.results["web1"] = {
+        "apps": [{**STATUS, "audit": {"lines": ["vulnerable: flask 2.2.2: CVE-2023-30861 (high)"]}}]
+    }
+    runner.results["web2"] = runner.results["web3"] = {"skipped": True}
+    assert not runner.run(variable="slipway_status").get("failed")
+    assert "shop on web1: vulnerable: flask 2.2.2: CVE-2023-30861 (high)" in shown[0][0]
+
+
+# ---- the SBOM ----------------------------------------------------------------------------------------------------
+
+
+def test_the_sbom_of_what_serves_comes_into_a_file_with_the_names_of_host_and_app(shown: Shown, tmp_path: Path) -> None:
+    runner = Runner(sbom, {"content": base64.b64encode(b"{}\n").decode()})
+    result = runner.run(apps=[SHOP, WIKI], app="", to=str(tmp_path / "sboms"))
+    files = [tmp_path / "sboms" / f"web1-{app}.cdx.json" for app in ("shop", "wiki")]
+    assert (result["changed"], result["files"], [path.read_text() for path in files]) == (
+        True,
+        list(map(str, files)),
+        ["{}\n"] * 2,
+    )
+    assert [asked["src"] for asked in runner.asked] == [f"/srv/{app}/current/sbom.cdx.json" for app in ("shop", "wiki")]
+    assert not runner.run(apps=[SHOP], app="shop", to=str(tmp_path / "sboms"))["changed"]
+
+
+def test_the_sbom_of_an_older_release_is_asked_for_by_its_id(shown: Shown, tmp_path: Path) -> None:
+    runner = Runner(sbom, {"failed": True, "msg": "file not found: /srv/shop/releases/0001-a/sbom.cdx.json"})
+    result = runner.run(apps=[SHOP], app="shop", release="0001-a", to=str(tmp_path))
+    assert result["msg"].startswith(
+        "shop on web1: there is no /srv/shop/releases/0001-a/sbom.cdx.json: release 0001-a is not"
+    )
+    assert (
+        "it must be the id of one" in runner.run(apps=[SHOP], app="shop", release="../../etc", to=str(tmp_path))["msg"]
+    )
+    assert list(tmp_path.iterdir()) == []
