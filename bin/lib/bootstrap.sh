@@ -5,12 +5,13 @@
 #   slipway_hosts "$@"      podman and mmdebstrap; the command starts again as root, under bin/lib/cgroup2
 #   slipway_exec COMMAND    becomes COMMAND; what root wrote under sudo goes back to the checkout's owner
 #
-# A second start does nothing but compare a stamp.
+# A second start does nothing but compare a stamp. `run` is what macOS needs as well: Bash 3.2, no GNU tools, no flock.
 
 slipway_command=$(readlink -f "$0")
 slipway_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 export PATH="$slipway_root/.venv/bin:$PATH:/usr/sbin:/sbin"
-export LC_ALL=C.UTF-8 # Ansible refuses to start in a locale that is not UTF-8 or that the machine lacks
+# Ansible refuses to start in a locale that is not UTF-8 or that the machine lacks.
+if [ "$(uname)" = Darwin ]; then export LC_ALL=en_US.UTF-8; else export LC_ALL=C.UTF-8; fi
 export MOLECULE_GLOB='molecule/*/molecule.yml'
 if [ -r /etc/ssl/certs/ca-certificates.crt ]; then # holds a company's own authority too; pip's and uv's bundles don't
   export SSL_CERT_FILE=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
@@ -62,15 +63,15 @@ slipway_python() { # print a Python that can make virtual environments, installi
 }
 
 slipway_place() { echo "$slipway_root $(readlink -f .venv/bin/python)"; } # where one of them moves, .venv breaks
-slipway_locks() { cat requirements.txt requirements-dev.txt | sha256sum | cut -c1-16; }
+slipway_locks() { cat requirements.txt requirements-dev.txt | cksum | tr ' ' -; }
 
 slipway_tools_state() { # PROFILE: print "ready PROFILE", "sync PROFILE" or "build PROFILE"
-  local stamp=() profile=$1
-  [ ! -r .venv/slipway.stamp ] || mapfile -t stamp <.venv/slipway.stamp
-  [ "${stamp[1]:-}" != dev ] || profile=dev # never take a developer's tools away
-  if [ ! -x .venv/bin/python ] || [ "${stamp[0]:-}" != "$(slipway_place)" ]; then
+  local place='' had='' locks='' profile=$1
+  [ ! -r .venv/slipway.stamp ] || { read -r place && read -r had && read -r locks; } <.venv/slipway.stamp || true
+  [ "$had" != dev ] || profile=dev # never take a developer's tools away
+  if [ ! -x .venv/bin/python ] || [ "$place" != "$(slipway_place)" ]; then
     echo "build $profile"
-  elif [ "${stamp[*]:1}" != "$profile $(slipway_locks)" ]; then
+  elif [ "$had $locks" != "$profile $(slipway_locks)" ]; then
     echo "sync $profile"
   else
     echo "ready $profile"
@@ -90,7 +91,8 @@ slipway_tools() { # run|dev
   [ "$state" != ready ] || return 0
 
   mkdir -p .slipway
-  exec 8>.slipway/venv.lock && flock 8 # two commands started at once must not make one environment twice
+  exec 8>.slipway/venv.lock
+  ! command -v flock >/dev/null || flock 8 # two commands started at once must not make one environment twice
   read -r state profile < <(slipway_tools_state "$1")
   [ "$profile" != dev ] || lock=requirements-dev.txt
   if [ "$state" = build ]; then

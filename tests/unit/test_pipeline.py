@@ -37,11 +37,13 @@ def test_a_pipeline_tests_plans_deploys_to_staging_and_then_to_production(kind: 
     done = write(kind, str(tmp_path))
     assert done.returncode == 0, done.stderr
     whole = " ".join(texts(yaml.safe_load((tmp_path / FILES[kind]).read_text())))
-    steps = ["pytest", "pip-audit", "plan deploy/production", "deploy deploy/staging", "smoke deploy/staging",
-             "deploy deploy/production", "smoke deploy/production"]  # fmt: skip
-    places = [whole.replace('bin/ci"', "bin/ci").find(step) for step in steps]
-    assert -1 not in places
-    assert places == sorted(places)
+    steps = ["pip install --requirement", "scan .venv", "ruff check", "pytest", "plan deploy/production", "comment ",
+             "deploy deploy/staging", "smoke deploy/staging", "https://staging.example.com", "promote deploy/production",
+             "smoke deploy/production", "https://example.com/", "rollback deploy/production"]  # fmt: skip
+    found, after = whole.replace('bin/ci"', "bin/ci"), 0
+    for step in steps:
+        assert step in found[after:], f"{step} is not there, or comes too early"
+        after = found.index(step, after)
 
 
 @pytest.mark.parametrize("kind", ["github", "forgejo"])
@@ -53,6 +55,7 @@ def test_actions_are_pinned_and_only_the_protected_branch_deploys(kind: str) -> 
             assert at and len(pin) == 40, step
         uses_secrets = "secrets." in " ".join(texts(job))
         assert uses_secrets == (name != "test")
+        assert job.get("permissions", {}).get("contents", "read") == "read"
         if name in ("staging", "production"):
             assert "pull_request" not in job["if"]
             assert job["concurrency"]["cancel-in-progress"] is False
@@ -67,6 +70,17 @@ def test_what_a_job_installs_and_runs_finds_no_token_in_the_checkout(file: str) 
     assert checkouts
     for step in checkouts:
         assert step.get("with", {}).get("persist-credentials") is False, file
+
+
+def test_a_merge_request_of_a_fork_gets_no_secret_of_gitlab() -> None:
+    jobs = yaml.safe_load((ROOT / "docs/ci/gitlab.yml").read_text())
+    (rule,) = jobs["plan"]["rules"]
+    assert "$CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_PROJECT_ID" in rule["if"]
+    assert "environment" not in jobs["test"]
+    for name in ("staging", "production"):
+        assert jobs[name]["resource_group"] == name
+        assert all("CI_DEFAULT_BRANCH" in one["if"] for one in jobs[name]["rules"])
+    assert jobs["production"]["rules"][0]["when"] == "manual"
 
 
 def test_what_is_there_is_left_alone(tmp_path: Path) -> None:

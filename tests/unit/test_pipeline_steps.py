@@ -1,0 +1,233 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The steps of bin/ci that need no host: the plan's comment, the scan, and what promotion takes of staging's inventory."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import ci_staging
+import osv_server
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TITLE = "What a deploy to production would do"
+KINDS = ("github", "forgejo", "gitlab")
+TOKEN = "t0ken-of-the-job"
+
+
+class Forge(BaseHTTPRequestHandler):
+    """The comments of one pull request, as the three have them."""
+
+    comments: list[dict[str, Any]]
+    me: dict[str, Any] | None
+    """What /user answers; the tokens of actions are no user's (None)."""
+    author: dict[str, Any]
+
+    def do_GET(self) -> None:
+        path, query = urlsplit(self.path).path, urlsplit(self.path).query
+        if path.endswith("/user"):
+            return self.answer(200 if self.me else 403, self.me or {})
+        page = int(query.rpartition("page=")[2])
+        return self.answer(200, self.comments[(page - 1) * 2 : page * 2])
+
+    def do_POST(self) -> None:
+        self.write({"id": len(self.comments) + 1, "user": self.author, "author": self.author})
+
+    def do_PATCH(self) -> None:
+        self.write(self.comments[int(self.path.rpartition("/")[2]) - 1])
+
+    do_PUT = do_PATCH
+
+    def write(self, comment: dict[str, Any]) -> None:
+        if TOKEN not in self.headers.get("Authorization", "") + self.headers.get("PRIVATE-TOKEN", ""):
+            return self.answer(401, {})
+        comment["body"] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["body"]
+        if comment not in self.comments:
+            self.comments.append(comment)
+        self.answer(200, comment)
+
+    def answer(self, status: int, told: Any) -> None:
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(json.dumps(told).encode())
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+class Pipeline:
+    def __init__(self, folder: Path, kind: str) -> None:
+        class Own(Forge):
+            comments: list[dict[str, Any]] = []
+            me = {"id": 7} if kind == "gitlab" else None
+            author = {
+                "github": {"id": 1, "login": "github-actions[bot]", "type": "Bot"},
+                "forgejo": {"id": -2, "login": "forgejo-actions"},
+                "gitlab": {"id": 7, "username": "project_3_bot"},
+            }[kind]
+
+        self.forge, self.folder, self.plan = Own, folder, folder / "plan.txt"
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Own)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        address, event = f"http://127.0.0.1:{self.server.server_port}/api", folder / "event.json"
+        event.write_text(json.dumps({"pull_request": {"number": 5}}))
+        told = (
+            {"GITLAB_CI": "true", "CI_API_V4_URL": address, "CI_PROJECT_ID": "3", "CI_MERGE_REQUEST_IID": "5"}
+            if kind == "gitlab"
+            else {"GITHUB_EVENT_PATH": str(event), "GITHUB_API_URL": address, "GITHUB_REPOSITORY": "ann/shop"}
+        )
+        self.environment = {"PATH": os.environ["PATH"], "SLIPWAY_PLAIN_HTTP": "true", "SLIPWAY_TOKEN": TOKEN, **told}
+
+    def comment(self, text: str, **changes: str) -> subprocess.CompletedProcess[str]:
+        self.plan.write_text(text)
+        return subprocess.run(
+            [ROOT / "bin/ci", "comment", "plan.txt", TITLE], cwd=self.folder, env={**self.environment, **changes},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+
+@pytest.fixture(params=KINDS)
+def pipeline(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pipeline]:
+    made = Pipeline(tmp_path, request.param)
+    yield made
+    made.server.shutdown()
+
+
+def test_a_pull_request_has_one_comment_however_often_it_is_pushed_to(pipeline: Pipeline) -> None:
+    others = [{"id": number, "body": "LGTM", "user": {"id": 9}, "author": {"id": 9}} for number in range(1, 6)]
+    pipeline.forge.comments.extend(others)
+    for text, done in (("ALTER TABLE a", "written"), ("ALTER TABLE b", "updated")):
+        told = pipeline.comment(text)
+        assert (told.returncode, told.stdout) == (0, f"slipway: the comment '{TITLE}' was {done}\n"), told.stderr
+    (mine,) = pipeline.forge.comments[5:]
+    assert f"### {TITLE}\n\n```text\nALTER TABLE b\n```" in mine["body"]
+
+
+def test_a_comment_of_somebody_else_with_the_same_mark_is_not_taken_for_it(pipeline: Pipeline) -> None:
+    """Who wrote it could change the plan that others approve."""
+    pipeline.comment("the plan")
+    body = pipeline.forge.comments.pop()["body"]
+    stranger = {"id": 9, "login": "mallory", "type": "User"}
+    pipeline.forge.comments.append({"id": 1, "body": body, "user": stranger, "author": stranger})
+    assert pipeline.comment("the plan").returncode == 0
+    assert len(pipeline.forge.comments) == 2
+
+
+@pytest.mark.parametrize("text", ["```\n# a heading", "````text", "<!-- @everyone -->"])
+def test_nothing_in_a_plan_leaves_its_block(pipeline: Pipeline, text: str) -> None:
+    """SQL and names are what somebody wrote into a migration."""
+    assert pipeline.comment(text).returncode == 0
+    body = pipeline.forge.comments[0]["body"]
+    fence = body.rstrip().rpartition("\n")[2]
+    assert set(fence) == {"`"} and fence not in text
+    assert body.partition(f"{fence}text\n")[2] == f"{text}\n{fence}\n"
+
+
+def test_a_long_plan_is_cut_at_its_beginning(pipeline: Pipeline) -> None:
+    assert pipeline.comment("a" * 100_000 + "\nthe deploy would be refused").returncode == 0
+    body = pipeline.forge.comments[0]["body"]
+    assert len(body) < 65_000 and "the beginning is left out" in body and "would be refused" in body
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"SLIPWAY_TOKEN": ""}, "SLIPWAY_TOKEN is empty"),
+        ({"SLIPWAY_TOKEN": "two words"}, "SLIPWAY_TOKEN is no token"),
+        ({"SLIPWAY_TOKEN": "another"}, "answered 401; SLIPWAY_TOKEN must be allowed to write comments"),
+        ({"SLIPWAY_PLAIN_HTTP": ""}, "is not HTTPS, and would be sent the token"),
+        ({"GITLAB_CI": "", "GITHUB_EVENT_PATH": ""}, "not a run of GitHub Actions, Forgejo Actions or GitLab CI"),
+    ],
+)
+def test_what_keeps_the_comment_from_being_written_is_told(
+    pipeline: Pipeline, changes: dict[str, str], said: str
+) -> None:
+    done = pipeline.comment("the plan", **changes)
+    assert done.returncode == 1 and said in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr and TOKEN not in done.stderr
+
+
+# ---- promotion --------------------------------------------------------------------------------------------------------
+
+
+def test_of_staging_nothing_is_taken_but_how_it_is_reached() -> None:
+    inventory = {
+        "_meta": {
+            "hostvars": {
+                "vps": {"ansible_host": "192.0.2.7", "ansible_user": "deploy", "slipway_apps": [{"name": "shop"}]},
+                "staging.example.com": {"vault_secret": "hidden"},
+            }
+        },
+        "web": {"children": ["europe"], "hosts": ["vps"]},
+        "europe": {"hosts": ["staging.example.com"]},
+    }
+    assert ci_staging.staging(inventory) == {
+        "staging": {
+            "hosts": {
+                "vps-staging": {"ansible_host": "192.0.2.7", "ansible_user": "deploy"},
+                "staging.example.com-staging": {"ansible_host": "staging.example.com"},
+            }
+        }
+    }
+
+
+# ---- the scan ---------------------------------------------------------------------------------------------------------
+
+
+def install(folder: Path, **packages: str) -> None:
+    for name, version in packages.items():
+        place = folder / f"venv/lib/python3.11/site-packages/{name}-{version}.dist-info"
+        place.mkdir(parents=True)
+        (place / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+
+
+def scan(folder: Path, address: str, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "bin/lib/ci_scan.py"), "venv", *words]
+    environment = {"PATH": os.environ["PATH"], "SLIPWAY_AUDIT_URL": address}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+APP = "slipway_apps:\n  - name: shop\n    secrets: {SECRET_KEY: !vault abc}\n    audit: {AUDIT}\n"
+ALLOWED = "{mode: report, allow: [{id: CVE-2023-30861, reason: no sessions, until: 2999-01-31}]}"
+
+
+@pytest.mark.parametrize(
+    ("packages", "audit", "status", "said"),
+    [
+        ({"flask": "2.2.2"}, "", 1, "CVE-2023-30861"),
+        ({"flask": "2.2.2"}, "off", 1, "CVE-2023-30861"),
+        ({"flask": "2.2.2"}, ALLOWED, 0, "allowed until 2999-01-31"),
+        ({"flask": "2.2.2"}, "{severity: critical}", 0, "reported: "),
+        ({"flask": "2.2.2"}, "{severity: hihg}", 2, "'severity' in 'audit' is 'hihg'"),
+        ({"flask": "3.1.3"}, "", 0, "No known vulnerabilities that count in 1 packages."),
+        ({}, "", 2, "is not a virtual environment with packages"),
+    ],
+)
+def test_known_vulnerabilities_stop_the_pipeline_by_the_apps_own_rules(
+    tmp_path: Path, packages: dict[str, str], audit: str, status: int, said: str
+) -> None:
+    install(tmp_path, **packages)
+    words = []
+    if audit:
+        (tmp_path / "main.yml").write_text(APP.replace("{AUDIT}", audit))
+        words = ["--audit", "main.yml"]
+    with osv_server.serving() as (address, _):
+        done = scan(tmp_path, address, *words)
+    assert (done.returncode, said in done.stdout + done.stderr) == (status, True), done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_scan_that_nobody_answers_fails(tmp_path: Path) -> None:
+    install(tmp_path, flask="3.1.3")
+    done = scan(tmp_path, "http://127.0.0.1:9")
+    assert (done.returncode, "could not be reached" in done.stderr) == (2, True), done.stderr
