@@ -36,9 +36,10 @@ class Forge(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path, query = urlsplit(self.path).path, urlsplit(self.path).query
         if path.endswith("/user"):
-            return self.answer(200 if self.me else 403, self.me or {})
+            self.answer(200 if self.me else 403, self.me or {})
+            return
         page = int(query.rpartition("page=")[2])
-        return self.answer(200, self.comments[(page - 1) * 2 : page * 2])
+        self.answer(200, self.comments[(page - 1) * 2 : page * 2])
 
     def do_POST(self) -> None:
         self.write({"id": len(self.comments) + 1, "user": self.author, "author": self.author})
@@ -50,7 +51,8 @@ class Forge(BaseHTTPRequestHandler):
 
     def write(self, comment: dict[str, Any]) -> None:
         if TOKEN not in self.headers.get("Authorization", "") + self.headers.get("PRIVATE-TOKEN", ""):
-            return self.answer(401, {})
+            self.answer(401, {})
+            return
         comment["body"] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["body"]
         if comment not in self.comments:
             self.comments.append(comment)
