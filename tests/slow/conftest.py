@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
@@ -22,6 +23,7 @@ from load import Load, Seen
 from stock import STOCKED, image
 from strays import strays
 
+sys.path.append(str(ROOT / "tests/unit/support"))
 RELEASES = os.environ.get("SLIPWAY_DEBIAN", "12").split()
 ONLY = os.environ.get("SLIPWAY_ONLY_DEBIAN", "")
 KEEP = os.environ.get("SLIPWAY_KEEP_HOSTS") == "1"

@@ -13,14 +13,16 @@ import re
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from helpers import Host, Play, Project, Visitor, wait_for
+from log_receiver import NAME, LogReceiver
 from logged_app import CODE, REQUIREMENTS
+from otlp_receiver import OtlpReceiver
 
 pytestmark = pytest.mark.once("13")
 
@@ -36,13 +38,41 @@ APP: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def site(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The site, set up with addresses that are shortened."""
+def gateway(host: Host) -> str:
+    """The address of this machine, as the host sees it."""
+    return host.run("ip route show default | cut -d' ' -f3")
+
+
+@pytest.fixture(scope="module")
+def receiver(gateway: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogReceiver]:
+    """Where the logs are sent to."""
+    with LogReceiver(gateway, tmp_path_factory.mktemp("receiver")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def traces(gateway: str) -> Iterator[OtlpReceiver]:
+    """Where the traces are sent to."""
+    with OtlpReceiver(gateway) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def site(
+    project: Project,
+    gateway: str,
+    receiver: LogReceiver,
+    traces: OtlpReceiver,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Project:
+    """The site, set up with addresses that are shortened; logs and traces go to this machine."""
     folder = tmp_path_factory.mktemp("app")
     (folder / "app.py").write_text(CODE)
     (folder / "requirements.txt").write_text(REQUIREMENTS)
-    app = {**APP, "source": {"path": str(folder)}}
-    project.write({"slipway_apps": [app], "slipway_logs": {"mask": ["default", "iban"], "shorten_addresses": True}})
+    app = {**APP, "source": {"path": str(folder)}, "otel": {"endpoint": f"http://{gateway}:{traces.port}"}}
+    syslog = {"host": gateway, "port": receiver.port, "name": NAME, "ca": receiver.authority}
+    logs = {"mask": ["default", "iban"], "shorten_addresses": True, "ship": {"syslog": syslog}}
+    project.write({"slipway_apps": [app], "slipway_logs": logs})
     project.good("site.yml")
     return project
 
@@ -173,6 +203,73 @@ def read(process: subprocess.Popen[str], lines: list[str]) -> None:
     assert process.stdout
     for line in process.stdout:
         lines.append(line)
+
+
+def test_a_request_and_the_job_that_it_has_queued_are_one_trace_with_the_request_s_id(
+    host: Host, visitor: Visitor, traces: OtlpReceiver
+) -> None:
+    answer = visitor.get("/queue?name=bob")
+    request_id = str(answer.headers["X-Request-ID"])
+
+    def arrived() -> bool:
+        found = {one.name: one for one in traces.spans()}
+        return {"GET /queue", "app.mail"} <= found.keys() and {request_id, answer.text} <= traces.texts()
+
+    said = "journalctl --no-pager --lines=40 -u 'shop@*' -u 'shop.worker@*'"
+    patient(arrived, lambda: f"{traces.spans()}\n{host.ask(said).stdout}")
+    mail = next(one for one in traces.spans() if one.name == "app.mail")
+    assert mail.trace in {one.trace for one in traces.spans() if one.name == "GET /queue"}
+
+
+def patient(what: Callable[[], bool], said: Callable[[], str]) -> None:
+    """Wait for WHAT as for a line of the log; tell on failure what is SAID."""
+    try:
+        wait_for(what, ARRIVES_SECONDS)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{said()}") from None
+
+
+SHIPPED = 3000
+WAITS = "cat /var/lib/slipway-logs/waiting.[0-9]* | grep -ac 'shipped-away [0-9]'"
+
+
+def test_what_is_logged_is_sent_with_where_it_is_from(host: Host, visitor: Visitor, receiver: LogReceiver) -> None:
+    request_id = asked(visitor, "/?token=canary-3b7c")
+    state = "journalctl --no-pager --lines=20 -u slipway-logs; ls -l /var/lib/slipway-logs"
+    patient(lambda: len(receiver.having(request_id)) >= 3, lambda: host.ask(state).stdout)
+    lines = receiver.having(request_id)
+    label = f'[slipway@32473 app="shop" process="web" host="{host.name}" release="0001-'
+    assert any(label in line and f'request_id="{request_id}"' in line for line in lines), lines
+    assert any(" shop nginx access " in line for line in lines), lines
+    assert not receiver.having("canary-3b7c")
+
+
+def test_an_outage_of_the_receiver_loses_nothing_and_holds_up_nobody(
+    host: Host, visitor: Visitor, receiver: LogReceiver
+) -> None:
+    def log(name: str) -> None:
+        """Write lines as fast as the journal takes them."""
+        host.run(f"seq -f 'shipped-{name} %.0f' {SHIPPED} | systemd-cat --identifier=shipping")
+
+    state = "journalctl --no-pager --lines=20 -u slipway-logs; ls -l /var/lib/slipway-logs"
+    receiver.end()
+    log("away")
+    answers = [visitor.get("/") for _ in range(20)]
+    assert {answer.status for answer in answers} == {200}
+    patient(lambda: int(host.ask(WAITS).stdout or 0) >= SHIPPED // 2, lambda: host.ask(state).stdout)
+    # What waits outlives the service, and so does how far it has read.
+    host.run("systemctl restart slipway-logs")
+    log("later")
+    receiver.begin()
+    for name in ("away", "later"):
+        patient(
+            lambda sent=name: len(set(receiver.having(f"shipped-{sent} "))) >= SHIPPED, lambda: host.ask(state).stdout
+        )
+        numbers = [int(line.rpartition(" ")[2]) for line in receiver.having(f"shipped-{name} ")]
+        assert sorted(set(numbers)) == list(range(1, SHIPPED + 1))
+        assert len(numbers) - SHIPPED <= 100, "more is sent twice than the documentation says"
+    for answer in answers:
+        assert receiver.having(str(answer.headers["X-Request-ID"]))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from backup_site import last
 from helpers import Host, Project, Visitor, wait_for
 from posting import SHOP, Poster, Site, domain
@@ -290,3 +291,31 @@ def test_the_whole_host_comes_back_with_its_databases_in_mariadb(site: Ledger) -
     owners = "SELECT DISTINCT DEFINER FROM information_schema.VIEWS WHERE TABLE_SCHEMA = 'shop'"
     assert site.sql(owners) == "shop@localhost"
     assert site.post("shop", "after") == 201
+
+
+def test_what_mariadb_does_is_measured_and_so_is_that_it_does_not_answer(site: Ledger) -> None:
+    host, project = site.host, site.project
+    site.describe()
+    file = project.folder / "group_vars/all.yml"
+    project.write({**yaml.safe_load(file.read_text()), "slipway_metrics": "local"})
+    project.good("playbooks/provision.yml", "--tags", "metrics")
+
+    def told() -> dict[str, float]:
+        rows = host.ask("grep -v '^#' /run/slipway-metrics/mysql.prom").stdout.splitlines()
+        return {name: float(value) for name, value in (row.rsplit(" ", 1) for row in rows)}
+
+    wait_for(lambda: told().get("mysql_up") == 1, SOON, every=1)
+    found, most = told(), float(site.sql("SELECT @@GLOBAL.max_connections", "mysql"))
+    assert (found["mysql_global_variables_max_connections"], found["mysql_global_status_threads_connected"] >= 1) == (
+        most,
+        True,
+    )
+    assert found['slipway_mysql_database_size_bytes{schema="shop"}'] > 0
+    host.run("systemctl stop mariadb")
+    try:
+        wait_for(lambda: told() == {"mysql_up": 0}, SOON, every=1)
+    finally:
+        host.run("systemctl start mariadb")
+    wait_for(lambda: told().get("mysql_up") == 1, SOON, every=1)
+    said = host.run("journalctl --no-pager --quiet --output cat --unit slipway-metrics")
+    assert "mysql:" not in said, said

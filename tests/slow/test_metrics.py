@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 import threading
 import time
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +23,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+import yaml
 from helpers import ROOT, Connection, Host, Project, Visitor, wait_for
 
 pytestmark = pytest.mark.once("13")
@@ -287,3 +290,36 @@ def test_the_apps_own_metrics_are_told_and_refused_to_visitors(host_with_page: H
         assert visitor.get(path).status == 400, path
     assert visitor.get("/metricsx").status == 404
     assert visitor.get("/").status == 200
+
+
+SCRAPE = {"domain": "metrics.shop.example.org", "password": "swift-copper-lantern"}
+
+
+def scraped(host: Host, path: str, login: str) -> tuple[int, str]:
+    """Return what somebody's own Prometheus is answered, with a LOGIN (user:password) or without one."""
+    connection = Connection(host.address, SCRAPE["domain"])
+    headers = {"Authorization": f"Basic {b64encode(login.encode()).decode()}"} if login else {}
+    connection.request("GET", path, headers=headers)
+    answer = connection.getresponse()
+    found = answer.status, answer.read().decode()
+    connection.close()
+    return found
+
+
+def test_scrape_alone_answers_who_has_the_password_and_stores_nothing(host_with_page: Host, project: Project) -> None:
+    host, file = host_with_page, project.folder / "group_vars/all.yml"
+    variables = yaml.safe_load(file.read_text())
+    project.write({**variables, "slipway_metrics": "scrape", "slipway_scrape": SCRAPE})
+    project.good("playbooks/provision.yml")
+    login = f"scrape:{SCRAPE['password']}"
+    with told(host, *UNITS):
+        wait_for(lambda: 'slipway_process_up{app="shop"' in scraped(host, "/metrics", login)[1], TOLD_SECONDS, 1)
+    assert {scraped(host, "/metrics", one)[0] for one in ("", "scrape:wrong", f"slipway:{SCRAPE['password']}")} == {401}
+    for path in ("/api/v1/query?query=up", "/debug/pprof/", "/debug/pprof/heap"):
+        assert scraped(host, path, login)[0] == 404, path
+    assert host.ask("systemctl is-active prometheus prometheus-alertmanager").stdout.split() == ["inactive", "inactive"]
+    assert not host.ok("systemctl is-enabled --quiet prometheus")
+    listening = host.run("ss -Hltn | awk '{print $4}'")
+    assert not re.search(r":(9090|9093)$", listening, re.MULTILINE), listening
+    assert re.findall(r"^(\S+):9100$", listening, re.MULTILINE) == ["127.0.0.1"], listening
+    assert project.good("playbooks/provision.yml").count("changed") == 0

@@ -120,6 +120,11 @@ SENTENCES: list[tuple[dict[str, Any], str]] = [
         {"pg_settings_max_connections": [({}, 100)], "pg_stat_activity_count": [({"datname": "shop"}, 85)]},
         "warn: PostgreSQL has 85 of at most 100 connections open.",
     ),
+    ({"mysql_up": [({}, 0)]}, "bad: MariaDB does not answer."),
+    (
+        {"mysql_global_variables_max_connections": [({}, 100)], "mysql_global_status_threads_connected": [({}, 85)]},
+        "warn: MariaDB has 85 of at most 100 connections open.",
+    ),
     ({"slipway_collector_up": [({"part": "redis"}, 0), ({"part": "postgres"}, 0)]},
      "note: Not measured right now: postgres and redis."),
     ({"slipway_reboot_required": [({}, 1)]}, "note: An update waits for a reboot."),

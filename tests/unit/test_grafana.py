@@ -16,7 +16,7 @@ from metric_names import KNOWN
 
 FILE = Path(__file__).resolve().parents[2] / "docs/grafana/slipway.json"
 DASHBOARD: dict[str, Any] = json.loads(FILE.read_text())
-NAME = re.compile(r"\b(?:ALERTS|(?:slipway|pg|redis|node)_\w+)\b")
+NAME = re.compile(r"\b(?:ALERTS|(?:slipway|pg|mysql|redis|node)_\w+)\b")
 
 
 def expressions() -> Iterator[str]:

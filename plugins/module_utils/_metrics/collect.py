@@ -23,6 +23,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._metrics.checks impo
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.config import Config
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.gunicorn import Gunicorn
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.host import Host
+from ansible_collections.slipway.flask.plugins.module_utils._metrics.mysql import Mysql
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.own import Own
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.postgres import Postgres
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.probe import Probe
@@ -36,7 +37,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._metrics.sample impo
 __all__ = ["PARTS", "Collector", "Config", "Part", "Sample"]
 
 PARTS: Sequence[Callable[[Config], Part]] = (
-    Requests, Gunicorn, Own, Processes, Releases, Postgres, Redis, Queues, Certificates, Backups, Host, Checks, Probe,
+    Requests, Gunicorn, Own, Processes, Releases, Postgres, Mysql, Redis, Queues, Certificates, Backups, Host, Checks, Probe,
 )  # fmt: skip
 """What makes each part; one more of them is a module with a class, and its name here."""
 LIMIT_SECONDS = 10.0

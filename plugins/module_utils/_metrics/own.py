@@ -33,7 +33,7 @@ MOST_BYTES, MOST_SERIES = 1 << 20, 1000
 MOST_DIFFERENT = 2000
 """Of one app within three hours."""
 AT_ONCE = 8
-TAKEN = re.compile(r"(slipway|node|pg|redis|prometheus|promhttp|alertmanager|scrape|ALERTS|up)(_|$)")
+TAKEN = re.compile(r"(slipway|node|pg|mysql|redis|prometheus|promhttp|alertmanager|scrape|ALERTS|up)(_|$)")
 """How the names of other metrics begin, which rules and pages ask for."""
 OF_SERIES = ("app", "job", "instance")
 """Labels that say whose a series is: the app's own are called `exported_…`, as Prometheus does."""

@@ -237,6 +237,17 @@ DATA: Sequence[Rule] = (
         hold=120,
     ),
     Rule(
+        "MariadbDown", "mysql_up == 0", "MariaDB does not answer",
+        "journalctl -u mariadb on the host", hold=45, severity=CRITICAL, is_urgent=True,
+    ),
+    Rule(
+        "MariadbConnectionsNearLimit",
+        "max(mysql_global_status_threads_connected) / max(mysql_global_variables_max_connections) * 100 > $connections_percent",
+        "{{ $value | printf \"%.0f\" }} % of MariaDB's connections are taken",
+        "playbooks/queries.yml names who waits; fewer workers, or `database_pool`",
+        hold=120,
+    ),
+    Rule(
         "RedisDown", "redis_up == 0", "{{ $labels.app }}: its Redis ({{ $labels.purpose }}) does not answer",
         "journalctl -u 'slipway-redis@*' on the host", hold=45, severity=CRITICAL, is_urgent=True,
     ),

@@ -16,6 +16,8 @@ CERTIFICATES = ("self_signed", "acme", "provided")
 PASSWORD = 20
 """Fewest characters: what a password manager makes, or six words."""
 UPSTREAM = "127.0.0.1:9100"
+PROFILES = "/debug"
+"""Below it, the node exporter has what its authors look at, such as its memory; whoever asks for metrics needs none of it."""
 
 
 def problems(scrape: Mapping[str, Any], mode: str) -> Iterator[str]:
@@ -45,6 +47,7 @@ def sites(scrape: Mapping[str, Any], mode: str) -> list[dict[str, Any]]:
     kind = str(scrape.get("certificate") or CERTIFICATES[0])
     found: dict[str, Any] = {
         "name": NAME, "domains": [str(scrape["domain"])], "upstream": UPSTREAM, "certificate": kind,
+        "hidden_paths": [PROFILES],
     }  # fmt: skip
     if kind == "provided":
         found |= {key: str(scrape.get(key) or "") for key in ("certificate_file", "key_file")}

@@ -25,6 +25,7 @@ def app(app: Mapping[str, Any]) -> dict[str, Any]:
         "settings": places["settings"],
         "domains": list(app["domains"]),
         "database": app["name"] if app["database"] == "local" else "",
+        "mariadb": app["name"] if app["database"] == "mariadb" else "",
         "redis": {one["purpose"]: names.socket(one["name"]) for one in redis.instances(app)},
         "metrics_path": app["metrics_path"],
         "streaming": [f"^{limits.pattern(path)}" for path in app["streaming"]],

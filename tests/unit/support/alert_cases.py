@@ -274,6 +274,16 @@ CASES: Sequence[Case] = (
         {"ConnectionsNearLimit": Told("2m", "95 % of PostgreSQL's connections are taken")},
     ),
     Case(
+        "MariaDB that is down",
+        {"mysql_up": "1 0x20"},
+        {"MariadbDown": Told("60s", "MariaDB does not answer", not_at="45s")},
+    ),
+    Case(
+        "connections of MariaDB's near their limit",
+        {"mysql_global_status_threads_connected": "95x20", "mysql_global_variables_max_connections": "100x20"},
+        {"MariadbConnectionsNearLimit": Told("2m", "95 % of MariaDB's connections are taken")},
+    ),
+    Case(
         "Redis that is down",
         {'redis_up{app="shop",purpose="queue"}': "1 0x20"},
         {"RedisDown": Told("60s", "shop: its Redis (queue) does not answer", {"app": "shop", "purpose": "queue"})},

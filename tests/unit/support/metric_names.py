@@ -35,8 +35,15 @@ POSTGRES = """
     pg_stat_database_blks_hit pg_stat_database_blks_read pg_stat_database_deadlocks pg_stat_database_temp_bytes
     pg_stat_database_xact_commit pg_stat_database_xact_rollback pg_up
 """
+MYSQL = """
+    mysql_global_status_aborted_connects mysql_global_status_commands_total mysql_global_status_innodb_buffer_pool_read_requests
+    mysql_global_status_innodb_buffer_pool_reads mysql_global_status_innodb_deadlocks mysql_global_status_innodb_row_lock_waits
+    mysql_global_status_max_used_connections mysql_global_status_queries mysql_global_status_slow_queries
+    mysql_global_status_threads_connected mysql_global_status_threads_running mysql_global_status_uptime
+    mysql_global_variables_max_connections mysql_up slipway_mysql_database_size_bytes
+"""
 REDIS = """
     redis_commands_processed_total redis_connected_clients redis_evicted_keys_total redis_memory_max_bytes
     redis_memory_used_bytes redis_up
 """
-KNOWN = {name for names in (NODE, PROMETHEUS, OURS, POSTGRES, REDIS) for name in names.split()}
+KNOWN = {name for names in (NODE, PROMETHEUS, OURS, POSTGRES, MYSQL, REDIS) for name in names.split()}

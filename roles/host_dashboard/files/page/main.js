@@ -83,7 +83,7 @@ function events(next, past) {
 function show(next) {
   view?.figures.forEach((figure) => figure.destroy());
   view = next;
-  fill($("sections"), ...[...sections.apps(next), sections.database(next), sections.redis(next), sections.host(next),
+  fill($("sections"), ...[...sections.apps(next), sections.database(next), sections.mariadb(next), sections.redis(next), sections.host(next),
     sections.certificates(next), sections.backups(next)].filter(Boolean));
   next.figures.forEach((figure) => figure.draw());
   $("updated").textContent = `As of ${clock(next.now, true)}`;

@@ -193,6 +193,26 @@ export function database(view) {
     ])) : empty("No statement was measured in this time.")));
 }
 
+export function mariadb(view) {
+  if (!view.all("mysql_up").length) return null;
+  const limit = view.one("mysql_global_variables_max_connections");
+  const open = view.one("mysql_global_status_threads_connected") ?? 0;
+  const sizes = view.all("slipway_mysql_database_size_bytes");
+  const hits = view.derive("mysql_cache_hits", {});
+  const slow = view.derive("mysql_slow", {}) ?? 0;
+  const deadlocks = view.derive("mysql_deadlocks", {}) ?? 0;
+  return element("section", { "aria-labelledby": "mariadb" },
+    element("h2", { id: "mariadb" }, "MariaDB"),
+    tiles([
+      ["Connections", limit ? `${count(open)} of ${count(limit)}` : count(open), "", limit && open / limit >= 0.8 ? "warn" : ""],
+      ["Size", bytes(sizes.reduce((sum, row) => sum + row.value, 0))],
+      Number.isFinite(hits) ? ["Read from memory", share(hits), "last hour"] : null,
+      ["Slow statements", count(Math.round(slow)), "in 24 hours"],
+      ["Deadlocks", count(Math.round(deadlocks)), "in 24 hours", deadlocks >= 0.5 ? "warn" : ""],
+    ]),
+    view.charts("mariadb"));
+}
+
 export function redis(view) {
   const rows = view.all("redis_up");
   if (!rows.length) return null;

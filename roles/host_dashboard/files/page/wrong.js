@@ -40,6 +40,8 @@ const ALERTS = {
   ArchiveBehind: ["archive", () => "PostgreSQL's WAL waits to be archived"],
   PostgresDown: ["database", () => "PostgreSQL does not answer"],
   ConnectionsNearLimit: ["connections", () => "PostgreSQL's connections are nearly all taken"],
+  MariadbDown: ["mariadb", () => "MariaDB does not answer"],
+  MariadbConnectionsNearLimit: ["mariadb connections", () => "MariaDB's connections are nearly all taken"],
   RedisDown: ["redis", ({ purpose }) => `Redis (${purpose}) does not answer`],
   MetricsMissing: ["collector", () => "the host is not measured"],
   MetricsPartMissing: ["collector", ({ part }) => `the metrics of ${part} can't be read`],
@@ -112,6 +114,7 @@ export function wrong(state, derived, now) {
       `playbooks/status.yml -e app=${app}`);
   }
   database(add, all);
+  mariadb(add, all);
   redis(add, all, computed, beside);
   host(add, all, computed, beside, now);
   backups(add, all, now);
@@ -143,6 +146,17 @@ function database(add, all) {
     if (value >= LIMITS.transaction) {
       add("warn", "transaction", "", `A transaction in the database ${datname} has been open for ${lasting(value)} (${state}).`, "playbooks/queries.yml");
     }
+  }
+}
+
+function mariadb(add, all) {
+  if (all("mysql_up").some((one) => one.value === 0)) {
+    add("bad", "mariadb", "", "MariaDB does not answer.", "systemctl status mariadb, and docs/databases.md");
+  }
+  const limit = all("mysql_global_variables_max_connections")[0]?.value;
+  const open = all("mysql_global_status_threads_connected")[0]?.value;
+  if (limit && open / limit >= LIMITS.connections) {
+    add(open / limit >= 0.95 ? "bad" : "warn", "mariadb connections", "", `MariaDB has ${count(open)} of at most ${count(limit)} connections open.`, "playbooks/queries.yml");
   }
 }
 
