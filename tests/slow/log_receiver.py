@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-import socket
 import socketserver
 import ssl
-import threading
+import subprocess
+import sys
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -39,18 +39,16 @@ def certificate(folder: Path) -> tuple[Path, Path]:
 
 
 class LogReceiver:
-    """Listens at ADDRESS for a `with` block; `messages` are all that it has got, as they came."""
+    """A process that listens at ADDRESS for a `with` block; `end` kills it, as a machine that is switched off."""
 
     def __init__(self, address: str, folder: Path) -> None:
-        self.address, self.port, self.messages = address, 0, list[str]()
-        crt, key = certificate(folder)
-        self.authority = crt.read_text()
-        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.tls.load_cert_chain(crt, key)
-        self.connections: set[socket.socket] = set()
-        self.server: socketserver.ThreadingTCPServer | None = None
+        self.address, self.port, self.file = address, 0, folder / "messages"
+        self.certificate, self.key = certificate(folder)
+        self.authority = self.certificate.read_text()
+        self.process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
+        self.file.touch()
         self.begin()
         return self
 
@@ -59,50 +57,50 @@ class LogReceiver:
 
     def begin(self) -> None:
         """Listen, at the port of before if there was one."""
-        receiver = self
-
-        class Handler(socketserver.BaseRequestHandler):
-            def handle(self) -> None:
-                receiver.take(self.request)
-
-        class Server(socketserver.ThreadingTCPServer):
-            allow_reuse_address = daemon_threads = True
-
-        self.server = Server((self.address, self.port), Handler)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+        told = (self.address, str(self.port), str(self.certificate), str(self.key), str(self.file))
+        self.process = subprocess.Popen([sys.executable, __file__, *told], stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout
+        self.port = int(self.process.stdout.readline())
 
     def end(self) -> None:
-        """Go away as a receiver does that is shut down: it reads what has come, and ends its connections."""
-        if self.server:
-            self.server.shutdown()
-            self.server.server_close()
-            self.server = None
-        for connection in list(self.connections):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-    def take(self, plain: socket.socket) -> None:
-        """Read messages, each behind its length, until the other side ends."""
-        plain.settimeout(600)
-        try:
-            with self.tls.wrap_socket(plain, server_side=True) as secured:
-                self.connections.add(secured)
-                stream = secured.makefile("rb")
-                while size := self._size(stream):
-                    self.messages.append(stream.read(size).decode("utf-8", "replace"))
-        except OSError:
-            pass  # somebody asks whether it is there, and says nothing
-        finally:
-            self.connections = {one for one in self.connections if one.fileno() >= 0}
-
-    @staticmethod
-    def _size(stream: socket.SocketIO) -> int:
-        digits = b""
-        while (one := stream.read(1)) and one.isdigit():
-            digits += one
-        return int(digits or 0)
+        if self.process:
+            self.process.kill()
+            self.process.wait()
 
     def having(self, text: str) -> list[str]:
-        """Return the messages that have TEXT in them."""
-        return [message for message in list(self.messages) if text in message]
+        """Return the messages that have TEXT in them, in the order in which they came."""
+        return [line for line in self.file.read_text(errors="replace").splitlines() if text in line]
+
+
+def main(address: str, port: str, crt: str, key: str, file: str) -> None:
+    """Take messages, and write each of them down as a line."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(crt, key)
+    out = open(file, "ab", buffering=0)  # noqa: SIM115  (until the process is killed)
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            # Somebody may ask whether it is there, and say nothing.
+            with suppress(OSError), tls.wrap_socket(self.request, server_side=True) as secured:
+                stream = secured.makefile("rb")
+                while size := number(stream):
+                    out.write(stream.read(size).replace(b"\n", b" ") + b"\n")
+
+    class Server(socketserver.ThreadingTCPServer):
+        allow_reuse_address = daemon_threads = True
+
+    with Server((address, int(port)), Handler) as server:
+        print(server.server_address[1], flush=True)
+        server.serve_forever()
+
+
+def number(stream: IO[bytes]) -> int:
+    """Return how long the next message is, 0 at the end."""
+    digits = b""
+    while (one := stream.read(1)) and one.isdigit():
+        digits += one
+    return int(digits or 0)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Requests over a Unix socket and to a site of this host, and how many connections a socket has.
+"""Requests over a Unix socket and to a site of this host.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -10,9 +10,7 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-import subprocess
 from collections.abc import Mapping
-from pathlib import Path
 
 
 class SocketConnection(http.client.HTTPConnection):
@@ -50,20 +48,3 @@ def ask(connection: http.client.HTTPConnection, path: str, headers: Mapping[str,
         return answer.status, answer.read(2000).decode("utf-8", "replace")
     finally:
         connection.close()
-
-
-def backlog(path: Path) -> int:
-    """Return how many connections wait on a listening Unix socket for somebody to accept them."""
-    # Whoever makes a socket chooses its name, of any bytes: in both lists it stands as it is.
-    listed = subprocess.run(["ss", "-xlnH"], capture_output=True, text=True, errors="replace", check=False).stdout
-    for row in listed.splitlines():
-        columns = row.split()
-        if len(columns) > 4 and columns[4] == str(path) and columns[2].isdecimal():
-            return int(columns[2])
-    return 0
-
-
-def connected(path: Path) -> int:
-    """Return how many connections to a Unix socket are open, taken in or still waiting (states 03 and 02 of proc(5))."""
-    rows = [row.split() for row in Path("/proc/net/unix").read_text(errors="replace").splitlines()]
-    return sum(row[5] in ("02", "03") and row[7:] == [str(path)] for row in rows if len(row) > 5)

@@ -16,16 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
-from ansible_collections.slipway.flask.plugins.module_utils._host import stored
+from ansible_collections.slipway.flask.plugins.module_utils._host import stored, unix_sockets
 from ansible_collections.slipway.flask.plugins.module_utils._metrics import saturation
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.config import App, Config
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.sample import Sample
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.saturation import Saturation
 from ansible_collections.slipway.flask.plugins.module_utils._process.look.web import WebLook
 
-SOCKETS = Path("/proc/net/unix")
-WAITING = "02"
-"""State in SOCKETS of a connection that nobody has accepted yet (SS_CONNECTING in linux/net.h)."""
 COUNTERS = {
     "exits": ("slipway_gunicorn_worker_restarts_total", "Workers that ended, for whatever reason."),
     "timeouts": ("slipway_gunicorn_worker_timeouts_total", "Workers that were killed because they hung."),
@@ -51,32 +48,19 @@ class Gunicorn:
     name = "gunicorn"
     every = 15.0
 
-    def __init__(self, config: Config, run: Path | None = None, sockets: Path = SOCKETS) -> None:
-        self.state, self.written, self.sockets = config.state / "gunicorn.json", "", sockets
+    def __init__(self, config: Config, run: Path | None = None) -> None:
+        self.state, self.written = config.state / "gunicorn.json", ""
         saved = stored.read(self.state)
         self.servers = [Server(app, saved.get(app.name), run) for app in config.apps]
 
     def samples(self, now: float) -> Iterable[Sample]:
-        waiting = backlogs(self.sockets)
         for server in self.servers:
-            yield from server.samples(waiting, time.monotonic())
+            yield from server.samples(time.monotonic())
         state = json.dumps({server.app: server.totals.saved() for server in self.servers})
         if state != self.written:
             with suppress(OSError):
                 stored.write(self.state, state)
                 self.written = state
-
-
-def backlogs(listed: Path) -> dict[str, int]:
-    """Return how many connections wait at each Unix socket, by its path, as LISTED (proc(5)) has them."""
-    found: dict[str, int] = {}
-    with listed.open(encoding="utf-8", errors="replace") as rows:
-        for row in rows:
-            columns = row.split(None, 7)
-            if len(columns) == 8 and columns[5] == WAITING:
-                path = columns[7].rstrip("\n")
-                found[path] = found.get(path, 0) + 1
-    return found
 
 
 @dataclass
@@ -123,13 +107,13 @@ class Server:
         self.before: tuple[tuple[float, float], float, float] | None = None
         """Of the last look: which master served, when that was, and how many seconds its threads had been busy."""
 
-    def samples(self, waiting: Mapping[str, int], now: float) -> Iterator[Sample]:
-        """Yield the app's samples; WAITING are those who wait at each socket, NOW is time.monotonic()."""
+    def samples(self, now: float) -> Iterator[Sample]:
+        """Yield the app's samples; NOW is time.monotonic()."""
         serving = self.places.current_id()
         if not serving:
             return
         own = {"app": self.app}
-        told = waiting.get(str(self.web.socket(serving)), 0)
+        told = unix_sockets.backlog(self.web.socket(serving))
         yield Sample("slipway_gunicorn_backlog", told, own, help="Visitors who wait until a worker takes them in.")
         found = {folder.name: saturation.read(folder, now) for folder in self._folders()}
         self.totals.add(one for one in found.values() if one)

@@ -28,8 +28,7 @@ from typing import IO, Any, cast
 from ansible_collections.slipway.flask.plugins.module_utils._app import health as app_health
 from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import ReleaseError
-from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd
-from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
+from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd, unix_sockets
 from ansible_collections.slipway.flask.plugins.module_utils._process.health import unhealthy
 
 LOOK_SECONDS, HEALTH_SECONDS = 0.5, 5
@@ -209,7 +208,7 @@ class Watch:
                 for line in log.lines(min(left, LOOK_SECONDS)):
                     self.after.take(line)
                 self.after.seconds = time.monotonic() - started
-                self.after.waiting = host_http.connected(self.socket)
+                self.after.waiting = unix_sockets.connected(self.socket)
                 self._judge(self._service() or self._health() or self._visitors(left <= LOOK_SECONDS))
 
     def look_back(self) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.slipway.flask.plugins.module_utils._app import health as app_health
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import ID, ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
-from ansible_collections.slipway.flask.plugins.module_utils._host import links
+from ansible_collections.slipway.flask.plugins.module_utils._host import links, unix_sockets
 from ansible_collections.slipway.flask.plugins.module_utils._nginx import takeover
 from ansible_collections.slipway.flask.plugins.module_utils._process import handover, socket_access
 from ansible_collections.slipway.flask.plugins.module_utils._process import health as process_health
@@ -197,7 +197,7 @@ class Web(WebLook, Process):
 
     def busy(self, release: str) -> bool:
         """Tell whether somebody waits at the socket of RELEASE."""
-        return host_http.backlog(self.socket(release)) > 0
+        return unix_sockets.backlog(self.socket(release)) > 0
 
     def drain(self, previous: str, release: str) -> None:
         """Let PREVIOUS take in all who wait at its socket, and have it end by itself once they are served."""
@@ -208,7 +208,7 @@ class Web(WebLook, Process):
         self._let_finish(previous)
         self.retire(previous)
         for _ in range(round(LEAVE_SECONDS / LOOK_SECONDS)):
-            if not host_http.connected(socket):
+            if not unix_sockets.connected(socket):
                 break
             time.sleep(LOOK_SECONDS)
 

@@ -21,7 +21,14 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
 from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
-from ansible_collections.slipway.flask.plugins.module_utils._host import journal, leftovers, links, sandbox, systemd
+from ansible_collections.slipway.flask.plugins.module_utils._host import (
+    journal,
+    leftovers,
+    links,
+    sandbox,
+    systemd,
+    unix_sockets,
+)
 from ansible_collections.slipway.flask.plugins.module_utils._migration import probe
 from ansible_collections.slipway.flask.plugins.module_utils._migration import run as migration_run
 from ansible_collections.slipway.flask.plugins.module_utils._process import fate, web, worker
@@ -362,12 +369,14 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     for name, part in parts.items():
         monkeypatch.setattr(systemd, name, part)
     requests: dict[str, Any] = {
-        "ask": fake.ask, "backlog": fake.backlog, "connected": lambda path: fake.slow.get(path.parent.name, 0),
+        "ask": fake.ask,
         "SocketConnection": lambda path, timeout: ("socket", path),
         "LocalTLSConnection": lambda *address: ("site", *address),
     }  # fmt: skip
     for name, part in requests.items():
         monkeypatch.setattr(host_http, name, part)
+    monkeypatch.setattr(unix_sockets, "backlog", fake.backlog)
+    monkeypatch.setattr(unix_sockets, "connected", lambda path: fake.slow.get(path.parent.name, 0))
     monkeypatch.setattr(links, "replace_link", watched(fake, links.replace_link))
     monkeypatch.setattr(sandbox.Command, "run", lambda command, argv, unit: fake.run(command, argv, unit))
     # The app's user, who does not exist here, may not enter pytest's own folder.

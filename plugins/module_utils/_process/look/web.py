@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import health as app_health
-from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
+from ansible_collections.slipway.flask.plugins.module_utils._host import unix_sockets
 from ansible_collections.slipway.flask.plugins.module_utils._process import health as process_health
 from ansible_collections.slipway.flask.plugins.module_utils._process import names
 from ansible_collections.slipway.flask.plugins.module_utils._process.look.base import ProcessLook
@@ -39,7 +39,7 @@ class WebLook(ProcessLook):
         return self.runtimes / release
 
     def open_work(self, release: str) -> tuple[str, int]:
-        return "connection", host_http.connected(self.socket(release))
+        return "connection", unix_sockets.connected(self.socket(release))
 
     def status(self, release: str) -> dict[str, Any]:
         health = process_health.answer(self.socket(release), self.health)

@@ -6,10 +6,8 @@ from __future__ import annotations
 
 import datetime
 import http.client
-import os
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,69 +19,6 @@ from ansible_collections.slipway.flask.plugins.module_utils._host import http as
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from fake_tools import Tools
-
-SS = """\
-u_str LISTEN 0      4096   /run/systemd/private 12345 * 0
-u_str LISTEN 3      2048   /run/shop/0001-a/gunicorn.sock.old 23457 * 0
-u_str LISTEN 17     2048   /run/shop/0001-a/gunicorn.sock 23456 * 0
-u_dgr UNCONN 0
-"""
-
-
-@pytest.mark.parametrize(
-    ("path", "waiting"),
-    [("/run/shop/0001-a/gunicorn.sock", 17), ("/run/systemd/private", 0), ("/run/shop/0002-b/gunicorn.sock", 0)],
-)
-def test_the_backlog_is_what_waits_on_that_very_socket(tool: Tools, path: str, waiting: int) -> None:
-    tool("ss", f"cat <<'END'\n{SS}END")
-    assert host_http.backlog(Path(path)) == waiting
-
-
-def test_a_socket_that_somebody_else_gives_an_odd_name_spoils_no_count(tool: Tools) -> None:
-    tool(
-        "ss",
-        "printf 'u_str LISTEN 0 9 @\\377\\376 1 * 0\\nu_str LISTEN x 9 /run/a 1 * 0\\nu_str LISTEN 3 9 /run/a 2 * 0\\n'",
-    )
-    assert host_http.backlog(Path("/run/a")) == 3
-    with socket.socket(socket.AF_UNIX) as odd:
-        odd.bind(f"\0{os.getpid()} ".encode() + b"\xff\xfe")
-        assert host_http.connected(Path("/run/a")) == 0
-
-
-def test_connections_are_counted_whether_taken_in_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    name = Path(f"connected-{os.getpid()}")  # relative, for a socket's path must be short
-    with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(str(name))
-        listening.listen()
-        assert host_http.connected(name) == 0
-        with socket.socket(socket.AF_UNIX) as first, socket.socket(socket.AF_UNIX) as second:
-            first.connect(str(name))
-            taken, _ = listening.accept()
-            second.connect(str(name))
-            with taken:
-                assert host_http.connected(name) == 2
-                assert host_http.connected(Path("another")) == 0
-
-
-def test_the_backlog_of_a_real_socket_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    try:
-        subprocess.run(["ss", "-V"], capture_output=True, check=True)
-    except OSError:
-        pytest.skip("ss is not installed here")
-    monkeypatch.chdir(tmp_path)
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind("s")
-        server.listen(8)
-        clients = [socket.socket(socket.AF_UNIX) for _ in range(3)]
-        for client in clients:
-            client.connect("s")
-        assert host_http.backlog(Path("s")) == 3
-        accepted = server.accept()[0]
-        assert host_http.backlog(Path("s")) == 2
-        for end in (accepted, *clients):
-            end.close()
 
 
 class Answer(BaseHTTPRequestHandler):

@@ -9,19 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.slipway.flask.plugins.module_utils._host import unix_sockets
 from ansible_collections.slipway.flask.plugins.module_utils._metrics import saturation, text
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.config import App, Config
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.gunicorn import Gunicorn
-
-SOCKETS = """Num       RefCount Protocol Flags    Type St Inode Path
-0000000000000000: 00000002 00000000 00010000 0001 01 1001 {run}/shop/0007-a/gunicorn.sock
-0000000000000000: 00000003 00000000 00000000 0001 02 0 {run}/shop/0007-a/gunicorn.sock
-0000000000000000: 00000003 00000000 00000000 0001 02 0 {run}/shop/0007-a/gunicorn.sock
-0000000000000000: 00000003 00000000 00000000 0001 03 1004 {run}/shop/0007-a/gunicorn.sock
-0000000000000000: 00000003 00000000 00000000 0001 02 0 /run/other \x01 name
-0000000000000000: 00000003 00000000 00000000 0001 03 1005
-half
-"""
 
 
 class Host:
@@ -30,14 +21,14 @@ class Host:
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.run, self.root, self.clock = folder / "run", folder / "srv", 100.0
         (self.run / "shop").mkdir(parents=True)
-        self.sockets = folder / "unix"
-        self.sockets.write_text(SOCKETS.format(run=self.run))
+        waiting = {str(self.run / "shop/0007-a/gunicorn.sock"): 2}
+        patch.setattr(unix_sockets, "backlog", lambda path: waiting.get(str(path), 0))
         self.config = Config(apps=[App("shop", str(self.root), str(folder / "etc"))], state=folder / "state")
         patch.setattr(time, "monotonic", lambda: self.clock)
         self.restart()
 
     def restart(self) -> None:
-        self.part = Gunicorn(self.config, self.run, self.sockets)
+        self.part = Gunicorn(self.config, self.run)
 
     def serve(self, release: str) -> None:
         folder = self.root / "releases" / release

@@ -8,8 +8,7 @@ import os
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._host import http as host_http
-from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._host import systemd, unix_sockets
 from ansible_collections.slipway.flask.plugins.module_utils._process import draining
 from ansible_collections.slipway.flask.plugins.module_utils._release import drain
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
@@ -50,7 +49,7 @@ def test_a_run_waits_a_moment_for_the_last_answers_of_the_release_before(
 ) -> None:
     """Whoever asks after the run has ended is answered by the new release."""
     left = iter([2, 1, 0])
-    monkeypatch.setattr(host_http, "connected", lambda socket: next(left, 0))
+    monkeypatch.setattr(unix_sockets, "connected", lambda socket: next(left, 0))
     host.deploy()
     host.change("app = 2\n")
     host.deploy()
