@@ -192,7 +192,7 @@ MOST = {
     "release_on_host": 357_000,
     "rollback_on_host": 243_000,
     "release_info_on_host": 168_000,
-    "release_exec_on_host": 61_500,
+    "release_exec_on_host": 63_000,
     "maintenance_on_host": 3_500,
     "files_on_host": 13_500,
 }
