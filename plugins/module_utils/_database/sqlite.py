@@ -22,7 +22,7 @@ DIALECTS["sqlite"] = Sqlite()
 
 
 def guard_sqlite():
-    real = sqlite3.connect
+    real, held = sqlite3.connect, {}
 
     def opened(*args, **more):
         connection = real(*args, **more)
@@ -45,7 +45,11 @@ def guard_sqlite():
         if memory or path in ("", ":memory:"):
             return real(database, *args, **more)
         if not os.path.exists(path):
-            return real(":memory:", *args, **more)  # a file that is not there yet is not made
+            # A file that is not there yet is not made: its connections share one in memory.
+            stand_in = "file:/slipway" + urllib.parse.quote(os.path.abspath(path)) + "?vfs=memdb"
+            if stand_in not in held:
+                held[stand_in] = real(stand_in, uri=True, check_same_thread=False)
+            return real(stand_in, *args[:6], **{**more, "uri": True})
         try:
             connection = opened(database, *args, **more)
         except sqlite3.OperationalError:

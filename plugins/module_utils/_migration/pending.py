@@ -24,7 +24,7 @@ def migrations(app):
         except ImportError as error:
             found["note"] = f"{' '.join(argv)}: {line_of(error)}"  # neither Flask-Migrate nor Alembic
             continue
-        if "db" in argv and not place.extension and not any(os.path.basename(word) == "alembic" for word in argv):
+        if os.path.basename(argv[0]) == "flask" and not place.extension:
             found["note"] = ("the app has no Flask-Migrate: set `release_commands` to the commands that bring its database up to "
                              "date, or to [] if there are none")
             continue

@@ -8,6 +8,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import textwrap
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -355,6 +356,19 @@ def test_an_app_that_only_reads_sqlite_at_import_is_left_alone(tmp_path: Path) -
 def test_a_database_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     found, _, error, _ = probed(tmp_path, {"app.py": SQLITE.format('database.execute("CREATE TABLE a (b)")')})
     assert found.error == "", error
+    assert not (tmp_path / "shop.db").exists()
+
+
+def test_an_app_that_makes_its_tables_in_one_connection_finds_them_in_the_next(tmp_path: Path) -> None:
+    app = """
+        with sqlite3.connect("shop.db") as one:
+            one.execute("CREATE TABLE a (b)").execute("INSERT INTO a VALUES (1)")
+        one.close()
+        with sqlite3.connect("shop.db", isolation_level=None) as next_one:
+            print(next_one.execute("SELECT b FROM a").fetchall())
+    """
+    found, printed, error, _ = probed(tmp_path, {"app.py": SQLITE.format(textwrap.dedent(app))})
+    assert (found.error, printed.strip()) == ("", "[(1,)]"), error
     assert not (tmp_path / "shop.db").exists()
 
 
