@@ -15,11 +15,12 @@ short_description: Ansible's own output without the tasks that changed nothing
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 description:
-  - The output of the C(default) callback, without tasks that changed nothing and without includes; C(-v) brings all of it back.
-  - A failure that its task explains is told once, with the line breaks that it has. Everything else that fails, cannot be
-    reached, is warned of or told by C(debug) is shown as C(default) shows it.
-  - Of a play with the variable C(__slipway_drift) or C(__slipway_quiet) (C(playbooks/drift.yml), C(playbooks/doctor.yml)) nothing
-    is printed but the report at its end; C(-v) and C(--diff) bring the rest back.
+  - The output of the C(default) callback, without tasks that changed nothing and without includes; C(-v) shows all of
+    it.
+  - A failure that its task explains is shown once, with its line breaks. All other failures, unreachable hosts,
+    warnings and C(debug) messages are shown as by C(default).
+  - For a play with the variable C(__slipway_drift) or C(__slipway_quiet) (C(playbooks/drift.yml),
+    C(playbooks/doctor.yml)), only the report at its end is printed; C(-v) and C(--diff) show the rest.
 extends_documentation_fragment:
   - default_callback
   - result_format_callback

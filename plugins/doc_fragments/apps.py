@@ -9,7 +9,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 attributes:
   action_group:
-    description: C(module_defaults) for C(group/slipway.flask.apps) hold for all modules that take O(apps) and O(app).
+    description: C(module_defaults) for C(group/slipway.flask.apps) apply to all modules that take O(apps) and O(app).
     support: full
     membership:
       - slipway.flask.apps
@@ -20,7 +20,7 @@ options:
     elements: dict
     required: true
   app:
-    description: Name of the only app that is meant; empty means all.
+    description: Name of a single app; empty means all apps.
     type: str
     default: ""
 """

@@ -9,7 +9,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   _input:
-    description: The connections, as C(postgres_client_connections) has them.
+    description: The connections, in the format of C(postgres_client_connections).
     type: list
     elements: dict
     required: true

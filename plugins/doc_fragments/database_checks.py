@@ -19,15 +19,15 @@ options:
         type: str
         required: true
       user:
-        description: System user that connects. Empty is the user that the module runs as.
+        description: System user that connects. Empty means the user that the module runs as.
         type: str
         default: ""
       ca:
-        description: CA file on the host that is used where the URL names none (C(sslrootcert) or C(ssl_ca)).
+        description: CA file on the host, used if the URL doesn't specify one (C(sslrootcert) or C(ssl_ca)).
         type: str
         default: ""
   urls:
-    description: The URL of each connection, as its driver or SQLAlchemy writes it.
+    description: The URL of each connection, in the format of its driver or of SQLAlchemy.
     type: dict
     required: true
   timeout_seconds:

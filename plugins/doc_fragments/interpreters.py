@@ -9,15 +9,15 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   python_downloads:
-    description: Whether uv may fetch interpreters.
+    description: Whether uv may download Python interpreters.
     type: bool
     default: true
   python_mirror:
-    description: URL to fetch them from, in place of python-build-standalone's. May hold a user and password.
+    description: URL to download them from, instead of python-build-standalone. May contain a user and password.
     type: str
     default: ""
   python_list_url:
-    description: URL of a list of interpreters with their hashes, in place of the one in uv.
+    description: URL of a list of interpreters with their hashes, instead of the one built into uv.
     type: str
     default: ""
   ca_bundle:
@@ -25,11 +25,11 @@ options:
     type: path
     default: /etc/ssl/certs/ca-certificates.crt
   index_url:
-    description: Package index instead of the host's own setting. May hold a user and password.
+    description: Package index instead of the host's own setting. May contain a user and password.
     type: str
     default: ""
   extra_index_urls:
-    description: Further package indexes. May hold users and passwords.
+    description: Additional package indexes. May contain users and passwords.
     type: list
     elements: str
     default: []

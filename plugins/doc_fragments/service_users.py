@@ -15,20 +15,22 @@ options:
         type: str
         required: true
       group:
-        description: Name of its group; that of O(users[].name) when empty.
+        description: Name of the user's group. Empty means O(users[].name).
         type: str
         default: ""
       members:
-        description: Other users that shall be in the group, such as the web server's.
+        description: Other users to add to the group, such as the web server's.
         type: list
         elements: str
         default: []
       comment:
-        description: Comment of a newly made user.
+        description: Comment for a newly created user.
         type: str
         default: ""
       must_be_free:
-        description: Paths that must not exist when the user is made, as they would show that the name is something else's.
+        description: >-
+          Paths that must not exist when the user is created, because they would indicate that the name is already in
+          use.
         type: list
         elements: path
         default: []

@@ -8,16 +8,16 @@ from __future__ import annotations
 class ModuleDocFragment:
     DOCUMENTATION = r"""
 description:
-  - Does on the host what the action plugin of the module asks of it that has this one's name without C(_on_host).
+  - Runs on the host what the action plugin with the same name, without C(_on_host), requests.
 notes:
-  - Not to be called from a playbook; what it takes and answers may change with every version.
+  - Internal. Don't call it from a playbook; its parameters and results may change with every version.
 options:
   task:
-    description: What the action plugin asks, as JSON. It is written into no log.
+    description: Request of the action plugin, as JSON. It is never logged.
     type: str
     required: true
 attributes:
   check_mode:
     support: full
-    description: Changes nothing then.
+    description: Changes nothing.
 """

@@ -6,19 +6,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: backups_packages
-short_description: Which APT packages backups need
+short_description: Returns the APT packages that backups need
 version_added: 0.3.0
 author: Slipway contributors (@slipway)
 description:
-  - pgBackRest only where an app has a database in the local cluster; nothing without settings.
+  - Includes pgBackRest only if an app has a database in the local cluster. Returns an empty list without settings.
 
 options:
   _input:
-    description: The settings, as C(slipway_backups) has them.
+    description: The settings, in the format of C(slipway_backups).
     type: dict
     required: true
   apps:
-    description: The apps, as C(backups_apps) of the role has them.
+    description: The apps, in the format of the role's C(backups_apps).
     type: list
     elements: dict
     required: true

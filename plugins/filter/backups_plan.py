@@ -6,19 +6,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: backups_plan
-short_description: What the role backups writes on a host
+short_description: Returns what the role backups writes on a host
 version_added: 0.3.0
 author: Slipway contributors (@slipway)
 description:
   - The settings must have passed P(slipway.flask.backups_problems#filter).
-  - Without settings, the plan takes everything away.
+  - Without settings, the plan removes everything.
 options:
   _input:
-    description: The settings, as C(slipway_backups) has them.
+    description: The settings, in the format of C(slipway_backups).
     type: dict
     required: true
   apps:
-    description: The apps, as C(backups_apps) of the role has them.
+    description: The apps, in the format of the role's C(backups_apps).
     type: list
     elements: dict
     required: true
@@ -27,20 +27,20 @@ options:
     type: str
     required: true
   cluster:
-    description: Which PostgreSQL cluster; empty is the only one.
+    description: PostgreSQL cluster; empty means the only one.
     type: str
     default: ""
 """
 
 EXAMPLES = r"""
-- name: Write what backups need
+- name: Write the backup configuration
   slipway.flask.files:
     files: "{{ (slipway_backups | slipway.flask.backups_plan(backups_apps, inventory_hostname)).files }}"
 """
 
 RETURN = r"""
 _value:
-  description: C(files), C(prune) and C(units), as M(slipway.flask.files) takes them.
+  description: C(files), C(prune) and C(units), in the format of M(slipway.flask.files).
   type: dict
 """
 

@@ -6,19 +6,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: backups_problems
-short_description: What is wrong with the variables of the role backups
+short_description: Checks the variables of the role backups
 version_added: 0.3.0
 author: Slipway contributors (@slipway)
 description:
-  - Returns one sentence a fault, and an empty list when there is none. No sentence holds a secret.
+  - Returns one sentence per problem, and an empty list if there is none. Sentences never contain secrets.
 
 options:
   _input:
-    description: The settings, as C(slipway_backups) has them.
+    description: The settings, in the format of C(slipway_backups).
     type: dict
     required: true
   apps:
-    description: The apps, as C(backups_apps) of the role has them.
+    description: The apps, in the format of the role's C(backups_apps).
     type: list
     elements: dict
     required: true
@@ -30,14 +30,14 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Refuse targets that can't work
+- name: Reject invalid targets
   ansible.builtin.assert:
     that: "(slipway_backups | slipway.flask.backups_problems([], ['Debian', '13'])) == []"
 """
 
 RETURN = r"""
 _value:
-  description: The faults.
+  description: The problems.
   type: list
   elements: str
 """

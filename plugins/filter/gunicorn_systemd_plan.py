@@ -6,21 +6,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: gunicorn_systemd_plan
-short_description: What the role gunicorn_systemd does for a list of services
+short_description: Returns what the role gunicorn_systemd does for a list of services
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
 description:
-  - Fills in what a service does not say, checks it, and lists for every step of the role what it has to do for all
-    services, so that each step is one call of a module.
-  - Values of secrets and of the environment are in no problem.
+  - Fills in defaults, checks the services, and lists what each step of the role has to do for all of them, so that each
+    step is a single module call.
+  - Problems never contain the values of secrets or environment variables.
 options:
   _input:
-    description: The services, as C(gunicorn_systemd_services) has them.
+    description: The services, in the format of C(gunicorn_systemd_services).
     type: list
     elements: dict
     required: true
   variables:
-    description: The role's variables by their full names; they hold for services that don't set the key themselves.
+    description: The role's variables by their full names; they apply to services that don't set the key themselves.
     type: dict
     required: true
 """
@@ -34,8 +34,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - V(problems), sentences. When there are none, V(users) for M(slipway.flask.service_users), V(files) and
-      V(environments) (which hold secrets) and V(prune) for M(slipway.flask.files), and V(instances) for
+    - V(problems), one sentence each. If there are none, also V(users) for M(slipway.flask.service_users), V(files) and
+      V(environments) (which contain secrets) and V(prune) for M(slipway.flask.files), and V(instances) for
       M(slipway.flask.systemd_instance).
   type: dict
 """

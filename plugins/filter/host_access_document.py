@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: host_access_document
-short_description: What a host is told of its accounts, sshd and firewall
+short_description: Completes the settings of a host's accounts, sshd and firewall
 version_added: 0.4.0
 author: Slipway contributors (@slipway)
 description:
-  - Fills in defaults, for M(slipway.flask.host_access). The variables must have passed
+  - Fills in defaults for M(slipway.flask.host_access). The variables must have passed
     P(slipway.flask.host_access_problems#filter).
 options:
   _input:
@@ -20,14 +20,14 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Let Ann in
+- name: Give Ann an account
   slipway.flask.host_access:
     document: "{{ {'people': people} | slipway.flask.host_access_document }}"
 """
 
 RETURN = r"""
 _value:
-  description: The document, by variable.
+  description: The complete settings, by variable.
   type: dict
 """
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: host_access_packages
-short_description: The APT packages that accounts, sshd and firewall of a host need
+short_description: Returns the APT packages that accounts, sshd and the firewall of a host need
 version_added: 0.4.0
 author: Slipway contributors (@slipway)
 description:
-  - Looks only at what is wanted; the variables may still be wrong.
+  - The variables need not have been checked.
 options:
   _input:
     description: The role's variables, without the prefix C(host_access_).
@@ -19,7 +19,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Install sudo where somebody needs it
+- name: Install sudo if somebody needs it
   slipway.flask.packages:
     name: "{{ {'people': people} | slipway.flask.host_access_packages }}"
 """

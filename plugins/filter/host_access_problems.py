@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: host_access_problems
-short_description: What is wrong with the variables of the role host_access
+short_description: Checks the variables of the role host_access
 version_added: 0.4.0
 author: Slipway contributors (@slipway)
 description:
-  - Returns one sentence a fault, and an empty list when there is none. No sentence holds a key.
+  - Returns one sentence per problem, and an empty list if there is none. Sentences never contain keys.
 options:
   _input:
     description: The role's variables, without the prefix C(host_access_).
@@ -19,7 +19,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Refuse people who could not log in
+- name: Reject people who could not log in
   ansible.builtin.assert:
     that:
       - ({'people': people} | slipway.flask.host_access_problems) == []
@@ -27,7 +27,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The faults.
+  description: The problems.
   type: list
   elements: str
 """

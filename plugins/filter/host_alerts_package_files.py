@@ -6,14 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: host_alerts_package_files
-short_description: What the APT packages of the role host_alerts read when they are installed
+short_description: Returns files to write before the APT packages of the role host_alerts are installed
 version_added: 0.5.0
 author: Slipway contributors (@slipway)
 description:
-  - It keeps the package's own server, which listens for everybody, from starting as it comes.
+  - They prevent the package's own server from starting, because it would listen on all addresses.
 options:
   _input:
-    description: The settings, as C(slipway_alerts) has them.
+    description: The settings, in the format of C(slipway_alerts).
     type: dict
     required: true
 """
@@ -26,7 +26,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The files, path to text.
+  description: The files, as path to contents.
   type: dict
 """
 

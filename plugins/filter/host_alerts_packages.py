@@ -6,14 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: host_alerts_packages
-short_description: Which APT packages the role host_alerts needs
+short_description: Returns the APT packages that the role host_alerts needs
 version_added: 0.5.0
 author: Slipway contributors (@slipway)
 description:
-  - None, without settings.
+  - Returns an empty list without settings.
 options:
   _input:
-    description: The settings, as C(slipway_alerts) has them.
+    description: The settings, in the format of C(slipway_alerts).
     type: dict
     required: true
 """

@@ -6,36 +6,37 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: host_alerts_problems
-short_description: Tell what is wrong with the alerts of a host
+short_description: Checks the alert settings of a host
 version_added: 0.5.0
 author: Slipway contributors (@slipway)
 description:
-  - No sentence holds a secret.
+  - Sentences never contain secrets.
 options:
   _input:
-    description: The settings, as C(slipway_alerts) has them.
+    description: The settings, in the format of C(slipway_alerts).
     type: dict
     required: true
   metrics:
-    description: How the host is measured, as C(slipway_metrics) has it.
+    description: Value of C(slipway_metrics).
     type: str
     default: local
   system:
-    description: The host's distribution and version, V([Debian, "13"]) for example; nothing is asked of it when it is empty.
+    description: >-
+      The host's distribution and version, V([Debian, "13"]) for example. If empty, the host's versions are not checked.
     type: list
     elements: str
     default: []
 """
 
 EXAMPLES = r"""
-- name: Refuse what can not work
+- name: Reject invalid settings
   ansible.builtin.assert:
     that: "(slipway_alerts | slipway.flask.host_alerts_problems) == []"
 """
 
 RETURN = r"""
 _value:
-  description: The faults, one sentence each.
+  description: The problems, one sentence each.
   type: list
   elements: str
 """

@@ -6,37 +6,37 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: host_dashboard_plan
-short_description: What the role host_dashboard writes on a host
+short_description: Returns what the role host_dashboard writes on a host
 version_added: 0.5.0
 author: Slipway contributors (@slipway)
 description:
-  - The page's files, and the rules by which Prometheus keeps what its graphs of a day and more are drawn from.
+  - Returns the dashboard's files, and the Prometheus recording rules for graphs of a day and more.
 options:
   _input:
     description: >-
-      What the page says before anything is measured - C(host), C(apps) (C(name) and C(domains) each), C(backups) and
-      C(alerts) (whether there are any).
+      What the dashboard shows before there are metrics - C(host), C(apps) (each with C(name) and C(domains)),
+      C(backups) and C(alerts) (whether they are set up).
     type: dict
     required: true
   wanted:
-    description: V(false) takes the page away.
+    description: V(false) removes the dashboard.
     type: bool
     default: true
   store:
-    description: Whether the host has a store, which reads its rules again.
+    description: Whether the host has a Prometheus, which must reload its rules.
     type: bool
     default: true
 """
 
 EXAMPLES = r"""
-- name: Write the page
+- name: Write the dashboard
   slipway.flask.files:
     files: "{{ ({'host': inventory_hostname, 'apps': []} | slipway.flask.host_dashboard_plan).files }}"
 """
 
 RETURN = r"""
 _value:
-  description: C(files), C(prune) and C(units), as M(slipway.flask.files) takes them.
+  description: C(files), C(prune) and C(units), in the format of M(slipway.flask.files).
   type: dict
 """
 

@@ -6,18 +6,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: host_dashboard_problems
-short_description: What is wrong with the variables of the role host_dashboard
+short_description: Checks the variables of the role host_dashboard
 version_added: 0.5.0
 author: Slipway contributors (@slipway)
 description:
-  - Returns one sentence a fault, and an empty list when there is none. No sentence holds a password.
+  - Returns one sentence per problem, and an empty list if there is none. Sentences never contain passwords.
 options:
   _input:
-    description: The settings, as C(slipway_dashboard) has them.
+    description: The settings, in the format of C(slipway_dashboard).
     type: dict
     required: true
   mode:
-    description: What C(slipway_metrics) is.
+    description: Value of C(slipway_metrics).
     type: str
     default: local
   apps:
@@ -28,14 +28,14 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Refuse a page that can't work
+- name: Reject invalid dashboard settings
   ansible.builtin.assert:
     that: (slipway_dashboard | slipway.flask.host_dashboard_problems) == []
 """
 
 RETURN = r"""
 _value:
-  description: The faults.
+  description: The problems.
   type: list
   elements: str
 """

@@ -6,21 +6,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: host_dashboard_site
-short_description: The dashboard's entry in C(nginx_tls_sites)
+short_description: Returns the dashboard's entry for C(nginx_tls_sites)
 version_added: 0.5.0
 author: Slipway contributors (@slipway)
 description:
   - The settings must have passed P(slipway.flask.host_dashboard_problems#filter).
-  - Passwords are in it as hashes, the same ones at each call.
+  - It contains passwords as hashes, which are the same in every call.
 options:
   _input:
-    description: The settings, as C(slipway_dashboard) has them.
+    description: The settings, in the format of C(slipway_dashboard).
     type: dict
     required: true
 """
 
 EXAMPLES = r"""
-- name: Serve the page
+- name: Serve the dashboard
   ansible.builtin.include_role: {name: slipway.flask.nginx_tls}
   vars:
     nginx_tls_sites: "{{ [slipway_dashboard | slipway.flask.host_dashboard_site] }}"
@@ -28,7 +28,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: A site, as the role nginx_tls takes it.
+  description: A site, in the format of the role nginx_tls.
   type: dict
 """
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: host_logs_package_files
-short_description: What the APT packages of the role host_logs read when they are installed
+short_description: Returns files to write before the APT packages of the role host_logs are installed
 version_added: 0.5.0
 author: Slipway contributors (@slipway)
 description:
-  - It keeps the package's own service, which would write the journal to the disk once more, from running.
+  - They prevent the package's own service from running, because it would write the journal to disk a second time.
 options:
   _input:
     description: C(host_logs_ship).
@@ -26,7 +26,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The files, path to text.
+  description: The files, as path to contents.
   type: dict
 """
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: host_logs_packages
-short_description: Which APT packages the role host_logs needs
+short_description: Returns the APT packages that the role host_logs needs
 version_added: 0.5.0
 author: Slipway contributors (@slipway)
 description:
-  - None when nothing is shipped.
+  - Returns an empty list if no logs are shipped.
 options:
   _input:
     description: C(host_logs_ship).

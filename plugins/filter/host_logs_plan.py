@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: host_logs_plan
-short_description: What the role host_logs writes on a host
+short_description: Returns what the role host_logs writes on a host
 version_added: 0.5.0
 author: Slipway contributors (@slipway)
 description:
@@ -17,20 +17,20 @@ options:
     type: dict
     required: true
   host:
-    description: What the receiver is told that the host is called.
+    description: Name of the host in the messages.
     type: str
     required: true
 """
 
 EXAMPLES = r"""
-- name: Show what stops the shipping of logs
+- name: Show how log shipping is stopped
   ansible.builtin.debug:
     msg: "{{ {} | slipway.flask.host_logs_plan(inventory_hostname) }}"
 """
 
 RETURN = r"""
 _value:
-  description: C(users), C(files), C(validate) and C(units), as M(slipway.flask.files) takes them.
+  description: C(users), C(files), C(validate) and C(units), in the format of M(slipway.flask.files).
   type: dict
 """
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: host_logs_problems
-short_description: Tell what is wrong with the variables of the role host_logs
+short_description: Checks the variables of the role host_logs
 version_added: 0.5.0
 author: Slipway contributors (@slipway)
 description:
-  - Their types are checked by the role's argument specs before.
+  - The role's argument specs have already checked the types.
 options:
   _input:
     description: C(host_logs_ship).
@@ -19,14 +19,14 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Refuse what can not work
+- name: Reject invalid settings
   ansible.builtin.assert:
     that: "({} | slipway.flask.host_logs_problems) == []"
 """
 
 RETURN = r"""
 _value:
-  description: The faults, one sentence each.
+  description: The problems, one sentence each.
   type: list
   elements: str
 """

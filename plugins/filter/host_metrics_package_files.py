@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: host_metrics_package_files
-short_description: What the APT packages of the role host_metrics read when they are installed
+short_description: Returns files to write before the APT packages of the role host_metrics are installed
 version_added: 0.5.0
 author: Slipway contributors (@slipway)
 description:
-  - It keeps the packages' own servers, which listen for everybody, from starting as they come.
+  - They prevent the packages' own servers from starting, because they would listen on all addresses.
 options:
   _input:
     description: C(host_metrics_mode).
@@ -26,7 +26,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The files, path to text.
+  description: The files, as path to contents.
   type: dict
 """
 

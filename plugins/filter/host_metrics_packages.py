@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: host_metrics_packages
-short_description: Which APT packages the role host_metrics needs
+short_description: Returns the APT packages that the role host_metrics needs
 version_added: 0.5.0
 author: Slipway contributors (@slipway)
 description:
-  - None, when nothing is measured.
+  - Returns an empty list if no metrics are collected.
 options:
   _input:
     description: C(host_metrics_mode).

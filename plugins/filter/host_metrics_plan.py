@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: host_metrics_plan
-short_description: What the role host_metrics writes on a host
+short_description: Returns what the role host_metrics writes on a host
 version_added: 0.5.0
 author: Slipway contributors (@slipway)
 description:
@@ -19,14 +19,14 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Write what measures the host
+- name: Write the metrics configuration
   slipway.flask.files:
     files: "{{ ({'mode': 'local', 'host': inventory_hostname} | slipway.flask.host_metrics_plan).files }}"
 """
 
 RETURN = r"""
 _value:
-  description: C(files), C(validate) and C(units), as M(slipway.flask.files) takes them.
+  description: C(files), C(validate) and C(units), in the format of M(slipway.flask.files).
   type: dict
 """
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: host_metrics_sites
-short_description: The sites at which a Prometheus elsewhere asks for the metrics of a host
+short_description: Returns the site from which an external Prometheus scrapes a host
 version_added: 0.5.0
 author: Slipway contributors (@slipway)
 description:
-  - There is one at most, and none without a domain for it.
+  - Returns at most one site, and none without a domain.
 options:
   _input:
     description: C(host_metrics_scrape).
@@ -23,7 +23,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Show where a Prometheus elsewhere can ask
+- name: Show where an external Prometheus can scrape
   ansible.builtin.debug:
     msg: "{{ {'domain': 'metrics.example.org'} | slipway.flask.host_metrics_sites('scrape') }}"
 """

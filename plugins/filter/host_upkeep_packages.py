@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: host_upkeep_packages
-short_description: Which APT packages the role host_upkeep needs
+short_description: Returns the APT packages that the role host_upkeep needs
 version_added: 0.4.0
 author: Slipway contributors (@slipway)
 description:
-  - Of packages that exclude each other, an entry names all, as M(slipway.flask.packages) takes it.
+  - An entry lists alternatives if packages conflict with each other, in the format of M(slipway.flask.packages).
 options:
   _input:
     description: The role's variables, without the prefix C(host_upkeep_).

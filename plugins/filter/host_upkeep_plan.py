@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: host_upkeep_plan
-short_description: What the role host_upkeep writes on a host
+short_description: Returns what the role host_upkeep writes on a host
 version_added: 0.4.0
 author: Slipway contributors (@slipway)
 description:
@@ -19,14 +19,14 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Write what looks after the host
+- name: Write the maintenance configuration
   slipway.flask.files:
     files: "{{ ({'host': inventory_hostname} | slipway.flask.host_upkeep_plan).files }}"
 """
 
 RETURN = r"""
 _value:
-  description: C(files) and C(units), as M(slipway.flask.files) takes them.
+  description: C(files) and C(units), in the format of M(slipway.flask.files).
   type: dict
 """
 

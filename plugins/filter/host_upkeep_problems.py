@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: host_upkeep_problems
-short_description: Tell what is wrong with the variables of the role host_upkeep
+short_description: Checks the variables of the role host_upkeep
 version_added: 0.4.0
 author: Slipway contributors (@slipway)
 description:
-  - Their types are checked by the role's argument specs before.
+  - The role's argument specs have already checked the types.
 options:
   _input:
     description: The role's variables, without the prefix C(host_upkeep_).
@@ -19,14 +19,14 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Refuse what can not work
+- name: Reject invalid settings
   ansible.builtin.assert:
     that: "({'updates': {'window': '03:00-05:00'}} | slipway.flask.host_upkeep_problems) == []"
 """
 
 RETURN = r"""
 _value:
-  description: The faults, one sentence each.
+  description: The problems, one sentence each.
   type: list
   elements: str
 """

@@ -10,18 +10,19 @@ short_description: Splits connections to MySQL and MariaDB into checks, secret U
 version_added: 0.3.0
 author: Slipway contributors (@slipway)
 description:
-  - M(slipway.flask.mysql_check) takes the secret URLs apart from the rest, and M(slipway.flask.files) the CA files.
+  - M(slipway.flask.mysql_check) takes the checks and, separately, the secret URLs; M(slipway.flask.files) takes the CA
+    files.
   - The connections must have passed P(slipway.flask.mariadb_server_problems#filter).
 options:
   _input:
-    description: The connections, as C(mariadb_server_connections) has them.
+    description: The connections, in the format of C(mariadb_server_connections).
     type: list
     elements: dict
     required: true
 """
 
 EXAMPLES = r"""
-- name: Try the connections
+- name: Check the connections
   slipway.flask.mysql_check:
     connections: "{{ (connections | slipway.flask.mariadb_server_plan).checks }}"
     urls: "{{ (connections | slipway.flask.mariadb_server_plan).urls }}"

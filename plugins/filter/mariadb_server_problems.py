@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: mariadb_server_problems
-short_description: What is wrong with the variables of the role mariadb_server
+short_description: Checks the variables of the role mariadb_server
 version_added: 0.3.0
 author: Slipway contributors (@slipway)
 description:
-  - Returns one sentence a fault, and an empty list when there is none. No sentence holds a password.
+  - Returns one sentence per problem, and an empty list if there is none. Sentences never contain passwords.
 options:
   _input:
     description: The role's variables, without the prefix C(mariadb_server_).
@@ -19,7 +19,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Refuse databases that MariaDB would not take
+- name: Reject databases that MariaDB would not accept
   ansible.builtin.assert:
     that:
       - >-
@@ -28,7 +28,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The faults.
+  description: The problems.
   type: list
   elements: str
 """

@@ -6,20 +6,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: nginx_tls_plan
-short_description: From TLS sites to all that is brought to the host
+short_description: Turns TLS sites into certificates and files for the host
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
 description:
-  - Finds every mistake in C(nginx_tls_sites) and in the role's variables at once, without touching a host or an authority.
-  - Makes the arguments of M(slipway.flask.tls_certificates) and M(slipway.flask.files) for sites without a mistake.
+  - Finds every mistake in C(nginx_tls_sites) and in the role's variables at once, without contacting a host or a
+    certificate authority.
+  - Creates the arguments of M(slipway.flask.tls_certificates) and M(slipway.flask.files) for sites without mistakes.
 options:
   _input:
-    description: The sites, as C(nginx_tls_sites) has them.
+    description: The sites, in the format of C(nginx_tls_sites).
     type: list
     elements: dict
     required: true
   settings:
-    description: What the role knows beside the sites.
+    description: Settings besides the sites.
     type: dict
     required: true
     suboptions:
@@ -30,15 +31,15 @@ options:
         type: dict
         required: true
       role:
-        description: Values of the variables that hold for all sites.
+        description: Values of the variables that apply to all sites.
         type: dict
         required: true
       acme:
-        description: The variables C(nginx_tls_acme_*) without their prefix.
+        description: The variables C(nginx_tls_acme_*), without the prefix.
         type: dict
         required: true
       pem:
-        description: Contents of the provided certificates, keys and authorities by file name.
+        description: Contents of the provided certificates, keys and certificate authorities, by file name.
         type: dict
         required: true
       system:
@@ -46,33 +47,33 @@ options:
         type: str
         required: true
       certbot:
-        description: Version of certbot that it has.
+        description: Version of certbot on the host.
         type: str
         required: true
       folder:
-        description: Folder of the sites and pages on the host.
+        description: Folder on the host for sites and pages.
         type: str
         required: true
       access_folder:
-        description: Folder on the host of what access is granted by.
+        description: Folder on the host for files that control access.
         type: str
         required: true
       pages:
-        description: C(title) and C(text) of nginx's own error pages by HTTP status.
+        description: C(title) and C(text) of nginx's own error pages, by HTTP status.
         type: dict
         required: true
       unknown:
-        description: Whether nginx needs a certificate for who asks for no site.
+        description: Whether nginx needs a certificate for requests for unknown domains.
         type: bool
         required: true
   checked:
-    description: Whether the sites have been found to be without a mistake before; RV(_value) has no C(problems) then.
+    description: Whether the sites have already been checked; RV(_value) then has no C(problems).
     type: bool
     default: false
 """
 
 EXAMPLES = r"""
-- name: Refuse sites with mistakes
+- name: Reject sites with mistakes
   ansible.builtin.assert:
     that: problems == []
     fail_msg: "{{ problems | join('\n') }}"
@@ -86,11 +87,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The plan; of sites with a mistake it has nothing but C(problems).
+  description: The plan; if sites have mistakes, only C(problems).
   type: dict
   contains:
     problems:
-      description: One sentence per mistake, [] when there is none. No secret shows in them.
+      description: One sentence per mistake, without secrets; [] if there are none.
       type: list
       elements: str
     certificates:
@@ -98,13 +99,13 @@ _value:
       type: list
       elements: dict
     private_keys:
-      description: Their keys by the site's name.
+      description: Private keys of the certificates, by site name.
       type: dict
     masked:
-      description: Pattern of the parameters whose values the logs must not have, up to the equals sign.
+      description: Pattern that matches the parameters whose values are masked in logs, up to the equals sign.
       type: str
     files:
-      description: Error pages, the renewal by ACME and the virtual hosts, for M(slipway.flask.files).
+      description: Error pages, ACME renewal settings and virtual hosts, for M(slipway.flask.files).
       type: list
       elements: dict
 """

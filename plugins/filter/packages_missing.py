@@ -6,19 +6,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: packages_missing
-short_description: Which packages a host lacks
+short_description: Returns the packages that a host lacks
 version_added: 0.4.0
 author: Slipway contributors (@slipway)
 description:
-  - For names as M(slipway.flask.packages) takes them, V(one | another) among them.
+  - Takes names in the format of M(slipway.flask.packages), including V(one | another).
 options:
   _input:
-    description: The packages that are wanted.
+    description: The packages to install.
     type: list
     elements: str
     required: true
   installed:
-    description: The names of those that the host has, with spaces between, as M(slipway.flask.preflight) returns them.
+    description: >-
+      Names of the packages that the host has, separated by spaces, as returned by M(slipway.flask.preflight).
     type: str
     required: true
 """
@@ -32,7 +33,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Those that are missing.
+  description: The missing packages.
   type: list
   elements: str
 """

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: pgbouncer_problems
-short_description: What is wrong with the variables of the role pgbouncer
+short_description: Checks the variables of the role pgbouncer
 version_added: 0.4.0
 author: Slipway contributors (@slipway)
 description:
-  - Returns one sentence a fault, and an empty list when there is none.
+  - Returns one sentence per problem, and an empty list if there is none.
 options:
   _input:
     description: The role's variables, without the prefix C(pgbouncer_).
@@ -19,7 +19,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Refuse pools that can't run
+- name: Reject invalid pools
   ansible.builtin.assert:
     that:
       - >-
@@ -28,7 +28,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The faults.
+  description: The problems.
   type: list
   elements: str
 """

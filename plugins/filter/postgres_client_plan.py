@@ -10,14 +10,15 @@ short_description: Splits database connections into checks, secret URLs and CA f
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 description:
-  - M(slipway.flask.postgres_check) takes the secret URLs apart from the rest, and M(slipway.flask.files) the CA files.
+  - M(slipway.flask.postgres_check) takes the checks and, separately, the secret URLs; M(slipway.flask.files) takes the
+    CA files.
   - The connections must have passed P(slipway.flask.postgres_client_problems#filter).
 extends_documentation_fragment:
   - slipway.flask.connections
 """
 
 EXAMPLES = r"""
-- name: Try the connections
+- name: Check the connections
   slipway.flask.postgres_check:
     connections: "{{ (connections | slipway.flask.postgres_client_plan).checks }}"
     urls: "{{ (connections | slipway.flask.postgres_client_plan).urls }}"

@@ -6,17 +6,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: postgres_client_problems
-short_description: What is wrong with a list of database connections
+short_description: Checks a list of database connections
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 description:
-  - Returns one sentence a fault, and an empty list when there is none. No sentence holds a password.
+  - Returns one sentence per problem, and an empty list if there is none. Sentences never contain passwords.
 extends_documentation_fragment:
   - slipway.flask.connections
 """
 
 EXAMPLES = r"""
-- name: Refuse URLs that can't be read
+- name: Reject invalid URLs
   ansible.builtin.assert:
     that:
       - >-
@@ -25,7 +25,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The faults.
+  description: The problems.
   type: list
   elements: str
 """

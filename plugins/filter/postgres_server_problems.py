@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: postgres_server_problems
-short_description: What is wrong with the variables of the role postgres_server
+short_description: Checks the variables of the role postgres_server
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 description:
-  - Returns one sentence a fault, and an empty list when there is none.
+  - Returns one sentence per problem, and an empty list if there is none.
 options:
   _input:
     description: The role's variables, without the prefix C(postgres_server_).
@@ -19,7 +19,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Refuse databases that PostgreSQL would not take
+- name: Reject databases that PostgreSQL would not accept
   ansible.builtin.assert:
     that:
       - >-
@@ -28,7 +28,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The faults.
+  description: The problems.
   type: list
   elements: str
 """

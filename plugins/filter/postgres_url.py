@@ -10,18 +10,19 @@ short_description: Rewrites a PostgreSQL URL for a driver
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 description:
-  - Gives the URL another scheme, and parameters that it doesn't have yet. URLs of other databases stay as they are.
+  - Changes the scheme of the URL and adds parameters that it doesn't have yet. URLs of other databases are returned
+    unchanged.
 options:
   _input:
     description: A database URL.
     type: str
     required: true
   scheme:
-    description: Scheme to use, such as V(postgresql+psycopg). Empty keeps the URL's own.
+    description: Scheme to use, such as V(postgresql+psycopg). Empty keeps the scheme of the URL.
     type: str
     default: ""
   parameters:
-    description: Parameters that are added unless the URL has them, such as C(sslrootcert). Empty values are left out.
+    description: Parameters to add unless the URL already has them, such as C(sslrootcert). Empty values are omitted.
     type: dict
     default: {}
 """

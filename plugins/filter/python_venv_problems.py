@@ -6,21 +6,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: python_venv_problems
-short_description: What is wrong with the variables of the role python_venv
+short_description: Checks the variables of the role python_venv
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
-description: Finds every mistake at once, without touching a host. Values that may be secret are not shown.
+description: Finds every mistake at once, without contacting a host. Values that may be secret are not shown.
 options:
   _input:
     description:
-      - C(uv_version), C(uv_hashes) (those wanted of its wheels), C(known) (versions that the role has hashes of), C(uv) (its
-        path), C(python) and C(urls).
+      - C(uv_version), C(uv_hashes) (accepted hashes of its wheels), C(known) (versions whose hashes the role knows),
+        C(uv) (its path), C(python) and C(urls).
     type: dict
     required: true
 """
 
 EXAMPLES = r"""
-- name: Refuse a path of uv that can't work
+- name: Reject an invalid path of uv
   ansible.builtin.assert:
     that: problems == []
     fail_msg: "{{ problems | join('\n') }}"
@@ -31,7 +31,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: One sentence per mistake, [] when there is none.
+  description: One sentence per mistake; [] if there are none.
   type: list
   elements: str
 """

@@ -10,18 +10,19 @@ short_description: Splits connections to Redis into checks, secret URLs and CA f
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
 description:
-  - M(slipway.flask.redis_check) takes the secret URLs apart from the rest, and M(slipway.flask.files) the CA files.
+  - M(slipway.flask.redis_check) takes the checks and, separately, the secret URLs; M(slipway.flask.files) takes the CA
+    files.
   - The connections must have passed P(slipway.flask.redis_server_problems#filter).
 options:
   _input:
-    description: The connections, as C(redis_server_connections) has them.
+    description: The connections, in the format of C(redis_server_connections).
     type: list
     elements: dict
     required: true
 """
 
 EXAMPLES = r"""
-- name: Try the connections
+- name: Check the connections
   slipway.flask.redis_check:
     connections: "{{ (connections | slipway.flask.redis_server_plan).checks }}"
     urls: "{{ (connections | slipway.flask.redis_server_plan).urls }}"

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: redis_server_problems
-short_description: What is wrong with the variables of the role redis_server
+short_description: Checks the variables of the role redis_server
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
 description:
-  - Returns one sentence a fault, and an empty list when there is none. No sentence holds a password.
+  - Returns one sentence per problem, and an empty list if there is none. Sentences never contain passwords.
 options:
   _input:
     description: The role's variables, without the prefix C(redis_server_).
@@ -19,7 +19,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Refuse instances that can't run
+- name: Reject invalid instances
   ansible.builtin.assert:
     that:
       - >-
@@ -28,7 +28,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The faults.
+  description: The problems.
   type: list
   elements: str
 """

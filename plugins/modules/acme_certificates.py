@@ -6,21 +6,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: acme_certificates
-short_description: Fetch the certificates that are due from an ACME authority, and keep their renewal running
+short_description: >-
+  Obtain certificates that are due from an ACME certificate authority, and keep the renewal timer running
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
 description:
-  - Does what C(slipway-certificates renew) does on the host, for the sites in O(due), with the settings that are there.
-  - Looks first whether each domain leads to this host. Domains that don't are left out, and a warning says why.
-  - Reloads nginx when there is a new certificate, and waits until a handshake shows it.
-  - Without O(state=absent) it starts the timer of the renewal; with it, it stops it and does nothing else.
+  - Does what C(slipway-certificates renew) does on the host, for the sites in O(due), with the settings on the host.
+  - First checks that each domain points to this host. Domains that don't are omitted, with a warning.
+  - Reloads nginx after a certificate has changed, and waits until nginx serves it.
+  - Starts the renewal timer; with O(state=absent), only stops it.
 attributes:
   check_mode:
     support: full
-    description: Asks nobody and changes nothing.
+    description: Contacts nobody and changes nothing.
 options:
   due:
-    description: Why each certificate is asked for, by name, as M(slipway.flask.tls_certificates) found.
+    description: Why each certificate is requested, by name, as returned by M(slipway.flask.tls_certificates).
     type: dict
     default: {}
   folder:
@@ -28,11 +29,11 @@ options:
     type: path
     default: /etc/nginx/acme
   reload:
-    description: Reload nginx first, so that it answers for domains that are new.
+    description: Reload nginx first, so that it answers for new domains.
     type: bool
     default: false
   strict:
-    description: Fail when a certificate can't be had; otherwise a warning says so, and the old one stays.
+    description: Fail if a certificate can't be obtained; otherwise only warn and keep the old one.
     type: bool
     default: false
   state:
@@ -43,14 +44,14 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Fetch the certificates that are due
+- name: Obtain the certificates that are due
   slipway.flask.acme_certificates:
     due: {shop: the domains changed}
 """
 
 RETURN = r"""
 changes:
-  description: Why each certificate that is new was asked for, by name.
+  description: Why each new certificate was requested, by name.
   type: dict
   returned: always
 failures:

@@ -7,28 +7,28 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: alerts
-short_description: Tell what is wrong with a host now, and send a test message to whoever is told
+short_description: Show the current alerts of a host, and send a test message to the recipients
 version_added: 0.5.0
 author: Slipway contributors (@slipway)
 description:
-  - Asks the host's Alertmanager. It never fails because of what it finds; M(slipway.flask.alerts_report) does.
+  - Queries the host's Alertmanager. It never fails because of alerts; M(slipway.flask.alerts_report) does.
 attributes:
   check_mode:
     support: full
-    description: Does the same, but for O(test).
+    description: Does the same, except for O(test).
 options:
   settings:
-    description: Whom to tell, as C(slipway_alerts) has it.
+    description: The alert settings, in the format of C(slipway_alerts).
     type: dict
     default: {}
   test:
-    description: Send a test message by every way, and wait for what each says.
+    description: Send a test message to every recipient, and wait for the results.
     type: bool
     default: false
 """
 
 EXAMPLES = r"""
-- name: Send a test message by every way
+- name: Send a test message to every recipient
   slipway.flask.alerts:
     settings: "{{ slipway_alerts }}"
     test: true
@@ -37,7 +37,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 firing:
-  description: What is wrong, the oldest first.
+  description: The current alerts, oldest first.
   returned: success
   type: list
   elements: dict
@@ -52,19 +52,19 @@ firing:
       description: What to look at.
       type: str
     since:
-      description: Since when.
+      description: Start of the alert.
       type: str
     severity:
       description: V(critical) or V(warning).
       type: str
     silent:
-      description: Whether nobody is told of it, because of a silence or because its cause is told.
+      description: Whether no message is sent, because of a silence or because its cause is reported instead.
       type: bool
     labels:
-      description: All of its labels.
+      description: All labels of the alert.
       type: dict
 ways:
-  description: With O(test), each way and why it refused the message; empty for one that accepted it.
+  description: With O(test), the error of each recipient; empty if the message was accepted.
   returned: success
   type: list
   elements: dict

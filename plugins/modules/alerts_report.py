@@ -7,30 +7,30 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: alerts_report
-short_description: Print what is wrong with the hosts of a play, and who accepted a test message
+short_description: Print the current alerts of the hosts of a play, and the results of a test message
 version_added: 0.5.0
 author: Slipway contributors (@slipway)
 description:
-  - Reads what M(slipway.flask.alerts) registered on each host of the play; reaches no host itself.
-  - Fails for each alert that people are told of, for each way that refused a test message, and for a host that could not be
-    asked.
+  - Reads the results registered by M(slipway.flask.alerts) on each host of the play; doesn't connect to hosts itself.
+  - Fails if there is an alert that is reported, if a recipient refused the test message, or if a host could not be
+    queried.
 options:
   variable:
-    description: Name of the variable into which the results were registered.
+    description: Name of the variable with the registered results.
     type: str
     required: true
   format:
-    description: For a person, or for a program.
+    description: Output for people, or as JSON.
     type: str
     choices: [text, json]
     default: text
 """
 
 EXAMPLES = r"""
-- name: Print what is wrong, and fail when something is
+- name: Print the current alerts, and fail if there are any
   slipway.flask.alerts_report:
     variable: slipway_alerts_found
   run_once: true
 """
 
-RETURN = r""" # nothing but whether it failed """
+RETURN = r""" # no return values """

@@ -7,32 +7,33 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: backup
-short_description: Make a restore point of all apps of a host now
+short_description: Create a restore point of all apps of a host now
 version_added: 0.3.0
 author: Slipway contributors (@slipway)
 description:
-  - Does what the host's timer does, and shows how far it is. Waits for a run that is under way.
-  - Fails with a sentence for each target or app that could not be saved; what could is.
-  - Needs a host that the role P(slipway.flask.backups#role) has set up.
+  - Does what the host's timer does, and shows progress. Waits for a run that is already in progress.
+  - Fails with a sentence for each target or app that could not be backed up; everything else is backed up.
+  - Requires a host that has been set up by the role P(slipway.flask.backups#role).
 attributes:
   check_mode:
     support: full
-    description: Nothing is saved.
+    description: Nothing is backed up.
 options:
   full:
-    description: Also make a full backup of the database server, although none is due.
+    description: Also create a full backup of the database server, even if none is due.
     type: bool
     default: false
 """
 
 EXAMPLES = r"""
-- name: Make a restore point now
+- name: Create a restore point now
   slipway.flask.backup:
 """
 
 RETURN = r"""
 outcome:
-  description: How it ended - C(started), C(ended), C(seconds), C(problems), C(notes) and C(facts), C(point) among them.
+  description: >-
+    The outcome - C(started), C(ended), C(seconds), C(problems), C(notes) and C(facts), which include C(point).
   returned: always
   type: dict
 """

@@ -7,39 +7,39 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: backup_repositories
-short_description: Make the repositories of a host's backups, or take away what uses them
+short_description: Create the repositories for a host's backups, or stop using them
 version_added: 0.3.0
 author: Slipway contributors (@slipway)
 description:
-  - Reads C(/etc/slipway/backup.json), which the role P(slipway.flask.backups#role) has written.
-  - Writes pgBackRest's configuration for the local cluster, and makes a repository at each target where there is none.
+  - Reads C(/etc/slipway/backup.json), as written by the role P(slipway.flask.backups#role).
+  - Writes pgBackRest's configuration for the local cluster, and creates a repository at each target that has none.
   - Refuses a target with the backups of another cluster, unless O(anew) is given.
   - Starts the first backup, in the background.
-  - With O(state=absent), stops the timers and removes secrets, state and caches. What is at the targets stays.
+  - With O(state=absent), stops the timers and removes secrets, state and caches. Everything at the targets is kept.
 attributes:
   check_mode:
     support: full
-    description: Says what would be done; no target is asked.
+    description: Shows what would be done; no target is contacted.
 options:
   state:
-    description: Whether the host has backups.
+    description: Whether the host should have backups.
     type: str
     choices: [present, absent]
     default: present
   anew:
-    description: Go on at a target that holds the backups of another cluster of this host, which stay there.
+    description: Use a target even if it contains the backups of another cluster of this host; those are kept.
     type: bool
     default: false
 """
 
 EXAMPLES = r"""
-- name: Make the repositories at the targets
+- name: Create the repositories at the targets
   slipway.flask.backup_repositories:
 """
 
 RETURN = r"""
 actions:
-  description: What was done, or would be.
+  description: What was done, or would be done.
   returned: success
   type: list
   elements: str

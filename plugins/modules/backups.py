@@ -11,19 +11,19 @@ short_description: Show what can be restored
 version_added: 0.3.0
 author: Slipway contributors (@slipway)
 description:
-  - Asks the targets, and prints from when to when any moment can be brought back, the restore points with release, migration
-    head, size and place, how the last run and the last drill ended, and what fails.
+  - Queries the targets and prints the period for point-in-time recovery, the restore points with their release,
+    migration head, size and location, the outcome of the last run and the last restore drill, and any failures.
 attributes:
   check_mode:
     support: full
-    description: Nothing is changed in any case.
+    description: Never changes anything.
 options:
   app:
     description: Only this app's restore points.
     type: str
     default: ""
   limit:
-    description: How many of the newest restore points are printed.
+    description: Number of restore points to print, newest first.
     type: int
     default: 20
 """
@@ -35,7 +35,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 backups:
-  description: All of it; empty where nothing is backed up.
+  description: The same information; empty if nothing is backed up.
   returned: success
   type: dict
 """

@@ -7,27 +7,27 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: doctor
-short_description: Examine a host, also one that Slipway has never touched
+short_description: Examine a host, even one that Slipway has never managed
 version_added: 0.4.0
 author: Slipway contributors (@slipway)
 description:
-  - Looks at the host in one round trip - its distribution, clock, disks, memory, units, certificates, PostgreSQL, the Pythons of
-    its apps, its backups, and what waits for a restart - and from the controller at its domains and sites.
-  - Whether mail can leave the host is looked at where the environment of an app names a mail server (C(MAIL_SERVER),
-    C(SMTP_HOST), C(EMAIL_URL) and the like).
-  - Never changes anything, and never fails because of what it finds; M(slipway.flask.doctor_report) does.
+  - Checks the host in one round trip - distribution, clock, disks, memory, units, certificates, PostgreSQL, the apps'
+    Python versions, backups, and pending restarts - and its domains and sites from the controller.
+  - Checks that the host can send mail if the environment of an app names a mail server (C(MAIL_SERVER), C(SMTP_HOST),
+    C(EMAIL_URL) and the like).
+  - Never changes anything, and never fails because of findings; M(slipway.flask.doctor_report) does.
 attributes:
   check_mode:
     support: full
     description: Does the same.
 options:
   apps:
-    description: The apps, as in C(slipway_apps); there may be none.
+    description: The apps, as in C(slipway_apps); may be empty.
     type: list
     elements: dict
     default: []
   app:
-    description: Name of the only app whose domains and mail are looked at; empty means all.
+    description: Check the domains and mail of this app only; empty means all apps.
     type: str
     default: ""
   audit_url:
@@ -35,7 +35,7 @@ options:
     type: str
     default: ""
   proxied:
-    description: Whether something in front of the host is trusted, to which the domains may lead.
+    description: Whether the domains may point to a trusted proxy in front of the host.
     type: bool
     default: false
 """
@@ -49,18 +49,18 @@ EXAMPLES = r"""
 
 RETURN = r"""
 checks:
-  description: One entry for each check, in the order in which a person reads them.
+  description: One entry per check, in the order of the report.
   returned: success
   type: list
   elements: dict
   contains:
     check:
-      description: Its name, such as V(disk).
+      description: Name of the check, such as V(disk).
       type: str
     findings:
-      description: What it found, each with C(level) (V(problem) or V(note)), C(says) and C(do).
+      description: Findings, each with C(level) (V(problem) or V(note)), C(says) and C(do).
       type: list
     unknown:
-      description: Why it can't tell; empty when it can.
+      description: Why the check could not be made; empty if it was.
       type: str
 """

@@ -7,29 +7,29 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: doctor_report
-short_description: Print how the hosts of a play are, and fail when something is wrong
+short_description: Print a health report of the hosts of a play, and fail if something is wrong
 version_added: 0.4.0
 author: Slipway contributors (@slipway)
 description:
-  - Reads what M(slipway.flask.doctor) registered on each host of the play; reaches no host itself.
-  - Fails for each problem, and for a host that could not be examined; not for notes.
+  - Reads the results registered by M(slipway.flask.doctor) on each host of the play; doesn't connect to hosts itself.
+  - Fails if there is a problem, or if a host could not be examined; notes don't cause a failure.
 options:
   variable:
-    description: Name of the variable into which the results were registered.
+    description: Name of the variable with the registered results.
     type: str
     required: true
   format:
-    description: For a person, or for a program.
+    description: Output for people, or as JSON.
     type: str
     choices: [text, json]
     default: text
 """
 
 EXAMPLES = r"""
-- name: Print what is wrong, and fail when something is
+- name: Print a health report, and fail if something is wrong
   slipway.flask.doctor_report:
     variable: slipway_doctor
   run_once: true
 """
 
-RETURN = r""" # nothing but whether it failed """
+RETURN = r""" # no return values """

@@ -7,23 +7,23 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: drift
-short_description: Tell what of the apps on a host is not as their deploys have made it
+short_description: Find differences between the apps on a host and their deployed state
 version_added: 0.4.0
 author: Slipway contributors (@slipway)
 extends_documentation_fragment:
   - slipway.flask.apps
 description:
-  - Names what no role compares - services and timers of the live release that are stopped or not enabled, copies of units
-    and settings that a release has of its own and that were edited, drop-ins of units, files that nobody knows in the folders
-    of apps, and settings of PostgreSQL that another file overrides.
-  - Never changes anything; C(changed) tells whether something differs.
+  - Finds what no role compares - services and timers of the live release that are stopped or not enabled, edited copies
+    of a release's units and settings, drop-ins of units, unknown files in the folders of apps, and PostgreSQL settings
+    that are overridden by another file.
+  - Never changes anything; C(changed) indicates whether something differs.
 attributes:
   check_mode:
     support: full
     description: Does the same.
   diff_mode:
     support: full
-    description: Shows units that differ; of settings only the names, since they may be secret.
+    description: Shows units that differ; of settings only the names, because values may be secret.
 """
 
 EXAMPLES = r"""

@@ -7,26 +7,26 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: drift_report
-short_description: Print how the hosts differ from what the inventory says, and fail when they do
+short_description: Print how the hosts differ from the inventory, and fail if they do
 version_added: 0.4.0
 author: Slipway contributors (@slipway)
 description:
-  - Prints one line for each thing that a task of the run before would have changed; it reaches no host itself.
-  - The run must be in check mode with diffs, its plays have the variable C(__slipway_drift), and the callback
-    C(slipway.flask.brief) must be the one that prints (C(playbooks/drift.yml)).
-  - Fails when something differs (ansible-playbook then ends with 2). When a host could not be compared, it counts as one that
-    could not be reached (ansible-playbook then ends with 4).
+  - Prints one line for everything that the preceding tasks would have changed; doesn't connect to hosts itself.
+  - Requires check mode with diffs, the variable C(__slipway_drift) in the plays, and the callback
+    C(slipway.flask.brief) as stdout callback (see C(playbooks/drift.yml)).
+  - Fails if something differs (exit code 2 of ansible-playbook). A host that could not be compared counts as
+    unreachable (exit code 4).
 attributes:
   check_mode:
     support: full
-    description: Nothing is changed in any case.
+    description: Never changes anything.
 options: {}
 """
 
 EXAMPLES = r"""
-- name: Print one line for each difference, and fail when there is one
+- name: Print one line per difference, and fail if there are any
   slipway.flask.drift_report:
   run_once: true
 """
 
-RETURN = r""" # nothing but whether it failed """
+RETURN = r""" # no return values """

@@ -7,35 +7,36 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: export_data
-short_description: Fetch an app's database and files to the controller
+short_description: Export an app's database and files to the controller
 version_added: 0.3.0
 author: Slipway contributors (@slipway)
 extends_documentation_fragment:
   - slipway.flask.apps
 description:
-  - Writes a dump of the app's database (PostgreSQL's in pg_dump's custom format, MySQL's and MariaDB's as SQL) and a tar of each
-    of its shared folders and writable paths. Names have the time, files are readable by their owner alone.
-  - The database is read first, as of one moment, and the folders after it. SQLite databases in them are copied with SQLite's
-    online backup.
-  - Nothing is kept on the host. A run that is cut off leaves no file here.
-  - Runs on one host, the first of the play that has the app; the others are skipped.
+  - Writes a dump of the app's database (PostgreSQL in pg_dump's custom format, MySQL and MariaDB as SQL) and a tar
+    archive of each of its shared folders and writable paths. File names contain the time; only the owner can read the
+    files.
+  - A consistent snapshot of the database is exported first, followed by the folders. SQLite databases in them are
+    copied with SQLite's online backup.
+  - Nothing is left on the host. An interrupted run leaves no files on the controller.
+  - Runs on a single host, the first of the play that has the app; the others are skipped.
 attributes:
   check_mode:
     support: full
-    description: Says what would be fetched.
+    description: Shows what would be exported.
 options:
   app:
-    description: Name of the app; it may be left out when there is but one.
+    description: Name of the app; optional if there is only one.
     type: str
     default: ""
   to:
-    description: Folder on the controller, relative to the current one. It is made if need be.
+    description: Folder on the controller, relative to the current folder. It is created if it doesn't exist.
     type: path
     default: exports
 """
 
 EXAMPLES = r"""
-- name: Fetch what the shop has
+- name: Export the shop's data
   slipway.flask.export_data:
     apps: "{{ slipway_apps }}"
     app: shop
@@ -44,7 +45,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 files:
-  description: The files that were written.
+  description: The written files.
   returned: success
   type: list
   elements: str

@@ -7,22 +7,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: files
-short_description: Write many files, folders and links in one round trip, all or none, with their users and units
+short_description: Write files, folders and links in one round trip, all or none, with their users and units
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 extends_documentation_fragment:
   - slipway.flask.service_users
 description:
-  - Renders templates on the controller and brings all files to their state in one module call.
-  - When an entry or O(validate) fails, everything is put back as it was.
-  - Files that not everybody may read show no contents in a diff.
-  - systemd reads its units again when one of the files changed that is below C(/etc/systemd/system).
-  - What a run that was killed, or whose reload failed, has left undone for O(units) and systemd is done by the next one,
-    although no file changes then.
+  - Renders templates on the controller and applies the state of all files in one module call.
+  - If an entry or O(validate) fails, everything is restored.
+  - The contents of files that are not world-readable are not shown in diffs.
+  - Reloads systemd if one of the changed files is in C(/etc/systemd/system).
+  - If a run was killed or its reload failed, the next run completes the actions for O(units) and systemd, even if no
+    file changes.
 options:
   files:
     description:
-      - The wanted files, in order. A folder must stand before what is in it.
+      - The files, in order. A folder must come before its contents.
     type: list
     elements: dict
     required: true
@@ -33,26 +33,26 @@ options:
         required: true
       state:
         description:
-          - What is wanted at O(files[].dest). V(present) is a file that others write, a log for example - it is made when
-            it is not there, and of one that is there only owner and permission bits are looked at.
+          - Desired state of O(files[].dest). V(present) is a file that others write to, a log for example - it is
+            created if it doesn't exist; for an existing file, only owner and permissions are managed.
         type: str
         choices: [file, directory, link, absent, present]
         default: file
       src:
-        description: Template, looked up like that of M(ansible.builtin.template).
+        description: Template, searched for like in M(ansible.builtin.template).
         type: str
       content:
         description: Contents, instead of O(files[].src).
         type: str
       vars:
-        description: Further variables for the template.
+        description: Additional variables for the template.
         type: dict
         default: {}
       to:
         description: Target of a link.
         type: str
       mode:
-        description: Octal permission bits as text.
+        description: Octal permissions as a string.
         type: str
       owner:
         description: Owning user.
@@ -77,7 +77,7 @@ options:
     elements: str
     default: []
   prune:
-    description: Folders in which matching files that are not in O(files) are removed.
+    description: Folders from which matching files are removed unless they are in O(files).
     type: list
     elements: dict
     default: []
@@ -92,37 +92,38 @@ options:
         required: true
   users:
     description:
-      - Users of services that are made first, as M(slipway.flask.service_users) makes them. They stay when a file is refused.
+      - Service users to create first, as with M(slipway.flask.service_users). They are kept if a file is rejected.
     type: list
     elements: dict
     default: []
   units:
-    description: Units of systemd that shall be enabled and run once the files are written and O(validate) succeeded.
+    description: systemd units to enable and start after the files have been written and O(validate) has succeeded.
     type: list
     elements: dict
     default: []
     suboptions:
       name:
-        description: Its name, such as V(nginx.service).
+        description: Name of the unit, such as V(nginx.service).
         type: str
         required: true
       on_change:
-        description: What is done with one that runs already when a file changed.
+        description: What to do with a running unit if a file has changed.
         type: str
         choices: [reload, restart]
         default: reload
       files:
-        description: The paths that this is done for; any of O(files) when empty.
+        description: Paths that trigger this; empty means all of O(files).
         type: list
         elements: path
         default: []
       state:
-        description: V(stopped) is a unit that shall neither run nor start at boot; one that the host lacks is.
+        description: >-
+          V(stopped) is a unit that neither runs nor starts at boot; a unit that doesn't exist counts as stopped.
         type: str
         choices: [started, stopped]
         default: started
   changed:
-    description: Whether something else that O(units) read has changed, such as certificates.
+    description: Whether anything else that O(units) read has changed, such as certificates.
     type: bool
     default: false
 """
@@ -139,12 +140,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changed_files:
-  description: Paths that were changed, in order.
+  description: Changed paths, in order.
   type: list
   elements: str
   returned: always
 actions:
-  description: What was done with users and units, or would be.
+  description: Actions for users and units that were taken, or would be.
   type: list
   elements: str
   returned: success

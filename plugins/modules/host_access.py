@@ -7,34 +7,35 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_access
-short_description: Change the ways into a host without locking anybody out
+short_description: Change access to a host without locking anybody out
 version_added: 0.4.0
 author: Slipway contributors (@slipway)
 description:
-  - Brings accounts, sshd and firewall to what O(document) says, in one round trip, and changes nothing where all is so.
-  - Before it changes anything, it saves what was there and starts a timer on the host that puts it back, also when the
-    controller dies or the host is restarted. Only a new login, over the new port and as an account that is left, stops
-    the timer. When no new login works, the host is as before and the task fails with the reason.
+  - Applies accounts, sshd settings and firewall as described in O(document) in one round trip. Changes nothing if they
+    already match.
+  - Before any change, saves the current state and starts a timer on the host that restores it, even if the controller
+    dies or the host is rebooted. Only a new login, over the new port and with a remaining account, stops the timer. If
+    no new login works, the previous state is restored and the task fails with the reason.
 attributes:
   check_mode:
     support: full
-    description: Says what would be changed.
+    description: Shows what would be changed.
   diff_mode:
     support: full
-    description: Shows it.
+    description: Shows the changes.
 options:
   document:
-    description: What is wanted, as P(slipway.flask.host_access_document#filter) makes it.
+    description: Desired state, as returned by P(slipway.flask.host_access_document#filter).
     type: dict
     required: true
   seconds:
-    description: After how long the host undoes a change that no new login has confirmed.
+    description: Seconds after which the host reverts a change that no new login has confirmed.
     type: int
     default: 60
 """
 
 EXAMPLES = r"""
-- name: Let Ann in
+- name: Give Ann an account
   slipway.flask.host_access:
     document: "{{ {'people': [{'name': 'ann', 'keys': ['ssh-ed25519 AAAA… ann@laptop'], 'sudo': true}]}
                   | slipway.flask.host_access_document }}"
@@ -47,7 +48,7 @@ actions:
   elements: str
   returned: success
 way:
-  description: The way in that was proven, when it is another one than the inventory's - C(port) and C(user).
+  description: The confirmed C(port) and C(user), if they differ from the inventory's.
   type: dict
   returned: when changed
 """

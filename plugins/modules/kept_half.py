@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kept_half
-short_description: The host's half of an action plugin, from code that is on the host already
+short_description: The host's half of an action plugin, run from code that is already on the host
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
 extends_documentation_fragment:

@@ -7,39 +7,41 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: logs
-short_description: Show the logs of one app as one time line
+short_description: Show all logs of an app in chronological order
 version_added: 0.3.0
 author: Slipway contributors (@slipway)
 extends_documentation_fragment:
   - slipway.flask.apps
 description:
-  - Prints, in the order of time, what nginx, gunicorn, the app, its workers, timers and services, PostgreSQL on the host and
-    systemd say of one app, and its deploys and rollbacks. It prints while it reads, and goes on with O(follow).
-  - Of several hosts, each one's lines are kept on the controller until slipway.flask.logs_report prints them in one order.
-  - Signs that a terminal would obey are replaced, and values of secret parameters masked.
-  - Over SSH, lines appear as they come; any other connection gives its answer at the end.
+  - Prints, in chronological order, what nginx, gunicorn, the app, its workers, timers and services, PostgreSQL on the
+    host and systemd log about one app, together with its deploys and rollbacks. Lines are printed as they are read;
+    O(follow) continues with new ones.
+  - With several hosts, the lines of each are kept on the controller until slipway.flask.logs_report prints them in
+    order.
+  - Control characters are replaced, and values of secret parameters are masked.
+  - Over SSH, lines appear immediately; with any other connection, they appear at the end.
 attributes:
   check_mode:
     support: full
-    description: Nothing is ever changed.
+    description: Never changes anything.
 options:
   app:
-    description: Name of the app; it may be left out when there is but one.
+    description: Name of the app; optional if there is only one.
     type: str
     default: ""
   since:
     description:
-      - How far back, such as C(15m), C(1h) or C(2d), or a time in UTC, such as C(2026-11-26T20:00).
-      - Without it, an hour; for one request, a day.
+      - Start of the period, such as C(15m), C(1h) or C(2d) ago, or a time in UTC, such as C(2026-11-26T20:00).
+      - The default is an hour; for a single request, a day.
     type: str
     default: ""
   end:
-    description: The same for the end (C(-e until=) of the playbook); now, without it.
+    description: End of the period, in the same format (C(-e until=) of the playbook). The default is now.
     type: str
     default: ""
   process:
     description: >-
-      Only lines of one process of the app, C(worker) for example, or one source: C(nginx), C(web), C(gunicorn), C(app),
+      Only lines of one process of the app, such as C(worker), or of one source: C(nginx), C(web), C(gunicorn), C(app),
       C(systemd), C(release), C(postgresql), C(redis), C(pgbouncer).
     type: str
     default: ""
@@ -48,34 +50,34 @@ options:
     type: str
     choices: [debug, info, warning, error, critical]
   grep:
-    description: Only lines in which this regular expression is found, in small or capital letters.
+    description: Only lines that match this regular expression, ignoring case.
     type: str
     default: ""
   request_id:
-    description: Only what one request has caused; the first 8 characters of its id are enough.
+    description: Only lines of one request; the first 8 characters of its ID are enough.
     type: str
     default: ""
   lines:
     description:
-      - Only the last so many lines; C(all) is no limit.
-      - Without it, 100 when none of O(since), O(end) and O(request_id) is given.
+      - Number of lines to show, counted from the end; C(all) means no limit.
+      - The default is 100 if none of O(since), O(end) and O(request_id) is given.
     type: str
     default: ""
   follow:
-    description: Go on for so many seconds, or a time such as C(10m).
+    description: Keep printing new lines for this long, in seconds or such as C(10m).
     type: str
     default: ""
   format:
-    description: For a person, or one JSON object a line.
+    description: Output for people, or one JSON object per line.
     type: str
     choices: [text, json]
     default: text
   logs:
-    description: The hosts' C(slipway_logs), of which C(mask) is used here.
+    description: C(slipway_logs) of the hosts; only C(mask) is used here.
     type: dict
     default: {}
   after:
-    description: Begin at this moment, where another call has ended (its RV(ignore:until)).
+    description: Start where another call has ended (its RV(ignore:until)).
     type: str
     default: ""
 """
@@ -91,7 +93,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 shown:
-  description: How many entries were printed.
+  description: Number of printed entries.
   returned: when one host has the app
   type: int
 several:
@@ -99,7 +101,7 @@ several:
   returned: success
   type: bool
 hosts:
-  description: These hosts.
+  description: Names of these hosts.
   returned: when several hosts have the app
   type: list
 kept:
@@ -107,7 +109,7 @@ kept:
   returned: when several hosts have the app
   type: str
 until:
-  description: Moment up to which entries were read, in seconds since 1970.
+  description: Time up to which entries were read, in seconds since 1970.
   returned: when several hosts have the app
   type: float
 """

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: logs_report
-short_description: Print what slipway.flask.logs has read on several hosts in one order
+short_description: Print the logs of several hosts in chronological order
 version_added: 0.3.0
 author: Slipway contributors (@slipway)
 description:
-  - Merges the entries of all hosts by their time and prints them, without holding them in memory.
+  - Merges the entries of all hosts by time and prints them, without keeping them in memory.
 attributes:
   check_mode:
     support: full
-    description: Nothing is ever changed.
+    description: Never changes anything.
 options:
   variable:
-    description: Name of the variable that slipway.flask.logs was registered in.
+    description: Name of the variable with the registered results of slipway.flask.logs.
     type: str
     required: true
 """

@@ -7,30 +7,32 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: maintenance
-short_description: Close the sites of apps for maintenance, or open them again
+short_description: Turn maintenance mode for apps on or off
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 extends_documentation_fragment:
   - slipway.flask.apps
 description:
-  - Visitors of a closed site get a page (JSON for programs) with status 503 and C(Retry-After). The host itself and
-    C(nginx_tls_maintenance_allow) see the site, so that a release can be deployed and looked at.
-  - Nothing is reloaded or restarted. A site stays closed until it is opened, whatever is deployed or provisioned.
-  - Needs sites made by the role P(slipway.flask.nginx_tls#role).
+  - During maintenance, visitors get a page (JSON for API clients) with status 503 and C(Retry-After). The host itself
+    and addresses in C(nginx_tls_maintenance_allow) can still use the site, so that a release can be deployed and
+    checked.
+  - Nothing is reloaded or restarted. Maintenance mode stays on until it is turned off, regardless of deploys and
+    provisioning.
+  - Requires sites created by the role P(slipway.flask.nginx_tls#role).
 attributes:
   check_mode:
     support: full
-    description: Says what would be done.
+    description: Shows what would be done.
 options:
   state:
-    description: V(on) closes the sites, V(off) opens them.
+    description: V(on) closes the sites for maintenance, V(off) opens them.
     type: str
     choices: ["on", "off"]
     required: true
 """
 
 EXAMPLES = r"""
-- name: Close the shop
+- name: Turn on maintenance mode for the shop
   slipway.flask.maintenance:
     apps: "{{ slipway_apps }}"
     app: shop
@@ -39,7 +41,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 sites:
-  description: The sites that were closed or opened; those that were so before are not among them.
+  description: The sites that were closed or opened, without those that already were.
   returned: success
   type: list
   elements: str

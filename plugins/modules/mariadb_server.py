@@ -7,25 +7,26 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mariadb_server
-short_description: Configure a host's MariaDB, and give each app its database
+short_description: Configure a host's MariaDB, and create a database for each app
 version_added: 0.3.0
 author: Slipway contributors (@slipway)
 description:
-  - Writes C(/etc/mysql/mariadb.conf.d/90-slipway.cnf) with memory settings computed from the host's memory and no TCP listener,
-    lets the server's own program read it, and restarts the server when it is older than the file. A refused file is put back.
-  - With O(databases), makes accounts that log in as the system user of the same name (C(unix_socket)), without a password and
-    with all rights on their own database only, and the databases with the character set utf8mb4.
-  - Drops accounts without a name, what everybody may do in C(test), and C(test) itself when it is empty. Nothing else is
-    ever dropped. A database that is not listed stays as it is.
+  - Writes C(/etc/mysql/mariadb.conf.d/90-slipway.cnf) with memory settings computed from the host's memory and no TCP
+    listener, checks it with the server's own program, and restarts the server if the file is newer. A rejected file is
+    restored.
+  - With O(databases), creates accounts that log in as the system user of the same name (C(unix_socket)), without a
+    password and with privileges on their own database only, and the databases with the character set utf8mb4.
+  - Drops anonymous accounts, everybody's privileges on the database C(test), and C(test) itself if it is empty. Nothing
+    else is ever dropped. Databases that are not listed are left alone.
   - A server that has databases of others keeps its settings and accounts, unless O(adopt) is set.
   - Runs C(mariadb) as root over the socket; the host needs no Python driver.
 attributes:
   check_mode:
     support: full
-    description: Says what would be done.
+    description: Shows what would be done.
 options:
   databases:
-    description: The databases that must be there.
+    description: The databases to create.
     type: list
     elements: dict
     default: []
@@ -35,44 +36,47 @@ options:
         type: str
         required: true
       owner:
-        description: Account that has all rights on it, which is also the app's system user. Empty is O(databases[].name).
+        description: >-
+          Account with all privileges on the database, which is also the app's system user. Empty means
+          O(databases[].name).
         type: str
   memory_mb:
-    description: Memory in MiB that the settings are computed from. V(0) is the host's.
+    description: Memory in MiB from which the settings are computed. V(0) means the host's memory.
     type: int
     default: 0
   buffer_pool_percent:
-    description: Part of the memory for C(innodb_buffer_pool_size), in percent.
+    description: Percentage of the memory for C(innodb_buffer_pool_size).
     type: int
     default: 20
   max_connections:
-    description: Most connections at a time. V(0) is what O(connections) come to, as far as the host's memory goes.
+    description: >-
+      Maximum number of simultaneous connections. V(0) means what O(connections) needs, limited by the host's memory.
     type: int
     default: 0
   connections:
-    description: How many connections the apps may open together, for O(max_connections=0).
+    description: Number of connections that all apps together may open, for O(max_connections=0).
     type: int
     default: 0
   collation:
-    description: Collation of new databases; one of utf8mb4.
+    description: Collation of new databases; it must be one for utf8mb4.
     type: str
     default: utf8mb4_unicode_ci
   settings:
-    description: Further settings of the section C([mariadbd]); they win over the computed ones.
+    description: More settings for the section C([mariadbd]); they override the computed ones.
     type: dict
     default: {}
   adopt:
-    description: Configure also a server that has databases of others.
+    description: Also configure a server that has databases of others.
     type: bool
     default: false
   restart:
-    description: Restart the server when a setting changed. With V(false) it stays pending, with a warning.
+    description: Restart the server if a setting has changed. With V(false), the change stays pending, with a warning.
     type: bool
     default: true
 """
 
 EXAMPLES = r"""
-- name: Give the shop its database
+- name: Create a database for the shop
   slipway.flask.mariadb_server:
     databases:
       - name: shop
@@ -80,7 +84,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 databases:
-  description: The wanted databases.
+  description: The databases.
   returned: success
   type: list
   elements: dict
@@ -89,30 +93,30 @@ databases:
       description: Name of the database.
       type: str
     owner:
-      description: Its owner.
+      description: Owner of the database.
       type: str
     created:
-      description: Whether this run made it.
+      description: Whether this run created the database.
       type: bool
     url:
-      description: How SQLAlchemy reaches it as its owner, with PyMySQL.
+      description: URL for SQLAlchemy with PyMySQL, for the owner of the database.
       type: str
       sample: mysql+pymysql://shop@localhost/shop?unix_socket=/run/mysqld/mysqld.sock&charset=utf8mb4
 statements:
-  description: The SQL that was run for them, or would be.
+  description: The SQL statements that were run, or would be.
   returned: success
   type: list
   elements: str
 own:
-  description: Whether the server is for the apps alone, so that its settings are the role's.
+  description: Whether the server is used by the apps only, so that the role manages its settings.
   returned: success
   type: bool
 settings:
-  description: The managed settings as the server has them in effect.
+  description: The managed settings that are in effect on the server.
   returned: success
   type: dict
 changed_files:
-  description: Files that were written.
+  description: The written files.
   returned: success
   type: list
   elements: str
@@ -121,7 +125,7 @@ restarted:
   returned: success
   type: bool
 pending_restart:
-  description: Whether settings wait for a restart.
+  description: Whether settings are waiting for a restart.
   returned: success
   type: bool
 """

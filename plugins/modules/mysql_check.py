@@ -7,25 +7,25 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mysql_check
-short_description: Try connections to MySQL or MariaDB from the host, and say why one fails
+short_description: Check connections to MySQL or MariaDB from the host, and explain failures
 version_added: 0.3.0
 author: Slipway contributors (@slipway)
 description:
-  - Connects with the distribution's C(mariadb) as the app's own system user, with the app's own URL, and asks the server for
-    its version and limits. Changes nothing.
-  - A failure names its cause (name, port, TLS, password, account, database, connections) and what to do. No password stands
-    in a message, an argument list or a log.
-  - In check mode it does nothing where something that an earlier task makes is not there yet (C(mariadb), the system user,
-    the CA file), and failures on a server of this host are warnings.
+  - Connects with the distribution's C(mariadb) as the app's own system user with the app's own URL, and queries the
+    server's version and limits. Changes nothing.
+  - A failure explains its cause (host name, port, TLS, password, account, database, connections) and what to do.
+    Passwords never appear in messages, argument lists or logs.
+  - In check mode, connections are skipped if something that an earlier task creates is missing (C(mariadb), the system
+    user, the CA file), and failures on a local server are only warnings.
 extends_documentation_fragment:
   - slipway.flask.database_checks
 options:
   urls:
-    description: The URL of each connection, as SQLAlchemy writes it (C(mysql+pymysql://…)).
+    description: The URL of each connection, in the format of SQLAlchemy (C(mysql+pymysql://…)).
 """
 
 EXAMPLES = r"""
-- name: Try the shop's database
+- name: Check the shop's database
   slipway.flask.mysql_check:
     connections:
       - {name: shop, user: shop}
@@ -35,37 +35,37 @@ EXAMPLES = r"""
 
 RETURN = r"""
 connections:
-  description: What was found for each connection.
+  description: Results for each connection.
   returned: success
   type: dict
   contains:
     NAME:
-      description: One entry for each connection, named like it.
+      description: One entry per connection, with its name as the key.
       type: dict
       contains:
         checked:
-          description: Whether the connection was tried; the following keys are there only then.
+          description: Whether the connection was checked; if not, the following keys are missing.
           type: bool
         notes:
-          description: What a person should know, such as unencrypted traffic or why nothing was tried.
+          description: Notes for the user, such as unencrypted traffic, or why the connection was not checked.
           type: list
         server_version:
           description: Version of the server.
           type: str
         is_mariadb:
-          description: Whether it is MariaDB, not MySQL.
+          description: Whether the server is MariaDB, not MySQL.
           type: bool
         max_connections:
-          description: Most connections that the server takes.
+          description: Maximum number of connections that the server accepts.
           type: int
         connections_used:
-          description: Connections at that moment, this one among them.
+          description: Number of connections at that moment, including this one.
           type: int
         account_connection_limit:
-          description: The account's own limit; 0 is none.
+          description: Connection limit of the account; 0 means none.
           type: int
         account:
-          description: The account that was let in.
+          description: The account that was logged in.
           type: str
         ssl:
           description: Whether the connection is encrypted.
@@ -77,10 +77,10 @@ connections:
           description: Whether migrations may create tables.
           type: bool
         read_only:
-          description: Whether the server takes no changes.
+          description: Whether the server is read-only.
           type: bool
 failures:
-  description: Kind of failure for each connection that failed, such as V(password_wrong).
+  description: Kind of failure for each failed connection, such as V(password_wrong).
   returned: failure
   type: dict
 """

@@ -7,46 +7,48 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pgbouncer_pools
-short_description: Run pools of PgBouncer, each on its own Unix socket and as its app's system user
+short_description: Run PgBouncer pools, each with its own Unix socket and as its app's system user
 version_added: 0.4.0
 author: Slipway contributors (@slipway)
 description:
-  - Makes for each pool C(/etc/slipway-pgbouncer/NAME.ini), the unit C(slipway-pgbouncer-NAME.service) with a sandbox, and
-    starts it. Settings that change are reloaded; a pool that runs is never restarted.
-  - A pool is in transaction mode, and leads to one database of the PostgreSQL server on the same host. It runs as the
-    database's system user, whom both sides know by peer authentication, so there is no password. Only that user can connect.
-  - A pool that is taken off the list stays as it is.
+  - Creates C(/etc/slipway-pgbouncer/NAME.ini) and the sandboxed unit C(slipway-pgbouncer-NAME.service) for each pool,
+    and starts it. Changed settings are reloaded; a running pool is never restarted.
+  - A pool runs in transaction mode and connects to one database of the PostgreSQL server on the same host. It runs as
+    the app's system user and both sides use peer authentication, so there is no password. Only that user can connect.
+  - A pool that is removed from the list is kept as it is.
 attributes:
   check_mode:
     support: full
-    description: Says what would be done.
+    description: Shows what would be done.
 options:
   pools:
-    description: The pools that must run.
+    description: The pools to run.
     type: list
     elements: dict
     required: true
     suboptions:
       name:
-        description: Name of the pool (small letters, digits and C(-)).
+        description: Name of the pool (lower-case letters, digits and C(-)).
         type: str
         required: true
       user:
-        description: System user that it runs as and that may connect, which is a role of the server; the default is its name.
+        description: >-
+          System user that the pool runs as and that may connect; also a role of the server. The default is the pool's
+          name.
         type: str
       database:
-        description: Database that it leads to; the default is its name.
+        description: Database that the pool connects to. The default is the pool's name.
         type: str
       size:
-        description: Most connections to the server.
+        description: Maximum number of connections to the server.
         type: int
         default: 20
       clients:
-        description: Most connections of the app.
+        description: Maximum number of connections from the app.
         type: int
         default: 500
       settings:
-        description: Further settings of pgbouncer.ini.
+        description: More settings for pgbouncer.ini.
         type: dict
         default: {}
   server:
@@ -54,7 +56,7 @@ options:
     type: str
     default: /var/run/postgresql
   port:
-    description: Port number of the server, which names its socket.
+    description: Port number of the server, which is part of the socket's name.
     type: int
     default: 5432
 """
@@ -82,13 +84,13 @@ pools:
       description: Name of the pool.
       type: str
     unit:
-      description: Its systemd unit.
+      description: systemd unit.
       type: str
     socket_directory:
-      description: Folder of its Unix socket.
+      description: Folder of the Unix socket.
       type: str
     url:
-      description: How libpq's drivers reach it.
+      description: URL for libpq-based drivers.
       type: str
       sample: postgresql:///shop?host=/run/slipway-pgbouncer/shop
 """

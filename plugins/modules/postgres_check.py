@@ -7,28 +7,28 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: postgres_check
-short_description: Try database connections from the host, and say why one fails
+short_description: Check database connections from the host, and explain failures
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 description:
-  - Connects with the distribution's C(psql) as the app's own system user, with the app's own URL, and asks the server for
-    its version and limits. Changes nothing.
-  - A failure names its cause (name, port, TLS, password, role, database, connections) and what to do. No password stands
-    in a message, an argument list or a log.
+  - Connects with the distribution's C(psql) as the app's own system user with the app's own URL, and queries the
+    server's version and limits. Changes nothing.
+  - A failure explains its cause (host name, port, TLS, password, role, database, connections) and what to do. Passwords
+    never appear in messages, argument lists or logs.
   - URLs of other databases (SQLite, MySQL) are skipped with a note.
-  - In check mode it does nothing where something that an earlier task makes is not there yet (C(psql), the system user,
-    the CA file), and failures on a server of this host are warnings.
+  - In check mode, connections are skipped if something that an earlier task creates is missing (C(psql), the system
+    user, the CA file), and failures on a local server are only warnings.
 extends_documentation_fragment:
   - slipway.flask.database_checks
 options:
   urls:
-    description: The URL of each connection, as libpq or SQLAlchemy writes it (C(postgresql+psycopg://…)).
+    description: The URL of each connection, in the format of libpq or SQLAlchemy (C(postgresql+psycopg://…)).
   timeout_seconds:
     description: Seconds to wait for each address of a server.
 """
 
 EXAMPLES = r"""
-- name: Try the shop's database
+- name: Check the shop's database
   slipway.flask.postgres_check:
     connections:
       - {name: shop, user: shop}
@@ -38,40 +38,40 @@ EXAMPLES = r"""
 
 RETURN = r"""
 connections:
-  description: What was found for each connection.
+  description: Results for each connection.
   returned: success
   type: dict
   contains:
     NAME:
-      description: One entry for each connection, named like it.
+      description: One entry per connection, with its name as the key.
       type: dict
       contains:
         checked:
-          description: Whether the connection was tried; the following keys are there only then.
+          description: Whether the connection was checked; if not, the following keys are missing.
           type: bool
         notes:
-          description: What a person should know, such as unencrypted traffic or why nothing was tried.
+          description: Notes for the user, such as unencrypted traffic, or why the connection was not checked.
           type: list
         server_version:
           description: Version of the server.
           type: str
         max_connections:
-          description: Most connections that the server takes.
+          description: Maximum number of connections that the server accepts.
           type: int
         superuser_reserved_connections:
-          description: How many of them are reserved for superusers.
+          description: Number of connections reserved for superusers.
           type: int
         reserved_connections:
-          description: How many more are kept for pg_use_reserved_connections (16 and later).
+          description: Number of connections reserved for pg_use_reserved_connections (PostgreSQL 16 and later).
           type: int
         connections_used:
-          description: Connections at that moment, this one among them.
+          description: Number of connections at that moment, including this one.
           type: int
         role_connection_limit:
-          description: The role's own limit; -1 is none.
+          description: Connection limit of the role; -1 means none.
           type: int
         database_connection_limit:
-          description: The database's own limit; -1 is none.
+          description: Connection limit of the database; -1 means none.
           type: int
         ssl:
           description: Whether the connection is encrypted.
@@ -86,7 +86,7 @@ connections:
           description: Whether the server is a standby.
           type: bool
 failures:
-  description: Kind of failure for each connection that failed, such as V(password_wrong).
+  description: Kind of failure for each failed connection, such as V(password_wrong).
   returned: failure
   type: dict
 """

@@ -7,25 +7,27 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: postgres_cluster
-short_description: Configure the distribution's PostgreSQL cluster for apps on the same host, and give each its database
+short_description: >-
+  Configure the distribution's PostgreSQL cluster for apps on the same host, and create a database for each
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 description:
-  - Finds the cluster that the distribution's packages made (C(pg_lsclusters)), whichever PostgreSQL version that is, or
-    makes one.
+  - Finds the cluster created by the distribution's packages (C(pg_lsclusters)), whatever its PostgreSQL version, or
+    creates one.
   - Writes C(conf.d/slipway.conf) with memory settings computed from the host's memory, no TCP listener, and logging;
     and C(pg_hba.conf) with peer authentication over the Unix socket.
-  - The server's own program checks both before they count; a refused file is put back as it was.
-  - Reloads the server when a file changed. Restarts it for a setting that needs that only while no database has a table,
-    or with O(restart).
-  - Makes it count what each statement costs (C(pg_stat_statements)), for which see the playbook C(queries.yml).
-  - With O(databases), makes sure of roles that can log in and nothing else, without a password, and of their UTF-8 databases.
-    Revokes CONNECT and TEMPORARY from PUBLIC on these databases and on C(postgres) and C(template1), so that an app's role
-    gets into its own database only. Never drops anything. A database that is not listed stays as it is.
+  - Checks both with the server's own program before they take effect; a rejected file is restored.
+  - Reloads the server if a file has changed. For a setting that requires a restart, restarts it only if no database has
+    tables yet, or with O(restart).
+  - Enables statistics per statement (C(pg_stat_statements)), which the playbook C(queries.yml) shows.
+  - With O(databases), creates roles without a password and without privileges other than LOGIN, and their UTF-8
+    databases. Revokes CONNECT and TEMPORARY from PUBLIC on these databases and on C(postgres) and C(template1), so that
+    an app's role can only connect to its own database. Never drops anything. Databases that are not listed are left
+    alone.
   - Runs the server's C(psql) as the system user C(postgres); the host needs no Python driver.
 options:
   databases:
-    description: The databases that must be there; none of the server's are looked at when this is not given.
+    description: The databases to create. If not given, databases are not managed.
     type: list
     elements: dict
     suboptions:
@@ -34,39 +36,39 @@ options:
         type: str
         required: true
       owner:
-        description: Role that owns it, which is also the app's system user. Empty is O(databases[].name).
+        description: Role that owns the database, which is also the app's system user. Empty means O(databases[].name).
         type: str
       extensions:
-        description: Extensions that the superuser creates in it.
+        description: Extensions to create in the database as a superuser.
         type: list
         elements: str
         default: []
   cluster:
-    description: Which cluster, such as V(17/main). Empty is the only one, or the one on port 5432.
+    description: PostgreSQL cluster, such as V(17/main). Empty means the only one, or the one on port 5432.
     type: str
     default: ""
   memory_mb:
-    description: Memory in MiB that the settings are computed from. V(0) is the host's.
+    description: Memory in MiB from which the settings are computed. V(0) means the host's memory.
     type: int
     default: 0
   shared_buffers_percent:
-    description: Part of the memory for C(shared_buffers), in percent.
+    description: Percentage of the memory for C(shared_buffers).
     type: int
     default: 15
   max_connections:
     description:
-      - Most connections at a time. V(0) is what O(connections) needs, as far as the host's memory goes (10 MB each), V(100) at
-        least, and never less than an earlier run has written.
+      - Maximum number of simultaneous connections. V(0) means what O(connections) needs, limited by the host's memory
+        (10 MB each); at least V(100), and never less than an earlier run has set.
     type: int
     default: 0
   connections:
-    description: How many connections the apps may open together, for O(max_connections=0).
+    description: Number of connections that all apps together may open, for O(max_connections=0).
     type: int
     default: 0
   slow_statement_ms:
     description:
-      - Statements that take longer are logged, in milliseconds. V(-1) logs none.
-      - The values of their parameters are not logged. What the app writes into a statement's text is.
+      - Statements that take longer than this, in milliseconds, are logged. V(-1) logs none.
+      - Parameter values are not logged, but values that the app writes into the text of a statement are.
     type: int
     default: 500
   timezone:
@@ -74,31 +76,32 @@ options:
     type: str
     default: UTC
   locale:
-    description: Locale of a cluster that has to be made, and of new databases; it must exist on the host and be one of UTF-8.
+    description: Locale of a new cluster and of new databases; it must be a UTF-8 locale that exists on the host.
     type: str
     default: C.UTF-8
   archive_command:
     description:
-      - Command that each segment of WAL is given to, as C(archive_command) has it; a segment is closed after 50 seconds at
-        the latest. Empty archives nothing.
-      - A running server is restarted once, when it first gets one. It keeps C(archive_mode) on, with a command that does
-        nothing, when this is empty again.
+      - Command that archives each WAL segment, in the format of C(archive_command); a segment is closed after 50
+        seconds at the latest. Empty archives nothing.
+      - A running server is restarted once, when a command is first set. If it is emptied again, C(archive_mode) stays
+        on with a command that does nothing.
     type: str
     default: ""
   settings:
-    description: Further settings of C(postgresql.conf); they win over the computed ones.
+    description: More settings for C(postgresql.conf); they override the computed ones.
     type: dict
     default: {}
   hba:
-    description: Further lines of C(pg_hba.conf), before the general one.
+    description: More lines for C(pg_hba.conf), which come before the general one.
     type: list
     elements: str
     default: []
   restart:
     description:
-      - Restart the server for a setting that needs it, also while a database is in use, which ends the requests that use one.
-      - With V(false) such settings stay pending, with a warning that says what to do. A server whose databases have no table
-        yet is restarted in any case.
+      - Restart the server for settings that require it, even if a database is in use, which aborts requests that use
+        one.
+      - With V(false), such settings stay pending, with a warning that says what to do. A server whose databases have no
+        tables yet is always restarted.
     type: bool
     default: false
 """
@@ -113,7 +116,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 databases:
-  description: The wanted databases.
+  description: The databases.
   returned: success
   type: list
   elements: dict
@@ -122,17 +125,17 @@ databases:
       description: Name of the database.
       type: str
     owner:
-      description: Its owner.
+      description: Owner of the database.
       type: str
     created:
-      description: Whether this run made it.
+      description: Whether this run created the database.
       type: bool
     url:
-      description: How libpq's drivers reach it as its owner.
+      description: URL for libpq-based drivers, for the owner of the database.
       type: str
       sample: postgresql:///shop?host=/var/run/postgresql
 statements:
-  description: The SQL that was run for them, or would be.
+  description: The SQL statements that were run, or would be.
   returned: success
   type: list
   elements: str
@@ -162,11 +165,11 @@ socket_directory:
   type: str
   sample: /var/run/postgresql
 settings:
-  description: The managed settings as the server has them in effect.
+  description: The managed settings that are in effect on the server.
   returned: success
   type: dict
 changed_files:
-  description: Files that were written.
+  description: The written files.
   returned: success
   type: list
   elements: str
@@ -179,7 +182,7 @@ restarted:
   returned: success
   type: bool
 pending_restart:
-  description: Settings that wait for a restart.
+  description: Settings that are waiting for a restart.
   returned: success
   type: list
   elements: str

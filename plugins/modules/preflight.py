@@ -7,28 +7,28 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: preflight
-short_description: Refuse what can't work, before anything on a host is changed
+short_description: Check apps and hosts before anything is changed
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 extends_documentation_fragment:
   - slipway.flask.apps
 description:
-  - Checks the description of the apps and their sources on the controller, then the host, in one round trip.
-  - Needs no Python on the host and gives the C(distribution) facts that roles ask for.
-  - Fails with one message that lists everything that is wrong; it never changes anything.
+  - Checks the descriptions of the apps and their sources on the controller, then the host in one round trip.
+  - Needs no Python on the host, and sets the C(distribution) facts that roles use.
+  - Fails with one message that lists all problems; never changes anything.
 options:
   version:
-    description: The version of that app which is meant, where its source has versions; empty means the described one.
+    description: Version of that app, if its source has versions; empty means the one in its description.
     type: str
     default: ""
   one_app:
-    description: Whether O(app) must be named when there are several.
+    description: Whether O(app) is required if there are several apps.
     type: bool
     default: false
   provision:
     description:
-      - Whether the host is about to be provisioned, so that what is there and belongs to somebody else is looked for -
-        users, units, folders, databases, sites of nginx, and who listens on the ports 80 and 443.
+      - Whether the host is about to be provisioned. If so, checks for conflicts - existing users, units, folders,
+        databases, nginx sites, and services that listen on ports 80 and 443.
     type: bool
     default: false
   audit:
@@ -37,18 +37,18 @@ options:
     default: ""
     version_added: 0.4.0
   anew:
-    description: An app that is to be set up although it was removed from the host; else that is refused.
+    description: An app that may be set up again although it was removed from the host; otherwise, that is refused.
     type: str
     default: ""
     version_added: 0.4.0
   disk_mb:
-    description: Space that must be free on the file systems of C(/var) and C(/srv), in megabytes.
+    description: Space that must be free on the file systems of C(/var) and C(/srv), in MiB.
     type: int
     default: 0
 """
 
 EXAMPLES = r"""
-- name: Refuse what can't work before anything is changed
+- name: Check the apps and hosts before anything is changed
   slipway.flask.preflight:
     apps: "{{ slipway_apps }}"
     disk_mb: 1024
@@ -56,7 +56,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 problems:
-  description: What is wrong, one sentence each.
+  description: The problems, one sentence each.
   type: list
   elements: str
   returned: failure
@@ -65,7 +65,7 @@ python:
   type: bool
   returned: success
 cores:
-  description: Processors of the host.
+  description: Number of CPUs of the host.
   type: int
   returned: success
 memory_mb:
@@ -73,36 +73,37 @@ memory_mb:
   type: int
   returned: success
 packages:
-  description: Names of the installed packages, with spaces between; empty unless O(provision).
+  description: Names of the installed packages, separated by spaces; empty unless O(provision).
   type: str
   returned: success
 waiting:
-  description: Names of the adopted apps whose domains another site serves until their first release answers.
+  description: Names of adopted apps whose domains are served by another site until their first release answers.
   type: list
   elements: str
   returned: success
 dashboard:
-  description: Whether the host has the dashboard's page now; only known when it is to be provisioned.
+  description: Whether the host has a dashboard now; only with O(provision).
   returned: success
   type: bool
 metrics:
-  description: Whether the host collects metrics now; only known when it is to be provisioned.
+  description: Whether the host collects metrics now; only with O(provision).
   returned: success
   type: bool
 logs:
-  description: Whether the host sends its logs to a receiver now; only known when it is to be provisioned.
+  description: Whether the host ships its logs now; only with O(provision).
   returned: success
   type: bool
 backups:
-  description: Whether the host makes backups now; only known when it is to be provisioned.
+  description: Whether the host has backups now; only with O(provision).
   returned: success
   type: bool
 way:
-  description: The way in that works, where the inventory's does not - C(port), C(arguments) of ssh, C(user); empty else.
+  description: >-
+    A working C(port), C(user) and C(arguments) of ssh, if those of the inventory don't work; otherwise empty.
   type: dict
   returned: success
 provisioned:
-  description: Names of the apps that are set up on the host already; with O(provision) only.
+  description: Names of the apps that are already set up on the host; only with O(provision).
   type: list
   elements: str
   returned: success

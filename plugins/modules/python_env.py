@@ -7,16 +7,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: python_env
-short_description: Build a virtual environment whose name says what is in it
+short_description: Build a virtual environment whose name is a hash of its contents
 version_added: 0.1.0
 description:
-  - Makes C(<root>/<key>) with uv. The key is a hash of every file that decides what is installed, of the interpreter
-    and of the options below, so the same key is the same environment and is built once.
-  - An environment is built under another name and moved into place when it is whole and on the disk. A build that
-    fails or is killed leaves no environment; two builds at once wait for each other.
+  - Creates C(<root>/<key>) with uv. The key is a hash of all files that determine what is installed, of the interpreter
+    and of the options below, so the same key means the same environment, which is built only once.
+  - An environment is built under a temporary name and moved into place when it is complete and on disk. A build that
+    fails or is killed leaves no environment; simultaneous builds wait for each other.
   - Reads, in this order, C(uv.lock), C(poetry.lock), C(pdm.lock), C(requirements.txt), C(requirements/production.txt),
     C(requirements/prod.txt), C(pyproject.toml), C(setup.py), C(setup.cfg); the first that exists is used.
-  - Hashes in requirement files are enforced for all packages as soon as one is given.
+  - If a requirements file contains a hash, hashes are required for all packages.
 extends_documentation_fragment:
   - slipway.flask.interpreters
 options:
@@ -25,55 +25,55 @@ options:
     type: path
     required: true
   root:
-    description: Folder that holds the environments.
+    description: Folder for the environments.
     type: path
     required: true
   requirements:
-    description: Files in O(project) to read instead of the detected one.
+    description: Files in O(project) to read instead of the detected file.
     type: list
     elements: str
     default: []
   extra_packages:
     description:
-      - Requirement lines that are installed together with the project's own. To a lock, or a list with hashes, they are
-        added afterwards and may change nothing in it.
+      - Additional requirements installed with the project's own. If there is a lock file or a list with hashes, they
+        are added afterwards and can't change locked packages.
     type: list
     elements: str
     default: []
   constraints:
-    description: Requirement lines that limit versions, also of what packages need themselves. A lock must meet them.
+    description: Version constraints, which also apply to transitive dependencies. A lock file must meet them.
     type: list
     elements: str
     default: []
   overrides:
-    description: Requirement lines that go before what the project's list, its lock or any package says.
+    description: Requirements that override those of the project, its lock file or any package.
     type: list
     elements: str
     default: []
   groups:
-    description: Dependency groups to install too (not for requirement files).
+    description: Dependency groups to install as well (not for requirements files).
     type: list
     elements: str
     default: []
   extras:
-    description: Optional dependencies to install too (not for requirement files).
+    description: Optional dependencies (extras) to install as well (not for requirements files).
     type: list
     elements: str
     default: []
   install_project:
     description:
-      - Install the project itself too, as a package. The default is to do so only when it keeps its packages in
-        C(src/), because an application is run from its source folder.
+      - Also install the project itself as a package. By default, only if its packages are in C(src/), because an
+        application is run from its source folder.
     type: bool
   link:
-    description: Symbolic link that is pointed to the environment, atomically.
+    description: Symbolic link to the environment; it is replaced atomically.
     type: path
   python:
     description:
       - A version such as C(3.12), C(python3) for the distribution's own, or an absolute path.
-      - Empty takes what the project says of its Python (C(.python-version), C(runtime.txt), C(Pipfile),
-        C(.tool-versions), C(requires-python)), else the distribution's.
-      - The distribution's interpreter is taken if it fits; else uv fetches one that does.
+      - Empty means the version that the project asks for (C(.python-version), C(runtime.txt), C(Pipfile),
+        C(.tool-versions), C(requires-python)), otherwise the distribution's.
+      - The distribution's interpreter is used if it matches; otherwise uv downloads one.
     type: str
     default: ""
   uv:
@@ -81,13 +81,13 @@ options:
     type: path
     default: /opt/slipway/bin/uv
   extra_index_urls:
-    description: Further package indexes, asked before O(index_url). May hold users and passwords.
+    description: Additional package indexes, asked before O(index_url). May contain users and passwords.
 attributes:
   check_mode:
-    description: Says whether something would be built; a project that does not exist yet would be.
+    description: Shows whether something would be built; a project that doesn't exist yet would be.
     support: full
   diff_mode:
-    description: Shows where the link leads before and after.
+    description: Shows the target of the link before and after.
     support: full
 author: Slipway contributors (@slipway)
 """
@@ -103,7 +103,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 key:
-  description: Name of the environment below O(root); empty when check mode could not know it.
+  description: Name of the environment in O(root); empty if it can't be known in check mode.
   returned: success
   type: str
 path:
@@ -115,15 +115,15 @@ created:
   returned: success
   type: bool
 seconds:
-  description: What that took.
+  description: Duration of the build, in seconds.
   returned: success
   type: float
 python_version:
-  description: Full version of its Python.
+  description: Full version of the environment's Python.
   returned: success
   type: str
 source:
-  description: File that the dependencies were read from.
+  description: File from which the dependencies were read.
   returned: success
   type: str
 ignored:
@@ -132,21 +132,21 @@ ignored:
   type: list
   elements: str
 added:
-  description: Lines of O(extra_packages) that were added to a lock or to a list with hashes.
+  description: Lines of O(extra_packages) that were added to a lock file or a list with hashes.
   returned: success
   type: list
   elements: str
 overridden:
-  description: What O(overrides) replaced, and which packages want another version.
+  description: What O(overrides) replaced, and which packages require another version.
   returned: success
   type: list
   elements: str
 packages:
-  description: Name and version of everything in the environment.
+  description: Names and versions of all packages in the environment.
   returned: success
   type: dict
 notes:
-  description: What to know of how it was built, such as why its Python is not the distribution's.
+  description: Notes about the build, such as why its Python is not the distribution's.
   returned: success
   type: list
   elements: str

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: queries
-short_description: Tell what the statements of apps cost their database, and what its tables and transactions are like
+short_description: >-
+  Show the most expensive statements of each app's database, and the state of its tables and transactions
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
 extends_documentation_fragment:
   - slipway.flask.apps
 description:
-  - Prints, for the database of each app, the statements that take most time in all, most time each, and that are called most
-    (C(pg_stat_statements)); open transactions and who waits for whose lock; large tables that are read from end to end,
-    indexes that nothing reads, bloat (an estimate), the cache's hits, and what autovacuum has left to do.
-  - A server on the host is asked as its superuser; one elsewhere as the app's role, and what that may not see is said.
-  - Of MySQL and MariaDB, statements where C(performance_schema) is on, the longest transactions and who waits for a lock, the
-    largest tables, and the buffer pool's hits; O(reset) does nothing there.
-  - Statements have C(?) where they had a value.
+  - For the database of each app, prints the statements with the highest total time, the highest mean time and the most
+    calls (C(pg_stat_statements)); open transactions and lock waits; sequential scans of large tables, unused indexes,
+    bloat (an estimate), the cache hit ratio, and what autovacuum still has to do.
+  - A server on the host is queried as its superuser, an external one with the app's role; what that role can't see is
+    reported.
+  - For MySQL and MariaDB, prints statements if C(performance_schema) is on, the longest transactions and lock waits,
+    the largest tables, and the hit ratio of the buffer pool; O(reset) has no effect.
+  - Values in statements are replaced by C(?).
   - Only O(reset) changes anything.
 attributes:
   check_mode:
@@ -27,17 +29,17 @@ attributes:
     description: Does the same, but for O(reset).
 options:
   limit:
-    description: Most entries of each kind, 1 or more.
+    description: Maximum number of entries of each kind, at least 1.
     type: int
     default: 5
   reset:
-    description: Count the statements of these databases anew, after they were told.
+    description: Reset the statement statistics of these databases after printing them.
     type: bool
     default: false
 """
 
 EXAMPLES = r"""
-- name: Show what the shop's statements cost
+- name: Show the shop's most expensive statements
   slipway.flask.queries:
     apps: "{{ slipway_apps }}"
     app: shop
@@ -45,7 +47,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 apps:
-  description: One entry for each app.
+  description: One entry per app.
   returned: success
   type: list
   elements: dict
@@ -54,36 +56,36 @@ apps:
       description: Name of the app.
       type: str
     said:
-      description: Why there is nothing to tell; empty otherwise, and then the others are there.
+      description: Why there is no information; if empty, the other keys are present.
       type: str
     facts:
-      description: The database's size, connections, and how much of it came from the cache.
+      description: Size of the database, connections, and cache hit ratio.
       type: dict
     statements:
-      description: The statements by C(total), C(mean) and C(calls); none when they can't be seen.
+      description: The statements by C(total), C(mean) and C(calls); none if they can't be read.
       type: dict
     scans:
-      description: Large tables that are read from end to end.
+      description: Large tables with sequential scans.
       type: list
     indexes:
-      description: Indexes that nothing has read, or that are not valid.
+      description: Indexes that are unused or invalid.
       type: list
     bloat:
-      description: Tables with space that their rows don't need, as an estimate in bytes.
+      description: Tables with unused space, as an estimate in bytes.
       type: list
     transactions:
       description: The longest open transactions.
       type: list
     locks:
-      description: Who waits for whom.
+      description: Lock waits.
       type: list
     vacuum:
       description: Tables with dead rows, or without statistics.
       type: list
     unseen:
-      description: What could not be seen, and why.
+      description: What could not be read, and why.
       type: list
     reset:
-      description: Whether statements are counted anew.
+      description: Whether the statistics were reset.
       type: bool
 """

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: redis_check
-short_description: Try connections to Redis from the host, and say why one fails
+short_description: Check connections to Redis from the host, and explain failures
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
 description:
-  - Connects as the app's own system user with the app's own URL, logs in, selects the database and asks the server about
-    itself. Changes nothing, and needs no client on the host.
-  - A failure names its cause (name, port, socket, TLS, password, database, connections) and what to do. No password stands
-    in a message, an argument list or a log.
-  - In check mode, connections of users and to sockets that are not there yet are not tried.
+  - Connects as the app's own system user with the app's own URL, logs in, selects the database and queries the server's
+    state. Changes nothing, and needs no client on the host.
+  - A failure explains its cause (host name, port, socket, TLS, password, database, connections) and what to do.
+    Passwords never appear in messages, argument lists or logs.
+  - In check mode, connections are skipped if their user or socket doesn't exist yet.
 options:
   connections:
     description: The connections, without their URLs.
@@ -28,15 +28,15 @@ options:
         type: str
         required: true
       user:
-        description: System user that connects. Empty is the user that the module runs as.
+        description: System user that connects. Empty means the user that the module runs as.
         type: str
         default: ""
       ca:
-        description: CA file on the host that is used where the URL has no C(ssl_ca_certs).
+        description: CA file on the host, used if the URL has no C(ssl_ca_certs).
         type: str
         default: ""
       purpose:
-        description: What the app uses it for. Of a queue, a server that throws entries away is noted.
+        description: What the app uses Redis for. For a queue, a server that evicts keys is reported.
         type: str
         choices: [queue, cache]
         default: queue
@@ -51,7 +51,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Try the shop's Redis
+- name: Check the shop's Redis
   slipway.flask.redis_check:
     connections:
       - {name: shop, user: shop}
@@ -61,22 +61,22 @@ EXAMPLES = r"""
 
 RETURN = r"""
 connections:
-  description: What was found for each connection.
+  description: Results for each connection.
   returned: success
   type: dict
   contains:
     NAME:
-      description: One entry for each connection, named like it.
+      description: One entry per connection, with its name as the key.
       type: dict
       contains:
         checked:
-          description: Whether the connection was tried; what INFO says of it is there only then.
+          description: Whether the connection was checked; if so, the results of INFO follow.
           type: bool
         notes:
-          description: What a person should know, such as unencrypted traffic or why nothing was tried.
+          description: Notes for the user, such as unencrypted traffic, or why the connection was not checked.
           type: list
 failures:
-  description: Kind of failure for each connection that failed, such as V(password_wrong).
+  description: Kind of failure for each failed connection, such as V(password_wrong).
   returned: failure
   type: dict
 """

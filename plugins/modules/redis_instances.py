@@ -7,52 +7,54 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: redis_instances
-short_description: Run instances of Redis, each on its own Unix socket and as its own system user
+short_description: Run Redis instances, each with its own Unix socket and system user
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
 description:
-  - Makes for each instance a system user, C(/etc/slipway-redis/NAME.conf), the unit C(slipway-redis-NAME.service) with a
-    sandbox, and starts it, or restarts it when it is older than one of these.
-  - No instance listens on the network, and none has a password. The users in O(instances[].users) can connect to the socket
-    C(/run/slipway-redis/NAME/redis.sock), nobody else but root.
-  - An instance that is taken off the list stays as it is, with its data.
+  - Creates a system user, C(/etc/slipway-redis/NAME.conf) and the sandboxed unit C(slipway-redis-NAME.service) for each
+    instance, and starts it, or restarts it if one of these is newer.
+  - Instances don't listen on the network and have no password. Only root and the users in O(instances[].users) can
+    connect to the socket C(/run/slipway-redis/NAME/redis.sock).
+  - An instance that is removed from the list is kept, with its data.
 attributes:
   check_mode:
     support: full
-    description: Says what would be done.
+    description: Shows what would be done.
 options:
   instances:
-    description: The instances that must run.
+    description: The instances to run.
     type: list
     elements: dict
     required: true
     suboptions:
       name:
-        description: Name of the instance (small letters, digits and C(-)).
+        description: Name of the instance (lower-case letters, digits and C(-)).
         type: str
         required: true
       purpose:
         description:
-          - V(queue) never throws anything away, and keeps it on the disk; V(cache) throws the least recently used away, and
-            keeps nothing over a restart.
+          - V(queue) never evicts keys and stores them on disk; V(cache) evicts the least recently used keys and stores
+            nothing across restarts.
         type: str
         choices: [queue, cache]
         default: queue
       users:
-        description: System users that may connect; the one named like the instance when the list is empty.
+        description: System users that may connect; empty means the user with the name of the instance.
         type: list
         elements: str
         default: []
       memory_mb:
-        description: Its C(maxmemory) in MiB; V(0) is an eighth of the host's memory for a queue, a sixteenth for a cache.
+        description: >-
+          C(maxmemory) of the instance, in MiB. V(0) means an eighth of the host's memory for a queue, and a sixteenth
+          for a cache.
         type: int
         default: 0
       settings:
-        description: Further settings of redis.conf.
+        description: More settings for redis.conf.
         type: dict
         default: {}
   memory_mb:
-    description: Memory in MiB that C(maxmemory) is computed from; V(0) is the host's.
+    description: Memory in MiB from which C(maxmemory) is computed; V(0) means the host's memory.
     type: int
     default: 0
 """
@@ -80,16 +82,16 @@ instances:
       description: Name of the instance.
       type: str
     unit:
-      description: Its systemd unit.
+      description: systemd unit.
       type: str
     socket:
-      description: Its Unix socket.
+      description: Unix socket.
       type: str
     url:
-      description: Its URL as redis-py has it.
+      description: URL for redis-py.
       type: str
     memory_mb:
-      description: Its C(maxmemory) in MiB.
+      description: C(maxmemory) in MiB.
       type: int
 """
 

@@ -7,29 +7,30 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release
-short_description: Make a revision of an app serve, without losing a request
+short_description: Deploy a revision of an app without downtime
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 extends_documentation_fragment:
   - slipway.flask.release
 description:
   - "Runs the stages of a release: fetch, build, check, migrate, start, gate, switch, verify, watch, drain, prune, record."
-  - Whatever fails before the switch leaves the old release serving; a failed verify or watch switches back by itself.
-  - Changes nothing when what is asked for already serves.
+  - If a stage before the switch fails, the old release keeps serving; if verify or watch fails, traffic is switched
+    back automatically.
+  - Changes nothing if the requested revision is already live.
 attributes:
   check_mode:
     support: full
-    description: Tells whether a deploy would make a new release.
+    description: Shows whether a deploy would create a new release.
 options:
   plan:
     description:
-      - Prepares a release, tells what a deploy would do, and removes it again; fails when the deploy would be refused.
+      - Prepare a release, show what a deploy would do, and remove it again; fails if the deploy would be refused.
     type: bool
     default: false
   go_on:
     description:
-      - Do not fail the task when the release fails, so that a play goes on with its other apps; its end must have
-        M(slipway.flask.release_failures), which fails then. RV(given_up) has the message.
+      - Don't fail the task if the release fails, so that the play continues with other apps. The play must end with
+        M(slipway.flask.release_failures), which then fails. RV(given_up) contains the message.
     type: bool
     default: false
 """
@@ -50,30 +51,31 @@ release:
   type: str
   returned: success
 record:
-  description: The release's record, as in its release.json.
+  description: Record of the release, as in its release.json.
   type: dict
   returned: success
 previous:
-  description: Id of the release that served before.
+  description: ID of the previous release.
   type: str
   returned: success
 draining:
-  description: What the release before still answers, one sentence each; nothing has to wait for it.
+  description: >-
+    Requests that the previous release is still answering, one sentence each; there is no need to wait for them.
   type: list
   elements: str
   returned: success
 processes:
-  description: What runs beside the web server, such as V(worker (2 instances)).
+  description: Processes that run next to the web server, such as V(worker (2 instances)).
   type: list
   elements: str
   returned: success
 notes:
-  description: What else is worth knowing, one sentence each.
+  description: Further notes, one sentence each.
   type: list
   elements: str
   returned: always
 hook:
-  description: The hook at which the release waits for its tasks, and what these may want to know.
+  description: The hook whose tasks must be run before the release continues, with information for these tasks.
   type: dict
   returned: when it stopped at a hook
   contains:
@@ -90,7 +92,7 @@ given_up:
   type: str
   returned: when it failed and O(go_on) is true
 plan:
-  description: What a deploy would do, if O(plan) asks for it.
+  description: What a deploy would do, with O(plan).
   type: dict
   returned: success
 stage:

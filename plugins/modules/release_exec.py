@@ -15,30 +15,31 @@ extends_documentation_fragment:
 description:
   - Runs a command as the app's user, with the code, the settings and the secrets of the live release, and prints what
     it prints as it is. It may write where the app may write.
-  - Runs on one host, the first of the play that has the app; the others are skipped.
-  - Always reports a change, for nobody knows what a command does.
+  - Runs on a single host, the first of the play that has the app; the others are skipped.
+  - Always reports a change, because the effect of a command is unknown.
 attributes:
   check_mode:
     support: none
     description: The task is skipped.
 options:
   app:
-    description: Name of the app; it may be left out when there is but one.
+    description: Name of the app; optional if there is only one.
     type: str
     default: ""
   command:
     description:
-      - Command line, split as a shell splits words but run without a shell.
-      - C($NAME) outside of single quotes stands for a variable of the app's environment; a secret itself is refused.
+      - Command line, split into words as a shell does, but run without a shell.
+      - C($NAME) outside single quotes is replaced by the app's environment variable; the value of a secret itself is
+        refused.
       - Required without O(schedule).
     type: str
     default: ""
   schedule:
-    description: Name of one of the app's schedules to run now, through its own unit, instead of O(command).
+    description: Name of one of the app's schedules to run now, with its own unit, instead of O(command).
     type: str
     default: ""
   seconds:
-    description: Longest time that the command may take, in seconds.
+    description: Maximum time for the command, in seconds.
     type: int
     default: 3600
 """
@@ -67,11 +68,11 @@ rc:
   type: int
   returned: always
 stdout:
-  description: What it printed.
+  description: Standard output of the command.
   type: str
   returned: success
 stderr:
-  description: What it printed as errors.
+  description: Standard error of the command.
   type: str
   returned: success
 """

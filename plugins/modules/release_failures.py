@@ -7,16 +7,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release_failures
-short_description: Fail when a release of this run has failed, with one summary of all that have
+short_description: Fail if a release in this run has failed, with a summary of all failures
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
 description:
-  - Belongs at the end of a play that deploys several apps with O(slipway.flask.release#module:go_on), which leaves the play going
-    on when one of them fails. Without it nobody would be told by the exit status.
-  - Reaches no host.
+  - Use it at the end of a play that deploys several apps with O(slipway.flask.release#module:go_on), which continues
+    the play if one of them fails. Without it, the exit status would not indicate the failure.
+  - Doesn't connect to hosts.
 options:
   apps:
-    description: How many apps were to be deployed on the host.
+    description: Number of apps to be deployed on the host.
     type: int
     required: true
 """
@@ -30,7 +30,7 @@ EXAMPLES = r"""
     app_release_go_on: true
   loop: "{{ apps }}"
 
-- name: Fail when one of them did
+- name: Fail if one of them has failed
   slipway.flask.release_failures:
     apps: "{{ apps | length }}"
 """

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release_info
-short_description: Tell the releases of the apps on a host, or how those that serve are
+short_description: Show the release history of the apps on a host, or the state of the live releases
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 extends_documentation_fragment:
   - slipway.flask.apps
 description:
-  - Prints each app's history as a table, newest first; it only registers what it found with O(status).
+  - Prints each app's history as a table, newest first; with O(status), only returns its findings.
   - Never changes anything.
 attributes:
   check_mode:
@@ -21,17 +21,17 @@ attributes:
     description: Does the same.
 options:
   limit:
-    description: Entries of the history that are told, 1 or more.
+    description: Number of history entries to show, at least 1.
     type: int
     default: 20
   status:
-    description: Whether it is told how the releases that serve are, and not what they were.
+    description: Return the state of the live releases instead of the history.
     type: bool
     default: false
   deep:
     description:
-      - Whether the code of the releases and their environments are compared with the fingerprints that were taken when they
-        were built; with O(status). It reads each file from the disk.
+      - Compare the code of the releases and their environments with the fingerprints taken when they were built; only
+        with O(status). Reads every file from disk.
     type: bool
     default: false
     version_added: 0.4.0
@@ -54,7 +54,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 apps:
-  description: One entry for each app that the host has.
+  description: One entry per app on the host.
   returned: success
   type: list
   elements: dict
@@ -77,51 +77,51 @@ apps:
       description: The history, newest first; not with O(status).
       type: list
     total:
-      description: Entries that the whole history has; not with O(status).
+      description: Number of entries in the whole history; not with O(status).
       type: int
     release:
-      description: Release that serves; with O(status), as all that follow.
+      description: Current release; this and the following keys only with O(status).
       type: str
     revision:
-      description: Its revision.
+      description: Revision of the release.
       type: str
     since:
-      description: When it was switched to (UTC).
+      description: Time of the switch to the release (UTC).
       type: str
     state:
-      description: State of its unit.
+      description: State of the release's unit.
       type: str
     restarts:
-      description: How often systemd has started it again.
+      description: Number of restarts by systemd.
       type: int
     workers:
-      description: Its worker processes.
+      description: Number of worker processes.
       type: int
     memory:
-      description: Memory of all its processes, in bytes.
+      description: Memory of all processes, in bytes.
       type: int
     health:
-      description: What it answers on its own socket (C(status), C(milliseconds), C(said)).
+      description: Response on its own socket (C(status), C(milliseconds), C(said)).
       type: dict
     processes:
       description:
-        - The state, restarts, workers and memory of each of its processes, by name; those above are the first one's. What
-          else there is to tell of one is there, too.
+        - State, restarts, workers and memory of each process, by name; the values above are those of the first one. May
+          contain further information about a process.
       type: dict
     certificate:
       description: Whether nginx serves its domain over TLS, who issued the certificate, and how many days it has left.
       type: dict
     connections:
-      description: The database server's connections in use and those that apps may use.
+      description: Connections of the database server in use, and those available to apps.
       type: dict
     disk_used:
-      description: Bytes below the app's folder.
+      description: Size of the app's folder, in bytes.
       type: int
     disk_free:
-      description: Bytes that are free on its file system.
+      description: Free space on its file system, in bytes.
       type: int
     closed_since:
-      description: When its site was closed for maintenance (UTC); empty when it is open.
+      description: Start of maintenance mode (UTC); empty if it is off.
       type: str
     audit:
       description:
@@ -130,23 +130,23 @@ apps:
           C(fixed), C(summary), C(counts), C(new) and C(allowed_until).
       type: dict
     problems:
-      description: Why the app does not serve, one sentence each; empty when it does.
+      description: Why the app is down, one sentence each; empty if it is up.
       type: list
 backups:
-  description: C(lines) that tell how the backups are, or that there are none, and C(problems); with O(status) only.
+  description: C(lines) about the state of backups, and C(problems); only with O(status).
   returned: success
   type: dict
 upkeep:
-  description: C(lines) that tell how the host itself is, and C(problems) with it; with O(status) only.
+  description: C(lines) about the state of the host itself, and C(problems); only with O(status).
   returned: success
   type: dict
 notes:
-  description: What else a person should know of the host, one sentence each; with O(status) only.
+  description: Further notes about the host, one sentence each; only with O(status).
   returned: success
   type: list
   elements: str
 left:
-  description: Apps that the host has and O(apps) has not, one sentence each; with O(status) only.
+  description: Apps on the host that are not in O(apps), one sentence each; only with O(status).
   returned: success
   type: list
   elements: str

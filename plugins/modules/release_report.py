@@ -7,30 +7,31 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release_report
-short_description: Print one table of how every app on every host is, and fail when one does not serve
+short_description: Print the state of every app on every host as a table, and fail if one is down
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 description:
-  - Reads what M(slipway.flask.release_info) registered on each host of the play; reaches no host itself.
-  - A host that could not be reached or asked counts as one that does not serve.
+  - Reads the results registered by M(slipway.flask.release_info) on each host of the play; doesn't connect to hosts
+    itself.
+  - A host that could not be reached or queried counts as down.
 options:
   variable:
-    description: Name of the variable into which the results were registered.
+    description: Name of the variable with the registered results.
     type: str
     required: true
 """
 
 EXAMPLES = r"""
-- name: Look at each app
+- name: Get the state of each app
   slipway.flask.release_info:
     apps: "{{ slipway_apps }}"
     status: true
   register: slipway_status
 
-- name: Print one table, and fail when an app does not serve
+- name: Print one table, and fail if an app is down
   slipway.flask.release_report:
     variable: slipway_status
   run_once: true
 """
 
-RETURN = r""" # nothing but whether it failed """
+RETURN = r""" # no return values """

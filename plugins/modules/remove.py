@@ -11,32 +11,34 @@ short_description: Remove everything of one app from a host
 version_added: 0.4.0
 author: Slipway contributors (@slipway)
 description:
-  - Tells what will go and how large it is, and asks. Then it closes the site, ends all that runs of the app, exports its
-    database and folders to the controller, and removes its units and timers, users, folders, site, certificate with its
-    renewal, logs, databases and roles, PgBouncer's pool, instances of Redis, and what the host knows of it.
-  - The app need not be described any more. What it has on the host is found there.
-  - Other apps of the host are not touched. nginx is reloaded, PostgreSQL and MariaDB are neither restarted nor reloaded.
-  - After a kill, the next run goes on.
+  - Shows what will be removed and its size, and asks for confirmation. Then closes the site, stops all processes of the
+    app, exports its database and folders to the controller, and removes its units and timers, users, folders, site,
+    certificate with its renewal, logs, databases and roles, PgBouncer pool, Redis instances, and all records of it on
+    the host.
+  - The app need not be in C(slipway_apps) any more. Everything that belongs to it is found on the host.
+  - Other apps on the host are not affected. nginx is reloaded; PostgreSQL and MariaDB are neither restarted nor
+    reloaded.
+  - If a run is killed, the next one continues.
 attributes:
   check_mode:
     support: full
-    description: Tells what would go.
+    description: Shows what would be removed.
 options:
   app:
     description: Name of the app.
     type: str
     required: true
   apps:
-    description: The apps that are described, by which the user is told that O(app) is still one of them.
+    description: The described apps, to point out that O(app) is still one of them.
     type: list
     elements: dict
     default: []
   confirmed:
-    description: Remove without asking, as is needed where there is no terminal.
+    description: Remove without asking for confirmation; required if there is no terminal.
     type: bool
     default: false
   export:
-    description: Whether the database and the folders are exported to the controller before they go.
+    description: Export the database and the folders to the controller before they are removed.
     type: bool
     default: true
   to:
@@ -45,9 +47,9 @@ options:
     default: exports
   backups:
     description:
-      - What becomes of the app's backups. V(keep) leaves them at the targets until they are too old. V(forget) removes the
+      - What to do with the app's backups. V(keep) leaves them at the targets until they expire. V(forget) removes the
         snapshots of its folders, and dumps that were made before migrations.
-      - Backups of PostgreSQL are of the whole server, and one database can't be taken out of them.
+      - PostgreSQL backups contain the whole server; a single database can't be removed from them.
     type: str
     choices: [keep, forget]
     default: keep
@@ -63,16 +65,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 found:
-  description: What there was of the app.
+  description: What belonged to the app.
   type: dict
   returned: always
 files:
-  description: Paths of the files on the controller that the export has written.
+  description: Paths of the exported files on the controller.
   type: list
   elements: str
   returned: when something was exported
 notes:
-  description: What stays, one sentence each.
+  description: What is kept, one sentence each.
   type: list
   elements: str
   returned: success

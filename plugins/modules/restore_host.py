@@ -7,29 +7,29 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: restore_host
-short_description: Bring a bare host back from its backups
+short_description: Restore a bare host from its backups
 version_added: 0.3.0
 author: Slipway contributors (@slipway)
 description:
-  - Does one part of what C(site.yml -e restore=latest) does; each comes when what it needs is set up.
-  - Refuses a host that has data. One whose restore was cut short goes on where it was.
-  - The settings are those that the role P(slipway.flask.backups#role) has written on the host.
+  - Does one part of C(site.yml -e restore=latest); each part runs when what it needs is set up.
+  - Refuses hosts that have data. An interrupted restore is continued.
+  - Uses the settings that the role P(slipway.flask.backups#role) has written on the host.
 attributes:
   check_mode:
     support: full
-    description: Changes nothing, and does not look either.
+    description: Does nothing.
 options:
   part:
     description:
-      - V(server) brings back certificates and the database server, V(apps) each app's folders and the code that served;
-        V(end) says that all is over.
+      - V(server) restores certificates and the database server; V(apps) restores each app's folders and the code of its
+        live release; V(end) marks the restore as complete.
     type: str
     choices: [server, apps, end]
     required: true
 """
 
 EXAMPLES = r"""
-- name: Bring back the database server
+- name: Restore the database server
   slipway.flask.restore_host:
     part: server
 """
@@ -41,7 +41,7 @@ actions:
   type: list
   elements: str
 report:
-  description: How long it took in seconds, and the time of the last transaction that the database has.
+  description: Duration in seconds, and the time of the last transaction in the database.
   returned: with O(part=end)
   type: dict
 """

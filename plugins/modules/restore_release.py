@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: restore_release
-short_description: Have the releases serve again that did before a host was lost
+short_description: Start the releases that were current before a host was lost
 version_added: 0.3.0
 author: Slipway contributors (@slipway)
 description:
-  - Builds the environment of each app's release whose code M(slipway.flask.restore_host) has brought back, starts it, gates
-    it, and has it serve. Then the restore of the host is over.
-  - An app whose release does not come back is told, and the others go on; the task fails at the end.
+  - Builds the environment of each app's release whose code was restored by M(slipway.flask.restore_host), starts it,
+    gates it, and switches to it. This completes the restore of the host.
+  - If a release can't be restored, the task reports it, continues with the other apps, and fails at the end.
 attributes:
   check_mode:
     support: full
@@ -27,18 +27,18 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Have the releases serve again
+- name: Start the releases again
   slipway.flask.restore_release:
     descriptions: "{{ app_release_releases }}"
 """
 
 RETURN = r"""
 releases:
-  description: Ids of the releases that serve, by the names of their apps.
+  description: IDs of the live releases, by app name.
   type: dict
   returned: success
 report:
-  description: How long the restore of the host took in seconds, and the time of the last transaction that the database has.
+  description: Duration of the restore in seconds, and the time of the last transaction in the database.
   type: dict
   returned: success
 """

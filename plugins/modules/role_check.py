@@ -7,44 +7,48 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: role_check
-short_description: Refuse what a role can't do, before it changes anything
+short_description: Check the variables and the host of a role before it changes anything
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
 description:
-  - For the first task of a role. It checks the role's variables against C(meta/argument_specs.yml), the host against the
-    systems that the collection supports, and fails with all of O(problems) at once.
-  - It works on the controller. The host is asked only when a fact that the role uses isn't known yet; it is then a fact as
-    if M(ansible.builtin.setup) had been called.
+  - For the first task of a role. Checks the role's variables against C(meta/argument_specs.yml) and the host against
+    the systems that the collection supports, and fails with all of O(problems) at once.
+  - Runs on the controller. The host is only contacted if a fact that the role uses isn't known yet; it is then set as
+    by M(ansible.builtin.setup).
 attributes:
   check_mode:
     support: full
-    description: Changes nothing anyway.
+    description: Never changes anything.
 options:
   problems:
     description:
       - Jinja expression without braces, like O(ansible.builtin.assert#module:that), whose value is a list of sentences.
-        It is evaluated once the facts are known, and only when types and system are right.
+        It is evaluated when the facts are known, and only if types and system are valid.
     type: str
     default: "[]"
   facts:
-    description: The subsets of M(ansible.builtin.setup) that the role uses.
+    description: Subsets of M(ansible.builtin.setup) that the role uses.
     type: list
     elements: str
     choices: [distribution, hardware, virtual]
     default: [distribution]
   packages:
-    description: APT packages that the role will install; returned, so that a play can install those of all its roles at once.
+    description: >-
+      APT packages that the role will install. They are returned so that a play can install the packages of all its
+      roles at once.
     type: list
     elements: str
     default: []
   package_files:
-    description: Files that their installation reads, path to text, as M(slipway.flask.packages) takes them; returned.
+    description: >-
+      Files to write before the packages are installed, as path to contents, in the format of M(slipway.flask.packages).
+      They are returned as well.
     type: dict
     default: {}
 """
 
 EXAMPLES = r"""
-- name: validate | Refuse what can't work
+- name: validate | Reject invalid values
   slipway.flask.role_check:
     problems: shop_sites | my.own.problems
     packages: "{{ shop_packages }}"

@@ -7,27 +7,28 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: rollback
-short_description: Make a release serve again that is still on the host
+short_description: Roll back to a release that is still on the host
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 extends_documentation_fragment:
   - slipway.flask.release
 description:
-  - Starts the release with the settings that it had, gates it, switches to it, verifies the site and drains the other.
-  - Compares the database's migration head with the one that the release was made for, and refuses when they differ
-    unless O(schema) says what to do.
+  - Starts the release with the settings that it had, gates it, switches to it, verifies the site and drains the other
+    release.
+  - Compares the database's migration head with that of the release, and refuses if they differ, unless O(schema) says
+    what to do.
 attributes:
   check_mode:
     support: full
-    description: Tells which release would serve; the schema is not compared.
+    description: Shows which release would become current; the schema is not compared.
 options:
   to:
-    description: Id of the release; empty is the one that served before.
+    description: ID of the release; empty means the previous one.
     type: str
     default: ""
   schema:
     description:
-      - What to do when the database is not at the release's migration head.
+      - What to do if the database is not at the release's migration head.
       - V(refuse) changes nothing and tells the revisions in between; V(keep) goes on, the code being compatible;
         V(downgrade) has the live release run C(flask db downgrade) first.
     type: str
@@ -36,7 +37,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Go back to the release before
+- name: Roll back to the previous release
   slipway.flask.rollback:
     description:
       name: shop
@@ -50,30 +51,31 @@ release:
   type: str
   returned: success
 record:
-  description: The line of the history.
+  description: The entry in the history.
   type: dict
   returned: success
 previous:
-  description: Id of the release that served before.
+  description: ID of the previous release.
   type: str
   returned: success
 draining:
-  description: What the release before still answers, one sentence each; nothing has to wait for it.
+  description: >-
+    Requests that the previous release is still answering, one sentence each; there is no need to wait for them.
   type: list
   elements: str
   returned: success
 processes:
-  description: What runs beside the web server, such as V(worker (2 instances)).
+  description: Processes that run next to the web server, such as V(worker (2 instances)).
   type: list
   elements: str
   returned: success
 notes:
-  description: What else is worth knowing, one sentence each.
+  description: Further notes, one sentence each.
   type: list
   elements: str
   returned: always
 hook:
-  description: The hook at which it waits for its tasks, and what these may want to know, as M(slipway.flask.release) has it.
+  description: The hook whose tasks must be run before the rollback continues, as in M(slipway.flask.release).
   type: dict
   returned: when it stopped at a hook
 stage:

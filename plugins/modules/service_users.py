@@ -7,20 +7,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: service_users
-short_description: Make the users and groups of services, without shell or home
+short_description: Create the users and groups of services, without a shell or home directory
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
 extends_documentation_fragment:
   - slipway.flask.service_users
 description:
-  - Makes for each service a system group and a system user with the shell V(/usr/sbin/nologin) and the home
-    V(/nonexistent), and adds other users to the group, all in one round trip.
-  - An account of that name that is a person's or the system's own is refused before anything is changed. Nobody is ever
-    taken out of a group.
+  - Creates a system group and a system user for each service, with the shell V(/usr/sbin/nologin) and the home
+    directory V(/nonexistent), and adds other users to the group, all in one round trip.
+  - If the name belongs to a person's account or to the system, the task fails before anything is changed. Users are
+    never removed from a group.
 attributes:
   check_mode:
     support: full
-    description: Says what would be done. Users of O(users[].members) that do not exist yet are let through.
+    description: Shows what would be done. Users in O(users[].members) need not exist yet.
 options:
   users:
     description: The users of the services.
@@ -30,7 +30,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Make the user of the shop, whose files nginx may read
+- name: Create a user for the shop whose files nginx may read
   slipway.flask.service_users:
     users:
       - name: shop

@@ -7,24 +7,24 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: systemd_instance
-short_description: Enable and start a service, and restart it when it is older than what it reads
+short_description: Enable and start a service, and restart it if its files are newer
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 description:
-  - Reloads systemd if the unit changed on disk, enables the unit, starts it, or restarts it when a file of O(files) is
-    younger than its main process. It needs no handler, so an interrupted run is made good by the next one.
-  - When the service does not start, the failure shows the end of its journal.
+  - Reloads systemd if the unit has changed on disk, enables the unit, and starts it, or restarts it if a file in
+    O(files) is newer than its main process. No handler is needed, so the next run completes an interrupted one.
+  - If the service doesn't start, the error message includes the end of its journal.
 attributes:
   check_mode:
     support: full
-    description: Says what would be done.
+    description: Shows what would be done.
 options:
   name:
     description: Name of the unit, such as V(shop@7.service).
     type: str
     required: true
   files:
-    description: Files that the service reads when it starts. One that does not exist is passed over.
+    description: Files that the service reads when it starts. Missing files are ignored.
     type: list
     elements: path
     default: []

@@ -6,56 +6,56 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tls_certificates
-short_description: Keep the certificates and keys of all TLS sites of a host, in one call
+short_description: Manage the certificates and keys of all TLS sites of a host in one call
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 description:
   - A certificate without O(certificates[].certificate) is self-signed (ECDSA P-256, all domains as alternative names)
-    and is made on the host by C(openssl). It is renewed when few days are left, when its domains changed and when its
-    key is not its own.
-  - One with O(certificates[].certificate) is put there as given.
-  - For one with O(certificates[].acme), a self-signed one stands in until M(slipway.flask.acme_certificates) has fetched
-    it; RV(due) tells whether it must.
-  - Files are C(<folder>/<name>/certificate.pem) and C(key.pem); the key and the folders are for root alone.
-  - Keys never show in a diff or a log.
+    and is created on the host with C(openssl). It is renewed if it expires soon, if its domains have changed, or if its
+    key doesn't match.
+  - A certificate with O(certificates[].certificate) is installed as given.
+  - For a certificate with O(certificates[].acme), a self-signed one is used until M(slipway.flask.acme_certificates)
+    has obtained it; RV(due) lists those that are due.
+  - Files are C(<folder>/<name>/certificate.pem) and C(key.pem); only root can read the key and the folders.
+  - Keys never appear in diffs or logs.
 options:
   folder:
-    description: Folder that holds one folder a certificate. Its parent must exist.
+    description: Folder with one subfolder per certificate. Its parent folder must exist.
     type: path
     default: /etc/nginx/tls
   certificates:
-    description: The wanted certificates.
+    description: The certificates.
     type: list
     elements: dict
     required: true
     suboptions:
       name:
-        description: Name of its folder.
+        description: Name of the certificate's folder.
         type: str
         required: true
       domains:
-        description: Names that a self-signed certificate is for; C(*.example.org) is one.
+        description: Domains of a self-signed certificate, which may be wildcards such as C(*.example.org).
         type: list
         elements: str
         default: []
       certificate:
-        description: PEM text of the certificate and its chain; V("") makes a self-signed one.
+        description: PEM text of the certificate and its chain; V("") creates a self-signed one.
         type: str
         default: ""
       acme:
-        description: Whether it comes from an ACME authority.
+        description: Whether the certificate comes from an ACME certificate authority.
         type: bool
         default: false
   acme_directory:
-    description: Directory of the authority (name or URL) that certificates with O(certificates[].acme) must be from.
+    description: ACME directory (name or URL) that must have issued certificates with O(certificates[].acme).
     type: str
     default: ""
   acme_profile:
-    description: Profile that they must have.
+    description: Profile that these certificates must have.
     type: str
     default: ""
   private_keys:
-    description: PEM texts of the keys of provided certificates, by O(certificates[].name).
+    description: PEM texts of the private keys of provided certificates, by O(certificates[].name).
     type: dict
     default: {}
   days:
@@ -63,13 +63,13 @@ options:
     type: int
     default: 825
   renew_days:
-    description: A self-signed certificate with fewer days left than this is made anew.
+    description: A self-signed certificate with fewer days left than this is renewed.
     type: int
     default: 30
 """
 
 EXAMPLES = r"""
-- name: Make a self-signed certificate
+- name: Create a self-signed certificate
   slipway.flask.tls_certificates:
     certificates:
       - {name: shop, domains: [shop.example.org, www.shop.example.org]}
@@ -77,17 +77,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: Why each certificate that changed did so, by name.
+  description: Why each changed certificate was changed, by name.
   type: dict
   returned: always
   sample: {shop: the domains changed}
 due:
-  description: Why each certificate from an ACME authority must be asked for, by name.
+  description: Why each ACME certificate must be requested, by name.
   type: dict
   returned: always
   sample: {shop: there is none from the authority yet}
 renewing:
-  description: Whether the timer of the renewal is active; false when no certificate is from an authority.
+  description: Whether the renewal timer is active; false if there are no ACME certificates.
   type: bool
   returned: always
 """

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: upgrade_database
-short_description: Upgrade the host's PostgreSQL cluster to the newest major version that is installed
+short_description: Upgrade the host's PostgreSQL cluster to the newest installed major version
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
 description:
-  - Shows what would be done, how long the sites would be closed for it, and what is in its way. Does it with O(confirmed).
-  - Makes a backup, or a dump where the host has no backups; has workers end their jobs; closes the sites of all apps with a
-    database on the host; copies the cluster for the new version (C(pg_upgradecluster --method=upgrade)); brings extensions to
-    their version, makes indexes again whose order has changed with the operating system, and collects statistics; starts the
-    apps, and opens the sites when they are well. What fails up to there is undone.
-  - A run that was killed is gone on with by the next one with O(confirmed).
-  - The old cluster is kept, stopped, for O(back), until O(forget).
+  - Shows what would be done, how long the sites would be closed, and what prevents the upgrade. Upgrades only with
+    O(confirmed).
+  - Creates a backup, or a dump if the host has no backups; lets workers finish their jobs; closes the sites of all apps
+    with a database on the host; copies the cluster for the new version (C(pg_upgradecluster --method=upgrade)); updates
+    extensions, rebuilds indexes whose sort order has changed with the operating system, and collects statistics; starts
+    the apps, and opens the sites if they are healthy. If a step before that fails, everything is undone.
+  - If a run is killed, the next one with O(confirmed) continues.
+  - The old cluster is stopped but kept for O(back), until O(forget).
 attributes:
   check_mode:
     support: full
@@ -29,21 +30,21 @@ options:
     elements: dict
     required: true
   cluster:
-    description: Which cluster, such as V(15/main). Empty is the only one, or the one on port 5432.
+    description: PostgreSQL cluster, such as V(15/main). Empty means the only one, or the one on port 5432.
     type: str
     default: ""
   confirmed:
-    description: Do it.
+    description: Upgrade, instead of only showing what would be done.
     type: bool
     default: false
   back:
     description:
-      - After an upgrade, put the old cluster in place again; needs O(confirmed).
-      - What was written since the upgrade stays in the new cluster, which is kept until O(forget).
+      - After an upgrade, switch back to the old cluster; requires O(confirmed).
+      - Data written since the upgrade stays in the new cluster, which is kept until O(forget).
     type: bool
     default: false
   forget:
-    description: Remove the cluster that does not serve, and the dump. There is no way back then.
+    description: Remove the unused cluster and the dump. After that, you can't switch back.
     type: bool
     default: false
 """
@@ -56,15 +57,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 plan:
-  description: What would be done; none when there is nothing to upgrade.
+  description: What would be done; none if there is nothing to upgrade.
   returned: success
   type: dict
 journal:
-  description: How far an upgrade has come, or how it ended; none when there was none.
+  description: Progress or outcome of an upgrade; none if there was none.
   returned: success
   type: dict
 done:
-  description: What this run has done. Empty, V(upgrade), V(back) or V(forget).
+  description: What this run has done; V(upgrade), V(back), V(forget), or empty.
   returned: success
   type: str
 """

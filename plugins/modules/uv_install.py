@@ -7,38 +7,39 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: uv_install
-short_description: Install a pinned uv and find the Python to use it with
+short_description: Install a pinned version of uv, and find a Python for it
 version_added: 0.1.0
 description:
   - Installs one version of uv from its wheel, which must have one of the given hashes, with the pip wheel of the
     distribution's package C(python3-pip-whl). Nothing else is needed on the host.
-  - A folder per version, and a symbolic link that is replaced atomically. Older versions are removed.
-  - Also finds the wanted Python, has uv fetch it into C(/opt/slipway/python), or says which ones the host has.
+  - Each version has its own folder; a symbolic link to it is replaced atomically. Older versions are removed.
+  - Also finds the requested Python, lets uv download it to C(/opt/slipway/python), or reports which versions the host
+    has.
 extends_documentation_fragment:
   - slipway.flask.interpreters
 options:
   version:
-    description: Version of uv. An empty string installs none; O(link) must then lead to one already.
+    description: Version of uv. An empty string installs none; O(link) must then point to an installed one.
     type: str
     required: true
   hashes:
-    description: Accepted hashes of uv's wheels, each C(sha256:) and 64 hex digits.
+    description: Accepted hashes of uv's wheels, each C(sha256:) followed by 64 hex digits.
     type: list
     elements: str
     default: []
   link:
-    description: Stable path of uv; its last two parts are C(bin/uv), and the versions lie beside C(bin).
+    description: Stable path of uv. It must end with C(bin/uv); the versions are stored next to C(bin).
     type: path
     default: /opt/slipway/bin/uv
   python:
     description:
-      - Python to find; empty for the distribution's C(python3), or a version such as C(3.12), or an absolute path.
-      - A version that the host lacks is fetched by uv, unless O(python_downloads) is off.
+      - Python to find - empty for the distribution's C(python3), a version such as C(3.12), or an absolute path.
+      - A version that the host lacks is downloaded by uv, unless O(python_downloads) is off.
     type: str
     default: ""
 attributes:
   check_mode:
-    description: Says what would change; a Python or uv that an earlier, pretended task would bring is no failure.
+    description: Shows what would change; a Python or uv that an earlier task would have installed is not an error.
     support: full
   diff_mode:
     description: Shows the versions before and after.
@@ -60,11 +61,11 @@ path:
   returned: success
   type: str
 version:
-  description: Its version, empty when O(version) is.
+  description: Version of uv; empty if O(version) is empty.
   returned: success
   type: str
 python:
-  description: Path of the interpreter without symbolic links, empty when check mode found none.
+  description: Path of the interpreter without symbolic links; empty if none was found in check mode.
   returned: success
   type: str
 python_version:

@@ -268,7 +268,7 @@ KEYS: dict[str, Key] = {
         of=dict,
         keys=nested.NOTIFICATION,
     ),
-    "keep_releases": Key(int, 5, "Number of releases to keep on the host, including the current one.", range=(2, 100)),
+    "keep_releases": Key(int, 5, "Number of releases to keep on the host, including the live one.", range=(2, 100)),
 }
 
 RANGES = {name: key.range for name, key in KEYS.items() if key.range}
