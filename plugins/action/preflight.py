@@ -17,7 +17,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._access.login import
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import packing
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.once import once
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import audit as app_audit
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, hosts, procfile
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, hosts, origin, procfile
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description as app_description
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import version as app_version
 from ansible_collections.slipway.flask.plugins.plugin_utils._backup import description as backups_description
@@ -40,7 +40,9 @@ def refs_of(address: str) -> set[str] | None:
 
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"apps", "app", "version", "one_app", "disk_mb", "provision", "anew", "audit"})
+    _VALID_ARGS = frozenset(
+        {"apps", "app", "version", "one_app", "disk_mb", "provision", "anew", "audit", "revision_of"}
+    )
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -56,6 +58,9 @@ class ActionModule(ActionBase):
             or app_audit.run_problems(self._task.args.get("audit"))
             or refusals.problems(apps)
         )
+        origins: list[dict[str, str]] = []
+        if not found and (of := str(self._task.args.get("revision_of") or "")):
+            origins, found = self._origins(of, version, apps, only, task_vars)
         chosen: list[dict[str, Any]] = []
         if task_vars.get("inventory_hostname") == "web" and "web" not in task_vars.get("groups", {}):
             # The playbooks' `hosts: web` matches it, but which hosts belong together is asked of the group.
@@ -100,6 +105,7 @@ class ActionModule(ActionBase):
             return result
         result.update(
             changed=False,
+            origins=origins,
             ansible_facts=preflight_look.ansible_facts(facts),
             python=facts.get("python") == "yes",
             cores=int(facts.get("cores") or 1),
@@ -119,6 +125,16 @@ class ActionModule(ActionBase):
             provisioned=host.provisioned(whole, facts),
         )
         return result
+
+    def _origins(
+        self, of: str, version: str, apps: list[dict[str, Any]], only: str, task_vars: dict[str, Any]
+    ) -> tuple[list[dict[str, str]], list[str]]:
+        """Return where the release is that is promoted, and what is wrong with that."""
+        try:
+            places = origin.places(of, only or str(apps[0]["name"]), task_vars["groups"], task_vars["hostvars"])
+        except choice.ChoiceError as error:
+            return [], [str(error)]
+        return places, origin.problems(of, version, apps, only, places, str(task_vars["inventory_hostname"]))
 
     def _ask(
         self, chosen: list[dict[str, Any]], apps: list[dict[str, Any]], task_vars: dict[str, Any], hold: ExitStack

@@ -9,7 +9,7 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 from ansible_collections.slipway.flask.plugins.module_utils._release import stages
-from ansible_collections.slipway.flask.plugins.plugin_utils._action import private, sources
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import private, promotion, sources
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.hooks import Hooks
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.release import ReleaseAction
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import deploy
@@ -42,7 +42,11 @@ class ActionModule(ReleaseAction):
         if problems:
             return {"failed": True, "msg": "\n".join(problems)}
         try:
-            source = sources.prepare(arguments, base, str(task_vars.get("inventory_hostname")), bool(hooks.resumed))
+            if promoted := arguments.pop("promotion", None):
+                source = promotion.prepare(arguments, promoted)
+            else:
+                host = str(task_vars.get("inventory_hostname"))
+                source = sources.prepare(arguments, base, host, bool(hooks.resumed))
             answer = self.call(NAME, source.arguments, task_vars) if hooks.resumed else self._deploy(source, task_vars)
         except (description.SourceError, OSError) as error:
             return {"failed": True, "msg": str(error)}

@@ -21,6 +21,11 @@ options:
     description: Version of that app, if its source has versions; empty means the one in its description.
     type: str
     default: ""
+  revision_of:
+    description: The group, host or app whose release is promoted to that app; empty means that its source is deployed.
+    type: str
+    default: ""
+    version_added: 0.4.0
   one_app:
     description: Whether O(app) is required if there are several apps.
     type: bool
@@ -60,6 +65,11 @@ problems:
   type: list
   elements: str
   returned: failure
+origins:
+  description: The C(host) of each release that O(revision_of) means, and what the C(app) is called there.
+  type: list
+  elements: dict
+  returned: success
 python:
   description: Whether the host has python3.
   type: bool

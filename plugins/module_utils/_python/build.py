@@ -11,20 +11,26 @@ from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import tree
 from ansible_collections.slipway.flask.plugins.module_utils._python import driver as driver
+from ansible_collections.slipway.flask.plugins.module_utils._python import locked as locks
 from ansible_collections.slipway.flask.plugins.module_utils._python import project as projects
 from ansible_collections.slipway.flask.plugins.module_utils._python import uv as tools
 from ansible_collections.slipway.flask.plugins.module_utils._python.kinds import KINDS
 from ansible_collections.slipway.flask.plugins.module_utils._python.plan import OVERRIDE, Plan
 
+SAME = (
+    "`extra_packages`, `constraints`, `overrides`, `python` and the database must be the same for both, and a requirement "
+    "from a repository must name a commit"
+)
 BESIDE = "What the app's own list has is not changed for what is added."
 
 
 @dataclass(frozen=True)
 class Result:
-    """What was installed beside the app's own list: requirement lines, and what the overrides replaced, in words."""
+    """What was installed beside the app's own list: requirement lines; what the overrides replaced, in words; the lock of all."""
 
     added: tuple[str, ...] = ()
     overridden: tuple[str, ...] = ()
+    lock: str = ""
 
 
 def install(plan: Plan) -> Result:
@@ -42,10 +48,31 @@ def install(plan: Plan) -> Result:
     if plan.install_project and plan.source.kind != "uv":
         plan.pip_install("--no-deps", str(plan.project), doing="installing the project itself")
     added += add_needed(plan)
-    result = Result(tuple(added), overridden(plan))
+    result = Result(tuple(added), overridden(plan), lock(plan))
     plan.compile()
     (plan.new / ".lock").unlink(missing_ok=True)  # uv's own; it is writable for all
     return result
+
+
+def lock(plan: Plan) -> str:
+    """Return the lock of what was installed. Raises EnvironmentError_ when that is not the one that was to be the same."""
+    packages = installed(plan.new)
+    if plan.locked:
+        if other := locks.differences(plan.locked, packages, plan.new):
+            raise tools.EnvironmentError_(
+                f"the packages would not be those of the promoted release: {other}. {SAME}",
+            )
+        return plan.locked
+    elsewhere = locks.origins(plan.new)
+    lines = [f"{name}=={version}" for name, version in sorted(packages.items()) if name not in elsewhere]
+    try:
+        said = plan.call(
+            "pip", "compile", "--generate-hashes", "--no-deps", "--no-header", "--no-annotate",
+            "--python", f"{plan.new}/bin/python", plan.lines("lock", lines), doing="writing down the hashes of all packages",
+        ) if lines else ""  # fmt: skip
+    except tools.EnvironmentError_:
+        said = ""  # what its index has no hashes for is held to its version alone
+    return locks.text_of(locks.of(packages, plan.new, locks.hashes_in(said)))
 
 
 def constrain(plan: Plan) -> None:
@@ -76,7 +103,7 @@ def override(plan: Plan) -> None:
     rest = (f"{name}=={version}" for name, version in there.items() if name not in names)
     path = plan.lines("overrides", lines)
     plan.pip_install(
-        "-r", path, "--overrides", path, "-c", plan.lines("locked", rest),
+        "-r", path, "--overrides", path, "-c", plan.lines("locked", rest), *plan.limits,
         doing=f"overriding {', '.join(sorted(names))} of {plan.source.main[0].name}",
     )  # fmt: skip
 
@@ -123,6 +150,7 @@ def add(plan: Plan, lines: Sequence[str], key: str) -> list[str]:
             plan.lines(key or "needed", lines),
             "-c",
             fixed,
+            *plan.limits,
             *plan.overriding,
             doing=f"adding {names} to what {source} lists",
         )

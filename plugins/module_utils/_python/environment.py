@@ -25,6 +25,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._python import build
 from ansible_collections.slipway.flask.plugins.module_utils._python import environment_spec as specs
 from ansible_collections.slipway.flask.plugins.module_utils._python import fetching as fetching
 from ansible_collections.slipway.flask.plugins.module_utils._python import interpreters as interpreters
+from ansible_collections.slipway.flask.plugins.module_utils._python import locked as locks
 from ansible_collections.slipway.flask.plugins.module_utils._python import project as projects
 from ansible_collections.slipway.flask.plugins.module_utils._python import repositories as repositories
 from ansible_collections.slipway.flask.plugins.module_utils._python import scm as scm
@@ -61,6 +62,14 @@ class Environment:
     overridden: list[str] = field(default_factory=list)
     packages: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def lock(self) -> str:
+        """The lock of what is in it, "" for one that an earlier version built."""
+        try:
+            return (self.path / locks.FILE).read_text(encoding="utf-8")
+        except OSError:
+            return ""
 
 
 def ensure(spec: EnvironmentSpec, *, check: bool = False) -> Environment:
@@ -165,7 +174,7 @@ def _build(
                 overrides=tuple(spec.overrides), needed=tuple(spec.needed), database=spec.database,
                 variables=specs.versions_of(spec, source), package=spec.package, groups=tuple(spec.groups),
                 extras=tuple(spec.extras), install_project=spec.installs_project, member=spec.member,
-                wheels_only=spec.wheels_only,
+                wheels_only=spec.wheels_only, locked=spec.locked,
             )  # fmt: skip
             done = building.install(plan)
             new = ours / path.name
@@ -182,6 +191,9 @@ def _build(
         (new / RECORD).unlink(missing_ok=True)
         (new / RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         (new / RECORD).chmod(0o644)
+        (new / locks.FILE).unlink(missing_ok=True)
+        (new / locks.FILE).write_text(done.lock, encoding="utf-8")
+        (new / locks.FILE).chmod(0o644)
         seal.write(new / seal.INSIDE, seal.take(new, [seal.INSIDE]))
         tools.sync(new)
         new.rename(path)

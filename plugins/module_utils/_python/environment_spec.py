@@ -19,7 +19,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._python import uv as
 from ansible_collections.slipway.flask.plugins.module_utils._python import versions as versions
 from ansible_collections.slipway.flask.plugins.module_utils._python.uv import EnvironmentError_
 
-SCHEME = "2"  # a change of how environments are built makes new keys
+SCHEME = "3"  # a change of how environments are built makes new keys
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class EnvironmentSpec:
     hidden: files of `project` with secrets, which no package's code may see while it is built;
     final: where the environment will be moved, whose user and cache it is built with; ahead: where one may have been built
     before, to be moved from there; wheels_only: nothing is built from source, so that no package's code runs;
+    locked: the lock of an environment of which this is to be the same (locked.py);
     cache: uv's, for whoever is not root; log: called with one line when a step that takes time starts.
     """
 
@@ -71,6 +72,7 @@ class EnvironmentSpec:
     final: Path | None = None
     ahead: Path | None = None
     wheels_only: bool = False
+    locked: str = ""
     cache: Path = tools.CACHE
     log: Callable[[str], None] | None = None
 
@@ -152,6 +154,8 @@ def key(spec: EnvironmentSpec, source: projects.Source, interpreter: fetching.In
     for values in map(sorted, several):
         add(str(len(values)), *values)
     add(spec.database)
+    if spec.locked:
+        add(spec.locked)
     base, root = spec.project.resolve(), spec.root.resolve()
     folders = [*source.folders]
     if spec.installs_project and spec.home.resolve() not in folders:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._python import lists as lists
+from ansible_collections.slipway.flask.plugins.module_utils._python import locked as locks
 from ansible_collections.slipway.flask.plugins.module_utils._python import project as projects
 from ansible_collections.slipway.flask.plugins.module_utils._python import uv as tools
 from ansible_collections.slipway.flask.plugins.module_utils._python.build_sandbox import Workshop
@@ -26,7 +27,8 @@ class Plan:
     work: our own folder for what tools are given, which they only read; they write to `workshop.scratch`. What is there
     may be anything once foreign code has run: read it by `tree.read`.
     variables: what builds are told of versions; needed, database: what is added when nothing that the app lists serves
-    (see EnvironmentSpec); member: the app's folder in a workspace of uv that `project` is; wheels_only: build nothing.
+    (see EnvironmentSpec); member: the app's folder in a workspace of uv that `project` is; wheels_only: build nothing;
+    locked: the lock of an environment of which this is to be the same.
     """
 
     project: Path
@@ -48,6 +50,7 @@ class Plan:
     install_project: bool = False
     member: str = ""
     wheels_only: bool = False
+    locked: str = ""
 
     def call(self, *arguments: str, doing: str, variables: dict[str, str] | None = None) -> str:
         """Run uv in the project's folder, so that its own uv settings count; raise EnvironmentError_.
@@ -91,6 +94,11 @@ class Plan:
         """The overrides as uv's arguments: what they replaced must not be asked for again."""
         return ["--overrides", self.lines("overriding", self.overrides)] if self.overrides else []
 
+    @property
+    def limits(self) -> list[str]:
+        """The lock as uv's arguments: no version and no file but those in it."""
+        return ["-c", self.lines("promoted", locks.constraints(self.locked))] if self.locked else []
+
     def lines(self, name: str, rows: Iterable[str]) -> str:
         """Write requirement lines to a file of their own and return its path."""
         path = self.work / f"{name}.txt"
@@ -103,6 +111,7 @@ class Plan:
         options = {"-r": self.extra_packages, "-c": self.constraints, "--overrides": self.overrides}
         own = [(option, rows) for option, rows in options.items() if rows and self.together]
         files = [part for option, rows in own for part in (option, self.lines(f"own{option}", rows))]
+        files += self.limits if self.together else []
         try:
             self.pip_install(*arguments, *files, doing=doing)
         except tools.EnvironmentError_ as error:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file
+from ansible_collections.slipway.flask.plugins.module_utils._python import locked
 from ansible_collections.slipway.flask.plugins.module_utils._release import observers, orphans, removal, wanted
 from ansible_collections.slipway.flask.plugins.module_utils._release.history import history
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import (
@@ -60,7 +61,7 @@ class Deploy(Run):
             key, revision = self.source.find()
             fingerprint, previous = self._fingerprint(key), self.paths.current_id()
             serving = self.paths.record(previous) if previous else None
-            same = serving and serving.fingerprint == fingerprint
+            same = serving and serving.fingerprint == fingerprint and self._promoted(serving)
             if not (same and self._runs(previous)) and self.source.lacks(key):
                 return Outcome(False, need_archive=True)
             known = [*self.paths.release_ids(), *orphans.with_settings(self.context)]
@@ -73,7 +74,7 @@ class Deploy(Run):
             self.context.record = Record(
                 next_id(known, revision), self.app, revision, fingerprint, self.request.source.dirty,
                 self.source.name, key, by=self.request.by, started=now(),
-                previous=previous,
+                previous=previous, promoted=self.request.promotion.told, made_of=self.source.made_of(),
             )  # fmt: skip
             return self._run()
 
@@ -90,7 +91,7 @@ class Deploy(Run):
         key = self.source.planned()
         if not key:
             return Outcome(serving is None, serving, previous=previous)
-        same = serving is not None and serving.fingerprint == self._fingerprint(key)
+        same = serving is not None and serving.fingerprint == self._fingerprint(key) and self._promoted(serving)
         return Outcome(not same, serving, previous=previous)
 
     @cached_property
@@ -200,6 +201,11 @@ class Deploy(Run):
         if asked.setup_commands:  # releases from before there were any keep their fingerprint
             parts["setup_commands"] = [one.command for one in asked.setup_commands]
         return fingerprint_of({**parts, **wanted.hashes(self.context), "source": source_key})
+
+    def _promoted(self, serving: Record) -> bool:
+        """Tell whether what is SERVING has the packages that are promoted; any will do where nothing is."""
+        wanted_lock = self.request.promotion.lock
+        return not wanted_lock or serving.lock == locked.digest(wanted_lock)
 
     def _runs(self, release: str) -> bool:
         """Tell whether all processes of RELEASE run."""

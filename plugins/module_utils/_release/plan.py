@@ -83,9 +83,10 @@ class Plan(Deploy):
         found: dict[str, Any] = {
             "revision": revision, "dirty": self.request.source.dirty, "serves": previous,
             "serves_revision": serving.revision if serving else "", "same": False, "refused": "", "stage": "",
+            "promoted": self.request.promotion.told,
         }  # fmt: skip
         fingerprint = self._fingerprint(key)
-        if serving and serving.fingerprint == fingerprint and self._runs(previous):
+        if serving and serving.fingerprint == fingerprint and self._promoted(serving) and self._runs(previous):
             return Outcome(False, serving, notes=self.context.notes, plan={**found, "same": True}, previous=previous)
         if self.source.lacks(key):
             return Outcome(False, need_archive=True)

@@ -17,12 +17,12 @@ from ansible_collections.slipway.flask.plugins.module_utils._app import command 
 from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, seal, tree
 from ansible_collections.slipway.flask.plugins.module_utils._process import settings as process_settings
 from ansible_collections.slipway.flask.plugins.module_utils._python import build as python_build
-from ansible_collections.slipway.flask.plugins.module_utils._python import driver, scm
+from ansible_collections.slipway.flask.plugins.module_utils._python import driver, locked, scm
 from ansible_collections.slipway.flask.plugins.module_utils._python import environment as python_environment
 from ansible_collections.slipway.flask.plugins.module_utils._python import project as python_project
 from ansible_collections.slipway.flask.plugins.module_utils._release import shared, vulnerable, wanted
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
-from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import LOCK, ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.source import Source
 from ansible_collections.slipway.flask.plugins.module_utils._source import procfile, requirement
 
@@ -103,9 +103,10 @@ class Preparation:
                 uv=tools.uv, ca_bundle=tools.ca_bundle,
                 hidden=tuple(self.request.files), ahead=python_environment.AHEAD / self.request.app,
                 index_url=tools.index_url, extra_index_urls=list(tools.extra_index_urls),
+                locked=self.request.promotion.lock,
             )
         )  # fmt: skip
-        self.context.record.environment = built.key
+        self._keep_lock(built)
         self.context.notes += built.notes
         self.context.notes += [f"`overrides`: {told}" for told in built.overridden]
         self._fit_scheme(built.packages)
@@ -125,6 +126,18 @@ class Preparation:
         if not self.request.plan:
             seal.write(self.context.here / seal.NAME, seal.take(self.context.src))
         self.context.save()
+
+    def _keep_lock(self, built: python_environment.Environment) -> None:
+        """Write down what the release is made of. Raises ReleaseError for another Python than that of what is promoted."""
+        record, promoted = self.context.record, self.request.promotion
+        record.environment, record.lock = built.key, locked.digest(built.lock)
+        if promoted.python and minor(promoted.python) != minor(built.python_version):
+            raise ReleaseError(
+                f"{promoted.of} runs with Python {promoted.python}, and this would be {built.python_version}: set `python` for "
+                "both"
+            )
+        if built.lock:
+            self.context.write(self.context.here / LOCK, built.lock, 0, 0, 0o644)
 
     def _fit_scheme(self, packages: dict[str, str]) -> None:
         """Give the database's URL the scheme of the driver that the app has, unless the app's description says one."""
@@ -149,6 +162,11 @@ class Preparation:
                     f"'{folder.name}' in 'files' or 'shared_folders' is a folder of the package; choose another"
                 )
             link.symlink_to(f"../venv/{folder.relative_to(environment)}")
+
+
+def minor(version: str) -> str:
+    """Return the part of a Python's VERSION that decides which packages fit."""
+    return ".".join(version.split(".")[:2])
 
 
 def readable(about: os.stat_result) -> int:

@@ -40,6 +40,9 @@ SWITCHED: tuple[Ended, ...] = ("deployed", "rolled back", "restored", "imported"
 FAILED: tuple[Ended, ...] = ("failed", "rollback failed", "restore failed", "import failed")
 """The run was given up; nobody could say so of one that was killed."""
 
+LOCK = "requirements.lock"
+"""What the lock of a release's packages is called, beside its record."""
+
 
 @dataclass
 class Record:
@@ -71,6 +74,12 @@ class Record:
     """Its known vulnerabilities when it was deployed, each `flask 2.2.2: CVE-2023-30861 (high)`; those allowed, too."""
     restore_point: str = ""
     """The one that was made before the release migrated, "" for none."""
+    lock: str = ""
+    """Name of the lock of its packages (_python/locked.py), which is `requirements.lock` beside the record."""
+    promoted: str = ""
+    """Where the release comes from if it was promoted: `staging, release 0007-1a2b3c4 of shop on vps2`."""
+    made_of: dict[str, Any] = field(default_factory=dict)
+    """What another app must have alike to be given this release: `subfolder`, `whole`, `kind` of the source, `database`."""
 
     @classmethod
     def read(cls, path: Path) -> Record | None:

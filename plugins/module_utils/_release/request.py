@@ -57,6 +57,25 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Promotion:
+    """The release that is promoted: the one that served as APP on HOSTS, which the user calls OF."""
+
+    of: str = ""
+    app: str = ""
+    hosts: tuple[str, ...] = ()
+    release: str = ""
+    python: str = ""
+    """The version of Python that it ran with."""
+    lock: str = ""
+    """The lock of its packages (_python/locked.py)."""
+
+    @property
+    def told(self) -> str:
+        """Return it as records and people have it, "" for no promotion."""
+        return f"{self.of}, release {self.release} of {self.app} on {', '.join(self.hosts)}" if self.of else ""
+
+
+@dataclass(frozen=True)
 class Packages:
     """What is installed beside the app's own list."""
 
@@ -189,6 +208,7 @@ class Request:
     audit: Policy = field(default=Policy(), metadata=DEPLOY)
     audit_url: str = field(default=URL, metadata=DEPLOY)
     """A server with OSV's API."""
+    promotion: Promotion = field(default=Promotion(), metadata=DEPLOY | CALL)
     plan: bool = field(default=False, metadata=DEPLOY | CALL)
     keep_releases: int = field(default=5, metadata=DEPLOY)
     hosts: int = field(default=1, metadata=DEPLOY)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,11 +30,11 @@ class Code:
     problems: list[str] = field(default_factory=list)
 
 
-def look(paths: Paths) -> Code:
-    """Compare all releases of an app that serve or can be rolled back to with their seals."""
+def look(paths: Paths, releases: Sequence[str] = ()) -> Code:
+    """Compare RELEASES of an app with their seals, or all that serve or can be rolled back to."""
     found, files, good, unsealed = Code(), 0, list[str](), list[str]()
     environments = dict[str, seal.Broken | None]()
-    for release in present(paths):
+    for release in releases or present(paths):
         here, record = paths.release(release), paths.record(release)
         name = record.environment if record else ""
         if name and name not in environments:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import shutil
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import Request
@@ -24,6 +25,14 @@ class Source:
     def __init__(self, request: Request, paths: Paths) -> None:
         self.request, self.asked, self.paths = request, request.source, paths
         self.name = "folder"
+
+    def made_of(self) -> dict[str, Any]:
+        """Return what an app must have alike to be given a release of this one (Record.made_of)."""
+        kind = next(kind for kind in ("git", "package", "archive", "path") if getattr(self.asked, kind, True))
+        return {
+            "kind": kind, "subfolder": self.asked.subfolder, "whole": self.asked.whole,
+            "database": self.request.packages.database,
+        }  # fmt: skip
 
     def planned(self) -> str:
         """Return the name of the contents as far as it is known without changing the host, "" when it is not."""

@@ -22,6 +22,11 @@ def revision_of(record: Mapping[str, Any]) -> str:
     return f"{short(record['revision'])}{' (with uncommitted changes)' if record.get('dirty') else ''}"
 
 
+def promoted(record: Mapping[str, Any]) -> str:
+    """Return where a release was promoted from, "" for one that was not."""
+    return f"from {record['promoted']}" if record.get("promoted") else ""
+
+
 def schema_of(record: Mapping[str, Any], changed: bool = True) -> str:
     """Return what a release did to the database's schema; without CHANGED only where it is."""
     before, after = record.get("heads_before"), record.get("heads_after")
@@ -39,13 +44,19 @@ def deployed(host: str, url: str, result: Mapping[str, Any]) -> str:
     notes = [("Note", note) for note in result.get("notes", [])]
     if not result["changed"]:
         head = f"{record['app']} on {host}: release {record['id']} already serves what is asked for; nothing changed"
-        rows = [("URL", url), ("Revision", revision_of(record)), ("Migration head", schema_of(record, changed=False))]
+        rows = [
+            ("URL", url),
+            ("Revision", revision_of(record)),
+            ("Promoted", promoted(record)),
+            ("Migration head", schema_of(record, changed=False)),
+        ]
         return table(head, rows + notes)
     seconds = record["seconds"]
     previous, back = result.get("previous"), f"rollback.yml -e app={record['app']}"
     rows = [
         ("URL", url),
         ("Revision", revision_of(record)),
+        ("Promoted", promoted(record)),
         ("Migration head", schema_of(record)),
         ("Seconds", f"{sum(seconds.values()):.1f} ({stages_of(seconds)})"),
         ("Before", f"{previous}; back to it: {back}" if previous else "nothing: this is the first release"),

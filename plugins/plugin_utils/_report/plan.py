@@ -23,10 +23,11 @@ def planned(host: str, app: str, plan: Mapping[str, Any], notes: list[str]) -> s
     """Return the plan of one app: a table, and below it each pending migration. A refusal is for `refused` to tell."""
     head = f"{app} on {host}: what a deploy would do; nothing was changed"
     if plan["same"]:
-        rows = [("Revision", revision(plan)), ("Deploy", "nothing: this already serves")]
+        rows = [("Revision", revision(plan)), ("Promoted", from_(plan)), ("Deploy", "nothing: this already serves")]
         return table(head, rows + [("Note", note) for note in notes])
     rows = [
         ("Revision", revision(plan)),
+        ("Promoted", from_(plan)),
         ("Environment", environment(plan)),
         ("Migrations", migrations(plan)),
         ("Settings", settings(plan)),
@@ -40,6 +41,11 @@ def planned(host: str, app: str, plan: Mapping[str, Any], notes: list[str]) -> s
     parts = [table(head, rows + [("Note", note) for note in shown])]
     parts += [pending(one, plan) for one in plan["pending"]]
     return "\n\n".join(parts)
+
+
+def from_(plan: Mapping[str, Any]) -> str:
+    """Return where what would be deployed serves now, "" for no promotion."""
+    return f"from {plan['promoted']}" if plan.get("promoted") else ""
 
 
 def refused(host: str, app: str, plan: Mapping[str, Any]) -> str:

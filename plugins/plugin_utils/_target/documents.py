@@ -46,9 +46,16 @@ def documents(
     allow_migrations: Any = "",
     skip_hooks: Any = False,
     audit: Any = "",
+    promotion: Iterable[Mapping[str, Any]] = (),
 ) -> list[dict[str, Any]]:
     """Return what VARIABLE of a role holds for APPS: their documents of that name, from those that have one."""
-    run = {"installer": installer, "allow_migrations": allow_migrations, "skip_hooks": skip_hooks, "audit": audit}
+    run = {
+        "installer": installer,
+        "allow_migrations": allow_migrations,
+        "skip_hooks": skip_hooks,
+        "audit": audit,
+        "promotion": list(promotion),
+    }
     names = list(waiting)
     makers = (compile(app, names, **run).get(variable) for app in apps)
     made = [make() for make in makers if make]

@@ -9,7 +9,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -20,7 +20,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._schema.names import
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import postgres
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import systemd
 
-HERE = ("path", "everything", "hooks", "notifications")
+HERE = ("path", "everything", "hooks", "notifications", "promotion")
 """Keys that stay on the controller."""
 COMMANDS = ({"command": "flask db upgrade"},)
 
@@ -31,12 +31,14 @@ def release(
     allow_migrations: Any = "",
     skip_hooks: Any = False,
     audit: Any = "",
+    promotion: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return APP, which has all its keys, as the role app_release has it described.
 
     INSTALLER: `python`, `python_downloads`, `uv`, `ca_bundle`, `index_url`, `extra_index_urls` as python_venv has them;
     allow_migrations: further revisions that may do what they do, with commas; skip_hooks: leave the hooks out;
     audit: the mode of `audit` for this run, "" for the app's own.
+    promotion: what slipway.flask.release_origin has read of each host whose release is to be deployed.
     """
     spec = description_spec()
     told: dict[str, Any] = {}
@@ -81,6 +83,7 @@ def release(
         "expected_settings": {"processes.json": systemd.processes(app)},
         "hooks": {} if boolean(skip_hooks) else app["hooks"],
         "notifications": app["notifications"],
+        "promotion": list(promotion),
     }
     return {**told, **(installer or {}), "python": app["python"] or (installer or {}).get("python", "")}
 

@@ -285,7 +285,10 @@ class FakeHost:
         if not python.exists():
             python.parent.mkdir(parents=True)
             python.symlink_to("/bin/true")
-        return SimpleNamespace(key=self.environment, notes=[], overridden=self.overridden, packages=self.packages)
+        return SimpleNamespace(
+            key=self.environment, notes=[], overridden=self.overridden, packages=self.packages, python_version="3.13.5",
+            lock=spec.locked or "flask==3.1.3\n",
+        )  # fmt: skip
 
     def run(self, command: sandbox.Command, argv: list[str], unit: str) -> subprocess.CompletedProcess[str]:
         assert argv[0] == "/usr/bin/env"

@@ -35,6 +35,9 @@ if arguments[0] == "venv":
     (new / "bin/python").symlink_to(os.path.realpath(sys.executable))
     (new / "lib/python3.11/site-packages").mkdir(parents=True)
     (new / ".lock").touch(0o666)
+if arguments[:2] == ["pip", "compile"]:
+    for line in Path(arguments[-1]).read_text().splitlines():
+        print(line + "".join(f" --hash=sha256:{{line[0]}}{{digit}}" for digit in "10"))
 if arguments[:2] == ["pip", "install"]:
     site = Path(arguments[arguments.index("--python") + 1]).parents[1] / "lib/python3.11/site-packages"
     for file in (arguments[at + 1] for at, part in enumerate(arguments) if part == "-r"):
@@ -91,10 +94,33 @@ def test_built_once(make: Make) -> None:
     assert first.path == spec.root / first.key
     assert first.packages == second.packages == {"flask": "1.0"}
     assert first.source == "requirements.txt"
-    assert len(calls(spec)) == 2
+    assert [call.split()[0] for call in calls(spec)] == ["venv", "pip", "pip"]  # the last one asks for hashes
     assert below(spec.root) == {first.key}
     assert not [path for path in first.path.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o022]
     assert first.path.stat().st_mode & 0o777 == 0o755
+
+
+def test_an_environment_has_a_lock_with_every_hash_of_its_packages(make: Make) -> None:
+    built = environments.ensure(make("Flask\n", extra_packages=["redis"]))
+    assert built.lock == (
+        "flask==1.0 --hash=sha256:f0 --hash=sha256:f1\nredis==1.0 --hash=sha256:r0 --hash=sha256:r1\n"
+    )
+
+
+def test_a_promoted_environment_is_limited_to_the_lock_and_has_a_name_of_its_own(make: Make) -> None:
+    first = environments.ensure(make())
+    spec = make(locked=first.lock)
+    second = environments.ensure(spec)
+    assert (second.key != first.key, second.lock) == (True, first.lock)
+    assert [call for call in calls(spec) if " -c " in call and "promoted.txt" in call]
+
+
+def test_packages_that_are_not_those_of_the_lock_are_refused_and_leave_nothing(make: Make) -> None:
+    lock = "flask==0.9 --hash=sha256:f0\nredis==1.0 --hash=sha256:r0\n"
+    spec = make(locked=lock)
+    with pytest.raises(EnvironmentError_, match=r"promoted release: redis 1.0 is missing; flask is 1.0, not 0.9\. "):
+        environments.ensure(spec)
+    assert below(spec.root) == set()
 
 
 def test_check_mode_builds_nothing(make: Make) -> None:

@@ -52,6 +52,34 @@ def test_a_first_deploy_serves(host: FakeHost) -> None:
     assert os.readlink(host.wants / f"shop@{release}.service") == str(host.units / f"shop@{release}.service")
 
 
+PROMOTION = {
+    "of": "staging",
+    "app": "shop",
+    "hosts": ["s1", "s2"],
+    "release": "0007-a",
+    "python": "3.13.1",
+    "lock": "flask==3.1.2\n",
+}
+
+
+def test_a_promotion_is_written_down_with_its_packages_and_done_once(host: FakeHost) -> None:
+    host.deploy()
+    assert host.deploy(promotion=PROMOTION).changed
+    assert host.record()["promoted"] == "staging, release 0007-a of shop on s1, s2"
+    assert (host.paths.current / "requirements.lock").read_text() == "flask==3.1.2\n"
+    assert host.history[-1]["made_of"] == {"kind": "path", "subfolder": "", "whole": False, "database": ""}
+    assert not host.deploy(promotion=PROMOTION).changed
+    assert not host.deploy().changed, "a deploy of the same code leaves what was promoted"
+
+
+def test_a_promotion_to_another_python_is_given_up_before_anything_starts(host: FakeHost) -> None:
+    host.deploy()
+    before = host.current
+    with pytest.raises(ReleaseError, match="staging runs with Python 3.12.1, and this would be 3.13.5: set `python`"):
+        host.deploy(promotion={**PROMOTION, "python": "3.12.1"})
+    assert host.current == before
+
+
 def test_a_deploy_is_written_down_in_its_release_and_in_the_history(host: FakeHost) -> None:
     host.probes = [{"heads": ["b2"], "current": ["b2"]}]
     host.deploy(dirty=True)

@@ -1,0 +1,46 @@
+#!/usr/bin/python
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Documentation of slipway.flask.release_origin; its action plugin does the work, on the host with its half there."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: release_origin
+short_description: Read the release that serves, to promote it to other hosts
+version_added: 0.3.0
+author: Slipway contributors (@slipway)
+description:
+  - Returns the revision and the locked packages of the release that serves, and fetches its code if the controller once sent it.
+  - Fails when nothing serves, when the release is not what its record says, was made of uncommitted changes, or is being replaced.
+  - Changes nothing on the host.
+attributes:
+  check_mode:
+    support: full
+    description: Does the same.
+options:
+  app:
+    description: Name of the app on the host.
+    type: str
+    required: true
+  of:
+    description: What the user calls the hosts or the app, for messages and records.
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Read what serves on staging
+  slipway.flask.release_origin:
+    app: shop
+    of: staging
+  delegate_to: vps2
+  register: staging
+"""
+
+RETURN = r"""
+origin:
+  description: What the key C(promotion) of a description of M(slipway.flask.release) takes.
+  type: dict
+  returned: success
+"""
