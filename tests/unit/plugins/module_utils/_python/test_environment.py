@@ -77,8 +77,10 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
 
 
 def calls(spec: EnvironmentSpec) -> list[str]:
-    """Return the arguments of every call of uv so far."""
-    return Path(os.environ["UV_CALLS"]).read_text().splitlines()
+    """Return the arguments of every call of uv so far but the one for the lock."""
+    return [
+        call for call in Path(os.environ["UV_CALLS"]).read_text().splitlines() if not call.startswith("pip compile")
+    ]
 
 
 def below(root: Path) -> set[str]:
@@ -94,7 +96,7 @@ def test_built_once(make: Make) -> None:
     assert first.path == spec.root / first.key
     assert first.packages == second.packages == {"flask": "1.0"}
     assert first.source == "requirements.txt"
-    assert [call.split()[0] for call in calls(spec)] == ["venv", "pip", "pip"]  # the last one asks for hashes
+    assert len(calls(spec)) == 2
     assert below(spec.root) == {first.key}
     assert not [path for path in first.path.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o022]
     assert first.path.stat().st_mode & 0o777 == 0o755
