@@ -46,6 +46,11 @@ options:
         description: Whether the certificate comes from an ACME certificate authority.
         type: bool
         default: false
+      staging:
+        description: Whether that is Let's Encrypt's staging environment where O(acme_directory) is Let's Encrypt.
+        type: bool
+        default: false
+        version_added: 0.4.0
   acme_directory:
     description: ACME directory (name or URL) that must have issued certificates with O(certificates[].acme).
     type: str
@@ -127,6 +132,7 @@ def main() -> None:
                     "domains": {"type": "list", "elements": "str", "default": []},
                     "certificate": {"type": "str", "default": ""},
                     "acme": {"type": "bool", "default": False},
+                    "staging": {"type": "bool", "default": False},
                 },
             },
             "acme_directory": {"type": "str", "default": ""},
@@ -174,7 +180,7 @@ def main() -> None:
 
 def why_due(home: Path, wanted: Wanted, parameters: dict[str, Any]) -> str:
     """Return why the certificate in HOME must be asked for, or ''."""
-    directory, profile = url(parameters["acme_directory"]), parameters["acme_profile"]
+    directory, profile = url(parameters["acme_directory"], wanted.staging), parameters["acme_profile"]
     return due_reason(wanted.domains, directory, profile, facts_of(home), Record.read(home), time.time())
 
 

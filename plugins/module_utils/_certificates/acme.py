@@ -12,7 +12,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._certificates.store import (
@@ -41,9 +41,15 @@ SHARE, SHORT_SHARE = 1 / 3, 1 / 2
 Certbot's own rule since 4.0 (its changelog), and Let's Encrypt's advice to renew after two thirds of the life."""
 
 
-def url(directory: str) -> str:
-    """Return the URL of a directory that is given by name or by URL."""
-    return DIRECTORIES.get(directory, directory)
+STAGING = {"letsencrypt": "letsencrypt-staging"}
+"""What a staging site's certificate is asked from in place of an authority that limits how many a domain can have."""
+
+
+def url(directory: str, staging: bool = False) -> str:
+    """Return the URL of a directory that is given by name or by URL; with STAGING, of the one for staging if there is one."""
+    names = {DIRECTORIES[name]: other for name, other in STAGING.items()} | STAGING
+    chosen = names.get(directory, directory) if staging else directory
+    return DIRECTORIES.get(chosen, chosen)
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,7 @@ class Site:
 
     name: str
     domains: list[str]
+    staging: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,10 @@ class Settings:
         """Return what FOLDER holds. Raises OSError when it holds no settings."""
         found = json.loads((folder / SETTINGS).read_text())
         return cls(**{**found, "sites": [Site(**site) for site in found["sites"]]})
+
+    def of(self, site: Site) -> Settings:
+        """Return the settings that hold for SITE."""
+        return replace(self, directory=url(self.directory, site.staging))
 
     def as_text(self) -> str:
         return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"

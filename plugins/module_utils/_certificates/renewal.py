@@ -71,7 +71,7 @@ class Renewal:
 
     def _one(self, site: Site, force: bool) -> Outcome:
         facts, record = facts_of(self._home(site.name)), Record.read(self._home(site.name))
-        wanted = self.settings
+        wanted = self.settings.of(site)
         reason = acme.due_reason(site.domains, wanted.directory, wanted.profile, facts, record, time.time())
         if force:
             reason = "it was requested"
@@ -90,12 +90,12 @@ class Renewal:
         failed = self._unreachable(site.domains)
         while True:
             domains = choose(site.domains, failed, facts, self.settings.strict, time.time())
-            if not force and facts and self._is_good(domains, facts, record):
+            if not force and facts and self._is_good(site, domains, facts, record):
                 record.left_out = failed
                 record.write(self._home(site.name))
                 return Outcome(site.name, left_out=failed)
             try:
-                self._order(site.name, domains, failed)
+                self._order(site, domains, failed)
             except AcmeError as error:
                 refused = {domain: why for domain, why in error.domains.items() if domain in domains}
                 if not refused:
@@ -109,9 +109,9 @@ class Renewal:
             return {}
         return reach.unreachable(domains, Path(self.settings.webroot))
 
-    def _is_good(self, domains: list[str], facts: tls.Facts, record: Record) -> bool:
+    def _is_good(self, site: Site, domains: list[str], facts: tls.Facts, record: Record) -> bool:
         """Tell whether the certificate that is there is what an order for DOMAINS would bring."""
-        wanted = self.settings
+        wanted = self.settings.of(site)
         return (
             facts.domains == set(domains)
             and record.is_of(facts, wanted.directory)
@@ -119,8 +119,8 @@ class Renewal:
             and not acme.age_reason(facts, time.time())
         )
 
-    def _order(self, name: str, domains: list[str], left_out: dict[str, str]) -> None:
-        home, wanted = self._home(name), self.settings
+    def _order(self, site: Site, domains: list[str], left_out: dict[str, str]) -> None:
+        home, wanted = self._home(site.name), self.settings.of(site)
         chain, key = client.issue(wanted, self.folder, domains, self.folder)
         facts = tls.facts_of_pair(chain, key, self.folder)
         if missing := sorted(set(domains) - facts.domains):

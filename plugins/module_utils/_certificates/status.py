@@ -18,7 +18,8 @@ def certificate_problems(name: str, folder: Path = acme.FOLDER) -> list[str]:
         settings = Settings.read(folder)
     except (OSError, ValueError, TypeError):
         return []
-    if name not in [site.name for site in settings.sites]:
+    site = next((site for site in settings.sites if site.name == name), None)
+    if site is None:
         return []
     home = Path(settings.certificates) / name
     facts, record = acme.facts_of(home), Record.read(home)
@@ -26,7 +27,7 @@ def certificate_problems(name: str, folder: Path = acme.FOLDER) -> list[str]:
     if facts is None or facts.is_self_signed:
         said = f": {record.failure.message}" if record.failure else ""
         found.append(
-            f"its certificate is self-signed, because none has been obtained from {settings.directory} yet{said}"
+            f"its certificate is self-signed, because none has been obtained from {settings.of(site).directory} yet{said}"
         )
     elif record.failure:
         left = acme.life(max(0.0, facts.not_after - time.time()))

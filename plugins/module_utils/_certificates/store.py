@@ -54,6 +54,7 @@ class Wanted:
     certificate: str = ""
     private_key: str = field(default="", repr=False)
     acme: bool = False
+    staging: bool = False
 
     @property
     def is_provided(self) -> bool:

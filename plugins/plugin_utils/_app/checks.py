@@ -23,6 +23,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._app import (
     notifications,
     placeholders,
     procfile,
+    stage,
     static,
     tracing,
 )
@@ -65,6 +66,7 @@ def problems(app: Mapping[str, Any]) -> list[str]:
         *setting_problems(app),
         *path_problems(app),
         *edge.problems(app),
+        *stage.problems(app),
     ]
 
 

@@ -14,6 +14,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._app import (
     audit,
     checks,
     procfile,
+    stage,
     static,
     tracing,
     unknown,
@@ -132,7 +133,7 @@ def normalise(app: Mapping[str, Any]) -> dict[str, Any]:
     whole["health_host"] = whole["health_host"] or whole["domains"][0]
     for key in ("health_path", "health_status"):
         whole[key] = list(checks.several(whole[key]))
-    whole["environment"] = {**tracing.settings(whole), **whole["environment"]}
+    whole["environment"] = {**stage.settings(whole), **tracing.settings(whole), **whole["environment"]}
     whole["secrets"] = {**tracing.secrets(whole), **whole["secrets"]}
     whole["release_commands"] = [
         {"once": False, **({"command": entry} if isinstance(entry, str) else entry)}

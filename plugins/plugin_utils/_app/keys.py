@@ -26,6 +26,13 @@ KEYS: dict[str, Key] = {
         of=str,
     ),
     "redirect_domains": Key(list, [], "Domains that redirect to the main one, e.g. `www.example.com`.", of=str),
+    "stage": Key(
+        str,
+        "production",
+        "`staging` closes the site to the public: a password is required, search engines are kept away, and `acme` certificates "
+        "come from Let's Encrypt's staging environment; see docs/promotion.md.",
+        ("production", "staging"),
+    ),
     "adopt": Key(
         bool,
         False,

@@ -71,7 +71,9 @@ OTEL = {
         dict, {}, "Headers to send to the endpoint, such as `Authorization` (secret).", of=str, place="header"
     ),
     "sample_percent": Key(int, 100, "Percentage of requests to trace.", range=(1, 100)),
-    "environment": Key(str, "production", "Name of the environment in traces (`deployment.environment.name`)."),
+    "environment": Key(
+        str, "", "Name of the environment in traces (`deployment.environment.name`); empty means the app's `stage`."
+    ),
 }
 ALLOWED = {
     "id": Key(str, REQUIRED, "ID of the vulnerability: `CVE-…`, `GHSA-…` or `PYSEC-…`."),

@@ -64,7 +64,7 @@ def problems(app: Mapping[str, Any]) -> list[str]:
     for name, value in (otel.get("headers") or {}).items():
         if not TOKEN.fullmatch(str(name)) or not str(value).isprintable():
             found.append(f"'{name}' in 'headers' of 'otel' is no header: give a name and a value of one line")
-    if not ENVIRONMENT.fullmatch(str(otel.get("environment", "production"))):
+    if not ENVIRONMENT.fullmatch(str(otel.get("environment") or "production")):
         found.append("'environment' in 'otel' must be up to 63 letters, digits, dots, hyphens and underscores")
     return found
 
@@ -95,7 +95,7 @@ def settings(app: Mapping[str, Any]) -> dict[str, str]:
         **FIXED,
         "OTEL_EXPORTER_OTLP_ENDPOINT": str(otel["endpoint"]),
         "OTEL_SERVICE_NAME": str(app["name"]),
-        "OTEL_RESOURCE_ATTRIBUTES": f"deployment.environment.name={otel.get('environment', 'production')}",
+        "OTEL_RESOURCE_ATTRIBUTES": f"deployment.environment.name={otel.get('environment') or app['stage']}",
         "OTEL_TRACES_SAMPLER_ARG": f"{int(otel.get('sample_percent', 100)) / 100:g}",
     }
 

@@ -48,7 +48,11 @@ def settings_of(sites: Sequence[Variables], variables: Variables) -> Settings:
     """Return the settings that the host needs. VARIABLES are those of Settings, the directory by name or URL, and `ca`."""
     own = {key: value for key, value in variables.items() if key != "ca"}
     wanted = [
-        Site(str(site["name"]), [name.lower() for name in [*site["domains"], *site.get("redirect_domains", [])]])
+        Site(
+            str(site["name"]),
+            [name.lower() for name in [*site["domains"], *site.get("redirect_domains", [])]],
+            bool(site.get("staging")),
+        )
         for site in acme_sites(sites)
     ]
     own["dns_credentials"] = {str(key): str(value) for key, value in own["dns_credentials"].items()}

@@ -34,6 +34,8 @@ def certificates(sites: list[Site], pem: Mapping[str, str]) -> list[Entry]:
             entry["certificate"] = as_file(pem[site["certificate_file"]])
         if site.get("certificate") == "acme":
             entry["acme"] = True
+            if site.get("staging"):
+                entry["staging"] = True
         wanted.append(entry)
     return wanted
 

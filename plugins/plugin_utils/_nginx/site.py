@@ -28,9 +28,12 @@ SITE_DEFAULTS: Site = {
     "client_ca_file": "",
     "probe_path": "",
     "hidden_paths": [],
+    "staging": False,
     "extra_config": "",
     "upstream_keepalive": None,
 }
+ROBOTS = "/robots.txt"
+"""What a staging site answers by itself (RFC 9309)."""
 NO_APP = "none"
 """The upstream of a site of static files and what its extra_config has."""
 ADDRESSES_KEEPALIVE = 16
@@ -54,7 +57,7 @@ def complete(site: Site, defaults: Site) -> Site:
     full = merged(site, defaults)
     full["domains"] = [domain.lower() for domain in full["domains"]]
     full["redirect_domains"] = [domain.lower() for domain in full["redirect_domains"]]
-    if full["certificate"] == "self_signed" and "hsts_seconds" not in site:
+    if (full["certificate"] == "self_signed" or full["staging"]) and "hsts_seconds" not in site:
         # A browser that has noted HSTS offers no way past an untrusted certificate: the site would be shut to it.
         full["hsts_seconds"] = 0
     full["has_app"] = full["upstream"] != NO_APP
@@ -67,7 +70,9 @@ def complete(site: Site, defaults: Site) -> Site:
     full["addresses"] = [] if is_socket else [upstream] if isinstance(upstream, str) else list(upstream)
     if full["upstream_keepalive"] is None:
         full["upstream_keepalive"] = 0 if is_socket else ADDRESSES_KEEPALIVE
-    full["static"] = [{**STATIC_DEFAULTS, **entry} for entry in full["static"]]
+    full["static"] = [
+        {**STATIC_DEFAULTS, **entry} for entry in full["static"] if not (full["staging"] and entry["url"] == ROBOTS)
+    ]
     for entry in full["static"]:
         entry["is_folder"] = entry["url"].endswith("/")
         for key in ("folder", "previous_folder", "vetted_folder"):
@@ -109,6 +114,7 @@ def headers_of(full: Site, common: dict[str, str], own: dict[str, str]) -> list[
     preload = "; includeSubDomains; preload" if full["hsts_preload"] else ""
     wanted = {
         "Strict-Transport-Security": f"max-age={full['hsts_seconds']}{preload}" if full["hsts_seconds"] else "",
+        "X-Robots-Tag": "noindex, nofollow" if full["staging"] else "",
         "Alt-Svc": f'h3=":443"; ma={ALT_SVC_SECONDS}' if full["http3"] else "",
     }
     pairs = [*wanted.items(), *common.items(), *own.items()]

@@ -132,7 +132,9 @@ def site(app: Mapping[str, Any], waiting: Iterable[str] = ()) -> dict[str, Any]:
     }
     if app["worker_class"] == "gthread":  # the only one that gives no kept connection up while a request is on its way
         found["upstream_keepalive"] = UPSTREAM_KEEPALIVE
-    if app["hsts_preload"]:
+    if app["stage"] == "staging":
+        found["staging"] = True
+    elif app["hsts_preload"]:
         found["hsts_preload"] = True
     if app["name"] in waiting:
         found["waiting"] = True

@@ -26,6 +26,7 @@ def test_an_app_that_uses_every_key_has_no_problems() -> None:
         "domains": ["Shop.example.com", "www.shop.example.com", "xn--bcher-kva.example"],
         "redirect_domains": ["shop.example.org"],
         "adopt": True,
+        "stage": "staging",
         "source": {"git": "https://example.com/shop.git", "version": "v1.2", "key": "-----BEGIN …"},
         "wsgi": "shop.wsgi:application",
         "subfolder": "src/shop",

@@ -85,7 +85,7 @@ def test_settings_are_for_root_alone_and_hold_what_the_renewal_needs() -> None:
     assert entries["/etc/nginx/acme/ca.pem"]["content"] == "PEM\n"
     found = json.loads(settings["content"])
     assert found["directory"] == "https://acme-v02.api.letsencrypt.org/directory"
-    assert found["sites"] == [{"name": "shop", "domains": ["shop.example", "www.shop.example"]}]
+    assert found["sites"] == [{"name": "shop", "domains": ["shop.example", "www.shop.example"], "staging": False}]
 
 
 def test_what_is_written_runs_without_ansible(tmp_path: Path) -> None:
