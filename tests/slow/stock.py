@@ -33,7 +33,18 @@ STOCKED = frozenset(
         "faults_traffic",
         "first_steps",
     }
-    | {"asgi", "foreign_apps", "handover", "hooks", "hostile", "metrics", "migrations", "pooling", "promotion", "remove"}
+    | {
+        "asgi",
+        "foreign_apps",
+        "handover",
+        "hooks",
+        "hostile",
+        "metrics",
+        "migrations",
+        "pooling",
+        "promotion",
+        "remove",
+    }
     | {"restore", "restore_host", "secrets", "sources", "transfer"}
 )
 """Files of tests, without `test_`, whose `host` is such a one."""
