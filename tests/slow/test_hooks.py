@@ -7,6 +7,7 @@ The app is one file without a database, so that the host is ready soon. The test
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -47,6 +48,12 @@ if (state / "fails").exists():
     sys.exit("no mail server")
 """
 NOW = ("playbooks/exec.yml", "-e", "app=tiny", "-e", "schedule=digest")
+OSV = 8098
+VULNERABLE = (
+    "flask 2.2.2: CVE-2023-30861 (high), fixed in 2.2.5",
+    "jinja2 3.1.2: CVE-2024-22195 (medium), fixed in 3.1.3",
+    "werkzeug 2.2.2: CVE-2023-25577 (high), fixed in 2.2.3",
+)
 LONG = """- name: Wait for somebody
   ansible.builtin.pause: {minutes: 10}
 """
@@ -312,3 +319,53 @@ def test_steps_of_a_pipeline_need_nothing_but_the_secrets(tiny: Tiny, host: Host
         assert "PRIVATE KEY" not in done.stdout + done.stderr
     assert word(host) == "from a pipeline"
     assert list(temporary.glob("*/key")) == [], "no secret is left"
+
+
+@pytest.fixture
+def osv(host: Host) -> Iterator[str]:
+    """The address of a service on the host that knows of vulnerabilities; it is asked as OSV is."""
+    code = base64.b64encode((ROOT / "tests/unit/support/osv_server.py").read_bytes()).decode()
+    host.run(
+        f"echo {code} | base64 -d > /var/tmp/osv.py && systemd-run --quiet --unit osv python3 /var/tmp/osv.py {OSV}"
+    )
+    wait_for(lambda: host.ok(f"ss -ltnH sport = :{OSV} | grep -q ."), seconds=60)
+    yield f"http://127.0.0.1:{OSV}"
+    host.ask("systemctl stop osv")
+
+
+def test_known_vulnerabilities_stop_a_deploy_or_are_reported_and_no_rollback_waits_for_them(
+    tiny: Tiny, host: Host, osv: str, tmp_path: Path
+) -> None:
+    old, before = serving(host), word(host)
+    (tiny.folder / "requirements.txt").write_text("flask==2.2.2\nwerkzeug==2.2.2\njinja2==3.1.2\n")
+    tiny.say("old packages", audit="refuse")
+    at = ("-e", f"app_release_audit_url={osv}")
+    refused = tiny.deploy(*at)
+    assert refused.code != 0, refused.output
+    said = " ".join(refused.output.split())
+    assert "3 known vulnerabilities in 3 packages, and `audit` is `refuse`:" in said, refused.output
+    for known in VULNERABLE:
+        assert f"- {known}" in said, refused.output
+    assert (serving(host), word(host)) == (old, before)
+
+    done = tiny.deploy(*at, "-e", "audit=report")
+    assert done.code == 0, done.output
+    for known in VULNERABLE:
+        assert f"vulnerable: {known}" in " ".join(done.output.split()), done.output
+    assert word(host) == "old packages"
+
+    host.run("systemctl stop osv")  # the last answer is a moment old: nobody is asked
+    status = tiny.project.good("playbooks/status.yml", *at)
+    for known in ("3 known vulnerabilities in 3 packages (checked ", *(f"vulnerable: {known}" for known in VULNERABLE)):
+        assert f"tiny on {host.name}: {known}" in status.output, status.output
+    tiny.say("nobody to ask", audit="refuse")
+    unanswered = tiny.deploy(*at)
+    assert unanswered.code != 0 and f"{osv} could not be reached" in unanswered.output, unanswered.output
+    tiny.project.good("playbooks/rollback.yml", *at)
+    assert (serving(host), word(host)) == (old, before)
+
+    release = json.loads(host.run("tail -n 1 /srv/tiny/history.jsonl"))["previous"]
+    tiny.project.good("playbooks/sbom.yml", "-e", f"to={tmp_path}", "-e", f"release={release}")
+    found = json.loads((tmp_path / f"{host.name}-tiny.cdx.json").read_text())
+    assert {"pkg:pypi/flask@2.2.2", "pkg:pypi/jinja2@3.1.2"} < {one.get("purl") for one in found["components"]}
+    assert host.run(f"stat -c '%a %U' /srv/tiny/releases/{release}/sbom.cdx.json") == "640 root"
