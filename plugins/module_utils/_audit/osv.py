@@ -11,6 +11,7 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+import textwrap
 import time
 import urllib.error
 import urllib.request
@@ -31,7 +32,7 @@ PAGES = 20
 BYTES = 1 << 25
 """Most bytes of one answer: the service's own limit."""
 AT_ONCE = 8
-SUMMARY = 100
+SUMMARY = 120
 """Characters of a summary that are kept."""
 
 
@@ -170,7 +171,7 @@ def one_of(package: Package, names: set[str], records: Sequence[Mapping[str, Any
     ordered = sorted(names, key=lambda name: (not name.startswith("CVE-"), not name.startswith("GHSA-"), name))
     known = [level for record in records if (level := severities.of_record(record)) != severities.UNKNOWN]
     summary = next((text for record in records if (text := str(record.get("summary") or "").strip())), "")
-    short = " ".join(summary.split())
+    short = textwrap.shorten(summary, SUMMARY, placeholder=" …")
     return Vulnerability(
         package.name,
         package.version,
@@ -178,7 +179,7 @@ def one_of(package: Package, names: set[str], records: Sequence[Mapping[str, Any
         tuple(ordered[1:]),
         max(known, key=severities.LEVELS.index, default=severities.UNKNOWN),
         fixed_in(package, records),
-        short if len(short) <= SUMMARY else f"{short[: SUMMARY - 1]}…",
+        short,
     )
 
 

@@ -92,14 +92,17 @@ def refusal(policy: Policy, found: Verdict) -> str:
     """Return the error that stops a deploy: each vulnerability that counts, and what to do."""
     name = found.counts[0].name
     at_least = "" if policy.severity == severity.LEVELS[0] else f" of severity {policy.severity} or above"
-    ended = [f"The exception for {entry.id} ended on {entry.until} ({entry.reason})." for entry in found.ended]
+    ended = [
+        f"The exception for {entry.id} ended on {entry.until} and no longer counts ({entry.reason})."
+        for entry in found.ended
+    ]
     return "\n".join(
         [
             f"{counted(found.counts)}{at_least}, and `audit` is `refuse`:",
             *(f"- {text}" for text in listed(found.counts)),
             *ended,
-            "Update what the app lists. To accept one for a time, add it to the app: `audit: {mode: refuse, allow: [{id: "
-            f"{name}, reason: …, until: YYYY-MM-DD}}]}}`; -e audit=report deploys this once",
+            "Update them, or accept one until a date with an exception in the app: `audit: {mode: refuse, allow: [{id: "
+            f"{name}, reason: …, until: YYYY-MM-DD}}]}}`. -e audit=report deploys this once",
         ]
     )
 

@@ -17,7 +17,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._audit.wanted import
 from ansible_collections.slipway.flask.plugins.module_utils._doctor.base import Finding, UnknownError, note, problem
 from ansible_collections.slipway.flask.plugins.module_utils._host.parameters import typed
 
-DO = "Update what the app lists and deploy it, or allow it in `audit` for a time (docs/audit.md)"
+DO = "Update the package and deploy, or accept it until a date in `audit` (docs/audit.md)"
 
 
 def vulnerabilities(audits: Sequence[Mapping[str, Any]], now: float) -> Iterator[Finding]:

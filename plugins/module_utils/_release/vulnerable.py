@@ -36,7 +36,6 @@ def check(context: Context) -> None:
     if policy.mode == "off":
         return
     service = Service(context.request.audit_url, context.request.tools.ca_bundle)
-    context.tell("asking for known vulnerabilities")
     try:
         answer = look.ask(policy, context.here / "venv", service, now)
     except AuditError as error:

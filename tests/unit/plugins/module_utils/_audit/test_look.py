@@ -25,7 +25,7 @@ DAY = 86_400
 REPORT = Policy("report")
 COOKIE = (
     "vulnerable: flask 2.2.2: CVE-2023-30861 (high), fixed in 2.2.5: Flask vulnerable to possible disclosure of permanent "
-    "session cookie due to missing Vary: Cookie hea…"
+    "session cookie due to missing Vary: Cookie header"
 )
 
 

@@ -32,7 +32,7 @@ def test_each_vulnerability_is_told_once_with_the_name_people_search_for(server:
     found = Service(server[0]).vulnerabilities(OLD)
     assert [str(one) for one in found] == [
         "flask 2.2.2: CVE-2023-30861 (high), fixed in 2.2.5: Flask vulnerable to possible disclosure of permanent session "
-        "cookie due to missing Vary: Cookie hea…",
+        "cookie due to missing Vary: Cookie header",
         "werkzeug 2.2.2: CVE-2023-25577 (high), fixed in 2.2.3: High resource usage when parsing multipart form data with many "
         "fields",
         "jinja2 3.1.2: CVE-2024-22195 (medium), fixed in 3.1.3: Jinja vulnerable to HTML attribute injection when passing user "

@@ -50,7 +50,10 @@ def test_an_exception_whose_date_has_passed_no_longer_counts_and_is_named() -> N
     found = verdict.verdict(policy, [HIGH], TODAY)
     said = "the exception for CVE-2023-30861 ended on 2026-11-26 and no longer counts (no cookies)"
     assert (names(found.counts), found.notes) == (["CVE-2023-30861"], [said])
-    assert "\nThe exception for CVE-2023-30861 ended on 2026-11-26 (no cookies).\n" in verdict.refusal(policy, found)
+    assert (
+        "\nThe exception for CVE-2023-30861 ended on 2026-11-26 and no longer counts (no cookies).\n"
+        in verdict.refusal(policy, found)
+    )
 
 
 def test_an_exception_that_nothing_needs_is_named() -> None:
@@ -66,8 +69,8 @@ def test_a_refusal_names_all_that_somebody_needs_to_mend_or_to_allow_it() -> Non
         "2 known vulnerabilities in 2 packages of severity medium or above, and `audit` is `refuse`:\n"
         "- flask 2.2.2: CVE-2023-30861 (high), fixed in 2.2.5: Cookies leak\n"
         "- jinja2 3.1.2: CVE-2024-22195 (medium), fixed in 3.1.3\n"
-        "Update what the app lists. To accept one for a time, add it to the app: `audit: {mode: refuse, allow: [{id: "
-        "CVE-2023-30861, reason: …, until: YYYY-MM-DD}]}`; -e audit=report deploys this once"
+        "Update them, or accept one until a date with an exception in the app: `audit: {mode: refuse, allow: [{id: "
+        "CVE-2023-30861, reason: …, until: YYYY-MM-DD}]}`. -e audit=report deploys this once"
     )
 
 
