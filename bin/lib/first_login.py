@@ -24,6 +24,7 @@ CHANGED, ADDED, THERE = 0, 71, 72
 """How the login ends: as `passwd` does, which sshd runs in place of our command (session.c, do_pwchange), or as our command."""
 NO_LOGIN = 255
 """What ssh itself ends with."""
+FINGERPRINT = "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
 NAMES = ("id_ed25519", "id_ecdsa", "id_rsa")
 KEY = re.compile(r"(sk-)?(ssh|ecdsa)-[\w@.-]+ [A-Za-z0-9+/=]+( [^\n]*)?")
 TARGET = re.compile(r"([a-z_][a-z0-9_.-]*@)?[A-Za-z0-9:][A-Za-z0-9.:-]*")
@@ -47,6 +48,11 @@ def say(text: str) -> None:
     print(f"first-login: {text}", flush=True)
 
 
+def shown(path: Path) -> str:
+    """Return PATH as a person writes it."""
+    return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
+
+
 def read(path: Path) -> str:
     """Return the public key in a file."""
     try:
@@ -66,7 +72,7 @@ def public_key(given: Path | None, home: Path) -> Path:
         if (home / ".ssh" / f"{name}.pub").is_file():
             return home / ".ssh" / f"{name}.pub"
     new = home / ".ssh" / NAMES[0]
-    say(f"you have no SSH key yet: making {new} (choose a passphrase, or press Enter twice for none)")
+    say(f"you have no SSH key yet: making {shown(new)} (press Enter twice for no passphrase)")
     new.parent.mkdir(mode=0o700, exist_ok=True)
     if subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-f", str(new)], check=False).returncode:
         raise LoginError("ssh-keygen made no key; its own message is above")
@@ -139,11 +145,8 @@ def login(asked: argparse.Namespace) -> int:
     ssh = ["ssh", "-p", str(asked.port), "-i", str(key.with_suffix("")), "-o", "ControlPath=none"]
     for option in asked.options:
         ssh += ["-o", option]
-    say(f"logging in as {target}; {key} will be installed there")
-    say(
-        "if ssh doesn't know the host yet, it shows a fingerprint. Compare it with what your provider's console prints "
-        "for `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`"
-    )
+    say(f"logging in as {target} to install {shown(key)}")
+    print(f"  New host? Compare its fingerprint in the provider's console: {FINGERPRINT}", flush=True)
     done = install(ssh, target, text)
     only_key = ["-o", "PreferredAuthentications=publickey", "-o", "IdentitiesOnly=yes"]
     if subprocess.run([*ssh, *only_key, target, "true"], check=False).returncode:
@@ -151,7 +154,7 @@ def login(asked: argparse.Namespace) -> int:
     say(f"your key {'logs in' if done == ADDED else 'was there already, and logs in'}: no password is needed any more")
     if has_passphrase(key):
         say(
-            f"it has a passphrase: run `ssh-add {key.with_suffix('')}` once per session, or Ansible asks at each connection"
+            f"it has a passphrase: run `ssh-add {shown(key.with_suffix(''))}` once per session, or Ansible asks at each connection"
         )
     if key.stem not in NAMES:
         say(

@@ -59,7 +59,7 @@ class Terminal:
         """Wait until WANTED is printed, counted from what was waited for last; fail with all that was printed."""
         end = time.monotonic() + seconds
         while (place := self.text.find(wanted, self.read)) < 0:
-            if not self._more(end):
+            if not self.listen(end):
                 self.kill()
                 raise AssertionError(f"{self.argv[0]} did not print {wanted!r} within {seconds:.0f} s:\n{self.text}")
         self.read = place + len(wanted)
@@ -71,7 +71,7 @@ class Terminal:
     def end(self, seconds: float = SECONDS) -> int:
         """Wait until the command has ended and return its exit code; fail with all that it printed."""
         end = time.monotonic() + seconds
-        while self._more(end):
+        while self.listen(end):
             pass
         if time.monotonic() >= end:
             self.kill()
@@ -84,8 +84,8 @@ class Terminal:
         os.waitpid(self.pid, 0)
         os.close(self.descriptor)
 
-    def _more(self, end: float) -> bool:
-        """Read what is printed next; return False at the output's end, or when it is END o'clock."""
+    def listen(self, end: float) -> bool:
+        """Read what is printed next; return False at the output's end, or when it is END on the monotonic clock."""
         ready, _, _ = select.select([self.descriptor], [], [], max(end - time.monotonic(), 0))
         if not ready:
             return False

@@ -82,7 +82,8 @@ def answered(asked: argparse.Namespace) -> dict[str, str]:
         needed = ", ".join(f"--{flag}" for flag in answers.REQUIRED if given[flag] is None)
         raise ProjectError(f"give {needed}, or run this in a terminal, where it asks")
     for question in questions:
-        given[question.flag] = answers.ask(question)
+        if question.flag != "mail" or answers.is_public(str(given["domain"])):  # no authority, no letters from it
+            given[question.flag] = answers.ask(question)
     return {question.flag: given[question.flag] or "" for question in answers.QUESTIONS}
 
 

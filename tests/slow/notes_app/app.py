@@ -21,7 +21,7 @@ class Note(db.Model):
 
 @app.get("/")
 def index():
-    server = db.session.execute(db.text("SELECT CONCAT(VERSION(), ' ', CURRENT_USER())")).scalar()
+    server = db.session.execute(db.text("SELECT CONCAT(VERSION(), ' ', CURRENT_USER)")).scalar()
     return "\n".join([server, *(note.text for note in db.session.scalars(db.select(Note).order_by(Note.id)))])
 
 
