@@ -8,6 +8,7 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import http.client
+import re
 import shutil
 import time
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,9 @@ KEPT_SECONDS = 0.1
 """For so long after a switch, nginx may use a connection to the old release once more (nginx_tls: keepalive_timeout)."""
 FALLS = 2
 """How often a release may fall back from ready to not ready; one that goes on so is never ready."""
+REFUSED = re.compile(r"answered [34]\d\d$")
+"""A page that works, and that not every visitor gets: it wants a login, a parameter or another path."""
+NOT_FOR_ALL = "If that page is not for every visitor, set `health_path` to one that is. "
 
 
 class Web(WebLook, Process):
@@ -133,7 +137,7 @@ class Web(WebLook, Process):
                 if falls > FALLS or time.monotonic() > deadline or not alive:
                     when = when if alive else "and its service ended"
                     last = self._last_words(release)
-                    why = self.host.hint(last, of_page=True)
+                    why = self.host.hint(last, of_page=True) or NOT_FOR_ALL * bool(REFUSED.search(said))
                     raise ReleaseError(f"{said} {when}; it must answer {must}. {why}The end of the journal:\n{last}")
                 time.sleep(POLL_SECONDS)
 

@@ -153,7 +153,9 @@ def explained(output: str) -> str:
 
 
 # An app that writes into its release, and the path below its code's folder.
-INTO_RELEASE = re.compile(r"(?:Read-only file system|Permission denied): '/srv/[^'/]+/releases/[^'/]+/src/([^'\n]+)'")
+INTO_RELEASE = re.compile(
+    r"(?:Read-only file system|Permission denied): (?:'[^'\n]+' -> )?'/srv/[^'/]+/releases/[^'/]+/src/([^'\n]+)'(?! ->)"
+)
 # Where apps that expect a host of their own keep their data.
 ELSEWHERE = re.compile(r"Read-only file system: '(/(?:var|etc|opt|usr|home|root)/[^'\n]+)'")
 

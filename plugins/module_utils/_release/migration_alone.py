@@ -63,7 +63,7 @@ class Alone:
             context.notes += dump.finish(kept=ran.ran)
         if ran.failed or done.returncode:
             half = "" if self.dialect.undoes_ddl else self.dialect.title
-            told = failure.failure(command, ran, said, probe.pending, self.asked, half)
+            told = failure.failure(command, ran, said, probe.pending, self.asked, half) + self.context.hint(said)
             raise ReleaseError(f"{told}\nIts last lines:\n{systemd.tail(without_answers(said))}")
         if ran.waited >= 1:
             context.notes.append(f"waited {ran.waited:.0f} s for another migration of this database")

@@ -137,6 +137,15 @@ FAILURES: dict[str, tuple[str, Any, str]] = {
         ),
         r"/healthz answered 503 within 0\.05 s; it must answer 200\. The end of the journal:\njournal$",
     ),
+    "a page that wants a login": (
+        "gate",
+        lambda host: (
+            setattr(host, "health", [302])
+            or setattr(host, "journal", "journal")
+            or {"health": {**host.settings["health"], "timeout_seconds": 0.05}}
+        ),
+        r"/healthz answered 302 within 0\.05 s; it must answer 200\. If that page is not for every visitor, set `health_path`",
+    ),
     "no answer on the socket": (
         "gate",
         lambda host: (
