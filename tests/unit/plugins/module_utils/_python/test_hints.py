@@ -122,7 +122,7 @@ def test_hints(output: str, advice: str) -> None:
         ("NameError: name 'shop' is not defined", "3.12.1", ""),
         ("OSError: [Errno 30] Read-only file system: '/srv/a/releases/6-a/src/instance'", "3.12.1", "shared_folders: [instance]"),
         ("PermissionError: [Errno 13] Permission denied: '/srv/x/releases/1/src/logs/a.log'", "3.12.1", "shared_folders: [logs]"),
-        ("OSError: [Errno 30] Read-only file system: '/srv/a/releases/6/src/c' -> '/srv/a/releases/6/src/build/b'", "3.12.1",
+        ("OSError: [Errno 30] Read-only file system: '/srv/a/releases/6/src/c' -> '/srv/a/releases/6/src/build/b.c'", "3.12.1",
          "name it in shared_folders: [build]"),
         ("OSError: [Errno 30] Read-only file system: '/srv/a/releases/6/src/shop/static/up'", "3.12.1", "[shop/static/up], where"),
         ("PermissionError: Permission denied: '/srv/a/releases/6/src/a.l'", "3.12.1", "by the app. Have the app's own"),
