@@ -48,7 +48,7 @@ class Backups:
             yield from _drills([app.name for app in wanted.apps], drill, kept)
         if wanted.has_cluster:
             yield Sample("slipway_archive_waiting_seconds", self._waiting(now),
-                         help="How long the oldest segment of WAL has been waiting to be archived.")  # fmt: skip
+                         help="How long the oldest WAL segment has been waiting to be archived.")  # fmt: skip
         if repr(kept) != before:
             with suppress(OSError):  # a full disk is told of by others; this must not hide the backups
                 stored.write(self.config.state / KEPT, kept)
@@ -81,9 +81,12 @@ def _runs(targets: list[str], run: Outcome, kept: dict[str, Any]) -> Iterator[Sa
             good[name] = max(since, float(good.get(name, 0)))
         if name in good:
             yield Sample("slipway_backup_last_success_timestamp_seconds", good[name], {"target": name},
-                         help="When a run last ended well at the target.")  # fmt: skip
+                         help="Time of the last successful backup to this target.")  # fmt: skip
         yield Sample(
-            "slipway_backup_failed", float(is_failed), {"target": name}, help="Whether the last run failed there."
+            "slipway_backup_failed",
+            float(is_failed),
+            {"target": name},
+            help="Whether the last backup to this target failed.",
         )
 
 
@@ -97,5 +100,7 @@ def _drills(apps: list[str], drill: Outcome, kept: dict[str, Any]) -> Iterator[S
             good[name] = max(since, float(good.get(name, 0)))
         if name in good:
             yield Sample("slipway_drill_last_success_timestamp_seconds", good[name], {"app": name},
-                         help="When the newest backup was last restored as a test, and was right.")  # fmt: skip
-        yield Sample("slipway_drill_failed", float(is_failed), {"app": name}, help="Whether the last drill failed.")
+                         help="Time of the last successful restore drill.")  # fmt: skip
+        yield Sample(
+            "slipway_drill_failed", float(is_failed), {"app": name}, help="Whether the last restore drill failed."
+        )

@@ -34,9 +34,9 @@ class Certificates:
             for domain in app.domains:
                 labels = {"app": app.name, "domain": domain}
                 yield Sample("slipway_certificate_not_after_timestamp_seconds", facts.not_after, labels,
-                             help="When the certificate of the domain ends.")  # fmt: skip
+                             help="Expiry time of the domain's certificate.")  # fmt: skip
                 yield Sample("slipway_certificate_not_before_timestamp_seconds", facts.not_before, labels,
-                             help="From when on it holds: some hold for six days only.")  # fmt: skip
+                             help="Start of the certificate's validity.")  # fmt: skip
 
     def _facts(self, app: str) -> Facts | None:
         home = self.folder / app

@@ -37,7 +37,7 @@ class Checks:
         for check, keys in found.items():
             for key in keys[:MOST]:
                 yield Sample("slipway_check_problem", 1, {"check": check, "problem": key},
-                             help="What a check of the host has found, by its short name.")  # fmt: skip
+                             help="Problem found by a check of the host, by its short name.")  # fmt: skip
 
 
 def told(path: Path, part: str) -> list[str]:

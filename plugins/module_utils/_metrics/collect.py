@@ -141,12 +141,22 @@ class Collector:
         for one in self.watched:
             labels = {"part": one.name}
             yield Sample(
-                "slipway_collector_up", float(one.is_up), labels, help="Whether the part's last look went well."
+                "slipway_collector_up",
+                float(one.is_up),
+                labels,
+                help="Whether the last collection of this part succeeded.",
             )
-            yield Sample("slipway_collector_seconds", round(one.seconds, 4), labels, help="How long that took.")
-            yield Sample("slipway_collector_left_out", one.left_out, labels, help="Series that could not be written.")
+            yield Sample(
+                "slipway_collector_seconds",
+                round(one.seconds, 4),
+                labels,
+                help="Duration of the last collection of this part.",
+            )
+            yield Sample(
+                "slipway_collector_left_out", one.left_out, labels, help="Number of series that could not be written."
+            )
         yield Sample("slipway_collector_cpu_seconds_total", round(time.process_time(), 2), kind="counter",
-                     help="Processor time of the collector itself.")  # fmt: skip
+                     help="CPU time of the collector itself.")  # fmt: skip
 
     def run(self, ready: Callable[[], None], stop: threading.Event) -> None:
         """Look until STOP is set; READY is called after each time."""

@@ -24,18 +24,18 @@ from ansible_collections.slipway.flask.plugins.module_utils._metrics.saturation 
 from ansible_collections.slipway.flask.plugins.module_utils._process.look.web import WebLook
 
 COUNTERS = {
-    "exits": ("slipway_gunicorn_worker_restarts_total", "Workers that ended, for whatever reason."),
-    "timeouts": ("slipway_gunicorn_worker_timeouts_total", "Workers that were killed because they hung."),
+    "exits": ("slipway_gunicorn_worker_restarts_total", "Number of workers that ended, for any reason."),
+    "timeouts": ("slipway_gunicorn_worker_timeouts_total", "Number of workers that were killed because they hung."),
     "crashes": (
         "slipway_gunicorn_worker_crashes_total",
-        "Workers that something else killed, such as a lack of memory.",
+        "Number of workers killed by something else, such as a lack of memory.",
     ),
-    "busy_seconds": ("slipway_gunicorn_busy_seconds_total", "Seconds for which requests took threads."),
+    "busy_seconds": ("slipway_gunicorn_busy_seconds_total", "Time for which threads were busy with requests."),
 }
 GAUGES = (
-    ("slipway_gunicorn_workers", "Workers that run."),
-    ("slipway_gunicorn_threads", "Requests that can be under way at once."),
-    ("slipway_gunicorn_threads_busy", "Requests under way, on average since the last look."),
+    ("slipway_gunicorn_workers", "Number of running workers."),
+    ("slipway_gunicorn_threads", "Maximum number of concurrent requests."),
+    ("slipway_gunicorn_threads_busy", "Average number of concurrent requests since the last collection."),
     ("slipway_gunicorn_worker_oldest_seconds", "Age of the oldest worker."),
 )
 MOST_SEEN = 32
@@ -114,7 +114,9 @@ class Server:
             return
         own = {"app": self.app}
         told = unix_sockets.backlog(self.web.socket(serving))
-        yield Sample("slipway_gunicorn_backlog", told, own, help="Visitors who wait until a worker takes them in.")
+        yield Sample(
+            "slipway_gunicorn_backlog", told, own, help="Number of connections waiting to be accepted by a worker."
+        )
         found = {folder.name: saturation.read(folder, now) for folder in self._folders()}
         self.totals.add(one for one in found.values() if one)
         for name, (series, help_) in COUNTERS.items():

@@ -21,4 +21,4 @@ class Host:
         self.config = config
 
     def samples(self, now: float) -> Iterator[Sample]:
-        yield Sample("slipway_reboot_required", float(bool(due.why())), help="Whether an update needs a reboot.")
+        yield Sample("slipway_reboot_required", float(bool(due.why())), help="Whether an update requires a reboot.")

@@ -23,19 +23,19 @@ SLOW_EVERY = 60.0
 MOST = 50
 """Databases whose size is told."""
 GAUGES = {
-    "threads_connected": "Connections.",
-    "threads_running": "Connections whose statement runs now.",
-    "max_used_connections": "Most connections at once since the server's start.",
-    "uptime": "Seconds since the server's start.",
+    "threads_connected": "Open connections.",
+    "threads_running": "Connections that are running a statement.",
+    "max_used_connections": "Maximum number of simultaneous connections since the server started.",
+    "uptime": "Seconds since the server started.",
 }
 COUNTERS = {
-    "queries": "Statements.",
+    "queries": "Statements executed.",
     "slow_queries": "Statements that took longer than long_query_time.",
-    "aborted_connects": "Logins that failed.",
-    "innodb_buffer_pool_read_requests": "Pages that were asked for.",
-    "innodb_buffer_pool_reads": "Pages that had to be read from the disk for that.",
-    "innodb_deadlocks": "Transactions that were ended because they waited for each other.",
-    "innodb_row_lock_waits": "Waits for a row that another transaction had locked.",
+    "aborted_connects": "Failed logins.",
+    "innodb_buffer_pool_read_requests": "Logical page reads.",
+    "innodb_buffer_pool_reads": "Page reads that had to read from disk.",
+    "innodb_deadlocks": "Transactions rolled back because of deadlocks.",
+    "innodb_row_lock_waits": "Waits for a row locked by another transaction.",
 }
 COMMANDS = ("commit", "rollback")
 NOW = f"""
@@ -86,7 +86,7 @@ def told(found: Mapping[str, str]) -> Iterator[Sample]:
     yield Sample(
         "mysql_global_variables_max_connections",
         float(found["max_connections"]),
-        help="Most connections that the server takes.",
+        help="Maximum number of connections.",
     )
     for kind, some in (("gauge", GAUGES), ("counter", COUNTERS)):
         for name, help_ in some.items():
@@ -95,7 +95,7 @@ def told(found: Mapping[str, str]) -> Iterator[Sample]:
     for name in COMMANDS:
         if f"com_{name}" in found:
             value, labels = float(found[f"com_{name}"]), {"command": name}
-            yield Sample("mysql_global_status_commands_total", value, labels, "counter", "Statements by their kind.")
+            yield Sample("mysql_global_status_commands_total", value, labels, "counter", "Statements, by kind.")
 
 
 def sizes(rows: Iterable[tuple[str, str]]) -> Iterator[Sample]:
@@ -107,5 +107,5 @@ def sizes(rows: Iterable[tuple[str, str]]) -> Iterator[Sample]:
                 "slipway_mysql_database_size_bytes",
                 float(size),
                 {"schema": schema},
-                help="Bytes of the files of its tables.",
+                help="Size of the database's table files.",
             )

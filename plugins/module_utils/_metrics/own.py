@@ -62,9 +62,17 @@ class Own:
         for app, (said, seconds) in zip(self.apps, found, strict=True):
             own = {"app": app.name}
             yield Sample(
-                "slipway_app_metrics_up", float(said is not None), own, help="Whether the app told its metrics."
+                "slipway_app_metrics_up",
+                float(said is not None),
+                own,
+                help="Whether the app's own metrics could be read.",
             )
-            yield Sample("slipway_app_metrics_seconds", round(seconds, 3), own, help="How long that took.")
+            yield Sample(
+                "slipway_app_metrics_seconds",
+                round(seconds, 3),
+                own,
+                help="Duration of the last request for the app's own metrics.",
+            )
             turnover = self.turnovers[app.name]
             turnover.begin(now)
             for sample in islice(parsed(said or "", app.name), MOST_SERIES):

@@ -100,12 +100,12 @@ class Postgres:
 
 def activity(found: Mapping[str, Any]) -> Iterator[Sample]:
     """Yield who is connected and what the databases have done."""
-    yield Sample("pg_settings_max_connections", found["most"], help="Most connections that the server takes.")
+    yield Sample("pg_settings_max_connections", found["most"], help="Maximum number of connections.")
     for row in found["activity"]:
         labels = {"datname": row["datname"], "state": row["state"]}
-        yield Sample("pg_stat_activity_count", row["count"], labels, help="Connections by their state.")
+        yield Sample("pg_stat_activity_count", row["count"], labels, help="Connections, by state.")
         yield Sample("pg_stat_activity_max_tx_duration", round(float(row["seconds"]), 3), labels,
-                     help="Seconds of the longest open transaction.")  # fmt: skip
+                     help="Duration of the longest open transaction.")  # fmt: skip
     for row in found["databases"]:
         for name in COUNTERS:
             yield Sample(f"pg_stat_database_{name}", row[name], {"datname": row["datname"]}, "counter")
@@ -118,7 +118,7 @@ def sizes(found: list[Mapping[str, Any]]) -> Iterator[Sample]:
             "pg_database_size_bytes",
             row["bytes"],
             {"datname": row["datname"]},
-            help="Bytes of the database on the disk.",
+            help="Size of the database on disk.",
         )
 
 
@@ -129,7 +129,11 @@ def statements(found: list[Mapping[str, Any]]) -> Iterator[Sample]:
         query = query if len(query) <= QUERY else f"{query[: QUERY - 1]}…"
         labels = {"datname": row["datname"], "queryid": row["queryid"], "query": query}
         yield Sample("slipway_pg_statement_seconds_total", round(float(row["seconds"]), 6), labels, "counter",
-                     "Time that the server has spent with the statement.")  # fmt: skip
+                     "Total execution time of the statement.")  # fmt: skip
         yield Sample(
-            "slipway_pg_statement_calls_total", float(row["calls"]), labels, "counter", "How often it was run."
+            "slipway_pg_statement_calls_total",
+            float(row["calls"]),
+            labels,
+            "counter",
+            "Number of executions of the statement.",
         )

@@ -93,27 +93,28 @@ class Probe:
         for app in sorted({one.app for one in asked if one.on == self.host}):
             since = maintenance.closed_since(app)
             yield Sample(
-                "slipway_site_maintenance", float(bool(since)), {"app": app}, help="Whether the site is closed."
+                "slipway_site_maintenance",
+                float(bool(since)),
+                {"app": app},
+                help="Whether the site is in maintenance mode.",
             )
             if since:
                 yield Sample("slipway_site_closed_timestamp_seconds", time_of(since).timestamp(), {"app": app},
-                             help="Since when it is closed for maintenance.")  # fmt: skip
+                             help="Start of maintenance mode.")  # fmt: skip
 
     def is_deployed(self, app: str) -> bool:
         return app in self.roots and (self.roots[app] / "current").is_symlink()
 
     def _told(self, one: Site, answer: Answer) -> Iterator[Sample]:
         labels = {"app": one.app, "domain": one.domain, "from": self.host, "on": one.on}
-        yield Sample(
-            "slipway_site_up", float(not answer.problem), labels, help="Whether the site answers as it should."
-        )
+        yield Sample("slipway_site_up", float(not answer.problem), labels, help="Whether the site answers as expected.")
         yield Sample(
             "slipway_site_answers", float(answer.is_answer), labels, help="Whether anything answers over HTTPS."
         )
-        yield Sample("slipway_site_seconds", round(answer.seconds, 3), labels, help="How long that took.")
+        yield Sample("slipway_site_seconds", round(answer.seconds, 3), labels, help="Response time of the site.")
         if answer.problem:
             yield Sample(
-                "slipway_site_problem", 1, {**labels, "problem": answer.problem}, help="What is wrong with it."
+                "slipway_site_problem", 1, {**labels, "problem": answer.problem}, help="Problem with the site."
             )
 
 

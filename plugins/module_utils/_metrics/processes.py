@@ -61,7 +61,7 @@ class Processes:
             counts[one.app, one.process] = counts.get((one.app, one.process), 0) + 1
         for (name, process), count in counts.items():
             yield Sample("slipway_process_wanted", count, {"app": name, "process": process},
-                         help="Units of the process that the live release has.")  # fmt: skip
+                         help="Number of units of the process in the live release.")  # fmt: skip
         shown = show([one.unit for one in wanted])
         for one in wanted:
             yield from _of_unit(one, shown.get(one.unit, {}))
@@ -100,33 +100,40 @@ def number(shown: Mapping[str, str], name: str) -> int | None:
 def _of_unit(one: Wanted, shown: Mapping[str, str]) -> Iterator[Sample]:
     labels = one.labels
     is_up = shown.get("ActiveState") in ("active", "reloading")
-    yield Sample("slipway_process_up", float(is_up), labels, help="Whether the unit runs; of a schedule, its timer.")
+    yield Sample(
+        "slipway_process_up", float(is_up), labels, help="Whether the unit is running; for a schedule, its timer."
+    )
     if one.unit.endswith(".timer"):
         yield from _of_runs(one)
         return
     yield Sample("slipway_process_restarts_total", number(shown, "NRestarts") or 0, labels, "counter",
-                 "How often systemd has started it again.")  # fmt: skip
+                 "Number of restarts by systemd.")  # fmt: skip
     pids = processes_of(shown.get("ControlGroup", ""))
     memory = number(shown, "MemoryCurrent")
     if memory is None and pids:  # a kernel without a memory controller
         memory = sum(usage.memory(pid) or 0 for pid in pids)
     if memory is not None and is_up:
-        yield Sample("slipway_process_memory_bytes", memory, labels, help="Memory of all of its processes.")
+        yield Sample("slipway_process_memory_bytes", memory, labels, help="Memory usage of all processes of the unit.")
     if (most := number(shown, "MemoryMax")) is not None:
-        yield Sample("slipway_process_memory_max_bytes", most, labels, help="Beyond this, the kernel ends one of them.")
+        yield Sample(
+            "slipway_process_memory_max_bytes",
+            most,
+            labels,
+            help="Memory limit, beyond which the kernel kills a process.",
+        )
     if (spent := number(shown, "CPUUsageNSec")) is not None:
         yield Sample(
             "slipway_process_cpu_seconds_total",
             round(spent / 1e9, 3),
             labels,
             "counter",
-            "Processor time of all of them.",
+            "CPU time of all processes of the unit.",
         )
     if pids:
         yield Sample("slipway_process_open_files", most_open(pids), labels,
-                     help="Open files of the one that has the most.")  # fmt: skip
+                     help="Number of open files of the process that has the most.")  # fmt: skip
         if (files := number(shown, "LimitNOFILE")) is not None:
-            yield Sample("slipway_process_open_files_max", files, labels, help="How many one of them may have.")
+            yield Sample("slipway_process_open_files_max", files, labels, help="Limit of open files per process.")
 
 
 def processes_of(group: str) -> list[int]:
@@ -166,6 +173,6 @@ def _of_runs(one: Wanted) -> Iterator[Sample]:
     good = next((run for run in past.runs if not run.failed), None)
     if good:
         yield Sample("slipway_timer_last_success_timestamp_seconds", good.started + good.seconds, labels,
-                     help="When a run last ended well.")  # fmt: skip
+                     help="Time of the last successful run.")  # fmt: skip
     yield Sample("slipway_timer_failed", float(bool(past.last and past.last.failed)), labels,
                  help="Whether the last run failed.")  # fmt: skip

@@ -72,9 +72,9 @@ class Queues:
                     continue
                 labels = {"app": app.name, "queue": queue.name}
                 since = queue.since or self._seen(app.name, queue, now)
-                yield Sample("slipway_queue_jobs", queue.jobs, labels, help="Jobs that wait.")
+                yield Sample("slipway_queue_jobs", queue.jobs, labels, help="Number of waiting jobs.")
                 yield Sample("slipway_queue_oldest_seconds", max(0.0, round(now - since, 1)) if queue.jobs else 0, labels,
-                             help="How long the oldest of them has been waiting.")  # fmt: skip
+                             help="Waiting time of the oldest job.")  # fmt: skip
 
     def _forget(self, app: str, names: set[str]) -> None:
         """Drop what is known of an APP's queues but for those with NAMES: it can make up new ones without an end."""

@@ -43,20 +43,25 @@ class Releases:
         if current:
             revision = next((str(entry.get("revision", "")) for entry in history if entry.get("id") == current), "")
             yield Sample("slipway_release_info", 1, {"app": app.name, "release": current, "revision": revision[:12]},
-                         help="The release that serves.")  # fmt: skip
+                         help="The live release.")  # fmt: skip
         served = [entry for entry in history if entry.get("outcome") in SWITCHED and entry.get("id") == current]
         if served and (at := ended(served[-1])):
             yield Sample("slipway_release_deployed_timestamp_seconds", at, {"app": app.name},
-                         help="Since when the live release does.")  # fmt: skip
+                         help="Time at which the live release went live.")  # fmt: skip
         for entry in history[-EVENTS:]:
             labels, at = labels_of(app.name, entry), ended(entry)
             if at and labels:
                 yield Sample(
-                    "slipway_release_event_timestamp_seconds", at, labels, help="When a deploy or rollback ended."
+                    "slipway_release_event_timestamp_seconds",
+                    at,
+                    labels,
+                    help="Time at which a deploy or rollback ended.",
                 )
                 seconds = entry.get("seconds")
                 took = sum(map(float, seconds.values())) if isinstance(seconds, Mapping) else 0.0
-                yield Sample("slipway_release_event_seconds", round(took, 3), labels, help="How long it took.")
+                yield Sample(
+                    "slipway_release_event_seconds", round(took, 3), labels, help="Duration of the deploy or rollback."
+                )
 
     def _history(self, app: App) -> list[dict[str, Any]]:
         """Return the end of the app's history, oldest first; it is read again when it has changed."""

@@ -26,15 +26,15 @@ LOOK_SECONDS = 5.0
 """So long is read at once; what a host that has been busy beyond all measure has left is read the next time."""
 DURATION = "slipway_http_request_duration_seconds"
 HELP = {
-    "slipway_http_requests_total": "Requests, but for static files that nginx sends.",
-    "slipway_http_static_requests_total": "Requests for static files that nginx sends.",
+    "slipway_http_requests_total": "Requests, without static files sent by nginx.",
+    "slipway_http_static_requests_total": "Requests for static files sent by nginx.",
     DURATION: "How long the app's visitors waited until nginx had sent the answer's end.",
-    "slipway_http_response_bytes_total": "Bytes of the answers' bodies.",
-    "slipway_http_client_aborted_total": "Visitors who left before there was an answer (status 499).",
-    "slipway_http_unread_lines_total": "Lines of the access log that are none of nginx'.",
-    "slipway_http_route_requests_total": "Requests that the app answered, by paths without the values in them.",
-    "slipway_http_route_duration_seconds_sum": "Seconds that visitors waited, by path.",
-    "slipway_http_route_duration_seconds_count": "Requests whose seconds are summed up, by path.",
+    "slipway_http_response_bytes_total": "Size of response bodies.",
+    "slipway_http_client_aborted_total": "Requests aborted by the client before the response (status 499).",
+    "slipway_http_unread_lines_total": "Lines of the access log that could not be parsed.",
+    "slipway_http_route_requests_total": "Requests answered by the app, by route.",
+    "slipway_http_route_duration_seconds_sum": "Total response time, by route.",
+    "slipway_http_route_duration_seconds_count": "Number of requests in the total response time, by route.",
 }
 
 
