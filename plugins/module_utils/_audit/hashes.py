@@ -12,12 +12,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._audit.installed import Package, normalised
 from ansible_collections.slipway.flask.plugins.module_utils._host import tree
 
 TOML = ("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml")
+HEAD = re.compile(r"\[\[packages?\]\]")
+FIELD = re.compile(r'(name|version) = "([^"]*)"')
+TABLE = re.compile(r"\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}")
+VALUE = re.compile(r'(\w+) ?= ?"([^"]*)"')
 PINNED = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*==\s*([^\s;\\]+)")
 HASH = re.compile(r"--hash[=\s]\s*sha256:([0-9a-f]{64})")
 SHA256 = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
@@ -53,30 +56,28 @@ def files_of(project: Path, lists: Iterable[str] = ()) -> Files:
 
 
 def _toml(text: str) -> Iterator[tuple[str, str, File]]:
-    try:
-        import tomllib
-    except ImportError:  # Python 3.10 has none
-        return
-    document = tomllib.loads(text)
-    older = (document.get("metadata") or {}).get("files") or {}  # poetry.lock and pdm.lock before 2023
-    for entry in document.get("package") or document.get("packages") or ():
-        name, version = str(entry["name"]), str(entry.get("version") or "")
-        one = entry.get("sdist")
-        listed = [*(entry.get("wheels") or ()), *([one] if isinstance(one, Mapping) else ()), *(entry.get("files") or ()),
-                  *(older.get(name) or ())]  # fmt: skip
-        for file in listed:
-            if found := _file(file):
-                yield name, version, found
+    """Read a lock line by line: tools write them all alike, and a TOML parser takes half a second for a large one."""
+    fields, own = dict[str, str](), False
+    for line in text.splitlines():
+        if line.startswith("["):
+            own = bool(HEAD.match(line))
+            fields = {} if own else fields
+        elif own and (found := FIELD.match(line)):
+            fields[found[1]] = found[2]
+        if "sha256" in line and fields.keys() >= {"name", "version"}:
+            for entry in TABLE.findall(line):
+                if file := _file(dict(VALUE.findall(entry))):
+                    yield fields["name"], fields["version"], file
 
 
-def _file(entry: Mapping[str, Any]) -> File | None:
+def _file(entry: Mapping[str, str]) -> File | None:
     """Return a file as one of the formats has it, None without a SHA-256."""
-    text = str(entry.get("hash") or (entry.get("hashes") or {}).get("sha256") or "")
-    if not (found := SHA256.fullmatch(text)):
+    found = SHA256.fullmatch(entry.get("hash") or entry.get("sha256") or "")
+    if not found:
         return None
-    url = str(entry.get("url") or "")
+    url = entry.get("url") or ""
     url = re.sub(r"(?<=//)[^/@]*@", "", url) if url.startswith("https://") else ""
-    return File(found[1], str(entry.get("file") or entry.get("name") or url.rpartition("/")[2]), url)
+    return File(found[1], entry.get("file") or entry.get("name") or url.rpartition("/")[2], url)
 
 
 def _pipfile(text: str) -> Iterator[tuple[str, str, File]]:

@@ -161,7 +161,7 @@ def test_what_came_from_elsewhere_says_from_where_without_passwords_and_paths_of
     assert "externalReferences" not in component(found, "local")
 
 
-@pytest.mark.parametrize("text", ["[[package]]\nname = 1\nfiles = 3", "not toml", "\x00"])
+@pytest.mark.parametrize("text", ['[[package]]\nname = 1\nfiles = [{hash = "sha256:zz"}]', "not toml", "\x00"])
 def test_a_lock_that_can_not_be_read_says_nothing(environment: Path, tmp_path: Path, text: str) -> None:
     for name in ("uv.lock", "Pipfile.lock", "requirements.txt"):
         (tmp_path / name).write_text(text)
