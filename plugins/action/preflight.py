@@ -38,6 +38,10 @@ def refs_of(address: str) -> set[str] | None:
     return None if answer is None else set(answer)
 
 
+ORIGINS = "slipway_origins"
+"""The fact that says where a release is promoted from: `host` and `app` of each."""
+
+
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _VALID_ARGS = frozenset(
@@ -105,8 +109,8 @@ class ActionModule(ActionBase):
             return result
         result.update(
             changed=False,
-            origins=origins,
-            ansible_facts=preflight_look.ansible_facts(facts),
+            # A fact, for a later play of the run that skips this task.
+            ansible_facts={**preflight_look.ansible_facts(facts), ORIGINS: origins},
             python=facts.get("python") == "yes",
             cores=int(facts.get("cores") or 1),
             memory_mb=int(facts.get("memory_mb") or 0),

@@ -13,7 +13,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._report import deplo
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import restore as report
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import release as described
 
-SOURCE = ("path", "everything", "archive", "sha256", "hooks", "notifications")
+SOURCE = ("path", "everything", "archive", "sha256", "hooks", "notifications", "promotion")
 """What nobody asks for here: the code is on the host."""
 
 

@@ -15,6 +15,7 @@ extends_documentation_fragment:
 description:
   - Checks the descriptions of the apps and their sources on the controller, then the host in one round trip.
   - Needs no Python on the host, and sets the C(distribution) facts that roles use.
+  - The fact C(slipway_origins) has the C(host) and C(app) of each release that O(revision_of) refers to.
   - Fails with one message that lists all problems; never changes anything.
 options:
   version:
@@ -65,11 +66,6 @@ problems:
   type: list
   elements: str
   returned: failure
-origins:
-  description: The C(host) of each release that O(revision_of) means, and what the C(app) is called there.
-  type: list
-  elements: dict
-  returned: success
 python:
   description: Whether the host has python3.
   type: bool
