@@ -15,7 +15,20 @@ from ansible_collections.slipway.flask.plugins.module_utils._release.drain impor
 from ansible_collections.slipway.flask.plugins.module_utils._release.history import history
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import SWITCHED, Paths
 
-KEPT = ("id", "revision", "dirty", "source", "by", "started", "ended", "outcome", "stage", "message", "heads_after")
+KEPT = (
+    "id",
+    "revision",
+    "dirty",
+    "source",
+    "by",
+    "started",
+    "ended",
+    "outcome",
+    "stage",
+    "message",
+    "heads_after",
+    "promoted",
+)
 
 
 def history_of(paths: Paths, limit: int) -> dict[str, Any]:

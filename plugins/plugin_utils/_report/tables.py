@@ -70,6 +70,8 @@ def now(release: str, found: Mapping[str, Any]) -> str:
 def history_row(entry: Mapping[str, Any], now: str) -> list[str]:
     """Return one line of a history as cells; NOW is what has become of the release."""
     outcome = str(entry.get("outcome") or NOTHING) + (f" at {entry['stage']}" if entry.get("stage") else "")
+    if outcome == "deployed" and entry.get("promoted"):
+        outcome += f" from {str(entry['promoted']).partition(',')[0]}"
     heads = entry.get("heads_after")
     return [
         str(entry["id"]),

@@ -48,6 +48,13 @@ def test_a_history_is_a_table() -> None:
     ]
 
 
+def test_a_history_says_what_was_promoted_and_a_rollback_to_it_does_not() -> None:
+    promoted = {**ENTRY, "promoted": "staging, release 0007-abcdef1 of shop on vps2"}
+    back = {**promoted, "outcome": "rolled back"}
+    rows = tables.history("web1", {**FOUND, "entries": [back, promoted]}).splitlines()[2:]
+    assert ["  rolled back  " in rows[0], "  deployed from staging  " in rows[1]] == [True, True]
+
+
 def test_a_history_that_is_cut_says_so_and_names_no_way_back_where_there_is_none() -> None:
     told = tables.history("web1", {**FOUND, "total": 30, "present": ["0002-abcdef1"]}).splitlines()
     assert told[0] == "shop on web1: release 0002-abcdef1 serves; no other release is on the host"
