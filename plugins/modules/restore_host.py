@@ -63,7 +63,7 @@ def main() -> None:
     )
     part = module.params["part"]
     if module.check_mode:
-        module.exit_json(**told([f"bring back the {part} from the backups"]))
+        module.exit_json(**told([f"restore the {part} from the backups"]))
     try:
         whole = Whole(Settings.read())
         if part == "end":

@@ -50,7 +50,7 @@ EDITS = {
     "nft add rule inet slipway input tcp dport 3306 accept": "nftables, table inet slipway: differs",
     "sed -i '$a # by hand' /etc/slipway/firewall.nft": "/etc/slipway/firewall.nft: 1 line differs: has `# by hand`",
     f"echo '# by hand' >> /srv/shop/releases/{RELEASE}/src/shop.py":
-        "the code of release RELEASE: is not as it was built: ",
+        "the code of release RELEASE: differs from what was built: ",
     "touch /srv/shop/dump.sql": "/srv/shop/dump.sql: is not Slipway's",
     "mkdir -p /etc/systemd/system/nginx.service.d; printf '[Service]\\nNice=1\\n' > /etc/systemd/system/nginx.service.d/own.conf":
         "/etc/systemd/system/nginx.service.d/own.conf: is not Slipway's: it changes nginx.service",
@@ -219,7 +219,7 @@ def test_site_yml_and_the_removal_of_strays_end_the_drift(
     project.good("site.yml")
     assert host.run(f"echo {RELEASE}") != release
     left = project.play(DRIFT)
-    said = f"{host.name}: the code of release {release}: is not as it was built: changed content: shop.py\n"
+    said = f"{host.name}: the code of release {release}: differs from what was built: changed content: shop.py\n"
     assert left.code == 2
     assert left.output.startswith(f"{said}\n"), (
         "a rollback would bring it back, and nothing else is left:\n" + left.output

@@ -164,7 +164,7 @@ def has_no_memory(jobs: Jobs) -> None:
 REFUSED: list[tuple[Callable[[Jobs], None], list[str]]] = [
     (crashes_at_start, ["no queue today"]),
     (ends_after_three_seconds, ["it must run for 5 s", "sunk"]),
-    (ends_after_the_switch, ["after the switch, rq failed", "ended and had to be started again", "sunk"]),
+    (ends_after_the_switch, ["after the switch, rq failed", "ended and had to be restarted", "sunk"]),
     (has_no_memory, ["out of memory"]),
 ]
 

@@ -64,11 +64,11 @@ def test_second_run_after_one_that_was_killed(site: App, load: Seen, point: str)
     added = site.history()[history:]
     if point in SWITCHED:
         assert [(line["id"], line["outcome"]) for line in added] == [(left, "deployed")]
-        assert f"release {left} was switched to by a run that did not end; it is recorded now" in second.output
+        assert f"release {left} was made live by a run that did not finish; it is recorded now" in second.output
     else:
         assert [line["outcome"] for line in added] == ["killed", "deployed"]
         assert added[0]["stage"] == ("build" if "build" in point else point.removeprefix("at "))
-        assert f"of release {added[0]['id']}, was cleared away" in second.output
+        assert f"of release {added[0]['id']}, was cleaned up" in second.output
 
 
 @pytest.mark.fault("rollback killed")
@@ -115,7 +115,10 @@ def test_second_deploy_at_once_is_refused_and_told_who_and_since_when(site: App,
         output, _ = first.communicate(timeout=180)
         site.host.run("rm /srv/harbour/shared/go")
     assert second.code != 0
-    told = rf"{re.escape(BY)} has been deploying this app for \d+ s \(release {site.current()}, stage 'migrate'\); wait for its end"
+    told = (
+        rf"{re.escape(BY)} has been deploying this app for \d+ s "
+        rf"\(release {site.current()}, stage 'migrate'\); wait until it is done"
+    )
     assert re.search(told, second.output), second.output
     assert first.returncode == 0, output
     assert "The first one" in site.visitor().get("/").text

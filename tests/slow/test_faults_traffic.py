@@ -63,8 +63,8 @@ def test_a_deploy_does_not_wait_for_a_long_request_and_a_rollback_does_not_cut_i
             assert not asked.done(), asked.result()
         finally:
             site.host.run(f"touch {LONG_END}")
-        assert re.search(rf"{before} drains: \d+ connections?, at most \d+ s more", done.output), done.output
-        assert re.search(rf"{before} drains: \d+ conn", status), status
+        assert re.search(rf"{before} is draining: \d+ connections?, at most \d+ s more", done.output), done.output
+        assert re.search(rf"{before} is draining: \d+ conn", status), status
         site.project.good("playbooks/rollback.yml")  # it still has its last seconds to go
         assert json.loads(asked.result().text)["release"] == before
     site.host.run(f"rm {LONG_END}")

@@ -186,6 +186,6 @@ def test_a_run_that_is_killed_in_the_middle_is_finished_by_systemd_and_a_reboot_
     wait_for(lambda: ledger.rows() == rows, seconds=60)
     assert ledger.running() == [f"ledger@{current}.service"]
     done = ledger.project.good("playbooks/deploy.yml")
-    assert f"release {current} was switched to by a run that did not end; it is recorded now" in done.output
+    assert f"release {current} was made live by a run that did not finish; it is recorded now" in done.output
     assert host.run("ls /etc/systemd/system/multi-user.target.wants | grep ledger@") == f"ledger@{current}.service"
     settled(ledger.host, "ledger")

@@ -265,7 +265,7 @@ def test_a_run_under_way_outlives_a_deploy_and_none_begins_beside_it(scheduled: 
     wait_for(lambda: host.ok(f"journalctl --quiet -u tiny.digest@{old} | grep -q 'the digest of'"), seconds=30)
     (scheduled.folder / "digest.py").write_text(f"{DIGEST}# changed\n")
     deployed = scheduled.deploy()
-    assert deployed.code == 0 and f"{old} drains: 1 run, at most " in deployed.output, deployed.output
+    assert deployed.code == 0 and f"{old} is draining: 1 run, at most " in deployed.output, deployed.output
     new = serving(host)
     assert (
         host.run("systemctl list-units --plain --no-legend 'tiny.*.timer' | cut -d' ' -f1")

@@ -182,7 +182,7 @@ def test_app_that_migrates_at_import_changes_nothing_in_a_plan_and_is_guarded_an
     assert schema(host) == before
     done = site.deploy("-e", "allow_migrations=0006")
     assert done.code == 0, done.output
-    assert "`Alembic's upgrade` at wsgi.py:14. The check left it out" in done.output, done.output
+    assert "`Alembic's upgrade` at wsgi.py:14. The check skipped it" in done.output, done.output
     assert site.sql("select version_num from alembic_version") == "0006"
     found = re.search(r"as it was before is in \S+\.dump; to bring it back: (.+)", done.output)
     assert found, done.output
@@ -215,7 +215,7 @@ def test_check_ends_with_its_answer_and_an_import_without_an_end_says_where_it_i
     site.add("wsgi.py", "app.run(port=5999)\n")
     site.describe(check_seconds=5)
     stuck = site.deploy("--tags", "plan")
-    assert "had not come to an end after 5 s (check_seconds), at wsgi.py, line 13: a server is started" in stuck.output
+    assert "did not finish after 5 s (check_seconds), at wsgi.py, line 13: a server is started" in stuck.output
 
 
 FLEET = ("east", "west")

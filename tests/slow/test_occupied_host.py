@@ -130,14 +130,14 @@ def refused(occupied: Host, project: Project, folder: Path) -> str:
 @pytest.mark.parametrize(
     "said",
     [
-        f"app 'shop': nginx serves {DOMAIN} from /etc/nginx/sites-enabled/old, which Slipway has not written. Set `adopt: true`",
+        f"app 'shop': nginx serves {DOMAIN} from /etc/nginx/sites-enabled/old, which Slipway did not write. Set `adopt: true`",
         "app 'shop': the database 'shop' exists and belongs to olduser",
         "app 'super': the database 'super' exists and belongs to postgres",
         "app 'keeper': there is a user 'keeper' already (uid 1000, /bin/bash)",
         "app 'taken': there is a group 'taken' without a user of that name",
         "app 'systemd-fsck': the name is another service's (/usr/lib/systemd/system/systemd-fsck@.service)",
-        "app 'moved': /etc/moved is there and Slipway has not made it",
-        "app 'super': '/srv/files' in 'writable_paths' belongs to root on the host and has something in it",
+        "app 'moved': /etc/moved exists, and Slipway did not create it",
+        "app 'super': '/srv/files' in 'writable_paths' belongs to root on the host and is not empty",
         "app 'fine': there is no '/opt/no/python3.14' on the host",
         "PostgreSQL on the host has the databases wiki, and provisioning would write /etc/postgresql/",
         "port 80 belongs to python3 (otherweb.service), and nginx needs it",
@@ -203,7 +203,7 @@ def test_a_site_is_taken_over_when_its_first_release_answers(
     shop = app(folder, adopt=True, redirect_domains=WWW, database_extensions=["pg_trgm"], health_status=[200, 204])
     project.write({"slipway_apps": [shop, app(folder, "later")], **SETTINGS})
     done = project.good("site.yml", "-e", "app=shop")
-    assert "/etc/nginx/sites-enabled/old was put aside" in done.output, done.output
+    assert "/etc/nginx/sites-enabled/old was set aside" in done.output, done.output
     assert visitor.seen == ["the old site", "the new site"]
     assert visitor.failures == [], f"of {visitor.asked}"
     assert occupied.ok("test -f /etc/nginx/sites-available/old")

@@ -115,7 +115,7 @@ def test_the_list_is_shown_and_nothing_changes_before_somebody_says_yes(app: Sit
     ):  # fmt: skip
         assert what in shown.output, shown.output
     assert re.search(r"\d MB  /srv/harbour$", shown.output, re.MULTILINE), shown.output
-    assert "pgBackRest can't take one database out of them" in shown.output
+    assert "pgBackRest can't remove one database from them" in shown.output
     assert refused.code != 0
     assert "Say -e yes=true to remove harbour" in words(refused), refused.output
     assert host.ask(EVERYTHING).stdout == before
@@ -166,8 +166,8 @@ def test_a_removal_that_is_killed_half_way_goes_on_and_nobody_else_notices(app: 
         refused = app.project.play("site.yml")
         second = app.remove("-e", "yes=true", "-e", f"to={exports}")
     assert watch.failures == []
-    assert "its removal, begun" in words(status) and "has not come to its end" in words(status), status.output
-    assert refused.code != 0 and "has not come to its end" in words(refused), refused.output
+    assert "its removal, begun" in words(status) and "has not finished" in words(status), status.output
+    assert refused.code != 0 and "has not finished" in words(refused), refused.output
     assert second.code == 0, second.output
     assert "a removal, begun" in words(second) and "was killed; this is left of it" in words(second)
     assert "It is still in slipway_apps: take it out" in words(second)
@@ -260,7 +260,7 @@ def test_code_that_is_not_what_was_built_is_found(app: Site) -> None:
     assert found.code != 0
     said = words(found)
     assert (
-        "not as it was built: changed content: wsgi.py; changed owner or mode: migrations; added: harbour/shell.py"
+        "differs from what was built: changed content: wsgi.py; changed owner or mode: migrations; added: harbour/shell.py"
         in said
     ), said
-    assert re.search(r"the environment \w+ is not as it was built: changed content: bin/flask", said), said
+    assert re.search(r"the environment \w+ differs from what was built: changed content: bin/flask", said), said

@@ -52,7 +52,7 @@ def refused_while_it_lives(host: Host, project: Project, folder: Path) -> None:
         other = Project(folder, Host(host.name, host.debian, made.facts))
         other.write(yaml.safe_load((project.folder / "group_vars/all.yml").read_text()))
         done = other.play("site.yml", "-e", "restore=latest")
-        assert done.code and f"is alive: {host.address} answers with its certificate" in done.output, done.output
+        assert done.code and f"is still up: {host.address} answers with its certificate" in done.output, done.output
         assert not made.ok("test -e /var/lib/postgresql/*/main.restored")
     assert answers(host, "shop")
 
@@ -117,7 +117,7 @@ def test_a_host_that_is_removed_comes_back_on_a_bare_one(
 def goes_on(site: Site) -> None:
     """Require that the host that came back is as any other: it takes in rows, archives, and can be restored from."""
     again = site.project.play("site.yml", "-e", "restore=latest")
-    assert again.code and "this host has data already" in again.output
+    assert again.code and "this host already has data" in again.output
     assert site.post("shop", "after") == 201
     name = site.back_up()
     assert site.post("shop", "too late") == 201

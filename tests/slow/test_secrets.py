@@ -144,7 +144,7 @@ def test_one_app_that_fails_keeps_no_other_from_being_deployed(pair: Pair, host:
     assert host.run("readlink /srv/shop/current") == before["shop"]
     assert host.run("readlink /srv/wiki/current") != before["wiki"]
     assert "1 of 2 apps failed on" in failed.output and failed.output.count("fatal: ") == 1
-    assert failed.output.count("Note: the variables have other settings than the host (LOG_LEVEL added)") == 1
+    assert failed.output.count("Note: the variables have different settings than the host (LOG_LEVEL added)") == 1
     assert host.run("cat /srv/*/shared/instance/admins").split() == ["ann", "ann"], "once is once"
     not_on_the_host(host)
 

@@ -241,7 +241,7 @@ HOSTILE = {
     "a statement that fails half-way": (
         TABLE + "INSERT INTO t VALUES (1);\nINSERT INTO nowhere VALUES (1);\n", "the statement in line 3 failed",
     ),
-    "rows that are cut off": (TABLE + "COPY t (id) FROM stdin;\n1\n", "the file is cut off"),
+    "rows that are cut off": (TABLE + "COPY t (id) FROM stdin;\n1\n", "the file is truncated"),
     "an extension that the app does not have": ("CREATE EXTENSION hstore;\n" + TABLE, "`database_extensions`"),
     "a newer release's data": (
         "CREATE TABLE alembic_version (version_num text);\nINSERT INTO alembic_version VALUES ('9999');\n",
@@ -267,7 +267,7 @@ def test_a_dump_in_pg_dumps_own_format_that_is_cut_off_changes_nothing(
 
 
 LINKS = {
-    "a path out of the folder": ("../../../../etc/cron.d/x", tarfile.REGTYPE, "", "would land outside"),
+    "a path out of the folder": ("../../../../etc/cron.d/x", tarfile.REGTYPE, "", "would end up outside"),
     "a link out of the folder": ("l", tarfile.SYMTYPE, "/etc/shadow", "leads out of the folder"),
     "a device": ("sda", tarfile.BLKTYPE, "", "neither a file nor a folder nor a link"),
 }

@@ -29,6 +29,6 @@ def of_app(paths: Paths) -> Sequence[Difference]:
         return [*found, Difference(str(paths.root), f"no release of {paths.app} serves: deploy one")]
     processes = processes_of(paths)
     found += [*services.stopped(paths.current_id(), processes), *copies.edited(paths, processes)]
-    # `the code of release 0007-abc is not as it was built: …`
+    # `the code of release 0007-abc differs from what was built: …`
     broken = (text.split(" is not ", 1) for text in sealed.look(paths).problems)
     return found + [Difference(what, f"is not {words}") for what, words in broken]

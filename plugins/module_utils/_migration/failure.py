@@ -80,13 +80,13 @@ def failure(
     """
     if ran.failed == "moved":
         return (
-            f"the database is at {state(ran.before)} now: another migration has moved it since this one was judged. "
-            "Deploy again"
+            f"the database is at {state(ran.before)} now: another migration has changed it since this one "
+            "was checked. Deploy again"
         )
     if ran.failed == "dump":
         return (
-            "the dump before a destructive migration failed, so nothing was migrated. Fix what it says, or do without "
-            "one (migrations_dump: false)"
+            "the dump before a destructive migration failed, so nothing was migrated. Fix what it says, or "
+            "skip the dump (migrations_dump: false)"
         )
     revision = revision_of(output, pending, ran.after)
     rows = [f"{command} failed with status {ran.status}{f' at revision {revision}' if revision else ''}"]
@@ -106,18 +106,20 @@ def failure(
         )
     if POOLER.search(output):
         rows.append(
-            "The URL leads to a pooler, which takes no settings: give a direct one as database_owner_url, or set "
+            "The URL leads to a pooler, which does not accept session settings: give a direct one as database_owner_url, or set "
             "migrations_lock_timeout_seconds: 0 and migrations_statement_timeout_seconds: 0"
         )
     if ran.ran and not_undone:
         rows.append(half_way(ran, output, not_undone))
     elif ran.after is not None:
         moved = (
-            "as before" if ran.before == ran.after else f"it was at {state(ran.before)}: a part has been done and stays"
+            "as before"
+            if ran.before == ran.after
+            else f"it was at {state(ran.before)}: a part of it was applied and stays"
         )
         rows.append(f"The database is at {state(ran.after)}, {moved}")
     elif ran.ran:
-        rows.append(f"Where the database is now can't be asked; it was at {state(ran.before)}")
+        rows.append(f"The database's present revision is unknown; it was at {state(ran.before)}")
     return "\n".join(rows)
 
 
@@ -126,13 +128,13 @@ def half_way(ran: Ran, output: str, database: str) -> str:
     where = (
         f"alembic_version is at {state(ran.after)}"
         if ran.after is not None
-        else f"where alembic_version is now can't be asked; it was at {state(ran.before)}"
+        else f"the present alembic_version is unknown; it was at {state(ran.before)}"
     )
     failed = statement_of(output)
     return (
-        f"{database} does not undo a migration that fails half-way: {where}, and what the next revision had done before it failed "
-        "stays done"
+        f"{database} does not undo a migration that fails half-way: {where}, and what the next revision did before "
+        "it failed stays"
         + (f". It failed at the statement:\n  {failed}\n" if failed else ". ")
-        + "Bring the schema by hand to where alembic_version is, or finish the revision by hand and run `flask db stamp`; "
-        "then deploy again"
+        + "Manually bring the schema to where alembic_version is, or finish the revision manually and run `flask db "
+        "stamp`; then deploy again"
     )

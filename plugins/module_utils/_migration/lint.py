@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from ansible_collections.slipway.flask.plugins.module_utils._migration.probe import Pending
 
-DESTROYS, BREAKS, LOCKS, UNKNOWN = "destroys", "breaks", "locks", "can't be judged"
+DESTROYS, BREAKS, LOCKS, UNKNOWN = "destroys", "breaks", "locks", "can't be checked"
 STATEMENT_LENGTH = 120
 
 # Rule (squawk's, https://squawkhq.com/docs/rules; the last ones are ours) -> what it does, and why.
@@ -34,23 +34,25 @@ RULES: dict[str, tuple[str, str]] = {
     "ban-drop-extension": (BREAKS, "what the live release uses of it is gone"),
     "adding-required-field": (BREAKS, "fails on a table with rows, and the live release doesn't fill the column: "
                                       "give it a server_default, or allow NULL"),
-    "changing-column-type": (LOCKS, "the table is rewritten, and nobody reads or writes it meanwhile"),
-    "adding-field-with-default": (LOCKS, "the default is volatile: the table is rewritten, and nobody reads it meanwhile"),
-    "adding-not-nullable-field": (LOCKS, "the whole table is read under a lock that stops everybody: add a CHECK (… IS NOT "
+    "changing-column-type": (LOCKS, "the table is rewritten, and reads and writes are blocked meanwhile"),
+    "adding-field-with-default": (LOCKS, "the default is volatile: the table is rewritten, and reads are blocked meanwhile"),
+    "adding-not-nullable-field": (LOCKS, "the whole table is scanned under a lock that blocks reads and writes: add "
+        "a CHECK (… IS NOT "
                                          "NULL) NOT VALID, validate it in a later revision, then set NOT NULL"),
-    "require-concurrent-index-creation": (LOCKS, "nobody writes to the table until the index is built: use "
+    "require-concurrent-index-creation": (LOCKS, "writes to the table are blocked until the index is built: use "
                                                  "postgresql_concurrently=True in op.get_context().autocommit_block()"),
-    "require-concurrent-reindex": (LOCKS, "nobody writes to the table until the index is built"),
+    "require-concurrent-reindex": (LOCKS, "writes to the table are blocked until the index is built"),
     "constraint-missing-not-valid": (LOCKS, "the whole table is checked under a lock: add it with postgresql_not_valid=True "
                                             "and validate it in a later revision"),
     "adding-foreign-key-constraint": (LOCKS, "both tables can't be written while all rows are checked: add it with "
                                              "postgresql_not_valid=True and validate it in a later revision"),
-    "disallowed-unique-constraint": (LOCKS, "nobody reads or writes the table until its index is built: build a unique "
+    "disallowed-unique-constraint": (LOCKS, "reads and writes are blocked until its index is built: build a unique "
                                             "index concurrently first"),
-    "adding-serial-primary-key-field": (LOCKS, "nobody reads or writes the table until its index is built"),
+    "adding-serial-primary-key-field": (LOCKS, "reads and writes are blocked until its index is built"),
     "truncate": (DESTROYS, "the rows are lost"),
     "delete-all": (DESTROYS, "a DELETE without WHERE: all rows are lost"),
-    "unreadable": (UNKNOWN, "its SQL can't be written beforehand, and its source doesn't tell what this does: it may destroy"),
+    "unreadable": (UNKNOWN, "its SQL can't be generated beforehand, and its source doesn't show what this does: it "
+        "may destroy data"),
 }  # fmt: skip
 
 # squawk 2.70 has no rule for these.

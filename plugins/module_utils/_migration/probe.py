@@ -124,14 +124,12 @@ class Probe:
     @property
     def unserved(self) -> str:
         """What to do about a gunicorn that can't be imported itself, "" when it is not that."""
-        way = '`overrides: ["gunicorn>=23"]` puts a newer one in its place'
+        way = '`overrides: ["gunicorn>=23"]` installs a newer one instead'
         if self.gunicorn is None:
             return ""
         if not self.gunicorn:
             return f"gunicorn is not installed; {way}, or add it to the app's list"
-        return (
-            f"gunicorn {self.gunicorn}, which the app's own list brings, does not run on Python {self.python} ({way})"
-        )
+        return f"gunicorn {self.gunicorn}, which the app's requirements ask for, does not run on Python {self.python} ({way})"
 
     @property
     def at_head(self) -> bool:

@@ -84,7 +84,7 @@ def _failure(url: MysqlUrl, said: str) -> Attempt:
         -600:
     ]
     where = redact(url.where, url.password)
-    return Attempt({}, kind, f"{cause} ({where}). To do: {fix}. It said: {own_words}")
+    return Attempt({}, kind, f"{cause} ({where}). To fix: {fix}. It said: {own_words}")
 
 
 def notes(url: MysqlUrl, facts: Mapping[str, Any], ca: str) -> list[str]:

@@ -116,14 +116,15 @@ def conflicts(wanted: Sequence[Database], state: State) -> list[str]:
         owner = state.account(database.owner)
         if owner and not owner.plain:
             problems.append(
-                f"MariaDB's account {database.owner}@localhost exists, and logs in otherwise than by unix_socket or has rights on "
-                f'the whole server. Choose another owner, or hand it over as root: `mariadb -e "REVOKE ALL PRIVILEGES, GRANT '
+                f"MariaDB's account {database.owner}@localhost exists, and does not log in by unix_socket, or has "
+                f"privileges on the whole server. Choose another owner, or hand it over as root: `mariadb -e "
+                f'"REVOKE ALL PRIVILEGES, GRANT '
                 f'OPTION FROM {account(database.owner)}; ALTER USER {account(database.owner)} IDENTIFIED VIA unix_socket"`'
             )
         if database.name in state.databases and not state.may(database.owner, database.name):
             problems.append(
-                f"the database {database.name} exists, and {database.owner}@localhost has no rights on all of it: somebody else "
-                'has made it. Choose another name, or hand it over as root: `mariadb -e "CREATE USER IF NOT EXISTS '
+                f"the database {database.name} exists, and {database.owner}@localhost has no privileges on all of it: "
+                'somebody else created it. Choose another name, or hand it over as root: `mariadb -e "CREATE USER IF NOT EXISTS '
                 f'{account(database.owner)} IDENTIFIED VIA unix_socket; {grant(database)}"`'
             )
     return problems
@@ -168,8 +169,8 @@ def _doors(todo: Plan, state: State, own: bool) -> None:
     if not own:
         if nameless or open_grants:
             todo.warnings.append(
-                "MariaDB lets in anybody on this host (accounts without a name, or rights of everybody on `test`); the server has "
-                "databases of others, so nothing was taken away. mariadb-secure-installation does it"
+                "MariaDB lets anybody on this host in (anonymous accounts, or privileges of everybody on `test`); the "
+                "server has other databases, so nothing was revoked. mariadb-secure-installation does that"
             )
         return
     todo.statements += [f"DROP USER ''@{names.literal(host)}" for host in nameless]
@@ -178,7 +179,7 @@ def _doors(todo: Plan, state: State, own: bool) -> None:
     if "test" in state.databases and not state.in_test:
         todo.statements.append("DROP DATABASE test")
     elif "test" in state.databases:
-        todo.warnings.append("the database `test` has tables and stays; nobody but root and its owners gets in")
+        todo.warnings.append("the database `test` has tables and is kept; only root and its owners have access")
 
 
 def ensure(wanted: Sequence[Database], collation: str, own: bool, *, check: bool = False) -> Plan:

@@ -127,5 +127,5 @@ def masked(query: str) -> str:
 def reason(said: str) -> str:
     """Return why something can't be seen, in few words."""
     if "ERROR 1227" in said or "ERROR 1142" in said or "ERROR 1044" in said:
-        return "the app's account may not see them (GRANT PROCESS ON *.* shows them, to the app, too)"
+        return "the app's account may not see them (GRANT PROCESS ON *.* shows them, also to the app)"
     return names.without_line(said.rpartition("ERROR ")[2])[-200:] if "ERROR " in said else said[-200:]

@@ -81,7 +81,7 @@ def ensure(
         if others:
             outcome.warnings.append(
                 f"MariaDB on the host has the databases {', '.join(others)}, so its settings are left alone: its network port, its "
-                "memory and its accounts are as they were. mariadb_server_adopt: true has Slipway set them"
+                "memory and its accounts are unchanged. Set mariadb_server_adopt: true to let Slipway manage them"
             )
     if outcome.own:
         _bring(outcome, conf, restart, check)
@@ -112,7 +112,7 @@ def _bring(outcome: Outcome, conf: str, restart: bool, check: bool) -> None:
     behind = changed or CONF.stat().st_mtime > since()
     outcome.pending = behind and not restart
     if outcome.pending:
-        outcome.warnings.append(f"MariaDB must be restarted for what is in {CONF}")
+        outcome.warnings.append(f"MariaDB must be restarted to apply {CONF}")
     if not behind or not restart or check:
         outcome.restarted = behind and restart
         return

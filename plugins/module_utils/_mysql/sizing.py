@@ -31,8 +31,8 @@ def size(wanted: int, memory_mb: int, before: int = 0) -> tuple[int, str]:
     if needed <= found:
         return found, ""
     return found, (
-        f"the apps may open {wanted} connections to MariaDB, and {BESIDE} are kept beside them; a quarter of this host's memory "
-        f"({memory_mb} MB) is for {found}, {CONNECTION_MB} MB each. A deploy that comes to more is refused: give the apps fewer "
+        f"the apps may open {wanted} connections to MariaDB, and {BESIDE} are reserved for others; a quarter of this host's memory "
+        f"({memory_mb} MB) allows {found}, {CONNECTION_MB} MB each. A deploy that needs more is refused: give the apps fewer "
         "threads or smaller pools; or set mariadb_server_max_connections yourself"
     )
 

@@ -119,7 +119,9 @@ class Statements:
             elif self.begin < len(self.text):
                 return True
             elif self.open:
-                raise TextError("its last line, that the dump is complete, is missing: the file is cut off")
+                raise TextError(
+                    "its last line, which says that the dump is complete, is missing: the file is truncated"
+                )
             else:
                 return False
 
@@ -168,7 +170,7 @@ class Statements:
         return at
 
     def _cut_off(self) -> TextError:
-        return TextError(f"it ends within the statement in line {self.line}: the file is cut off")
+        return TextError(f"it ends within the statement in line {self.line}: the file is truncated")
 
     def _after(self, what: bytes, at: int) -> int:
         """Return where the comment ends that begins AT: behind WHAT."""

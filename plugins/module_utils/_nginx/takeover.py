@@ -62,7 +62,7 @@ def take_over(app: str) -> list[str]:
         os.rename(path, place)  # the link of sites-enabled itself; what it leads to stays
     if problem := _reload():
         give_back(app)
-        raise systemd.HostError(f"nginx refuses the app's site beside those of the host: {problem}")
+        raise systemd.HostError(f"nginx rejects the app's site next to those of the host: {problem}")
     _waiting(app).unlink()
     return files
 

@@ -33,7 +33,7 @@ class Use:
 
     @property
     def said(self) -> str:
-        wait = f"{self.waiting} wait, the longest for {self.seconds} s" if self.waiting else "nobody waits"
+        wait = f"{self.waiting} wait, the longest for {self.seconds} s" if self.waiting else "none waits"
         return (
             f"PgBouncer has {self.used} of {self.size} connections in use, for {self.clients} of at most "
             f"{self.most_clients} clients; {wait}"

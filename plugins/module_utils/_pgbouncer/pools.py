@@ -46,10 +46,10 @@ def refuse(wanted: Sequence[Pool], check: bool) -> None:
         for owned in (UNITS / names.unit(pool.name), Path(names.config(pool.name))):
             if owned.exists() and settings.HEADER not in owned.read_text().split("\n", 1)[0]:
                 raise PgbouncerError(
-                    f"{owned} is there and the role has not written it: choose another name, or move it away"
+                    f"{owned} exists, but was not written by this role: choose another name, or move it away"
                 )
         if not check and not service_user.find(pwd.getpwnam, pool.user):
-            raise PgbouncerError(f"there is no system user '{pool.user}' for pool '{pool.name}': make it first")
+            raise PgbouncerError(f"there is no system user '{pool.user}' for pool '{pool.name}': create it first")
 
 
 def entries(wanted: Sequence[Pool], installed: tuple[int, ...]) -> list[file_state.Entry]:
@@ -70,7 +70,7 @@ def ensure(wanted: Sequence[Pool], *, check: bool = False) -> Outcome:
     """
     installed, outcome = version(), Outcome()
     if not installed and not check:
-        raise PgbouncerError(f"there is no {PROGRAM}: install the package pgbouncer")
+        raise PgbouncerError(f"{PROGRAM} is not installed: install the package pgbouncer")
     refuse(wanted, check)
     written = files.FileSet(check=check)
     try:
@@ -111,7 +111,7 @@ def _reload(pool: Pool, outcome: Outcome, started: bool, check: bool) -> None:
             started = not check
         if why := outdated(pid, since, UNITS / unit):
             outcome.warnings.append(
-                f"{unit} must be restarted for {why}. That ends its clients' connections: close the site before it "
+                f"{unit} must be restarted for {why}. That ends its clients' connections: first close the site "
                 f"(playbooks/maintenance.yml), then `systemctl restart {unit}`"
             )
     if started and not check:

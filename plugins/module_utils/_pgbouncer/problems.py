@@ -38,7 +38,7 @@ def _of_pool(entry: Mapping[str, Any], name: str) -> Iterable[str]:
         yield "the name must begin with a small letter and have only small letters, digits and -, 48 characters at most"
     yield from listed.unknown(entry, KEYS)
     if not USER.fullmatch(str(entry.get("user") or name)):
-        yield f"user is '{entry.get('user')}', which can't be a system user's name"
+        yield f"'{entry.get('user')}' in 'user' is not a valid system user name"
     if not DATABASE.fullmatch(str(entry.get("database") or name)):
         yield f"database is '{entry.get('database')}'; it must have small letters, digits, _ and - only"
     for key, (low, high) in (("size", SIZES), ("clients", CLIENTS)):

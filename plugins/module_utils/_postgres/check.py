@@ -63,7 +63,7 @@ def _failure(url: DatabaseUrl, said: str) -> Attempt:
     kind, cause, fix = explain(said)
     own_words = re.sub(r"\s+", " ", said.removeprefix("psql: error: "))[-600:]
     where = redact(url.where, url.password)
-    return Attempt({}, kind, f"{cause} ({where}). To do: {fix}. psql said: {own_words}")
+    return Attempt({}, kind, f"{cause} ({where}). To fix: {fix}. psql said: {own_words}")
 
 
 def notes(url: DatabaseUrl, facts: Mapping[str, Any], ca: str) -> list[str]:
@@ -87,5 +87,5 @@ def notes(url: DatabaseUrl, facts: Mapping[str, Any], ca: str) -> list[str]:
         )
     driver = url.scheme.removeprefix(url.dialect)
     if url.unknown and driver in LIBPQ_DRIVERS:
-        found.append(f"libpq has no parameter {', '.join(url.unknown)}: drivers built on it refuse such a url")
+        found.append(f"libpq has no parameter {', '.join(url.unknown)}: drivers built on it reject such a url")
     return found

@@ -213,7 +213,7 @@ def _bring(outcome: Outcome, cluster: Cluster, files: list[File], names: list[st
         server.start(cluster, "start")
     status = server.read_status(cluster, names, files[0].path)
     if any(file.differs for file in files) and status["hba"]:
-        raise PostgresError(f"PostgreSQL refuses {cluster.folder}/pg_hba.conf: {'; '.join(status['hba'])}")
+        raise PostgresError(f"PostgreSQL rejects {cluster.folder}/pg_hba.conf: {'; '.join(status['hba'])}")
     # The files' own time, not only this run's changes: a run that was killed after writing left the reload to the next.
     newest = max(file.path.stat().st_mtime for file in files)
     if newest > status["loaded"]:

@@ -198,7 +198,7 @@ def locale_problem(wanted: str, available: str) -> str:
     if plain(wanted) in map(plain, available.split()):
         return ""
     return (
-        f"the locale {wanted} isn't on this host, which has {', '.join(available.split())}. Make it with locale-gen "
+        f"the locale {wanted} isn't available on this host, which has {', '.join(available.split())}. Create it with locale-gen "
         "(package locales) and restart the server, or choose another one (postgres_server_locale of the role)"
     )
 

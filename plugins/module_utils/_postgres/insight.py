@@ -73,7 +73,7 @@ def look(ask: Ask, database: str, limit: int, statements_in: str = "") -> dict[s
         found[name] = [readable(row) for row in rows]
     if not found["facts"]["sees_all"]:
         found["unseen"].append(
-            "statements and transactions of other roles: `GRANT pg_read_all_stats` to the app's role shows them, to the app, too"
+            "statements and transactions of other roles: `GRANT pg_read_all_stats` to the app's role shows them, also to the app"
         )
     return found
 

@@ -152,8 +152,8 @@ def choose_cluster(clusters: Sequence[Cluster], wanted: str = "") -> Cluster | N
         on_default_port = [cluster for cluster in clusters if cluster.port == 5432]
         if len(on_default_port) != 1:
             raise PostgresError(
-                f"several PostgreSQL clusters and none alone on port 5432: {names}. Say which one is meant, e.g. "
-                f"cluster: {clusters[-1].version}/{clusters[-1].name} (postgres_server_cluster of the role)"
+                f"there are several PostgreSQL clusters, and not exactly one on port 5432: {names}. "
+                f"Choose one, e.g. cluster: {clusters[-1].version}/{clusters[-1].name} (postgres_server_cluster of the role)"
             )
         return on_default_port[0]
     return clusters[0] if clusters else None

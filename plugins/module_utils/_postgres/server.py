@@ -125,7 +125,8 @@ def create(wanted: str, locale: str) -> Cluster | None:
     version, _, name = (wanted or f"{versions[-1]}/main").partition("/")
     if version not in versions:
         raise PostgresError(
-            f"there is no PostgreSQL cluster {wanted} on this host and none can be made: installed is {', '.join(versions)}"
+            f"there is no PostgreSQL cluster {wanted} on this host and none can be created: installed versions are "
+            f"{', '.join(versions)}"
         )
     run(["pg_createcluster", version, name or "main", f"--locale={locale}", "--encoding=UTF8"])
     return find_cluster(f"{version}/{name or 'main'}")

@@ -43,8 +43,9 @@ def size(wanted: int, memory_mb: int, before: int = 0) -> Size:
         return Size(found)
     return Size(
         found,
-        f"the apps may open {wanted} database connections, and {BESIDE} are kept beside them; this host's memory ({memory_mb} MB) "
-        f"is for {found}, {CONNECTION_MB} MB each. A deploy that comes to more is refused: give the apps fewer threads, smaller "
+        f"the apps may open {wanted} database connections, and {BESIDE} are reserved for others; this host's memory "
+        f"({memory_mb} MB) "
+        f"allows {found}, {CONNECTION_MB} MB each. A deploy that needs more is refused: give the apps fewer threads, smaller "
         "pools, or a pooler (`database_pool: pgbouncer`); or set postgres_server_max_connections yourself",
     )
 

@@ -169,7 +169,7 @@ class Process(ProcessLook, ABC):
         if not self.ran_through(release):
             last = self.masked(systemd.journal(self.unit(release)), release)
             raise ReleaseError(
-                f"after the switch, {self.name} ended and had to be started again. The end of its journal:\n{last}"
+                f"after the switch, {self.name} ended and had to be restarted. The end of its journal:\n{last}"
             )
 
     def ran_through(self, release: str) -> bool:

@@ -37,7 +37,7 @@ def run(schedule: ScheduleLook, release: str) -> tuple[int, str, str]:
         if done.returncode:
             raise ReleaseError(f"{unit} did not start: {done.stderr.strip()}")
         raise ReleaseError(
-            f"{schedule.name} was not run: a run of an older release is under way, and there are never two"
+            f"{schedule.name} was not run: a run of an older release is under way, and there is never more than one"
         )
     printed = systemd.printed(last.invocation)
     status = int(last.status) if last.status.isdecimal() else 0

@@ -42,9 +42,9 @@ class Draining:
     def said(self) -> str:
         """Return it as a person reads it."""
         if not self.work:
-            return f"{self.release} drains: {self.process}, at most {self.seconds} s more"
+            return f"{self.release} is draining: {self.process}, at most {self.seconds} s more"
         count = f"{self.open} {self.work}{'' if self.open == 1 else 's'}"
-        return f"{self.release} drains: {count}, at most {self.seconds} s more"
+        return f"{self.release} is draining: {count}, at most {self.seconds} s more"
 
 
 def left_of(unit: str, limit: str = "TimeoutStopUSec", since: str = "StateChangeTimestampMonotonic") -> int:

@@ -116,7 +116,7 @@ def hint(unit_text: str, files: Sequence[str], gunicorn: str) -> str:
         return ""
     return (
         f"{' and '.join(reasons)}, but two releases run side by side for a moment: if the app keeps data in memory or runs a "
-        "scheduler, set `handover: stop_first` (requests then wait a moment); `handover: overlap` ends this note"
+        "scheduler, set `handover: stop_first` (requests then wait a moment); `handover: overlap` silences this note"
     )
 
 
@@ -145,7 +145,7 @@ def hand_over(
     """
     ask = {"old": old, "new": new, "current": str(current), "drain": drain_seconds, "kept": kept, "back": back}
     if systemd.systemctl("start", f"{app}.socket").returncode:
-        raise ReleaseError(f"{app}.socket, at which requests are to wait, does not start; run site.yml")
+        raise ReleaseError(f"{app}.socket, where requests wait meanwhile, did not start; run site.yml")
     command = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", f"--unit={unit(app)}",
                f"--description=Hands {app} over to release {new['id']}",
                "/usr/bin/python3", "-c", SCRIPT, json.dumps(ask)]  # fmt: skip
@@ -153,6 +153,4 @@ def hand_over(
     try:
         return Told(**json.loads(done.stdout))
     except (ValueError, TypeError):
-        raise ReleaseError(
-            f"the handover did not end as it should: {systemd.tail(done.stdout + done.stderr)}"
-        ) from None
+        raise ReleaseError(f"the handover failed: {systemd.tail(done.stdout + done.stderr)}") from None

@@ -62,7 +62,7 @@ class Schedule(ScheduleLook, Process):
         except systemd.HostError as error:
             raise ReleaseError(f"{self.name}: {error}") from None
         if never:
-            raise ReleaseError(f"{self.name} would never run: '{self.expression(release)}' never comes again")
+            raise ReleaseError(f"{self.name} would never run: '{self.expression(release)}' never occurs again")
 
     def gate(self, release: str) -> None:
         """There is nothing to wait for."""

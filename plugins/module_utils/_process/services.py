@@ -53,7 +53,7 @@ def _pgbouncer(app: str) -> Service:
     return Service(
         found.said,
         f"{found.waiting} requests wait for a database connection, the longest for {found.seconds} s: raise "
-        "`database_pool_size` (and site.yml), or see with queries.yml what takes so long",
+        "`database_pool_size` (and site.yml), or see with queries.yml what is slow",
     )
 
 
@@ -65,7 +65,7 @@ def _redis(name: str, purpose: str) -> Service:
     used, most = (int(found.facts.get(key, "0")) / MB for key in ("used_memory", "maxmemory"))
     said = f"{title} has {used:.0f} of {most:.0f} MB in use, {kept(found.facts)}"
     if purpose == "queue" and most and used >= most:
-        return Service(said, f"{title} is full and refuses new entries: raise `redis_queue_mb`, or add workers")
+        return Service(said, f"{title} is full and rejects new entries: raise `redis_queue_mb`, or add workers")
     if found.facts.get("aof_last_write_status", "ok") != "ok":
         return Service(said, f"{title} can't write to the disk and refuses changes: free some space on it")
     return Service(said)

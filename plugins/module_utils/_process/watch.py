@@ -135,7 +135,7 @@ def fault(before: Seen, after: Seen) -> str:
             return f"half of the {answers} requests took {new / 1000:.1f} s or longer ({old / 1000:.2f} s before)"
     expected = before.answers / max(before.seconds, 1) * after.seconds
     if not answers and after.waiting >= WAITING_MIN and expected >= SILENT_MIN:
-        return f"no request got an answer and {after.waiting} wait for one; before, about {expected:.0f} would have got theirs"
+        return f"no request was answered and {after.waiting} are waiting; before, about {expected:.0f} would have been answered"
     return ""
 
 
@@ -225,7 +225,7 @@ class Watch:
         found = systemd.properties(self.unit, "ActiveState", "NRestarts")
         if found.get("ActiveState") == "active" and found.get("NRestarts", "0") == "0":
             return ""
-        return "gunicorn ended and had to be started again"
+        return "gunicorn ended and had to be restarted"
 
     def _health(self) -> str:
         """Return what is wrong with the health request, which is asked on the release's own socket at every look."""

@@ -105,7 +105,7 @@ class Web(WebLook, Process):
             self.paths.current.unlink(missing_ok=True)
         last = self._last_words(release)
         serves = (
-            f"{old} serves again" if told.back else "nothing serves" if not old else f"{old} could not be started again"
+            f"{old} serves again" if told.back else "nothing serves" if not old else f"{old} could not be restarted"
         )
         raise ReleaseError(
             f"{self.unit(release)} did not start; {serves}, requests waited {told.seconds:.1f} s. "
@@ -147,7 +147,7 @@ class Web(WebLook, Process):
         """Let nginx serve the app's domains if another site did so far."""
         if takeover.is_due(self.app):
             kept = takeover.take_over(self.app)
-            self.host.notes += [f"nginx serves the app's domains from here on; {path} was put aside" for path in kept]
+            self.host.notes += [f"nginx now serves the app's domains; {path} was set aside" for path in kept]
 
     def verify(self, release: str) -> None:
         """Ask the site as a visitor does, through nginx and TLS."""
@@ -195,9 +195,7 @@ class Web(WebLook, Process):
         elif not self.switches(release):
             self._let_finish(release)
         elif not self._hand_over(release, previous, back=False).good:
-            self.host.notes.append(
-                f"{previous} could not be started again: journalctl -u {self.unit(previous)} has the reason"
-            )
+            self.host.notes.append(f"{previous} could not be restarted: see journalctl -u {self.unit(previous)}")
 
     def busy(self, release: str) -> bool:
         """Tell whether somebody waits at the socket of RELEASE."""

@@ -92,7 +92,7 @@ class Worker(WorkerLook, Process):
         ):  # a rollback to it: what it is at goes on, and systemd starts it when that is done
             seconds = max(map(left_of, self.units(release)))
             self.host.notes.append(
-                f"{self.name} of {release} has yet to finish what it had begun, {seconds} s at most; it starts again then"
+                f"{self.name} of {release} is still finishing its work, for {seconds} s at most; then it starts again"
             )
             systemd.systemctl("start", "--no-block", *self.units(release))
             return
@@ -159,7 +159,7 @@ class Worker(WorkerLook, Process):
         turn.take(self.template, release, others, self.units(release))
 
     def look_back(self, release: str, previous: str) -> None:
-        self._look(release, " and had to be started again", f"after the switch, {self.name} failed: ")
+        self._look(release, " and had to be restarted", f"after the switch, {self.name} failed: ")
 
     def switch_back(self, release: str, previous: str) -> None:
         """Have PREVIOUS run again if RELEASE had taken its turn."""
@@ -167,7 +167,7 @@ class Worker(WorkerLook, Process):
             self._take(previous)
             if not self.is_active(previous):
                 self.host.notes.append(
-                    f"{self.name} of {previous} could not be started again: journalctl -u {self.unit(previous)} has the reason"
+                    f"{self.name} of {previous} could not be restarted: see journalctl -u {self.unit(previous)}"
                 )
 
     def wait(self) -> None:

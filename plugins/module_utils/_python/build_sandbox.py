@@ -139,8 +139,8 @@ def workshop(root: Path, given: Path, cache: Path, lock: int, shown: Iterable[Pa
         return
     if not SYSTEMD.is_dir():
         raise tools.EnvironmentError_(
-            "packages run their own code while they are built. For root that happens in a unit of systemd, as a user "
-            "made for it, but no systemd runs here: build on a host that has booted with systemd, or not as root"
+            "packages run their own code while they are built. As root, that happens in a systemd unit, as "
+            "a temporary user, but systemd is not running here: build on a host booted with systemd, or not as root"
         )
     name = name_of(root)
     systemd.systemctl("stop", f"{name}.service")  # of a run that was killed: nobody waits for it any more

@@ -34,6 +34,6 @@ def advice(project: Path, said: str) -> str:
     if not found or found.group(1) not in console_scripts(project):
         return ""
     return (
-        f"\n{found.group(1)} is a command of the project itself, which is not installed: it is when one of the app's "
-        "release_commands or build_commands calls it, or when its list of requirements says -e .\n"
+        f"\n{found.group(1)} is a command of the project itself, which is not installed: it is installed if one "
+        "of the app's release_commands or build_commands calls it, or if its requirements have -e .\n"
     )

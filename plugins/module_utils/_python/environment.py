@@ -199,7 +199,7 @@ def _build(
         new.rename(path)
         tools.sync(spec.root)
     except tree.TreeError as error:
-        raise EnvironmentError_(f"what was built can't be used: {error}") from error
+        raise EnvironmentError_(f"the built environment can't be used: {error}") from error
     finally:
         shutil.rmtree(ours, ignore_errors=True)
     return record

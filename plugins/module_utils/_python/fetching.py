@@ -55,7 +55,7 @@ def probe(path: str) -> Interpreter:
         answer = subprocess.run([path, "-I", "-c", PROBE], capture_output=True, text=True, check=True)
         version, abi, numbers = json.loads(answer.stdout)
     except (OSError, ValueError, subprocess.CalledProcessError) as error:
-        raise tools.EnvironmentError_(f"{path} is not a Python that works: {error}") from error
+        raise tools.EnvironmentError_(f"{path} is not a working Python: {error}") from error
     if tuple(numbers) < versions.OLDEST:
         raise tools.EnvironmentError_(f"{path} is Python {version}; Slipway needs 3.9 or later")
     return Interpreter(path, version, abi)
@@ -127,7 +127,7 @@ class Fetching:
                 os.close(os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
                 self.run("install", "--no-bin", "--reinstall", name, doing=f"fetching Python {name}")
                 if not os.access(path, os.X_OK):
-                    raise tools.EnvironmentError_(f"fetching Python {name} failed: uv has not made {path}")
+                    raise tools.EnvironmentError_(f"fetching Python {name} failed: uv did not create {path}")
                 probe(str(path))
                 (path.parents[1] / WHOLE).write_text(json.dumps({"version": name}) + "\n", encoding="utf-8")
                 (path.parents[1] / WHOLE).chmod(0o644)

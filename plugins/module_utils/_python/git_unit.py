@@ -74,8 +74,8 @@ class Place:
             )  # fmt: skip
         if not build_sandbox.SYSTEMD.is_dir():
             raise systemd.HostError(
-                "a repository is read in a unit of systemd, as a user made for it, but no systemd runs here: deploy to a host "
-                "that has booted with systemd"
+                "a repository is read in a systemd unit, as a temporary user, but systemd is not running "
+                "here: deploy to a host booted with systemd"
             )
         systemd.systemctl("stop", f"{self.unit}.service")  # of a run that was killed: nobody waits for it any more
         with self._given(url, key) as given:
@@ -198,6 +198,6 @@ def advice(place: Place, url: str) -> str:
     if not found:
         return ""
     return (
-        f"\nIt is read as a user of its own, who may not read {found}: let everybody read the repository "
+        f"\nIt is read as a temporary user, who may not read {found}: let everybody read the repository "
         f"(`chmod -R o+rX {shlex.quote(folder)}`), or give it over SSH (`git: ssh://…`)"
     )

@@ -60,11 +60,11 @@ OTHERS = (
      "The package index has a certificate of an unknown authority: put your company's CA into "
      "/usr/local/share/ca-certificates and run update-ca-certificates, or set python_venv_ca_bundle to its file."),
     (r"https?://(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])[:/]",
-     "A build reaches no service of its own host but an index or proxy that the host's settings name: set "
-     "python_venv_index_url to it."),
+     "A build can't reach services on its own host, except an index or proxy named in the host's settings: "
+     "set python_venv_index_url to it."),
     (r"No such command 'db'",
-     "The app has no Flask-Migrate (or another app was found): set release_commands to what brings its database up to date, [] for "
-     "nothing."),
+     "The app has no Flask-Migrate (or another app was found): set release_commands to the commands that migrate its database, or "
+     "to [] for none."),
 )  # fmt: skip
 # What only shows with code that was written for an older Python: what its C headers and its library have no more.
 OLDER = re.compile(
@@ -113,12 +113,12 @@ def hint(output: str) -> str:
     packages = lacking(output)
     newer = NEWER.search(output)
     if newer:
-        advice.append(f'It needs Python {newer.group(1)} or later: say so with python: "{newer.group(1)}".')
+        advice.append(f'It needs Python {newer.group(1)} or later: set python: "{newer.group(1)}".')
     elif re.search(OLDER, output):
         advice.append(older(output))
     elif packages:
         what = (
-            "A package is compiled here and lacks system packages"
+            "A package is compiled here and needs system packages"
             if "python3-dev" in packages
             else "A program is missing"
         )
@@ -139,7 +139,7 @@ def older(output: str) -> str:
     what = named.group(2) if named else "{}=={}".format(*only.groups()) if only else "A package that the app pins"
     this = f"Python 3.{next(part for part in running.groups() if part)}" if running else "this Python"
     return (
-        f"{what} is older than {this} and has no wheel for it: take a newer version of it, or give the app an older Python "
+        f"{what} is older than {this} and has no wheel for it: use a newer version of it, or give the app an older Python "
         '(python: "3.11", or a .python-version in the project).'
     )
 
@@ -183,7 +183,7 @@ def of_writing(error: str) -> str:
         if folder
         else ""
     )
-    other = "have the app's own settings name another place."
+    other = "set another place in the app's own settings."
     return f"A release's code can't be written by the app. {f'{data}; else {other}' if data else other.capitalize()}"
 
 
@@ -215,24 +215,25 @@ def of_import(error: str, version: str) -> str:
     minor = int(version.split(".")[1]) if re.match(r"3\.\d+", version) else 0
     for pattern, brought in BROUGHT:
         if re.search(pattern, error) and minor < brought:
-            return (
-                f'\nPython 3.{brought} brought that, and the app runs on {version}: set python: "3.{brought}" or later.'
-            )
+            return f'\nPython 3.{brought} introduced that, and the app runs on {version}: set python: "3.{brought}" or later.'
     for pattern, taken in TAKEN:
         if re.search(pattern, error) and minor >= taken:
             return (
-                f"\nPython 3.{taken} took that away, and the app runs on {version}: take a newer version of what imports it, or "
+                f"\nPython 3.{taken} removed that, and the app runs on {version}: use a newer version of what imports it, or "
                 f'set python: "3.{taken - 1}".'
             )
     if of_writing(error):
         return f"\n{of_writing(error)}"
     if minor < 14 and re.search(r"NameError: name '(?:[A-Z]\w*)' is not defined", error):
         return (
-            f"\nIf that name stands in an annotation, this is code for Python 3.14, which does not evaluate them, and the app runs "
-            f'on {version}: set python: "3.14", or take a version of what imports it that supports {version}.'
+            f"\nIf that name is used in an annotation, this is code for Python 3.14, which does not evaluate them, "
+            f"and the app runs "
+            f'on {version}: set python: "3.14", or use a version of what imports it that supports {version}.'
         )
     if "No module named 'pkg_resources'" in error:
-        return "\nNew setuptools have no pkg_resources: add setuptools<81 to what the app lists, or to extra_packages."
+        return (
+            "\nNew setuptools have no pkg_resources: add setuptools<81 to the app's requirements, or to extra_packages."
+        )
     if re.search(r"\bSyntaxError\b", error) and "source code string cannot contain null bytes" not in error:
         return (
             f"\nThe app runs on Python {version}. If this is the syntax of a newer one, name it: python, or a .python-version "
@@ -265,8 +266,8 @@ def of_page(journal: str) -> str:
     """Return what to do about a page that fails, a sentence with a line break after it; "" when that is unknown."""
     if "TemplateNotFound" in journal and re.search(r"/site-packages/(?!flask/|jinja2/)\S+\.py", journal):
         return (
-            "The app is installed as a package, and a template is not in it: files that are no Python code are only installed "
-            "when the packaging says so (setuptools: [tool.setuptools.package-data] in pyproject.toml).\n"
+            "The app is installed as a package, and a template is not in it: files other than Python code are installed "
+            "only if the packaging includes them (setuptools: [tool.setuptools.package-data] in pyproject.toml).\n"
         )
     advice = of_writing(journal)
     return f"{advice}\n" if advice else ""

@@ -70,7 +70,8 @@ def find(
     wanted = [asked, *needs] if asked else list(demands)
     if not any(all(demand.allows(version) for demand in wanted) for version in PLAUSIBLE):
         raise tools.EnvironmentError_(
-            f"no Python can fit: {_asks(wanted)}. These don't go together: change the file, or set python to a version that "
+            f"no Python version fits all of this: {_asks(wanted)}. They contradict each other: change the file, or "
+            f"set python to a version that "
             "the project runs on"
         )
     default = distributions()
@@ -95,7 +96,7 @@ def _from_uv(
     """Return an interpreter that uv has fetched or fetches now; raise EnvironmentError_."""
     there = [found for path in fetching.fetched() if _fits(found := probe(str(path)), wanted)]
     there.sort(key=lambda found: (_distance(default, found.numbers()[1]), [-part for part in found.numbers()]))
-    why = "python_venv_python_downloads is off, so that uv fetches none"
+    why = "python_venv_python_downloads is off, so uv does not download any"
     if fetching.allowed:
         if not os.access(fetching.uv, os.X_OK):
             why = f"there is no uv at {fetching.uv} to fetch one"
@@ -113,7 +114,7 @@ def _from_uv(
                         return found
                     why = f"what the list calls Python {'.'.join(map(str, best))} is Python {found.version}"
                 else:
-                    why = "uv knows none that fits"
+                    why = "uv has none that fits"
             except tools.EnvironmentError_ as error:
                 why = str(error)
     if there:  # an older bug fix of it, for want of the newest
@@ -159,7 +160,7 @@ def _refusal(wanted: Sequence[versions.Demand], why: str) -> str:
     """Return why no interpreter fits: who asks for what, what is there, and the ways on."""
     return (
         f"no Python fits: {_asks(wanted)}; this host has {_there().removeprefix('it has ')}, and {why}.\n"
-        "Set python to a version that can be had, change what the project asks for, name the absolute path of an "
+        "Set python to an available version, change what the project requires, name the absolute path of an "
         "interpreter that is on the host, or let uv fetch one (python_venv_python_downloads, and "
         "python_venv_python_mirror where the public host can't be reached)."
     )

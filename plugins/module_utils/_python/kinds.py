@@ -97,8 +97,8 @@ def _export(plan: Plan, command: list[str], variables: dict[str, str]) -> None:
         )  # fmt: skip
     except tools.EnvironmentError_ as error:
         raise tools.EnvironmentError_(
-            f"{error}\n{plan.source.main[0].name} can only be read through {tool} itself. Fix what it says above, or "
-            "export requirements.txt yourself, commit it, and name it as this project's requirements."
+            f"{error}\n{plan.source.main[0].name} can only be read with {tool} itself. Fix what it says above, or "
+            "export requirements.txt yourself, commit it, and set it as this project's requirements."
         ) from None
 
 

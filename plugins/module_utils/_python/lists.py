@@ -168,7 +168,7 @@ def text_of(path: Path, project: Path, by: str = "") -> str:
     try:
         if not is_open(path, project):
             raise ProjectError(
-                f"{path}{by} lies outside of the source: there, everybody must be able to read it, and only root to change it"
+                f"{path}{by} lies outside the source: it must be readable by everybody and writable only by root"
             )
         data = path.read_bytes()
         return data.decode(encoding_of(data))

@@ -16,7 +16,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._python import uv as
 from ansible_collections.slipway.flask.plugins.module_utils._python.build_sandbox import Workshop
 from ansible_collections.slipway.flask.plugins.module_utils._python.fetching import Interpreter
 
-OVERRIDE = "To have another version than the list says all the same, name it in `overrides`."
+OVERRIDE = "To install another version than the list says, put it in `overrides`."
 TOGETHER = f"\n`extra_packages`, `constraints` and `overrides` are part of this. {OVERRIDE}"
 
 

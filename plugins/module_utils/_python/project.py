@@ -34,7 +34,7 @@ CANDIDATES = (
 # What says what a project needs in words that nothing here reads, and the way on.
 UNREAD = {
     "Pipfile": "run `pipenv lock` and commit Pipfile.lock",
-    "environment.yml": "conda's; list the packages from the index in requirements.txt, and the others as `system_packages`",
+    "environment.yml": "used by conda; list the packages from the index in requirements.txt, and the others as `system_packages`",
     "requirements.in": "run `uv pip compile requirements.in -o requirements.txt` and commit it, or name it in `requirements`",
 }
 DYNAMIC = re.compile(r"""^dynamic\s*=\s*\[[^\]]*["'](?:optional-)?dependencies["']""", re.MULTILINE)
@@ -192,7 +192,7 @@ def completed(project: Path, kind: str, main: tuple[Path, ...], ignored: tuple[s
     for path in (*files, *folders):
         if not lists.is_open(path, project):
             raise ProjectError(
-                f"{path} lies outside of the source: there, everybody must be able to read it, and only root to change it"
+                f"{path} lies outside the source: it must be readable by everybody and writable only by root"
             )
     return Source(kind, main, tuple(files), tuple(folders), hashed, tuple(dict.fromkeys(repositories)), ignored)
 

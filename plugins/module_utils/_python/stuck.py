@@ -16,8 +16,8 @@ DOING = {
     r"/(werkzeug/(serving|_reloader)|gunicorn/arbiter|waitress/|uvicorn/|hypercorn/|cheroot/|wsgiref/|socketserver|gevent/"
     r"baseserver|tornado/ioloop|aiohttp/web)": "a server is started when it is imported: put `app.run()` and the like under "
                                              '`if __name__ == "__main__":`',
-    r"/apscheduler/schedulers/blocking": "a scheduler that blocks is started when it is imported: run it by itself",
-    r"/(celery/|rq/worker|huey/consumer)": "a worker is started when it is imported: run it by itself",
+    r"/apscheduler/schedulers/blocking": "a scheduler that blocks is started when it is imported: run it separately",
+    r"/(celery/|rq/worker|huey/consumer)": "a worker is started when it is imported: run it separately",
     r"/(psycopg|psycopg2|asyncpg|pg8000|pymysql|MySQLdb|redis|urllib3|httpx|http/client|ssl|socket)[/.]":
         "it waits for a database or another service that does not answer",
     r"/subprocess\.py": "it waits for a program that it has started",

@@ -68,7 +68,7 @@ def fetch(version: str, hashes: list[str], folder: Path, index: tools.Index) -> 
     pip = next(iter(sorted(WHEELS.glob("pip-*.whl"))), None)
     if pip is None:
         raise tools.EnvironmentError_(
-            f"there is no pip wheel in {WHEELS}; install python3-pip-whl (it is in python_venv_packages by default)"
+            f"there is no wheel of pip in {WHEELS}; install python3-pip-whl (it is in python_venv_packages by default)"
         )
     folder.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".uv-", dir=folder.parent) as work:

@@ -61,7 +61,7 @@ def clause_allows(clause: str, version: Version) -> bool:
         return True
     found = CLAUSE.fullmatch(clause)
     if not found:
-        raise ValueError(f"{clause!r} is no version of Python")
+        raise ValueError(f"{clause!r} is not a valid Python version")
     operator, said = found["operator"] or "==", numbers(found["version"])
     padded, there = said + (0,) * (3 - len(said)), (version + (0, 0, 0))[:3]
     if operator in ("==", "===", "!="):

@@ -50,7 +50,7 @@ def try_once(url: RedisUrl, seconds: float, ca: str = "") -> Attempt:
     except (OSError, EOFError, ServerError, NotRedis, NoHandshake) as error:
         reason = explain(error, url)
         own = redact(str(error) or type(error).__name__, url.password)[:300]
-        return Attempt({}, reason.kind, f"{reason.cause} ({url.where}). To do: {reason.fix}. It said: {own}")
+        return Attempt({}, reason.kind, f"{reason.cause} ({url.where}). To fix: {reason.fix}. It said: {own}")
     pairs = dict(line.split(":", 1) for line in said.splitlines() if ":" in line)
     return Attempt(found | {name: pairs[name] for name in FACTS if name in pairs})
 
@@ -94,19 +94,17 @@ def notes(url: RedisUrl, facts: Mapping[str, str], purpose: str) -> list[str]:
     elif not url.is_local and url.verify != "required":
         found.append(f"the server's identity is not checked (ssl_cert_reqs={url.verify}): take that out of the URL")
     if not url.is_local and not url.password:
-        found.append("the server asks for no password: whoever reaches it reads and changes everything")
+        found.append("the server requires no password: anybody who can reach it can read and change everything")
     if facts.get("strict"):
         found.append(
-            f"Python 3.13 and newer refuse the server's certificate ({facts['strict']}): let the server get one that keeps to "
-            "RFC 5280, or run the app with an older Python"
+            f"Python 3.13 and newer refuse the server's certificate ({facts['strict']}): give the server one that complies "
+            "with RFC 5280, or run the app with an older Python"
         )
     policy = facts.get("maxmemory_policy", "noeviction")
     if purpose == "queue" and policy != "noeviction" and facts.get("maxmemory", "0") != "0":
-        found.append(
-            f"the server throws entries away when its memory is full ({policy}), jobs among them: set noeviction"
-        )
+        found.append(f"the server evicts entries when its memory is full ({policy}), jobs among them: set noeviction")
     if facts.get("role") == "slave":
         found.append("the server is a read-only replica: writes will fail")
     if facts.get("aof_last_write_status", "ok") != "ok":
-        found.append("the server can't write its append-only file and refuses changes: look at its disk")
+        found.append("the server can't write its append-only file and refuses changes: check its disk")
     return found

@@ -48,7 +48,7 @@ def version() -> tuple[int, ...]:
         return ()
     found = re.search(r"\bv=(\d+)\.(\d+)", said)
     if not found or int(found[1]) < 6:
-        raise RedisError(f"{PROGRAM} must be Redis 6.0 or newer, and says: {said.strip()[:200] or 'nothing'}")
+        raise RedisError(f"{PROGRAM} must be Redis 6.0 or newer, but says: {said.strip()[:200] or 'nothing'}")
     return int(found[1]), int(found[2])
 
 
@@ -59,12 +59,12 @@ def refuse(wanted: Sequence[Instance], check: bool) -> None:
         for owned in (path, Path(names.config(one.name))):
             if owned.exists() and not owned.read_text().startswith(settings.HEADER):
                 raise RedisError(
-                    f"{owned} is there and the role has not written it: choose another name, or move it away"
+                    f"{owned} exists, but was not written by this role: choose another name, or move it away"
                 )
         for user in one.users:
             if not check and not service_user.find(pwd.getpwnam, user):
                 raise RedisError(
-                    f"there is no system user '{user}' to connect to instance '{one.name}': make it first, or correct `users`"
+                    f"there is no system user '{user}' to connect to instance '{one.name}': create it first, or correct `users`"
                 )
 
 
@@ -102,7 +102,7 @@ def overcommit(outcome: Outcome, check: bool) -> None:
         except OSError as error:
             outcome.warnings.append(
                 f"vm.overcommit_memory can't be set to 1 here ({error.strerror}): where memory is short, Redis may fail to "
-                "rewrite its append-only file. Set it where the kernel belongs to"
+                "rewrite its append-only file. Set it on the machine that runs the kernel"
             )
             return
     outcome.actions.append("vm.overcommit_memory set to 1")
@@ -115,7 +115,7 @@ def ensure(wanted: Sequence[Instance], *, host_mb: int = 0, check: bool = False)
     """
     installed, host_mb, outcome = version(), host_mb or host_memory_mb(), Outcome()
     if not installed and not check:
-        raise RedisError(f"there is no {PROGRAM}: install the package redis-server")
+        raise RedisError(f"{PROGRAM} is not installed: install the package redis-server")
     refuse(wanted, check)
     try:
         outcome.actions += service_user.ensure(accounts(wanted, check))

@@ -83,6 +83,6 @@ def _of_instance(entry: Mapping[str, Any], name: str) -> Iterable[str]:
         yield f"memory_mb is {memory}; it must be {LEAST_MEMORY_MB} or more, or 0 for a part of the host's memory"
     for user in entry.get("users") or []:
         if not ACCOUNT.fullmatch(str(user)):
-            yield f"'{user}' in users can't be a system user's name"
+            yield f"'{user}' in 'users' is not a valid system user name"
     settings = entry.get("settings") or {}
     yield from conf.problems(settings, "redis.conf", OWN, "-", " (an empty text is '\"\"')")

@@ -33,14 +33,14 @@ SAID: tuple[tuple[str, Reason], ...] = (
                        "put it in the URL: rediss://:password@… or rediss://user:password@…")),
     (r"WRONGPASS|invalid password", Reason(
         "password_wrong", "the server refuses the user or the password",
-        "correct them in the URL (special characters percent-encoded: @ is %40, / is %2F); a password without a user "
-        "stands behind a colon, rediss://:password@…")),
+        "correct them in the URL (special characters percent-encoded: @ is %40, / is %2F); a password without "
+        "a user follows a colon, rediss://:password@…")),
     (r"without any password configured", Reason(
         "password_unwanted", "the URL has a password and the server has none",
-        "take it out of the URL, or set one at the server: as it is, anybody who reaches it gets in")),
+        "remove it from the URL, or set one on the server: now anybody who can reach it gets in")),
     (r"DB index is out of range|invalid DB index|SELECT is not allowed in cluster", Reason(
         "database_missing", "the server has no database of that number",
-        "correct the number behind the port in the URL (a server has 16, from 0; some providers and clusters only 0)")),
+        "correct the number after the port in the URL (a server has 16, from 0; some providers and clusters only 0)")),
     (r"NOPERM", Reason("not_allowed", "the server's user may not do that (ACL)",
                        "give the user the commands +ping +info +select and those that the app needs, or name another one")),
     (r"DENIED.*protected mode", Reason(
@@ -122,7 +122,8 @@ def tls(error: ssl.SSLError, url: RedisUrl) -> Reason:
         said = error.verify_message
         if "mismatch" in said or "not valid for" in said:
             return Reason("certificate_name", f"the server's certificate is not for {url.host}",
-                          "use the name that the certificate has in the URL, or let the server get one for this name")  # fmt: skip
+                          "use the name that the certificate has in the URL, or give the server a certificate for "
+                          "this name")  # fmt: skip
         if "expired" in said:
             return Reason("certificate_expired", "the server's certificate, or its authority's, has expired",
                           "renew it at the server; if it is renewed there, check the host's clock")  # fmt: skip

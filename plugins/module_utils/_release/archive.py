@@ -82,7 +82,7 @@ def unpack(archive: IO[bytes], folder: Path, subfolder: str = "", foreign: bool 
     """Write what ARCHIVE (a tar, compressed or not, or a zip) has below SUBFOLDER into the empty FOLDER.
 
     One that is FOREIGN, made by somebody else's tools, loses the single folder that it may have at the top, and may hold
-    no link that leads out of it. Raises ReleaseError for a damaged archive, for a member that would land outside of the
+    no link that leads out of it. Raises ReleaseError for a damaged archive, for a member that would end up outside of the
     folder, and for what stands in the place of a file only (Git LFS).
     """
     try:
@@ -99,7 +99,7 @@ def unpack(archive: IO[bytes], folder: Path, subfolder: str = "", foreign: bool 
         what = "is neither a tar nor a zip, or is damaged" if foreign else "is damaged"
         raise ReleaseError(f"the source's archive {what} ({why}); deploy again") from error
     except (FileExistsError, IsADirectoryError, NotADirectoryError, ValueError) as error:
-        raise ReleaseError(f"the source holds a name that can't be, or one twice: {error}") from error
+        raise ReleaseError(f"the source contains an invalid file name, or one twice: {error}") from error
     if foreign:
         root = os.path.realpath(folder)
         for member in found:
@@ -149,9 +149,9 @@ def _of_zip(file: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
 def _checked(member: Member) -> Member:
     """Return MEMBER with a plain name. Raises ReleaseError for one that can't be part of a release."""
     if member.name.startswith("/") or ".." in member.name.split("/"):
-        raise ReleaseError(f"the source holds '{member.name}', which would land outside of the release")
+        raise ReleaseError(f"the source contains '{member.name}', which would end up outside of the release")
     if not member.kind:
-        raise ReleaseError(f"the source holds '{member.name}', which is neither a file nor a folder nor a link")
+        raise ReleaseError(f"the source contains '{member.name}', which is neither a file nor a folder nor a link")
     return replace(member, name=posixpath.normpath(member.name))
 
 
@@ -214,8 +214,8 @@ def _write(member: Member, root: Path) -> None:
 def _link(member: Member, root: Path) -> None:
     path = root / member.name
     if path.parent.resolve() != root.resolve() / posixpath.dirname(member.name):
-        raise ReleaseError(f"the source holds '{member.name}', which is below a link")
+        raise ReleaseError(f"the source contains '{member.name}', which is below a link")
     path.parent.mkdir(parents=True, exist_ok=True)
     if os.path.lexists(path):
-        raise ReleaseError(f"the source holds '{member.name}' twice, once as a link")
+        raise ReleaseError(f"the source contains '{member.name}' twice, once as a link")
     path.symlink_to(member.target)

@@ -68,7 +68,7 @@ class Connections:
         for one in self.reckoned:
             if one.server is None and not probe.pooler:
                 self.context.notes.append(
-                    f"the database's server could not be asked what it takes: the app may open {one.budget.switch} connections "
+                    f"the database server could not be asked for its limit: the app may open {one.budget.switch} connections "
                     f"({one.budget.said})"
                 )
             server = one.server
@@ -125,8 +125,8 @@ class Connections:
         if kind not in BOUNDLESS or all(pool.most for pool in pools):
             return False
         self.context.notes.append(
-            f"the app's database connections have no limit: workers of {kind} take as many requests at a time as come, and "
-            "its pool gives each a connection. Give it one (pool_size and max_overflow); see docs/databases.md"
+            f"the number of the app's database connections is not limited: {kind} workers take any number of requests at "
+            "a time, and its pool opens a connection for each. Limit it (pool_size and max_overflow); see docs/databases.md"
         )
         return True
 

@@ -56,9 +56,9 @@ class Context(Commands):
                 path.mkdir(parents=True, exist_ok=True)
                 handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             except PermissionError as error:
-                raise ReleaseError(f"{path} can't be made: {error.strerror}") from None
+                raise ReleaseError(f"{path} can't be created: {error.strerror}") from None
             except OSError:
-                raise ReleaseError(f"{path} is no folder, or a link to one: move it away") from None
+                raise ReleaseError(f"{path} is not a folder, or is a link to one: move it away") from None
             try:
                 found = os.fstat(handle)
                 if (found.st_uid, found.st_gid) != (uid, self.gid):

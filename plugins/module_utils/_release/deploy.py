@@ -116,7 +116,7 @@ class Deploy(Run):
         from ansible_collections.slipway.flask.plugins.module_utils._release.web_access import WebAccess
 
         if WebAccess(self.context).leave_group():
-            self.context.notes.append(f"{self.request.web.user} has left the group of {self.app}")
+            self.context.notes.append(f"{self.request.web.user} was removed from the group of {self.app}")
         self.context.record.outcome, self.context.record.ended = "deployed", now()
         self.context.save()
         observers.ended(self.paths, self.context.record)
@@ -166,15 +166,15 @@ class Deploy(Run):
         owner = path.stat().st_uid
         if owner != self.context.uid and (owner or any(path.iterdir())):
             raise ReleaseError(
-                f"'{path}' in 'writable_paths' belongs to another user (uid {owner}) and is not taken from it. Name a folder "
-                f"inside, such as {path}/{self.app}, which is made for the app",
+                f"'{path}' in 'writable_paths' belongs to another user (uid {owner}), and its owner is never changed. Name "
+                f"a folder inside it, such as {path}/{self.app}, which is created for the app",
                 "preflight",
             )
 
     def _compare_settings(self) -> None:
-        """Note what the variables have otherwise than the host: a deploy takes what the host has."""
+        """Note what the variables have differentwise than the host: a deploy takes what the host has."""
         self.context.notes += [
-            f"the variables have other {name} than the host ({named(found)}): a deploy alone leaves them, site.yml brings them"
+            f"the variables have different {name} than the host ({named(found)}): a deploy does not apply them, site.yml does"
             for name, found in wanted.unexpected(self.context).items()
         ]
         if not self.request.expected_environment:
@@ -183,8 +183,8 @@ class Deploy(Run):
         found = differences_from_sealed(there, self.request.expected_environment)
         if found:
             self.context.notes.append(
-                f"the variables have other settings than the host ({named(found)}): a deploy alone leaves them, site.yml "
-                "brings them"
+                f"the variables have different settings than the host ({named(found)}): a deploy does not apply "
+                "them, site.yml does"
             )
 
     def _fingerprint(self, source_key: str) -> str:

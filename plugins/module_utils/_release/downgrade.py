@@ -107,9 +107,7 @@ class Downgrade:
 
     def _explain(self, current: list[str], wanted: list[str]) -> str:
         """Return what stands between the two releases, and the two ways on."""
-        between = (
-            "\n".join(f"  - {step}" for step in self.probed.between or ()) or "  (unknown to the code that serves)"
-        )
+        between = "\n".join(f"  - {step}" for step in self.probed.between or ()) or "  (unknown to the live code)"
         sql = "\n".join(one.sql for one in self.probed.pending)
         shown = systemd.tail(sql, SQL_LINES) or "the downgrade can't be written as SQL"
         harm = cast(Migrations, self.judged).harm(self.probed)  # `check` has made it

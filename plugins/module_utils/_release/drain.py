@@ -36,7 +36,7 @@ def wait_for(processes: Iterable[ProcessLook], one: Draining) -> None:
     while process.is_draining(one.release):
         if time.monotonic() > deadline:
             raise ReleaseError(
-                f"release {one.release} was told to end and does not, although it was killed; see "
+                f"release {one.release} was told to stop but still runs, although it was killed; see "
                 f"systemctl status {process.unit(one.release)}"
             )
         time.sleep(LOOK_SECONDS)

@@ -35,7 +35,7 @@ class Dump:
 
     def check(self) -> None:
         """Refuse a dump that can't be made. Raises ReleaseError."""
-        why = "Before a migration that destroys, the database is dumped, and"
+        why = "Before a destructive migration, the database is dumped, but"
         if self.tool is None:
             raise ReleaseError(
                 f"{why} the app's environment has no {self.dialect.title} URL to do it with: give one, {WITHOUT}"

@@ -36,7 +36,8 @@ class Judgement:
         for one in probe.pending:
             if one.problem:
                 self.context.notes.append(
-                    f"revision {one.title}: its SQL can't be written beforehand ({one.problem}), so it was judged by its source"
+                    f"revision {one.title}: its SQL can't be generated beforehand ({one.problem}), so its source "
+                    f"was checked instead"
                 )
         path = self.context.here / "migrations.sql"
         text, _ = lint.script(probe.pending)
@@ -47,10 +48,10 @@ class Judgement:
         except (uv.EnvironmentError_, ValueError) as error:
             if self.asked.mode == "guarded" and not {p.revision for p in probe.pending} <= self.asked.allowed:
                 raise ReleaseError(
-                    f"the {self.what} can't be judged, because {known.named(probe.dialect).linter} can't be used: {error}\n"
+                    f"the {self.what} can't be checked, because {known.named(probe.dialect).linter} can't be used: {error}\n"
                     f"Fix that, or allow them by name ({allowing([p.revision for p in probe.pending], self.run_of)})"
                 ) from error
-            self.context.notes.append(f"the {self.what} were not judged: {error}")
+            self.context.notes.append(f"the {self.what} were not checked: {error}")
         finally:
             path.unlink()
 
@@ -68,7 +69,7 @@ class Judgement:
         if stopping and self.asked.mode == "guarded":
             what = "a statement" if len(stopping) == 1 else f"{len(stopping)} statements"
             raise ReleaseError(
-                f"{what} of the {self.what} would harm the site while it serves:\n"
+                f"{what} of the {self.what} would harm the running site:\n"
                 + "\n".join(f"- {one}" for one in stopping)
                 + "\nNothing was run. Change the migration, or allow it: "
                 + allowing([one.revision for one in stopping], self.run_of)

@@ -58,7 +58,7 @@ class Lease:
         """Return who holds the app, for how long and at which hook, as the refusal of another run tells it."""
         return (
             f"{self.by} has been deploying this app for {uptime() - self.since:.0f} s and is at the hook "
-            f"'{self.hook}'; wait for its end (its hold on the app ends by itself in {self.until - uptime():.0f} s)"
+            f"'{self.hook}'; wait until it is done (its lock on the app expires in {self.until - uptime():.0f} s)"
         )
 
 

@@ -42,4 +42,4 @@ def _refusal(held: str, path: Path) -> str:
     age = f"{max(0, int(uptime() - float(since)))} s" if since else "a moment"
     run = Record.read(path.with_name(".run.json"))
     at = f" (release {run.id}, stage '{run.stage}')" if run else ""
-    return f"{who or 'somebody'} has been deploying this app for {age}{at}; wait for its end"
+    return f"{who or 'somebody'} has been deploying this app for {age}{at}; wait until it is done"

@@ -90,21 +90,22 @@ class Migrations:
             if split and not any("heads" in argv for argv in self.upgrades):
                 heads = " ".join(split)
                 raise ReleaseError(
-                    f"the code's migrations have {len(split)} heads ({', '.join(split)}), so nobody can say which "
-                    f"comes last. Join them in your repository: `flask db merge -m 'Merge heads' {heads}`, and commit the file"
+                    f"the code's migrations have {len(split)} heads ({', '.join(split)}), so it is not clear "
+                    f"which is the last. Merge them in your repository: `flask db merge -m 'Merge heads' {heads}`, "
+                    f"and commit the file"
                 )
             if probe.unknown:
                 raise ReleaseError(
                     f"the database is ahead of this code: it is at {', '.join(probe.unknown)}, which this revision does not "
-                    "have. Deploy the newer code (or merge it into yours); to undo the newer migrations first, go back with "
-                    "rollback.yml -e rollback_schema=downgrade"
+                    "have. Deploy the newer code (or merge it into yours); to undo the newer migrations first, "
+                    "roll back with rollback.yml -e rollback_schema=downgrade"
                 )
             self._judge(probe)
         elif self.others and probe.pending:
             self._judge(probe)
             self.context.notes.append(
                 f"{len(probe.pending)} migrations are pending and none of the release commands is `flask db upgrade`; "
-                f"{named(self.others)} may run them, so they were judged as if it did"
+                f"{named(self.others)} may run them, so they were checked as if it did"
             )
 
     def judge_again(self, probe: Probe) -> None:
@@ -126,10 +127,10 @@ class Migrations:
         if self.asked.mode == "off":
             return
         if self.upgrades and probe.note:
-            told = f"the migrations of {named(self.upgrades)} can't be looked at: {probe.note}"
+            told = f"the migrations of {named(self.upgrades)} can't be read: {probe.note}"
             if self.asked.mode == "guarded":
                 raise ReleaseError(
-                    f"{told}\nNothing was run. Fix that, or set `migrations: report` to run them without having seen what they do"
+                    f"{told}\nNothing was run. Fix that, or set `migrations: report` to run them unchecked"
                 )
             self.context.notes.append(told)
             return
@@ -137,7 +138,7 @@ class Migrations:
         strange = [argv for argv in known if MIGRATING.search(" ".join(argv))]
         if strange:
             self.context.notes.append(
-                f"{named(strange)} was not judged, and no dump is made before it: the app has no Flask-Migrate and no alembic.ini"
+                f"{named(strange)} was not checked, and no dump is made before it: the app has no Flask-Migrate and no alembic.ini"
             )
 
     def _judge(self, probe: Probe) -> None:
@@ -148,9 +149,9 @@ class Migrations:
             return
         if probe.current is None:
             self._unseen(
-                f"the database does not tell where its schema is: {probe.note}",
+                f"the database does not say which revision it is at: {probe.note}",
                 "It must be up, and the service's role must be allowed to read Alembic's table (GRANT SELECT). "
-                "To migrate without having seen what it does, set `migrations: report`",
+                "To migrate unchecked, set `migrations: report`",
             )
         elif not probe.at_head and probe.current and probe.pending:
             self._look_or_dump(probe)
@@ -166,13 +167,13 @@ class Migrations:
     def _unjudged(self, probe: Probe) -> None:
         """Make ready for a dump before what nothing here can judge, and say so. Raises ReleaseError."""
         title = known.named(probe.dialect).title
-        told = f"nothing judges beforehand what a migration does to {title}: look yourself for what locks"
+        told = f"nothing checks beforehand what a migration does to {title}: check yourself for statements that lock"
         if self.asked.dump and not self.dumped:
             self.dump = Dump(self.context, known.named(probe.dialect), self.alone.url, probe.server)
             self.dump.check()
-            told += " a table or destroys. The database is dumped before"
+            told += " a table or destroy data. The database is dumped first"
         else:
-            told += " a table or destroys"
+            told += " a table or destroy data"
         self.context.notes.append(told)
 
     def _unseen(self, told: str, ways: str) -> None:
@@ -188,8 +189,8 @@ class Migrations:
             return
         if probe.between is None:
             self._unseen(
-                f"what the downgrade would run can't be looked at: {probe.note or probe.error}",
-                "Nothing was run. Go back without it (rollback_schema=keep), or set `migrations: report`",
+                f"the downgrade's statements can't be checked: {probe.note or probe.error}",
+                "Nothing was run. Roll back without it (rollback_schema=keep), or set `migrations: report`",
             )
             self.expect_anything()
         elif probe.pending:

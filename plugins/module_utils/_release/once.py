@@ -45,7 +45,7 @@ class Once:
             return {}
         except ValueError as error:
             raise ReleaseError(
-                f"{self.path}, which tells the commands that have run once, can't be read: {error}"
+                f"{self.path}, which records the commands that have run once, can't be read: {error}"
             ) from error
         return found if isinstance(found, dict) else {}
 

@@ -68,7 +68,7 @@ class Preparation:
         """Write one of the app's own files: only its user may read it, for it may hold secrets."""
         context, place = self.context, path.parent.resolve()  # a link that the app changes from here on leads nowhere
         if not place.is_relative_to(self.paths.root.resolve()):
-            raise ReleaseError(f"'{path.name}' in 'files' would land outside of {self.paths.root}")
+            raise ReleaseError(f"'{path.name}' in 'files' would end up outside of {self.paths.root}")
         with context.as_app() if context.is_apps(place / path.name) else nullcontext():
             place.mkdir(mode=0o750, parents=True, exist_ok=True)
             context.write(place / path.name, content, context.uid, context.gid, 0o400)

@@ -89,13 +89,13 @@ def why(context: Context, probe: migration_probe.Probe, stderr: str) -> str:
     wsgi = context.request.wsgi
     if stuck.is_stuck(stderr):
         where = stuck.where(stderr, context.src, context.request.check_seconds)
-        return f"'wsgi' is '{wsgi}', whose import had not come to an end {where}"
+        return f"'wsgi' is '{wsgi}', whose import did not finish {where}"
     if probe.unwritable or probe.wrote:
         wrote = written([*probe.wrote, *([(probe.unwritable[0], probe.unwritable[1])] if probe.unwritable else [])])
         return (
-            f"'wsgi' is '{wsgi}', which writes when it is imported, and can't do without: {wrote}\n"
-            f"It ended with {probe.error}\n"
-            "A check imports the app where nothing can be written. Have a release command do it (`flask db upgrade`, one of "
+            f"'wsgi' is '{wsgi}', which writes when it is imported, and fails if it can't: {wrote}\n"
+            f"It failed with {probe.error}\n"
+            "A check imports the app read-only. Have a release command do it (`flask db upgrade`, one of "
             "your own), or set `writes_at_import: true`: then the app is imported only at 'migrate', once and alone, after "
             "a dump"
         )

@@ -76,17 +76,17 @@ class Recovery:
             return
         if killed.id == current and found and killed.what == "deploy":
             if found.outcome == "deployed":
-                self.notes.append(f"release {current} was switched to by a run that did not end; it is recorded now")
+                self.notes.append(f"release {current} was made live by a run that did not finish; it is recorded now")
                 observers.ended(self.paths, found)
             return
         killed.ended = now()
         if killed.id == current:  # a rollback: the release had been deployed long before
             killed.outcome, killed.stage = "rolled back", ""
-            self.notes.append(f"the rollback to {killed.id} was killed after it had switched; it is recorded now")
+            self.notes.append(f"the rollback to {killed.id} was killed after the switch; it is recorded now")
         else:
             killed.outcome = "killed"
-            what = f"a run that did not end, at stage '{killed.stage}' of release {killed.id}"
-            self.notes.append(f"{what}, was cleared away")
+            what = f"a run that did not finish, at stage '{killed.stage}' of release {killed.id}"
+            self.notes.append(f"{what}, was cleaned up")
         observers.ended(self.paths, killed)
 
     def _settle(self, serving: Record) -> str:
@@ -94,7 +94,7 @@ class Recovery:
 
         It stays if the site answers through it, and also if the one before it can't be brought back.
         """
-        told = f"release {serving.id} was switched to by a run that did not end"
+        told = f"release {serving.id} was made live by a run that did not finish"
         try:
             for process in self.context.processes:  # the run may have been killed before all of them had
                 process.switch_in(serving.id, serving.previous)

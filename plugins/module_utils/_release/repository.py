@@ -141,12 +141,12 @@ def room_for(path: str, folder: Path) -> Path:
     """
     place = folder / path
     if path.startswith("/") or ".." in path.split("/") or place.resolve() != folder.resolve() / path:
-        raise ReleaseError(f"the submodule '{path}' would land outside of the release")
+        raise ReleaseError(f"the submodule '{path}' would end up outside of the release")
     try:
         place.mkdir(parents=True, exist_ok=True)
         used = any(place.iterdir())
     except (FileExistsError, NotADirectoryError):
         used = True
     if used:
-        raise ReleaseError(f"the submodule '{path}' would land where the repository has files")
+        raise ReleaseError(f"the submodule '{path}' would end up where the repository has files")
     return place

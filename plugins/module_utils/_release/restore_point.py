@@ -82,7 +82,7 @@ def before_migration(app: str, record: Record, is_needed: bool) -> list[str]:
     why = "; ".join(made.problems)
     if not made.name and is_needed:
         raise ReleaseError(
-            f"the restore point before a migration that destroys could not be made: {why}\nNothing was run. Fix that, or do "
+            f"the restore point before a destructive migration could not be made: {why}\nNothing was run. Fix that, or do "
             "without (migrations_dump: false)"
         )
     if not made.name:
@@ -102,6 +102,6 @@ def way_back(app: str, target: str, newer: Iterable[Record]) -> str:
     when = moment.time_of(found.restore_point)
     age = brief.told(datetime.now(timezone.utc) - when)
     return (
-        f"\nOr bring the data back as it was before release {found.id} migrated: `ansible-playbook playbooks/restore.yml -e "
-        f"app={app} -e to={found.restore_point}`. All that was written since {moment.said(when)} ({age}) would be lost"
+        f"\nOr restore the data as it was before release {found.id} migrated: `ansible-playbook playbooks/restore.yml -e "
+        f"app={app} -e to={found.restore_point}`. Everything written since {moment.said(when)} ({age}) would be lost"
     )

@@ -60,7 +60,7 @@ class Rollback(Run):
     def _serving(self) -> Record:
         found = self.paths.record(self.paths.current_id())
         if found is None:
-            raise ReleaseError("nothing has been deployed yet, so there is nothing to go back from", "check")
+            raise ReleaseError("nothing has been deployed yet, so there is nothing to roll back", "check")
         return found
 
     def _target(self) -> Record:
@@ -78,7 +78,7 @@ class Rollback(Run):
         found = self.paths.record(wanted) if wanted else None
         if found is None:
             others = f"name one of those on the host: {known}" if there else "it is the only one on the host"
-            raise ReleaseError(f"there is no release before {serving.id} to go back to; {others}", "check")
+            raise ReleaseError(f"there is no release before {serving.id} to roll back to; {others}", "check")
         return found
 
     def _keep(self, record: Record) -> None:

@@ -88,8 +88,8 @@ class Run:
         with lock(self.paths.root / ".lock", self.request.by):
             if since := going.going(self.app):
                 raise ReleaseError(
-                    f"the removal of {self.app} that began at {since} UTC has not ended: what the app wrote now would be lost. "
-                    f"End it first: ansible-playbook playbooks/remove.yml -e app={self.app}"
+                    f"the removal of {self.app} that began at {since} UTC has not finished: anything the app wrote now "
+                    f"would be lost. Finish it first: ansible-playbook playbooks/remove.yml -e app={self.app}"
                 )
             lease = Lease.read(self.app)
             resumed = lease and lease.release == self.request.resume
@@ -193,9 +193,7 @@ class Run:
             waited = time.monotonic() - begun
             self.progress.end(name, waited)
             if waited >= 1:
-                self.context.notes.append(
-                    f"the start waited {waited:.0f} s for the end of {one.release}, which drained"
-                )
+                self.context.notes.append(f"the start waited {waited:.0f} s for {one.release} to drain")
         self.traffic.start()
 
     def halt(self) -> None:
@@ -219,7 +217,7 @@ class Run:
         lease = Lease.read(self.app)
         if lease is None or record is None:
             raise ReleaseError(
-                f"release {self.request.resume} can't go on: it was held for {self.request.hook_seconds} s at most, "
+                f"release {self.request.resume} can't be resumed: it was held for {self.request.hook_seconds} s at most, "
                 f"and another run or a restart of the host may have ended it; {self.what} again",
                 "hook",
             )

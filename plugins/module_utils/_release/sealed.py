@@ -49,7 +49,7 @@ def look(paths: Paths, releases: Sequence[str] = ()) -> Code:
         if broken and release not in present(paths):
             continue  # a deploy has removed it meanwhile, its record first
         if broken:
-            found.problems.append(f"the code of release {release} is not as it was built: {broken.said()}")
+            found.problems.append(f"the code of release {release} differs from what was built: {broken.said()}")
         else:
             good.append(f"release {release}")
     for name, packages in environments.items():
@@ -60,15 +60,15 @@ def look(paths: Paths, releases: Sequence[str] = ()) -> Code:
         if packages and name not in {record.environment for one in present(paths) if (record := paths.record(one))}:
             continue
         if packages:
-            found.problems.append(f"the environment {name} is not as it was built: {packages.said()}")
+            found.problems.append(f"the environment {name} differs from what was built: {packages.said()}")
         else:
             good.append(f"environment {name}")
     if good:
-        found.lines.append(f"as they were built: {', '.join(good)} ({files} files)")
+        found.lines.append(f"unchanged since they were built: {', '.join(good)} ({files} files)")
     if unsealed:
         found.lines.append(
-            f"{', '.join(unsealed)}: built before fingerprints were taken, so that nothing can be compared; what is built next "
-            "has one"
+            f"{', '.join(unsealed)}: built before fingerprints were taken, so nothing can be compared; the next "
+            "build will have one"
         )
     return found
 

@@ -81,7 +81,7 @@ def certificate(domain: str) -> dict[str, Any]:
 def unserved(error: OSError) -> str:
     """Return why no certificate came; nginx refuses a name that none of its sites has with an alert (RFC 6066, section 3)."""
     if isinstance(error, ssl.SSLError) and "UNRECOGNIZED_NAME" in str(error):
-        return "it has no site for this domain; site.yml makes it"
+        return "it has no site for this domain; site.yml creates it"
     return str(error) or type(error).__name__
 
 

@@ -58,7 +58,7 @@ class Upgrade:
             )
             self.context.notes.append(
                 f"the app starts threads when it is imported ({', '.join(self.probed.threads)}): each worker of each release "
-                f"will have its own{switch}; the check has ended them"
+                f"will have its own{switch}; the check stopped them"
             )
         if self.unseen:
             self.migrations.expect_anything()
@@ -70,8 +70,8 @@ class Upgrade:
         self._settings()
         if self.probed.wrote:
             self.context.notes.append(
-                f"the app writes when it is imported: {release_probe.written(self.probed.wrote)}. The check left it out; it "
-                "is done at 'migrate', once and alone, before a worker starts"
+                f"the app writes when it is imported: {release_probe.written(self.probed.wrote)}. The check skipped it; "
+                "it is done at 'migrate', once and alone, before a worker starts"
             )
         self.migrations.judge(self.probed, commands)
 
@@ -83,8 +83,8 @@ class Upgrade:
                 self.context.command(words, "release")
             elif self.context.look(app_command.argv(words), self.request.check_seconds).returncode:
                 self.context.notes.append(
-                    f"a plan changes nothing, so `{app_command.label(words)}` of setup_commands could not do its work: what the "
-                    "plan says of the app may be wrong where the app can't do without"
+                    f"a plan changes nothing, so `{app_command.label(words)}` of setup_commands could not take effect: "
+                    "what the plan says of the app may be wrong where the app depends on it"
                 )
 
     def _probe(self, question: dict[str, Any]) -> None:
@@ -100,7 +100,7 @@ class Upgrade:
         """Refuse settings that are not for the public, and more connections than the database takes."""
         if self.probed.debug:
             raise ReleaseError(
-                "the app runs in debug mode, whose console runs anybody's code; take DEBUG out of its settings"
+                "the app runs in debug mode, whose console lets anybody run code; remove DEBUG from its settings"
             )
         key = self.probed.secret_key
         found = secret_key.problems("SECRET_KEY", {"SECRET_KEY": key}) if key is not None else []
@@ -151,7 +151,7 @@ class Upgrade:
         name, known_as = entry.known_as, once.has_run(entry)
         if known_as and known_as != name:
             self.context.notes.append(
-                f"the command '{name}' runs but once and counts as run on {once.ran[name][:10]}, when commands had no names yet"
+                f"the command '{name}' runs only once and counts as run on {once.ran[name][:10]}, when commands had no names yet"
             )
         return bool(known_as)
 
@@ -191,5 +191,5 @@ def newer_schema(before: list[str] | None, after: list[str] | None) -> str:
         return ""
     return (
         f"\nThe database was migrated before that, from {failure.state(before)} to {failure.state(after)}, and "
-        "stays so: what serves was made for the older schema. The next deploy goes on from there"
+        "stays so: the live release was made for the older schema. The next deploy continues from there"
     )

@@ -139,7 +139,7 @@ def remove(accounts: Sequence[Account], left: Sequence[str], every: bool = False
         if found and found.pw_uid == account.uid:
             if kept:
                 _keep(account)
-                done.append(f"user {account.name} is {keeper(account.uid)} from now on, without any right")
+                done.append(f"user {account.name} is {keeper(account.uid)} from now on, without any privileges")
                 continue
             _run("userdel", account.name)  # and its group, where nobody else has that as primary group (userdel(8))
             done.append(f"user {account.name}")

@@ -76,7 +76,7 @@ def forget(app: str, say: Say = lambda text: None) -> list[str]:
     except BackupError as error:
         failed.append(str(error))
     if failed:
-        raise RemoveError(f"its backups are not all forgotten: {'; '.join(failed)}. Run this again")
+        raise RemoveError(f"not all of its backups are removed: {'; '.join(failed)}. Run this again")
     return done
 
 
@@ -88,14 +88,14 @@ def stay(app: str, saved_: dict[str, int | None], forget_: bool) -> list[str]:
     at = [name for name, count in saved_.items() if count != 0] if saved_ else [one.name for one in settings.targets]
     if not forget_ and at and (saved_ or settings.app(app)):
         notes.append(
-            f"its backups stay at {', '.join(at)} until they are too old (`slipway_backups.keep`); "
+            f"its backups stay at {', '.join(at)} until they expire (`slipway_backups.keep`); "
             "-e backups=forget removes the snapshots of its folders"
         )
     own = settings.app(app)
     if settings.has_cluster and (own is None or own.database):
         notes.append(
-            "backups of PostgreSQL are of the whole server: pgBackRest can't take one database out of them, so its rows are in "
-            f"them until the last is too old, {_longest(settings)}"
+            "backups of PostgreSQL cover the whole server: pgBackRest can't remove one database from them, so its "
+            f"rows stay in them until the last one expires, {_longest(settings)}"
         )
     return notes
 

@@ -86,13 +86,13 @@ def look(app: str, claimed: set[str], wanted: str = "") -> Databases:
             _look_postgres(app, claimed, cluster, aside, found)
         elif "postgres" in claimed:
             raise RemoveError(
-                f"the app's database is on PostgreSQL of this host, which does not run: {_start(cluster)}"
+                f"the app's database is in PostgreSQL on this host, which is not running: {_start(cluster)}"
             )
         if mysql.find_client() and Path(SOCKET).exists():
             _look_mariadb(app, claimed, aside, found)
         elif "mariadb" in claimed:
             raise RemoveError(
-                "the app's database is on MariaDB of this host, which does not run: systemctl start mariadb"
+                "the app's database is in MariaDB on this host, which is not running: systemctl start mariadb"
             )
     except (BackupError, postgres.PostgresError, mysql.MysqlError) as error:
         raise RemoveError(str(error)) from None

@@ -127,9 +127,9 @@ def said() -> list[str]:
 
 
 def killed(one: Journal) -> str:
-    """Return what is said of a removal that has not come to its end."""
+    """Return what is said of a removal that has not finished."""
     who = one.by or "somebody"
-    return f"its removal, begun {one.begun} UTC by {who}, has not come to its end: `{REMOVE.format(one.app)}` goes on"
+    return f"its removal, begun {one.begun} UTC by {who}, has not finished: `{REMOVE.format(one.app)}` continues it"
 
 
 def _read(path: Path) -> Journal | None:

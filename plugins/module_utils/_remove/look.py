@@ -172,7 +172,7 @@ class Look:
             items.append((f"{len(written)} log files in {site.LOGS}", sum(path.stat().st_size for path in written)))
         items += [(f"its user {one.name} (uid {one.uid})", None) for one in mine.accounts]
         if not any(one.name == self.app for one in mine.accounts):
-            found.notes.append(f"the user {self.app} stays: Slipway has not made it")
+            found.notes.append(f"the user {self.app} stays: Slipway did not create it")
 
     def _problems(self, found: Found, data: databases.Databases) -> None:
         mine = found.journal
@@ -182,12 +182,12 @@ class Look:
                 for point in trees.mounts_below(path)
             ]
         found.problems += [
-            f"{unit} runs as a user of the app's, and Slipway has not written it: `systemctl disable --now {unit}`, and remove "
+            f"{unit} runs as a user of the app's, and Slipway did not write it: `systemctl disable --now {unit}`, and remove "
             "its file"
             for unit in services.strangers(self.app, [one.name for one in mine.accounts])
         ]
         found.problems += [
-            f"the role {self.app} also owns the database {name}, which Slipway has not made: drop it, or hand it over: "
+            f"the role {self.app} also owns the database {name}, which Slipway did not create: drop it, or hand it over: "
             f'ALTER DATABASE "{name}" OWNER TO postgres'
             for name in data.others
         ]

@@ -38,8 +38,8 @@ def stop(units: Sequence[str]) -> None:
         systemd.systemctl("kill", "--signal=SIGKILL", *units)
         if left := _wait(units, KILL_SECONDS):
             raise RemoveError(
-                f"{', '.join(left)} can't be ended, not even by SIGKILL: a process of it waits in the kernel, for a disk "
-                "perhaps. Reboot the host, then run this again"
+                f"{', '.join(left)} can't be stopped, not even by SIGKILL: one of its processes hangs in the "
+                "kernel, perhaps on a disk. Reboot the host, then run this again"
             )
     systemd.systemctl("reset-failed", *units)
 
@@ -94,7 +94,7 @@ def kill(uids: Collection[int]) -> int:
     while left := of(uids):
         if time.monotonic() > end:
             raise RemoveError(
-                f"the processes {', '.join(map(str, left[:10]))} can't be ended, not even by SIGKILL: reboot the host, then run "
+                f"the processes {', '.join(map(str, left[:10]))} can't be stopped, not even by SIGKILL: reboot the host, then run "
                 "this again"
             )
         if new := set(left) - seen:

@@ -151,11 +151,12 @@ class Removal:
             more = f" and {len(left) - accounts.SHOWN} more" if len(left) > accounts.SHOWN else ""
             kept = ", ".join(accounts.keeper(one.uid) for one in mine.accounts)
             found.notes.append(
-                f"files of the app's user are elsewhere: {', '.join(mine.left)}{more}. They stay, and their owner does as {kept}, "
-                "without any right, so that no new user gets them. Remove them or give them to somebody, then run this again"
+                f"files of the app's user are elsewhere: {', '.join(mine.left)}{more}. They are kept, and so is their owner, as "
+                f"{kept} without any privileges, so that no new user gets them. Remove them or give them to "
+                "somebody, then run this again"
             )
         elif mine.accounts:
-            mine.left = ["they could not be looked for to the end"]
+            mine.left = ["the search for them did not finish"]
         mine.write()
 
     def _tell(self) -> None:

@@ -65,7 +65,7 @@ def close(app: str) -> list[str]:
         files_.apply([Entry(str(path), state="absent") for path in there])
         files_.validate(["nginx", "-t"])
     except FilesError as error:
-        raise RemoveError(f"the site can't be taken out of nginx: {error}") from None
+        raise RemoveError(f"the site can't be removed from nginx: {error}") from None
     if systemd.is_active(UNIT):
         done = systemd.systemctl("reload", UNIT)
         if done.returncode:

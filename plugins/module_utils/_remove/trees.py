@@ -70,7 +70,7 @@ def parent(path: str, trusted: Callable[[os.stat_result], bool] | None = None) -
                 continue
             links += 1
             if links > LINKS or not (trusted(os.fstat(handle)) and trusted(about)):
-                raise RemoveError(f"{path} is not removed: {step} on its way is a link that the app may have laid")
+                raise RemoveError(f"{path} is not removed: {step} in its path is a link that the app may have created")
             led = os.readlink(step, dir_fd=handle)
             if led.startswith("/"):
                 os.close(handle)

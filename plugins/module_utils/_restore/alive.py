@@ -30,7 +30,7 @@ def refuse(addresses: Sequence[str]) -> None:
     own = machine.addresses()
     if found := where([one for one in addresses if one not in own]):
         raise BackupError(
-            f"the host that these backups are of is alive: {found} answers with its certificate. Switch it off first, or both "
+            f"the host that these backups belong to is still up: {found} answers with its certificate. Shut it down first, or both "
             "would write to the same backups; then run this again"
         )
 

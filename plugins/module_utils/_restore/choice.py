@@ -50,8 +50,8 @@ def choose(points: Sequence[Point], app: AppData, to: str, before: str, at: date
     """
     if bool(to) == bool(before):
         raise BackupError(
-            "say to which moment: -e to=latest, -e to='2026-11-25 14:05' (UTC, or with an offset), -e to=<restore point>, "
-            "or -e before=<release>" + ("; not both of to and before" if to else "")
+            "choose the time: -e to=latest, -e to='2026-11-25 14:05' (UTC, or with an offset), -e to=<restore point>, "
+            "or -e before=<release>" + ("; pass either to or before, not both" if to else "")
         )
     if before:
         return _exactly(before_release(points, before), at)
@@ -134,7 +134,7 @@ def release_for(paths: Paths, heads: Sequence[str] | None, said: str, keep: bool
     """
     serving = paths.record(paths.current_id())
     if serving is None:
-        raise ReleaseError("nothing has been deployed yet, so there is nothing that could serve the data", "check")
+        raise ReleaseError("nothing has been deployed yet, so there is no release to use the data", "check")
     if keep or suits(serving, heads):
         return serving
     there = [record for release in reversed(paths.release_ids()) if (record := paths.record(release))]
@@ -145,8 +145,8 @@ def release_for(paths: Paths, heads: Sequence[str] | None, said: str, keep: bool
     known = ", ".join(f"{one.id} ({_shown(one.heads_after)})" for one in kept)
     raise ReleaseError(
         f"the data of {said} is at migration head {_shown(heads)}, and no release on the host was made for it: {known}. "
-        f"Choose a later moment, deploy the older revision first (deploy.yml -e app={serving.app} -e version=… ), or, if the "
-        f"code of {serving.id} can work with it, go on with -e restore_schema=keep and deploy afterwards, which migrates",
+        f"Choose a later time, deploy the older revision first (deploy.yml -e app={serving.app} -e version=… ), or, if the "
+        f"code of {serving.id} works with it, continue with -e restore_schema=keep and deploy afterwards, which migrates",
         "check",
     )
 

@@ -51,7 +51,7 @@ class Comeback(Deploy):
         found = [record for release in self.paths.release_ids() if (record := self.paths.record(release))]
         if not found:
             raise ReleaseError(
-                f"no code of {self.app} is in the backups: deploy.yml -e app={self.app} brings it", "check"
+                f"the backups have no code of {self.app}: deploy it with deploy.yml -e app={self.app}", "check"
             )
         return found[-1]
 

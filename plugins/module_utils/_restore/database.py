@@ -113,7 +113,7 @@ def make(
         try:
             databases.ensure(cluster, [wanted], str(live.get("locale") or LOCALE))
         except PostgresError as error:
-            raise BackupError(f"the database can't be made: {error}") from None
+            raise BackupError(f"the database can't be created: {error}") from None
         notes += _missing_roles(cluster, copy.sql(database, ROLES).split())
         notes += _fill(cluster, new, user, dump)
         _psql(cluster, _as_live(new, live))
@@ -129,7 +129,7 @@ def _missing_roles(cluster: Cluster, wanted: Iterable[str]) -> list[str]:
     missing = sorted(set(wanted) - there)
     _psql(cluster, "".join(f"CREATE ROLE {identifier(name)} NOLOGIN;\n" for name in missing))
     return [
-        f"the role {name} had rights in the database and was gone; it is there again and can't log in"
+        f"the role {name} had privileges in the database but was gone; it was recreated and can't log in"
         for name in missing
     ]
 
@@ -164,7 +164,7 @@ def _fill(cluster: Cluster, new: str, user: str, dump: Path) -> list[str]:
         raise BackupError(f"there is no user '{user}' on the host: run site.yml first") from None
     finally:
         listed.unlink(missing_ok=True)
-    return [f"left out, for only a superuser can make it: {text}" for text in found.left]
+    return [f"left out, because only a superuser can create it: {text}" for text in found.left]
 
 
 @dataclass

@@ -104,7 +104,7 @@ class Exchange(Run):
                 restores.undo(self.context, self.journal)
         except (BackupError, ReleaseError, systemd.HostError, OSError) as worse:
             error.args = (
-                f"{error}\nAnd what was there before could not be brought back: {worse}. The site stays closed; the "
+                f"{error}\nAnd the previous data could not be put back: {worse}. The site stays closed; the "
                 f"{self._next} tries again",
             )
         with suppress(OSError):

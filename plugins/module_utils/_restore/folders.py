@@ -67,9 +67,7 @@ def _real(folder: Path) -> Path:
             place = Path(os.path.realpath(place))
         real = place
     if real.is_mount():
-        raise BackupError(
-            f"{real} is a file system of its own, so it can't be renamed: have the app's data in a folder below it"
-        )
+        raise BackupError(f"{real} is a mount point, so it can't be renamed: keep the app's data in a folder below it")
     return real
 
 
@@ -87,7 +85,7 @@ def _beside(folder: Path) -> Path:
         if parent.stat().st_dev == device and all(map(_ours, (parent, *parent.parents))):
             return parent
     raise BackupError(
-        f"no folder around {folder}, on its file system, is root's alone: what is restored could not wait there"
+        f"no folder around {folder}, on its file system, is writable by root alone, so the restored data can't be prepared there"
     )
 
 

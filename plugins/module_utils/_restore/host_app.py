@@ -41,11 +41,9 @@ def bring_back(app: AppData, restore: Restore, notes: list[str]) -> list[str]:
             told += _mariadb(app, Path(f"{waiting}{manifest}"), notes)
             for folder in app.folders:
                 host_files.put(Path(f"{waiting}{folder}"), Path(folder), ids)
-            told.append(
-                f"brought back the folders of {app.name}, as of {told_ids.get('name', 'its newest restore point')}"
-            )
+            told.append(f"restored the folders of {app.name}, as of {told_ids.get('name', 'its newest restore point')}")
             if _release(app, waiting, ids, restore):
-                told.append(f"brought back the code that served {app.name}")
+                told.append(f"restored the code that served {app.name}")
     finally:
         shutil.rmtree(waiting, ignore_errors=True)
     return told
@@ -78,4 +76,4 @@ def _mariadb(app: AppData, staged: Path, notes: list[str]) -> list[str]:
     if not dump.is_file():
         raise BackupError(f"the restore point has no dump of {app.mariadb}")
     notes += [f"{app.name}: {problem}" for problem in mariadb.fill(app, dump)]
-    return [f"brought back the database of {app.name} in MariaDB"]
+    return [f"restored the database of {app.name} in MariaDB"]

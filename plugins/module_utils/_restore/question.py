@@ -64,8 +64,8 @@ class Question:
         needed, free = self._needed(), shutil.disk_usage(_existing(places.SCRATCH)).free
         if needed + RESERVE_BYTES > free:
             raise BackupError(
-                f"a restore needs {needed / 1e6:.0f} MB beside what is there, and {free / 1e6:.0f} MB are free: "
-                "free space (restores that are kept: -e forget=all)"
+                f"a restore needs {needed / 1e6:.0f} MB next to the present data, and {free / 1e6:.0f} MB "
+                "are free: free some space (-e forget=all removes kept restores)"
             )
 
     def _refuse_database(self) -> None:

@@ -91,7 +91,7 @@ class Restore(Exchange):
         found = self.paths.record(self.paths.current_id())
         if found is None:
             raise ReleaseError(
-                f"no release of {self.app} serves on this host, so nothing could serve the data: deploy one first, or bring "
+                f"no release of {self.app} is live on this host, so no release could use the data: deploy one first, or bring "
                 "the whole host back with site.yml -e restore=latest",
                 "check",
             )

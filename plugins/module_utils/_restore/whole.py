@@ -65,15 +65,15 @@ class Whole:
             return
         if there := list(self._there()):
             raise BackupError(
-                f"this host has data already, which a restore of the whole host would mix with that of the backups: "
-                f"{'; '.join(there)}. To bring back one app: playbooks/restore.yml -e app=NAME -e to=latest. To bring back the "
-                "whole host: take a bare one"
+                f"this host already has data, which a restore of the whole host would mix with that of the backups: "
+                f"{'; '.join(there)}. To restore one app: playbooks/restore.yml -e app=NAME -e to=latest. To restore "
+                "the whole host, use an empty one"
             )
         snapshots, addresses = self._snapshots()
         if not snapshots:
             names = ", ".join(target.name for target in self.settings.targets)
             raise BackupError(
-                f"{names}: there are no backups of {self.settings.host}. Is it the name in the inventory that the host had? "
+                f"{names}: there are no backups of {self.settings.host}. Is this the name that the host had in the inventory? "
                 "Without -e restore=latest, site.yml sets up a host without data"
             )
         self.done = {
@@ -125,13 +125,13 @@ class Whole:
         told = []
         if self._is_due("certificates"):
             self._restore("host", list(staging.CERTIFICATES))
-            told.append("brought back the certificates")
+            told.append("restored the certificates")
             self._finished("certificates")
         alive.refuse(self.done.get("addresses", []))
         if self.settings.has_cluster and self._is_due("cluster"):
             last = self._cluster()
             self.done["last"] = last
-            told.append(f"brought back the database server, up to {last or 'its newest backup'}")
+            told.append(f"restored the database server, up to {last or 'its newest backup'}")
             self._finished("cluster")
         return told
 
@@ -247,7 +247,8 @@ class Whole:
         now = PgBackRest(self.settings).repository(before.number)
         if now.wal[1] != before.wal[1]:
             raise BackupError(
-                f"the host that these backups are of is alive: WAL came to {self.settings.targets[before.number - 1].name} while "
+                f"the host that these backups belong to is still up: WAL came to "
+                f"{self.settings.targets[before.number - 1].name} while "
                 "it was restored. Stop that host first, or both would write to the same backups"
             )
 

@@ -72,7 +72,7 @@ class Import(Exchange):
         found = self.paths.record(self.paths.current_id())
         if found is None:
             raise ReleaseError(
-                f"no release of {self.app} serves on this host, so nothing could serve the data: deploy one first"
+                f"no release of {self.app} is live on this host, so no release could use the data: deploy one first"
             )
         self.serving, self.occupied = found, list[str]()
         self.context.record = found

@@ -77,7 +77,7 @@ def damage() -> Iterator[None]:
     except (*DAMAGED, OSError) as error:
         if isinstance(error, OSError) and error.errno:
             raise
-        raise DumpError(f"it is damaged or cut off: {error}") from None
+        raise DumpError(f"it is damaged or truncated: {error}") from None
 
 
 @contextmanager
@@ -95,7 +95,7 @@ def opened(file: IO[bytes], compressed: str) -> Iterator[IO[bytes]]:
                 process.kill()  # nobody wants the rest
             elif process.wait():
                 said = cast(IO[bytes], process.stderr).read().decode("utf-8", "replace").strip()
-                raise DumpError(f"it is damaged or cut off: {said[-200:]}")
+                raise DumpError(f"it is damaged or truncated: {said[-200:]}")
         return
     tools = {"gzip": gzip.open, "xz": lzma.open, "bzip2": bz2.open}
     if not compressed:

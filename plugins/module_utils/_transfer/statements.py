@@ -63,7 +63,9 @@ class Dump:
             if COPY.match(part.text):
                 yield from self._rows()
         if self.open:
-            raise DumpError("pg_dump's last line, that the dump is complete, is missing: the file is cut off")
+            raise DumpError(
+                "pg_dump's last line, which says that the dump is complete, is missing: the file is truncated"
+            )
 
     # ---- reading ------------------------------------------------------------------------------------------------
 
@@ -89,7 +91,7 @@ class Dump:
             self.text, self.begin = self.text[self.begin :], 0
 
     def _cut_off(self, what: str = "the statement that begins in line") -> DumpError:
-        return DumpError(f"it ends within {what} {self.line}: the file is cut off")
+        return DumpError(f"it ends within {what} {self.line}: the file is truncated")
 
     def _skip_blank(self) -> bool:
         """Take away blanks and comments before a part; tell whether there is one."""

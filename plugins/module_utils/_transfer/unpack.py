@@ -117,7 +117,7 @@ def _of_zip(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
 def checked(name: str) -> str:
     """Return the NAME of an entry as a plain relative path, "" for the folder itself. Raises DumpError for any other."""
     if name.startswith("/") or "\0" in name or ".." in name.split("/"):
-        raise DumpError(f"it has the entry '{name[:200]}', which would land outside of the folder")
+        raise DumpError(f"it has the entry '{name[:200]}', which would end up outside of the folder")
     plain = posixpath.normpath(name)
     return "" if plain == "." else plain
 

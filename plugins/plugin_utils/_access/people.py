@@ -78,7 +78,7 @@ def key_problem(key: Any) -> str:
         data = base64.b64decode(words[at + 1], validate=True)
         inside = data[4 : 4 + int.from_bytes(data[:4], "big")].decode("ascii")
     except (IndexError, binascii.Error, UnicodeDecodeError):
-        return "is cut off or has a typing error: its second word is not base64"
+        return "is truncated or has a typo: its second word is not base64"
     if inside != words[at]:
         return f"says {words[at]}, but what follows is none; copy the whole line of the .pub file"
     if inside == "ssh-rsa" and len(data) < RSA_BYTES:

@@ -41,7 +41,7 @@ def common(entry: Entry, keys: Collection[str] = KEYS) -> Iterator[str]:
     """Yield what is wrong with the KEYS of a connection that mean the same for every kind of server."""
     yield from listed.unknown(entry, keys)
     if entry.get("user") and not SYSTEM_USER.fullmatch(str(entry["user"])):
-        yield f"user '{entry['user']}' can't be a system user's name"
+        yield f"'{entry['user']}' in 'user' is not a valid system user name"
     if entry.get("ca") and entry.get("ca_file"):
         yield "give either ca (the certificate's text) or ca_file (a file on the controller)"
     if entry.get("ca") and "-----BEGIN CERTIFICATE-----" not in str(entry["ca"]):

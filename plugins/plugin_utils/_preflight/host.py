@@ -176,7 +176,7 @@ def _sites(app: App, facts: Facts, challenge: str) -> Iterator[str]:
         served = file.serving(_domains(app))
         if not served:
             continue
-        what = f"nginx serves {', '.join(served)} from {file.path}, which Slipway has not written"
+        what = f"nginx serves {', '.join(served)} from {file.path}, which Slipway did not write"
         others = [name for name in file.names if not any(foreign.matches(name, one) for one in _domains(app))]
         if f"serving:{app['name']}" in facts:
             yield f"{what}. The app already serves: remove that file and run `systemctl reload nginx`"

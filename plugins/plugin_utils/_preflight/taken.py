@@ -37,7 +37,7 @@ def names(app: App, facts: Facts, own: bool) -> Iterator[str]:
         if not (service and app["adopt"]):
             way = ", or set `adopt: true` if it is this app's own" if service else ""
             yield (
-                f"there is a user '{name}' already (uid {uid}, {shell}), which Slipway has not made. Choose another name "
+                f"there is a user '{name}' already (uid {uid}, {shell}), which Slipway did not create. Choose another name "
                 f"for the app{way}"
             )
     elif f"group:{name}" in facts:
@@ -54,7 +54,7 @@ def names(app: App, facts: Facts, own: bool) -> Iterator[str]:
         if path == f"/etc/systemd/system/{name}.service":
             if not app["adopt"]:
                 yield (
-                    f"there is a service {name}.service ({path}), which Slipway has not written. Choose another name, set "
+                    f"there is a service {name}.service ({path}), which Slipway did not write. Choose another name, set "
                     f"`adopt: true` if it is this app's old service, or remove it: "
                     f"`systemctl disable --now {name}.service && rm {path}`"
                 )
@@ -65,7 +65,7 @@ def names(app: App, facts: Facts, own: bool) -> Iterator[str]:
             yield f"{path} is another program's. Choose another name"
         else:
             yield (
-                f"{path} is there and Slipway has not made it. Choose another name, or move it away: "
+                f"{path} exists, and Slipway did not create it. Choose another name, or move it away: "
                 f"`mv {path} {path}.old`"
             )
 
@@ -99,8 +99,8 @@ def folders(app: App, facts: Facts) -> Iterator[str]:
             yield f"'{path}' in 'writable_paths' leads to {real}, which belongs to the system"
         elif owner != app["name"] and (owner != "root" or f"full:{path}" in facts):
             yield (
-                f"'{path}' in 'writable_paths' belongs to {owner} on the host and has something in it. Name a folder "
-                f"inside, such as {path.rstrip('/')}/{app['name']}, which is made for the app"
+                f"'{path}' in 'writable_paths' belongs to {owner} on the host and is not empty. Name a folder "
+                f"inside it, such as {path.rstrip('/')}/{app['name']}, which is created for the app"
             )
 
 
@@ -110,7 +110,7 @@ def accounts(app: App, facts: Facts) -> Iterator[str]:
         entry = facts.get(f"account:{name}", "").split(":")
         if len(entry) == 7 and entry[4] != comment:
             yield (
-                f"there is a user '{name}' already (uid {entry[2]}, {entry[6]}), which Slipway has not made, and the app's Redis "
+                f"there is a user '{name}' already (uid {entry[2]}, {entry[6]}), which Slipway did not create, and the app's Redis "
                 "would run as it. Choose another name for the app, or rename that user"
             )
 
@@ -134,7 +134,7 @@ def database(app: App, facts: Facts, own: bool) -> Iterator[str]:
         yield f"the database '{name}' exists and belongs to {owner}. Choose another name, or {hand_over(name, owner, facts)}"
     elif not (own or app["adopt"] or "cluster" in facts):
         yield (
-            f"the database '{name}' exists already, and Slipway has not made it. Choose another name, or set "
+            f"the database '{name}' already exists, and Slipway did not create it. Choose another name, or set "
             "`adopt: true` if it is this app's (docs/adopt.md)"
         )
 

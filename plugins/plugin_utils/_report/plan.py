@@ -116,7 +116,7 @@ def pending(one: Mapping[str, Any], plan: Mapping[str, Any]) -> str:
     cut = [f"… {len(rows) - SQL_LINES} lines more"] if len(rows) > SQL_LINES else []
     body = [*rows[:SQL_LINES], *cut] or ["(no SQL)"]
     if one["problem"]:
-        body.append(f"… its SQL can't be written beforehand: {one['problem']}")
+        body.append(f"… its SQL can't be generated beforehand: {one['problem']}")
     left = [finding for finding in mine if finding["told"] not in plan["refused"]]
     told = [f"{finding['told']}{' (allowed)' if finding['allowed'] else ''}" for finding in left]
     nothing = "nothing dangerous found" if plan["judged"] else "not judged"

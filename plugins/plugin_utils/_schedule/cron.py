@@ -75,7 +75,7 @@ def _parts(field: str, least: int, most: int, names: Sequence[str] = ()) -> list
         if last is None and (begin == "*" or step):
             last = most
         if step == "0" or (last is not None and last < first):
-            raise Untranslatable(f"'{text}' never comes")
+            raise Untranslatable(f"'{text}' never occurs")
         found.append((first, last, int(step) if step else None))
     return found
 

@@ -93,13 +93,13 @@ def test_a_release_that_fails_tells_what_serves_and_what_else_is_worth_knowing(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def deploy(engine: Deploy) -> Outcome:
-        engine.context.notes += ["the variables have other settings than the host", "twice", "twice"]
+        engine.context.notes += ["the variables have different settings than the host", "twice", "twice"]
         raise ReleaseError("because", "check")
 
     monkeypatch.setattr(Deploy, "deploy", deploy)
     places = {"root": str(tmp_path), "settings_folder": str(tmp_path)}
     first = call(release_on_host.main, **task(**SETTINGS, **places))
-    assert (first["serves"], first["notes"]) == ("", ["the variables have other settings than the host", "twice"])
+    assert (first["serves"], first["notes"]) == ("", ["the variables have different settings than the host", "twice"])
     (tmp_path / "current").symlink_to("releases/0001-a")
     assert call(release_on_host.main, **task(**SETTINGS, **places))["serves"] == "0001-a"
 

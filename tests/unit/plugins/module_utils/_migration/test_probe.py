@@ -406,7 +406,7 @@ def test_an_import_that_does_not_end_is_ended_and_says_where_it_was(tmp_path: Pa
     assert found.error == "it ended without an answer"
     context: Any = SimpleNamespace(src=tmp_path, request=request_with(check_seconds=1))
     told = release_probe.why(context, found, error)
-    assert "had not come to an end after 1 s (check_seconds), at app.py, line 2: a server is started" in told
+    assert "did not finish after 1 s (check_seconds), at app.py, line 2: a server is started" in told
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_the_server_takes_what_its_apps_may_open_as_far_as_memory_goes(
 ) -> None:
     found, told = sizing.size(wanted, memory_mb, before)
     assert found == connections and bool(told) == short
-    assert not short or f"({memory_mb} MB) is for {found}" in told
+    assert not short or f"({memory_mb} MB) allows {found}" in told
 
 
 def test_what_a_run_before_has_written_is_found(tmp_path: Path) -> None:

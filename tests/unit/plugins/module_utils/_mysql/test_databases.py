@@ -50,10 +50,10 @@ def test_what_is_there_needs_nothing() -> None:
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        (State({"my_shop": "utf8mb4"}, [], []), "somebody else has made it"),
-        (State({"my_shop": "utf8mb4"}, [OWNER], [{**ALL, "whole": 0}]), "no rights on all of it"),
-        (State({"my_shop": "utf8mb4"}, [OWNER], [{**ALL, "database": "my_shop"}]), "no rights on all of it"),
-        (State({}, [Account("my_shop", "localhost", False)], []), "otherwise than by unix_socket"),
+        (State({"my_shop": "utf8mb4"}, [], []), "somebody else created it"),
+        (State({"my_shop": "utf8mb4"}, [OWNER], [{**ALL, "whole": 0}]), "no privileges on all of it"),
+        (State({"my_shop": "utf8mb4"}, [OWNER], [{**ALL, "database": "my_shop"}]), "no privileges on all of it"),
+        (State({}, [Account("my_shop", "localhost", False)], []), "does not log in by unix_socket"),
     ],
 )
 def test_what_somebody_else_has_made_is_refused_with_the_way_to_hand_it_over(state: State, said: str) -> None:
@@ -68,8 +68,8 @@ def test_what_somebody_else_has_made_is_refused_with_the_way_to_hand_it_over(sta
         (True, 0, ["DROP USER ''@'h'", "DELETE FROM mysql.db WHERE User = '' AND Db LIKE 'test%'", "FLUSH PRIVILEGES",
                    "DROP DATABASE test"], ""),
         (True, 2, ["DROP USER ''@'h'", "DELETE FROM mysql.db WHERE User = '' AND Db LIKE 'test%'", "FLUSH PRIVILEGES"],
-         "has tables and stays"),
-        (False, 0, [], "nothing was taken away"),
+         "has tables and is kept"),
+        (False, 0, [], "nothing was revoked"),
     ],
 )  # fmt: skip
 def test_doors_for_everybody_are_closed_unless_the_server_is_somebody_else_s(

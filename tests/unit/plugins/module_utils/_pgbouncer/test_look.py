@@ -30,7 +30,7 @@ NEW = OLD.replace("|pool_mode", "|pool_mode|load_balance_hosts").replace("|trans
 @pytest.mark.parametrize(
     ("waiting", "seconds", "said", "problem"),
     [
-        (0, 0, "3 of 4 connections in use, for 40 of at most 500 clients; nobody waits", ""),
+        (0, 0, "3 of 4 connections in use, for 40 of at most 500 clients; none waits", ""),
         (2, 1, "for 42 of at most 500 clients; 2 wait, the longest for 1 s", ""),
         (9, 7, "9 wait, the longest for 7 s", "raise `database_pool_size`"),
     ],

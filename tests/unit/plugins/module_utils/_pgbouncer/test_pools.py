@@ -113,5 +113,5 @@ def test_a_new_version_of_the_program_is_told(tmp_path: Path, host: Host) -> Non
 @pytest.mark.parametrize("kind", ["unit", "configuration"])
 def test_what_somebody_else_has_written_is_left_alone(kind: str, host: Host) -> None:
     (host.unit if kind == "unit" else host.folder / "shop.ini").write_text("mine\n")
-    with pytest.raises(names.PgbouncerError, match="the role has not written it"):
+    with pytest.raises(names.PgbouncerError, match="was not written by this role"):
         pools.refuse([SHOP], check=True)

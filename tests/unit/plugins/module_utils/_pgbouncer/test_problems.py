@@ -20,7 +20,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._pgbouncer import pr
         ({"name": "shop", "size": 0}, "size is 0; it must be a number from 1 to 1000"),
         ({"name": "shop", "size": True}, "size is True"),
         ({"name": "shop", "clients": 20000}, "clients is 20000; it must be a number from 10 to 10000"),
-        ({"name": "shop", "user": "x y"}, "user is 'x y'"),
+        ({"name": "shop", "user": "x y"}, "'x y' in 'user' is not a valid system user name"),
         ({"name": "shop", "database": "shop = host=evil"}, "database is 'shop = host=evil'"),
         ({"name": "shop", "settings": {"auth_type": "any"}}, "'auth_type' in settings is set by the role itself"),
         ({"name": "shop", "settings": {"pool_mode": "session"}}, "'pool_mode' in settings is set by the role itself"),

@@ -192,9 +192,7 @@ def test_an_old_release_that_does_not_start_again_either_is_told(alone: FakeHost
     traffic = Traffic(deploy.context)
     traffic.switched = True
     traffic.switch_back()
-    assert deploy.context.notes == [
-        f"{old} could not be started again: journalctl -u shop@{old}.service has the reason"
-    ]
+    assert deploy.context.notes == [f"{old} could not be restarted: see journalctl -u shop@{old}.service"]
 
 
 def test_a_rollback_hands_over_too(alone: FakeHost) -> None:
@@ -242,9 +240,7 @@ def test_a_socket_that_does_not_start_is_told(alone: FakeHost, monkeypatch: pyte
     monkeypatch.undo()
     failed = subprocess.CompletedProcess((), 1, "", "")
     monkeypatch.setattr(handover.systemd, "systemctl", lambda *_: failed)
-    with pytest.raises(
-        ReleaseError, match=r"shop\.socket, at which requests are to wait, does not start; run site\.yml"
-    ):
+    with pytest.raises(ReleaseError, match=r"shop\.socket, where requests wait meanwhile, did not start; run site.yml"):
         handover.hand_over("shop", alone.paths.current, None, {"id": "0001-a", "unit": "", "socket": ""}, 1, 0)
 
 

@@ -128,7 +128,7 @@ def test_a_worker_that_is_started_again_after_the_switch_takes_the_release_back(
         return {**properties(unit, *names), **({"NRestarts": "3"} if crashed else {})}
 
     monkeypatch.setattr(systemd, "properties", shown)
-    with pytest.raises(ReleaseError, match="after the switch, worker ended and had to be started again") as raised:
+    with pytest.raises(ReleaseError, match="after the switch, worker ended and had to be restarted") as raised:
         pair.deploy(watch_seconds=1)
     assert raised.value.stage == "watch"
     # `previous` is gone with the release that it was set for, as for web alone.
@@ -140,7 +140,7 @@ def test_the_old_ones_are_told_to_end_and_the_next_start_waits_for_what_they_are
     old = pair.current
     pair.slow[f"shop.worker@{old}"] = 1
     pair.change()
-    assert pair.deploy().draining == [f"{old} drains: worker, at most 0 s more"]
+    assert pair.deploy().draining == [f"{old} is draining: worker, at most 0 s more"]
     alone(pair)
     pair.change("app = 3\n")
     pair.events.clear()

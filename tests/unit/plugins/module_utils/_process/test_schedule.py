@@ -176,7 +176,7 @@ def test_a_release_whose_program_is_not_there_is_refused(host: Host) -> None:
 def test_a_time_that_never_comes_is_refused(host: Host) -> None:
     host.release(NEW, schedule="*-02-30")
     host.next = None
-    with pytest.raises(ReleaseError, match=r"digest would never run: '\*-02-30' never comes again"):
+    with pytest.raises(ReleaseError, match=r"digest would never run: '\*-02-30' never occurs again"):
         host.digest.start(NEW)
 
 
@@ -277,7 +277,7 @@ def test_a_run_under_way_is_not_ended_by_the_switch_and_nobody_waits_for_it(
     assert f"shop.digest@{OLD}.service" in host.running
     (drains,) = host.digest.draining()
     assert (drains.release, drains.process, drains.work, drains.awaited) == (OLD, "digest", "run", False)
-    assert drains.said().startswith(f"{OLD} drains: 1 run, at most ")
+    assert drains.said().startswith(f"{OLD} is draining: 1 run, at most ")
 
 
 def test_a_rollback_takes_the_timer_back_with_its_time(host: Host) -> None:
@@ -498,7 +498,7 @@ def test_a_run_by_hand_that_was_ended_has_failed(host: Host, result: str, status
 
 def test_a_run_by_hand_is_refused_beside_one_of_an_older_release(host: Host) -> None:
     host.release(OLD)
-    with pytest.raises(ReleaseError, match="a run of an older release is under way, and there are never two"):
+    with pytest.raises(ReleaseError, match="a run of an older release is under way, and there is never more than one"):
         by_hand.run(host.digest, OLD)
 
 

@@ -24,7 +24,7 @@ WELL = {"used_memory": str(3 * 2**20), "maxmemory": str(128 * 2**20), "aof_enabl
             "Redis (cache) has 3 of 128 MB in use, kept in memory only",
             "",
         ),
-        ("queue", Attempt({**WELL, "used_memory": str(2**28)}), "256 of 128 MB", "is full and refuses new entries"),
+        ("queue", Attempt({**WELL, "used_memory": str(2**28)}), "256 of 128 MB", "is full and rejects new entries"),
         ("cache", Attempt({**WELL, "used_memory": str(2**28), "aof_enabled": "0"}), "256 of 128 MB", ""),
         ("queue", Attempt({**WELL, "aof_last_write_status": "err"}), "not saved", "free some space on it"),
         ("queue", Attempt({}, "socket_dead", "nobody answers"), "does not answer", "does not answer: nobody answers"),

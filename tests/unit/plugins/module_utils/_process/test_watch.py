@@ -146,7 +146,7 @@ def test_lines_come_whole_though_the_log_comes_in_pieces() -> None:
         (seen(600), seen(0, seconds=5, waiting=2), ""),
         (seen(6), seen(0, seconds=5, waiting=3), ""),
         (seen(600), seen(1, seconds=5, waiting=9), ""),
-        (seen(600), seen(0, seconds=5, waiting=3), "no request got an answer and 3 wait for one; before, about 50 would"),
+        (seen(600), seen(0, seconds=5, waiting=3), "no request was answered and 3 are waiting; before, about 50 would"),
     ],
 )  # fmt: skip
 def test_worse_than_before_is_told_from_as_bad_as_before(before: Seen, after: Seen, said: str) -> None:
@@ -199,7 +199,7 @@ def test_errors_end_the_watch_at_once_and_show_what_the_app_said(watch: Watch, t
 
 def test_a_service_that_was_started_again_ends_the_watch(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(systemd, "properties", lambda unit, *names: {"ActiveState": "active", "NRestarts": "1"})
-    with pytest.raises(ReleaseError, match="gunicorn ended and had to be started again"):
+    with pytest.raises(ReleaseError, match="gunicorn ended and had to be restarted"):
         watch.run(60)
 
 

@@ -185,7 +185,7 @@ def test_a_worker_that_is_started_again_after_the_switch_takes_the_release_back(
 
     shop.event = crash  # type: ignore[method-assign]
     with pytest.raises(
-        ReleaseError, match="after the switch, worker failed: .* ended and had to be started again"
+        ReleaseError, match="after the switch, worker failed: .* ended and had to be restarted"
     ) as raised:
         shop.deploy(watch_seconds=1)
     assert (raised.value.stage, shop.current) == ("watch", first)
@@ -252,7 +252,7 @@ def test_the_old_ones_finish_what_they_are_at_and_the_next_start_waits_for_it(sh
     old = shop.current
     shop.slow[f"shop.worker.2@{old}"] = 1
     shop.change()
-    assert shop.deploy().draining == [f"{old} drains: worker, at most 0 s more"]
+    assert shop.deploy().draining == [f"{old} is draining: worker, at most 0 s more"]
     alone(shop)
     shop.change("app = 3\n")
     shop.events.clear()
@@ -272,7 +272,7 @@ def test_a_rollback_does_not_wait_for_workers_of_the_release_that_it_goes_back_t
     assert shop.current == old
     assert f"ended shop.worker@{old}" not in shop.events
     (note,) = done.notes
-    assert note == f"worker of {old} has yet to finish what it had begun, 0 s at most; it starts again then"
+    assert note == f"worker of {old} is still finishing its work, for 0 s at most; then it starts again"
     while shop.draining:
         systemd.properties(f"shop.worker@{old}.service", "ActiveState")
     alone(shop)
@@ -326,7 +326,7 @@ def test_a_deploy_says_when_the_variables_have_other_processes_than_the_host(sho
     text = json.dumps({**json.loads((shop.paths.settings / "processes.json").read_text()), "mailer": {}})
     done = shop.deploy(expected_settings={"processes.json": text})
     assert done.notes == [
-        "the variables have other processes than the host (mailer added): a deploy alone leaves them, site.yml brings them"
+        "the variables have different processes than the host (mailer added): a deploy does not apply them, site.yml does"
     ]
     (shop.paths.settings / "processes.json").write_text(text)
 

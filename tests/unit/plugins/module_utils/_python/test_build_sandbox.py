@@ -111,7 +111,7 @@ def test_root_builds_nothing_where_there_is_no_systemd(tmp_path: Path, monkeypat
     monkeypatch.setattr(build_sandbox, "SYSTEMD", tmp_path / "none")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     with (
-        pytest.raises(tools.EnvironmentError_, match="no systemd runs here"),
+        pytest.raises(tools.EnvironmentError_, match="systemd is not running here"),
         build_sandbox.workshop(tmp_path, tmp_path / "given", tmp_path / "cache", 0),
     ):
         pass

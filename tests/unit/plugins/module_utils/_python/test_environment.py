@@ -291,7 +291,7 @@ def test_a_lock_is_held_against_constraints_and_then_overridden(make: Make) -> N
     ("spec_changes", "message"),
     [
         ({"requirements": "broken\n"}, r"installing requirements\.txt failed:\nline 16\n(?s:.*)no such package$"),
-        ({"extra_packages": ["broken"]}, r"installing requirements\.txt failed:(?s:.*)name it in `overrides`"),
+        ({"extra_packages": ["broken"]}, r"installing requirements\.txt failed:(?s:.*)put it in `overrides`"),
         (
             {"needed": ["broken"]},
             r"adding broken to what requirements\.txt lists failed(?s:.*)that fits into requirements",

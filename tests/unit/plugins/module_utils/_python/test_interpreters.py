@@ -166,15 +166,15 @@ def test_a_note_says_which_file_decided(host: FakeHost) -> None:
             "",
             [wish("3.12")],
             {"allowed": False},
-            [".python-version of this project says '3.12'", "Set python to a version that can be had"],
+            [".python-version of this project says '3.12'", "Set python to an available version"],
         ),
-        ("", [need(">=3.16")], {}, ["pyproject.toml of this project says '>=3.16'", "uv knows none that fits"]),
+        ("", [need(">=3.16")], {}, ["pyproject.toml of this project says '>=3.16'", "uv has none that fits"]),
         ("3.12", [], {"uv": "/no/such/uv"}, ["there is no uv at /no/such/uv to fetch one"]),
         (
             "3.12",
             [need(">=3.13")],
             {},
-            ["no Python can fit: 'python' is '3.12' and pyproject.toml of this project says '>=3.13'"],
+            ["no Python version fits all of this: 'python' is '3.12' and pyproject.toml of this project says '>=3.13'"],
         ),
         (
             "",
@@ -182,7 +182,7 @@ def test_a_note_says_which_file_decided(host: FakeHost) -> None:
             {},
             [
                 ".python-version of this project says '3.12' and pyproject.toml of this project says '>=3.13'",
-                "don't go together",
+                "contradict each other",
             ],
         ),
         (
@@ -192,7 +192,7 @@ def test_a_note_says_which_file_decided(host: FakeHost) -> None:
             ["'python' is 'python3' (Python 3.13.5), but pyproject.toml of this project says '<3.13'"],
         ),
         ("/usr/bin/nothing", [], {}, ["there is no /usr/bin/nothing on this host (it has python3.10, python3.13)"]),
-        ("/bin/true", [], {}, ["is not a Python that works"]),
+        ("/bin/true", [], {}, ["is not a working Python"]),
         ("python3.99", [], {}, ["there is no such Python"]),
     ],
 )

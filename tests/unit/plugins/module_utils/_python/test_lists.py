@@ -93,7 +93,7 @@ def test_a_list_does_not_show_what_only_root_may_read(tmp_path: Path, how: str) 
         (project / "requirements.txt").symlink_to("../secret")
     else:
         (project / "requirements.txt").write_text("-r ../secret\n")
-    with pytest.raises(lists.ProjectError, match="lies outside of the source") as refused:
+    with pytest.raises(lists.ProjectError, match="lies outside the source") as refused:
         lists.read((project / "requirements.txt",), project)
     assert "$6$" not in str(refused.value)
 

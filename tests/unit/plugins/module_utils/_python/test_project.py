@@ -48,7 +48,7 @@ def test_detection(
         ({"app.py": ""}, [], "no file that lists its Python packages"),
         ({"Pipfile": ""}, [], "run `pipenv lock` and commit Pipfile.lock"),
         ({"pyproject.toml": "[tool.poetry]\npackage-mode = false\n"}, [], "run `poetry lock` and commit poetry.lock"),
-        ({"environment.yml": ""}, [], "conda's; list the packages"),
+        ({"environment.yml": ""}, [], "used by conda; list the packages"),
         ({"requirements.in": "flask"}, [], "uv pip compile"),
         ({"pyproject.toml": "[tool.black]\n"}, [], "no file that lists"),
         ({"requirements.txt": ""}, ["prod.txt"], "prod.txt .* is not in"),

@@ -42,7 +42,7 @@ def test_rules(rule: str, taken: list[str], refused: list[str]) -> None:
 
 @pytest.mark.parametrize("rule", ["system", "myapp-3.12", "pypy3.10", ">=three", "3.12-dev"])
 def test_what_is_no_rule(rule: str) -> None:
-    with pytest.raises(ValueError, match="is no version of Python"):
+    with pytest.raises(ValueError, match="is not a valid Python version"):
         versions.allows(rule, (3, 12, 0))
 
 

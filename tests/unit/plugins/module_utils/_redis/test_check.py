@@ -225,12 +225,12 @@ def test_a_connection_is_tried_as_the_apps_user(tmp_path: Path) -> None:
     ("url", "facts", "purpose", "words"),
     [
         ("redis://:p@h", {}, "queue", "not encrypted"),
-        ("rediss://h", {}, "queue", "asks for no password"),
+        ("rediss://h", {}, "queue", "requires no password"),
         ("rediss://:p@h?ssl_cert_reqs=none", {}, "queue", "identity is not checked"),
-        ("unix:///s", {"maxmemory_policy": "allkeys-lru", "maxmemory": "9"}, "queue", "throws entries away"),
+        ("unix:///s", {"maxmemory_policy": "allkeys-lru", "maxmemory": "9"}, "queue", "evicts entries"),
         ("unix:///s", {"maxmemory_policy": "allkeys-lru", "maxmemory": "9"}, "cache", ""),
         ("unix:///s", {"role": "slave"}, "cache", "read-only replica"),
-        ("unix:///s", {"aof_last_write_status": "err"}, "queue", "look at its disk"),
+        ("unix:///s", {"aof_last_write_status": "err"}, "queue", "check its disk"),
         ("rediss://:p@h", {"role": "master"}, "queue", ""),
     ],
 )

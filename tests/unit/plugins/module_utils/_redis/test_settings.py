@@ -24,8 +24,8 @@ from ansible_collections.slipway.flask.plugins.module_utils._redis.settings impo
         ([{"name": "a", "purpos": "x"}], "unknown key 'purpos'"),
         ([{"name": "a", "purpose": "both"}], "purpose is 'both'; it must be one of queue, cache"),
         ([{"name": "a", "memory_mb": 8}], "memory_mb is 8; it must be 16 or more"),
-        ([{"name": "a", "users": ["a b"]}], "'a b' in users can't be a system user's name"),
-        ([{"name": "a", "users": ["a,u:root:rwx"]}], "can't be a system user's name"),
+        ([{"name": "a", "users": ["a b"]}], "'a b' in 'users' is not a valid system user name"),
+        ([{"name": "a", "users": ["a,u:root:rwx"]}], "is not a valid system user name"),
         ([{"name": "a", "settings": {"port": 6379}}], "'port' in settings is set by the role itself"),
         ([{"name": "a", "settings": {"maxclients\nport": 1}}], "can't be a setting of redis.conf"),
         ([{"name": "a", "settings": {"maxclients": "9\nport 6379"}}], "must be one line of text"),
@@ -113,7 +113,7 @@ def test_a_unit_or_configuration_of_somebody_else_is_left(
     file.write_text(settings.HEADER)
     instances.refuse([Instance("a", users=("root",))], check=False)
     file.write_text("[Unit]\n")
-    with pytest.raises(names.RedisError, match="the role has not written it"):
+    with pytest.raises(names.RedisError, match="was not written by this role"):
         instances.refuse([Instance("a", users=("root",))], check=False)
 
 
@@ -144,5 +144,5 @@ def test_a_redis_without_acls_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     program.write_text("#!/bin/sh\necho 'Redis server v=5.0.3 sha=0'\n")
     program.chmod(0o755)
     monkeypatch.setattr(instances, "PROGRAM", str(program))
-    with pytest.raises(names.RedisError, match="must be Redis 6.0 or newer, and says: Redis server v=5"):
+    with pytest.raises(names.RedisError, match="must be Redis 6.0 or newer, but says: Redis server v=5"):
         instances.version()

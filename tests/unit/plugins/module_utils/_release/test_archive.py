@@ -56,7 +56,7 @@ def test_what_the_controller_packs_the_host_unpacks(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["/etc/cron.d/x", "../x", "a/../../x", ".."])
 def test_a_file_that_would_land_outside_is_refused_before_any_is_written(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ReleaseError, match="which would land outside of the release"):
+    with pytest.raises(ReleaseError, match="which would end up outside of the release"):
         unpack(archive(("fine", "x"), (name, "x")), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -160,15 +160,15 @@ def test_a_hard_link_becomes_a_file_of_its_own(tmp_path: Path) -> None:
 
 LINK = tarfile.SYMTYPE
 ATTACKS = {
-    "absolute": ([entry("/etc/cron.d/x")], "would land outside"),
-    "above": ([entry("a/../../x")], "would land outside"),
+    "absolute": ([entry("/etc/cron.d/x")], "would end up outside"),
+    "above": ([entry("a/../../x")], "would end up outside"),
     "link out": ([entry("s/a"), entry("s/out", LINK, "../../x")], "link 'out' leads out of it, to ../../x"),
     "absolute link": ([entry("s/a"), entry("s/out", LINK, "/etc/shadow")], "link 'out' leads out"),
     "link through a link": (
         [entry("s/a/b/x"), entry("s/a/b/up", LINK, "../.."), entry("s/z", LINK, "a/b/up/../..")],
         "link 'z' leads out",
     ),
-    "file below a link": ([entry("s/a", LINK, "/OUT"), entry("s/a/owned")], "holds 'a' twice, once as a link"),
+    "file below a link": ([entry("s/a", LINK, "/OUT"), entry("s/a/owned")], "contains 'a' twice, once as a link"),
     "link below a link": ([entry("s/a", LINK, "/OUT"), entry("s/a/owned", LINK, "x")], "'a/owned', which is below a link"),
     "hard link out": ([entry("s/a"), entry("s/b", tarfile.LNKTYPE, "/etc/shadow")], "is neither a tar nor a zip, or is damaged"),
     "device": ([entry("s/null", tarfile.CHRTYPE)], "neither a file nor a folder nor a link"),

@@ -115,7 +115,7 @@ def test_a_server_that_cannot_be_asked_refuses_nothing_but_for_what_the_descript
         shop.deploy(database={"connections": 20})
     notes = shop.deploy().notes
     assert any(
-        "could not be asked what it takes: the app may open 24 connections (web 3 × 4 × 2" in note for note in notes
+        "could not be asked for its limit: the app may open 24 connections (web 3 × 4 × 2" in note for note in notes
     )
     assert shop.record()["connections"] == []
 
@@ -123,7 +123,7 @@ def test_a_server_that_cannot_be_asked_refuses_nothing_but_for_what_the_descript
 def test_workers_without_a_limit_over_a_pool_without_one_are_noted(shop: FakeHost) -> None:
     shop.probes = [{"served": [3, 1000, "gevent"], "pools": [{**ENGINE, "most": 0}]}]
     notes = shop.deploy().notes
-    assert any("connections have no limit: workers of gevent" in note for note in notes)
+    assert any("connections is not limited: gevent workers" in note for note in notes)
 
 
 def neighbour(shop: FakeHost, release: int, runs: bool = False) -> None:

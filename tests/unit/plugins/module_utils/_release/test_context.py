@@ -40,7 +40,7 @@ def test_a_folder_is_the_apps_with_its_bits(context: Context) -> None:
 
 @pytest.mark.parametrize(
     ("name", "why"),
-    [("link/new", "can't be made"), ("link/there", "belongs to another|no folder|can't"), ("link", "a link to one")],
+    [("link/new", "can't be created"), ("link/there", "belongs to another|no folder|can't"), ("link", "a link to one")],
 )
 def test_a_link_of_the_app_leads_root_to_nothing_of_anybody_elses(context: Context, name: str, why: str) -> None:
     private = context.paths.root / "private"

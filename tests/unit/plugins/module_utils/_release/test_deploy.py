@@ -152,7 +152,7 @@ def test_an_app_that_is_being_removed_is_not_started_again(
     monkeypatch.setattr(going, "FOLDER", tmp_path)
     journal = tmp_path / "shop.json"
     journal.write_text(json.dumps({"app": "shop", "begun": "2026-11-26 14:05", "step": step}))
-    with pytest.raises(ReleaseError, match=r"began at 2026-11-26 14:05 UTC has not ended.*remove.yml -e app="):
+    with pytest.raises(ReleaseError, match=r"began at 2026-11-26 14:05 UTC has not finished.*remove.yml -e app="):
         host.deploy()
     assert host.events == []
     journal.write_text(json.dumps({"app": "shop", "begun": "2026-11-26 14:05", "step": "gone"}))
@@ -236,7 +236,7 @@ def test_files_are_written_for_the_app_alone(host: FakeHost) -> None:
 
 def test_a_file_can_not_be_led_out_of_the_app_by_a_link_in_its_source(host: FakeHost) -> None:
     (host.source / "out").symlink_to(host.folder)
-    with pytest.raises(ReleaseError, match="'x' in 'files' would land outside"):
+    with pytest.raises(ReleaseError, match="'x' in 'files' would end up outside"):
         host.deploy(files={"out/x": "owned"})
     assert not (host.folder / "x").exists()
 
@@ -465,7 +465,7 @@ def test_commands_that_ran_before_they_had_names_stay_known_and_their_texts_go(h
     admin = {"command": "flask create-admin --password $ADMIN_PASSWORD", "once": True, "name": "admin"}
     outcome = host.deploy(release_commands=[SEED, admin, UPGRADE])
     assert commands(host) == ["flask db upgrade"]
-    assert [note for note in outcome.notes if "'admin' runs but once and counts as run on 2026-11-20" in note]
+    assert [note for note in outcome.notes if "'admin' runs only once and counts as run on 2026-11-20" in note]
     told = json.loads(once(host).read_text())
     assert told == {"ran": {"flask seed": OLD_ONCE["flask seed 'a b'"], "admin": "2026-11-20T17:42:02Z"}}
     assert mode(once(host)) == 0o600
@@ -661,7 +661,7 @@ def test_settings_that_only_the_variables_have_are_named_and_left(host: FakeHost
     wanted = sealed(environment_file.environment_of(expected))
     done = host.deploy(expected_environment=wanted)
     (note,) = done.notes
-    assert "(MAIL_FROM added, LOG_LEVEL removed, GREETING changed)" in note and "site.yml brings them" in note
+    assert "(MAIL_FROM added, LOG_LEVEL removed, GREETING changed)" in note and "site.yml does" in note
     assert ("h3llo" in note + str(wanted), done.changed) == (False, not deployed)
     host.configure(expected)
     assert host.deploy(expected_environment=wanted).notes == []
@@ -701,7 +701,7 @@ def test_a_writable_folder_that_is_somebody_elses_is_never_taken(
     if taken:
         host.deploy(writable_paths=[str(data)])
         return
-    with pytest.raises(ReleaseError, match=f"Name a folder inside, such as {data}/shop"):
+    with pytest.raises(ReleaseError, match=f"Name a folder inside it, such as {data}/shop"):
         host.deploy(writable_paths=[str(data)])
     after = data.stat()
     assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode)

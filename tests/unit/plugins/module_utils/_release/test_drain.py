@@ -35,7 +35,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_deploy_ends_while_the_release_before_still_has_connections(host: FakeHost) -> None:
     old, new, left = second(host)
-    assert left == [f"{old} drains: 2 connections, at most 24 s more"]
+    assert left == [f"{old} is draining: 2 connections, at most 24 s more"]
     assert (set(host.draining), host.running, host.history[-1]["outcome"]) == ({old}, {new}, "deployed")
     assert os.listdir(host.wants) == [f"shop@{new}.service"], "a restart of the host does not bring it back"
 
@@ -111,7 +111,7 @@ def test_a_release_that_can_not_be_killed_stops_the_next_start(host: FakeHost, m
     clock = iter(range(10**6))
     monkeypatch.setattr(drain.time, "monotonic", lambda: float(next(clock)))
     host.change("app = 3\n")
-    with pytest.raises(ReleaseError, match=f"release {old} was told to end and does not") as raised:
+    with pytest.raises(ReleaseError, match=f"release {old} was told to stop but still runs") as raised:
         host.deploy()
     assert (raised.value.stage, host.current) == ("start", new)
 
@@ -135,12 +135,12 @@ def test_times_are_read_as_systemd_writes_them(text: str, seconds: float) -> Non
 def test_connections_are_counted_in_words(count: int, said: str) -> None:
     assert (
         draining.Draining("0007-a", "web", 24, "connection", count).said()
-        == f"0007-a drains: {said}, at most 24 s more"
+        == f"0007-a is draining: {said}, at most 24 s more"
     )
 
 
 def test_what_drains_is_told_by_the_summary_the_history_and_the_status() -> None:
-    said = "0001-a drains: 2 connections, at most 24 s more"
+    said = "0001-a is draining: 2 connections, at most 24 s more"
     record = {"id": "0002-b", "app": "shop", "revision": "b", "seconds": {"drain": 0.1}}
     result = {"changed": True, "record": record, "previous": "0001-a", "draining": [said]}
     assert f"Drains          {said}" in deploy.deployed("web", "https://shop.example.com/", result)

@@ -53,7 +53,7 @@ def command(host: FakeHost, line: str, output: str) -> None:
 FAILURES: dict[str, tuple[str, Any, str]] = {
     "damaged archive": ("fetch", damage, "the source's archive is damaged .*; deploy again"),
     "full disk": ("fetch", lambda host: fail(host, "fetch", OSError(28, "No space left")), "No space left"),
-    "file outside": ("fetch", lambda host: {"files": {"../../../../x": "y"}}, "'x' in 'files' would land outside"),
+    "file outside": ("fetch", lambda host: {"files": {"../../../../x": "y"}}, "'x' in 'files' would end up outside"),
     "missing package": (
         "build",
         lambda host: fail(host, "build", EnvironmentError_("No solution found: flaks does not exist")),
@@ -80,7 +80,7 @@ FAILURES: dict[str, tuple[str, Any, str]] = {
     "gunicorn": (
         "check",
         lambda host: set_probe(host, {"error": "No module named 'imp'", "gunicorn": "19.9.0", "python": "3.13.5"}),
-        r"gunicorn 19\.9\.0, which the app's own list brings, does not run on Python 3\.13\.5 \(`overrides: \[\"gunicorn>=23",
+        r"gunicorn 19\.9\.0, which the app's requirements ask for, does not run on Python 3\.13\.5 \(`overrides: \[\"gunicorn>=23",
     ),
     "syntax of a newer Python": (
         "check",
@@ -382,7 +382,7 @@ def test_a_second_deploy_at_the_same_time_is_refused(host: FakeHost) -> None:
     before, host.events = host.serving(), []
     with (
         lock.lock(host.paths.root / ".lock", "bob@box"),
-        pytest.raises(ReleaseError, match=r"bob@box has been deploying this app for \d s; wait for its end"),
+        pytest.raises(ReleaseError, match=r"bob@box has been deploying this app for \d s; wait until it is done"),
     ):
         host.deploy()
     assert (host.serving(), host.events) == (before, [])
@@ -392,6 +392,6 @@ def test_a_list_of_commands_that_can_not_be_read_is_not_taken_for_an_empty_one(h
     host.deploy()
     host.change()
     (host.paths.root / "once.json").write_text("{cut")
-    with pytest.raises(ReleaseError, match=r"once\.json, which tells the commands that have run once, can't be read"):
+    with pytest.raises(ReleaseError, match=r"once\.json, which records the commands that have run once, can't be read"):
         host.deploy(release_commands=[{"command": "flask init-db", "once": True}])
     assert [event for event in host.events if event.startswith("run")] == []

@@ -172,7 +172,7 @@ def test_off_does_not_look(site: FakeHost) -> None:
 def test_a_revision_whose_sql_can_not_be_written_is_told_and_goes_on_when_nothing_is_seen_in_it(site: FakeHost) -> None:
     unread = {**ADD, "sql": "", "problem": "NoInspectionAvailable: no", "reached": [["add_column()", "0005.py:9"]]}
     (note,) = deploy(site, pending(unread)).notes
-    assert "revision 0005 (Add a price): its SQL can't be written beforehand (NoInspectionAvailable: no)" in note
+    assert "revision 0005 (Add a price): its SQL can't be generated beforehand (NoInspectionAvailable: no)" in note
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_a_revision_whose_sql_can_not_be_written_is_told_and_goes_on_when_nothin
     [
         ("reached", "drop_column()", "revision 0005, steps.py:3: drop_column(…)\n  ban-drop-column: it destroys"),
         ("reached", "TRUNCATE ?", "revision 0005, steps.py:3: TRUNCATE ?\n  truncate: it destroys"),
-        ("unread", "eval(…)", "revision 0005, steps.py:3: eval(…)\n  unreadable: it can't be judged"),
+        ("unread", "eval(…)", "revision 0005, steps.py:3: eval(…)\n  unreadable: it can't be checked"),
     ],
 )
 def test_what_only_the_source_tells_is_as_good_as_sql_and_what_it_does_not_tell_as_bad_as_a_drop(
@@ -204,7 +204,7 @@ def test_migrations_that_can_not_be_judged_are_refused_or_allowed_by_name(
     with pytest.raises(ReleaseError, match="squawk can't be used: installing squawk failed"):
         deploy(site, pending(ADD))
     (note,) = deploy(site, pending(ADD), allow=["0005"]).notes
-    assert note.startswith("the pending migrations were not judged")
+    assert note.startswith("the pending migrations were not checked")
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,9 @@ def test_what_was_noted_before_a_hook_is_told_at_the_end(site: FakeHost) -> None
 
 def test_a_database_that_does_not_tell_where_it_is_stops_a_guarded_deploy(site: FakeHost) -> None:
     silent = pending(current=None, pending=[], note="OperationalError: connection refused")
-    with pytest.raises(ReleaseError, match="does not tell where its schema is: OperationalError: connection refused"):
+    with pytest.raises(
+        ReleaseError, match="does not say which revision it is at: OperationalError: connection refused"
+    ):
         deploy(site, silent)
     assert "run flask db upgrade" not in site.events
     (note,) = deploy(site, silent, mode="report").notes
@@ -367,19 +369,17 @@ def test_a_command_of_its_own_is_judged_as_if_it_ran_the_pending_migrations(site
     notes = site.deploy(release_commands=commands(line), migrations=settings).notes
     assert site.migration["ask"]["argv"] == line.split()
     assert site.migration["ask"]["dump"][0] == "pg_dump"
-    assert any(f"`{line}` may run them, so they were judged as if it did" in note for note in notes)
+    assert any(f"`{line}` may run them, so they were checked as if it did" in note for note in notes)
 
 
 def test_a_folder_that_can_not_be_looked_at_stops_a_guarded_deploy(site: FakeHost) -> None:
     site.probes = [{"note": "CommandError: Path doesn't exist: x/migrations"}]
     line = "flask db upgrade --directory x/migrations"
-    with pytest.raises(
-        ReleaseError, match="the migrations of `flask db upgrade` can't be looked at: CommandError: Path"
-    ):
+    with pytest.raises(ReleaseError, match="the migrations of `flask db upgrade` can't be read: CommandError: Path"):
         site.deploy(release_commands=commands(line))
     settings = {**site.settings["migrations"], "mode": "report"}
     (note,) = site.deploy(release_commands=commands(line), migrations=settings).notes
-    assert "can't be looked at" in note
+    assert "can't be read" in note
 
 
 @pytest.mark.parametrize(("line", "told"), [("flask audit", False), ("python migrate.py", True), ("flask seed", False)])
@@ -390,7 +390,7 @@ def test_a_command_that_is_nobody_s_is_named_when_it_sounds_like_a_migration(
     notes = site.deploy(release_commands=commands(line)).notes
     assert (
         notes
-        == [f"`{line}` was not judged, and no dump is made before it: the app has no Flask-Migrate and no alembic.ini"]
+        == [f"`{line}` was not checked, and no dump is made before it: the app has no Flask-Migrate and no alembic.ini"]
         * told
     )
 
@@ -422,7 +422,7 @@ def test_what_an_import_would_have_written_is_left_out_told_and_done_once_at_mig
         {"heads": ["0005"], "current": ["0005"]},
     ]
     (note,) = site.deploy(release_commands=[]).notes
-    assert "the app writes when it is imported: `Alembic's upgrade` at shop.py:9. The check left it out" in note
+    assert "the app writes when it is imported: `Alembic's upgrade` at shop.py:9. The check skipped it" in note
     assert site.migration["ask"]["argv"][:2] == ["python", "-c"]
     assert site.record()["heads_after"] == ["0005"]
 

@@ -293,4 +293,4 @@ def test_a_plan_tries_setup_commands_where_they_can_change_nothing_that_is_there
     outcome = plan(site, shared_folders=["data"], setup_commands=[{"command": "git init data", "once": False}])
     assert str(site.paths.shared) not in site.last_command.writable
     assert outcome.plan["refused"] == ""
-    assert any("`git init data` of setup_commands could not do its work" in note for note in outcome.notes) == told
+    assert any("`git init data` of setup_commands could not take effect" in note for note in outcome.notes) == told

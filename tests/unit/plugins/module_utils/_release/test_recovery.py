@@ -67,7 +67,7 @@ def test_a_run_killed_before_the_switch_is_discarded_and_deployed_anew(host: Fak
     outcome = host.deploy(release_commands=UPGRADE)
     gone = host.history[1]
     assert (gone["outcome"], gone["stage"], gone["by"]) == ("killed", stage, "ann@box")
-    note = f"a run that did not end, at stage '{stage}' of release {gone['id']}, was cleared away"
+    note = f"a run that did not finish, at stage '{stage}' of release {gone['id']}, was cleaned up"
     assert (outcome.changed, outcome.notes) == (True, [note])
     assert (host.paths.current / "src/app.py").read_text() == "app = 2\n"
     settled(host)
@@ -80,7 +80,7 @@ def test_a_run_killed_after_the_switch_is_finished_and_told(host: FakeHost, even
     assert new != old
     host.change("app = 3\n")
     outcome = host.deploy(release_commands=UPGRADE)
-    assert outcome.notes == [f"release {new} was switched to by a run that did not end; it is recorded now"]
+    assert outcome.notes == [f"release {new} was made live by a run that did not finish; it is recorded now"]
     assert [line["id"][:4] for line in host.history] == ["0001", "0002", "0003"]
     settled(host)
 
@@ -91,7 +91,7 @@ def test_a_run_killed_after_the_switch_needs_no_second_deploy_of_the_same(host: 
     new = host.current
     outcome = host.deploy(release_commands=UPGRADE)
     assert (outcome.changed, outcome.record.outcome if outcome.record else "") == (False, "deployed")
-    assert outcome.notes == [f"release {new} was switched to by a run that did not end; it is recorded now"]
+    assert outcome.notes == [f"release {new} was made live by a run that did not finish; it is recorded now"]
     assert host.current == new
     settled(host)
 
@@ -105,7 +105,7 @@ def test_a_release_that_was_switched_to_unverified_and_is_broken_gives_way_to_th
     host.site = [500, 200]
     host.change("app = 3\n")
     outcome = host.deploy(release_commands=UPGRADE)
-    assert f"{new} was switched to by a run that did not end and failed" in outcome.notes[0]
+    assert f"{new} was made live by a run that did not finish and failed" in outcome.notes[0]
     assert f"{old} serves again" in outcome.notes[0]
     assert outcome.previous == old
     assert new not in host.paths.release_ids()
@@ -223,7 +223,7 @@ def test_a_run_killed_before_it_was_written_down_is_written_down_as_what_it_was(
             host.deploy()
     host.running = {host.current}
     new, outcome = host.current, host.deploy()
-    assert outcome.notes == [f"release {new} was switched to by a run that did not end; it is recorded now"]
+    assert outcome.notes == [f"release {new} was made live by a run that did not finish; it is recorded now"]
     assert (host.history[-1]["id"], host.history[-1]["outcome"], len(host.history)) == (new, "deployed", 2)
     settled(host)
 

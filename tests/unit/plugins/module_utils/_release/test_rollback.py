@@ -77,7 +77,9 @@ def test_a_second_rollback_has_nowhere_to_go_and_says_what_there_is(two: FakeHos
 
 def test_the_first_release_has_nothing_before_it_and_is_said_to_be_the_only_one(host: FakeHost) -> None:
     host.deploy()
-    with pytest.raises(ReleaseError, match=r"no release before 0001-\w+ to go back to; it is the only one on the host"):
+    with pytest.raises(
+        ReleaseError, match=r"no release before 0001-\w+ to roll back to; it is the only one on the host"
+    ):
         roll_back(host)
 
 
@@ -356,5 +358,5 @@ def test_a_refused_rollback_tells_what_a_downgrade_would_destroy_and_how_to_allo
 
 def test_a_downgrade_that_can_not_be_looked_at_is_refused(destroying: FakeHost) -> None:
     destroying.probes = [{"error": "ImportError: no", "note": "", "heads": None, "current": None}]
-    with pytest.raises(ReleaseError, match="what the downgrade would run can't be looked at: ImportError: no"):
+    with pytest.raises(ReleaseError, match="the downgrade's statements can't be checked: ImportError: no"):
         roll_back(destroying, schema="downgrade")

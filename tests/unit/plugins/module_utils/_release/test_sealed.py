@@ -40,7 +40,9 @@ def paths(tmp_path: Path) -> Paths:
 def test_what_is_as_it_was_built_is_told_with_the_number_of_files(paths: Paths) -> None:
     found = sealed.look(paths)
     assert found.problems == []
-    assert found.lines == ["as they were built: release 0002-bbb, release 0001-aaa, environment abc (3 files)"]
+    assert found.lines == [
+        "unchanged since they were built: release 0002-bbb, release 0001-aaa, environment abc (3 files)"
+    ]
 
 
 def test_code_packages_links_and_what_nginx_shows_are_each_found(paths: Paths) -> None:
@@ -52,9 +54,9 @@ def test_code_packages_links_and_what_nginx_shows_are_each_found(paths: Paths) -
     (new / "vetted/app.py").unlink()
     (new / "vetted/app.py").write_text("0002-bbb")
     assert sealed.look(paths).problems == [
-        "the code of release 0002-bbb is not as it was built: added: vetted/app.py",
-        "the code of release 0001-aaa is not as it was built: changed content: app.py, venv",
-        "the environment abc is not as it was built: changed content: flask.py",
+        "the code of release 0002-bbb differs from what was built: added: vetted/app.py",
+        "the code of release 0001-aaa differs from what was built: changed content: app.py, venv",
+        "the environment abc differs from what was built: changed content: flask.py",
     ]
 
 
@@ -69,7 +71,10 @@ def test_a_release_that_a_deploy_removes_meanwhile_is_no_fault(paths: Paths, mon
 
     monkeypatch.setattr(seal, "check", check)
     found = sealed.look(paths)
-    assert (found.problems, found.lines) == ([], ["as they were built: release 0002-bbb, environment abc (2 files)"])
+    assert (found.problems, found.lines) == (
+        [],
+        ["unchanged since they were built: release 0002-bbb, environment abc (2 files)"],
+    )
 
 
 def test_what_was_built_before_there_were_fingerprints_is_said_and_no_fault(paths: Paths) -> None:
@@ -77,5 +82,5 @@ def test_what_was_built_before_there_were_fingerprints_is_said_and_no_fault(path
     (paths.environments / "abc" / seal.INSIDE).unlink()
     found = sealed.look(paths)
     assert found.problems == []
-    assert found.lines[0] == "as they were built: release 0002-bbb (1 files)"
+    assert found.lines[0] == "unchanged since they were built: release 0002-bbb (1 files)"
     assert found.lines[1].startswith("release 0001-aaa, environment abc: built before fingerprints were taken")

@@ -120,7 +120,7 @@ def test_an_app_that_was_never_deployed_says_so(tmp_path: Path, well: None) -> N
 
 def test_a_domain_without_a_site_is_told_in_words() -> None:
     alert = ssl.SSLError(1, "[SSL: TLSV1_UNRECOGNIZED_NAME] tlsv1 unrecognized name (_ssl.c:1029)")
-    assert release_status.unserved(alert) == "it has no site for this domain; site.yml makes it"
+    assert release_status.unserved(alert) == "it has no site for this domain; site.yml creates it"
     assert (
         release_status.unserved(ConnectionRefusedError(111, "Connection refused")) == "[Errno 111] Connection refused"
     )

@@ -66,7 +66,9 @@ def test_only_the_apps_own_snapshots_are_forgotten_and_pruned_at_every_target(th
 def test_a_target_that_is_out_of_reach_is_told_and_the_others_forget(there: dict[str, list[str]]) -> None:
     del there["/mnt/a/web1"]
     assert backups.saved("shop") == {"/mnt/a/web1": None, "/mnt/b/web1": 2}
-    with pytest.raises(RemoveError, match="not all forgotten: the target is out of reach. Run this again"):
+    with pytest.raises(
+        RemoveError, match="not all of its backups are removed: the target is out of reach. Run this again"
+    ):
         backups.forget("shop")
     assert there["/mnt/b/web1"] == ["blog:1", "pruned"]
 
@@ -82,9 +84,9 @@ def test_no_more_are_made_of_it_and_the_rest_of_the_settings_stays(there: dict[s
 
 def test_what_stays_is_said(there: dict[str, list[str]]) -> None:
     kept = backups.stay("shop", {"/mnt/a/web1": 2, "/mnt/b/web1": 0}, False)
-    assert kept[0].startswith("its backups stay at /mnt/a/web1 until they are too old")
-    assert "until the last is too old, after 2 months" in kept[1]
-    assert [note.split(" are")[0] for note in backups.stay("shop", {"/mnt/a/web1": 2}, True)] == [
+    assert kept[0].startswith("its backups stay at /mnt/a/web1 until they expire")
+    assert "until the last one expires, after 2 months" in kept[1]
+    assert [note.split(" cover")[0] for note in backups.stay("shop", {"/mnt/a/web1": 2}, True)] == [
         "backups of PostgreSQL"
     ]
 

@@ -136,8 +136,8 @@ def test_a_journal_is_one_line_and_a_run_after_a_kill_finds_what_the_first_one_f
     again.merge(found)
     assert (again.folders, again.databases, again.accounts) == (["/etc/shop", "/srv/shop"], ["shop"], first.accounts)
     assert again.under_way
-    since = "its removal, begun 2026-11-26 14:05 UTC by ann@laptop, has not come to its end"
-    assert journal.said() == [f"shop: {since}: `{REMOVE.format('shop')}` goes on"]
+    since = "its removal, begun 2026-11-26 14:05 UTC by ann@laptop, has not finished"
+    assert journal.said() == [f"shop: {since}: `{REMOVE.format('shop')}` continues it"]
     again.at("gone")
     assert not again.under_way
     assert journal.said() == []

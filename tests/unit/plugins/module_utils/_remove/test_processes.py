@@ -55,5 +55,5 @@ def test_one_that_stays_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(processes, "of", lambda uids: [10])
     monkeypatch.setattr(processes.os, "kill", lambda pid, number: None)
     monkeypatch.setattr(processes, "KILL_SECONDS", 0.2)
-    with pytest.raises(RemoveError, match="10 can't be ended, not even by SIGKILL: reboot the host"):
+    with pytest.raises(RemoveError, match="10 can't be stopped, not even by SIGKILL: reboot the host"):
         processes.kill({999})

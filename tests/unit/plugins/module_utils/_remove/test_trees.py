@@ -68,7 +68,7 @@ def test_a_link_that_the_app_may_have_laid_on_the_way_is_refused(
     (tmp_path / "apps").mkdir()
     (tmp_path / "apps" / "way").symlink_to(tmp_path / "victim")
     monkeypatch.setattr(trees, "roots", lambda about: False)
-    with pytest.raises(RemoveError, match="way on its way is a link that the app may have laid"):
+    with pytest.raises(RemoveError, match="way in its path is a link that the app may have created"):
         trees.remove(str(tmp_path / "apps" / "way" / "data"))
     assert victim.is_dir()
 

@@ -80,7 +80,7 @@ def test_a_restore_is_refused_for_an_address_that_is_not_this_hosts_own(
     where = alive.where
     monkeypatch.setattr(alive, "where", lambda addresses: where(addresses, tmp_path / "old", port))
     monkeypatch.setattr(machine, "addresses", lambda: ["198.51.100.7"])
-    with pytest.raises(BackupError, match="is alive: 127.0.0.1 answers with its certificate. Switch it off first"):
+    with pytest.raises(BackupError, match="is still up: 127.0.0.1 answers with its certificate. Shut it down first"):
         alive.refuse(["127.0.0.1"])
     monkeypatch.setattr(machine, "addresses", lambda: ["127.0.0.1"])
     alive.refuse(["127.0.0.1"])

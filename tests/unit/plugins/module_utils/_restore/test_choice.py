@@ -46,8 +46,8 @@ def test_folders_come_from_the_newest_point_that_is_not_newer_than_the_moment(
 @pytest.mark.parametrize(
     ("app", "to", "before", "said"),
     [
-        (SHOP, "", "", r"say to which moment: -e to=latest, -e to='2026-11-25 14:05' \(UTC, or with an offset\)"),
-        (SHOP, "latest", "7", "not both of to and before"),
+        (SHOP, "", "", r"choose the time: -e to=latest, -e to='2026-11-25 14:05' \(UTC, or with an offset\)"),
+        (SHOP, "latest", "7", "pass either to or before, not both"),
         (SHOP, "yesterday", "", "'yesterday' is not a valid time"),
         (SHOP, "2027-01-01", "", "is in the future"),
         (SHOP, "20261125T140001Z", "", "shop has no restore point '20261125T140001Z'; the newest are 20261125T140000Z, "),

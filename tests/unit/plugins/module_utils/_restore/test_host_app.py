@@ -23,7 +23,7 @@ def test_a_view_that_can_not_be_made_is_noted_and_keeps_nothing_else_away(
     dump.parent.mkdir()
     dump.write_text("")
     monkeypatch.setattr(mariadb, "fill", lambda app, path: ["a view, trigger or routine can't be made: ERROR 1146"])
-    assert host_app._mariadb(SHOP, tmp_path, notes) == ["brought back the database of shop in MariaDB"]
+    assert host_app._mariadb(SHOP, tmp_path, notes) == ["restored the database of shop in MariaDB"]
     assert notes == ["shop: a view, trigger or routine can't be made: ERROR 1146"]
 
 

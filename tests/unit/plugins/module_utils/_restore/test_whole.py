@@ -80,14 +80,14 @@ def test_a_host_that_has_data_is_refused(settings: Settings, monkeypatch: pytest
         monkeypatch.setattr(
             cluster_database, "ask", lambda _, sql, name="postgres": "shop" if "datname" in sql else "3"
         )
-    with pytest.raises(BackupError, match="this host has data already.*playbooks/restore.yml -e app=NAME"):
+    with pytest.raises(BackupError, match="this host already has data.*playbooks/restore.yml -e app=NAME"):
         Whole(settings).server()
     assert not whole.intent().exists()
 
 
 def test_a_host_without_backups_is_refused(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whole.Restic, "snapshots", lambda _: [])
-    with pytest.raises(BackupError, match="/mnt/backup: there are no backups of web1. Is it the name in the inventory"):
+    with pytest.raises(BackupError, match="/mnt/backup: there are no backups of web1. Is this the name"):
         Whole(settings).server()
 
 
@@ -106,13 +106,13 @@ def test_a_run_that_was_cut_short_goes_on_with_what_is_due(settings: Settings, m
     with pytest.raises(BackupError, match="line broke"):
         Whole(settings).server()
     (Path(settings.apps[0].root) / "releases/0001-abc").mkdir(parents=True)  # is no data of somebody else's now
-    assert Whole(settings).server() == ["brought back the database server, up to 12:00"]
+    assert Whole(settings).server() == ["restored the database server, up to 12:00"]
     assert Whole(settings).apps() == ["shop is back"]
     assert (Whole(settings).apps(), done) == ([], ["host", "cluster", "cluster", "shop"])
     assert Whole(settings).end()["last"] == "12:00"
     with pytest.raises(BackupError, match="no restore of this host is under way"):
         Whole(settings).apps()
-    with pytest.raises(BackupError, match="has data already"):
+    with pytest.raises(BackupError, match="already has data"):
         Whole(settings).server()
 
 
@@ -142,7 +142,7 @@ def test_a_host_that_still_lives_is_found_by_the_wal_that_comes(
     monkeypatch.setattr(whole.PgBackRest, "repository", lambda *_: before)
     Whole(settings)._refuse_living(before)
     monkeypatch.setattr(whole.PgBackRest, "repository", lambda *_: replace(before, wal=("a", "c")))
-    with pytest.raises(BackupError, match="the host that these backups are of is alive"):
+    with pytest.raises(BackupError, match="the host that these backups belong to is still up"):
         Whole(settings)._refuse_living(before)
 
 

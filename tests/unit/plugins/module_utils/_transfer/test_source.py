@@ -72,7 +72,7 @@ def test_a_folder_of_a_dump_is_unpacked_and_nothing_else(tmp_path: Path, folder:
 BAD = {
     "files": (tarred(("a.jpg", b"x")), "a tar without pg_dump's toc.dat"),
     "a strange toc.dat": (tarred(("toc.dat", b"hello")), "is not pg_dump's"),
-    "damage": (gzip.compress(SQL * 1000)[:60], "damaged or cut off"),
+    "damage": (gzip.compress(SQL * 1000)[:60], "damaged or truncated"),
     "MySQL, compressed": (gzip.compress(b"-- MySQL dump 10.13\n"), "MySQL"),
     "nothing, compressed": (gzip.compress(b""), "empty"),
 }
@@ -88,7 +88,7 @@ def test_what_is_no_dump_is_named(tmp_path: Path, name: str) -> None:
 def test_damage_behind_the_begin_is_named_when_it_is_read(tmp_path: Path) -> None:
     whole = gzip.compress(bytes(range(1, 255)) * 2000, 0)
     found = prepared(tmp_path, whole[:-20])
-    with pytest.raises(DumpError, match="damaged or cut off"), reading.Reading(found, "unit").text() as text:
+    with pytest.raises(DumpError, match="damaged or truncated"), reading.Reading(found, "unit").text() as text:
         text.read()
 
 

@@ -72,10 +72,10 @@ def test_commands_of_psqls_are_told_apart() -> None:
 
 
 REFUSED = {
-    "a statement without its end": (b"SELECT 1", "line 1: the file is cut off"),
-    "a string without its end": (b"SELECT 'a", "cut off"),
-    "a dollar quote without its end": (b"\nDO $$ a", "line 2: the file is cut off"),
-    "a comment without its end": (b"/* a", "cut off"),
+    "a statement without its end": (b"SELECT 1", "line 1: the file is truncated"),
+    "a string without its end": (b"SELECT 'a", "truncated"),
+    "a dollar quote without its end": (b"\nDO $$ a", "line 2: the file is truncated"),
+    "a comment without its end": (b"/* a", "truncated"),
     "rows without their end": (b"COPY t FROM stdin;\n1\n2\n", "rows of a COPY"),
     "pg_dump's begin without its end": (b"--\n-- PostgreSQL database dump\n--\nSELECT 1;\n", "complete, is missing"),
     "a command of psql's within a statement": (b"SELECT 1\n \\! touch /tmp/x\n;", "line 2 has a command of psql's"),

@@ -40,7 +40,7 @@ def test_right_people_are_taken(person: dict[str, Any]) -> None:
     ({"keys": ["-----BEGIN OPENSSH PRIVATE KEY-----\nxyz"]}, "key 1 is a private key"),
     ({"keys": [key() + "\n" + key()]}, "key 1 has more than one line"),
     ({"keys": ["ssh-dss AAAA"]}, "key 1 is not a public SSH key that is still safe"),
-    ({"keys": [key(), "ssh-ed25519 AAA"]}, "key 2 is cut off"),
+    ({"keys": [key(), "ssh-ed25519 AAA"]}, "key 2 is truncated"),
     ({"keys": [key().replace("ssh-ed25519", "ssh-rsa", 1)]}, "key 1 says ssh-rsa, but what follows is none"),
     ({"keys": [key("ssh-rsa", 130)]}, "RSA key with less than 2048 bits"),
     ({"password_hash": "sesame"}, "'password_hash' must be a hash"),

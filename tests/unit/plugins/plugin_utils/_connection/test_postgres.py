@@ -30,7 +30,7 @@ def test_good_connections(good: dict[str, Any]) -> None:
         ([{"name": "x"}], "'name' and 'url'"),
         ([entry(), entry()], "listed twice"),
         ([entry(name="../x")], "the name must"),
-        ([entry(user="a b")], "system user's name"),
+        ([entry(user="a b")], "is not a valid system user name"),
         ([entry(cafile="x")], "unknown key 'cafile'"),
         ([entry(ca="/etc/x.pem")], "a file's path goes into ca_file"),
         ([entry(ca=PEM, ca_file="x")], "either ca"),

@@ -14,7 +14,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._connection import r
         ({"name": "Shop", "url": "redis://h"}, "the name must begin with a small letter"),
         ({"name": "shop"}, "must be a mapping with 'name' and 'url'"),
         ({"name": "shop", "url": "redis://:s3cret@h:x"}, "url has a host that can't be read"),
-        ({"name": "shop", "url": "redis://h", "user": "a b"}, "can't be a system user's name"),
+        ({"name": "shop", "url": "redis://h", "user": "a b"}, "is not a valid system user name"),
         ({"name": "shop", "url": "rediss://h", "ca": "x"}, "ca must be a certificate in PEM form"),
         ({"name": "shop", "url": "redis://h", "ca_file": "x"}, "nothing would check it: write rediss://"),
         ({"name": "shop", "url": "rediss://h?ssl_cert_reqs=none", "ca_file": "x"}, "take that away"),

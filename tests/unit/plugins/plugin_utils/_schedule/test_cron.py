@@ -45,8 +45,8 @@ UNTRANSLATABLE = {
     "0 0 L * *": "'l' is not one of 1 to 31",
     "0 0 * * 5#2": "'5#2' is nothing that crontab(5) knows",
     "61 * * * *": "'61' is not one of 0 to 59",
-    "0 18-8 * * *": "'18-8' never comes",
-    "*/0 * * * *": "'*/0' never comes",
+    "0 18-8 * * *": "'18-8' never occurs",
+    "*/0 * * * *": "'*/0' never occurs",
 }
 
 
