@@ -44,7 +44,7 @@ class Turn:
 
 @dataclass
 class Site:
-    """The host, and the files of gunicorn's settings of the release that serves."""
+    """The host, and the files of gunicorn's settings of the live release."""
 
     host: Host
     folder: str

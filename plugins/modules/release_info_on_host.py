@@ -73,7 +73,7 @@ def with_code(found: dict[str, Any], paths: Paths) -> dict[str, Any]:
 
 
 def with_audit(found: dict[str, Any], paths: Paths, asked: dict[str, Any], keep: bool) -> dict[str, Any]:
-    """Return the status FOUND with the known vulnerabilities of the release that serves, where they are to be looked at."""
+    """Return the status FOUND with the known vulnerabilities of the live release, where they are to be looked at."""
     for one in asked["audits"]:
         if one["app"] == paths.app:
             service = Service(one["url"], seconds=audit.SECONDS, tries=1)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release_origin
-short_description: Read the release that serves, to promote it to other hosts
+short_description: Read the live release, to promote it to other hosts
 version_added: 0.3.0
 author: Slipway contributors (@slipway)
 description:
-  - Returns the revision and the locked packages of the release that serves, and fetches its code if the controller once sent it.
+  - Returns the revision and the locked packages of the live release, and fetches its code if the controller once sent it.
   - Fails when nothing serves, when the release is not what its record says, was made of uncommitted changes, or is being replaced.
   - Changes nothing on the host.
 attributes:

@@ -37,7 +37,7 @@ SUMMARY = 120
 
 
 class AuditError(RuntimeError):
-    """The service gave no answer that can be relied on; the message says why."""
+    """The service did not answer that can be relied on; the message says why."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ SAME = (
     "`extra_packages`, `constraints`, `overrides`, `python` and the database must be the same for both, and a requirement "
     "from a repository must name a commit"
 )
-BESIDE = "What the app's own list has is not changed for what is added."
+BESIDE = "Added packages never change what the app itself requires."
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def constrain(plan: Plan) -> None:
     try:
         plan.pip_install(
             "--no-deps", "--dry-run", "-r", plan.lines("locked", (f"{name}=={there[name]}" for name in names)),
-            "-c", plan.lines("constraints", plan.constraints), doing=f"holding {name} against `constraints`",
+            "-c", plan.lines("constraints", plan.constraints), doing=f"checking {name} against `constraints`",
         )  # fmt: skip
     except tools.EnvironmentError_ as error:
         raise tools.EnvironmentError_(

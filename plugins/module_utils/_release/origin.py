@@ -47,7 +47,7 @@ class Origin:
 
 
 def serving(paths: Paths, by: str) -> Origin:
-    """Return the release that serves the app at PATHS, for somebody (BY) who promotes it.
+    """Return the live release the app at PATHS, for somebody (BY) who promotes it.
 
     Raises ReleaseError when none does, while it may change, and when it is not what its record says.
     """
@@ -117,5 +117,5 @@ def hand_over(archive: str, folder: Path) -> str:
             shutil.copyfileobj(source, target, 1 << 20)
             os.fchown(target.fileno(), owner.st_uid, owner.st_gid)
     except OSError as error:
-        raise ReleaseError(f"the code of the release that serves there can't be read: {error.strerror}") from None
+        raise ReleaseError(f"the code of the live release there can't be read: {error.strerror}") from None
     return str(place)

@@ -112,7 +112,7 @@ def test_hints(output: str, advice: str) -> None:
     [
         ("SyntaxError: invalid syntax (shop.py, line 4)", "3.11.2", "The app runs on Python 3.11.2. If this"),
         ("SyntaxError: f-string: unmatched '('", "3.11.2", "name it: python"),
-        ("ModuleNotFoundError: No module named 'tomllib'", "3.10.12", 'Python 3.11 brought that, and the app runs on 3.10.12'),
+        ("ModuleNotFoundError: No module named 'tomllib'", "3.10.12", 'Python 3.11 introduced that, and the app runs on 3.10.12'),
         ("ModuleNotFoundError: No module named 'tomllib'", "3.11.2", ""),
         ("ImportError: cannot import name 'UTC' from 'datetime' (/usr/lib/python3.10/datetime.py)", "3.10.12", '"3.11" or later'),
         ("ImportError: cannot import name 'override' from 'typing'", "3.11.2", 'set python: "3.12" or later'),
@@ -125,10 +125,11 @@ def test_hints(output: str, advice: str) -> None:
         ("OSError: [Errno 30] Read-only file system: '/srv/a/releases/6/src/c' -> '/srv/a/releases/6/src/build/b.c'", "3.12.1",
          "name it in shared_folders: [build]"),
         ("OSError: [Errno 30] Read-only file system: '/srv/a/releases/6/src/shop/static/up'", "3.12.1", "[shop/static/up], where"),
-        ("PermissionError: Permission denied: '/srv/a/releases/6/src/a.l'", "3.12.1", "by the app. Have the app's own"),
+        ("PermissionError: Permission denied: '/srv/a/releases/6/src/a.l'", "3.12.1", "by the app. Set another "
+            "place in the app's own"),
         ("PermissionError: [Errno 13] Permission denied: '/etc/shadow'", "3.12.1", ""),
         ("OSError: [Errno 30] Read-only file system: '/var/lib/pgadmin'", "3.13.5", "shared folders, not to '/var/lib/pgadmin'"),
-        ("ModuleNotFoundError: No module named 'distutils'", "3.13.5", 'Python 3.12 took that away, and the app runs on 3.13.5'),
+        ("ModuleNotFoundError: No module named 'distutils'", "3.13.5", 'Python 3.12 removed that, and the app runs on 3.13.5'),
         ("ModuleNotFoundError: No module named 'cgi'", "3.13.5", 'set python: "3.12"'),
         ("ModuleNotFoundError: No module named 'cgi'", "3.11.2", ""),
         ("ImportError: cannot import name 'Mapping' from 'collections'", "3.11.2", 'set python: "3.9"'),
