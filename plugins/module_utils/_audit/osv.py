@@ -10,21 +10,26 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import ssl
 import textwrap
 import time
 import urllib.error
 import urllib.request
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._audit import dump, versions
 from ansible_collections.slipway.flask.plugins.module_utils._audit import severity as severities
-from ansible_collections.slipway.flask.plugins.module_utils._audit import versions
 from ansible_collections.slipway.flask.plugins.module_utils._audit.installed import Package, normalised
 from ansible_collections.slipway.flask.plugins.module_utils._audit.wanted import URL
 
+FILE = "file://"
+ADDRESS = re.compile(r"https?://[^\s/@]+(/[^\s@]*)?$|file:///\S")
 BATCH = 1000
 """Most queries of one request (`POST /v1/querybatch`)."""
 PAGES = 20
@@ -73,7 +78,10 @@ class Vulnerability:
 
 @dataclass(frozen=True)
 class Service:
-    """A server with OSV's API. SECONDS: how long it may take to connect, and to answer; TRIES: before it is given up."""
+    """A server with OSV's API, or OSV's export in a file (`file://`).
+
+    SECONDS: how long it may take to connect, and to answer; TRIES: before it is given up.
+    """
 
     url: str = URL
     ca_bundle: str = ""
@@ -82,16 +90,37 @@ class Service:
 
     def vulnerabilities(self, packages: Sequence[Package]) -> list[Vulnerability]:
         """Return the known vulnerabilities of PACKAGES, the worst first. Raises AuditError."""
+        if not ADDRESS.match(self.url):
+            raise AuditError(
+                "app_release_audit_url must begin with https://, http:// or file:///, without a user or a password"
+            )
         try:
-            suspects = list(self._suspects(packages))
-            with ThreadPoolExecutor(AT_ONCE) as pool:
-                records = list(pool.map(self._records, suspects))
+            if self.url.startswith(FILE):
+                suspects, records = list(packages), self._exported(packages)
+            else:
+                suspects = list(self._suspects(packages))
+                with ThreadPoolExecutor(AT_ONCE) as pool:
+                    records = list(pool.map(self._records, suspects))
             found = [one for package, known in zip(suspects, records, strict=True) for one in merged(package, known)]
         except (AttributeError, KeyError, TypeError, IndexError) as error:
             raise AuditError(
                 f"{self.url} answered what is not OSV's format ({type(error).__name__}: {error})"
             ) from None
         return sorted(found, key=lambda one: (severities.rank(one.severity), one.package, one.name))
+
+    def _exported(self, packages: Sequence[Package]) -> list[list[dict[str, Any]]]:
+        """Return what OSV's export in a file of the host says of each of PACKAGES; one that is old is no answer."""
+        path = Path(self.url.removeprefix(FILE))
+        try:
+            days = int((time.time() - path.stat().st_mtime) / 86_400)
+            if days > dump.OLD_DAYS:
+                raise AuditError(
+                    f"{path} is {days} days old; {dump.OLD_DAYS} are the most: copy OSV's export to the host again"
+                )
+            found = dump.records(path, packages)
+        except (OSError, zipfile.BadZipFile, ValueError) as error:
+            raise AuditError(f"{path} could not be read: {getattr(error, 'strerror', None) or error}") from None
+        return [found[package.name] for package in packages]
 
     def _suspects(self, packages: Sequence[Package]) -> Iterator[Package]:
         """Yield those of PACKAGES that have any."""

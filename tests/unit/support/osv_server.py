@@ -126,7 +126,7 @@ def serving(port: int = 0) -> Iterator[tuple[str, type[Osv]]]:
         asked: list[tuple[str, Any]] = []
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Own)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}", Own
     finally:

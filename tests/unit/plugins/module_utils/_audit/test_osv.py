@@ -111,6 +111,13 @@ def test_what_may_pass_is_tried_twice_and_what_will_not_once(server: tuple[str, 
         assert len(server[1].asked) == tries
 
 
+@pytest.mark.parametrize("url", ["osv.example.com", "ftp://x", "https://ann:pw@osv.example.com", "file://all.zip", ""])
+def test_what_is_no_address_is_refused_and_no_password_is_shown(url: str) -> None:
+    with pytest.raises(AuditError, match="app_release_audit_url must begin with") as error:
+        Service(url).vulnerabilities(OLD)
+    assert "pw" not in str(error.value)
+
+
 def test_nobody_there_is_an_error_that_names_the_address() -> None:
     with serving() as (url, _):
         pass
