@@ -20,6 +20,8 @@ from mkdocs.structure.files import File, Files
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = {"ARCHITECTURE.md": "architecture.md", "CONTRIBUTING.md": "contributing.md", "SECURITY.md": "security.md",
            "CHANGELOG.md": "changelog.md"}  # fmt: skip
+NAME = re.compile(r"(?<=<td>)((?:<a id=\"[^\"]*\"></a>)?)<code>([^<]+)</code>(?=</td>)")
+"""A cell of a table that has a name and nothing else."""
 LINK = re.compile(r"(?<=\]\()(?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]*)?(?=\))")
 
 
@@ -73,3 +75,19 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
     del files
     back = {at: source for source, at in pages().items()}
     return linked(markdown, back.get(page.file.src_uri, f"docs/{page.file.src_uri}"), config.repo_url.rstrip("/"))
+
+
+def breakable(html: str) -> str:
+    """Return HTML in which a long name in a table breaks after a dot, a bracket or an underscore, and nowhere else."""
+
+    def cell(found: re.Match[str]) -> str:
+        name = re.sub(r"(?<=[._\]])(?=[a-z])", "<wbr>", found[2])
+        return f'{found[1]}<code style="word-break: normal">{name}</code>'
+
+    return NAME.sub(cell, html)
+
+
+def on_page_content(html: str, page: Any, config: Any, files: Files) -> str:
+    """Make the tables of variables readable."""
+    del page, config, files
+    return breakable(html)

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Links of the documentation lead to the same place in the repository and on the site."""
+"""Links of the documentation lead to the same place in the repository and on the site, and its tables can be read."""
 
 from __future__ import annotations
 
@@ -43,3 +43,9 @@ def site() -> ModuleType:
 )
 def test_a_link(site: ModuleType, source: str, link: str, on_the_site: str) -> None:
     assert site.linked(f"See [this]({link}).", source, HOME) == f"See [this]({on_the_site})."
+
+
+def test_a_long_name_in_a_table_breaks_where_a_reader_would(site: ModuleType) -> None:
+    html = '<td><a id="app-x"></a><code>access[].basic_auth</code></td><td><code>a b_c</code> or <code>d_e</code></td>'
+    broken = '<td><a id="app-x"></a><code style="word-break: normal">access[].<wbr>basic_<wbr>auth</code></td>'
+    assert site.breakable(html) == broken + "<td><code>a b_c</code> or <code>d_e</code></td>"

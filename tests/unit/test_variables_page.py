@@ -46,6 +46,12 @@ def test_every_variable_of_a_role_is_named() -> None:
                 assert PAGE.count(f"`{name}`") >= 1, name
 
 
+def test_no_placeholder_is_taken_for_a_tag() -> None:
+    readmes = "".join(path.read_text() for path in ROOT.glob("roles/*/README.md"))
+    cells = re.sub(r"`[^`]*`|<!--.*?-->|<a id=[^>]*></a>|```.*?```", "", PAGE + readmes, flags=re.DOTALL)
+    assert re.findall(r"^\|.*<[a-z/].*$", cells, flags=re.MULTILINE) == []
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [

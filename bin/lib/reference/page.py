@@ -8,7 +8,7 @@ What is described where it is checked comes from there; this module only has the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -177,10 +177,6 @@ def names_of(subject: HostSubject) -> list[str]:
     return [*(subject.plain or {}), *subject.keys, *(name for name in subject.role[1] if "." not in name)]
 
 
-def listed(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
-
-
 def index() -> Iterator[str]:
     """Yield the index: one row per subject, with what it holds."""
     yield "\n| Subject | Keys or variables |\n| --- | --- |\n"
@@ -188,7 +184,8 @@ def index() -> Iterator[str]:
         links = ", ".join(f"[`{name}`](#app-{name})" for name in described)
         yield f"| [{title}](#{slug(title)}) | {links} |\n"
     for subject in HOST:
-        yield f"| [{subject.title}](#{slug(subject.title)}) | {listed(names_of(subject))} |\n"
+        links = ", ".join(f"[`{name}`](#{slug(subject.title)})" for name in names_of(subject))
+        yield f"| [{subject.title}](#{slug(subject.title)}) | {links} |\n"
 
 
 def roles(root: Path) -> Iterator[str]:
@@ -197,8 +194,9 @@ def roles(root: Path) -> Iterator[str]:
     for role in sorted(path.parents[1] for path in root.glob("roles/*/meta/argument_specs.yml")):
         found = tables.specs(role)
         names = dict.fromkeys(name for spec in found.values() for name in spec.get("options", {}))
+        listed = ", ".join(f"`{name}`" for name in names)
         link = f"[{role.name}](../roles/{role.name}/README.md#variables)"
-        yield f"| {link}: {tables.as_cell(found['main']['short_description'])} | {listed(names)} |\n"
+        yield f"| {link}: {tables.as_cell(found['main']['short_description'])} | {listed} |\n"
 
 
 def page(root: Path) -> str:
@@ -215,4 +213,10 @@ def page(root: Path) -> str:
         "\n## Roles\n\nThe playbooks set most of these from the apps and the host. Set the others where a role's default doesn't "
         "suit you; the\nREADME of each role has their types, defaults and meanings.\n\n"
     )
-    return text + "".join(roles(root))
+    text += "".join(roles(root))
+    return re.sub(r"(?<![\[(/])docs/([a-z-]+\.md)", lambda found: linked(root, found[1]), text)
+
+
+def linked(root: Path, name: str) -> str:
+    """Return a link to the page NAME of docs/, which descriptions in the code call by its path."""
+    return f"[{name}]({name})" if (root / "docs" / name).is_file() else f"docs/{name}"

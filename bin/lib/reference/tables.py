@@ -21,7 +21,9 @@ MARKUP = re.compile(r"\b[CVOM]\(((?:\\\)|[^)])*)\)")
 def as_cell(value: object) -> str:
     """Return VALUE's text for one cell of a Markdown table; a list of sentences becomes one paragraph."""
     text = " ".join(str(part).strip() for part in value) if isinstance(value, list) else str(value).strip()
-    return MARKUP.sub(r"`\1`", " ".join(text.split())).replace("\\)", ")").replace("|", "\\|")
+    text = MARKUP.sub(r"`\1`", " ".join(text.split())).replace("\\)", ")").replace("|", "\\|")
+    # Outside of code, <name> would be a tag.
+    return "`".join(part if at % 2 else part.replace("<", "&lt;") for at, part in enumerate(text.split("`")))
 
 
 def as_default(option: Mapping[str, Any]) -> str:
@@ -35,7 +37,7 @@ def as_default(option: Mapping[str, Any]) -> str:
         text = json.dumps(default, ensure_ascii=False)
     else:
         text = yaml.safe_dump(default, default_flow_style=True, width=10_000, sort_keys=False, allow_unicode=True)
-    return "`" + as_cell(text.removesuffix("...\n")) + "`"
+    return "`" + " ".join(text.removesuffix("...\n").split()).replace("|", "\\|") + "`"
 
 
 def as_choices(choices: Sequence[object]) -> str:
