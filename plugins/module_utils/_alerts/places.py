@@ -7,7 +7,9 @@ from __future__ import annotations
 from pathlib import Path
 
 FOLDER = Path("/etc/prometheus/slipway")
-"""What Prometheus and Alertmanager read; the role host_metrics has the first of both."""
+"""Configuration and rules of Prometheus and Alertmanager; the role host_metrics has the first of both."""
+SECRETS = Path("/etc/slipway/metrics")
+"""Passwords of the servers on loopback, made on the host and never anywhere else; root's alone."""
 SETTINGS = FOLDER / "alertmanager.yml"
 """Whom Alertmanager tells, passwords and addresses of webhooks among it: root's alone."""
 HANDED = Path("/run/slipway-alertmanager/alertmanager.yml")
@@ -16,7 +18,7 @@ TEMPLATE = FOLDER / "alertmanager.tmpl"
 RULES = FOLDER / "rules/slipway.yml"
 WEB = FOLDER / "web/alertmanager.yml"
 """Who may ask Alertmanager, as a hash; slipway-metrics-secrets.service makes it."""
-PASSWORD = Path("/etc/slipway/metrics/alertmanager.password")
+PASSWORD = SECRETS / "alertmanager.password"
 STATE = Path("/var/lib/prometheus/alertmanager")
 UNIT = "prometheus-alertmanager.service"
 ADDRESS = ("127.0.0.1", 9093)

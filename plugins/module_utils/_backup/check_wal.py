@@ -19,6 +19,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup.error import
 from ansible_collections.slipway.flask.plugins.module_utils._backup.places import STANZA
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings
 from ansible_collections.slipway.flask.plugins.module_utils._backup.telling import Problem
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import segments
 
 SPOOL = Path("/var/spool/pgbackrest/archive") / STANZA / "out"
 """Where pgBackRest leaves why a segment could not be archived (`<segment>.error`: a code, then lines)."""
@@ -34,7 +35,7 @@ def problems(settings: Settings, seen: Seen, now: datetime) -> Iterator[Problem]
         yield Problem("wal:server", f"{meaning.short(str(error))}: its backups are stalled until it runs")
         return
     seen.archived = float(found["archived_at"] or 0.0)
-    waiting = _waiting(Path(found["data"]))
+    waiting = list(segments.waiting(Path(found["data"])))
     seen.waiting = len(waiting)
     since = moment.said(datetime.fromtimestamp(seen.archived, timezone.utc)) if seen.archived else "the beginning"
     lost = f"WAL has not been archived since {since}, so later changes would be lost with this host"
@@ -50,17 +51,6 @@ def problems(settings: Settings, seen: Seen, now: datetime) -> Iterator[Problem]
             f"{lost}: {len(waiting)} segments are waiting; check the connection to the targets, and "
             f"/var/log/pgbackrest on the host",
         )
-
-
-def _waiting(data: Path) -> list[float]:
-    """Return since when each segment waits that is not archived yet, as seconds of Unix."""
-    found = []
-    for path in (data / "pg_wal" / "archive_status").glob("*.ready"):
-        try:
-            found.append(path.stat().st_mtime)
-        except OSError:
-            continue  # it was archived meanwhile
-    return found
 
 
 def _why(settings: Settings, found: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup.state import
 from ansible_collections.slipway.flask.plugins.module_utils._host import stored
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.config import Config
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.sample import Sample
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import segments
 
 CLUSTERS = Path("/var/lib/postgresql")
 KEPT = "backups.json"
@@ -64,11 +65,8 @@ class Backups:
 
     def _waiting(self, now: float) -> float:
         """Return for how many seconds the oldest segment has been waiting, 0 when none is."""
-        since = now
-        for path in self.clusters.glob("*/*/pg_wal/archive_status/*.ready"):
-            with suppress(OSError):  # it was archived meanwhile
-                since = min(since, path.stat().st_mtime)
-        return max(0.0, round(now - since, 1))
+        found = (since for data in self.clusters.glob("*/*") for since in segments.waiting(data))
+        return max(0.0, round(now - min(found, default=now), 1))
 
 
 def _runs(targets: list[str], run: Outcome, kept: dict[str, Any]) -> Iterator[Sample]:

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ansible_collections.slipway.flask.plugins.module_utils._alerts import places as alerts
+
 SETTINGS = Path("/etc/slipway/metrics.json")
 """All that the collector is told: which apps are on the host, and where."""
 PROGRAM = Path("/usr/local/sbin/slipway-metrics")
@@ -13,10 +15,7 @@ OUTPUT = Path("/run/slipway-metrics")
 """Where the collector writes a file for each of its parts, and the node exporter reads them: in memory, gone after a boot."""
 STATE = Path("/var/lib/slipway-metrics")
 """What parts keep over a restart, such as how far a log was read; root's alone."""
-SECRETS = Path("/etc/slipway/metrics")
-"""Passwords of the servers on loopback, made on the host and never anywhere else; root's alone."""
-PROMETHEUS = Path("/etc/prometheus/slipway")
-"""Configuration and rules of Prometheus and of what belongs to it."""
-WEB = PROMETHEUS / "web"
+SECRETS, PROMETHEUS = alerts.SECRETS, alerts.FOLDER
+WEB = alerts.WEB.parent
 """Hashes of those passwords, as each server reads them, and the passwords for Prometheus: for the group prometheus."""
-RULES = PROMETHEUS / "rules"
+RULES = alerts.RULES.parent

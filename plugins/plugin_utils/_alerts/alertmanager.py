@@ -13,7 +13,15 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._alerts import places
 from ansible_collections.slipway.flask.plugins.plugin_utils._alerts.description import sender
-from ansible_collections.slipway.flask.plugins.plugin_utils._alerts.rules import EVERY_SECONDS, WAIT_SECONDS, WATCHDOG
+from ansible_collections.slipway.flask.plugins.plugin_utils._alerts.rules import (
+    EVERY_SECONDS,
+    FLAPPING,
+    PROCESSES,
+    SITE,
+    WAIT_SECONDS,
+    WARNING,
+    WATCHDOG,
+)
 
 PEOPLE, TEST, HEARTBEAT, NOBODY = "people", "test", "heartbeat", "nobody"
 REPEAT = "24h"
@@ -23,6 +31,12 @@ CAUSES: Sequence[tuple[str, str, Sequence[str]]] = (
     ("DiskFull", "DiskFillsUp", ("host", "mountpoint")),
     ("MetricsMissing", "MetricsPartMissing", ("host",)),
     ("BackupFailed", "BackupOld", ("host", "target")),
+    # An app decides when its queues and its answers are slow: it must not have people told without end.
+    (
+        FLAPPING,
+        "|".join(rule.name for rule in (*SITE, *PROCESSES) if rule.severity == WARNING),
+        ("host", "app"),
+    ),
 )
 """An alert, those that it is the cause of, and what must be the same of both: then only the first is told."""
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from ansible_collections.slipway.flask.plugins.plugin_utils._alerts.keys import KEYS, WAYS
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import mapping
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.description import type_name
+from ansible_collections.slipway.flask.plugins.plugin_utils._metrics import servers
 
 NAME = "slipway_alerts"
 ADDRESS = re.compile(r"[^@\s<>,;:\"(){}\[\]\\]+@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
@@ -57,13 +58,8 @@ def _values(found: Mapping[str, Any], mode: str) -> Iterator[str]:
         yield "'webhooks' has the same address twice"
 
 
-def is_old(system: Sequence[Any]) -> bool:
-    """Tell whether a SYSTEM (distribution, version) has software older than Debian 12: Ubuntu 22.04, with Prometheus 2.31."""
-    return [str(part) for part in system] == ["Ubuntu", "22.04"]
-
-
 def _system(found: Mapping[str, Any], system: Sequence[Any]) -> Iterator[str]:
-    if found.get("discord") and is_old(system):
+    if found.get("discord") and servers.is_old(system):
         yield "'discord': Alertmanager 0.23 of Ubuntu 22.04 can't tell Discord; use another way, or Debian 12"
 
 

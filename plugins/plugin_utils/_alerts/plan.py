@@ -14,13 +14,12 @@ from typing import Any
 import yaml
 from ansible_collections.slipway.flask.plugins.module_utils._alerts import places
 from ansible_collections.slipway.flask.plugins.plugin_utils._alerts import alertmanager, rules
-from ansible_collections.slipway.flask.plugins.plugin_utils._alerts.description import is_old
 from ansible_collections.slipway.flask.plugins.plugin_utils._alerts.keys import THRESHOLDS
+from ansible_collections.slipway.flask.plugins.plugin_utils._metrics import servers
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.plain import plain
 
 PACKAGES = ("prometheus-alertmanager",)
 DROP_IN = PurePosixPath("/etc/systemd/system") / f"{places.UNIT}.d" / "slipway.conf"
-PROMETHEUS = "prometheus.service"
 MANAGED = "# Written by Ansible (slipway.flask): the next run overwrites what is changed here.\n"
 DISK_PERCENT = 85
 ARGUMENTS = (
@@ -61,7 +60,7 @@ def plan(variables: Mapping[str, Any]) -> dict[str, Any]:
             str(variables["host"]),
             thresholds(variables),
             variables.get("watched") or (),
-            is_old(variables.get("system") or ()),
+            servers.is_old(variables.get("system") or ()),
         )
     )
     service = {"arguments": list(ARGUMENTS), "settings": str(places.SETTINGS), "handed": str(places.HANDED)}
@@ -80,7 +79,7 @@ def plan(variables: Mapping[str, Any]) -> dict[str, Any]:
             # It is handed its settings when it starts.
             {"name": places.UNIT, "on_change": "restart",
              "files": [str(path) for path in (places.SETTINGS, places.TEMPLATE, places.CA, DROP_IN)]},
-            {"name": PROMETHEUS, "on_change": "reload", "files": [str(places.RULES)]},
+            {"name": servers.PROMETHEUS, "on_change": "reload", "files": [str(places.RULES)]},
         ],
     }  # fmt: skip
 
@@ -104,7 +103,7 @@ def _nothing(metrics: str) -> dict[str, Any]:
         "units": [
             {"name": places.UNIT, "state": "stopped"},
             *(
-                [{"name": PROMETHEUS, "on_change": "reload", "files": [str(places.RULES)]}]
+                [{"name": servers.PROMETHEUS, "on_change": "reload", "files": [str(places.RULES)]}]
                 if metrics == "local"
                 else ()
             ),

@@ -21,7 +21,7 @@ WAIT_SECONDS = 15
 """For how long Alertmanager collects what belongs together."""
 URGENT_SECONDS = 120
 CRITICAL, WARNING = "critical", "warning"
-WATCHDOG = "Watchdog"
+WATCHDOG, FLAPPING = "Watchdog", "AlertsFlap"
 VISITS = "sum by (app) (increase(slipway_http_requests_total[2m]))"
 CLOSED = "unless on (app) (max by (app) (slipway_site_maintenance) == 1)"
 DISKS = 'fstype!~"ramfs|squashfs",mountpoint!~"/(run|dev|sys|proc|boot/efi)(/.*)?"'
@@ -253,6 +253,15 @@ DATA: Sequence[Rule] = (
     ),
 )  # fmt: skip
 SELF: Sequence[Rule] = (
+    Rule(
+        FLAPPING,
+        # Each time that one begins, its series has another value: the time. One that was never told is not counted.
+        f'sum by (app) (changes(ALERTS_FOR_STATE{{app!="",alertname!="{FLAPPING}"}}[30m]) and ignoring (alertstate) '
+        f'count_over_time(ALERTS{{alertstate="firing",app!="",alertname!="{FLAPPING}"}}[30m])) >= 6',
+        "{{ $labels.app }}: its alerts come and go, {{ $value | printf \"%.0f\" }} times in half an hour; until that ends, only "
+        "critical ones are sent",
+        "playbooks/alerts.yml for what is wrong now, playbooks/logs.yml -e app={{ $labels.app }}",
+    ),
     Rule(
         "MetricsMissing", 'up{job!="app"} == 0 or absent(slipway_collector_up)',
         "the host is not measured{{ with $labels.job }} ({{ . }}){{ end }}: other alerts can't be told",

@@ -14,6 +14,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._app import mapping
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.description import type_name
 from ansible_collections.slipway.flask.plugins.plugin_utils._dashboard import password, places
 from ansible_collections.slipway.flask.plugins.plugin_utils._dashboard.keys import KEYS
+from ansible_collections.slipway.flask.plugins.plugin_utils._metrics import servers
 from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import access
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema import names
 
@@ -35,6 +36,10 @@ HEADERS = {
     "X-Robots-Tag": "noindex, nofollow",
 }
 
+AT_ONCE = servers.QUERIES - 3
+"""Questions of one address that the store answers at once: it has places left for its own rules. The page asks four at once."""
+ZONE = "nginx_tls_slipway_dashboard_connections"
+"""What nginx_tls calls the connections of this site."""
 LOCATIONS = f"""\
 location = / {{
     root {places.FOLDER};
@@ -50,6 +55,7 @@ location ~ ^/api/v1/query(_range)?$ {{
         deny all;
     }}
     client_max_body_size 64k;
+    limit_conn {ZONE} {AT_ONCE};
     # A person's password is nginx's alone: not even without the file that follows does it go on.
     proxy_set_header Authorization "";
     # Made on the host, after nginx's own start the first time: it may not be there yet.
@@ -137,6 +143,7 @@ def site(found: Mapping[str, Any]) -> dict[str, Any]:
         "access": [{"path": "/", "basic_auth": users, "allow": [str(one) for one in found.get("allow", [])]}],
         "headers": HEADERS,
         "body_size_mb": 1,
+        "connections_per_address": AT_ONCE,
         "extra_config": LOCATIONS,
     }
     if made["certificate"] == "provided":

@@ -16,6 +16,8 @@ DEFAULTS = {"days": 30, "disk_mb": 1024, "memory_mb": 256}
 NODE, PROMETHEUS = "prometheus-node-exporter.service", "prometheus.service"
 DATA = "/var/lib/prometheus/slipway"
 """Not the package's own folder: a host may have had a Prometheus before."""
+QUERIES = 8
+"""Questions that the store answers at once."""
 GO_SHARE = 0.6
 """Of MemoryMax that Go is told of: the rest is for the files that Prometheus maps."""
 COLLECTORS = (
@@ -78,9 +80,11 @@ def prometheus_arguments(store: Mapping[str, int]) -> list[str]:
         "--web.listen-address=127.0.0.1:9090",
         f"--web.config.file={places.WEB}/prometheus.yml",
         "--web.max-connections=32",
-        "--query.timeout=20s",
-        "--query.max-concurrency=4",
-        "--query.max-samples=5000000",
+        # The rules of the alerts wait in the same queue. Whoever has the dashboard's password has some places in it, not all
+        # (plugin_utils/_dashboard/description.py), and all together stay below the memory that there is at least.
+        "--query.timeout=10s",
+        f"--query.max-concurrency={QUERIES}",
+        "--query.max-samples=1000000",
         "--log.level=warn",
     ]
 

@@ -274,6 +274,26 @@ CASES: Sequence[Case] = (
         {"ConnectionsNearLimit": Told("2m", "95 % of PostgreSQL's connections are taken")},
     ),
     Case(
+        "an app whose alerts come and go",
+        {'ALERTS_FOR_STATE{alertname="Old",app="shop"}': "0+60x7", 'ALERTS{alertname="Old",alertstate="firing",app="shop"}': "1x7"},
+        {
+            "AlertsFlap": Told(
+                "90s",
+                "shop: its alerts come and go, 6 times in half an hour; until that ends, only critical ones are sent",
+                {"app": "shop"},
+                not_at="75s",
+            )
+        },
+    ),
+    Case(
+        "an app whose alerts come and go before anybody is told",
+        {
+            'ALERTS_FOR_STATE{alertname="Old",app="shop"}': "0+60x20",
+            'ALERTS{alertname="Old",alertstate="pending",app="shop"}': "1x20",
+        },
+        quiet={"AlertsFlap": "5m"},
+    ),
+    Case(
         "MariaDB that is down",
         {"mysql_up": "1 0x20"},
         {"MariadbDown": Told("60s", "MariaDB does not answer", not_at="45s")},

@@ -2,6 +2,9 @@
 
 const MARK = "q_";
 const PATIENCE = 20_000;
+const AT_ONCE = 4;
+const TRIES = 20;
+const PAUSE = 250;
 
 export class StoreError extends Error {}
 
@@ -10,14 +13,35 @@ function meaning(status, said) {
   if (status === 403) return "nginx refuses to pass this page's questions on.";
   if (status === 404) return "nginx does not pass this page's questions on: the page and nginx's configuration are of different versions. Run site.yml again.";
   if (status === 502 || status === 504) return "The store does not answer: systemctl status prometheus, on the host, says why.";
+  if (status === 429) return "Too many questions are being asked from this address at once. The page asks again by itself.";
   if (status === 503) return "The store is busy, or still starting. The page asks again by itself.";
   return `The store could not answer (${status}): ${said || "no reason given"}`;
+}
+
+let places = AT_ONCE;
+const waiting = [];
+
+/** Fetch when it is this one's turn: the store has two cores at most. Others who look from the same address may have all places (429). */
+async function inTurn(...request) {
+  if (places > 0) places -= 1;
+  else await new Promise((begin) => { waiting.push(begin); });
+  try {
+    for (let tries = 1; ; tries += 1) {
+      const answer = await fetch(...request);
+      if (answer.status !== 429 || tries === TRIES) return answer;
+      await new Promise((again) => { setTimeout(again, PAUSE); });
+    }
+  } finally {
+    const next = waiting.shift();
+    if (next) next();
+    else places += 1;
+  }
 }
 
 async function ask(path, parameters) {
   let answer;
   try {
-    answer = await fetch(`${location.origin}/api/v1/${path}`, {
+    answer = await inTurn(`${location.origin}/api/v1/${path}`, {
       method: "POST", body: new URLSearchParams(parameters), signal: AbortSignal.timeout(PATIENCE), cache: "no-store",
     });
   } catch (error) {

@@ -43,6 +43,7 @@ const ALERTS = {
   MariadbDown: ["mariadb", () => "MariaDB does not answer"],
   MariadbConnectionsNearLimit: ["mariadb connections", () => "MariaDB's connections are nearly all taken"],
   RedisDown: ["redis", ({ purpose }) => `Redis (${purpose}) does not answer`],
+  AlertsFlap: ["flapping", () => "its alerts come and go"],
   MetricsMissing: ["collector", () => "the host is not measured"],
   MetricsPartMissing: ["collector", ({ part }) => `the metrics of ${part} can't be read`],
   HostUnreachable: ["other", ({ host }) => `none of its sites answers: ${host} is down, or can't be reached`],

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import alert_cases
 import pytest
-from ansible_collections.slipway.flask.plugins.plugin_utils._alerts import plan, rules
+from ansible_collections.slipway.flask.plugins.plugin_utils._alerts import alertmanager, plan, rules
 from ansible_collections.slipway.flask.plugins.plugin_utils._alerts.keys import THRESHOLDS
 
 DOCS = Path(__file__).resolve().parents[5] / "docs/alerts.md"
@@ -56,3 +56,13 @@ def test_promtool_finds_every_case_as_it_should_be(tmp_path: Path) -> None:
     tests = sorted(map(str, tmp_path.glob("test-*.yml")))
     done = subprocess.run(["promtool", "test", "rules", *tests], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_an_app_whose_alerts_come_and_go_has_people_told_of_its_critical_ones_alone() -> None:
+    document = alertmanager.document({"webhooks": ["https://hooks.example.org/x"]})
+    (rule,) = [one for one in document["inhibit_rules"] if one["source_matchers"] == [f'alertname="{rules.FLAPPING}"']]
+    muted = set(rule["target_matchers"][0].removeprefix('alertname=~"').removesuffix('"').split("|"))
+    by_name = {one.name: one for one in rules.rules()}
+    assert {"QueueStuck", "ResponsesSlow", "ProcessRestarts", "TimerFailed"} <= muted
+    assert {by_name[name].severity for name in muted} == {rules.WARNING}
+    assert rules.FLAPPING not in muted and rule["equal"] == ["host", "app"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.slipway.flask.plugins.plugin_utils._dashboard import description
+from ansible_collections.slipway.flask.plugins.plugin_utils._metrics import servers
 from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import access
 from nginx_sites import DEFAULTS
 
@@ -122,3 +123,12 @@ def test_the_role_that_serves_it_finds_nothing_wrong() -> None:
 def test_a_provided_certificate_is_handed_on() -> None:
     site = description.site(settings(certificate="provided", certificate_file="/a.pem", certificate_key_file="/b.pem"))
     assert (site["certificate_file"], site["key_file"]) == ("/a.pem", "/b.pem")
+
+
+def test_who_looks_at_the_page_leaves_the_rules_of_the_alerts_their_places_in_the_store() -> None:
+    made = description.site({"domain": "stats.example.org", "users": {"ann": "swift-copper-lantern"}})
+    assert 0 < made["connections_per_address"] < servers.QUERIES
+    assert (
+        f"limit_conn nginx_tls_slipway_dashboard_connections {made['connections_per_address']};" in made["extra_config"]
+    )
+    assert f"--query.max-concurrency={servers.QUERIES}" in servers.prometheus_arguments(servers.settings({}))
