@@ -187,7 +187,7 @@ def merged(package: Package, records: Iterable[Mapping[str, Any]]) -> list[Vulne
     for record in records:
         if record.get("withdrawn"):
             continue
-        names, members = {str(record["id"]), *map(str, record.get("aliases") or ())}, [record]
+        names, members = {clean(record["id"]), *map(clean, record.get("aliases") or ())}, [record]
         for group in [group for group in groups if group[0] & names]:
             groups.remove(group)
             names, members = names | group[0], group[1] + members
@@ -195,11 +195,16 @@ def merged(package: Package, records: Iterable[Mapping[str, Any]]) -> list[Vulne
     return [one_of(package, names, members) for names, members in groups]
 
 
+def clean(text: object) -> str:
+    """Return foreign TEXT in one line, without what a terminal would obey."""
+    return " ".join("".join(char if char.isprintable() else " " for char in str(text)).split())
+
+
 def one_of(package: Package, names: set[str], records: Sequence[Mapping[str, Any]]) -> Vulnerability:
     """Return the vulnerability of PACKAGE that all RECORDS tell of; NAMES are all of its names."""
     ordered = sorted(names, key=lambda name: (not name.startswith("CVE-"), not name.startswith("GHSA-"), name))
     known = [level for record in records if (level := severities.of_record(record)) != severities.UNKNOWN]
-    summary = next((text for record in records if (text := str(record.get("summary") or "").strip())), "")
+    summary = next((text for record in records if (text := clean(record.get("summary") or ""))), "")
     short = textwrap.shorten(summary, SUMMARY, placeholder=" …")
     return Vulnerability(
         package.name,
@@ -216,7 +221,7 @@ def fixed_in(package: Package, records: Iterable[Mapping[str, Any]]) -> str:
     """Return the lowest version above PACKAGE's that RECORDS have as fixed, "" when they have none."""
     mine = versions.order(package.version)
     events = [
-        str(event["fixed"])
+        clean(event["fixed"])
         for record in records
         for affected in record.get("affected") or ()
         if normalised(str((affected.get("package") or {}).get("name"))) == package.name

@@ -111,6 +111,14 @@ def test_what_may_pass_is_tried_twice_and_what_will_not_once(server: tuple[str, 
         assert len(server[1].asked) == tries
 
 
+def test_nothing_that_a_terminal_would_obey_comes_from_the_service(server: tuple[str, type[Osv]]) -> None:
+    server[1].records = [
+        {"id": "X-1\x1b[2J", "summary": "red \x1b[31m\ntext\x07", "affected": affected("flask", ("0", "9"))}
+    ]
+    (found,) = Service(server[0]).vulnerabilities([Package("flask", "1.0")])
+    assert str(found) == "flask 1.0: X-1 [2J (unknown), fixed in 9: red [31m text"
+
+
 @pytest.mark.parametrize("url", ["osv.example.com", "ftp://x", "https://ann:pw@osv.example.com", "file://all.zip", ""])
 def test_what_is_no_address_is_refused_and_no_password_is_shown(url: str) -> None:
     with pytest.raises(AuditError, match="app_release_audit_url must begin with") as error:
