@@ -12,7 +12,8 @@ version_added: 0.3.0
 author: Slipway contributors (@slipway)
 description:
   - Returns the revision and the locked packages of the live release, and fetches its code if the controller once sent it.
-  - Fails when nothing serves, when the release is not what its record says, was made of uncommitted changes, or is being replaced.
+  - Fails if no release is live, or if the live release doesn't match its record, was built from uncommitted changes, or
+    is being replaced.
   - Changes nothing on the host.
 attributes:
   check_mode:
@@ -24,13 +25,13 @@ options:
     type: str
     required: true
   of:
-    description: What the user calls the hosts or the app, for messages and records.
+    description: The hosts or the app as named by the user, for messages and records.
     type: str
     required: true
 """
 
 EXAMPLES = r"""
-- name: Read what serves on staging
+- name: Read the live release of staging
   slipway.flask.release_origin:
     app: shop
     of: staging
@@ -40,7 +41,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 origin:
-  description: What the key C(promotion) of a description of M(slipway.flask.release) takes.
+  description: Value for the key C(promotion) of a description for M(slipway.flask.release).
   type: dict
   returned: success
 """

@@ -47,7 +47,7 @@ options:
         type: bool
         default: false
       staging:
-        description: Whether that is Let's Encrypt's staging environment where O(acme_directory) is Let's Encrypt.
+        description: Whether to use Let's Encrypt's staging environment if O(acme_directory) is Let's Encrypt.
         type: bool
         default: false
         version_added: 0.4.0
