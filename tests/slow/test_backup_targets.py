@@ -111,6 +111,41 @@ def test_database_and_folders_are_at_both_servers_and_can_be_read_from_each(site
         assert site.host.ok(f"test -e /tmp/data{number}/global/pg_control")
 
 
+TELLS = """#!/bin/sh
+unit=$(sed 's|.*/||' /proc/self/cgroup)
+{ echo "ran: $(id -un) NAME in $unit"; systemctl show --property=Environment,ExecStart,Description "$unit"; } </dev/null |
+  systemd-cat -t seen
+exec /usr/bin/NAME "$@"
+"""
+"""Stands before a program, and has the journal say as whom it runs, and what everybody can see of its unit."""
+
+
+def test_the_services_reach_the_servers_from_units_that_are_not_root_and_show_no_secret(site: Site) -> None:
+    """The services themselves have no network."""
+    tools = ("restic", "pgbackrest")
+    for name in tools:
+        site.host.run(
+            f"cat >/usr/local/sbin/{name} <<'END'\n{TELLS.replace('NAME', name)}END\nchmod 755 /usr/local/sbin/{name}"
+        )
+    try:
+        for service, what in (("backup", "run"), ("backup-drill", "drill"), ("backup-check", "check")):
+            done = site.host.ask(f"systemctl start slipway-{service}.service")
+            said = site.host.run(f"journalctl --no-pager -n 40 -o cat -u slipway-{service}")
+            assert (done.returncode, last(site.host, what)["problems"]) == (0, []), said
+    finally:
+        site.host.run("rm -f " + " ".join(f"/usr/local/sbin/{name}" for name in tools))
+    drilled = last(site.host, "drill")["facts"]["targets"]
+    assert [facts["files"]["harbour"]["files"] for facts in drilled.values()] == [1, 1], drilled
+    told = site.host.run("journalctl --no-pager -o cat -t seen")
+    ran = set(re.findall(r"^ran: (\S+) (\S+) in (slipway-backup(?:-outside)?)", told, re.MULTILINE))
+    assert {one for one in ran if one[1] == "restic"} == {("slipway-backup", "restic", "slipway-backup-outside")}
+    assert ("postgres", "pgbackrest", "slipway-backup-outside") in ran
+    assert {one[0] for one in ran if one[1:] == ("pgbackrest", "slipway-backup-outside")} == {"postgres"}
+    assert "restic" in told
+    assert [secret for secret in (SECRET, backup_site.PASSPHRASE) if secret in told] == []
+    assert site.host.run("systemctl list-units --no-legend --all 'slipway-backup-outside-*'") == ""
+
+
 def test_nothing_at_the_servers_can_be_read_without_the_passphrase(store: Store) -> None:
     assert store.host.run("grep -rla -- 'twelve fathoms' /srv/s3 /home/keeper/backup || true") == ""
     assert store.host.run("ls /srv/s3/backups/shop/* /home/keeper/backup/* | grep -c -e pgbackrest -e restic") == "4"

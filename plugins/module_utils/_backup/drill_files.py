@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import shutil
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -211,6 +212,7 @@ def sqlite_problems(copies: list[Path], user: str) -> dict[Path, str]:
         folder.chmod(0o711)  # the app's user can enter it, and the copy is that user's
         for path in copies:
             path.rename(folder / "copy.db")
+            shutil.chown(folder / "copy.db", user)  # one that was fetched outside belongs to who fetched it
             done = run(
                 [sqlite.PYTHON, "-I", "-c", INTEGRITY, str(folder / "copy.db")], user, seconds=sqlite.COPY_SECONDS
             )

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
 
-from ansible_collections.slipway.flask.plugins.module_utils._backup import points
+from ansible_collections.slipway.flask.plugins.module_utils._backup import outside, points
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.restic import Restic
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData
@@ -181,16 +181,26 @@ def stage(app: AppData, folder: Path) -> int:
     :raises BackupError: when it can't be made; there is none then.
     """
     database = of(app)
-    room(folder, database.check())  # a dump is compressed and has no indexes: smaller than the database in practice
+    room(
+        folder, outside.call(_check, database.url, database.user, user=database.user)
+    )  # a dump is compressed and has no indexes: smaller than the database in practice
     target = staged(folder, app.name, database.ending)
     target.parent.mkdir(mode=0o700)
     try:
         with target.open("xb") as file:
-            database.dump(file.write)
+            outside.stream(_dump, database.url, database.user, put=file.write, user=database.user)
     except (BackupError, OSError):
         target.unlink(missing_ok=True)
         raise
     return target.stat().st_size
+
+
+def _check(url: str, user: str) -> int:
+    return Database(url, user).check()
+
+
+def _dump(url: str, user: str, put: Callable[[bytes], Any]) -> None:
+    Database(url, user).dump(put)
 
 
 def staged(folder: Path, app: str, ending: str = ".dump") -> Path:

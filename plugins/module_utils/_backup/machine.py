@@ -16,14 +16,14 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils._backup import moment
+from ansible_collections.slipway.flask.plugins.module_utils._backup import moment, outside
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.snapshots import Snapshot
 
 ID = Path("/etc/machine-id")
 MACHINE, ADDRESS = "machine", "address"
 """Names of the tags."""
-OUTSIDE = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
+FAR = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 """Addresses of documentation (RFC 5737, 3849): nothing is sent to them, the kernel only says from which address it would."""
 
 
@@ -39,10 +39,10 @@ def name() -> str:
 def addresses() -> list[str]:
     """Return the addresses from which this machine would reach the internet."""
     found = []
-    for family, outside in OUTSIDE:
+    for family, far in FAR:
         try:
             with socket.socket(family, socket.SOCK_DGRAM) as one:
-                one.connect((outside, 9))
+                one.connect((far, 9))
                 found.append(str(one.getsockname()[0]))
         except OSError:  # it has no such route
             continue
@@ -52,7 +52,7 @@ def addresses() -> list[str]:
 def tags() -> list[str]:
     """Return the tags of a snapshot of the host."""
     own = name()
-    return [f"{MACHINE}:{own}"] * bool(own) + [f"{ADDRESS}:{one}" for one in addresses()]
+    return [f"{MACHINE}:{own}"] * bool(own) + [f"{ADDRESS}:{one}" for one in outside.call(addresses)]
 
 
 def addresses_of(one: Snapshot) -> list[str]:

@@ -21,6 +21,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup import momen
 from ansible_collections.slipway.flask.plugins.module_utils._backup.command import run
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
 from ansible_collections.slipway.flask.plugins.module_utils._backup.moment import Moment
+from ansible_collections.slipway.flask.plugins.module_utils._backup.outside import Rights
 from ansible_collections.slipway.flask.plugins.module_utils._backup.places import STANZA
 from ansible_collections.slipway.flask.plugins.module_utils._backup.repository import Backup as Backup
 from ansible_collections.slipway.flask.plugins.module_utils._backup.repository import Repository as Repository
@@ -32,6 +33,7 @@ LEVELS = ("--log-level-console=off", "--log-level-stderr=error")
 RESTORE_SECONDS = 86_400
 ANNOTATIONS = (2, 41)
 """First version that keeps notes with a backup (its release notes)."""
+FOLDERS = ("/var/spool/pgbackrest", "/var/log/pgbackrest")
 LOCKED, LOCK_SECONDS = "050", 120
 """Code of a command that found another one at work, and how long that one may take."""
 
@@ -160,6 +162,7 @@ class PgBackRest:
             *options,
             what="restore the cluster",
             seconds=RESTORE_SECONDS,
+            into=into,
         )
         return start
 
@@ -180,10 +183,18 @@ class PgBackRest:
                     raise
                 time.sleep(1)
 
-    def _call(self, *arguments: str, what: str, seconds: float | None = None) -> str:
+    def _rights(self, into: Path | None) -> Rights | None:
+        """Return what it may outside, where it may restore INTO a folder; None where no target is elsewhere."""
+        if all(target.kind == "path" for target in self.settings.targets):
+            return None
+        local = [target.path for target in self.settings.targets if target.kind == "path"]
+        return Rights(SUPERUSER, writable=[*FOLDERS, *local, *([into] if into else [])])
+
+    def _call(self, *arguments: str, what: str, seconds: float | None = None, into: Path | None = None) -> str:
         """Run it, and return what it wrote. Raises BackupError: that it could not do WHAT, and why."""
         whole = [f"--config={places.WHOLE}"] if places.WHOLE.exists() else []
-        done = run(["pgbackrest", *whole, f"--stanza={STANZA}", *LEVELS, *arguments], SUPERUSER, seconds=seconds)
+        command = ["pgbackrest", *whole, f"--stanza={STANZA}", *LEVELS, *arguments]
+        done = run(command, SUPERUSER, seconds=seconds, rights=self._rights(into))
         if done.returncode:
             raise BackupError(f"pgBackRest could not {what}: {reason(done.stderr or done.stdout)}")
         return done.stdout

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import socket
 
+from ansible_collections.slipway.flask.plugins.module_utils._backup import outside
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Target
 
 SECONDS = 10
@@ -33,8 +34,14 @@ def why_not(target: Target) -> str:
     found = address(target)
     if found is None:
         return ""
+    said: str = outside.call(connect, *found)
+    return said
+
+
+def connect(host: str, port: int) -> str:
+    """Return why HOST takes no connection at PORT, "" when it does."""
     try:
-        with socket.create_connection(found, SECONDS):
+        with socket.create_connection((host, port), SECONDS):
             return ""
     except OSError as error:
-        return f"unable to connect to {found[0]}:{found[1]}: {error.strerror or error}"
+        return f"unable to connect to {host}:{port}: {error.strerror or error}"

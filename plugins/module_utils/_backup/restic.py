@@ -2,7 +2,8 @@
 # MIT License (see LICENSE)
 """restic: backups of folders and files, in a repository of its own at each target.
 
-It works as root. The passphrase and S3's keys reach it by files and by an environment that only root can read.
+It works as root; where the service of a backup has no network, as a user of its own that may read all files (see `outside`).
+The passphrase and S3's keys reach it by files and by an environment that only root can read.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -12,14 +13,16 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils._backup import places, reach, watched
+from ansible_collections.slipway.flask.plugins.module_utils._backup import outside, places, reach, watched
 from ansible_collections.slipway.flask.plugins.module_utils._backup.command import run
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._backup.outside import Rights
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings, Target
 from ansible_collections.slipway.flask.plugins.module_utils._backup.snapshots import WRONG as WRONG
 from ansible_collections.slipway.flask.plugins.module_utils._backup.snapshots import Saved as Saved
@@ -63,7 +66,10 @@ class Restic:
         :param exclude: files and folders, absolute, that are left out.
         """
         wanted = [str(path) for path in paths]
-        with tempfile.NamedTemporaryFile("w", prefix="slipway-exclude-") as file:  # an app may have any number of them
+        place = places.STATE if self._rights() else None  # /tmp is another one there
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="slipway-exclude-", dir=place
+        ) as file:  # an app may have any number
             file.writelines(line for path in exclude if (line := exclusion(str(path))))
             file.flush()
             done = self._run(
@@ -104,10 +110,14 @@ class Restic:
     def restore(self, snapshot: str, into: Path, include: Sequence[Path | str] = ()) -> None:
         """Write a SNAPSHOT below INTO, each file at INTO + its absolute path, with owners and modes. Raises BackupError.
 
+        Where it is fetched outside, all files are the user's who fetches them, in place of their owners'.
+
         :param include: only these files and folders, absolute; () is all.
         """
         wanted = [f"--include={glob_escaped(str(path))}" for path in include]
-        self._call("restore", snapshot, "--no-lock", "--target", str(into), *wanted, what="restore from")
+        if self._rights():  # who restores is no root there, and owns what it has restored
+            shutil.chown(into, outside.USER)
+        self._call("restore", snapshot, "--no-lock", "--target", str(into), *wanted, what="restore from", into=into)
 
     def forget(self, snapshots: Sequence[str]) -> None:
         """Remove SNAPSHOTS (ids) from the list; `prune` frees their space. Raises BackupError."""
@@ -130,21 +140,30 @@ class Restic:
         """Remove locks that runs which were killed left. The repository is this host's alone. Raises BackupError."""
         self._call("unlock", "--quiet", what="unlock", seconds=LOOK_SECONDS)
 
-    def _call(self, *arguments: str, what: str, seconds: float | None = None) -> str:
-        done = self._run(*arguments, seconds=seconds)
+    def _call(self, *arguments: str, what: str, seconds: float | None = None, into: Path | None = None) -> str:
+        done = self._run(*arguments, seconds=seconds, into=into)
         if done.returncode:
             raise BackupError(f"restic could not {what} {self.target.name}: {reason(done.stderr)}")
         return done.stdout
 
     def _run(
-        self, *arguments: str, seconds: float | None = None, stall: float | None = None
+        self, *arguments: str, seconds: float | None = None, stall: float | None = None, into: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
         if why := reach.why_not(self.target):
             raise BackupError(f"{self.target.name}: {why}")
         command = ["restic", *self.options(), *arguments]
+        rights, environment = self._rights(into), self.environment()
+        if rights:
+            environment |= {"RESTIC_CACHE_DIR": f"/var/cache/{outside.CACHE}", "HOME": "/nonexistent"}
         if seconds:
-            return run(command, environment=self.environment(), seconds=seconds)
-        return watched.run(command, self.environment(), stall)
+            return run(command, environment=environment, seconds=seconds, rights=rights)
+        return watched.run(command, environment, stall, rights=rights)
+
+    def _rights(self, into: Path | None = None) -> Rights | None:
+        """Return what it may outside, where it may restore INTO a folder; None for one that works here."""
+        if self.target.kind == "path" or not outside.service():
+            return None
+        return Rights(outside.USER, outside.READS_ALL, writable=[into] if into else [], marks=bool(into))
 
     def options(self) -> list[str]:
         """Return the options that every call has: none of them is a secret."""

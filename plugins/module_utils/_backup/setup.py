@@ -22,6 +22,7 @@ from pathlib import Path
 from ansible_collections.slipway.flask.plugins.module_utils._backup import (
     configuration,
     database,
+    outside,
     parking,
     places,
     scratch_place,
@@ -37,6 +38,14 @@ from ansible_collections.slipway.flask.plugins.module_utils._postgres.names impo
 SERVICE = "slipway-backup.service"
 DRILL = "slipway-backup-drill.timer"
 UNITS = Path("/etc/systemd/system")
+USERADD = (
+    "useradd",
+    "--system",
+    "--user-group",
+    "--home-dir=/nonexistent",
+    "--no-create-home",
+    "--shell=/usr/sbin/nologin",
+)
 READY = "ready.json"
 """What the repositories were made for, in places.STATE: as long as that is the same, no target is asked."""
 
@@ -52,6 +61,8 @@ def prepare(settings: Settings, check: bool = False, anew: bool = False) -> list
         if not check:
             systemd.stop(DRILL)
         done.append(f"stopped {DRILL}")
+    if any(target.kind != "path" for target in settings.targets):
+        done += _user(check)
     if settings.has_cluster:
         done += configure(settings, check)
     wanted = _fingerprint(settings)
@@ -61,6 +72,20 @@ def prepare(settings: Settings, check: bool = False, anew: bool = False) -> list
             state.write(places.STATE / READY, {"fingerprint": wanted})
         done.append(f"checked the repositories at {', '.join(target.name for target in settings.targets)}")
     return done
+
+
+def _user(check: bool) -> list[str]:
+    """Make the system user as which restic goes to the network; return what was done. Raises BackupError."""
+    try:
+        pwd.getpwnam(outside.USER)
+        return []
+    except KeyError:
+        pass
+    if not check:
+        made = subprocess.run([*USERADD, outside.USER], check=False, capture_output=True, text=True)
+        if made.returncode:
+            raise BackupError(f"the system user {outside.USER} can't be made: {made.stderr.strip()}")
+    return [f"made the system user {outside.USER}"]
 
 
 def ready() -> datetime | None:
@@ -179,7 +204,7 @@ def remove(check: bool = False) -> Iterator[str]:
             if not check:
                 path.unlink()
             yield f"removed {path}"
-    for folder in (places.KEYS, places.SECRETS, places.STATE, places.CACHE):
+    for folder in (places.KEYS, places.SECRETS, places.STATE, places.CACHE, Path("/var/cache", outside.CACHE)):
         if folder.exists():
             if not check:
                 shutil.rmtree(folder)

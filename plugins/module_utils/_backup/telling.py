@@ -7,6 +7,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+from ansible_collections.slipway.flask.plugins.module_utils._backup import outside
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings
 from ansible_collections.slipway.flask.plugins.module_utils._host import webhooks
 from ansible_collections.slipway.flask.plugins.module_utils._host.news import News, Problem, news
@@ -24,4 +25,5 @@ def tell(settings: Settings, found: News) -> list[str]:
         "what": "backups", "host": settings.host, "outcome": "succeeded" if found.is_over else "failed", "text": text,
         "problems": found.fresh,
     }  # fmt: skip
-    return webhooks.post(settings.notifications, told)
+    failed: list[str] = outside.call(webhooks.post, settings.notifications, told)
+    return failed

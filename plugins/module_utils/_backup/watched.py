@@ -16,10 +16,12 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import IO
+from contextlib import suppress
+from typing import IO, cast
 
-from ansible_collections.slipway.flask.plugins.module_utils._backup.command import PATH
+from ansible_collections.slipway.flask.plugins.module_utils._backup import outside
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._backup.outside import PATH, Rights
 
 FAILED = re.compile(r"^Save\((?!<lock/).*\) failed: ")
 """A file can't be written, and restic won't try again: nothing it does ends well then, unless it renews its lock."""
@@ -92,17 +94,23 @@ def run(
     environment: Mapping[str, str],
     stall: float | None = None,
     grace: float = GRACE_SECONDS,
+    rights: Rights | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a COMMAND of restic's with a clean ENVIRONMENT; the caller looks at how it ended.
 
     :param stall: seconds after which it is ended when it says nothing new in that time; None for one that says nothing.
     :param grace: seconds after which it is ended when it could not write; its answer says what failed.
+    :param rights: those that it has outside, where this has no network; None for one that needs no network.
     :raises BackupError: when restic isn't installed or can't be run, or got no further.
     """
+    own, unit = {"LC_ALL": "C.UTF-8", **environment}, None
     try:
+        if rights and outside.service():
+            unit = outside.Unit(command, own, rights)
+            command, own = unit.argv, {}
         process = subprocess.Popen(
-            list(command), text=True, errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, cwd="/", env={"PATH": PATH, "LC_ALL": "C.UTF-8", **environment},
+            list(command), text=True, errors="replace", stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, cwd="/", env={"PATH": PATH, **own},
         )  # fmt: skip
     except FileNotFoundError:
         raise BackupError("restic is not installed on this host: run site.yml") from None
@@ -111,6 +119,8 @@ def run(
     with process:
         watch, why = _Watch(process), ""
         try:
+            with cast(IO[str], process.stdin) as given, suppress(BrokenPipeError):
+                given.write(unit.head if unit else "")
             while not why:
                 try:
                     process.wait(timeout=0.2)
@@ -118,6 +128,8 @@ def run(
                 except subprocess.TimeoutExpired:
                     why = watch.hangs(grace, stall)
         finally:
+            if unit and process.returncode is None:
+                unit.end()
             process.kill()
         watch.rest()
     if why and not watch.failed:
