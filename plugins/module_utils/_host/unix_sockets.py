@@ -34,7 +34,7 @@ ATTRIBUTE = struct.Struct("=HH")
 SECONDS = 5.0
 BLOCK = 1 << 16
 
-LISTED = Path("/proc/net/unix")
+LISTED = Path("/proc/self/net/unix")
 
 
 def backlog(path: Path) -> int:

@@ -13,6 +13,8 @@ SETTINGS = Path("/etc/slipway/metrics.json")
 PROGRAM = Path("/usr/local/sbin/slipway-metrics")
 OUTPUT = Path("/run/slipway-metrics")
 """Where the collector writes a file for each of its parts, and the node exporter reads them: in memory, gone after a boot."""
+PSQL = Path("/run/slipway-metrics-psql.sock")
+"""Where root asks PostgreSQL, by a psql that systemd starts as the server's own user."""
 STATE = Path("/var/lib/slipway-metrics")
 """What parts keep over a restart, such as how far a log was read; root's alone."""
 SECRETS, PROMETHEUS = alerts.SECRETS, alerts.FOLDER

@@ -10,9 +10,11 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._metrics import places
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.config import Config
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.sample import Sample
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.insight_sql import SCHEMA
@@ -25,6 +27,9 @@ from ansible_collections.slipway.flask.plugins.module_utils._postgres.names impo
 )
 
 SECONDS = 8
+PSQL_ARGUMENTS = ("-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-d", "postgres", "-f", "-")
+"""Of the psql that is started at `places.PSQL` and told of its cluster by the first two lines: version and port."""
+SEARCH = "SET search_path = pg_catalog;"
 SLOW_EVERY = 60.0
 """Seconds between two looks at sizes, for which the server looks at each file, and at statements."""
 STATEMENTS, QUERY = 10, 80
@@ -95,7 +100,28 @@ class Postgres:
             yield from statements(self._ask(SLOWEST.format(schema=schema["schema"], limit=STATEMENTS)))
 
     def _ask(self, sql: str) -> Any:
-        return json.loads(psql(self.cluster, sql, seconds=SECONDS)) if self.cluster else {}
+        return json.loads(ask(self.cluster, sql)) if self.cluster else {}
+
+
+def ask(cluster: Cluster, sql: str) -> str:
+    """Return what CLUSTER answers to SQL. The collector can't become the server's user: systemd starts a psql that is.
+
+    :raises PostgresError: when it does not answer.
+    """
+    if not places.PSQL.is_socket():  # by hand, where the collector is not set up
+        return psql(cluster, sql, seconds=SECONDS)
+    try:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(SECONDS)
+            client.connect(str(places.PSQL))
+            client.sendall(f"{cluster.version}\n{cluster.port}\n{SEARCH}\n{sql}\n".encode())
+            client.shutdown(socket.SHUT_WR)
+            said = b"".join(iter(lambda: client.recv(1 << 16), b""))
+    except OSError as error:
+        raise PostgresError(f"psql does not answer: {error}") from None
+    if not said.strip():
+        raise PostgresError("PostgreSQL does not answer")
+    return said.decode(errors="replace")
 
 
 def activity(found: Mapping[str, Any]) -> Iterator[Sample]:

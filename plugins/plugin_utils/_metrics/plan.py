@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._metrics import places
+from ansible_collections.slipway.flask.plugins.module_utils._metrics.postgres import PSQL_ARGUMENTS
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.secrets import GROUP
 from ansible_collections.slipway.flask.plugins.plugin_utils._library import library
 from ansible_collections.slipway.flask.plugins.plugin_utils._metrics import servers, site
@@ -23,6 +24,7 @@ PROGRAM = "_metrics.program"
 OTHERS = ("_backup.program", "_certificates.program", "_upkeep.program")
 """Programs that may have some of the same library."""
 SERVICE, SECRETS = "slipway-metrics.service", "slipway-metrics-secrets.service"
+PSQL, PSQL_SERVICE = "slipway-metrics-psql.socket", "slipway-metrics-psql@.service"
 DROP_INS = {unit: f"{UNITS}/{unit}.d/slipway.conf" for unit in (servers.NODE, servers.PROMETHEUS)}
 CONFIGURATION = f"{places.PROMETHEUS}/prometheus.yml"
 SCRAPE_PASSWORD = f"{places.SECRETS}/scrape.password"
@@ -73,13 +75,15 @@ def plan(variables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _files(variables: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    mode, program = variables["mode"], {"program": str(places.PROGRAM), "group": GROUP}
+    mode, program = variables["mode"], {"program": str(places.PROGRAM), "group": GROUP, "psql": PSQL}
     yield {"dest": str(places.SETTINGS.parent), "state": "directory"}
     yield {"dest": str(places.SETTINGS), "content": told(variables), "mode": "0600"}
     yield {"dest": str(places.SECRETS), "state": "directory", "mode": "0700"}
     yield from library.files(PROGRAM)
     yield _template("program.py", str(places.PROGRAM), {"library": str(library.FOLDER)}, mode="0755")
     yield from (_template(name, f"{UNITS}/{name}", program) for name in (SECRETS, SERVICE))
+    yield _template(PSQL, f"{UNITS}/{PSQL}", {"socket": str(places.PSQL)})
+    yield _template(PSQL_SERVICE, f"{UNITS}/{PSQL_SERVICE}", {"arguments": " ".join(PSQL_ARGUMENTS)})
     yield {"dest": str(places.PROMETHEUS.parent), "state": "directory"}
     yield {"dest": str(places.PROMETHEUS), "state": "directory"}
     arguments = servers.node_arguments(variables.get("system") or ())
@@ -121,6 +125,7 @@ def _units(variables: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         "restart",
         [f"{UNITS}/{SECRETS}", SCRAPE_PASSWORD, f"{library.FOLDER / library.PACKAGE}/_metrics/secrets.py"],
     )
+    yield _running(PSQL, "restart", [f"{UNITS}/{PSQL}"])
     yield _running(SERVICE, "restart", restarting())
     yield _running(servers.NODE, "restart", [DROP_INS[servers.NODE]])
     if variables["mode"] == "local":
@@ -155,9 +160,10 @@ def _nothing() -> dict[str, Any]:
         places.SETTINGS,
         places.PROGRAM,
         *(folder / unit for unit in (SECRETS, SERVICE) for folder in (UNITS, wants)),
+        *(UNITS / name for name in (PSQL, PSQL_SERVICE, f"sockets.target.wants/{PSQL}")),
     ]
     gone += [PurePosixPath(CONFIGURATION), PurePosixPath(SCRAPE_PASSWORD)]
-    units = [servers.PROMETHEUS, servers.NODE, SERVICE, SECRETS]
+    units = [servers.PROMETHEUS, servers.NODE, SERVICE, PSQL, SECRETS]
     return {
         "files": [
             *({"dest": str(path), "state": "absent"} for path in gone),

@@ -5,6 +5,9 @@
 from __future__ import annotations
 
 import json
+import socket
+import tempfile
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData, Settings, Target
 from ansible_collections.slipway.flask.plugins.module_utils._backup.state import Outcome
-from ansible_collections.slipway.flask.plugins.module_utils._metrics import backups, postgres
+from ansible_collections.slipway.flask.plugins.module_utils._metrics import backups, places, postgres
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.config import App, Config
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.sample import Sample
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import Cluster, PostgresError
@@ -107,6 +110,35 @@ def test_without_the_extension_there_are_no_statements_and_without_a_database_no
     assert not [one for one in postgres.Postgres(Config(apps=[SHOP])).samples(0) if "statement" in one.name]
     server.asked.clear()
     assert list(postgres.Postgres(Config(apps=[App("blog", "/srv/blog", "/etc/blog")])).samples(0)) == []
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("said", [json.dumps(NOW), ""], ids=["an answer", "none"])
+def test_the_server_is_asked_by_a_psql_that_is_its_own_user(
+    server: Server, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    """The collector can't become that user: what asks is behind a socket of systemd's."""
+    given: list[str] = []
+
+    def answer() -> None:
+        with listener, listener.accept()[0] as client:
+            given.append(b"".join(iter(lambda: client.recv(4096), b"")).decode())
+            client.sendall(said.encode())
+
+    with tempfile.TemporaryDirectory() as folder:  # a socket's path must be short
+        monkeypatch.setattr(places, "PSQL", Path(folder) / "psql")
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(places.PSQL))
+        listener.listen()
+        thread = threading.Thread(target=answer)
+        thread.start()
+        try:
+            found = postgres.ask(Cluster("17", "main", 5433, True, ""), "SELECT 1;")
+        except PostgresError:
+            found = ""
+        thread.join()
+    assert found == said
+    assert given == ["17\n5433\nSET search_path = pg_catalog;\nSELECT 1;\n"]
     assert server.asked == []
 
 
