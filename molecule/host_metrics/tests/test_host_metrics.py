@@ -102,6 +102,51 @@ def test_an_app_of_the_host_can_read_no_password(host: Host) -> None:
     assert not [word for word in passwords if word in seen]
 
 
+LISTEN = """
+import socket
+one = socket.socket()
+one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+one.bind(("127.0.0.1", {port}))
+one.listen()
+open("/tmp/squatter-{port}", "w").close()
+client, _ = one.accept()
+print("got:", client.recv(1000).decode(), flush=True)
+"""
+CONNECT = """
+import socket
+try:
+    with socket.create_connection(("127.0.0.1", {port}), 3) as one:
+        one.sendall(b"its password")
+except TimeoutError:
+    print("nobody answers")
+"""
+
+
+@pytest.mark.parametrize("unit", ["prometheus-node-exporter", "prometheus-alertmanager"])
+def test_who_listens_in_the_place_of_a_server_that_restarts_is_sent_no_password(host: Host, unit: str) -> None:
+    port = {"prometheus-node-exporter": "9100", "prometheus-alertmanager": "9093"}[unit]
+    host.check_output("systemctl stop %s", unit)
+    try:
+        host.check_output(
+            "rm -f /tmp/squatter-%s; systemd-run --quiet --unit=squatter --uid=nobody -- python3 -c %s",
+            port,
+            LISTEN.format(port=port),
+        )
+        wait(host, lambda: host.file(f"/tmp/squatter-{port}").exists, "nobody listens")
+        assert host.check_output("python3 -c %s", CONNECT.format(port=port)) == "nobody answers"
+        assert "got:" not in host.check_output("journalctl --no-pager --output=cat --unit=squatter")
+        # What empties the rules of all brings these back.
+        host.check_output("systemctl restart nftables")
+        assert host.check_output("python3 -c %s", CONNECT.format(port=port)) == "nobody answers"
+    finally:
+        host.run(
+            "systemctl stop squatter; systemctl reset-failed squatter; systemctl stop nftables; systemctl start slipway-firewall"
+        )
+        host.run("systemctl restart slipway-metrics-ports")
+        host.check_output("systemctl start %s", unit)
+    assert host.service(unit).is_running
+
+
 def test_the_collector_and_the_host_itself_are_in_the_store(host: Host) -> None:
     up = wait(host, lambda: len(query(host, "up == 1")) >= 2, "Prometheus does not ask both")
     assert up

@@ -60,7 +60,7 @@ called(json.load(sys.stdin))
 RESOURCES = ("Nice=10", "CPUWeight=20", "IOWeight=20", "IOSchedulingClass=idle", "OOMScoreAdjust=500", "LimitCORE=0")
 SANDBOX = (
     "ProtectSystem=strict", "ProtectHome=read-only", "PrivateTmp=yes", "PrivateDevices=yes", "DevicePolicy=closed", "UMask=0077",
-    "NoNewPrivileges=yes", "KeyringMode=private", "RemoveIPC=yes", "ProtectProc=invisible", "ProcSubset=pid", "ProtectClock=yes",
+    "NoNewPrivileges=yes", "KeyringMode=private", "ProtectProc=invisible", "ProcSubset=pid", "ProtectClock=yes",
     "ProtectHostname=yes", "ProtectKernelTunables=yes", "ProtectKernelModules=yes", "ProtectKernelLogs=yes",
     "ProtectControlGroups=yes", "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6", "RestrictNamespaces=yes",
     "RestrictRealtime=yes", "LockPersonality=yes", "MemoryDenyWriteExecute=yes", "SystemCallArchitectures=native",
@@ -95,6 +95,8 @@ class Rights:
         found += [f"CapabilityBoundingSet={self.capability}", f"AmbientCapabilities={self.capability}"]
         found += [] if self.marks else ["RestrictSUIDSGID=yes"]
         found += [f"CacheDirectory={CACHE}", "CacheDirectoryMode=0700"] if self.user == USER else []
+        # Another user's shared memory stays: PostgreSQL, whose user this may be, lives in it.
+        found += ["RemoveIPC=yes"] if self.user in ("", USER) else []
         return found + [f"ReadWritePaths=-{path}" for path in self.writable]
 
 

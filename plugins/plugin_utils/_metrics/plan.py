@@ -25,6 +25,9 @@ OTHERS = ("_backup.program", "_certificates.program", "_upkeep.program")
 """Programs that may have some of the same library."""
 SERVICE, SECRETS = "slipway-metrics.service", "slipway-metrics-secrets.service"
 PSQL, PSQL_SERVICE = "slipway-metrics-psql.socket", "slipway-metrics-psql@.service"
+PORTS, RULES = "slipway-metrics-ports.service", "/etc/slipway/metrics.nft"
+TABLE = "inet slipway_metrics"
+AGAIN = f"{UNITS}/nftables.service.d/slipway-metrics.conf"
 DROP_INS = {unit: f"{UNITS}/{unit}.d/slipway.conf" for unit in (servers.NODE, servers.PROMETHEUS)}
 CONFIGURATION = f"{places.PROMETHEUS}/prometheus.yml"
 SCRAPE_PASSWORD = f"{places.SECRETS}/scrape.password"
@@ -39,7 +42,8 @@ def _servers(mode: str) -> list[str]:
 
 def packages(mode: str) -> list[str]:
     """Return the APT packages that MODE needs on the host."""
-    return [unit.removesuffix(".service") for unit in _servers(mode)]
+    names = [unit.removesuffix(".service") for unit in _servers(mode)]
+    return [*names, "nftables"] if names else []
 
 
 def package_files(mode: str) -> dict[str, str]:
@@ -84,6 +88,7 @@ def _files(variables: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     yield from (_template(name, f"{UNITS}/{name}", program) for name in (SECRETS, SERVICE))
     yield _template(PSQL, f"{UNITS}/{PSQL}", {"socket": str(places.PSQL)})
     yield _template(PSQL_SERVICE, f"{UNITS}/{PSQL_SERVICE}", {"arguments": " ".join(PSQL_ARGUMENTS)})
+    yield from _ports(mode, bool(variables.get("alertmanager")))
     yield {"dest": str(places.PROMETHEUS.parent), "state": "directory"}
     yield {"dest": str(places.PROMETHEUS), "state": "directory"}
     arguments = servers.node_arguments(variables.get("system") or ())
@@ -109,6 +114,17 @@ def _files(variables: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     yield from _drop_in(servers.PROMETHEUS, "prometheus.conf", more)
 
 
+def _ports(mode: str, alertmanager: bool) -> Iterator[dict[str, Any]]:
+    """Yield what keeps others from answering on the servers' ports."""
+    ports = [9100] + ([9090] if mode == "local" else []) + ([9093] if alertmanager else [])
+    names = [servers.NODE, servers.PROMETHEUS, "prometheus-alertmanager.service"]
+    more = {"table": TABLE, "rules": RULES, "ports": sorted(ports), "servers": names, "group": GROUP}
+    yield _template("metrics.nft", RULES, more, mode="0600")
+    yield _template(PORTS, f"{UNITS}/{PORTS}", more)
+    yield {"dest": str(PurePosixPath(AGAIN).parent), "state": "directory"}
+    yield _template("nftables.conf", AGAIN, more)
+
+
 def _template(name: str, dest: str, more: Mapping[str, Any], **keys: str) -> dict[str, Any]:
     return {"src": f"{name}.j2", "dest": dest, "vars": dict(more), **keys}
 
@@ -125,6 +141,7 @@ def _units(variables: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         "restart",
         [f"{UNITS}/{SECRETS}", SCRAPE_PASSWORD, f"{library.FOLDER / library.PACKAGE}/_metrics/secrets.py"],
     )
+    yield _running(PORTS, "restart", [RULES, f"{UNITS}/{PORTS}"])
     yield _running(PSQL, "restart", [f"{UNITS}/{PSQL}"])
     yield _running(SERVICE, "restart", restarting())
     yield _running(servers.NODE, "restart", [DROP_INS[servers.NODE]])
@@ -159,11 +176,13 @@ def _nothing() -> dict[str, Any]:
     gone = [
         places.SETTINGS,
         places.PROGRAM,
-        *(folder / unit for unit in (SECRETS, SERVICE) for folder in (UNITS, wants)),
+        *(folder / unit for unit in (SECRETS, SERVICE, PORTS) for folder in (UNITS, wants)),
+        PurePosixPath(RULES),
+        PurePosixPath(AGAIN),
         *(UNITS / name for name in (PSQL, PSQL_SERVICE, f"sockets.target.wants/{PSQL}")),
     ]
     gone += [PurePosixPath(CONFIGURATION), PurePosixPath(SCRAPE_PASSWORD)]
-    units = [servers.PROMETHEUS, servers.NODE, SERVICE, PSQL, SECRETS]
+    units = [servers.PROMETHEUS, servers.NODE, SERVICE, PSQL, PORTS, SECRETS]
     return {
         "files": [
             *({"dest": str(path), "state": "absent"} for path in gone),

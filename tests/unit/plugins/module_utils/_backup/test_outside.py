@@ -113,6 +113,8 @@ def test_pgbackrest_is_the_server_s_user_with_no_other_right(runs: Path) -> None
     assert rights is not None
     assert (rights.user, rights.capability) == ("postgres", "")
     assert {"ReadWritePaths=-/mnt/backup", "ReadWritePaths=-/scratch/1"} <= set(rights.properties())
+    # Its end would take the server's shared memory, which has the same owner.
+    assert "RemoveIPC=yes" not in rights.properties()
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")

@@ -102,12 +102,12 @@ def units(variables: dict[str, Any]) -> dict[str, set[str]]:
 def test_somebody_else_s_prometheus_asks_the_node_exporter_and_no_store_runs() -> None:
     found = units({"mode": "scrape", "scrape": SCRAPE})
     assert (found["prometheus.service"], found["prometheus-node-exporter.service"]) == ({"stopped"}, {"started"})
-    assert plan.packages("scrape") == ["prometheus-node-exporter"]
+    assert plan.packages("scrape") == ["prometheus-node-exporter", "nftables"]
 
 
 def test_the_packages_own_servers_which_listen_for_everybody_do_not_start_as_they_come() -> None:
     files = plan.package_files("local")
-    assert set(files) == {f"/etc/systemd/system/{name}.service.d/slipway.conf" for name in plan.packages("local")}
+    assert set(files) == {f"/etc/systemd/system/{name}.service.d/slipway.conf" for name in plan.packages("local")[:2]}
     assert all("ConditionPathExists=" in text for text in files.values())
     assert plan.packages("none") == []
     assert plan.package_files("none") == {}
@@ -170,3 +170,22 @@ def test_the_password_of_a_prometheus_elsewhere_is_root_s_alone_and_goes_with_it
 def test_the_servers_of_an_old_release_are_told_in_their_own_words(system: list[str], flag: str, checks: bool) -> None:
     assert any(one.startswith(flag) for one in servers.node_arguments(system))
     assert bool(plan.plan({"mode": "local", "system": system})["validate"]) is checks
+
+
+@pytest.mark.parametrize(
+    ("variables", "ports"),
+    [
+        ({"mode": "scrape", "scrape": SCRAPE}, [9100]),
+        ({"mode": "local"}, [9090, 9100]),
+        ({"mode": "local", "alertmanager": True}, [9090, 9093, 9100]),
+    ],
+    ids=["scrape", "local", "with alerts"],
+)
+def test_nobody_else_can_answer_on_the_ports_of_the_servers_there_are(
+    variables: dict[str, Any], ports: list[int]
+) -> None:
+    found = {one["dest"]: one for one in plan.plan(variables)["files"]}
+    assert found[plan.RULES]["vars"]["ports"] == ports
+    assert found[plan.RULES]["mode"] == "0600"
+    gone = {one["dest"] for one in plan.plan({"mode": "none"})["files"] if one["state"] == "absent"}
+    assert {plan.RULES, plan.AGAIN, f"/etc/systemd/system/{plan.PORTS}", f"/etc/systemd/system/{plan.PSQL}"} <= gone
