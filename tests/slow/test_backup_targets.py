@@ -80,7 +80,7 @@ def site(project: Project, store: Store, tmp_path_factory: pytest.TempPathFactor
     """The site with both servers as its targets."""
     made = Site(tmp_path_factory.mktemp("app") / "harbour", project)
     made.host.run(f"echo '{store.host.address} {NAME}' >>/etc/hosts")
-    made.backups = {**backup_site.BACKUPS, "to": [store.s3(), store.sftp()]}
+    made.backups = {**backup_site.BACKUPS, "to": [store.s3(), store.sftp()], "drill": "2035-01-07 04:00"}
     made.describe()
     project.good("site.yml")
     return made

@@ -243,8 +243,18 @@ def stop_timer(token: str) -> None:
 def try_again(folder: Path) -> None:
     """Let a timer go on with what could not be undone at a boot: a disk may be read-only then, and mended later."""
     for change in armed(folder):
-        if wrong := run(plan_of(change)["again"]):
+        if wrong := run(plan_of(change).get("again") or again(change.name)):
             print(f"slipway-guard: {wrong}", file=sys.stderr)
+
+
+def again(token: str) -> list[str]:
+    """Return the command for a change whose plan an earlier version has made, which had none."""
+    return [
+        "systemd-run", "--quiet", "--no-block", f"--unit={timer(token)}", "--on-active=5s", "--timer-property=AccuracySec=1s",
+        "--property=Type=oneshot", "--property=Restart=on-failure", "--property=RestartSec=5s",
+        "--property=StartLimitIntervalSec=0", "/usr/local/sbin/slipway-guard", "undo", token,
+        "--why", "the host was restarted before a new login had confirmed it",
+    ]  # fmt: skip
 
 
 def confirm(folder: Path, token: str) -> int:

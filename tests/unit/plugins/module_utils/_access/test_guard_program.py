@@ -90,9 +90,10 @@ def test_at_boot_only_what_can_run_there_is_run(
     assert ran == [["systemctl", "daemon-reload"], ["usermod", "ann"]]
 
 
+@pytest.mark.parametrize("armed_by", ["this version", "an earlier version"])
 @pytest.mark.parametrize("refused", ["restore", "locked"])
 def test_what_a_read_only_disk_keeps_from_being_undone_at_boot_is_tried_again_by_a_timer(
-    refused: str, tmp_path: Path, folder: Path, arm: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    refused: str, armed_by: str, tmp_path: Path, folder: Path, arm: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran: list[list[str]] = []
 
@@ -101,6 +102,11 @@ def test_what_a_read_only_disk_keeps_from_being_undone_at_boot_is_tried_again_by
 
     (file := tmp_path / "file").write_text("before")
     arm(file)
+    plan = folder / TOKEN / "plan.json"
+    if armed_by == "an earlier version":
+        plan.write_text(
+            json.dumps({key: value for key, value in json.loads(plan.read_text()).items() if key != "again"})
+        )
     file.write_text("after")
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(guard_program, "run", lambda argv: ran.append(list(argv)) or "")
