@@ -112,7 +112,7 @@ def test_database_and_folders_are_at_both_servers_and_can_be_read_from_each(site
 
 
 TELLS = """#!/bin/sh
-unit=$(sed 's|.*/||' /proc/self/cgroup)
+unit=$(sed -n 's|^0::.*/||p' /proc/self/cgroup)
 { echo "ran: $(id -un) NAME in $unit"; systemctl show --property=Environment,ExecStart,Description "$unit"; } </dev/null |
   systemd-cat -t seen
 exec /usr/bin/NAME "$@"

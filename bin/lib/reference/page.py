@@ -121,6 +121,7 @@ HOST = (
                 "slipway_updates": "host_upkeep_updates",
                 "slipway_memory": "host_upkeep_memory",
                 "slipway_disk": "host_upkeep_disk",
+                "slipway_extras": "host_upkeep_extras",
             },
         ),
     ),

@@ -32,9 +32,11 @@ WEB = ("22/tcp", "80/tcp", "443/tcp", "443/udp")
 UNITS = PurePosixPath("/etc/systemd/system")
 PROGRAM = "_upkeep.program"
 SERVICE, CHECK, BACK, REBOOT = "slipway-upkeep", "slipway-upkeep-check", "slipway-upkeep-back", "slipway-upkeep-reboot"
+PACKAGES = "slipway-upkeep-packages"
 NEEDRESTART = "/etc/needrestart/conf.d/60-slipway.conf"
 UPDATES = ("/etc/apt/apt.conf.d/60slipway", f"{UNITS}/apt-daily-upgrade.timer.d/slipway.conf",
            f"{UNITS}/apt-daily-upgrade.service.d/slipway.conf")  # fmt: skip
+PROFILE = "/etc/profile.d/60-slipway.sh"
 SYSCTL, JOURNAL = "/etc/sysctl.d/60-slipway.conf", "/etc/systemd/journald.conf.d/60-slipway.conf"
 TIME = "systemd-timesyncd | chrony | ntpsec | ntp | openntpd"
 """Time daemons that exclude each other: a host keeps the one that it has."""
@@ -96,7 +98,7 @@ def packages(variables: Mapping[str, Any]) -> list[str]:
     given = variables.get("updates")
     install = given.get("install") if isinstance(given, Mapping) else None
     updates = [] if install == "none" else ["unattended-upgrades", "needrestart"]
-    return [*updates, "libnss-myhostname", TIME]
+    return [*updates, *(["debsums"] if variables.get("extras") is True else []), "libnss-myhostname", TIME]
 
 
 def settings(variables: Mapping[str, Any]) -> Settings:
@@ -150,6 +152,8 @@ def plan(variables: Mapping[str, Any]) -> dict[str, Any]:
             *_in_folder(str(PurePosixPath(JOURNAL).parent), "journald.conf", PurePosixPath(JOURNAL).name, more),
             *_in_folder("/etc/systemd/coredump.conf.d", "coredump.conf", "60-slipway.conf", more),
             *_in_folder("/etc/security/limits.d", "limits.conf", "60-slipway.conf", more),
+            _template("profile.sh", PROFILE, {"extras": bool(variables.get("extras"))}),
+            *_extras(bool(variables.get("extras"))),
             *_in_folder("/etc/modprobe.d", "modprobe.conf", "60-slipway.conf", {"is_guest": bool(variables.get("is_guest"))}),
             *_in_folder(f"{UNITS}/postgresql@.service.d", "database.conf", "slipway-upkeep.conf", more),
             *_in_folder(f"{UNITS}/mariadb.service.d", "database.conf", "slipway-upkeep.conf", more),
@@ -166,6 +170,7 @@ def plan(variables: Mapping[str, Any]) -> dict[str, Any]:
             *_running(f"{CHECK}.timer", f"{UNITS}/{CHECK}.timer"),
             *(_running("apt-daily-upgrade.timer", UPDATES[1]) if told.install != "none" else ()),
             *(_running(f"{REBOOT}.timer", f"{UNITS}/{REBOOT}.timer") if told.reboot else ()),
+            *(_running(f"{PACKAGES}.timer", f"{UNITS}/{PACKAGES}.timer") if variables.get("extras") else ()),
         ],
     }  # fmt: skip
 
@@ -187,6 +192,16 @@ def _updates(told: Settings, more: Mapping[str, Any]) -> list[dict[str, Any]]:
     for template, path in zip(templates, (*UPDATES, NEEDRESTART), strict=True):
         found += _in_folder(str(PurePosixPath(path).parent), template, PurePosixPath(path).name, more)
     return found
+
+
+def _extras(wanted: bool) -> list[dict[str, Any]]:
+    """Return what an auditor asks for. Banners stay: the distribution's own, which they replaced, are nowhere else."""
+    units = [f"{PACKAGES}.service", f"{PACKAGES}.timer"]
+    if not wanted:
+        gone = [*(f"{UNITS}/{name}" for name in units), f"{UNITS}/timers.target.wants/{PACKAGES}.timer"]
+        return [{"dest": path, "state": "absent"} for path in gone]
+    banners = [_template("issue", path, {}) for path in ("/etc/issue", "/etc/issue.net")]
+    return [*banners, *(_template(name, f"{UNITS}/{name}", {}) for name in units)]
 
 
 def _absent(units: Sequence[str]) -> list[str]:

@@ -125,7 +125,7 @@ def test_a_service_of_ours_hides_no_network_whose_settings_it_makes(template: st
 def test_every_template_is_used_and_there_is_one_for_every_file() -> None:
     used = {
         entry["src"]
-        for variables in ({"updates": {"reboot": "04:00"}}, {})
+        for variables in ({"updates": {"reboot": "04:00"}}, {"extras": True}, {})
         for entry in plan(variables)["files"]
         if "src" in entry
     }
@@ -136,3 +136,21 @@ def test_units_that_are_started_are_units_that_are_written_or_the_systems_own() 
     written = {Path(entry["dest"]).name for entry in plan({"updates": {"reboot": "04:00"}})["files"]}
     names = {unit["name"] for unit in plan({"updates": {"reboot": "04:00"}})["units"]}
     assert {name for name in names if re.match("slipway-", name)} <= written
+
+
+def test_what_auditors_ask_for_is_there_when_it_is_asked_for_and_goes_again_but_for_the_banner() -> None:
+    def written(extras: bool) -> dict[str, bool]:
+        return {one["dest"]: one.get("state") != "absent" for one in plan({"extras": extras})["files"]}
+
+    timer = "/etc/systemd/system/slipway-upkeep-packages.timer"
+    with_them, without = written(True), written(False)
+    assert (with_them[timer], without[timer]) == (True, False)
+    assert "/etc/issue" in with_them
+    assert "/etc/issue" not in without, "nobody knows what stood there before"
+    assert ("debsums" in packages({"extras": True}), "debsums" in packages({})) == (True, False)
+    shells = [
+        one["vars"]["extras"]
+        for one in plan({"extras": False})["files"]
+        if one["dest"] == "/etc/profile.d/60-slipway.sh"
+    ]
+    assert shells == [False]
