@@ -12,7 +12,9 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import threading
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 SOCK_DIAG, BY_FAMILY = 4, 20
@@ -35,6 +37,10 @@ SECONDS = 5.0
 BLOCK = 1 << 16
 
 LISTED = Path("/proc/self/net/unix")
+GIVEN = "sock-diag"
+"""Name of a socket that systemd has opened for a service which can't make one (sd_listen_fds(3))."""
+FIRST_GIVEN = 3
+_turn = threading.Lock()
 
 
 def backlog(path: Path) -> int:
@@ -73,10 +79,9 @@ def _file(path: Path) -> bytes:
 
 def _told(state: int) -> Iterator[dict[int, bytes]]:
     """Yield what the kernel tells of each Unix socket in a STATE. Raises OSError when it tells nothing."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, SOCK_DIAG) as asked:
+    with _turn, _socket() as asked:
         asked.settimeout(SECONDS)
-        question = ASK.pack(socket.AF_UNIX, 0, 0, state, 0, SHOW, 0xFFFFFFFF, 0xFFFFFFFF)
-        asked.sendto(HEAD.pack(HEAD.size + len(question), BY_FAMILY, REQUEST, 1, 0) + question, (0, 0))
+        asked.sendto(question(state), (0, 0))
         while True:
             for kind, content in _parts(asked.recv(BLOCK), HEAD):
                 if kind == DONE:
@@ -84,6 +89,24 @@ def _told(state: int) -> Iterator[dict[int, bytes]]:
                 if kind == ERROR:
                     raise OSError(-struct.unpack_from("=i", content)[0], "the kernel does not tell of Unix sockets")
                 yield dict(_parts(content[ANSWER.size :], ATTRIBUTE))
+
+
+def question(state: int) -> bytes:
+    """Return what asks for each Unix socket in a STATE."""
+    asked = ASK.pack(socket.AF_UNIX, 0, 0, state, 0, SHOW, 0xFFFFFFFF, 0xFFFFFFFF)
+    return HEAD.pack(HEAD.size + len(asked), BY_FAMILY, REQUEST, 1, 0) + asked
+
+
+def _socket() -> socket.socket:
+    """Return a socket at which nothing waits: one that was given to this service, or a new one."""
+    names = os.environ.get("LISTEN_FDNAMES", "").split(":")
+    if GIVEN not in names or os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, SOCK_DIAG)
+    given = socket.socket(fileno=os.dup(FIRST_GIVEN + names.index(GIVEN)))
+    with suppress(BlockingIOError):  # an answer that came too late
+        while given.recv(BLOCK, socket.MSG_DONTWAIT):
+            pass
+    return given
 
 
 def _parts(data: bytes, head: struct.Struct) -> Iterator[tuple[int, bytes]]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._host import unix_sockets
 from ansible_collections.slipway.flask.plugins.module_utils._metrics import places
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.postgres import PSQL_ARGUMENTS
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.secrets import GROUP
@@ -24,6 +25,7 @@ PROGRAM = "_metrics.program"
 OTHERS = ("_backup.program", "_certificates.program", "_upkeep.program")
 """Programs that may have some of the same library."""
 SERVICE, SECRETS = "slipway-metrics.service", "slipway-metrics-secrets.service"
+DIAG = "slipway-metrics-diag.socket"
 PSQL, PSQL_SERVICE = "slipway-metrics-psql.socket", "slipway-metrics-psql@.service"
 PORTS, RULES = "slipway-metrics-ports.service", "/etc/slipway/metrics.nft"
 TABLE = "inet slipway_metrics"
@@ -79,13 +81,14 @@ def plan(variables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _files(variables: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    mode, program = variables["mode"], {"program": str(places.PROGRAM), "group": GROUP, "psql": PSQL}
+    mode, program = variables["mode"], {"program": str(places.PROGRAM), "group": GROUP, "psql": PSQL, "diag": DIAG}
     yield {"dest": str(places.SETTINGS.parent), "state": "directory"}
     yield {"dest": str(places.SETTINGS), "content": told(variables), "mode": "0600"}
     yield {"dest": str(places.SECRETS), "state": "directory", "mode": "0700"}
     yield from library.files(PROGRAM)
     yield _template("program.py", str(places.PROGRAM), {"library": str(library.FOLDER)}, mode="0755")
     yield from (_template(name, f"{UNITS}/{name}", program) for name in (SECRETS, SERVICE))
+    yield _template(DIAG, f"{UNITS}/{DIAG}", {"name": unix_sockets.GIVEN, "service": SERVICE})
     yield _template(PSQL, f"{UNITS}/{PSQL}", {"socket": str(places.PSQL)})
     yield _template(PSQL_SERVICE, f"{UNITS}/{PSQL_SERVICE}", {"arguments": " ".join(PSQL_ARGUMENTS)})
     yield from _ports(mode, bool(variables.get("alertmanager")))
@@ -160,7 +163,7 @@ def _running(name: str, on_change: str, files: Sequence[str]) -> dict[str, Any]:
 def restarting() -> list[str]:
     """Return the files that the collector reads when it starts."""
     modules = map(str, library.paths(library.sources(PROGRAM)))
-    return [str(places.SETTINGS), str(places.PROGRAM), str(UNITS / SERVICE), *modules]
+    return [str(places.SETTINGS), str(places.PROGRAM), str(UNITS / SERVICE), str(UNITS / DIAG), *modules]
 
 
 def told(variables: Mapping[str, Any]) -> str:
@@ -179,10 +182,10 @@ def _nothing() -> dict[str, Any]:
         *(folder / unit for unit in (SECRETS, SERVICE, PORTS) for folder in (UNITS, wants)),
         PurePosixPath(RULES),
         PurePosixPath(AGAIN),
-        *(UNITS / name for name in (PSQL, PSQL_SERVICE, f"sockets.target.wants/{PSQL}")),
+        *(UNITS / name for name in (DIAG, PSQL, PSQL_SERVICE, f"sockets.target.wants/{PSQL}")),
     ]
     gone += [PurePosixPath(CONFIGURATION), PurePosixPath(SCRAPE_PASSWORD)]
-    units = [servers.PROMETHEUS, servers.NODE, SERVICE, PSQL, PORTS, SECRETS]
+    units = [servers.PROMETHEUS, servers.NODE, DIAG, SERVICE, PSQL, PORTS, SECRETS]
     return {
         "files": [
             *({"dest": str(path), "state": "absent"} for path in gone),

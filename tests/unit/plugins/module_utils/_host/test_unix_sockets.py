@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._host import unix_sockets
@@ -93,3 +95,29 @@ def test_a_kernel_that_does_not_tell_is_asked_for_its_list(
     connect(stack, str(path), 3)
     stack.enter_context(server.accept()[0])
     assert (unix_sockets.backlog(path), unix_sockets.connected(path)) == (2, 3)
+
+
+def test_a_service_that_can_make_no_such_socket_asks_by_the_one_it_was_given(
+    folder: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = stack.enter_context(
+        socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, unix_sockets.SOCK_DIAG)
+    )
+    listen(stack, str(folder / "one"))
+    connect(stack, str(folder / "one"), 2)
+    monkeypatch.setattr(unix_sockets, "FIRST_GIVEN", given.fileno() - 1)
+    monkeypatch.setenv("LISTEN_FDNAMES", f"other:{unix_sockets.GIVEN}")
+    monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
+    # An answer to somebody who did not wait for it is left in there.
+    given.sendto(unix_sockets.question(unix_sockets.CONNECTED), (0, 0))
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(unix_sockets.socket, "socket", _given_only(socket.socket))
+        assert [unix_sockets.backlog(folder / "one") for _ in range(2)] == [2, 2]
+
+
+def _given_only(make: Any) -> Any:
+    def made(*arguments: Any, **keys: Any) -> Any:
+        assert not arguments, "the service can't make a socket of netlink's"
+        return make(**keys)
+
+    return made
