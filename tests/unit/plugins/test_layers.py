@@ -191,7 +191,7 @@ MOST = {
     "kept_half": 4_500,
     "release_on_host": 366_000,
     "rollback_on_host": 247_000,
-    "release_info_on_host": 172_000,
+    "release_info_on_host": 175_000,
     "release_exec_on_host": 63_000,
     "maintenance_on_host": 3_500,
     "files_on_host": 13_500,
