@@ -167,7 +167,8 @@ def test_what_is_in_bin_takes_these_words(typed: Callable[..., str], command: st
         assert words[:1] in ([], ["podman"])
         return
     scripts = {"bin/demo": "demo.py", "bin/describe": "describe_app.py", "bin/test": "run_tests.py",
-               "bin/lib/vps.py": "vps.py", "bin/new-project": "new_project.py", "bin/first-login": "first_login.py"}  # fmt: skip
+               "bin/lib/vps.py": "vps.py",
+               "bin/new-project": "new_project.py", "bin/first-login": "first_login.py", "bin/record": "record.py"}  # fmt: skip
     script = f"bin/lib/{scripts[program]}" if program in scripts else f"bench/{words.pop(0)}.py"
     typed(shlex.join([sys.executable, str(ROOT / script), *words, "--help"]))
 

@@ -163,6 +163,38 @@ def test_five_questions_are_asked_and_a_wrong_answer_is_asked_again(tmp_path: Pa
     assert "nginx_tls_acme_email" not in text
 
 
+def test_a_domain_that_no_authority_vouches_for_gets_no_question_about_letters_from_one(tmp_path: Path) -> None:
+    lay(tmp_path / "shop", {"shop.py": SHOP})
+    asked = Terminal([sys.executable, SCRIPT, "deploy", "--app", "shop", "--host", "203.0.113.9"], cwd=tmp_path)
+    asked.expect("Its domain")
+    asked.type("shop.test")
+    asked.expect("Database")
+    asked.type("")
+    assert asked.end() == 0, asked.text
+    assert "e-mail" not in asked.text
+    assert "    # certificate: self_signed" in (tmp_path / "deploy/group_vars/all/main.yml").read_text()
+
+
+def test_a_repository_that_can_not_be_read_here_leaves_a_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--app", f"file://{tmp_path}/nowhere.git", *FLAGS[2:]]
+    assert main(monkeypatch, tmp_path, "deploy", *flags) == 1
+    said = capsys.readouterr().err
+    assert "git could not clone" in said
+    assert said.endswith("Clone it yourself, and give the folder: --app ../shop\n")
+    assert not (tmp_path / "deploy").exists()
+
+
+def test_what_the_source_can_not_tell_is_named_before_the_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lay(tmp_path / "shop", {"shop.py": SHOP + 'app.config["MAIL_SERVER"] = os.environ["MAIL_SERVER"]\n'})
+    assert main(monkeypatch, tmp_path, "deploy", *FLAGS) == 0
+    first = capsys.readouterr().out.partition("\nNext:\n")[2].splitlines()[0]
+    assert first == "  # first fill in environment.MAIL_SERVER in deploy/group_vars/all/main.yml"
+
+
 def test_without_a_terminal_the_flags_that_are_missing_are_named(tmp_path: Path) -> None:
     done = project(tmp_path, "deploy", "--domain", "shop.example.com")
     assert (done.returncode, (tmp_path / "deploy").exists()) == (1, False)
