@@ -71,7 +71,7 @@ def test_documentation_of_what_is_installed(run: Callable[..., str], installed: 
         cwd=installed,
         env=env,
     )
-    assert "the apps whose domains another site" in " ".join(filters.split())
+    assert "apps whose domains are still served by another site" in " ".join(filters.split())
     roles = run("ansible-doc", "-t", "role", "--list", cwd=installed, env=env)
     assert all(f"slipway.flask.{path.name}" in roles for path in (root / "roles").iterdir())
 

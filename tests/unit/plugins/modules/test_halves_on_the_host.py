@@ -45,7 +45,7 @@ def test_every_half_belongs_to_an_action_and_takes_only_what_is_written_into_no_
     assert (FOLDER / f"{whole}.py").exists() and (FOLDER.parent / f"action/{whole}.py").exists()
     module = import_module(MODULES + name)
     assert options_of(module) == {
-        "task": {"description": "What the action plugin asks, as JSON. It is written into no log.", "type": "str",
+        "task": {"description": "Request of the action plugin, as JSON. It is never logged.", "type": "str",
                  "required": True}
     }  # fmt: skip
     assert TASK == {"task": {"type": "str", "required": True, "no_log": True}}
