@@ -272,6 +272,7 @@ def test_a_site_is_set_up_and_deployed_again_and_nobody_is_told_of_anything(site
     site.wait(lambda: any(path == "/heartbeat" for path, _ in Hooks.got))
     site.project.good("playbooks/deploy.yml")
     assert (site.people.told("firing"), [body(mail) for mail in site.people.mails]) == ({}, []), site.report()
+    assert {said["what"] for path, said in Hooks.got if path == "/event"} == {"deploy"}
 
 
 @pytest.mark.once("12")
@@ -285,13 +286,14 @@ def test_a_test_message_goes_by_every_way_and_each_that_refuses_it_is_named(site
     assert [mail["Subject"] for mail in site.people.mails] == [
         f"{site.host.name}: a test by {re.search('a test by (.*?):', str(Hooks.got))[1]}: nothing is wrong, and messages arrive"  # type: ignore[index]
     ]
-    site.people.mails.clear()
-    Hooks.got.clear()
 
 
 def test_what_breaks_is_told_within_two_minutes_and_its_end_as_well(site: Site) -> None:
     host, people = site.host, site.people
     host.run("systemctl start slipway-backup")
+    assert people.told("firing") == {}, site.report()
+    people.mails.clear()
+    Hooks.got.clear()
     worker, web = (
         host.run(f"systemctl list-units --plain --no-legend '{unit}' | cut -d' ' -f1")
         for unit in ("shop.worker@*", "blog@*")
