@@ -33,7 +33,7 @@ class ActionModule(ActionBase):
             }
             answer = on_host.ask(self, "release_origin", asked, task_vars)
             if answer.get("failed"):
-                return {**answer, "msg": f"{of} can't be promoted: on {host}, {answer.get('msg')}"}
+                return {**result, "failed": True, "msg": f"{of} can't be promoted: on {host}, {answer.get('msg')}"}
             origin = {**answer["origin"], "of": of, "app": app, "host": host}
             if origin["archive"]:
                 origin["archive"] = self._fetch(origin)

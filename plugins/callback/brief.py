@@ -123,8 +123,13 @@ class CallbackModule(Default):
             self._display.display("...ignoring", color=C.COLOR_SKIP)
 
     def v2_runner_item_on_failed(self, result: Any) -> None:
-        if not self._is_silent():
+        if self._is_silent():
+            return
+        if self._display.verbosity or not explained(result.task.action, result.result):
             super().v2_runner_item_on_failed(result)
+            return
+        result.result.pop("exception", None)
+        self._tell(result, "FAILED!", str(result.result["msg"]))
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
         if result.task.action == COMPARER and not self._display.verbosity:
