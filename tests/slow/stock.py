@@ -45,7 +45,7 @@ STOCKED = frozenset(
         "promotion",
         "remove",
     }
-    | {"restore", "restore_host", "secrets", "sources", "transfer"}
+    | {"pipeline", "restore", "restore_host", "secrets", "sources", "transfer"}
 )
 """Files of tests, without `test_`, whose `host` is such a one."""
 DECIDES = (
