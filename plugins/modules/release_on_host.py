@@ -26,10 +26,11 @@ import json
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import code
-from ansible_collections.slipway.flask.plugins.module_utils._host.task import begin
-from ansible_collections.slipway.flask.plugins.module_utils._release import request
+from ansible_collections.slipway.flask.plugins.module_utils._host.task import HALF, begin
+from ansible_collections.slipway.flask.plugins.module_utils._release import by_key, request
 from ansible_collections.slipway.flask.plugins.module_utils._release.arguments import answer
 from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Deploy
+from ansible_collections.slipway.flask.plugins.module_utils._release.run import Outcome
 
 PACKED: dict[str, Any] = {"type": "str", "default": "{}", "no_log": True}
 """JSON; see plugin_utils/_action/private.py."""
@@ -40,17 +41,17 @@ def argument_spec() -> dict[str, Any]:
     return {**request.spec("deploy"), "commands": PACKED, "expected": PACKED}
 
 
-def request_of(parameters: dict[str, Any]) -> request.Request:
-    """Return the request that PARAMETERS are, with those unpacked that the action plugin has packed."""
-    packed = {**json.loads(parameters["commands"]), "expected_environment": json.loads(parameters["expected"])}
-    return request.Request.of({**parameters, **packed})
-
-
 def main() -> None:
     module, given = begin(argument_spec(), code.keep)
-    asked = request_of(given)
+    asked = by_key.request_of(given)
     job = Deploy(asked, check=module.check_mode)
-    run = job.deploy
+
+    def run() -> Outcome:
+        outcome = job.deploy()
+        if not module.check_mode and not outcome.need_archive and not outcome.hook:
+            by_key.settle(asked, given, json.loads(module.params["task"]).get(HALF, {}).get("key", ""))
+        return outcome
+
     if asked.plan:
         from ansible_collections.slipway.flask.plugins.module_utils._release.plan import Plan
 

@@ -7,14 +7,10 @@ The app is one file without a database, so that the host is ready soon. The test
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
-import shutil
 import signal
-import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -22,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import PLAY_SECONDS, ROOT, Host, Play, Project, Visitor, Watch, tiny_app, wait_for
+from helpers import Host, Play, Project, Visitor, Watch, tiny_app, wait_for
 
 # What is tested is the controller's; one Debian release is enough.
 pytestmark = pytest.mark.once("13")
@@ -279,93 +275,3 @@ def test_a_run_under_way_outlives_a_deploy_and_none_begins_beside_it(scheduled: 
     assert f"the digest of {new}" in scheduled.project.good(*NOW).output
     runs = json.loads(host.run("cat /var/lib/slipway/runs/tiny.digest.json"))["runs"]
     assert [(run["release"], run["result"]) for run in runs[:2]] == [(new, "success"), (old, "success")]
-
-
-def test_steps_of_a_pipeline_need_nothing_but_the_secrets(tiny: Tiny, host: Host, tmp_path: Path) -> None:
-    """As a runner has it: no settings, no keys, no known hosts but what the steps are given."""
-    tiny.say("from a pipeline")
-    inventory, facts = tmp_path / "hosts.yml", host.facts
-    shutil.copytree(tiny.project.folder / "group_vars", tmp_path / "group_vars")
-    inventory.write_text(f"web: {{hosts: {{{host.name}: {{ansible_host: {host.address}, ansible_user: root}}}}}}\n")
-    # ssh's sockets are in the home, and their paths must be short.
-    home, temporary = Path(tempfile.mkdtemp(prefix="ci-")), tmp_path / "temporary"
-    temporary.mkdir()
-    known = Path(facts["known_hosts"]).read_text()
-    secrets = {"SLIPWAY_SSH_KEY": Path(facts["key"]).read_text(), "SLIPWAY_KNOWN_HOSTS": known}
-
-    def step(name: str, **changes: str) -> subprocess.CompletedProcess[str]:
-        environment = {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(temporary), **secrets, **changes}
-        command = [str(ROOT / "bin/ci"), name, str(inventory), "-e", "app=tiny"]
-        return subprocess.run(
-            command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=PLAY_SECONDS
-        )
-
-    before = serving(host)
-    for changes, said in (
-        ({"SLIPWAY_SSH_KEY": ""}, "SLIPWAY_SSH_KEY is empty"),
-        ({"SLIPWAY_SSH_KEY": "ssh-ed25519 AAAA"}, "SLIPWAY_SSH_KEY is not a private key"),
-        ({"SLIPWAY_KNOWN_HOSTS": known.replace("AAAA", "AAAB")}, "Host key verification failed"),
-    ):
-        refused = step("deploy", **changes)
-        assert refused.returncode != 0
-        assert said in refused.stdout + refused.stderr, refused.stdout + refused.stderr
-    planned = step("plan")
-    assert planned.returncode == 0, planned.stdout + planned.stderr
-    assert "nothing was changed" in planned.stdout
-    assert serving(host) == before
-    for name in ("deploy", "smoke"):
-        done = step(name)
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "PRIVATE KEY" not in done.stdout + done.stderr
-    assert word(host) == "from a pipeline"
-    assert list(temporary.glob("*/key")) == [], "no secret is left"
-
-
-@pytest.fixture
-def osv(host: Host) -> Iterator[str]:
-    """The address of a service on the host that knows of vulnerabilities; it is asked as OSV is."""
-    code = base64.b64encode((ROOT / "tests/unit/support/osv_server.py").read_bytes()).decode()
-    host.run(
-        f"echo {code} | base64 -d > /var/tmp/osv.py && systemd-run --quiet --unit osv python3 /var/tmp/osv.py {OSV}"
-    )
-    wait_for(lambda: host.ok(f"ss -ltnH sport = :{OSV} | grep -q ."), seconds=60)
-    yield f"http://127.0.0.1:{OSV}"
-    host.ask("systemctl stop osv")
-
-
-def test_known_vulnerabilities_stop_a_deploy_or_are_reported_and_no_rollback_waits_for_them(
-    tiny: Tiny, host: Host, osv: str, tmp_path: Path
-) -> None:
-    old, before = serving(host), word(host)
-    (tiny.folder / "requirements.txt").write_text("flask==2.2.2\nwerkzeug==2.2.2\njinja2==3.1.2\n")
-    tiny.say("old packages", audit="refuse")
-    at = ("-e", f"app_release_audit_url={osv}")
-    refused = tiny.deploy(*at)
-    assert refused.code != 0, refused.output
-    said = " ".join(refused.output.split())
-    assert "3 known vulnerabilities in 3 packages, and `audit` is `refuse`:" in said, refused.output
-    for known in VULNERABLE:
-        assert f"- {known}" in said, refused.output
-    assert (serving(host), word(host)) == (old, before)
-
-    done = tiny.deploy(*at, "-e", "audit=report")
-    assert done.code == 0, done.output
-    for known in VULNERABLE:
-        assert f"vulnerable: {known}" in " ".join(done.output.split()), done.output
-    assert word(host) == "old packages"
-
-    host.run("systemctl stop osv")  # the last answer is a moment old: nobody is asked
-    status = tiny.project.good("playbooks/status.yml", *at)
-    for known in ("3 known vulnerabilities in 3 packages (checked ", *(f"vulnerable: {known}" for known in VULNERABLE)):
-        assert f"tiny on {host.name}: {known}" in status.output, status.output
-    tiny.say("nobody to ask", audit="refuse")
-    unanswered = tiny.deploy(*at)
-    assert unanswered.code != 0 and f"{osv} could not be reached" in unanswered.output, unanswered.output
-    tiny.project.good("playbooks/rollback.yml", *at)
-    assert (serving(host), word(host)) == (old, before)
-
-    release = json.loads(host.run("tail -n 1 /srv/tiny/history.jsonl"))["previous"]
-    tiny.project.good("playbooks/sbom.yml", "-e", f"to={tmp_path}", "-e", f"release={release}")
-    found = json.loads((tmp_path / f"{host.name}-tiny.cdx.json").read_text())
-    assert {"pkg:pypi/flask@2.2.2", "pkg:pypi/jinja2@3.1.2"} < {one.get("purl") for one in found["components"]}
-    assert host.run(f"stat -c '%a %U' /srv/tiny/releases/{release}/sbom.cdx.json") == "640 root"

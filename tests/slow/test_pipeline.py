@@ -8,9 +8,11 @@ they fetch themselves. GitLab's commands are the same ones (tests/unit/test_pipe
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,14 +24,14 @@ import forge
 import pytest
 import yaml
 from conftest import machine
-from helpers import DISK, PLAY_SECONDS, ROOT, Host, Visitor, tiny_app
+from helpers import DISK, PLAY_SECONDS, ROOT, Host, Project, Visitor, tiny_app
 from stock import image
 
 pytestmark = pytest.mark.once("13")
 JOBS: dict[str, Any] = yaml.safe_load((ROOT / "docs/ci/github.yml").read_text())["jobs"]
 SETTINGS = ("PIP_", "UV_", "SSL_", "REQUESTS_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 """Variables by which a machine's packages are had; everything else of this process stays away."""
-STAGING, PRODUCTION = "staging.example.com", "example.com"
+STAGING, PRODUCTION, KEYED = "staging.example.com", "example.com", "keyed.example.com"
 TEST = 'from tiny import app\n\n\ndef test_index() -> None:\n    assert app.test_client().get("/").status_code == 200\n'
 
 
@@ -43,11 +45,15 @@ class Runner:
 
     def __init__(self, folder: Path, hosts: dict[str, Host], address: str) -> None:
         self.folder, self.hosts, self.address = folder, hosts, address
+        # What is not committed yet counts as well.
+        self.version = git(ROOT, "stash", "create") or git(ROOT, "rev-parse", "HEAD")
         self.app, self.only_python = folder / "shop", folder / "bin"
         self.only_python.mkdir()
         (self.only_python / "python3").symlink_to(sys._base_executable)  # type: ignore[attr-defined]
         # ssh's sockets are in the home, and their paths must be short.
         self.home = tempfile.mkdtemp(prefix="ci-")
+        # One machine for all of the jobs: what the first has fetched and installed is there for the next.
+        self.temporary = tempfile.mkdtemp(prefix="runner-")
         (self.app / "tests").mkdir(parents=True)
         (self.app / "requirements.txt").write_text("flask==3.1.3\n")
         (self.app / "tests/test_tiny.py").write_text(TEST)
@@ -68,18 +74,18 @@ class Runner:
 
     def say(self, text: str) -> None:
         """Push a commit whose page says TEXT."""
-        (self.app / "tiny.py").write_text(tiny_app(repr(text)))
+        (self.app / "tiny.py").write_text(tiny_app(repr(text)).replace("import os\n\n", ""))  # ruff looks at it
         (self.app / ".gitignore").write_text(".venv/\n__pycache__/\n.*_cache/\n")
         git(self.app, "add", "--all")
         git(self.app, "commit", "--quiet", "--message", text)
 
-    def environment(self, temporary: str) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         event = self.folder / "event.json"
         event.write_text(json.dumps({"pull_request": {"number": 5}}))
         return {
             **{name: value for name, value in os.environ.items() if name.upper().startswith(SETTINGS)},
-            "PATH": f"{self.only_python}:/usr/bin:/bin", "HOME": self.home, "RUNNER_TEMP": temporary, "TMPDIR": temporary,
-            "SLIPWAY": str(ROOT), "SLIPWAY_VERSION": git(ROOT, "stash", "create") or git(ROOT, "rev-parse", "HEAD"),
+            "PATH": f"{self.only_python}:/usr/bin:/bin", "HOME": self.home, "RUNNER_TEMP": self.temporary, "TMPDIR": self.temporary,
+            "SLIPWAY": str(ROOT), "SLIPWAY_VERSION": self.version,
             "GIT_CONFIG_COUNT": "2", "GIT_CONFIG_KEY_0": "uploadpack.allowAnySHA1InWant", "GIT_CONFIG_VALUE_0": "true",
             "GIT_CONFIG_KEY_1": "safe.directory", "GIT_CONFIG_VALUE_1": "*",
             "GITHUB_EVENT_PATH": str(event), "GITHUB_API_URL": self.address, "GITHUB_REPOSITORY": "ann/shop",
@@ -96,26 +102,28 @@ class Runner:
 
     def run(self, name: str, smoke: bool = True) -> tuple[int, str]:
         """Run the steps of a job; return its status and what they printed. The smoke test is what a user puts there."""
-        status, said, secrets = 0, "", self.secrets()
-        with tempfile.TemporaryDirectory(prefix="runner-") as temporary:
-            for step in JOBS[name]["steps"]:
-                condition = str(step.get("if", "success()"))
-                wanted = "always()" in condition or ("failure()" in condition) == bool(status)
-                if "run" not in step or not wanted:
-                    continue
-                given = {
-                    key: re.sub(r"\$\{\{ (.+?) \}\}", lambda found: secrets[found[1]], value)
-                    for key, value in step.get("env", {}).items()
-                }
-                done = subprocess.run(
-                    ["bash", "-e", "-c", self._here(step["run"], smoke)], cwd=self.app, text=True, check=False,
-                    env={**self.environment(temporary), **given}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                    timeout=PLAY_SECONDS,
-                )  # fmt: skip
-                said += f"--- {step['name']}\n{done.stdout}"
-                status = status or done.returncode
-            assert "PRIVATE KEY" not in said
-            assert [path for path in Path(temporary).rglob("key") if path.is_file()] == [], "no secret is left"
+        status, said, secrets, outcomes = 0, "", self.secrets(), dict[str, int]()
+        for step in JOBS[name]["steps"]:
+            condition = str(step.get("if", "success()"))
+            wanted = "always()" in condition or ("failure()" in condition) == bool(status)
+            if asked := re.search(r"steps\.(\w+)\.outcome == 'success'", condition):
+                wanted = wanted and outcomes.get(asked[1]) == 0
+            if "run" not in step or not wanted:
+                continue
+            given = {
+                key: re.sub(r"\$\{\{ (.+?) \}\}", lambda found: secrets[found[1]], value)
+                for key, value in step.get("env", {}).items()
+            }
+            done = subprocess.run(
+                ["bash", "-e", "-c", self._here(step["run"], smoke)], cwd=self.app, text=True, check=False,
+                env={**self.environment(), **given}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                timeout=PLAY_SECONDS,
+            )  # fmt: skip
+            said += f"--- {step['name']}\n{done.stdout}"
+            status = status or done.returncode
+            outcomes[str(step.get("id"))] = done.returncode
+        assert "PRIVATE KEY" not in said
+        assert [path for path in Path(self.temporary).glob("tmp.*/key") if path.is_file()] == [], "no secret is left"
         return status, said
 
     def _here(self, command: str, smoke: bool) -> str:
@@ -142,6 +150,8 @@ def runner(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run
         made = Runner(tmp_path_factory.mktemp("runner"), {"staging": host, "production": production}, address)
         made.comments = comments  # type: ignore[attr-defined]
         yield made
+        for place in (made.home, made.temporary):
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def test_the_app_is_linted_tested_and_scanned_without_any_secret(runner: Runner) -> None:
@@ -197,3 +207,136 @@ def test_a_wrong_secret_is_told_and_changes_nothing(
     status, output = runner.run("staging")
     assert (status != 0, said in output) == (True, True), output
     assert runner.word("staging") == before
+
+
+# ---- a key that can deploy and nothing else -----------------------------------------------------------------------------
+
+FORCED = 'restrict,command="sudo -n /usr/local/sbin/slipway-deploy \\"$SSH_ORIGINAL_COMMAND\\""'
+
+
+class Narrow:
+    """A person of the host with a key that may only deploy the app `keyed`, whose repository is on the host."""
+
+    def __init__(self, folder: Path, host: Host) -> None:
+        self.folder, self.project, self.host = folder / "keyed", Project(folder, host), host
+        self.key = folder / "id"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key], check=True)
+        self.folder.mkdir()
+        git(self.folder, "init", "--quiet", "--initial-branch=main")
+        self.first = self.commit("first")
+        self.describe(deployers=["ci"])
+
+    def commit(self, text: str) -> str:
+        """Commit a page that says TEXT, bring the repository to the host, and return the commit."""
+        (self.folder / "tiny.py").write_text(tiny_app(repr(text)))
+        (self.folder / "requirements.txt").write_text("flask==3.1.3\n")
+        git(self.folder, "add", "--all")
+        git(self.folder, "commit", "--quiet", "--message", text)
+        self.push()
+        return git(self.folder, "rev-parse", "HEAD")
+
+    def push(self) -> None:
+        bare = self.folder.with_name("keyed.git")
+        shutil.rmtree(bare, ignore_errors=True)
+        git(self.folder, "clone", "--quiet", "--bare", "--no-hardlinks", str(self.folder), str(bare))
+        self.host.run("rm -rf /srv/keyed.git && mkdir /srv/keyed.git")
+        pack = subprocess.run(["tar", "-C", bare, "-cz", "."], check=True, capture_output=True).stdout
+        self.host.run(f"echo {base64.b64encode(pack).decode()} | base64 -d | tar -xzC /srv/keyed.git --no-same-owner")
+
+    def describe(self, **changes: Any) -> None:
+        entry = {
+            "name": "keyed", "domains": [KEYED], "source": {"git": "/srv/keyed.git", "version": "main"}, "wsgi": "tiny:app",
+            "database": "none", "secrets": {"SECRET_KEY": "0e9d8f7a6b5c4d3e2f1a0b9c8d7e6f5a"}, "workers": 1, **changes,
+        }  # fmt: skip
+        people = [{"name": "ci", "keys": [f"{FORCED} {self.key.with_suffix('.pub').read_text().strip()}"]}]
+        self.project.write({"slipway_apps": [entry], "slipway_people": people})
+
+    def ssh(self, line: str, *options: str) -> subprocess.CompletedProcess[str]:
+        known = f"UserKnownHostsFile={self.host.facts['known_hosts']}"
+        command = ["ssh", "-F", "none", "-i", str(self.key), "-o", "BatchMode=yes", "-o", known, *options]
+        return subprocess.run(
+            [*command, f"ci@{self.host.address}", line], capture_output=True, text=True, check=False, timeout=PLAY_SECONDS,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def word(self) -> str:
+        return Visitor(self.host, KEYED).get("/").text
+
+
+@pytest.fixture(scope="module")
+def narrow(runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Narrow:
+    made = Narrow(tmp_path_factory.mktemp("narrow"), runner.hosts["production"])
+    made.project.good("site.yml")
+    return made
+
+
+def test_a_narrow_key_deploys_a_commit_of_the_branch(narrow: Narrow) -> None:
+    assert narrow.word() == "first"
+    second = narrow.commit("second")
+    secrets = {
+        "SLIPWAY_SSH_KEY": narrow.key.read_text(),
+        "SLIPWAY_KNOWN_HOSTS": Path(narrow.host.facts["known_hosts"]).read_text(),
+    }
+    done = subprocess.run(
+        [ROOT / "bin/ci", "release", f"ci@{narrow.host.address}", "keyed", second], text=True, capture_output=True, check=False,
+        env={"PATH": os.environ["PATH"], "HOME": str(narrow.folder), **secrets}, timeout=PLAY_SECONDS,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.fullmatch(rf"keyed: release 0002-{second[:7]} serves now\n(.*\n)*", done.stdout), done.stdout
+    assert narrow.word() == "second"
+    again = narrow.ssh(f"deploy keyed {second}")
+    assert (again.returncode, "serves already" in again.stdout) == (0, True), again.stdout + again.stderr
+    assert json.loads(narrow.host.run("tail -n1 /srv/keyed/history.jsonl"))["by"] == "ci (deploy key)"
+    narrow.commit("third")
+    narrow.project.good("playbooks/deploy.yml", "-e", "app=keyed")  # Ansible goes on as before
+    assert narrow.word() == "third"
+
+
+def test_whoever_has_the_narrow_key_can_do_nothing_else(narrow: Narrow) -> None:
+    host, served = narrow.host, narrow.word()
+    before = host.run("sha256sum /etc/passwd /etc/sudoers.d/* /etc/keyed/deploy.json /usr/local/sbin/slipway-deploy")
+    for line in (
+        "", "id", "bash -i", "sh -c id", "cat /etc/keyed/environment", "deploy", "deploy keyed main", "deploy tiny " + "a" * 40,
+        f"deploy keyed {narrow.first}; id", f"deploy keyed {narrow.first} && id", f"deploy keyed $(id >/tmp/owned){narrow.first}",
+        f"deploy ../keyed {narrow.first}", f"deploy keyed {narrow.first}\nid", f'deploy keyed {narrow.first}" ; id ; "',
+        f"`id >/tmp/owned` {narrow.first}", "deploy keyed " + "0" * 40, f"--help {narrow.first}", "internal-sftp",
+    ):  # fmt: skip
+        done = narrow.ssh(line)
+        assert done.returncode != 0, (line, done.stdout)
+        assert "uid=" not in done.stdout + done.stderr, line
+        assert "SECRET_KEY" not in done.stdout + done.stderr, line
+    assert not host.ok("test -e /tmp/owned")
+    forward = narrow.ssh("id", "-o", "ExitOnForwardFailure=yes", "-R", "0:127.0.0.1:22", "-tt")
+    assert forward.returncode != 0 and "uid=" not in forward.stdout
+    copied = subprocess.run(
+        ["sftp", "-F", "none", "-i", narrow.key, "-o", "BatchMode=yes", "-o",
+         f"UserKnownHostsFile={host.facts['known_hosts']}", f"ci@{host.address}:/etc/passwd", str(narrow.key.with_name("x"))],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert copied.returncode != 0 and not narrow.key.with_name("x").exists()
+    git(narrow.folder, "checkout", "--quiet", "-b", "mine", narrow.first)
+    evil = narrow.commit("a page of my own")
+    git(narrow.folder, "checkout", "--quiet", "main")
+    narrow.push()
+    refused = narrow.ssh(f"deploy keyed {evil}")
+    assert refused.returncode != 0
+    assert f"commit {evil[:7]} is not part of 'main', and no other may be deployed" in refused.stdout, refused.stdout
+    assert narrow.word() == served
+    after = host.run("sha256sum /etc/passwd /etc/sudoers.d/* /etc/keyed/deploy.json /usr/local/sbin/slipway-deploy")
+    assert after == before
+    # What is left to them on the host, were the forced command not there:
+    for script in (
+        "sudo -n id",
+        "sudo -n /usr/local/sbin/slipway-deploy deploy tiny " + "a" * 40,
+        "cat /etc/keyed/deploy.json",
+    ):
+        assert not host.ok(f"runuser -u ci -- {script}"), script
+    assert host.run("stat -c '%a %U' /etc/keyed/deploy.json /usr/local/sbin/slipway-deploy") == "600 root\n755 root"
+
+
+def test_a_deployer_who_is_taken_off_the_list_deploys_no_more(narrow: Narrow) -> None:
+    narrow.describe()
+    narrow.project.good("playbooks/deploy.yml", "-e", "app=keyed")
+    done = narrow.ssh(f"deploy keyed {narrow.first}")
+    assert done.returncode != 0 and "serves" not in done.stdout, done.stdout
+    assert not narrow.host.ok("ls /etc/keyed/deploy.json /etc/sudoers.d/slipway-deploy-keyed")

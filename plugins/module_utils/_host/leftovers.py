@@ -14,16 +14,15 @@ import os
 import re
 import shutil
 import stat
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
-import ansible.module_utils
-
 PAYLOADS = Path("/tmp")
 """Where a module unpacks its code: AnsiballZ's tempfile.mkdtemp(prefix="ansible_<module>_payload_")."""
 PAYLOAD = re.compile(r"ansible_[\w.-]+_payload_\w+")
-OURS = Path(ansible.module_utils.__file__)
+OURS = Path(getattr(sys.modules.get("ansible.module_utils"), "__file__", None) or __file__)
 """What Ansible has sent, in the payload of the module that runs: whatever the clock says, that one is not left behind."""
 TRANSFERS = Path("~root/.ansible/tmp")
 """Ansible's default `remote_tmp` of root: a module's file with all of its parameters, where pipelining is off."""

@@ -82,6 +82,10 @@ class Git:
             raise ReleaseError(f"git could not read {self.url}: it gave no commit for '{version}'")
         return commit
 
+    def has(self, tip: str, commit: str) -> bool:
+        """Tell whether COMMIT is part of the history of TIP; both are in the mirror."""
+        return self._run(git_script.within(self.mirror, commit, tip)) is not None
+
     def export(self, commit: str, subfolder: str, folder: Path) -> None:
         """Write the files of COMMIT below SUBFOLDER into FOLDER, those of its submodules, too."""
         below = subfolder.strip("/")

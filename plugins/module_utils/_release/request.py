@@ -33,7 +33,7 @@ PACKED = {"of": "deploy", "packed": True}
 
 @dataclass(frozen=True)
 class Source:
-    """Where the code is; the last seven come from the controller, which has looked at it."""
+    """Where the code is; the last eight come from the controller, which has looked at it."""
 
     git: str = ""
     version: str = "HEAD"
@@ -52,6 +52,8 @@ class Source:
     """File on the host with what the controller has sent."""
     content: str = field(default="", metadata=CALL | SECRET)
     """The same in base64, where it is small; no secret, but too long to be logged."""
+    within: str = field(default="", metadata=CALL)
+    """The version, mostly a branch, whose history must have the wanted one; empty is any."""
     secret_url: str = field(default="", metadata=CALL | SECRET)
     """The address with its credentials, where `git` or `archive` are shown without."""
 
@@ -210,6 +212,8 @@ class Request:
     """A server with OSV's API."""
     promotion: Promotion = field(default=Promotion(), metadata=DEPLOY | CALL)
     plan: bool = field(default=False, metadata=DEPLOY | CALL)
+    deployers: tuple[str, ...] = field(default=(), metadata=DEPLOY)
+    """Who may deploy a commit of the same branch by themselves (by_key.py)."""
     keep_releases: int = field(default=5, metadata=DEPLOY)
     hosts: int = field(default=1, metadata=DEPLOY)
     """How many hosts have the app and share its database."""

@@ -139,7 +139,12 @@ class Repository(Source):
     def find(self) -> tuple[str, str]:
         if self.place.unit and self.old.is_dir():
             shutil.rmtree(self.old)  # root's own, of earlier versions; it is fetched anew
+        tip = self.git.commit(self.asked.within) if self.asked.within else ""
         commit = self.git.commit(self.asked.version)
+        if tip and not self.git.has(tip, commit):
+            raise ReleaseError(
+                f"commit {commit[:7]} is not part of '{self.asked.within}', and no other may be deployed"
+            )
         return commit, commit
 
     def write(self, key: str, folder: Path, subfolder: str) -> None:

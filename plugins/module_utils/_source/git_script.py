@@ -113,6 +113,12 @@ def commit(mirror: Path, url: str, version: str) -> str:
     )  # fmt: skip
 
 
+def within(mirror: Path, commit: str, tip: str) -> str:
+    """Return the script that ends with NOT_THERE unless COMMIT is part of the history of TIP; both are whole names."""
+    asked = shlex.join(["git", "--git-dir", str(mirror), "merge-base", "--is-ancestor", commit, tip])
+    return f"{asked} || exit {NOT_THERE}\n"
+
+
 def export(mirror: Path, commit: str, below: str) -> str:
     """Return the script that prints the files of COMMIT below a folder as a tar, its submodules, and LENGTHS."""
     tree = shlex.quote(f"{commit}:{below}" if below else commit)

@@ -67,7 +67,23 @@ def problems(app: Mapping[str, Any]) -> list[str]:
         *path_problems(app),
         *edge.problems(app),
         *stage.problems(app),
+        *deployer_problems(app),
     ]
+
+
+def deployer_problems(app: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with who may deploy by themselves: their program takes nothing but a commit."""
+    deployers = app.get("deployers") or []
+    found = [
+        f"'{name}' in 'deployers' is not a valid user name: small letters, digits, - and _, a letter first, and not root"
+        for name in deployers
+        if not names.SYSTEM_USER.fullmatch(str(name)) or name == "root"
+    ]
+    if deployers and not (app.get("source") or {}).get("git"):
+        found.append("'deployers' needs 'git' in 'source': what they deploy is a commit that the host fetches itself")
+    if deployers and app.get("hooks"):
+        found.append("'deployers' can't be used with 'hooks', whose tasks only Ansible can run; remove one of the two")
+    return found
 
 
 def debug_problems(environment: Mapping[str, Any], secrets: Mapping[str, Any]) -> list[str]:

@@ -261,6 +261,13 @@ KEYS: dict[str, Key] = {
     "certificate_key_file": Key(
         str, "", "Local file with the certificate's private key (PEM), for `certificate: provided`."
     ),
+    "deployers": Key(
+        list,
+        [],
+        "Users of the host who may deploy commits of the app's branch with `sudo slipway-deploy`, and nothing else; see "
+        "docs/ci.md.",
+        of=str,
+    ),
     "hooks": Key(
         dict,
         {},

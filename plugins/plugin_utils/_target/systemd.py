@@ -164,4 +164,5 @@ def packages(apps: Iterable[Mapping[str, Any]]) -> list[str]:
     apps = list(apps)
     found = {name for app in apps for name in (*app["system_packages"], *known.packages(app), "acl")}
     zones = any(expression.has_zone(one["schedule"]) for app in apps for one in app["processes"].values())
+    found |= {"sudo"} if any(app["deployers"] for app in apps) else set()
     return sorted(found | ({"tzdata"} if zones else set()) | {"git" for app in apps if app["source"]["git"]})
