@@ -219,8 +219,10 @@ FORCED = 'restrict,command="sudo -n /usr/local/sbin/slipway-deploy \\"$SSH_ORIGI
 class Narrow:
     """A person of the host with a key that may only deploy the app `keyed`, whose repository is on the host."""
 
-    def __init__(self, folder: Path, host: Host) -> None:
+    def __init__(self, folder: Path, host: Host, other: dict[str, Any]) -> None:
         self.folder, self.project, self.host = folder / "keyed", Project(folder, host), host
+        self.other = other
+        """The app that is on the host as well."""
         self.key = folder / "id"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key], check=True)
         self.folder.mkdir()
@@ -251,7 +253,7 @@ class Narrow:
             "database": "none", "secrets": {"SECRET_KEY": "0e9d8f7a6b5c4d3e2f1a0b9c8d7e6f5a"}, "workers": 1, **changes,
         }  # fmt: skip
         people = [{"name": "ci", "keys": [f"{FORCED} {self.key.with_suffix('.pub').read_text().strip()}"]}]
-        self.project.write({"slipway_apps": [entry], "slipway_people": people})
+        self.project.write({"slipway_apps": [self.other, entry], "slipway_people": people})
 
     def ssh(self, line: str, *options: str) -> subprocess.CompletedProcess[str]:
         known = f"UserKnownHostsFile={self.host.facts['known_hosts']}"
@@ -267,7 +269,9 @@ class Narrow:
 
 @pytest.fixture(scope="module")
 def narrow(runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Narrow:
-    made = Narrow(tmp_path_factory.mktemp("narrow"), runner.hosts["production"])
+    (other,) = yaml.safe_load((runner.app / "deploy/production/group_vars/all/main.yml").read_text())["slipway_apps"]
+    other["source"] = {"path": str(runner.app)}
+    made = Narrow(tmp_path_factory.mktemp("narrow"), runner.hosts["production"], other)
     made.project.good("site.yml")
     return made
 
