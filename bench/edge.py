@@ -108,7 +108,7 @@ def rounds(host: Host, runs: int) -> dict[Case, list[Sample]]:
 
 
 def table(found: dict[Case, list[Sample]]) -> str:
-    """Return one line a case, Slipway's ratio to what was configured by hand in its line."""
+    """Return one line per case, Slipway's ratio to what was configured by hand in its line."""
     rows = [f"{'':31}{'':15}{'a second':>10}{'p50 ms':>9}{'p99 ms':>9}{'× by hand':>11}"]
     for group in cases():
         hand = found[group[1]]

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""The controller's side of slipway.flask.maintenance: which apps are meant, and what a person is told."""
+"""The controller's side of slipway.flask.maintenance: selects the apps, and prints the result."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ def nginx_tls_plan(sites: Any, settings: dict[str, Any], checked: bool = False) 
 
 
 def problems(sites: list[site.Site], settings: dict[str, Any]) -> list[str]:
-    """Return one sentence a mistake: in the role's variables, in SITES, in what certificates by ACME need."""
+    """Return one sentence per mistake: in the role's variables, in SITES, in what certificates by ACME need."""
     now = datetime.now(timezone.utc)
     return [
         *role.problems(settings["role"]),

@@ -85,7 +85,7 @@ def of_mysql(app: str, kind: str, url: str, limit: int, reset: bool) -> dict[str
 
 
 def look(app: str, kind: str, url: str, limit: int, reset: bool) -> dict[str, Any]:
-    """Return what there is to tell of one app's database; RESET counts its statements anew."""
+    """Return the report of one app's database; RESET clears its statement statistics."""
     if told := of_mysql(app, kind, url, limit, reset):
         return told
     how = asked_how(app, kind, url)

@@ -45,7 +45,7 @@ ASK_SECONDS = 600
 
 
 def rest(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """Return what a killed process had said; something that it started may have its pipes for ever."""
+    """Return what a killed process had said; something that it started may have its pipes forever."""
     try:
         return process.communicate(timeout=5)
     except subprocess.TimeoutExpired as error:

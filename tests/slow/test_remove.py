@@ -157,7 +157,7 @@ def test_a_removal_that_is_killed_half_way_goes_on_and_nobody_else_notices(app: 
         finally:
             os.killpg(first.pid, signal.SIGKILL)
             first.wait()
-            # Else whoever reads it on this host, status.yml for example, waits for ever.
+            # Else whoever reads it on this host, status.yml for example, waits forever.
             host.ask(f"pkill -KILL -x python3 -u root; rm {GATE}")
         wait_for(lambda: not host.ok("pgrep -x python3 -u root"), 60)
         files = sorted(path.name for path in exports.iterdir())

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE)
 """The database server of a host whose distribution was upgraded, from PostgreSQL 15 to 17: there, killed on the way, and back.
 
-The tests run in the file's order on one host. PostgreSQL 15 comes from the release before, as on a host that was one.
+The tests run in the file's order on one host. PostgreSQL 15 comes from the previous release, as on a host that was one.
 """
 
 from __future__ import annotations

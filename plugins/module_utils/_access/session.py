@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Who is logged in here, and from where: as sshd told the session that this process descends from.
+"""Who is logged in, and from where, according to the SSH session of this process.
 
 PRIVATE to the collection. It can have breaking changes.
 """

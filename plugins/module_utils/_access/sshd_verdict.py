@@ -38,7 +38,7 @@ LISTS = ("allowusers", "allowgroups", "denyusers", "denygroups")
 
 @dataclass
 class Verdict:
-    """PROBLEMS stop the change; NOTES are told to the user."""
+    """PROBLEMS stop the change; NOTES are shown to the user."""
 
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

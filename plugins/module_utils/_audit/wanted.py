@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""What an app's `audit` says, as the host is told it.
+"""An app's `audit` settings, as they are sent to the host.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -25,7 +25,7 @@ class Allowed:
 
 @dataclass(frozen=True)
 class Policy:
-    """An app's `audit`. PRIVATE are patterns of the names of packages that the service is not told of."""
+    """An app's `audit`. PRIVATE are patterns of package names that are not sent to the service."""
 
     mode: Literal["off", "report", "refuse"] = "off"
     severity: Literal["low", "medium", "high", "critical"] = "low"

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE)
 """One run: backups of the cluster that are due, a restore point of every app at every target, and what is too old removed.
 
-What fails at one target, or of one app, is told at the end and keeps nothing else from being saved.
+A failure at one target, or of one app, is reported at the end and doesn't prevent the other backups.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -78,7 +78,7 @@ class At:
 
 @dataclass
 class Run:
-    """One run over all targets and apps. SAY is told how far it is."""
+    """One run over all targets and apps. SAY is called with the progress."""
 
     settings: Settings
     reason: str = "timer"

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""What a person who looks at the host is told of its backups in a line or two, from what the host keeps: no target is asked.
+"""A summary of a host's backups in a line or two, from records on the host: no target is contacted.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -30,7 +30,7 @@ class Brief:
 
 
 def brief(settings: Path | None = None, folder: Path | None = None, at: datetime | None = None) -> Brief:
-    """Return what is told. SETTINGS and FOLDER are where the host has its own, AT is the time, now if None."""
+    """Return the summary. SETTINGS and FOLDER are paths on the host, AT is the time (None means now)."""
     wanted = state.read(settings or places.SETTINGS)
     if not wanted:
         return Brief([NOTHING])

@@ -26,7 +26,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run COMMAND (in FOLDER, with a clean ENVIRONMENT) as USER, "" for the caller; the caller looks at how it ended.
 
-    :param seconds: after which it is ended; None waits for ever.
+    :param seconds: after which it is ended; None waits forever.
     :param given: what it reads from its input; None is nothing.
     :param rights: those that it has outside, where this has no network; None for one that needs no network.
     :raises BackupError: when it isn't installed, its user doesn't exist, it has too many arguments, or the time is over.

@@ -25,7 +25,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup.state import
 
 
 class Drill:
-    """A drill of all targets in SETTINGS. SAY is told how far it is."""
+    """A restore drill of all targets in SETTINGS. SAY is called with the progress."""
 
     def __init__(self, settings: Settings, say: Callable[[str], None] = lambda text: None) -> None:
         self.settings, self.say = settings, say

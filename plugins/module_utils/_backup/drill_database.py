@@ -36,7 +36,7 @@ SETTLED_SECONDS = 60
 
 
 class Databases:
-    """The databases of the apps in SETTINGS. SAY is told how far it is; PROBLEMS gets what is wrong, one sentence each."""
+    """The databases of the apps in SETTINGS. SAY is called with the progress; PROBLEMS collects problems, one sentence each."""
 
     def __init__(self, settings: Settings, say: Callable[[str], None], problems: list[str]) -> None:
         self.settings, self.say, self.problems = settings, say, problems

@@ -50,7 +50,7 @@ class Content:
 
 
 class Dumps:
-    """The dumps of the apps in SETTINGS. SAY is told how far it is; PROBLEMS gets what is wrong, one sentence each."""
+    """The dumps of the apps in SETTINGS. SAY is called with the progress; PROBLEMS collects problems, one sentence each."""
 
     def __init__(self, settings: Settings, say: Callable[[str], None], problems: list[str]) -> None:
         self.settings, self.say, self.problems = settings, say, problems

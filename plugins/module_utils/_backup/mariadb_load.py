@@ -125,7 +125,7 @@ def feed(
     :param user: the system user that the client runs as; "" is this process's.
     :param aside: is given views, triggers, routines and events, as SQL; they are not made in DATABASE.
     :param room: the folder that must keep some room.
-    :param tell: is told from time to time how many octets were loaded.
+    :param tell: called from time to time with the number of bytes loaded.
     :raises TextError: for a dump that is refused.
     :raises BackupError: when the server refuses, or the disk gets full.
     """

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""What can be restored, read from the targets: restore points, how far back and up to when any moment can be had.
+"""What can be restored, read from the targets: restore points, and the period for point-in-time recovery.
 
 PRIVATE to the collection. It can have breaking changes.
 """

@@ -97,7 +97,7 @@ def check(settings: Settings) -> int:
 
 
 def drill(settings: Settings) -> int:
-    """Make a drill, print what it says, and have what is wrong told at once."""
+    """Run a restore drill, print its output, and report problems immediately."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # what is being restored is removed
     outcome = Drill(settings, say).run()
     for problem in outcome.problems:

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""The server of a scratch cluster: what it is told, the transient unit that it runs in, and how its recovery ended.
+"""The server of a scratch cluster: its settings, its transient unit, and the outcome of its recovery.
 
 It runs twice. First it replays WAL, which the program of the backups fetches for it, over the network where the target is not on
 this host; nobody can connect then, so nothing that is in the data can run. Then it serves root alone, without a network.

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""What is backed up, whereto, and how long it is kept: all that a host must know of it.
+"""What is backed up, where to, and how long it is kept: the settings that a host needs.
 
 PRIVATE to the collection: it may change without notice. Runs on the controller and on the host, with nothing but the
 standard library: the programs on the host have no Ansible.

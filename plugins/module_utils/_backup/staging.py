@@ -135,7 +135,7 @@ def _known(settings: Settings, app: AppData, dumped: int = 0) -> dict[str, Any]:
 
 
 def host_paths(settings: Settings) -> list[Path]:
-    """Return what else a host needs to come back: certificates, the ACME account, apps' secrets and the code that serves."""
+    """Return what else is needed to restore a host: certificates, the ACME account, apps' secrets and the live code."""
     wanted = [*map(Path, CERTIFICATES)]
     for app in settings.apps:
         wanted += [Path(app.settings)] if app.settings else []

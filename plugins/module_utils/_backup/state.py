@@ -60,7 +60,7 @@ def outcome(what: str, folder: Path | None = None) -> Outcome | None:
 def alone(say: Callable[[str], None] = lambda text: None, wait: bool = True) -> Iterator[None]:
     """Let one process at a time write to the repositories; the kernel ends the lock of one that is killed.
 
-    :param say: told who is waited for.
+    :param say: called with the name of the process that is waited for.
     :param wait: whether to; else Busy is raised.
     """
     with _locked("lock", "another run is under way", say, wait):

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Who is told of problems with the backups: of each once, and once that all is well again.
+"""Notifications about problems with backups: one per problem, and one when everything works again.
 
 PRIVATE to the collection. It can have breaking changes.
 """

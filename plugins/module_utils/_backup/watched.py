@@ -2,7 +2,7 @@
 # MIT License (see LICENSE)
 """Runs restic and ends it when it hangs.
 
-One of several uploads at once that fails for good (a full disk, for example) can leave restic 0.18 waiting for itself for ever,
+One of several uploads at once that fails for good (a full disk, for example) can leave restic 0.18 waiting for itself forever,
 about once in seven times. It has said by then what failed: such a run is over soon, or never.
 
 PRIVATE to the collection. It can have breaking changes.

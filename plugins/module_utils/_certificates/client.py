@@ -75,7 +75,7 @@ def issue(settings: Settings, folder: Path, domains: list[str], scratch: Path) -
         private_file(work / "certbot.ini", options(settings, folder, work))
         command = [program, "certonly", "--non-interactive", "--config", str(work / "certbot.ini")]
         said, refusal = run(command, environment(settings, folder))
-        if refusal.startswith(FORGOTTEN):  # an authority set up anew: certbot would insist on the old account for ever
+        if refusal.startswith(FORGOTTEN):  # an authority set up anew: certbot would insist on the old account forever
             shutil.rmtree(account(settings, folder), ignore_errors=True)
             said, refusal = run(command, environment(settings, folder))
         if not (work / "chain.pem").is_file():

@@ -13,7 +13,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 
 
 def certificate_problems(name: str, folder: Path = acme.FOLDER) -> list[str]:
-    """Return one sentence a problem of the certificate of the site NAME; none for one that is not from an authority."""
+    """Return one sentence per problem of the certificate of the site NAME; none for one that is not from an authority."""
     try:
         settings = Settings.read(folder)
     except (OSError, ValueError, TypeError):

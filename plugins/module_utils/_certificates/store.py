@@ -74,7 +74,7 @@ class Facts:
 
 
 class Store:
-    """The folder that holds one folder a site with its certificate (0644) and key (0600), all of root."""
+    """The folder that holds one folder per site with its certificate (0644) and key (0600), all of root."""
 
     def __init__(self, root: Path, *, days: int, renew_days: int, check: bool = False) -> None:
         """Lifetime `days` of what is made here; replaced when fewer than `renew_days` are left."""

@@ -25,7 +25,7 @@ BLOCKED = (
 
 
 def mail(asked: Sequence[Mapping[str, Any]], connect: Callable[[str, int], str]) -> Iterator[Finding]:
-    """Try the mail servers that the apps are told of; each of ASKED has app, variable, host and port. CONNECT says why not."""
+    """Try the mail servers in the apps' environments; each of ASKED has app, variable, host and port. CONNECT says why not."""
     direct = [one for one in asked if is_local(str(one["host"]))]
     relays = [one for one in asked if one not in direct]
     with ThreadPoolExecutor(8) as pool:

@@ -19,7 +19,7 @@ FIELD = re.compile(r"^(home|version|version_info)\s*=\s*(\S+)", re.MULTILINE)
 
 
 def pythons(host: Host, today: date) -> Iterator[Finding]:
-    """Look at the environment of each release that serves. The distribution's own Python is kept safe by the distribution."""
+    """Check the environment of each live release. The distribution's own Python is kept safe by the distribution."""
     for path in host.glob(CURRENT):
         app, found = path.parts[-4], dict(FIELD.findall(path.read_text(errors="replace")))
         number = found.get("version_info") or found.get("version") or ""

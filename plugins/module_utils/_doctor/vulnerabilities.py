@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Do the releases that serve have known vulnerabilities? Asked for the apps whose `audit` is on, once a day.
+"""Do the live releases have known vulnerabilities? Asked for the apps whose `audit` is on, once a day.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -21,7 +21,7 @@ DO = "Update the package and deploy, or accept it until a date in `audit` (docs/
 
 
 def vulnerabilities(audits: Sequence[Mapping[str, Any]], now: float) -> Iterator[Finding]:
-    """Which known vulnerabilities do the apps have that serve?"""
+    """Which known vulnerabilities do the live releases have?"""
     failed = []
     for one in audits:
         service = Service(one["url"], seconds=look.SECONDS, tries=1)

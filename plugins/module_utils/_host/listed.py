@@ -14,7 +14,7 @@ from typing import Any
 def problems(
     entries: Any, noun: str, needed: Sequence[str], of_entry: Callable[[Mapping[str, Any], str], Iterable[str]]
 ) -> list[str]:
-    """Return what is wrong with a list of ENTRIES, one sentence a fault.
+    """Return what is wrong with a list of ENTRIES, one sentence per fault.
 
     NOUN is what one is called, NEEDED are the keys that each has, `name` the first; OF_ENTRY tells what is wrong with one and
     its name.

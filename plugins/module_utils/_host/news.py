@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""What is new of problems that a timer finds again and again: each is told once, and once that all is well again.
+"""New problems among those that a timer finds repeatedly: each is reported once, and once more when all is well again.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -32,7 +32,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class News:
-    """What is told now: FRESH problems, or that they are OVER; KEPT is what the next check has to know."""
+    """What is reported now: FRESH problems, or that they are OVER; KEPT is state for the next check."""
 
     fresh: list[str]
     is_over: bool

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""What an app can ask its sandbox to open (`sandbox: {host_metrics: true}`), and how a refusal reads that asks for it.
+"""Exceptions from an app's sandbox (`sandbox: {host_metrics: true}`), and the error messages that indicate that one is needed.
 
 PRIVATE to the collection. It can have breaking changes.
 """

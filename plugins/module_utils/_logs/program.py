@@ -217,7 +217,7 @@ SOON = 1.0
 
 
 def end_with_input() -> None:
-    """End soon after standard input, whatever goes on: a pattern that is looked for can take for ever on a single line."""
+    """End soon after standard input, whatever goes on: a pattern that is looked for can take forever on a single line."""
 
     def look(*_: Any) -> None:
         if select.select([sys.stdin], [], [], 0)[0] and not os.read(sys.stdin.fileno(), 1):

@@ -63,7 +63,7 @@ class Config:
 
     @classmethod
     def read(cls, path: Path | None = None) -> Config:
-        """Return what the host is told. Raises OSError when it is told nothing."""
+        """Return the settings of the host. Raises OSError if there are none."""
         return cls.of(json.loads((path or places.SETTINGS).read_text()))
 
 

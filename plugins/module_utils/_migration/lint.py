@@ -2,7 +2,7 @@
 # MIT License (see LICENSE)
 """What is dangerous in the SQL of pending migrations: squawk's findings, sorted by what they do to those who visit.
 
-The release that serves goes on serving while the migrations run, so a statement is dangerous when it loses data, when it
+The live release goes on serving while the migrations run, so a statement is dangerous when it loses data, when it
 takes away what that release still uses, or when it keeps a lock on a table for as long as the table is long.
 
 PRIVATE to the collection. It can have breaking changes.

@@ -74,7 +74,7 @@ def name_problem(name: Any, reserved: Iterable[str]) -> str:
 
 
 def database_problems(databases: Any) -> list[str]:
-    """Return what is wrong with a list of databases (`name`, `owner`), one sentence a fault."""
+    """Return what is wrong with a list of databases (`name`, `owner`), one sentence per fault."""
     return listed.problems(databases, "database", ["name"], _of_entry)
 
 

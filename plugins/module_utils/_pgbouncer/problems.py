@@ -29,7 +29,7 @@ OWN = {
 
 
 def problems(pools: Any) -> list[str]:
-    """Return what is wrong with a list of pools, one sentence a fault."""
+    """Return what is wrong with a list of pools, one sentence per fault."""
     return listed.problems(pools, "pool", ["name"], _of_pool)
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""One owner and one database an app: what exists, what is missing, and the SQL between the two.
+"""One owner and one database per app: what exists, what is missing, and the SQL between the two.
 
 PRIVATE to the collection. It can have breaking changes.
 """

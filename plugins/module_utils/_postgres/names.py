@@ -93,7 +93,7 @@ def name_problem(name: Any, reserved: Iterable[str]) -> str:
 
 
 def database_problems(databases: Any) -> list[str]:
-    """Return what is wrong with a list of databases (`name`, `owner`, `extensions`), one sentence a fault."""
+    """Return what is wrong with a list of databases (`name`, `owner`, `extensions`), one sentence per fault."""
     if not isinstance(databases, Sequence) or isinstance(databases, str):
         return [f"must be a list of mappings with 'name', not {type(databases).__name__}"]
     problems: list[str] = []
@@ -200,7 +200,7 @@ def as_user(name: str) -> dict[str, Any]:
 def run(command: Sequence[str], stdin: str = "", user: str = "", seconds: float | None = None) -> str:
     """Run COMMAND (in C locale, in /) and return its standard output.
 
-    :param seconds: after which it is ended; None waits for ever.
+    :param seconds: after which it is ended; None waits forever.
     :raises PostgresError: when it fails, with its error output, or takes longer.
     """
     try:
@@ -226,7 +226,7 @@ def psql(
     must not read what an app has made: a view runs the app's functions as whoever reads it. `psql_as` is for that.
 
     :param path: the schema in which names are looked for; `public`, for statements that call nothing and make something there.
-    :param seconds: after which psql is ended; None waits for ever.
+    :param seconds: after which psql is ended; None waits forever.
     :raises PostgresError: with psql's own message.
     """
     command = [*_psql(cluster, database), "-c", f"SET search_path = {path}", "-f", "-"]

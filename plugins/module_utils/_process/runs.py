@@ -17,7 +17,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._host import calenda
 
 FOLDER = Path("/var/lib/slipway/runs")
 MISSED = Path("/run/slipway/missed")
-"""A file in here: the timer of a release that serves no more had its time come, and nothing ran."""
+"""A file in here: the timer of a release that is no longer live elapsed, and nothing ran."""
 RESULTS = {
     "timeout": "took longer than its timeout_seconds and was stopped",
     "oom-kill": "ran out of memory and was killed",

@@ -192,7 +192,7 @@ class Log:
 class Watch:
     """Looks after a release that has just been switched to, by the log of its UNIT and by the health request at its SOCKET.
 
-    PREVIOUS is the unit of the release before, which still runs. SETTINGS is the environment file with what must not be shown.
+    PREVIOUS is the unit of the previous release, which still runs. SETTINGS is the environment file with what must not be shown.
     """
 
     def __init__(self, unit: str, previous: str, socket: Path, health: Health, settings: Path) -> None:

@@ -68,7 +68,7 @@ def config(name: str) -> str:
 
 
 def problems(instances: Any) -> list[str]:
-    """Return what is wrong with a list of instances, one sentence a fault."""
+    """Return what is wrong with a list of instances, one sentence per fault."""
     return listed.problems(instances, "instance", ["name"], _of_instance)
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""The release that serves on a host, as another host is to be given it: its revision, its packages, and its code if that was sent.
+"""The live release on a host, as another host is to be given it: its revision, its packages, and its code if that was sent.
 
 PRIVATE to the collection. It can have breaking changes.
 """

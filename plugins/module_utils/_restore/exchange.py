@@ -112,7 +112,7 @@ class Exchange(Run):
 
     @property
     def previous(self) -> str:
-        """What the record of one that failed has as the release before."""
+        """What the record of one that failed has as the previous release."""
         return self.serving.previous
 
     def _write_down(self, release: Record, outcome: Ended, previous: str, stage: str, message: str) -> Record:

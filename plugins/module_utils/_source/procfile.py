@@ -71,7 +71,7 @@ def scalar(text: str) -> str:
 def told(text: str, known: Mapping[str, str], before: str = "") -> list[str]:
     """Return the notes about a Procfile with TEXT; KNOWN are the processes that the next release has, by command.
 
-    BEFORE is the text of the release before, of which all has been told.
+    BEFORE is the text of the previous release, of which all has been told.
     """
     return [note for note in (_offer(text, known, before), _change(text, known, before)) if note]
 

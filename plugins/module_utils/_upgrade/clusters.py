@@ -141,7 +141,7 @@ def analyse(new: Cluster, target: int = 0) -> None:
 
 
 def start(cluster: Cluster) -> None:
-    """Start the server, and wait until it answers and systemd knows: who stops it before that leaves systemd waiting for ever.
+    """Start the server, and wait until it answers and systemd knows: who stops it before that leaves systemd waiting forever.
 
     :raises PostgresError: when it doesn't, with the end of its log.
     """

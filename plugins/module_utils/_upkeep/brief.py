@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""What a person who looks at the host is told of its upkeep, from what the host keeps and a look at who listens.
+"""A summary of a host's maintenance, from records on the host and the sockets that listen.
 
 PRIVATE to the collection. It can have breaking changes.
 """

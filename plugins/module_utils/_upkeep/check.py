@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""What is wrong with the host itself now: looked for every ten minutes, mended where that is safe, told once.
+"""Problems of the host itself: checked every ten minutes, fixed if that is safe, and reported once.
 
 PRIVATE to the collection. It can have breaking changes.
 """

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""What listens for everybody on this host, and whether anybody asked for that.
+"""Sockets that listen on all addresses of the host, and whether they are expected.
 
 PRIVATE to the collection. It can have breaking changes.
 """

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""What a host is told of its upkeep, and how it reads that.
+"""The maintenance settings of a host, and how they are read.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -19,7 +19,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._upkeep import place
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything the program is told. Times are the host's own, HH:MM; sizes are in MiB."""
+    """All settings of the program. Times are in the host's time zone, HH:MM; sizes are in MiB."""
 
     host: str = ""
     install: str = "security"
@@ -45,7 +45,7 @@ class Settings:
 
     @classmethod
     def read(cls, path: Path | None = None) -> Settings:
-        """Return what the host is told. Raises OSError when it is told nothing."""
+        """Return the settings of the host. Raises OSError if there are none."""
         found = json.loads((path or places.SETTINGS).read_text())
         return cls(**{key: value for key, value in found.items() if key in cls.__dataclass_fields__})
 

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""What a host is told of the ways into it, and what is wrong with the variables: one line here per part.
+"""The access settings of a host, and problems with their variables: one line here per part.
 
 PRIVATE to the collection. It can have breaking changes.
 """

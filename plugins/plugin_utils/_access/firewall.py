@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""The firewall of a host and its bans: what is wrong with their variables, and what the host is told of them.
+"""The firewall of a host and its bans: problems with their variables, and the settings sent to the host.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -64,7 +64,7 @@ def _network(text: Any, instead: str = "") -> str:
 
 
 def document(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the host is told of its firewall: `ports` are open for everybody over TCP."""
+    """Return the firewall settings of the host: `ports` are open to everybody over TCP."""
     return {
         "mode": mode(variables.get("firewall", "auto")),
         "ports": list(WEB),
@@ -87,7 +87,7 @@ def _entry(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def bans(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the host is told of bans: `nginx_log` has the requests that nginx refused."""
+    """Return the settings for bans: `nginx_log` is the log of requests that nginx refused."""
     return {
         "mode": mode(variables.get("bans", "auto")),
         "nginx_log": str(variables.get("nginx_log") or ""),

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""The keys of `slipway_ssh`, what is wrong with them, and what a host is told of them.
+"""The keys of `slipway_ssh`, problems with them, and the settings sent to a host.
 
 PRIVATE to the collection. It can have breaking changes.
 """

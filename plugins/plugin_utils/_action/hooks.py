@@ -17,7 +17,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._action.release impo
 
 
 class Hooks:
-    """Takes the hooks of a run through STAGES out of a task's ARGUMENTS, and puts in what the host is told of them."""
+    """Replaces the hooks of a run through STAGES in a task's ARGUMENTS by what is sent to the host."""
 
     def __init__(self, arguments: dict[str, Any], base: Path, stages: Sequence[str]) -> None:
         self.base, self.files = base, arguments.pop("hooks", None) or {}

@@ -25,7 +25,7 @@ ACTIONS = (
 
 
 def load() -> None:
-    """Load the plugins that most tasks of the playbooks use. What can't be loaded is told by the task that needs it."""
+    """Load the plugins that most tasks of the playbooks use. If one can't be loaded, the task that needs it reports the error."""
     with suppress(AnsibleError, ImportError, KeyError):
         filter_loader.get(FILTER)
     for loader, names in (

@@ -30,7 +30,7 @@ NICE = 5
 
 
 def ahead(action: ActionBase, names: Iterable[str], task_vars: dict[str, Any]) -> None:
-    """Begin to pack the collection's modules with NAMES. What can't be packed is told by the task that needs it."""
+    """Begin to pack the collection's modules with NAMES. If one can't be packed, the task that needs it reports the error."""
     if not isinstance(action._connection, ConnectionBase) or kept.imports_by_itself(action):
         return
     run = os.getppid()

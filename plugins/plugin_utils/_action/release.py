@@ -90,7 +90,7 @@ class ReleaseAction(ActionBase):
     def tell(self, what: str, answer: dict[str, Any], text: str, url: str, webhooks: Any, host: str) -> None:
         """Display how a deploy or rollback (WHAT) ended, and tell it to WEBHOOKS unless nothing changed.
 
-        A failure's TEXT becomes the result's message. A webhook that can't be told is warned of and decides nothing.
+        A failure's TEXT becomes the result's message. A webhook that can't be reached only causes a warning.
         """
         if answer.get("failed"):
             answer.pop("exception", None)  # it repeats the module's message without what is added here

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Alertmanager's configuration: who is told, by which ways, and what belongs together.
+"""Alertmanager's configuration: recipients, channels, and the grouping of alerts.
 
 Its keys: https://prometheus.io/docs/alerting/0.25/configuration/ (0.28 of Debian 13 takes the same).
 PRIVATE to the collection. It can have breaking changes.

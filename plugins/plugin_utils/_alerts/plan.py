@@ -85,7 +85,7 @@ def plan(variables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def thresholds(variables: Mapping[str, Any]) -> dict[str, float]:
-    """Return all thresholds, and from where on a disk is full, which the upkeep of the host is told."""
+    """Return all thresholds, and the disk usage that counts as full, which the host's maintenance uses as well."""
     given = (variables.get("settings") or {}).get("thresholds") or {}
     found = {name: given.get(name, key.default) for name, key in THRESHOLDS.items()}
     return {**found, "disk_percent": float(variables.get("disk_percent") or DISK_PERCENT)}

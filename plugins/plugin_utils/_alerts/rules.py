@@ -38,7 +38,7 @@ OWN_ALERTS = "disk:.*|inodes:.*|run:.*|drill:.*|age:.*|wal:failing"
 class Rule:
     """An alert. EXPRESSION has `$name` where a threshold goes; WHAT and LOOK are templates of Prometheus.
 
-    HOLD is for how many seconds it must hold before somebody is told.
+    HOLD is the number of seconds for which it must be true before it is reported.
     """
 
     name: str

@@ -39,7 +39,7 @@ def problems(found: Any) -> list[str]:
 
 
 def facts(what: str, host: str, app: str, url: str, answer: Mapping[str, Any], text: str) -> dict[str, Any]:
-    """Return what is told of a deploy or rollback (WHAT): its summary (TEXT) and the same as data.
+    """Return the notification of a deploy or rollback (WHAT): its summary (TEXT) and the same as data.
 
     Of a failure it is how it was given up and the first line of why: what follows there may be an app's own output.
     """

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""The version that a run asks for (`-e version=…`) in place of the one in an app's description.
+"""The version given for a run (`-e version=…`), instead of the one in an app's description.
 
 PRIVATE to the collection. It can have breaking changes.
 """

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""What is wrong with `slipway_backups`, and what a host is told of it.
+"""Problems with `slipway_backups`, and the settings sent to a host.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -169,7 +169,7 @@ def target(entry: Mapping[str, Any], host: str) -> Target:
 
 
 def settings(found: Mapping[str, Any], apps: Sequence[Mapping[str, Any]], host: str, cluster: str = "") -> Settings:
-    """Return what HOST is told: FOUND has passed `problems`, APPS are fields of AppData."""
+    """Return the settings sent to HOST: FOUND has passed `problems`, APPS are fields of AppData."""
     given, listed = plain([found, list(apps)])
     whole = {name: given.get(name, key.default) for name, key in KEYS.items()}
     return Settings(

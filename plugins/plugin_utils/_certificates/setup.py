@@ -60,7 +60,7 @@ def settings_of(sites: Sequence[Variables], variables: Variables) -> Settings:
 
 
 def files(sites: Sequence[Variables], variables: Variables) -> list[dict[str, Any]]:
-    """Return the entries of slipway.flask.files: all that the renewal on the host is; absent without a site for it."""
+    """Return entries for slipway.flask.files: everything that renews certificates on the host; absent if no site needs it."""
     former = library.paths(FORMER)
     wanted = UNITS / "timers.target.wants" / TIMER
     if not acme_sites(sites):
@@ -83,7 +83,7 @@ def files(sites: Sequence[Variables], variables: Variables) -> list[dict[str, An
 
 
 def problems(sites: Sequence[Variables], variables: Variables, certbot: str, system: str) -> Iterator[str]:
-    """Yield one sentence a mistake in the role's variables for ACME; none without a site that uses them.
+    """Yield one sentence per mistake in the role's variables for ACME; none without a site that uses them.
 
     CERTBOT is the version that SYSTEM has.
     """

@@ -24,7 +24,7 @@ Entry = Mapping[str, Any]
 
 
 def problems(connections: Any, of_entry: Callable[[Entry, str], Iterable[str]]) -> list[str]:
-    """Return what is wrong with a list of connections, one sentence a fault; never with a URL's contents.
+    """Return what is wrong with a list of connections, one sentence per fault; never with a URL's contents.
 
     OF_ENTRY tells what is wrong with one and its name.
     """

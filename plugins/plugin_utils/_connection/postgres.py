@@ -22,7 +22,7 @@ def ca_path(name: str) -> str:
 
 
 def problems(connections: Any) -> list[str]:
-    """Return what is wrong with a list of connections, one sentence a fault; never with a URL's contents."""
+    """Return what is wrong with a list of connections, one sentence per fault; never with a URL's contents."""
     return base.problems(connections, _of_entry)
 
 

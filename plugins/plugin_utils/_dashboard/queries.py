@@ -30,7 +30,7 @@ def queries() -> Mapping[str, Any]:
 
 
 def rules() -> dict[str, Any]:
-    """Return the rules by which Prometheus keeps what a month of a graph is drawn from: a value for every five minutes."""
+    """Return the Prometheus recording rules for graphs of up to a month: one value per five minutes."""
     return {"groups": [{"name": "slipway-dashboard", "interval": EVERY, "rules": list(_rules())}]}
 
 

@@ -167,7 +167,7 @@ def restarting() -> list[str]:
 
 
 def told(variables: Mapping[str, Any]) -> str:
-    """Return the text of what the collector is told (module_utils/_metrics/config.py)."""
+    """Return the text of the collector's settings (module_utils/_metrics/config.py)."""
     found = {"host": str(variables.get("host") or ""), "apps": list(variables.get("apps") or ())}
     found["sites"] = list(variables.get("sites") or ())
     return json.dumps(found, indent=2, sort_keys=True) + "\n"

@@ -52,7 +52,7 @@ def probe_pattern(path: str) -> str:
 
 
 def problems(rules: Any, client_ca_file: str) -> Iterator[str]:
-    """Yield one sentence a mistake in RULES; the hash of a password is never shown."""
+    """Yield one sentence per mistake in RULES; the hash of a password is never shown."""
     if not isinstance(rules, list) or not all(isinstance(rule, Mapping) for rule in rules):
         yield "access must be a list of mappings, as in `[{path: /admin/, allow: [192.0.2.0/24]}]`"
         return

@@ -21,7 +21,7 @@ PRELOAD_SECONDS = 31_536_000
 
 
 def problems(settings: Mapping[str, Any]) -> list[str]:
-    """Return one sentence a mistake in SETTINGS.
+    """Return one sentence per mistake in SETTINGS.
 
     SETTINGS has profile, http3, nginx (its version), trusted_proxies, status_port, worker_connections, pages,
     maintenance_allow, maintenance_retry_seconds and log_mask.

@@ -34,7 +34,7 @@ RANGES = {
 
 
 def problems(sites: list[Site], defaults: Site, pem: dict[str, str], now: datetime) -> list[str]:
-    """Return one sentence a mistake in SITES: what is wrong, and what it must be. PEM: contents by file name."""
+    """Return one sentence per mistake in SITES: what is wrong, and what it must be. PEM: contents by file name."""
     found: list[str] = []
     seen: set[str] = set()
     owners: dict[str, str] = {}
@@ -152,7 +152,7 @@ def _headers(site: Site) -> Iterator[str]:
 
 
 def header_problems(headers: Mapping[Any, Any]) -> Iterator[str]:
-    """Yield one sentence a mistake in HEADERS, values by name."""
+    """Yield one sentence per mistake in HEADERS, values by name."""
     for name, value in headers.items():
         if not HEADER.fullmatch(str(name)):
             yield f"header '{name}' must be a header's name: letters, digits and '-'"

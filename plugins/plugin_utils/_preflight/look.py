@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""What a host must be before Slipway changes anything on it, told by one small shell script.
+"""Requirements for a host before Slipway changes anything on it, checked by one small shell script.
 
 PRIVATE to the collection. It can have breaking changes.
 """

@@ -108,7 +108,7 @@ def printable(text: str) -> str:
 
 
 def failures(host: str, texts: Mapping[str, str], apps: int) -> str:
-    """Return the message at the end of a run over several APPS on HOST: TEXTS are what was told of those that failed."""
+    """Return the message at the end of a run over several APPS on HOST: TEXTS are the messages of those that failed."""
     head = f"{len(texts)} of {apps} apps failed on {host}; the run went on with the others:"
     rows = []
     for app, text in texts.items():

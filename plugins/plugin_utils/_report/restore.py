@@ -152,7 +152,7 @@ def forgotten(host: str, app: str, gone: Sequence[Mapping[str, Any]]) -> str:
 
 
 def came_back(host: str, url: str, answer: Mapping[str, Any]) -> str:
-    """Return the lines that tell of a release that serves on another host."""
+    """Return the lines that tell of a live release on another host."""
     record = answer["record"]
     rows = [
         ("URL", url),

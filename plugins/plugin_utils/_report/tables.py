@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""What a person reads of releases: their history, and how those that serve are.
+"""Reports about releases: their history, and the state of the live ones.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -103,7 +103,7 @@ def status(found: Mapping[str, Sequence[Mapping[str, Any]]], width: int) -> str:
 
 
 def below(found: Mapping[str, Any]) -> list[str]:
-    """Return what is told of one app below the table: its processes beside the first one, and releases that drain."""
+    """Return the lines about one app below the table: its processes besides the first one, and draining releases."""
     others = list((found.get("processes") or {}).items())[1:]
     return [
         *(one.get("said") or f"{name} is {one['state']}{more(one)}" for name, one in others),
@@ -116,7 +116,7 @@ def below(found: Mapping[str, Any]) -> list[str]:
 
 
 def more(found: Mapping[str, Any]) -> str:
-    """Return what is told of a process that has instances, after its state."""
+    """Return the text about a process with instances, after its state."""
     if not (count := len(found.get("instances", ()))):
         return ""
     parts = [f"{count} instance{'s' * (count > 1)}", f"{found['restarts']} restart{'s' * (found['restarts'] != 1)}"]

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""What the roles would refuse in a description that is right by itself: asked before the first of them changes a host.
+"""What the roles would refuse in an otherwise valid description: checked before the first of them changes a host.
 
 PRIVATE to the collection. It can have breaking changes.
 """

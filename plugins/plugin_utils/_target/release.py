@@ -2,7 +2,7 @@
 # MIT License (see LICENSE)
 """An app as the role app_release has it described: made of an app of `slipway_apps`, or written by hand.
 
-A key of an app that is called like a field of module_utils/_release/request.py reaches it by itself.
+A key of an app with the name of a field in module_utils/_release/request.py is passed to it automatically.
 
 PRIVATE to the collection. It can have breaking changes.
 """

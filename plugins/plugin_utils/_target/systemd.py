@@ -40,7 +40,7 @@ def described(app: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def audits(apps: Iterable[Mapping[str, Any]], url: Any = "") -> list[dict[str, Any]]:
-    """Return those of APPS whose `audit` is on, as the host is told of them; URL is the service's, if it is not the usual one."""
+    """Return those of APPS whose `audit` is on, as sent to the host; URL is that of the service, if it is not the default."""
     return [
         {"app": app["name"], "root": root(app), "url": str(url or wanted.URL), "audit": app["audit"]}
         for app in apps
@@ -154,7 +154,7 @@ def _is_shared(folder: str, app: Mapping[str, Any]) -> bool:
 
 
 def web_folders(app: Mapping[str, Any]) -> list[str]:
-    """Return the app's folders that nginx serves by itself: of its code and shared ones by name, others by path."""
+    """Return the app's folders that nginx serves directly: of its code and shared ones by name, others by path."""
     static = [entry["folder"] for entry in app["static"].values()]
     return sorted({folder.rstrip("/") for folder in (*static, *app["protected_downloads"].values())})
 

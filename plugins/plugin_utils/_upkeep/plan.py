@@ -102,7 +102,7 @@ def packages(variables: Mapping[str, Any]) -> list[str]:
 
 
 def settings(variables: Mapping[str, Any]) -> Settings:
-    """Return what the program on the host is told; VARIABLES have passed `problems`."""
+    """Return the settings of the program on the host; VARIABLES have passed `problems`."""
     variables = plain(dict(variables))
     updates, memory, disk = (whole(variables, name) for name in DEFAULTS)
     reboot = _hour(updates["reboot"])

@@ -94,11 +94,11 @@ class FakeHost:
         self.events: list[str] = []
         self.sent = 0
         self.fails: dict[str, Exception | BaseException] = {}  # event -> what it raises
-        self.health: list[int | Exception] = [200]  # answers on the socket, the last one for ever
+        self.health: list[int | Exception] = [200]  # answers on the socket, the last one forever
         self.site: list[int | Exception] = [200]  # answers through nginx
-        self.probes: list[dict[str, Any] | str] = [{}]  # answers of the app, the last one for ever
+        self.probes: list[dict[str, Any] | str] = [{}]  # answers of the app, the last one forever
         self.commands: dict[str, tuple[int, str]] = {}  # command line -> status and output
-        self.watched: list[str] = [""]  # what the watch finds wrong, the last one for ever
+        self.watched: list[str] = [""]  # what the watch finds wrong, the last one forever
         self.ran: dict[str, Any] = {}  # what a migration tells otherwise than it would
         self.migration: dict[str, Any] = {}  # what the last one was given
         self.waiting: list[int] = [0]  # connections in the old socket's backlog

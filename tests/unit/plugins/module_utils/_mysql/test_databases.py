@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""One owner and one database an app on MariaDB: what is made, and what belongs to somebody else."""
+"""One owner and one database per app on MariaDB: what is made, and what belongs to somebody else."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""How a release that serves is told to be, and why one counts as not serving."""
+"""How a live release is told to be, and why one counts as not serving."""
 
 from __future__ import annotations
 

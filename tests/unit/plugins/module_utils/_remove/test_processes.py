@@ -33,7 +33,7 @@ def test_a_process_is_known_by_any_of_its_users_and_one_in_a_container_is_somebo
 
 
 def test_all_are_stopped_before_one_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that begins another as soon as it sees one end would go on for ever."""
+    """One that begins another as soon as it sees one end would go on forever."""
     alive, sent = {10, 11}, list[tuple[int, signal.Signals]]()
 
     def kill(pid: int, number: signal.Signals) -> None:

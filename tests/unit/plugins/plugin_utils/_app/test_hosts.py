@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Several hosts that have one app: whose jobs would wait for ever."""
+"""Several hosts that have one app: whose jobs would wait forever."""
 
 from __future__ import annotations
 
