@@ -122,7 +122,9 @@ def test_what_is_not_what_it_says_is_not_promoted(shop: Shop, host: Host) -> Non
     before = host.run("readlink /srv/shop/current")
     code = "/srv/shop-staging/current/src/app.py"
     host.run(f"cp -p {code} /root/app.py && echo '# evil' >>{code}")
-    refused(shop.promote(), "shop-staging can't be promoted: on", "the code of release 0002-", "is not as it was built")
+    refused(
+        shop.promote(), "shop-staging can't be promoted: on", "the code of release 0002-", "differs from what was built"
+    )
     host.run(f"cat /root/app.py >{code}")
 
     host.run("systemctl stop 'shop-staging@*.service'")

@@ -77,11 +77,11 @@ Spoil = Callable[[Paths], Any]
         (lambda paths: record(paths, lock="other"), "requirements.lock of release 0002-bbb is not as it was written"),
         (
             lambda paths: (paths.release(ID) / "src/app.py").write_text("y"),
-            "the code of release 0002-bbb is not as it was built",
+            "the code of release 0002-bbb differs from what was built",
         ),
         (
             lambda paths: (paths.environments / "abc/evil.pth").write_text("y"),
-            "the environment abc is not as it was built",
+            "the environment abc differs from what was built",
         ),
         (
             lambda paths: lease.Lease(ID, "bob@ci", "", "before_switch", lease.uptime(), lease.uptime() + 60).write("shop"),
