@@ -111,6 +111,23 @@ def test_there_are_no_core_dumps(host: Host) -> None:
     assert host.check_output("su root -s /bin/bash -c 'ulimit -Hc'") == "0"
 
 
+def test_a_file_of_a_package_that_somebody_has_replaced_is_named(host: Host) -> None:
+    unit, path = "slipway-upkeep-packages.service", "/usr/bin/tzselect"
+    host.check_output("systemctl start %s", unit)
+    host.check_output(f"cp -a {path} /root/kept; echo '# another' >>{path}")
+    try:
+        assert host.run("systemctl start %s", unit).rc != 0
+        assert f"changed file {path} " in host.check_output("journalctl --no-pager --output=cat --unit=%s", unit)
+    finally:
+        host.check_output(f"cp -a /root/kept {path}; systemctl reset-failed {unit}")
+    assert host.service("slipway-upkeep-packages.timer").is_enabled
+
+
+def test_a_shell_that_waits_at_its_prompt_ends_after_an_hour_and_a_script_does_not(host: Host) -> None:
+    assert host.check_output("bash -lic 'echo $TMOUT' 2>/dev/null") == "3600"
+    assert host.check_output("bash -lc 'echo \"$TMOUT\"'") == ""
+
+
 def test_the_hosts_own_name_leads_to_itself(host: Host) -> None:
     assert host.run("getent hosts $(hostname)").rc == 0
     assert "myhostname" in host.file("/etc/nsswitch.conf").content_string
