@@ -107,6 +107,7 @@ class ActionModule(ActionBase):
             )
             result.update(failed=True, msg="\n".join([head, *(f"  - {text}" for text in found)]), problems=found)
             return result
+        previews = host.previews(whole, facts)
         result.update(
             changed=False,
             # A fact, for a later play of the run that skips this task.
@@ -126,7 +127,8 @@ class ActionModule(ActionBase):
             dashboard=facts.get("dashboard") == "yes",
             logs=facts.get("logs") == "yes",
             waiting=host.waiting(whole, facts),
-            provisioned=host.provisioned(whole, facts),
+            provisioned=host.provisioned(whole, facts) + [one["name"] for one in previews],
+            previews=previews,
         )
         return result
 

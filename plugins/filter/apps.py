@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import description, hosts, procfile
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import description, hosts, preview, procfile
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import version as app_version
+from ansible_collections.slipway.flask.plugins.plugin_utils._app.choice import ChoiceError
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import postgres
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import documents, probe, release, systemd
 
@@ -29,6 +30,14 @@ def normalise_apps(apps: Any, only: str = "", version: Any = "", base: str = "")
     return [app_version.wanted(description.normalise(app), str(version)) for app in apps if only in ("", app["name"])]
 
 
+def preview_app(apps: Any, app: str, branch: str) -> dict[str, Any]:
+    """Return the description of the preview of APP, or of the only one of APPS, at BRANCH. Raises AnsibleFilterError."""
+    try:
+        return preview.of(apps, app, branch)
+    except ChoiceError as error:
+        raise AnsibleFilterError(str(error)) from None
+
+
 def connections(apps: Iterable[Mapping[str, Any]], cores: int, database: str = "local") -> int:
     """Return how many connections APPS, which have all their keys, may open to databases on a host with so many CORES.
 
@@ -41,6 +50,7 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         return {
             "normalise_apps": normalise_apps,
+            "preview_app": preview_app,
             "apps_on_host": hosts.on_host,
             "app_documents": documents.documents,
             "app_packages": systemd.packages,

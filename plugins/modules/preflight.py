@@ -108,6 +108,11 @@ way:
     A working C(port), C(user) and C(arguments) of ssh, if those of the inventory don't work; otherwise empty.
   type: dict
   returned: success
+previews:
+  description: Descriptions of the host's previews; with O(provision) only.
+  type: list
+  elements: dict
+  returned: success
 provisioned:
   description: Names of the apps that are already set up on the host; only with O(provision).
   type: list

@@ -28,6 +28,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._app import previews
 from ansible_collections.slipway.flask.plugins.module_utils._app.described import DESCRIBED
 from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
 from ansible_collections.slipway.flask.plugins.module_utils._app.left import left
@@ -98,7 +99,7 @@ def main() -> None:
 
     more: dict[str, Any] = {}
     if asked["status"]:
-        notes = [*older.said(), *journal.said(), *removals.said()]
+        notes = [*older.said(), *journal.said(), *removals.said(), *previews.said()]
         more = {
             "left": left(asked["known"]),
             "backups": asdict(brief()),

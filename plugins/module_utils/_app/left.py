@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
+from ansible_collections.slipway.flask.plugins.module_utils._app import previews
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd, timer
 
 MARK = re.compile(r"^# One instance runs one release: (.+)@<release>\.service$", re.MULTILINE)
@@ -23,7 +24,7 @@ def left(known: Collection[str]) -> list[str]:
     """Return a sentence for each app that is set up on this host and not in KNOWN."""
     found = []
     for path in sorted(systemd.UNITS.glob("*@.service")):
-        if (name := name_of(path)) and name not in known:
+        if (name := name_of(path)) and name not in known and not previews.read(name):
             runs = any(systemd.is_active(f"{name}@{one}.service") for one in systemd.instances(name))
             found.append(said(name, runs, any(systemd.UNITS.glob(f"{name}.*@*"))))
     return found

@@ -22,6 +22,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._app import (
     metrics,
     notifications,
     placeholders,
+    preview_key,
     procfile,
     stage,
     static,
@@ -68,6 +69,7 @@ def problems(app: Mapping[str, Any]) -> list[str]:
         *edge.problems(app),
         *stage.problems(app),
         *deployer_problems(app),
+        *preview_key.problems(app),
     ]
 
 

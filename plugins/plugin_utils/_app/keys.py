@@ -33,6 +33,13 @@ KEYS: dict[str, Key] = {
         "come from Let's Encrypt's staging environment; see docs/promotion.md.",
         ("production", "staging"),
     ),
+    "preview": Key(
+        dict,
+        {},
+        "Previews: `playbooks/preview.yml` sets up a branch as an app of its own for some days, e.g. `{domain: "
+        "'*.preview.example.org'}`; see docs/previews.md.",
+        keys=nested.PREVIEW,
+    ),
     "adopt": Key(
         bool,
         False,

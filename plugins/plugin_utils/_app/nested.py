@@ -63,6 +63,21 @@ NOTIFICATION = {
     ),
 }
 PROCESS = process.KEYS
+PREVIEW = {
+    "domain": Key(
+        str,
+        REQUIRED,
+        "Wildcard below which each preview has its domain, e.g. `*.preview.example.org`; DNS must lead it to the host.",
+    ),
+    "days": Key(int, 7, "Days after which the host removes a preview; each update starts them again.", range=(1, 90)),
+    "most": Key(int, 5, "Number of previews that a host has at most; one more is refused.", range=(1, 50)),
+    "access": Key(list, [], "Access control of the previews, as in `access`. If missing, that of the app."),
+    "environment": Key(dict, {}, "Environment variables of the previews, in addition to those of the app."),
+    "secrets": Key(dict, {}, "Secrets of the previews. They have none of the app's."),
+    "memory_max_mb": Key(
+        int, 512, "Memory limit for all processes of a preview together, in MiB.", range=(64, 1048576)
+    ),
+}
 OTEL = {
     "endpoint": Key(
         str, REQUIRED, "URL of an OTLP/HTTP endpoint, e.g. `http://127.0.0.1:4318`; `/v1/traces` is appended."

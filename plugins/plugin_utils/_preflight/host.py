@@ -7,12 +7,14 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import left as app_left
 from ansible_collections.slipway.flask.plugins.module_utils._nginx import foreign
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
 from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import taken
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
 
@@ -42,6 +44,9 @@ for unit in /etc/systemd/system/*@.service; do
 done
 for file in /var/lib/slipway/removed/*.json; do
   [ -e "$file" ] && name=${file##*/} && echo "removed:${name%.json}=$(head -n 1 "$file")"
+done
+for file in /etc/slipway/previews/*.json; do
+  [ -e "$file" ] && name=${file##*/} && printf '%s\n' "preview:${name%.json}=$(head -n 1 "$file")"
 done
 for path in @FOLDERS@; do
   [ -e "$path" ] || continue
@@ -220,13 +225,27 @@ def _nginx(apps: Sequence[App], facts: Facts) -> Iterator[str]:
 
 def left(apps: Sequence[App], facts: Facts, *, runs: bool) -> list[str]:
     """Return a sentence for each app that the host has and none of APPS is, of those that run, or of the others."""
-    known = {app["name"] for app in apps}
+    known = {app["name"] for app in apps} | {one["name"] for one in previews(apps, facts)}
     names = [key.removeprefix("app:") for key in facts if key.startswith("app:")]
     return [
         app_left.said(name, runs, f"processes:{name}" in facts)
         for name in names
         if name not in known and runs == (facts[f"app:{name}"] != "0")
     ]
+
+
+def previews(apps: Sequence[App], facts: Facts) -> list[dict[str, Any]]:
+    """Return the descriptions that the host keeps of its previews, but for those among APPS, and what is no description."""
+    taken_names, found = {app["name"] for app in apps}, []
+    for key in sorted(key for key in facts if key.startswith("preview:")):
+        try:
+            one = json.loads(facts[key])["description"]
+        except (ValueError, TypeError, KeyError):
+            continue
+        name = key.removeprefix("preview:")
+        if isinstance(one, dict) and one.get("name") == name and f"app:{name}" in facts and name not in taken_names:
+            found += [] if description.problems([one]) else [one]
+    return found
 
 
 def file_serves(name: str, domains: Sequence[str]) -> bool:

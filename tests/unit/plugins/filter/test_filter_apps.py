@@ -36,7 +36,12 @@ def test_every_filter_takes_what_normalise_apps_returns() -> None:
     asked = FILTERS["sites_to_ask"](["vps1", "vps2"], "vps2", {"vps1": {"slipway_apps": [APP]}, "vps2": {}})
     assert [(one["domain"], one["on"]) for one in asked] == [("shop.example.com", "vps1")]
     assert FILTERS["hosts_to_watch"](asked, ["vps1", "vps2"], "vps2") == ["vps1"]
-    tried = {"normalise_apps", "app_packages", "app_secrets", "app_documents", "apps_on_host", "app_connections",
+    preview = {"domain": "*.preview.example.org", "access": []}
+    listed = [{**APP, "source": {"git": "https://git.example.com/shop.git"}, "preview": preview}]
+    assert FILTERS["preview_app"](listed, "shop", "feature/x")["name"] == "shop-feature-x-68eb5bbd"
+    with pytest.raises(AnsibleFilterError, match="must be the name of a branch"):
+        FILTERS["preview_app"](listed, "shop", "-x")
+    tried = {"normalise_apps", "preview_app", "app_packages", "app_secrets", "app_documents", "apps_on_host", "app_connections",
              "sites_to_ask", "hosts_to_watch"}  # fmt: skip
     for name in set(FILTERS) - tried:
         assert FILTERS[name](apps[0]), name

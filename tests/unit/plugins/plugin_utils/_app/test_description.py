@@ -27,6 +27,7 @@ def test_an_app_that_uses_every_key_has_no_problems() -> None:
         "redirect_domains": ["shop.example.org"],
         "adopt": True,
         "stage": "staging",
+        "preview": {"domain": "*.preview.example.org", "days": 3},
         "source": {"git": "https://example.com/shop.git", "version": "v1.2", "key": "-----BEGIN …"},
         "wsgi": "shop.wsgi:application",
         "subfolder": "src/shop",

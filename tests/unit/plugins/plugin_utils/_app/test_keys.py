@@ -37,6 +37,7 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "build_commands": {"command": "npm run build"},
     "setup_commands": {"command": "git init data"},
     "otel": {"endpoint": "http://127.0.0.1:4318"},
+    "preview": {"domain": "*.preview.example.org", "access": []},
     "release_commands": {"command": "flask db upgrade"},
 }
 """An entry that is fine, for each key with keys inside."""

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -301,3 +302,32 @@ def test_a_name_that_somebody_else_has_in_mariadb_is_said_before_anything_is_cha
 ) -> None:
     assert [said in told for told in problems(facts, database="mariadb")] == [True] * bool(said)
     assert problems(facts) == []  # an app with a database in PostgreSQL
+
+
+def test_a_preview_is_no_app_left_behind_and_stays_in_what_is_set_up_for_all() -> None:
+    kept = shop(name="shop-x-1", domains=["x-1.preview.example.org"])
+    facts = {
+        "looked": "yes", "app:shop-x-1": "1", "app:blog": "1", "app:shop-y-2": "1",
+        "preview:shop-x-1": json.dumps({"name": "shop-x-1", "description": kept}),
+        "preview:shop-y-2": json.dumps({"name": "shop-y-2", "description": {**kept, "name": "shop-y-2", "domains": "; }"}}),
+        "preview:broken": "{",
+        "preview:gone": json.dumps({"name": "gone", "description": {**kept, "name": "gone"}}),
+    }  # fmt: skip
+    apps = [description.normalise(shop())]
+    assert host.previews(apps, facts) == [kept]
+    told = host.left(apps, facts, runs=True)
+    assert len(told) == 2
+    assert ["the app 'blog'" in told[0], "the app 'shop-y-2'" in told[1]] == [True, True]
+    assert host.previews([description.normalise(kept)], facts) == []
+
+
+def test_the_look_at_a_host_reads_previews_as_they_are(tmp_path: Path) -> None:
+    """A shell's echo would take a backslash for more than that."""
+    text = json.dumps({"description": {"headers": {"X": 'a "b" \\n c=d'}}})
+    (tmp_path / "shop-x-1.json").write_text(f"{text}\n")
+    script = host.script([]).replace("/etc/slipway/previews", str(tmp_path))
+    lines = [row for row in script.splitlines() if row.startswith("for file in") and str(tmp_path) in row]
+    start = script.index(lines[0])
+    loop = script[start : script.index("done", start) + 4]
+    said = subprocess.run(["sh", "-c", loop], capture_output=True, text=True, check=True).stdout
+    assert look.read(said) == {"preview:shop-x-1": text}

@@ -1,0 +1,78 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The files by which a host removes its previews on their end dates, with nobody there.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.plugin_utils._library import library
+
+MODULES = "_remove.program"
+PROGRAM = "/usr/local/sbin/slipway-previews"
+NAME = "slipway-previews"
+UNITS = "/etc/systemd/system"
+MANAGED = "# Written by Ansible (slipway.flask); changes are overwritten.\n"
+TEXTS = {
+    PROGRAM: f"""#!/usr/bin/python3 -IS
+{MANAGED}"Previews of this host: `slipway-previews --help`."
+
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, "{library.FOLDER}")
+
+from ansible_collections.slipway.flask.plugins.module_utils._remove.program import main
+
+sys.exit(main())
+""",
+    f"{UNITS}/{NAME}.service": f"""{MANAGED}[Unit]
+Description=Remove the previews whose end date has come
+Documentation=file:{PROGRAM}
+After=nginx.service postgresql.service mariadb.service
+
+[Service]
+Type=oneshot
+ExecStart={PROGRAM} expire
+TimeoutStartSec=1h
+# It removes users, databases, units and folders all over the host: root it must be, with most of what root can do.
+NoNewPrivileges=true
+PrivateDevices=true
+DevicePolicy=closed
+PrivateTmp=true
+ProtectClock=true
+ProtectHostname=true
+ProtectKernelLogs=true
+ProtectKernelModules=true
+ProtectKernelTunables=true
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+RestrictNamespaces=true
+RestrictRealtime=true
+LockPersonality=true
+MemoryDenyWriteExecute=true
+SystemCallArchitectures=native
+UMask=0077
+""",
+    f"{UNITS}/{NAME}.timer": f"""{MANAGED}[Unit]
+Description=Look every hour whether a preview's end date has come
+
+[Timer]
+OnCalendar=hourly
+RandomizedDelaySec=10min
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+""",
+}
+
+
+def files() -> list[dict[str, Any]]:
+    """Return the entries of slipway.flask.files for the program, its timer and what it imports."""
+    own = [
+        {"dest": path, "content": text, "mode": "0755" if path == PROGRAM else "0644"} for path, text in TEXTS.items()
+    ]
+    return [*library.files(MODULES), *own]

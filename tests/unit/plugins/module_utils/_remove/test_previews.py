@@ -1,0 +1,106 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The previews of a host: what is kept of them, how many there may be, and that they go on their end dates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.slipway.flask.plugins.module_utils._app import previews
+from ansible_collections.slipway.flask.plugins.module_utils._app.previews import Preview
+from ansible_collections.slipway.flask.plugins.module_utils._remove import journal, program
+from ansible_collections.slipway.flask.plugins.module_utils._remove.error import RemoveError
+from ansible_collections.slipway.flask.plugins.modules import preview_on_host
+
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(previews, "FOLDER", tmp_path / "previews")
+    monkeypatch.setattr(journal, "FOLDER", tmp_path / "removed")
+    return tmp_path
+
+
+@pytest.fixture
+def removed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The apps that the removal was asked to remove; one called `stuck` can't be."""
+    asked: list[str] = []
+
+    class Removal:
+        def __init__(self, app: str, by: str = "", forget: bool = False) -> None:
+            self.app = app
+
+        def stop(self) -> None:
+            if self.app == "stuck":
+                raise RemoveError("/srv/stuck/x is a mount point")
+
+        def remove(self) -> list[str]:
+            asked.append(self.app)
+            return []
+
+    monkeypatch.setattr(program, "Removal", Removal)
+    return asked
+
+
+def note(name: str, ends: float = NOW + 60, branch: str = "x") -> Preview:
+    made = Preview(name, "shop", branch, f"https://{name}.example.org/", ends, {"name": name})
+    made.write()
+    return made
+
+
+def test_what_is_kept_is_for_root_alone_and_in_one_line() -> None:
+    made = note("shop-x-1")
+    assert previews.read("shop-x-1") == made
+    assert (made.path.stat().st_mode & 0o777, made.path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert made.path.read_text().count("\n") == 1
+    assert previews.said() == [
+        "shop-x-1 is a preview of shop (branch x) at https://shop-x-1.example.org/; the host removes it at 2027-01-15 08:01 UTC"
+    ]
+
+
+def test_those_whose_end_has_come_go_and_others_stay(removed: list[str]) -> None:
+    for name, ends in (("old", NOW), ("older", NOW - 86_400), ("young", NOW + 1)):
+        note(name, ends)
+    assert program.expire(NOW) == 0
+    assert (removed, [one.name for one in previews.all_of()]) == (["old", "older"], ["young"])
+
+
+def test_one_that_can_not_be_removed_holds_up_no_other_and_is_tried_again(
+    removed: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    note("stuck", NOW - 2)
+    note("tame", NOW - 1)
+    assert program.expire(NOW) == 1
+    assert (removed, [one.name for one in previews.all_of()]) == (["tame"], ["stuck"])
+    assert "stuck could not be removed: /srv/stuck/x is a mount point" in capsys.readouterr().err
+
+
+def test_a_file_that_is_broken_is_no_preview_and_breaks_nothing(removed: list[str]) -> None:
+    note("old", NOW - 1)
+    (previews.FOLDER / "broken.json").write_text("{")
+    assert program.expire(NOW) == 0
+    assert removed == ["old"]
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "told"),
+    [
+        ([], {}, ""),
+        (
+            ["a", "b"],
+            {},
+            "the host has 2 previews (a, b), and `most` in `preview` is 2: close one of them with -e remove=true",
+        ),
+        (["a", "shop-x-1"], {}, ""),
+        (["shop-x-1"], {"branch": "y"}, "the name is that of the preview of x of shop"),
+        (["shop-x-1"], {"of": "blog"}, "the name is that of the preview of x of shop"),
+    ],
+)
+def test_a_host_has_no_more_than_it_may(there: list[str], asked: dict[str, Any], told: str) -> None:
+    for name in there:
+        note(name)
+    said = preview_on_host.refusal({"name": "shop-x-1", "of": "shop", "branch": "x", "most": 2, **asked})
+    assert said.startswith(told) and bool(said) == bool(told)
