@@ -47,7 +47,7 @@ def main() -> None:
     answer = {"changed": True, "outcome": asdict(outcome)} if outcome else {"changed": True}
     # The program keeps how it ended: of one that was killed there is only what it said.
     if outcome is None or (code and outcome.is_good):
-        module.fail_json(msg="The backup was cut short:\n" + "\n".join(said[-10:]))
+        module.fail_json(msg="The backup was interrupted:\n" + "\n".join(said[-10:]))
     elif outcome.problems:
         msg = "\n".join(["The backup is not complete:", *(f"  - {one}" for one in outcome.problems)])
         module.fail_json(msg=msg, **answer)

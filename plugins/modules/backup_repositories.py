@@ -55,7 +55,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup.settings imp
 from ansible_collections.slipway.flask.plugins.module_utils._host.told import told
 
 KEEP = (
-    "Backups begin. Keep outside of this host what brings it back: the inventory, the vault's password, and the passphrase of "
+    "Backups are set up. Keep outside this host what a restore needs: the inventory, the vault's password, and the passphrase of "
     "slipway_backups, without which nobody can read them"
 )
 
@@ -82,7 +82,7 @@ def main() -> None:
     except FileNotFoundError as error:
         if module.check_mode:
             module.exit_json(**told(["create the repositories"]))
-        module.fail_json(msg=f"{error.filename} is not there: run the role slipway.flask.backups")
+        module.fail_json(msg=f"{error.filename} is missing: run the role slipway.flask.backups")
     except BackupError as error:
         module.fail_json(msg=str(error))
     module.exit_json(**told(actions))

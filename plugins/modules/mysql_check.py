@@ -112,8 +112,8 @@ def try_one(entry: dict[str, str], text: str, client: str, timeout: int, check: 
     """
     url = parsed(parse_url, text)
     if not url.is_mysql:
-        raise Refusal("url", f"the url begins with {url.scheme}://, which is neither MySQL's nor MariaDB's")
-    lack = lacking(entry) if client else "there is no client program: install the package mariadb-client"
+        raise Refusal("url", f"the url begins with {url.scheme}://, which is neither MySQL nor MariaDB")
+    lack = lacking(entry) if client else "the client program is missing: install the package mariadb-client"
     if lack:
         return untried(lack, check)
     tried = attempt(client, url, entry["user"], timeout, entry["ca"])

@@ -193,7 +193,7 @@ def main() -> None:
         moved = False
         if link:
             if link.exists() and not link.is_symlink():
-                raise environments.EnvironmentError_(f"{link} exists and is no symbolic link; move it away first")
+                raise environments.EnvironmentError_(f"{link} exists and is not a symbolic link; move it away first")
             before = os.path.realpath(link) if link.is_symlink() else ""
             moved = before != os.path.realpath(environment.path)
             if moved and not module.check_mode:

@@ -108,7 +108,7 @@ def main() -> None:
         try:
             found.append(look(app["app"], app["database"], asked["urls"].get(app["app"], ""), limit, reset))
         except (names.PostgresError, mysql_names.MysqlError, UrlError) as error:
-            module.fail_json(msg=f"the database of {app['app']} can't be asked: {error}")
+            module.fail_json(msg=f"the database of {app['app']} can't be queried: {error}")
     module.exit_json(changed=any(one["reset"] for one in found), apps=found)
 
 

@@ -70,7 +70,7 @@ def main() -> None:
             module.exit_json(changed=False, report=whole.end())
         actions = whole.server() if part == "server" else whole.apps()
     except FileNotFoundError as error:
-        module.fail_json(msg=f"{error.filename} is not there: run the role slipway.flask.backups")
+        module.fail_json(msg=f"{error.filename} is missing: run the role slipway.flask.backups")
     except (BackupError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**told(actions))

@@ -108,7 +108,7 @@ def main() -> None:
         if wanted["version"]:
             done = uv.install(wanted["version"], wanted["hashes"], link, index, check=module.check_mode)
         elif not module.check_mode and not os.access(link, os.X_OK):
-            raise tools.EnvironmentError_(f"there is no uv at {link}, and no version to install is given")
+            raise tools.EnvironmentError_(f"there is no uv at {link}, and no version to install was given")
         there = set(fetches.fetched())
         try:
             python = interpreters.find(wanted["python"], fetching=fetches, check=module.check_mode)

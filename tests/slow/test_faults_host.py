@@ -159,7 +159,7 @@ def test_disk_that_is_full_in_mid_build(site: App, readers: Seen) -> None:
     try:
         failed = site.deploy()
         assert failed.code != 0
-        assert "given up at stage 'build'" in failed.output, failed.output
+        assert "failed at stage 'build'" in failed.output, failed.output
         assert "No space left" in failed.output or "os error 28" in failed.output, failed.output
         assert (site.current(), strays(host)) == (before, [])
         assert site.history()[-1]["outcome"] == "failed"
@@ -183,7 +183,7 @@ def test_database_that_stops_in_mid_migration(site: App, readers: Seen) -> None:
         host.run("systemctl stop 'postgresql@*'")
         output, _ = run.communicate(timeout=180)
         assert run.returncode != 0
-        assert "given up at stage 'migrate'" in output, output
+        assert "failed at stage 'migrate'" in output, output
         assert (site.current(), strays(host)) == (before, [])
     finally:
         host.run("systemctl start postgresql")

@@ -102,7 +102,7 @@ def given_up(app: App, stages: str | tuple[str, ...], said: list[str]) -> None:
     assert failed.code != 0
     stage = app.history()[-1]["stage"]
     assert stage in ((stages,) if isinstance(stages, str) else stages)
-    head = f"harbour on {app.host.name}: the deploy was given up at stage '{stage}'. What served before still serves."
+    head = f"harbour on {app.host.name}: the deploy failed at stage '{stage}'. The previous release is still live."
     assert head in failed.output, failed.output
     assert [text for text in said if text not in failed.output] == [], failed.output
     assert failed.output.count("fatal: ") == 1
@@ -129,7 +129,7 @@ def test_gunicorn_that_dies_right_after_its_start(site: App, load: Seen) -> None
     site.add("wsgi.py", DYING_AT_ONCE)
     failed = site.deploy()
     assert failed.code != 0
-    assert "the deploy was given up at stage '" in failed.output
+    assert "the deploy failed at stage '" in failed.output
     assert site.history()[-1]["stage"] in ("start", "gate")
     load.all_served()
     assert set(load.releases) == {before}
@@ -186,7 +186,7 @@ def test_an_app_that_had_errors_before_is_not_taken_back(site: App, load: Seen) 
     site.headline("As bad as before")
     site.describe(watch_seconds=5)
     done = site.deployed()
-    assert f"release {site.current()} serves" in done.output
+    assert f"release {site.current()} is live" in done.output
     assert site.history()[-1]["seconds"]["watch"] >= 5
     assert all("GET / answered 500" in text for text in load.failures)
 

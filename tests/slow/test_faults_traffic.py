@@ -41,7 +41,7 @@ def test_deploy(site: App, load: Seen) -> None:
     assert "Ebb" in site.visitor().get("/").text
     load.all_served()
     assert {before, site.current()} <= set(load.releases), "both answered"
-    assert f"release {site.current()} serves" in done.output
+    assert f"release {site.current()} is live" in done.output
 
 
 LONG_END = "/srv/harbour/shared/uploads/end-of-the-long-request"

@@ -137,8 +137,8 @@ def test_a_release_that_does_not_start_gives_way_and_no_request_fails(ledger: Le
         done = ledger.project.play("playbooks/deploy.yml")
     writers.all_kept()
     assert done.code != 0
-    assert "What served before still serves." in done.output
-    assert f"did not start; {before} serves again, requests waited" in done.output
+    assert "The previous release is still live." in done.output
+    assert f"did not start; {before} is live again, requests waited" in done.output
     assert "RuntimeError: not here" in done.output
     assert (ledger.current(), ledger.running()) == (before, [f"ledger@{before}.service"])
     settled(ledger.host, "ledger")
@@ -154,7 +154,7 @@ def test_a_process_that_does_not_run_keeps_the_old_release(ledger: Ledger, file:
     (ledger.folder / file).write_text(good)
     writers.all_kept()
     assert done.code != 0
-    assert f"the deploy was given up at stage '{stage}'" in done.output and "RuntimeError: no broker" in done.output
+    assert f"the deploy failed at stage '{stage}'" in done.output and "RuntimeError: no broker" in done.output
     assert (stage == "start") == (writers.releases == {before}), "a worker fails before the old release has ended"
     assert (ledger.current(), ledger.running()) == (before, [f"ledger@{before}.service"])
     settled(ledger.host, "ledger")

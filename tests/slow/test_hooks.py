@@ -138,7 +138,7 @@ def test_hooks_progress_webhooks_and_journal_of_a_deploy(tiny: Tiny, host: Host,
     assert any(line.endswith("build …") for line in progress), done.output
     (path, told), (_, slack) = Sink.got
     assert (path, told["outcome"], told["release"], told["previous"]) == ("/t0ken", "succeeded", new, old)
-    assert slack["text"].startswith(f"tiny on {host.name}: release {new} serves\n")
+    assert slack["text"].startswith(f"tiny on {host.name}: release {new} is live\n")
     assert "t0ken" not in done.output
     journal = host.run(f"journalctl --no-pager -o cat SLIPWAY_RELEASE={new}")
     assert re.fullmatch(rf"tiny: {old} → {new} deployed, by \S+@\S+, \d+\.\d s", journal)
@@ -154,7 +154,7 @@ def test_a_hook_that_fails_gives_the_release_up(tiny: Tiny, host: Host, sink: st
     with Watch(Visitor(host, DOMAIN)) as watch:
         done = tiny.deploy()
     assert done.code != 0, done.output
-    told = f"tiny on {host.name}: the deploy was given up at hook '{hook}'. What served before still serves."
+    told = f"tiny on {host.name}: the deploy failed at hook '{hook}'. The previous release is still live."
     assert done.output.count(told) == 1
     assert "Purge the cache: the content network is away" in done.output
     assert [content["content"].splitlines()[0] for _, content in Sink.got] == [told]
@@ -195,7 +195,7 @@ def test_a_rollback_runs_the_hooks_of_its_stages_unless_told_not_to(tiny: Tiny, 
         failed = tiny.project.play("playbooks/rollback.yml")
         assert (serving(host), word(host)) == (new, "fifth")
         done = tiny.project.play("playbooks/rollback.yml", "-e", "skip_hooks=true")
-    told = f"tiny on {host.name}: the rollback was given up at hook 'after_verify'. What served before still serves."
+    told = f"tiny on {host.name}: the rollback failed at hook 'after_verify'. The previous release is still live."
     assert (failed.code != 0, failed.output.count(told)) == (True, 1), failed.output
     assert host.run(f"cat {LOG}") == f"before_start {old} there {new}"
     assert done.code == 0, done.output

@@ -89,7 +89,7 @@ def test_dropped_column_stops_the_deploy_before_anything_runs(site: App) -> None
     site.migration("0006", "0005", 'op.drop_column("port_calls", "berth")')
     refused = site.deploy()
     assert refused.code != 0
-    said = ("given up at stage 'check'", "revision 0006, line", "ALTER TABLE port_calls DROP COLUMN berth",
+    said = ("failed at stage 'check'", "revision 0006, line", "ALTER TABLE port_calls DROP COLUMN berth",
             "ban-drop-column: it destroys", "-e allow_migrations=0006")  # fmt: skip
     assert [text for text in said if text not in refused.output] == [], refused.output
     assert (schema(host), everything(host)) == before
@@ -127,7 +127,7 @@ def test_lock_held_by_another_session_ends_the_migration_and_names_the_session(s
     site.migration("0006", "0005", 'op.add_column("ships", sa.Column("tonnage", sa.Integer()))')
     with session(host, "lock table ships in access share mode", "forgotten"), Watch(Visitor(host, DOMAIN)) as watch:
         failed = site.deploy()
-    said = ("given up at stage 'migrate'. What served before still serves.", "at revision 0006 (Change 0006.)",
+    said = ("failed at stage 'migrate'. The previous release is still live.", "at revision 0006 (Change 0006.)",
             "canceling statement due to lock timeout", 'application "forgotten"', "It gave up after 2 s",
             "The database is at 0005, as before")  # fmt: skip
     assert failed.code != 0
@@ -194,7 +194,7 @@ def test_app_that_can_not_be_imported_without_writing_is_told_so_and_has_a_key(s
     site.add("wsgi.py", WRITES)
     refused = site.deploy()
     assert refused.code != 0
-    for said in ("given up at stage 'check'", "which writes when it is imported", "`writes_at_import: true`",
+    for said in ("failed at stage 'check'", "which writes when it is imported", "`writes_at_import: true`",
                  "`create table if not exists marks (id int)` at wsgi.py:14"):  # fmt: skip
         assert said in refused.output, refused.output
     assert site.sql("select to_regclass('marks')") == ""

@@ -189,7 +189,7 @@ def test_the_old_site_goes_on_when_the_first_release_fails(
         {"slipway_apps": [app(folder, adopt=True, redirect_domains=WWW, health_path=["/", "/nowhere"])], **SETTINGS}
     )
     failed = project.play("site.yml")
-    assert "given up at stage 'gate'" in failed.output, failed.output
+    assert "failed at stage 'gate'" in failed.output, failed.output
     assert "/nowhere answered 404" in failed.output
     assert visitor.seen == ["the old site"]
     assert occupied.ok("test -L /etc/nginx/sites-enabled/old")

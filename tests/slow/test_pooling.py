@@ -65,7 +65,7 @@ def test_deploy_over_the_budget_is_refused_with_the_arithmetic_before_anything_c
         said = ("the app may open 4 database connections: web 1 × 2 × 2 while two releases run; its role harbour may have 3",
                 "fewer `threads` or `workers`", "pool_size + max_overflow, 2 now", "`database_pool: pgbouncer`")  # fmt: skip
         assert [text for text in said if text not in done.output] == [], done.output
-    assert "given up at stage 'check'" in refused.output
+    assert "failed at stage 'check'" in refused.output
     assert host.psql("select version_num from alembic_version", "harbour", "harbour") == "0005"
     assert (host.run("readlink /srv/harbour/current"), site.visitor().get("/readyz").status) == before
 

@@ -115,7 +115,7 @@ def test_production_gets_what_staging_serves_and_drops_no_request(shop: Shop, ho
     assert lock(host, "shop") == before
     record = host.run("cat /srv/shop/current/release.json")
     assert '"promoted": "shop-staging, release 0002-' in record
-    assert "already serves what is asked for" in good(shop.promote()).output
+    assert "is already live" in good(shop.promote()).output
 
 
 def test_what_is_not_what_it_says_is_not_promoted(shop: Shop, host: Host) -> None:

@@ -113,7 +113,7 @@ def test_data_from_before_a_migration_is_served_by_the_release_that_was_made_for
     newer = site.release("shop")
     assert site.post("shop", "after the migration") == 201
     told = site.restored("shop", "-e", f"before={newer}")
-    assert f"{older} serves afterwards, not {newer}" in told.output
+    assert f"{older} is live afterwards, not {newer}" in told.output
     assert site.release("shop") == older
     shown = site.shown("shop")
     assert "before the migration" in shown["rows"] and "after the migration" not in shown["rows"]

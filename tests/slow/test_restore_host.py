@@ -95,7 +95,7 @@ def test_a_host_that_is_removed_comes_back_on_a_bare_one(
     seconds = time.monotonic() - began
     output, _ = process.communicate()
     assert process.returncode == 0, output
-    assert f"shop on {host.name}: release {release} serves again, from the backups" in output
+    assert f"shop on {host.name}: release {release} is live again, from the backups" in output
     rows = site.shown("shop")["rows"]
     lost = [one for one in confirmed if one.row not in rows]
     with capsys.disabled():

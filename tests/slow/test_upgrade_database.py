@@ -92,7 +92,7 @@ def test_what_the_new_server_would_refuse_is_said_before_the_site_is_closed(site
         site.host.run(f"rm {folder}/own.conf; mv /root/pg_trgm.control /usr/share/postgresql/17/extension/")
     assert refused.code != 0
     for text in (
-        "PostgreSQL 17 refuses a setting",
+        "PostgreSQL 17 rejects a setting",
         "old_snapshot_threshold",
         "extension pg_trgm of harbour is not installed",
     ):
@@ -120,8 +120,8 @@ def test_a_run_that_was_killed_behind_the_copy_leaves_the_site_closed_and_the_ne
     kill_at(site.project, PLAYBOOK, "settle", more=YES)
     assert site.visitor().get("/").status == 503
     broken = site.project.play("playbooks/status.yml").output
-    assert "broke off at the step 'settle'" in broken and "upgrade_database.yml -e yes=true goes on" in broken
-    assert "broke off at the step 'settle'" in site.project.good(PLAYBOOK).output
+    assert "stopped at the step 'settle'" in broken and "upgrade_database.yml -e yes=true goes on" in broken
+    assert "stopped at the step 'settle'" in site.project.good(PLAYBOOK).output
     done = site.project.good(PLAYBOOK, *YES)
     assert "PostgreSQL 17/main serves" in done.output and "Closed  harbour for " in done.output
     assert site.clusters() == ["15 main 5433 down", "17 main 5432 online"]

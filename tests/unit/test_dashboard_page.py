@@ -96,7 +96,7 @@ SENTENCES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"slipway_certificate_not_after_timestamp_seconds": [({**SHOP, "domain": "shop.example"}, NOW + 5 * DAY)]},
-        "bad: The certificate of shop.example ends in 5 days.",
+        "bad: The certificate of shop.example expires in 5 days.",
     ),
     (
         {"slipway_certificate_not_after_timestamp_seconds": [({**SHOP, "domain": "shop.example"}, 0)]},
@@ -126,7 +126,7 @@ SENTENCES: list[tuple[dict[str, Any], str]] = [
         "warn: MariaDB has 85 of at most 100 connections open.",
     ),
     ({"slipway_collector_up": [({"part": "redis"}, 0), ({"part": "postgres"}, 0)]},
-     "note: Not measured right now: postgres and redis."),
+     "note: No metrics right now of: postgres and redis."),
     ({"slipway_reboot_required": [({}, 1)]}, "note: An update waits for a reboot."),
     ({"ALERTS": [firing("ResponsesSlow", **SHOP)]}, "bad: shop: one request in twenty takes too long (p95)."),
     ({"ALERTS": [firing("CartEmpty", cart="main", host="web1", **SHOP)]}, "bad: shop: cart empty (cart main)."),
@@ -166,7 +166,7 @@ def test_errors_are_told_where_there_are_requests() -> None:
 NUMBERS = {
     "seconds(0.0421)": "42 ms", "seconds(0.0042)": "4.2 ms", "seconds(3.14)": "3.1 s", "seconds(NaN)": "–",
     "bytes(1536000)": "1.5 MB", "bytes(999)": "999 B", "share(0.0123)": "1.2 %", "share(0)": "0 %",
-    "share(0.0008)": "0.08 %", "rate(0.2)": "12 a minute", "rate(45.4)": "45 a second", "lasting(5400)": "90 minutes",
+    "share(0.0008)": "0.08 %", "rate(0.2)": "12 per minute", "rate(45.4)": "45 per second", "lasting(5400)": "90 minutes",
     "lasting(86400 * 3)": "3 days", 'writer("rate", 20)(0.5)': "0.5/s", 'writer("rate", 0.5)(0.25)': "15/min",
     'list(["a", "b", "c"])': "a, b and c",
 }  # fmt: skip

@@ -57,10 +57,10 @@ def test_releases_shows_the_history_of_each_app_and_changes_nothing(host, play):
     assert "changed=0" in output
     for app in APPS:
         release = current(host, app)
-        _, said, table = output.partition(f"{app} on {host.backend.name}: release {release} serves")
+        _, said, table = output.partition(f"{app} on {host.backend.name}: release {release} is live")
         assert said, output
         newest = re.search(rf"^ +{re.escape(release)} .*$", table, re.MULTILINE)[0]
-        assert re.search(r" (deployed|rolled back) +[\d.]+ +0005 +serves$", newest), newest
+        assert re.search(r" (deployed|rolled back) +[\d.]+ +0005 +live$", newest), newest
 
 
 def test_status_shows_how_each_app_is_and_fails_when_one_does_not_serve(host, play):

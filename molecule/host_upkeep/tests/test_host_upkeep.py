@@ -67,9 +67,7 @@ def test_a_reboot_waits_for_nobody_who_is_not_there(host: Host) -> None:
     shown = host.check_output("systemctl show slipway-upkeep.service -p ActiveState -p Result")
     assert set(shown.splitlines()) == {"ActiveState=active", "Result=success"}
     notes = json.loads(host.file("/var/lib/slipway/upkeep/apply.json").content_string)["notes"]
-    assert notes == [
-        "this host is a container: its kernel's settings, its swap and its clock are its own host's to set"
-    ]
+    assert notes == ["this host is a container: its kernel settings, swap and clock are set on its own host"]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +156,7 @@ def test_what_listens_unasked_is_named(host: Host) -> None:
     held = "import socket, subprocess as s; held = [socket.create_server(place) for place in %s]; s.run([%r, 'ports'])"
     places = [("0.0.0.0", 8443), ("0.0.0.0", 7777), ("127.0.0.1", 7778)]
     said = host.run("python3 -c %s", held % (places, "slipway-upkeep")).stderr
-    assert "python3 listens for everybody on port 7777/tcp" in said
+    assert "python3 listens on port 7777/tcp for everybody" in said
     assert "8443" not in said
     assert "7778" not in said
 
@@ -182,7 +180,7 @@ def test_the_reserve_is_there_and_is_given_up_for_a_server_on_a_full_disk(host: 
             "/var/lib/postgresql: the disk is 100 % full" in said
             or "/var/lib/postgresql: the disk is 99 % full" in said
         )
-        assert "there is no room for the reserve of 16 MB" in said
+        assert "there is not enough disk space for the reserve of 16 MB" in said
         host.run_expect([0], "rm /var/lib/postgresql/full /var/lib/postgresql/segment && slipway-upkeep check")
         assert host.file("/var/lib/postgresql/.slipway-reserve").size == 16 * 2**20
     finally:

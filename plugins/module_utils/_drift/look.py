@@ -26,7 +26,7 @@ def of_app(paths: Paths) -> Sequence[Difference]:
     aside = [folder for one in kept.kept(paths.app) for folder in one.folders]
     found = list(strays.of_app(paths, aside))
     if not paths.current_id():
-        return [*found, Difference(str(paths.root), f"no release of {paths.app} serves: deploy one")]
+        return [*found, Difference(str(paths.root), f"no release of {paths.app} is live: deploy one")]
     processes = processes_of(paths)
     found += [*services.stopped(paths.current_id(), processes), *copies.edited(paths, processes)]
     # `the code of release 0007-abc differs from what was built: …`

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""The processes of each app's release that serves: whether they run, and what they take of the host.
+"""The processes of each app's live release: whether they run, and what they take of the host.
 
 systemd is asked once for all of them. PRIVATE to the collection. It can have breaking changes.
 """

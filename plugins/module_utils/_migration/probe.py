@@ -101,7 +101,7 @@ class Probe:
         )
         return (
             f"the app uses Flask-SocketIO and would have {workers} workers, but {why}. Set `workers: 1`, and `threads` to the "
-            "number of visitors at a time; or let the app take WebSockets only and give it a message queue: "
+            "number of visitors at a time; or let the app accept only WebSockets and give it a message queue: "
             "SocketIO(…, transports=['websocket'], client_manager=…); see docs/redis.md"
         )
 

@@ -139,7 +139,7 @@ def wait(app: str) -> None:
 def hand_over(
     app: str, current: Path, old: Release | None, new: Release, drain_seconds: int, kept: float, back: bool = True
 ) -> Told:
-    """End the release OLD (None for none), start NEW and lead visitors there; with BACK, OLD serves again if NEW can't start.
+    """End the release OLD (None for none), start NEW and lead visitors there; with BACK, OLD is live again if NEW can't start.
 
     Raises ReleaseError when it can't even be tried.
     """

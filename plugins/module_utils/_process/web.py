@@ -105,7 +105,11 @@ class Web(WebLook, Process):
             self.paths.current.unlink(missing_ok=True)
         last = self._last_words(release)
         serves = (
-            f"{old} serves again" if told.back else "nothing serves" if not old else f"{old} could not be restarted"
+            f"{old} is live again"
+            if told.back
+            else "no release is live"
+            if not old
+            else f"{old} could not be restarted"
         )
         raise ReleaseError(
             f"{self.unit(release)} did not start; {serves}, requests waited {told.seconds:.1f} s. "

@@ -52,7 +52,7 @@ def serving(paths: Paths, by: str) -> Origin:
     Raises ReleaseError when none does, while it may change, and when it is not what its record says.
     """
     if not paths.current_id():
-        raise ReleaseError(f"{paths.app} has no release that serves there")
+        raise ReleaseError(f"{paths.app} has no live release there")
     with lock(paths.root / ".lock", by):
         lease = Lease.read(paths.app)
         if lease:

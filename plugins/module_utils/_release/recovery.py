@@ -103,7 +103,7 @@ class Recovery:
         except ReleaseError as error:
             before = self.paths.record(serving.previous)
             if before and self._back_to(before):
-                self.notes.append(f"{told} and failed: {error}; {before.id} serves again")
+                self.notes.append(f"{told} and failed: {error}; {before.id} is live again")
                 serving.outcome, serving.ended, serving.stage, serving.message = "failed", now(), "verify", str(error)
                 remove(self.context, serving.id)
                 observers.ended(self.paths, serving)

@@ -26,7 +26,7 @@ class Stage:
     of: the runs that have it.
     undo: the method that undoes it when the run fails. It finds out by itself whether there is anything to undo, and may
         return what the message of the failure has to say of it.
-    goes_back: whether what served before serves again after a failure in it.
+    goes_back: whether what served before is live again after a failure in it.
     needs: an earlier stage whose findings are in memory only, so that it is run again when a hook stands in between.
     """
 

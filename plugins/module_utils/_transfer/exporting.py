@@ -47,7 +47,7 @@ class Export:
             found.files += tree.files
             found.copies = max(found.copies, *tree.databases.values(), 0)
         if not found.dump and not found.tars:
-            raise DumpError(f"{self.app} has neither a database nor folders that could be exported")
+            raise DumpError(f"{self.app} has neither a database nor folders to export")
         places.need(places.FOLDER, found.copies + spool.PIECE * (spool.AHEAD + 1), "an export")
         return found
 

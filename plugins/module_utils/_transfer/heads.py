@@ -90,14 +90,14 @@ def bring(context: Context, database: str, commands: Sequence[str], keep: bool) 
             return f"its migration head is {current or 'none'}, the release's {heads}: left as it is"
         if found.unknown:
             raise DumpError(
-                f"it is ahead of the release {context.record.id}: it is at {', '.join(found.unknown)}, which the release does not "
-                "have. Deploy the code that it comes from first, or say -e import_schema=keep"
+                f"it is ahead of the release {context.record.id}: it is at {', '.join(found.unknown)}, which the release "
+                "does not have. First deploy the code that it comes from, or pass -e import_schema=keep"
             )
         if not current:
             raise DumpError(
-                f"it has no migration head (no rows in alembic_version), so nobody knows which of the release's migrations it "
-                f"has; the release is at {heads}. Run `flask db stamp` where it comes from and dump it again, or say "
-                "-e import_schema=keep"
+                f"it has no migration head (no rows in alembic_version), so it is not known which of the release's "
+                f"migrations it has; the release is at {heads}. Run `flask db stamp` where it comes from and dump it again, "
+                "or pass -e import_schema=keep"
             )
         if not upgrades:
             raise DumpError(f"it is at {current}, the release at {heads}, and no release command migrates")
@@ -106,4 +106,4 @@ def bring(context: Context, database: str, commands: Sequence[str], keep: bool) 
         after = release_probe.ask(there, commands_of(every)).probe
         if not after.at_head:
             raise DumpError(f"it is at {', '.join(after.current or ())} after the release's migrations, not at {heads}")
-        return f"it was at {current}; the release's migrations have brought it to {heads}"
+        return f"it was at {current}; the release's migrations upgraded it to {heads}"

@@ -88,8 +88,8 @@ class Import(Exchange):
         places.need(places.FOLDER, both, "what is sent")
         if self.occupied and not wanted.replace:
             raise ReleaseError(
-                f"{' and '.join(self.occupied)}. With -e replace=true the import replaces what is there, which is then "
-                "kept beside it"
+                f"{' and '.join(self.occupied)}. With -e replace=true the import replaces that data, "
+                "of which a copy is kept"
             )
 
     def _look_at_database(self, octets: int) -> None:
@@ -97,8 +97,8 @@ class Import(Exchange):
             self.elsewhere.check()
             if self.elsewhere.has_rows():
                 raise ReleaseError(
-                    f"{self.app}'s database has rows, and it is elsewhere (`database: url`), where no second one can be made "
-                    "beside it: empty it, or make a new one there and deploy with its `database_url` first"
+                    f"{self.app}'s database has rows, and it is an external one (`database: url`), next to which no "
+                    "second one can be created: empty it, or create a new one there and first deploy with its `database_url`"
                 )
             return
         if self.wanted.mariadb:
@@ -250,7 +250,7 @@ class Import(Exchange):
     def _open(self) -> dict[str, Any]:
         """Have visitors in again, and write down what was done; what was replaced and held nothing goes."""
         journal = self.journal
-        seconds = self._let_in("the data is in its place")
+        seconds = self._let_in("the data is in place")
         there = [one.said for one in kept.kept(self.app) if one.id == journal.id]
         if not self.occupied:
             with suppress(BackupError):

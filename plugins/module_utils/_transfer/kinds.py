@@ -26,7 +26,7 @@ FORMATS = {1: "custom", 3: "tar", 5: "directory"}
 """ArchiveFormat of pg_backup.h."""
 ARCHIVE = b"PGDMP"
 STRANGE = {
-    b"SQLite format 3\0": "it is an SQLite database: bring the folder that it belongs into, with -e folder=…",
+    b"SQLite format 3\0": "it is an SQLite database: import the folder that it belongs to, with -e folder=…",
     b"-- MySQL dump": "it is a dump of MySQL",
     b"-- MariaDB dump": "it is a dump of MariaDB",
     b"/*M!": "it is a dump of MariaDB",

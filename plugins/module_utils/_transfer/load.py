@@ -76,7 +76,7 @@ def survey(file: IO[bytes]) -> Survey:
                 databases.add(name)
             if len(databases) > 1:
                 raise DumpError(
-                    f"line {part.line} goes on to another database ({', '.join(sorted(databases))}): "
+                    f"line {part.line} switches to another database ({', '.join(sorted(databases))}): "
                     "make a dump of the app's database alone, with pg_dump"
                 )
         elif part.kind == "rows":
@@ -233,6 +233,6 @@ def compare(session: Connection, heads: Collection[str] | None) -> None:
     )
     if found != ",".join(sorted(heads)):
         raise DumpError(
-            f"its migration head is {found or 'none'}, the release's {', '.join(sorted(heads))}: deploy the release that has that "
-            "one first, or say -e import_schema=keep"
+            f"its migration head is {found or 'none'}, the release's {', '.join(sorted(heads))}: first deploy the release that "
+            "has that one, or pass -e import_schema=keep"
         )

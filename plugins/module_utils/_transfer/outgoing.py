@@ -108,7 +108,7 @@ def _add(tar: tarfile.TarFile, folder: int, name: str, within: str, notes: list[
     except FileNotFoundError:
         pass  # it was removed in the meantime
     except PermissionError:
-        notes.append(f"{within} was left out: the app itself may not read it")
+        notes.append(f"{within} was left out: the app itself can't read it")
 
 
 def _plain(info: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -46,7 +46,7 @@ def named(name: str) -> Path:
     """Return the folder of the transfer NAME. Raises DumpError when there is none."""
     folder = FOLDER / name
     if not re.fullmatch(r"[0-9a-f]{24}", name) or not folder.is_dir() or folder.is_symlink():
-        raise DumpError("what was sent is not on the host any more: run it again")
+        raise DumpError("the uploaded data is no longer on the host: run it again")
     return folder
 
 
@@ -69,7 +69,7 @@ def verify(folder: Path, digests: Mapping[str, str]) -> None:
             while block := file.read(1 << 20):
                 digest.update(block)
         if digest.hexdigest() != wanted:
-            raise DumpError(f"{name} did not arrive as it was sent: run it again")
+            raise DumpError(f"{name} was damaged on its way: run it again")
 
 
 @contextmanager
@@ -115,7 +115,7 @@ class Room:
         if self.left < 0:
             free = shutil.disk_usage(self.place).free - (FLOOR_MB << 20)
             if free < octets:
-                raise DumpError(f"{self.place} is on a disk that has no room for it: {FLOOR_MB} MB must stay free")
+                raise DumpError(f"{self.place} is on a disk without enough space for it: {FLOOR_MB} MB must stay free")
             self.left = min(CHECK_BYTES, free - octets)
 
 

@@ -107,7 +107,7 @@ class Reading:
         if head and "unsupported version" in said:
             maker = f"pg_dump {number_in(head.pg_dump)}" if head.pg_dump else "a newer pg_dump"
             return (
-                f"{maker} made it, whose format this host's pg_restore ({_version()}) can't read. Make it as plain SQL "
+                f"{maker} made it, whose format this host's pg_restore ({_version()}) can't read. Dump it as plain SQL "
                 "(pg_dump --format=plain), or with a pg_dump of this host's version"
             )
         return f"pg_restore can't read it: {said[-600:]}"
@@ -119,7 +119,7 @@ def _pg_restore() -> str:
         Path("/usr/lib/postgresql").glob("*/bin/pg_restore"), key=lambda path: kinds.major(path.parent.parent.name)
     )
     if not found:
-        raise DumpError("the host has no pg_restore: run site.yml")
+        raise DumpError("pg_restore is not installed on the host: run site.yml")
     return str(found[-1])
 
 

@@ -127,9 +127,9 @@ def _of_tar(tar: Path, staging: Path, room: Callable[[int], None]) -> Source:
                 content = archive.extractfile(member)
                 head = kinds.archive(content.read(kinds.LOOK)) if content else None
                 if head is None:
-                    raise DumpError("the toc.dat in it is not pg_dump's")
+                    raise DumpError("the toc.dat in it is not from pg_dump")
                 return Source(_unpack(tar, os.path.dirname(member.name), staging / "folder", room), "archive", "", head)
-    raise DumpError("it is a tar without pg_dump's toc.dat: for the app's files say -e folder=… instead of -e dump=…")
+    raise DumpError("it is a tar without pg_dump's toc.dat: for the app's files, pass -e folder=… instead of -e dump=…")
 
 
 def _unpack(tar: Path, folder: str, target: Path, room: Callable[[int], None]) -> Path:

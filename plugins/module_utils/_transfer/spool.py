@@ -101,7 +101,7 @@ class Spool:
             if now < waiting:
                 waiting, deadline = now, time.monotonic() + IDLE_SECONDS
             elif time.monotonic() > deadline:
-                raise GoneError(f"nobody has fetched anything for {IDLE_SECONDS} s")
+                raise GoneError(f"nothing was fetched for {IDLE_SECONDS} s")
 
     def _waiting(self) -> int:
         try:

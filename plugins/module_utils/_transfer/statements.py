@@ -75,7 +75,7 @@ class Dump:
             block = self.file.read(max(BLOCK, len(self.text) - self.begin))
             self.over = not block
             if b"\0" in block:
-                raise DumpError("it is neither a dump of pg_dump's nor SQL: there are null bytes in it")
+                raise DumpError("it is neither a dump from pg_dump nor SQL: it contains null bytes")
             self.text += block
         return not self.over
 
@@ -154,7 +154,7 @@ class Dump:
                     begins = _nested(begins, token)
             elif token == b"\\":
                 line = self.line + self.text.count(b"\n", self.begin, position)
-                raise DumpError(f"line {line} has a command of psql's within a statement, which no dump has")
+                raise DumpError(f"line {line} has a psql command within a statement, which no dump has")
             else:
                 position = self._after(token, found.start(), position)
 

@@ -120,7 +120,7 @@ def refuse(text: bytes) -> None:
     begin = head(text)
     if COPY.match(begin) and not re.match(r"copy\s.*\bto\s+stdout\b", begin, re.IGNORECASE | re.DOTALL):
         raise DumpError(
-            "it has a COPY with a file or a program of the host, which no dump of pg_dump's has. Nothing of it was run"
+            "it has a COPY with a file or a program of the host, which no dump from pg_dump has. Nothing of it was run"
         )
 
 

@@ -99,7 +99,7 @@ def wait_until_well(apps: Iterable[App], seconds: float = READY_SECONDS) -> None
     for app in apps:
         while trouble := app.trouble():
             if time.monotonic() > deadline:
-                raise PostgresError(f"{app.name} is not well on the new server: {trouble}")
+                raise PostgresError(f"{app.name} is not healthy on the new server: {trouble}")
             time.sleep(0.2)
 
 

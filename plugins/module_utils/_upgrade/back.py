@@ -20,11 +20,11 @@ class Back(Steps):
     """The way back. What was written since the upgrade stays in the new cluster, which is put aside."""
 
     def run(self) -> Journal:
-        """Put the old cluster in place again. Raises PostgresError when there is no upgrade to go back from."""
+        """Put the old cluster in place again. Raises PostgresError when there is no upgrade to undo."""
         with apps_of.held(self.apps, self.by):
             begun = journal.read()
             if begun is None or begun.step not in ("done", journal.BACK):
-                raise PostgresError(f"there is no upgrade to go back from{unfinished(begun)}")
+                raise PostgresError(f"there is no upgrade to undo{unfinished(begun)}")
             if begun.step == "done":
                 begun.closed_at, begun.closed_seconds, begun.sites, begun.units = 0.0, 0.0, [], []
             return self.go_on(begun)
@@ -46,7 +46,7 @@ class Back(Steps):
                 todo.notes = backups.follow(todo.new, todo.old)
         except TROUBLE as error:
             raise PostgresError(
-                f"the way back is not finished: {error}\nFix it, and run the same again: it goes on from there"
+                f"going back did not finish: {error}\nFix it, and run the same command again: it continues from there"
             ) from None
         todo.notes += backups.begin()
         todo.ended = journal.now()
@@ -62,7 +62,7 @@ def forget() -> Journal:
     found = clusters.find(begun.idle)
     if found and (found.online or found.port == begun.port):
         raise PostgresError(
-            f"the cluster {begun.idle} runs or has the port {begun.port}: see what it is, and remove it by hand"
+            f"the cluster {begun.idle} runs or has the port {begun.port}: check what it is, and remove it manually"
         )
     clusters.remove(begun.idle)
     shutil.rmtree(journal.FOLDER)
@@ -81,4 +81,4 @@ def unfinished(begun: Journal | None) -> str:
     """Say how an upgrade can be gone on with that is not over."""
     if begun is None or begun.is_over:
         return ""
-    return f": the one of {begun.began} is at the step '{begun.step}'. -e yes=true goes on with it"
+    return f": the one of {begun.began} is at the step '{begun.step}'. -e yes=true continues it"

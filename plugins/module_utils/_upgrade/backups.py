@@ -79,7 +79,7 @@ def follow(before: str, after: str) -> list[str]:
     try:
         setup.prepare(settings, anew=True)
     except BackupError as error:
-        notes.append(f"backups do not go on yet: {error}. Fix it, and run `site.yml -e backups=anew`")
+        notes.append(f"backups have not resumed yet: {error}. Fix it, and run `site.yml -e backups=anew`")
     return notes
 
 
@@ -90,5 +90,5 @@ def begin() -> list[str]:
         return []
     done = systemd.run("--no-block", "--collect", f"--unit={UNIT}", "--nice=10", str(places.PROGRAM), "run", "--full")
     if done.returncode:
-        return [f"the full backup could not be begun: {done.stderr.strip()}. playbooks/backup.yml makes one"]
-    return ["a full backup was begun; until it is made, no moment from now on can be brought back"]
+        return [f"the full backup could not be started: {done.stderr.strip()}. playbooks/backup.yml makes one"]
+    return ["a full backup was started; until it is done, no later time than now can be restored"]

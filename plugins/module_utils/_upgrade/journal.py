@@ -92,6 +92,6 @@ def said() -> list[str]:
     if begun is None or begun.is_over:
         return []
     return [
-        f"the upgrade of PostgreSQL {begun.old} to {begun.new} broke off at the step '{begun.step}', or is under way: "
-        "playbooks/upgrade_database.yml -e yes=true goes on with it"
+        f"the upgrade of PostgreSQL {begun.old} to {begun.new} stopped at the step '{begun.step}', or is under way: "
+        "playbooks/upgrade_database.yml -e yes=true continues it"
     ]

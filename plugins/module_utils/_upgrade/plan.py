@@ -107,13 +107,13 @@ def problems(old: Cluster, version: str, facts: dict[str, Any], found: Plan) -> 
     wrong = []
     if found.free < found.needed:
         wrong.append(
-            f"there is not enough room for a copy beside it: {found.needed // 2**20} MB are needed and {found.free // 2**20} MB "
+            f"there is not enough disk space for a copy: {found.needed // 2**20} MB are needed and {found.free // 2**20} MB "
             f"free at {facts['data']}"
         )
     if facts["tablespaces"]:
-        wrong.append("it has tablespaces of its own, which have to be upgraded by hand (pg_upgradecluster(8))")
+        wrong.append("it has tablespaces of its own, which have to be upgraded manually (pg_upgradecluster(8))")
     if facts["replicas"]:
-        wrong.append("it has replication slots, whose standbys have to be made again: drop them first")
+        wrong.append("it has replication slots, whose standbys have to be set up again: drop them first")
     for name, databases in missing_extensions(old, version, facts["databases"]).items():
         wrong.append(
             f"the extension {name} of {', '.join(databases)} is not installed for PostgreSQL {version}: install its package, "
@@ -121,7 +121,7 @@ def problems(old: Cluster, version: str, facts: dict[str, Any], found: Plan) -> 
         )
     if refused := clusters.accepts(version, old):
         wrong.append(
-            f"PostgreSQL {version} refuses a setting in {old.folder}/conf.d (postgres_server_settings): {refused}"
+            f"PostgreSQL {version} rejects a setting in {old.folder}/conf.d (postgres_server_settings): {refused}"
         )
     if refused := packages(old, version, found.new):
         wrong.append(refused)
@@ -155,24 +155,24 @@ def in_the_way(found: Plan) -> list[str]:
         return []
     ours = journal.read()
     if ours and ours.new == found.new and ours.step == journal.GONE_BACK:
-        found.removes = "with what was written to it until the way back was taken"
+        found.removes = "with what was written to it until you went back"
         return []
     if not new.online:
         return [
-            f"there is a cluster {found.new}, which does not run: start it so that one can see what is in it, or remove it"
+            f"there is a cluster {found.new}, which is not running: start it so that its contents can be checked, or remove it"
         ]
     if server.in_use(new) or len(clusters.rows(new, clusters.DATABASES)) > 2:
         return [
-            f"there is a cluster {found.new} with databases in it: remove it (pg_dropcluster(1)), or upgrade by hand"
+            f"there is a cluster {found.new} with databases in it: remove it (pg_dropcluster(1)), or upgrade manually"
         ]
-    found.removes = "in which there is nothing"
+    found.removes = "which is empty"
     return []
 
 
 def not_well(apps: Sequence[apps_of.App]) -> list[str]:
     """Say which apps do not answer: whether the new server is good for them could not be told."""
     return [
-        f"{app.name} is not well as it is ({trouble}): whether it is on the new server could not be told. Fix it first"
+        f"{app.name} is not healthy now ({trouble}), so it could not be checked on the new server. Fix it first"
         for app in apps
         if (trouble := app.trouble())
     ]

@@ -39,7 +39,7 @@ def look(apps: Sequence[App], wanted: str = "") -> tuple[Journal | None, plan.Pl
     if not older.is_older(cluster):
         return begun, None
     if not cluster.online:
-        raise PostgresError(f"the cluster {cluster.version}/{cluster.name} does not run: start {cluster.unit} first")
+        raise PostgresError(f"the cluster {cluster.version}/{cluster.name} is not running: start {cluster.unit} first")
     return begun, plan.plan(cluster, apps)
 
 
@@ -137,17 +137,17 @@ class Upgrade(Steps):
         """Return WHY the step failed, with what follows; up to the opening, the old server serves again."""
         step = STEPS.index(todo.step)
         if step >= STEPS.index("open"):  # visitors may have written to the new one
-            return f"{why}\nPostgreSQL {todo.new} is in place all the same. Fix it, and run the same again: it goes on there"
+            return f"{why}\nPostgreSQL {todo.new} is in place anyway. Fix it, and run the same command again: it continues there"
         if step >= STEPS.index("close"):
             try:
                 apps_of.end(self.apps)
                 self._put_back(todo)
             except TROUBLE as error:
-                return f"{why}\nThe way back failed, too: {error}\nThe sites are closed. Fix it, and run the same again"
+                return f"{why}\nGoing back failed, too: {error}\nThe sites are closed. Fix it, and run the same command again"
         try:
             self.start(todo)
         except TROUBLE as error:
-            why += f"\nNot all of the apps are well again: {error}"
+            why += f"\nNot all of the apps are healthy again: {error}"
         with suppress(systemd.HostError):  # status.yml names what does not run
             self.open(todo)
         if todo.dump:

@@ -13,7 +13,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._host import stored
 from ansible_collections.slipway.flask.plugins.module_utils._upkeep import disk, memory, places
 from ansible_collections.slipway.flask.plugins.module_utils._upkeep.settings import Settings
 
-CONTAINER = "this host is a container: its kernel's settings, its swap and its clock are its own host's to set"
+CONTAINER = "this host is a container: its kernel settings, swap and clock are set on its own host"
 
 
 def is_container() -> bool:

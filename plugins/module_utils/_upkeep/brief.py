@@ -44,7 +44,7 @@ def brief(now: datetime | None = None) -> Brief:
     found.lines += _reboot(settings)
     if left := [unit for unit in stored.read(places.RESTARTED).get("left", []) if unit]:
         found.lines.append(
-            f"these run with what was there before an update, until a reboot or the next window: {', '.join(left)}"
+            f"these still run the code from before an update, until a reboot or the next window: {', '.join(left)}"
         )
     found.lines += listening.look(settings.ports)
     return found

@@ -40,18 +40,18 @@ def _disks(settings: Settings) -> Iterator[Problem]:
         if found.percent >= settings.warn_percent:
             yield Problem(
                 f"disk:{found.folder}",
-                f"{found.folder}: the disk is {found.percent} % full, {found.free_mb} MB are free: see what takes it with "
-                f"`du -xh --max-depth=2 {found.folder} | sort -h | tail`",
+                f"{found.folder}: the disk is {found.percent} % full, {found.free_mb} MB are free: see what uses "
+                f"it with `du -xh --max-depth=2 {found.folder} | sort -h | tail`",
             )
         if found.inodes_percent >= settings.warn_percent:
             yield Problem(
                 f"inodes:{found.folder}",
-                f"{found.folder}: {found.inodes_percent} % of the files that the disk can have are there (`df -i`)",
+                f"{found.folder}: {found.inodes_percent} % of the disk's inodes are in use (`df -i`)",
             )
     for path in disk.keep(settings):
         yield Problem(
             f"reserve:{path}",
-            f"there is no room for the reserve of {settings.reserve_mb} MB at {path}, without which the database "
+            f"there is not enough disk space for the reserve of {settings.reserve_mb} MB at {path}, without which the database "
             f"server can't start "
             "again on a full disk: free some space",
         )
@@ -96,7 +96,7 @@ def _updates(settings: Settings) -> Iterator[Problem]:
     elif places.UPDATED.exists() and time.time() - places.UPDATED.stat().st_mtime > LATE_DAYS * DAY:
         days = int((time.time() - places.UPDATED.stat().st_mtime) // DAY)
         yield Problem(
-            "updates-late", f"security updates were last looked for {days} days ago: see `systemctl list-timers apt-*`"
+            "updates-late", f"security updates were last checked for {days} days ago: see `systemctl list-timers apt-*`"
         )
     for unit in restarts.failed():
         yield Problem(

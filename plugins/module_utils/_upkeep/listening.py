@@ -37,8 +37,8 @@ def unasked(rows: str, ports: Collection[str]) -> Iterator[str]:
     for port, program in sorted(listening(rows).items(), key=lambda one: (int(one[0].partition("/")[0]), one[0])):
         if port not in CLIENTS and not any(_is_of(port, asked) for asked in ports):
             yield (
-                f"{program} listens for everybody on port {port}, which nobody asked for: bind it to 127.0.0.1 or remove it, or "
-                "name the port in slipway_firewall_allow"
+                f"{program} listens on port {port} for everybody, which was not configured: bind it to 127.0.0.1, "
+                "remove it, or list the port in slipway_firewall_allow"
             )
 
 

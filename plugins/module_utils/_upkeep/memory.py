@@ -52,19 +52,19 @@ def bring(settings: Settings) -> str:
     if places.SWAP.exists() and places.SWAP.stat().st_size == size and str(places.SWAP) in used:
         return ""
     if str(places.SWAP) in used and systemd.systemctl("stop", places.SWAP_UNIT).returncode:
-        return "the swap file stays as it is: there is not memory enough to take back what is in it"
+        return "the swap file stays as it is: there is not enough memory for what is in it"
     if not size or not places.SWAP.exists() or places.SWAP.stat().st_size != size:
         places.SWAP.unlink(missing_ok=True)
     if not size:
         return ""
     if not places.SWAP.exists():
         if shutil.disk_usage(places.SWAP.parent).free < TIMES * size:
-            return f"there is no room for a swap file of {size // MIB} MB: it needs {TIMES} times as much free"
+            return f"there is not enough disk space for a swap file of {size // MIB} MB: {TIMES} times as much must be free"
         _make(places.SWAP, size)
     done = systemd.systemctl("start", places.SWAP_UNIT)
     if done.returncode:
         places.SWAP.unlink(missing_ok=True)
-        return "the kernel takes no swap file on this file system"
+        return "the kernel does not support swap files on this file system"
     return ""
 
 

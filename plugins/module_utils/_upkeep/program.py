@@ -23,13 +23,13 @@ from ansible_collections.slipway.flask.plugins.module_utils._upkeep import (
 from ansible_collections.slipway.flask.plugins.module_utils._upkeep.settings import Settings
 
 COMMANDS = {
-    "check": "tell what is wrong with the host; a timer does this, and tells the notifications",
-    "ports": "name what listens for everybody and nobody asked for; status.yml does this",
-    "restarts": "restart what runs with libraries from before an update, within the window; the daily updates do this",
-    "reboot": "reboot if an update needs it and nothing is under way; a timer does this where it is allowed",
-    "back": "wait until all sites answer, and tell if one does not; each boot does this",
-    "apply": "bring swap and the reserve to what is wanted; each boot does this",
-    "room": "give up the reserve if the disk is full; a database server's start does this",
+    "check": "report problems of the host (run by a timer, which sends notifications)",
+    "ports": "list unexpected open ports (run by status.yml)",
+    "restarts": "restart services that use libraries from before an update, within the window (run by the daily updates)",
+    "reboot": "reboot if an update needs it and nothing is under way (run by a timer where it is allowed)",
+    "back": "wait until all sites answer, and report those that don't (run at each boot)",
+    "apply": "set up swap and the reserve (run at each boot)",
+    "room": "release the reserve if the disk is full (run at a database server's start)",
 }
 
 
@@ -72,7 +72,7 @@ def run(command: str, settings: Settings) -> int:
             print(note)
     else:
         for path in disk.give_up():
-            print(f"{path} was given up, so that the server can start on a full disk")
+            print(f"{path} was released, so that the server can start on a full disk")
     for text in wrong:
         print(text, file=sys.stderr)
     return int(bool(wrong))

@@ -33,7 +33,7 @@ def problem() -> str:
     except (OSError, ValueError):
         return ""
     if not systemd.is_active(SERVICE):
-        return f"the host's logs are not shipped: {SERVICE} does not run: see `journalctl -u {SERVICE}` on the host"
+        return f"the host's logs are not shipped: {SERVICE} is not running: see `journalctl -u {SERVICE}` on the host"
     why = refusal(told)
     if not why:
         return ""
@@ -55,7 +55,7 @@ def refusal(told: Mapping[str, Any]) -> str:
             with suppress(TimeoutError):
                 secured.recv(1)
     except ssl.SSLCertVerificationError as error:
-        return f"its certificate is not taken: {error.verify_message}"
+        return f"its certificate is not accepted: {error.verify_message}"
     except ssl.SSLError as error:
         return f"TLS: {(error.reason or str(error)).replace('_', ' ').lower()}"
     except OSError as error:

@@ -37,7 +37,7 @@ def problems(people: Sequence[Any], variable: str = "slipway_people") -> list[st
         who = f"{variable}, '{person['name']}'" if person.get("name") else f"{variable}, entry {number}"
         found += [f"{who}: {text}" for text in _person(person)]
         if names.index(person.get("name")) != number - 1:
-            found.append(f"{who}: the name is in the list twice; put all keys into one entry")
+            found.append(f"{who}: the name is listed twice; put all keys into one entry")
     return found
 
 
@@ -46,16 +46,16 @@ def _person(person: Mapping[str, Any]) -> Iterator[str]:
         yield f"unknown key '{key}'; a person has {', '.join(sorted(KEYS))}"
     name, keys = person.get("name"), person.get("keys", [])
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        yield f"'{name}' is not a valid user name: small letters, digits, - and _, 31 at most, a letter first"
+        yield f"'{name}' is not a valid user name: it must be up to 31 lowercase letters, digits, - and _, and start with a letter"
     elif name == "root":
-        yield "root's own keys are left alone; give every person an account, with `sudo: true` if they administrate the host"
+        yield "root's own keys are not managed; give every person an account, with `sudo: true` if they administrate the host"
     if not isinstance(person.get("sudo", False), bool):
         yield "'sudo' must be true or false"
     password = person.get("password_hash", "")
     if password and not (isinstance(password, str) and HASH.fullmatch(password)):
         yield "'password_hash' must be a hash as `mkpasswd` prints it (yescrypt, bcrypt, SHA-512), not the password itself"
     if not isinstance(keys, (list, tuple)) or not keys:
-        yield "'keys' must be a list of public SSH keys, one at least; take the person off the list to close the account"
+        yield "'keys' must be a list with at least one public SSH key; remove the person from the list to close the account"
         return
     for number, key in enumerate(keys, 1):
         if wrong := key_problem(key):
@@ -67,20 +67,20 @@ def key_problem(key: Any) -> str:
     if not isinstance(key, str) or not key.strip():
         return "must be the text of a .pub file"
     if "PRIVATE KEY" in key:
-        return "is a private key. Keep it to yourself; the list takes the text of the .pub file beside it"
+        return "is a private key. Keep it to yourself; the list needs the text of the .pub file next to it"
     if "\n" in key.strip() or "\r" in key:
         return "has more than one line; write one entry per key"
     words = key.split()
     at = next((place for place, word in enumerate(words) if word in TYPES), None)
     if at is None:
-        return f"is not a public SSH key that is still safe ({', '.join(TYPES)}); it must be the text of a .pub file"
+        return f"is not a public SSH key of a safe type ({', '.join(TYPES)}); it must be the text of a .pub file"
     try:
         data = base64.b64decode(words[at + 1], validate=True)
         inside = data[4 : 4 + int.from_bytes(data[:4], "big")].decode("ascii")
     except (IndexError, binascii.Error, UnicodeDecodeError):
         return "is truncated or has a typo: its second word is not base64"
     if inside != words[at]:
-        return f"says {words[at]}, but what follows is none; copy the whole line of the .pub file"
+        return f"says {words[at]}, but is not such a key; copy the whole line of the .pub file"
     if inside == "ssh-rsa" and len(data) < RSA_BYTES:
         return "is an RSA key with less than 2048 bits; make a new one: ssh-keygen -t ed25519"
     return ""

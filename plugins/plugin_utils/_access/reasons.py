@@ -13,7 +13,7 @@ REASONS = (
     Reason(
         "exchange",
         r"no matching (?P<name>key exchange method|MAC|cipher) found",
-        "this controller's SSH client has no {name} that the host still takes",
+        "this controller's SSH client has no {name} that the host still accepts",
         "update OpenSSH to 8.9 or newer, or set `older_clients: true` in slipway_ssh",
     ),
     Reason(
@@ -37,27 +37,28 @@ REASONS = (
     Reason(
         "jump",
         r"administratively prohibited",
-        "the host in between (ProxyJump) no longer passes connections on",
+        "the jump host (ProxyJump) no longer forwards connections",
         "set `forwarding: [agent, local]` in slipway_ssh for that host",
     ),
     Reason(
         "unreachable",
         r"Connection (refused|timed out)|No route to host|Operation timed out|Network is unreachable",
         "nothing answers there",
-        "see whether a firewall of the provider, which only its console can change, lets the port in",
+        "check that the provider's firewall, which only its console can change, allows the port",
     ),
     Reason(
         "cut",
         r"kex_exchange_identification|Not allowed at this time|Connection (closed|reset) by",
-        "the host ends the connection before anybody logs in",
-        "wait some minutes: sshd of Debian 13 and fail2ban refuse an address for a while after failed logins; slipway_never_ban "
-        "spares it",
+        "the host closes the connection before the login",
+        "wait some minutes: sshd of Debian 13 and fail2ban block an address for a while after failed logins; slipway_never_ban "
+        "exempts it",
     ),
     Reason(
         "denied",
         r"Permission denied",
         "the account or its key is not accepted",
-        "see `keys` in slipway_people, `allow` and `root_login` in slipway_ssh, and AllowUsers and Match of the host's own",
+        "see `keys` in slipway_people, `allow` and `root_login` in slipway_ssh, and AllowUsers and Match of the "
+        "host's own configuration",
     ),
 )
 

@@ -78,11 +78,11 @@ def _value(name: str, key: Key, value: Any) -> Iterator[str]:
     elif key.choices and (wrong := [one for one in (value if key.kind is list else [value]) if one not in key.choices]):
         yield f"has {wrong[0]!r}; it must be {'of' if key.kind is list else 'one of'} {', '.join(key.choices)}"
     elif name == "port" and value in WEB:
-        yield f"is {value}, which the sites of the host are served on"
+        yield f"is {value}, which the host's sites use"
     elif name == "allow":
         for one in value:
             if not isinstance(one, str) or not ALLOWED.fullmatch(one):
-                yield f"has {one!r}, which is no account of sshd's AllowUsers: name, or name@address"
+                yield f"has {one!r}, which is not valid for sshd's AllowUsers: use name or name@address"
 
 
 def document(ssh: Mapping[str, Any]) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def reach(
         else:
             return wrong, way
     more = "".join(f"\n  {text}" for text in tried)
-    raise AnsibleConnectionFailure(said + (f"\nOther ways in do not work either:{more}" if more else ""))
+    raise AnsibleConnectionFailure(said + (f"\nOther logins do not work either:{more}" if more else ""))
 
 
 def _try(
@@ -94,4 +94,4 @@ def advice(now: Way, way: Way) -> str:
         wrong.append(f"ansible_port: {way.port}")
     if way.user and way.user != now.user:
         wrong.append(f"ansible_user: {way.user}")
-    return f"the inventory's way in does not work, {way} does; write {' and '.join(wrong)} into the inventory"
+    return f"the login from the inventory does not work, but {way} does; write {' and '.join(wrong)} into the inventory"

@@ -53,9 +53,9 @@ def dump(text: str, mysql: bool = False) -> Brought:
     path = _there(text, "dump")
     if path.is_dir():
         if mysql:
-            raise BroughtError(f"dump is '{text}', a folder: MariaDB's dumps are files; files go with -e folder=…")
+            raise BroughtError(f"dump is '{text}', a folder: MariaDB's dumps are files; for files use -e folder=…")
         if not (path / "toc.dat").is_file():
-            raise BroughtError(f"dump is '{text}', a folder without pg_dump's toc.dat; files go with -e folder=…")
+            raise BroughtError(f"dump is '{text}', a folder without pg_dump's toc.dat; for files use -e folder=…")
         return Brought(path, _size(path))
     with path.open("rb") as file:
         begin = file.read(kinds.LOOK)
@@ -83,7 +83,7 @@ def _there(text: str, what: str) -> Path:
     if not path.exists():
         raise BroughtError(f"{what} is '{text}', but there is no {path} on this machine")
     if not os.access(path, os.R_OK):
-        raise BroughtError(f"{what} is '{text}', which may not be read")
+        raise BroughtError(f"{what} is '{text}', which can't be read")
     return path
 
 

@@ -129,7 +129,7 @@ class Fetch:
                     if state["over"]:
                         return state
                     if time.monotonic() - since > SILENT_SECONDS:
-                        raise ExchangeError(f"the host has brought nothing for {SILENT_SECONDS} s")
+                        raise ExchangeError(f"the host has sent nothing for {SILENT_SECONDS} s")
                     time.sleep(LOOK_SECONDS)
                     state = self._state("")
                     continue
@@ -154,7 +154,7 @@ class Fetch:
 
     def _add(self, piece: bytes) -> None:
         if self.part is None:
-            raise ExchangeError("the host has sent a piece of no file")
+            raise ExchangeError("the host has sent a part of an unknown file")
         self.part.write(piece)
         self.digest.update(piece)
         self.octets += len(piece)
@@ -170,7 +170,7 @@ class Fetch:
         self.part = None
         wanted = state["items"][len(self.parts) - 1 if item is None else item]
         if wanted["sha256"] != self.digest.hexdigest():
-            raise ExchangeError(f"{wanted['name']} did not arrive as it was sent (its SHA-256 differs): run it again")
+            raise ExchangeError(f"{wanted['name']} was damaged on its way (its SHA-256 differs): run it again")
 
     def _state(self, gone: str) -> dict[str, Any]:
         """Remove the piece GONE on the host, and return what the host says then."""
@@ -179,7 +179,7 @@ class Fetch:
         try:
             found: dict[str, Any] = json.loads(said)
         except ValueError:
-            raise ExchangeError("the host has stopped to write it: run it again") from None
+            raise ExchangeError("the host has stopped writing it: run it again") from None
         return found
 
 

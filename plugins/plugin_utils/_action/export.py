@@ -58,8 +58,8 @@ def fetch(
             fetched.give_up()
             return {
                 "failed": True,
-                "msg": f"{to} has {exchange.size(free)} free, and {exchange.size(found['octets'])} may come: "
-                "name another folder with -e to=…",
+                "msg": f"{to} has {exchange.size(free)} free, and up to {exchange.size(found['octets'])} "
+                "are needed: name another folder with -e to=…",
             }
         files, notes = fetched.run()
     except (exchange.ExchangeError, OSError) as error:
@@ -67,5 +67,5 @@ def fetch(
     sizes = {path: exchange.size(path.stat().st_size) for path in files}
     Display().display("\n".join([f"{head}: exported", *(f"  {path}  ({sizes[path]})" for path in files),
                                  *(f"  Note: {note}" for note in notes),
-                                 "  The database is as of one moment, the folders as of a moment after it."]))  # fmt: skip
+                                 "  The database is from one point in time, the folders from shortly after."]))  # fmt: skip
     return {"changed": True, "files": [str(path) for path in files], "notes": notes}

@@ -97,7 +97,7 @@ def debug_problems(environment: Mapping[str, Any], secrets: Mapping[str, Any]) -
         if value is None or isinstance(value, (list, dict)) or str(value).strip().lower() in off:
             continue
         how = "on" if name in secrets else f"'{value}'"
-        found.append(f"{name} is {how}, and its debugger runs anybody's code on the host. Remove it")
+        found.append(f"{name} is {how}, and its debugger lets anybody run code on the host. Remove it")
     return found
 
 
@@ -105,7 +105,9 @@ def name_problems(app: Mapping[str, Any]) -> list[str]:
     found = []
     name = app.get("name")
     if name is not None and not names.APP.fullmatch(name):
-        found.append(f"'name' is '{name}'; it must be 1 to 31 lower-case letters, digits and hyphens, a letter first")
+        found.append(
+            f"'name' is '{name}'; it must be 1 to 31 lower-case letters, digits and hyphens, and start with a letter"
+        )
     elif name in RESERVED:
         found.append(f"'name' is '{name}', which is taken by the system; choose another")
     if app.get("domains") == []:
@@ -147,7 +149,7 @@ def setting_problems(app: Mapping[str, Any]) -> list[str]:
     for place, mapping in (("environment", environment), ("secrets", secrets)):
         for name, value in mapping.items():
             if not names.VARIABLE.fullmatch(str(name)):
-                found.append(f"'{name}' in '{place}' is not a valid variable name: letters, digits and underscores")
+                found.append(f"'{name}' in '{place}' is not a valid variable name: use letters, digits and underscores")
             elif value is None or isinstance(value, (list, dict)):
                 found.append(f"'{name}' in '{place}' must be text, a number or true/false; quote it or remove it")
     found += [
@@ -159,7 +161,7 @@ def setting_problems(app: Mapping[str, Any]) -> list[str]:
     if values.get("FLASK_ENV") == "development":
         found.append("FLASK_ENV is 'development': remove it (Flask 2.3 dropped it, older ones switch debugging on)")
     if "SECRET_KEY" in environment:
-        found.append("SECRET_KEY stands in 'environment'; move it to 'secrets', whose values are never shown")
+        found.append("SECRET_KEY is in 'environment'; move it to 'secrets', whose values are never shown")
     found += secret_key.problems(app.get("secret_key_variable", "SECRET_KEY"), values)
     for name in app.get("migrations_allow", []):
         if not isinstance(name, str):

@@ -37,7 +37,7 @@ def problems(
     """Return what is wrong with asking for the app called NAME; "" asks for all of APPS, which ONE allows for a single one."""
     here, others = [str(app["name"]) for app in apps], set(elsewhere)
     if not name and one and len(here) > 1:
-        return [f"say which app is meant with -e app=NAME; the apps are: {', '.join(here)}"]
+        return [f"choose one app with -e app=NAME; the apps are: {', '.join(here)}"]
     if not name or name in here or name in others:
         return []
     names = sorted(others.union(here))
@@ -52,7 +52,7 @@ def choose(apps: Any, name: str, elsewhere: Iterable[str] = ()) -> list[dict[str
     """
     found = description.problems(apps)
     if found:
-        raise ChoiceError("\n".join(["The description of the apps is wrong:", *(f"  - {text}" for text in found)]))
+        raise ChoiceError("\n".join(["The app descriptions are not valid:", *(f"  - {text}" for text in found)]))
     if wrong := problems(apps, name, elsewhere):
         raise ChoiceError(wrong[0])
     return [description.normalise(app) for app in apps if name in ("", app["name"])]

@@ -110,8 +110,8 @@ def of_line(
     if names is not None:
         every = [*names, *app_command.RUNTIME]
         found += [
-            f"{where} uses ${name}, which is neither in 'environment' nor in 'secrets'{nearest(name, every)}; put what is "
-            "meant as it is into single quotes"
+            f"{where} uses ${name}, which is neither in 'environment' nor in 'secrets'{nearest(name, every)}; put a "
+            "literal $ in single quotes"
             for name in app_command.references(words) if name not in every
         ]  # fmt: skip
     if reason := secret_in(line, words, secrets or {}):
@@ -124,7 +124,7 @@ def secret_in(line: str, words: Sequence[str], secrets: Mapping[str, Any]) -> st
     command = app_command.label(words)
     for name, value in secrets.items():
         if len(str(value)) >= SHORTEST and any(str(value) in text for text in (line, *words)):
-            return f"(`{command} …`) holds the value of {name}: write ${name} there, which is looked up where the command runs"
+            return f"(`{command} …`) contains the value of {name}: write ${name} there, which is looked up where the command runs"
     for number, word in enumerate(words):
         hint = "put it into 'secrets' and write its name with a dollar there, as in $ADMIN_PASSWORD"
         following = words[number + 1] if number + 1 < len(words) else ""
@@ -137,7 +137,7 @@ def secret_in(line: str, words: Sequence[str], secrets: Mapping[str, Any]) -> st
         if (match := URL.search(word)) and literal(match["value"]):
             return f"(`{command} …`) has a URL with a password in it: {hint}"
         if TOKEN.search(word):
-            return f"(`{command} …`) holds what looks like a token or a key: {hint}"
+            return f"(`{command} …`) contains what looks like a token or a key: {hint}"
     return ""
 
 

@@ -51,8 +51,8 @@ def shared_accounts(apps: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return one sentence for each of APPS, which have all their keys, that would run as the user of another one's service."""
     owners = {account: str(app["name"]) for app in apps for account in known.accounts(app)}
     return [
-        f"slipway_apps, app '{app['name']}': the Redis of '{owners[app['name']]}' runs as a user of that name, and either could "
-        "read what the other has; choose another name"
+        f"slipway_apps, app '{app['name']}': the Redis of '{owners[app['name']]}' runs as a user of that name, and each "
+        "could read the other's data; choose another name"
         for app in apps if app["name"] in owners
     ]  # fmt: skip
 

@@ -39,7 +39,7 @@ def problems(key: str, domains: list[Any]) -> Iterator[str]:
             yield f"{said}: it must be text"
         elif "://" in domain or "/" in domain:
             yield (
-                f"{said}: it has a path or a scheme. An app has domains of its own, as in blog.example.com; nothing can be served "
+                f"{said}: it has a path or a scheme. An app has its own domains, as in blog.example.com; nothing can be served "
                 "below a path of another app's domain (see docs/front.md)"
             )
         elif set(domain) & set(DEVIATING):
@@ -48,4 +48,4 @@ def problems(key: str, domains: list[Any]) -> Iterator[str]:
             if not names.is_full_domain(same(domain)):
                 yield f"{said}: letters, digits, hyphens and dots, as in www.example.com, or *.example.com"
     if key == "domains" and domains and str(domains[0]).startswith("*."):
-        yield f"'domains' begins with the wildcard '{domains[0]}'; begin with the main domain, which is asked after a deploy"
+        yield f"'domains' begins with the wildcard '{domains[0]}'; start with the main domain, which is requested after a deploy"

@@ -23,7 +23,7 @@ def problems(app: Mapping[str, Any]) -> list[str]:
     ]
     if app.get("hsts_preload") and app.get("certificate", "self_signed") == "self_signed":
         found.append(
-            "'hsts_preload' is on with a self-signed certificate, which would lock every visitor out; turn it off"
+            "'hsts_preload' is on with a self-signed certificate, which would lock out all visitors; turn it off"
         )
     shared = {str(folder).strip("/") for folder in app.get("shared_folders", [])}
     downloads = app.get("protected_downloads", {})

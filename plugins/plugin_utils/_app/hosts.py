@@ -57,8 +57,8 @@ def problem(app: Mapping[str, Any], hosts: Iterable[str], variables: Mapping[str
     if not (queue and long and len(mine) > 1) or any(entry["on"] != "first" for entry in long.values()):
         return ""
     return (
-        f"'redis' is 'local', so that each of the app's {len(mine)} hosts has a queue of its own, but {', '.join(long)} in "
-        f"'processes' would run on {mine[0]} alone, and the jobs of the others wait for ever. Take `on: first` out, or use one "
+        f"'redis' is 'local', so each of the app's {len(mine)} hosts has its own queue, but {', '.join(long)} in "
+        f"'processes' would run only on {mine[0]}, and jobs on the others would wait forever. Remove `on: first`, or use one "
         "Redis for all with `redis: url`"
     )
 

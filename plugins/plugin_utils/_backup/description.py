@@ -96,7 +96,7 @@ def _s3(found: Mapping[str, Any]) -> Iterator[str]:
         if not found[key].strip() or re.search(r"\s", found[key]):
             yield f"'{key}' must be one word"
     if found.get("ca") and "-----BEGIN CERTIFICATE-----" not in found["ca"]:
-        yield "'ca' holds no PEM certificate; read the file: lookup('ansible.builtin.file', 'ca.pem')"
+        yield "'ca' is not a PEM certificate; read the file: lookup('ansible.builtin.file', 'ca.pem')"
 
 
 def _sftp(found: Mapping[str, Any]) -> Iterator[str]:
@@ -107,9 +107,9 @@ def _sftp(found: Mapping[str, Any]) -> Iterator[str]:
     if not PATH.fullmatch(found["path"]) or {".", ".."} & set(found["path"].split("/")):
         yield f"'path' is '{found['path']}'; it must be absolute, with letters, digits and ._@+- only"
     if "PRIVATE KEY-----" not in found["key"]:
-        yield "'key' holds no private SSH key; read the file: lookup('ansible.builtin.file', 'backup_key')"
+        yield "'key' is not a private SSH key; read the file: lookup('ansible.builtin.file', 'backup_key')"
     elif "ENCRYPTED" in found["key"]:
-        yield "'key' is protected by a passphrase, which nobody is there to type: make one without"
+        yield "'key' is protected by a passphrase, which nobody can type there: create one without"
     if not (lines := host_keys(found["host_key"])) or not all(lines):
         yield f"'host_key' must be what `ssh-keyscan {found['host']}` prints: {SFTP['host_key'].text}"
 

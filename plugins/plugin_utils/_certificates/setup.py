@@ -100,7 +100,7 @@ def problems(sites: Sequence[Variables], variables: Variables, certbot: str, sys
     if bool(variables["eab_kid"]) != bool(variables["eab_hmac_key"]):
         yield f"{prefix}eab_kid and {prefix}eab_hmac_key belong together: give both or none"
     if variables["ca"] and "-----BEGIN CERTIFICATE-----" not in variables["ca"]:
-        yield f"{prefix}ca holds no PEM certificate; read the file: lookup('ansible.builtin.file', 'ca.pem')"
+        yield f"{prefix}ca is not a PEM certificate; read the file: lookup('ansible.builtin.file', 'ca.pem')"
     version = tuple(int(part) for part in certbot.split(".")[:2])
     if variables["profile"] and version < PROFILES_FROM:
         yield (

@@ -34,7 +34,7 @@ def _of_entry(entry: base.Entry, name: str) -> Iterator[str]:
         yield f"url {error}"
         return
     if not url.is_mysql:
-        yield f"url begins with {url.scheme}://, which is neither MySQL's nor MariaDB's: write mysql://"
+        yield f"url begins with {url.scheme}://, which is neither MySQL nor MariaDB: write mysql://"
     elif not url.database:
         yield "url names no database: write it after the host, mysql://user:password@host/database"
     elif base.has_ca(entry) and url.socket:

@@ -43,7 +43,7 @@ def deployed(host: str, url: str, result: Mapping[str, Any]) -> str:
     record = result["record"]
     notes = [("Note", note) for note in result.get("notes", [])]
     if not result["changed"]:
-        head = f"{record['app']} on {host}: release {record['id']} already serves what is asked for; nothing changed"
+        head = f"{record['app']} on {host}: release {record['id']} is already live; nothing changed"
         rows = [
             ("URL", url),
             ("Revision", revision_of(record)),
@@ -63,7 +63,7 @@ def deployed(host: str, url: str, result: Mapping[str, Any]) -> str:
         ("Processes", ", ".join(result.get("processes", []))),
         *(("Drains", text) for text in result.get("draining", [])),
     ]
-    head = f"{record['app']} on {host}: release {record['id']} serves"
+    head = f"{record['app']} on {host}: release {record['id']} is live"
     return table(head, rows + notes)
 
 
@@ -71,7 +71,7 @@ def rolled_back(host: str, result: Mapping[str, Any]) -> str:
     """Return the lines that tell what a rollback did."""
     record = result["record"]
     if not result["changed"]:
-        return f"{record['app']} on {host}: release {record['id']} already serves; nothing changed"
+        return f"{record['app']} on {host}: release {record['id']} is already live; nothing changed"
     seconds, previous = record["seconds"], result["previous"]
     rows = [
         ("Revision", revision_of(record)),
@@ -81,7 +81,7 @@ def rolled_back(host: str, result: Mapping[str, Any]) -> str:
         ("Processes", ", ".join(result.get("processes", []))),
         *(("Drains", text) for text in result.get("draining", [])),
     ]
-    head = f"{record['app']} on {host}: release {record['id']} serves again, with the settings that it had"
+    head = f"{record['app']} on {host}: release {record['id']} is live again, with the settings that it had"
     return table(head, rows + [("Note", note) for note in result.get("notes", [])])
 
 
@@ -94,12 +94,12 @@ def failed(host: str, app: str, result: Mapping[str, Any], what: str = "deploy")
     """Return the message of a deploy, rollback or plan that was given up."""
     name = str(result.get("stage") or "")
     stage = f" at {'hook' if name in hooks.NAMES else 'stage'} '{name}'" if name else ""
-    switched = "What it went back to serves." if what == "rollback" else "The new release serves."
-    serving = switched if stages.stays(name) else "What served before still serves."
+    switched = "The release that it rolled back to is live." if what == "rollback" else "The new release is live."
+    serving = switched if stages.stays(name) else "The previous release is still live."
     if result.get("serves") == "":  # of a host that could not answer it is not known
-        serving = "No release serves yet."
+        serving = "No release is live yet."
     notes = "".join(f"\nNote: {note}" for note in result.get("notes") or [])
-    return printable(f"{app} on {host}: the {what} was given up{stage}. {serving}\n{result.get('msg', '')}{notes}")
+    return printable(f"{app} on {host}: the {what} failed{stage}. {serving}\n{result.get('msg', '')}{notes}")
 
 
 def printable(text: str) -> str:

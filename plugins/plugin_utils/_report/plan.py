@@ -23,7 +23,7 @@ def planned(host: str, app: str, plan: Mapping[str, Any], notes: list[str]) -> s
     """Return the plan of one app: a table, and below it each pending migration. A refusal is for `refused` to tell."""
     head = f"{app} on {host}: what a deploy would do; nothing was changed"
     if plan["same"]:
-        rows = [("Revision", revision(plan)), ("Promoted", from_(plan)), ("Deploy", "nothing: this already serves")]
+        rows = [("Revision", revision(plan)), ("Promoted", from_(plan)), ("Deploy", "nothing: this is already live")]
         return table(head, rows + [("Note", note) for note in notes])
     rows = [
         ("Revision", revision(plan)),
@@ -57,8 +57,8 @@ def revision(plan: Mapping[str, Any]) -> str:
     """Return what would be deployed, and what serves."""
     mine = short(plan["revision"]) + (" (with uncommitted changes)" if plan["dirty"] else "")
     if not plan["serves"]:
-        return f"{mine}; nothing serves yet"
-    return f"{mine}; release {plan['serves']} serves ({short(plan['serves_revision'])})"
+        return f"{mine}; no release is live yet"
+    return f"{mine}; release {plan['serves']} is live ({short(plan['serves_revision'])})"
 
 
 def environment(plan: Mapping[str, Any]) -> str:

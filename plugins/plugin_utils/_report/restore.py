@@ -91,9 +91,9 @@ def _release(found: Mapping[str, Any]) -> str:
     head = heads(found["heads"])
     if found["release"] == found["serving"]:
         keep = " (restore_schema=keep)" if found["keep"] and found["heads"] != found["serving_heads"] else ""
-        return f"{found['serving']} serves on; migration head then: {head}{keep}"
+        return f"{found['serving']} stays live; migration head then: {head}{keep}"
     return (
-        f"{found['release']} serves afterwards, not {found['serving']}: the data of then is at migration head {head}, and "
+        f"{found['release']} is live afterwards, not {found['serving']}: the restored data is at migration head {head}, and "
         f"{found['serving']} was made for {heads(found['serving_heads'])}"
     )
 
@@ -138,7 +138,7 @@ def done(host: str, answer: Mapping[str, Any]) -> str:
 def failed(host: str, app: str, answer: Mapping[str, Any]) -> str:
     """Return the message of a restore that was refused or given up."""
     step = f" at '{answer['stage']}'" if answer.get("stage") not in (None, "", "check") else ""
-    head = f"{app} on {host}: the restore was given up{step}." if step else f"{app} on {host}: nothing was changed."
+    head = f"{app} on {host}: the restore failed{step}." if step else f"{app} on {host}: nothing was changed."
     notes = "".join(f"\nNote: {note}" for note in answer.get("notes") or [])
     return printable(f"{head}\n{answer.get('msg', '')}{notes}")
 
@@ -161,7 +161,7 @@ def came_back(host: str, url: str, answer: Mapping[str, Any]) -> str:
         ("Processes", ", ".join(answer.get("processes", []))),
         *(("Note", note) for note in answer.get("notes", [])),
     ]
-    return printable(table(f"{record['app']} on {host}: release {record['id']} serves again, from the backups", rows))
+    return printable(table(f"{record['app']} on {host}: release {record['id']} is live again, from the backups", rows))
 
 
 def not_back(host: str, failed: Sequence[str]) -> str:

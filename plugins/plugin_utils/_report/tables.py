@@ -44,10 +44,10 @@ def history(host: str, found: Mapping[str, Any]) -> str:
     """Return the history of one app on one host."""
     app, serving = f"{found['app']} on {host}", found["serving"]
     if not found["entries"]:
-        return f"{app}: no history; " + (f"release {serving} serves" if serving else "nothing has been deployed yet")
+        return f"{app}: no history; " + (f"release {serving} is live" if serving else "nothing has been deployed yet")
     back = [release for release in found["present"] if release != serving]
-    head = f"{app}: {f'release {serving} serves' if serving else 'nothing serves'}"
-    head += f"; rollback.yml can go to {', '.join(back)}" if back else "; no other release is on the host"
+    head = f"{app}: {f'release {serving} is live' if serving else 'no release is live'}"
+    head += f"; rollback.yml can go back to {', '.join(back)}" if back else "; no other release is on the host"
     rows, seen = [], set()
     for entry in found["entries"]:
         rows.append(history_row(entry, "" if entry["id"] in seen else now(entry["id"], found)))
@@ -61,9 +61,9 @@ def history(host: str, found: Mapping[str, Any]) -> str:
 def now(release: str, found: Mapping[str, Any]) -> str:
     """Return what has become of a release."""
     if release == found["serving"]:
-        return "serves"
+        return "live"
     if release in found.get("draining", ()):
-        return "drains"
+        return "draining"
     return "kept" if release in found["present"] else ""
 
 

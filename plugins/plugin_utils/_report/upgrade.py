@@ -87,7 +87,7 @@ def broken_off(host: str, journal: Mapping[str, Any]) -> str:
         ("Do it", "-e yes=true goes on, or back where that is not possible"),
     ]
     what = f"the upgrade of PostgreSQL {journal['old']} to {journal['new']}"
-    return table(f"{host}: {what}, begun {when(journal['began'])} UTC, broke off at the step '{journal['step']}'", rows)
+    return table(f"{host}: {what}, begun {when(journal['began'])} UTC, stopped at the step '{journal['step']}'", rows)
 
 
 def kept(host: str, journal: Mapping[str, Any]) -> str:

@@ -204,7 +204,7 @@ def test_without_a_terminal_the_flags_that_are_missing_are_named(tmp_path: Path)
 WRONG = [
     ("domain", "localhost", "is not a valid domain"),
     ("domain", "shop.example.com/blog", "it has a path or a scheme"),
-    ("domain", "*.example.com", "begin with the main domain"),
+    ("domain", "*.example.com", "start with the main domain"),
     ("host", "203.0.113.300", "is not an IP address or host name"),
     ("host", "https://203.0.113.9", "is not an IP address or host name"),
     ("host", "vps_1", "is not an IP address or host name"),

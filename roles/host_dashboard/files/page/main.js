@@ -100,14 +100,14 @@ function findings(found, missing) {
     element("span", { class: "level" }, LEVELS[level]), text, look ? element("span", { class: "look" }, `→ ${look}`) : null));
   if (missing) {
     made.unshift(element("li", { class: "bad" }, element("span", { class: "level" }, LEVELS.bad), missing === "none"
-      ? "The store has no measurements at all. It may have been started just now: the first come within a minute."
-      : "The host is not measured right now: what you see below is old.",
+      ? "The store has no measurements at all. If it was started just now, the first ones appear within a minute."
+      : "The host is not being measured: the values below are old.",
     element("span", { class: "look" }, "→ systemctl status slipway-metrics prometheus-node-exporter")));
   }
   const worse = found.filter((one) => one.level !== "note").length + (missing ? 1 : 0);
   fill($("findings"), made.length ? element("ul", { class: "findings" }, ...made)
-    : element("p", { class: "fine" }, about.alerts ? "Nothing. All that is looked at is as it should be."
-      : "Nothing. All that is looked at is as it should be. Nobody is told when that changes: slipway_alerts is not set."));
+    : element("p", { class: "fine" }, about.alerts ? "No problems found."
+      : "No problems found. Nobody is notified when that changes: slipway_alerts is not set."));
   const short = worse ? `${worse} thing${worse === 1 ? "" : "s"} wrong` : "Nothing is wrong";
   document.title = `${worse ? `(${worse}) ` : ""}${about.host}`;
   if (short !== told) say(short);
@@ -123,7 +123,7 @@ async function refresh() {
     if (mine === turn) show(next);
   } catch (error) {
     if (mine !== turn) return;
-    const since = view ? ` What you see is from ${clock(view.now, true)}.` : "";
+    const since = view ? ` The values below are from ${clock(view.now, true)}.` : "";
     $("updated").textContent = view ? `Old: ${clock(view.now, true)}` : "No answer";
     fill($("findings"), element("ul", { class: "findings" }, element("li", { class: "bad" },
       element("span", { class: "level" }, "Broken:"), `${error.message}${since}`)));
@@ -143,7 +143,7 @@ function choices() {
 async function file(name) {
   // Not relative: the page's own address may have the password in it, and fetch refuses such a one.
   const answer = await fetch(`${location.origin}/page/${name}`);
-  if (!answer.ok) throw new Error(`The page is not whole: ${name} is missing. Run site.yml again.`);
+  if (!answer.ok) throw new Error(`The page is incomplete: ${name} is missing. Run site.yml again.`);
   return answer.json();
 }
 

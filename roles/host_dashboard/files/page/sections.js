@@ -5,11 +5,11 @@ import { figure, lines, mistake } from "./chart.js";
 import { ago, bytes, clock, count, lasting, rate, seconds, share } from "./words.js";
 
 const ACTIONS = { deploy: "Deploy", rollback: "Rollback" };
-const OUTCOMES = { ok: "", failed: "failed", taken_back: "was taken back" };
+const OUTCOMES = { ok: "", failed: "failed", taken_back: "was rolled back" };
 const QUIET = {
-  requests: "No request in this time.", errors: "No request in this time.", latency: "No request in this time.",
-  saturation: "Gunicorn has not told of its threads in this time.", memory: "No process ran in this time.",
-  queues: "No queue was asked in this time.",
+  requests: "No requests in this period.", errors: "No requests in this period.", latency: "No requests in this period.",
+  saturation: "No metrics of gunicorn in this period.", memory: "No process ran in this period.",
+  queues: "No queue was measured in this period.",
 };
 
 /** Everything that a section is made from. */
@@ -38,7 +38,7 @@ export class View {
       if (!drawn.some((line) => !line.limit) && optional.includes(chart.id)) continue;
       const marks = app === undefined ? [] : this.marks.filter((mark) => mark.app === app);
       const shown = figure(chart, app === undefined ? `${section} ${chart.title}` : `${app} ${chart.title}`, this.times, drawn, marks, this.say, {
-        emptyText: mistake(chart, this.found) || QUIET[chart.id] || "Nothing was measured in this time.",
+        emptyText: mistake(chart, this.found) || QUIET[chart.id] || "Nothing was measured in this period.",
         words: this.queries.ranges[this.range].words, sync: "page",
       });
       this.figures.push(shown);
@@ -88,7 +88,7 @@ function app(view, name) {
     blocks(processes(view, name), routes(view, name), releases(view, name), queues(view, name), timers(view, name)));
 }
 
-/** "12 a minute" -> ["12", "a minute"] */
+/** "12 per minute" -> ["12", "per minute"] */
 const split = (text) => [text.split(" ")[0], text.split(" ").slice(1).join(" ")];
 
 function processes(view, name) {
@@ -108,7 +108,7 @@ function processes(view, name) {
   });
   return block("Processes", rows.length
     ? table(`Processes of ${name}`, ["Process", "State", "Memory", "CPU", "Open files", "Restarts, 1 h"], rows)
-    : empty("Nothing is known of its processes yet."));
+    : empty("No metrics of its processes yet."));
 }
 
 function timers(view, name) {
@@ -185,12 +185,12 @@ export function database(view) {
       ["Deadlocks", count(Math.round(deadlocks)), "in 24 hours", deadlocks >= 0.5 ? "warn" : ""],
     ]),
     view.charts("database"),
-    block(`Slow statements, ${view.queries.ranges[view.range].words}`, statements.length ? table("Slow statements", ["Statement", "Database", "Time in all", "Average", "Calls"], statements.map((row) => [
+    block(`Slow statements, ${view.queries.ranges[view.range].words}`, statements.length ? table("Slow statements", ["Statement", "Database", "Total time", "Average", "Calls"], statements.map((row) => [
       { text: row.labels.query, code: true }, row.labels.datname,
       { text: seconds(row.seconds), number: true },
       { text: row.calls > 0 ? seconds(row.seconds / row.calls) : "–", number: true },
       { text: count(Math.round(row.calls ?? 0)), number: true },
-    ])) : empty("No statement was measured in this time.")));
+    ])) : empty("No statement was measured in this period.")));
 }
 
 export function mariadb(view) {
@@ -255,10 +255,10 @@ export function certificates(view) {
     rows.length ? table("Certificates", ["Domain", "App", "Ends"], rows.map(({ labels, value }) => {
       const left = value - view.now;
       return [labels.domain, labels.app ?? "", {
-        text: value === 0 ? "can't be read" : left < 0 ? `ended ${ago(value, view.now)}` : `in ${lasting(left)}, on ${new Date(value * 1000).toLocaleDateString([], { dateStyle: "medium" })}`,
+        text: value === 0 ? "can't be read" : left < 0 ? `expired ${ago(value, view.now)}` : `in ${lasting(left)}, on ${new Date(value * 1000).toLocaleDateString([], { dateStyle: "medium" })}`,
         level: left < 7 * 86_400 ? "bad" : left < 20 * 86_400 ? "warn" : "",
       }];
-    })) : empty("No certificate was looked at yet."));
+    })) : empty("No certificate has been checked yet."));
 }
 
 export function backups(view) {
@@ -273,6 +273,6 @@ export function backups(view) {
       ...targets.map(({ labels: { target }, value }) => [
         "Backup", target, when(view.one("slipway_backup_last_success_timestamp_seconds", { target }), value > 0)]),
       ...drills.map(({ labels: { app: name }, value }) => [
-        "Restored as a drill", name, when(view.one("slipway_drill_last_success_timestamp_seconds", { app: name }), value > 0)]),
-    ]) : empty(view.about.backups ? "No backup was made yet." : "No backups are made: slipway_backups is not set (docs/backups.md)."));
+        "Restore drill", name, when(view.one("slipway_drill_last_success_timestamp_seconds", { app: name }), value > 0)]),
+    ]) : empty(view.about.backups ? "No backup yet." : "No backups are made: slipway_backups is not set (docs/backups.md)."));
 }

@@ -26,12 +26,12 @@ export function share(value) {
   return `${number(percent, percent >= 9.95 ? 0 : percent >= 0.0995 || percent === 0 ? 1 : 2)} %`;
 }
 
-/** 0.2 per second -> "12 a minute" */
+/** 0.2 per second -> "12 per minute" */
 export function rate(value) {
   if (!Number.isFinite(value)) return "–";
   if (value === 0) return "0";
-  if (value < 0.5 / 60) return `${number(value * 3600, 1)} an hour`;
-  return value < 1 ? `${number(value * 60, 1)} a minute` : `${number(value, value < 9.95 ? 1 : 0)} a second`;
+  if (value < 0.5 / 60) return `${number(value * 3600, 1)} per hour`;
+  return value < 1 ? `${number(value * 60, 1)} per minute` : `${number(value, value < 9.95 ? 1 : 0)} per second`;
 }
 
 export const count = (value) => (Number.isFinite(value) ? number(value, value < 10 && value % 1 ? 1 : 0) : "–");

@@ -265,7 +265,7 @@ def test_a_command_that_fails_fails_the_play(shown: Shown) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ({"command": "id"}, "say which app is meant with -e app=NAME; the apps are: shop, wiki"),
+        ({"command": "id"}, "choose one app with -e app=NAME; the apps are: shop, wiki"),
         ({"command": "id", "app": "shopp"}, "there is no app 'shopp' (did you mean 'shop'?); the apps are: blog, shop"),
         ({"app": "shop"}, "pass the command to run: -e command='flask …'"),
         ({"command": "flask 'x", "app": "shop"}, "the command can't be split into words"),
@@ -275,7 +275,7 @@ def test_a_command_that_fails_fails_the_play(shown: Shown) -> None:
         ),
         (
             {"command": "flask say 7c1d6f0be2a94385b1e9c07f5ad2386e", "app": "shop"},
-            "the command (`flask say …`) holds the value of SECRET_KEY: write $SECRET_KEY there",
+            "the command (`flask say …`) contains the value of SECRET_KEY: write $SECRET_KEY there",
         ),
         (
             {"command": "flask say $SECRET", "app": "shop"},

@@ -93,7 +93,7 @@ def test_a_host_that_has_the_source_is_called_once(base: Path, shown: Shown) -> 
     assert "path" not in call
     assert "@" in call["by"]
     assert result["changed"]
-    assert shown == ["shop on web1: release 0001-a serves\n  URL             https://shop.example.com/\n"
+    assert shown == ["shop on web1: release 0001-a is live\n  URL             https://shop.example.com/\n"
                      "  Revision        abcdef1\n  Migration head  no migrations known\n"
                      "  Seconds         1.0 (fetch 1.0)\n  Before          nothing: this is the first release"]  # fmt: skip
 
@@ -121,7 +121,7 @@ def test_a_deploy_that_fails_is_told_with_its_stage_and_leaves_no_archive(base: 
     failed = {"failed": True, "msg": "because", "stage": "gate", "invocation": {"module_args": {"files": "secret"}}}
     action, result = run(base, {"changed": False, "need_archive": True}, failed, path="../shop")
     assert result["failed"]
-    told = "shop on web1: the deploy was given up at stage 'gate'. What served before still serves.\nbecause"
+    told = "shop on web1: the deploy failed at stage 'gate'. The previous release is still live.\nbecause"
     assert result["msg"] == told
     assert (action.removed, shown) == (["/remote"], [])
     assert "secret" not in str(result)
@@ -150,14 +150,14 @@ FAILED = {"failed": True, "msg": "'wsgi' can't be imported\nTraceback", "stage":
 @pytest.mark.usefixtures("controller")
 def test_an_app_that_fails_is_told_at_once_and_the_play_fails_at_its_end(base: Path, shown: Shown, sent: Sent) -> None:
     last, end = many(base, "web1", shop=FAILED, wiki=DEPLOYED, blog={**FAILED, "serves": "", "stage": "build"})
-    head = "shop on web1: the deploy was given up at stage 'check'. What served before still serves."
+    head = "shop on web1: the deploy failed at stage 'check'. The previous release is still live."
     assert shown[0] == f"{head}\n'wsgi' can't be imported\nTraceback\n"
     assert ("failed" in last, last["given_up"].splitlines()[1]) == (False, "'wsgi' can't be imported")
     assert end["msg"].splitlines() == [
         "2 of 3 apps failed on web1; the run went on with the others:",
-        "  - shop: the deploy was given up at stage 'check'. What served before still serves.",
+        "  - shop: the deploy failed at stage 'check'. The previous release is still live.",
         "    'wsgi' can't be imported",
-        "  - blog: the deploy was given up at stage 'build'. No release serves yet.",
+        "  - blog: the deploy failed at stage 'build'. No release is live yet.",
         "    'wsgi' can't be imported",
     ]
     assert (end["failed"], end["failures"]) == (True, ["shop", "blog"])
@@ -191,7 +191,7 @@ def test_a_plan_that_would_be_refused_goes_on_too(base: Path, shown: Shown) -> N
         False, [{"failed": True, "msg": "no disk", "notes": []}], name="shop", path="../shop", go_on=True, plan=True
     )
     result = action.run(task_vars={"inventory_dir": str(base), "inventory_hostname": "web1"})
-    assert "the plan was given up" in result["given_up"]
+    assert "the plan failed" in result["given_up"]
 
 
 def test_a_git_source_is_the_hosts_own_business(base: Path, shown: Shown) -> None:
@@ -357,7 +357,7 @@ def test_a_secret_in_a_command_is_refused_before_the_host_is_asked(base: Path) -
         base, path="../shop", release_commands=["flask create-admin 'Tr0ub4dor&3'"], expected_environment=ENVIRONMENT
     )
     assert (result["failed"], action.calls) == (True, [])
-    assert "holds the value of ADMIN_PASSWORD: write $ADMIN_PASSWORD" in result["msg"]
+    assert "contains the value of ADMIN_PASSWORD: write $ADMIN_PASSWORD" in result["msg"]
     assert "Tr0ub4dor" not in str(result)
 
 

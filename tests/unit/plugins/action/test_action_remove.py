@@ -158,8 +158,7 @@ def test_data_stays_when_the_last_export_lacks_some_of_it(monkeypatch: pytest.Mo
     asked, result, _, _ = run(monkeypatch, confirmed=True, fetched={**good, "notes": lost})
     assert (kinds(asked), result["failed"], result["files"]) == (["look", "stop"], True, ["exports/shop.dump"])
     assert (
-        "secret was left out: the app itself may not read it. What could be exported is in exports/shop"
-        in result["msg"]
+        "secret was left out: the app itself can't read it. What could be exported is in exports/shop" in result["msg"]
     )
     assert "link" not in result["msg"] and "-e export=false" in result["msg"]
 

@@ -41,7 +41,7 @@ def run(base: Path, answer: dict[str, Any], **arguments: Any) -> tuple[dict[str,
 def test_a_rollback_is_told(tmp_path: Path, shown: list[str]) -> None:
     asked, result = run(tmp_path, DONE)
     assert (asked["until"], "resume" in asked, "hook" in result) == ("", False, False)
-    assert shown[0].startswith("shop on web1: release 0001-a serves again")
+    assert shown[0].startswith("shop on web1: release 0001-a is live again")
 
 
 def test_it_stops_at_the_hooks_of_its_own_stages(tmp_path: Path, shown: list[str]) -> None:

@@ -24,7 +24,7 @@ def test_documented_options_are_the_real_ones(module: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("entry", "client", "words"),
     [
-        (ENTRY, "", "there is no client program: install the package mariadb-client"),
+        (ENTRY, "", "the client program is missing: install the package mariadb-client"),
         ({**ENTRY, "user": "nobody-has-this"}, "/bin/true", "system user 'nobody-has-this' doesn't exist"),
         ({**ENTRY, "ca": "/nonexistent/ca.crt"}, "/bin/true", "CA file /nonexistent/ca.crt"),
     ],
@@ -52,7 +52,7 @@ def test_failure_on_this_host_is_no_fault_in_check_mode(
 
 
 @pytest.mark.parametrize(
-    ("url", "words"), [("postgresql:///x", "neither MySQL's nor MariaDB's"), ("x", "the url is not a database URL")]
+    ("url", "words"), [("postgresql:///x", "neither MySQL nor MariaDB"), ("x", "the url is not a database URL")]
 )
 def test_another_database_is_refused(url: str, words: str) -> None:
     with pytest.raises(Refusal, match=words):

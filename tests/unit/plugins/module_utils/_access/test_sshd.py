@@ -259,14 +259,14 @@ def test_what_would_overrule_the_drop_in_is_named_and_nothing_is_changed(
 
 
 NOTED = [
-    ("an earlier line of the host's own", {"sshd_config.d/05-own.conf": "MaxAuthTries 9\n"},
+    ("an earlier line of the host's own configuration", {"sshd_config.d/05-own.conf": "MaxAuthTries 9\n"},
      "MaxAuthTries is '9', not '4': /etc/ssh/sshd_config.d/05-own.conf, line 1, comes before "
      "/etc/ssh/sshd_config.d/10-slipway.conf and wins. It stays as it is."),
     ("a Match that opens passwords", {"sshd_config": DEBIAN + "Match Address 10.0.0.0/8\n  PasswordAuthentication yes\n"},
      "/etc/ssh/sshd_config, line 6, allows password logins (Match Address 10.0.0.0/8): it is the host's own and stays."),
     ("a Match in a file of its own", {"sshd_config.d/70-own.conf": "Match User backup\nPermitRootLogin yes\n"},
      "/etc/ssh/sshd_config.d/70-own.conf, line 2, lets root in (Match User backup)"),
-    ("a list of the host's own", {"sshd_config": DEBIAN + "AllowUsers root bob\n"},
+    ("a list of the host's own configuration", {"sshd_config": DEBIAN + "AllowUsers root bob\n"},
      "/etc/ssh/sshd_config, line 5, also decides who may log in: allowusers root bob."),
 ]  # fmt: skip
 

@@ -206,7 +206,7 @@ def test_what_is_no_secret_is_taken(line: str) -> None:
 )
 def test_a_value_of_the_apps_own_secrets_is_refused_wherever_it_stands(line: str) -> None:
     (problem,) = app_commands.of_line("x", line, list(SECRETS), SECRETS)
-    assert "holds the value of ADMIN_PASSWORD: write $ADMIN_PASSWORD there" in problem
+    assert "contains the value of ADMIN_PASSWORD: write $ADMIN_PASSWORD there" in problem
     assert "Tr0ub" not in problem
 
 

@@ -30,7 +30,7 @@ COOKIE = (
 
 
 class Site:
-    """A release that serves, and the service."""
+    """A live release, and the service."""
 
     def __init__(self, root: Path, url: str, osv: type[Osv]) -> None:
         self.url, self.osv = url, osv

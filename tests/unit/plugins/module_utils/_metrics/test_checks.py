@@ -18,7 +18,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._upkeep import place
 @pytest.mark.parametrize(
     ("upkeep", "backups", "found"),
     [
-        ({"kept": {"told": {"updates-late": "security updates were last looked for 4 days ago"}}}, {}, [("host", "updates-late")]),
+        ({"kept": {"told": {"updates-late": "security updates were last checked for 4 days ago"}}}, {}, [("host", "updates-late")]),
         ({}, {"facts": {"told": {"timer:run": "slipway-backup.timer is not active"}}}, [("backups", "timer:run")]),
         ({"kept": {"told": {}}}, {"facts": {}}, []),
         ({"kept": "?"}, {"facts": {"told": ["?"]}}, []),

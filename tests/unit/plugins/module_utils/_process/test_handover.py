@@ -154,7 +154,7 @@ def test_a_release_that_does_not_start_leaves_the_one_before(alone: FakeHost) ->
     before = alone.serving()
     alone.change()
     alone.fails["start 0002"] = OSError("no")
-    with pytest.raises(ReleaseError, match=r"did not start; 0001-\w+ serves again, requests waited 1.5 s") as raised:
+    with pytest.raises(ReleaseError, match=r"did not start; 0001-\w+ is live again, requests waited 1.5 s") as raised:
         alone.deploy()
     assert (raised.value.stage, alone.running, alone.current) == ("start", before["running"], before["current"])
     assert alone.serving()["names"] == before["names"]
@@ -162,7 +162,7 @@ def test_a_release_that_does_not_start_leaves_the_one_before(alone: FakeHost) ->
 
 def test_a_first_release_that_does_not_start_leaves_nothing(alone: FakeHost) -> None:
     alone.fails["start 0001"] = OSError("no")
-    with pytest.raises(ReleaseError, match="did not start; nothing serves"):
+    with pytest.raises(ReleaseError, match="did not start; no release is live"):
         alone.deploy()
     assert (alone.current, alone.running, os.path.lexists(alone.paths.current)) == ("", set(), False)
 
@@ -225,7 +225,7 @@ def test_a_run_killed_after_the_handover_of_a_bad_release_goes_back(alone: FakeH
     alone.site = [500, 200]
     alone.change("app = 3\n")
     outcome = alone.deploy()
-    assert f"{old} serves again" in outcome.notes[0]
+    assert f"{old} is live again" in outcome.notes[0]
     assert alone.running == {alone.current}
 
 

@@ -146,4 +146,4 @@ def test_what_drains_is_told_by_the_summary_the_history_and_the_status() -> None
     assert f"Drains          {said}" in deploy.deployed("web", "https://shop.example.com/", result)
     assert f"Drains          {said}" in deploy.rolled_back("web", result)
     found = {"serving": "0002-b", "present": ["0002-b", "0001-a"], "draining": ["0001-a"]}
-    assert (tables.now("0001-a", found), tables.now("0002-b", found)) == ("drains", "serves")
+    assert (tables.now("0001-a", found), tables.now("0002-b", found)) == ("draining", "live")

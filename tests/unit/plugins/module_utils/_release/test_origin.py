@@ -70,7 +70,7 @@ Spoil = Callable[[Paths], Any]
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (lambda paths: paths.current.unlink(), "shop has no release that serves there"),
+        (lambda paths: paths.current.unlink(), "shop has no live release there"),
         (lambda paths: record(paths, dirty=True), "has uncommitted changes"),
         (lambda paths: record(paths, outcome="failed"), "the record of release 0002-bbb can't be read"),
         (lambda paths: record(paths, lock="", made_of={}), "an earlier version of Slipway, which kept no lock"),

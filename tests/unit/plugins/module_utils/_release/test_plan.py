@@ -266,7 +266,7 @@ def test_the_text_has_all_that_a_person_decides_by() -> None:
     }  # fmt: skip
     told = report_plan.planned("vps1", "shop", found, ["allowed: revision 0005: it destroys", "a note"])
     for text in (
-        "178bf60 (with uncommitted changes); release 0003-fd5b0a0 serves (fd5b0a0)",
+        "178bf60 (with uncommitted changes); release 0003-fd5b0a0 is live (fd5b0a0)",
         "abc, which is there already",
         "1 pending, 0004 → 0005",
         "unchanged, as of the last site.yml",

@@ -106,7 +106,7 @@ def test_a_release_that_was_switched_to_unverified_and_is_broken_gives_way_to_th
     host.change("app = 3\n")
     outcome = host.deploy(release_commands=UPGRADE)
     assert f"{new} was made live by a run that did not finish and failed" in outcome.notes[0]
-    assert f"{old} serves again" in outcome.notes[0]
+    assert f"{old} is live again" in outcome.notes[0]
     assert outcome.previous == old
     assert new not in host.paths.release_ids()
     assert [line["outcome"] for line in host.history] == ["deployed", "failed", "deployed"]
@@ -197,7 +197,7 @@ def test_a_release_that_visitors_fared_worse_with_while_nobody_watched_gives_way
     old = killed(host, "ask site")
     host.watched = ["after the switch, 9 of 9 requests got a server error", ""]
     outcome = host.deploy(release_commands=UPGRADE)
-    assert f"9 of 9 requests got a server error; {old} serves again" in outcome.notes[0]
+    assert f"9 of 9 requests got a server error; {old} is live again" in outcome.notes[0]
     assert host.running == {host.current}
 
 

@@ -28,7 +28,7 @@ HEALTH = Health(("/healthz",), (200,), "shop.example.com")
 
 @pytest.fixture
 def paths(tmp_path: Path) -> Paths:
-    """A host on which release 0001-abc serves."""
+    """A host on which release 0001-abc is live."""
     paths = Paths("shop", tmp_path / "srv/shop", tmp_path / "etc/shop")
     paths.release("0001-abc").mkdir(parents=True)
     record = Record("0001-abc", "shop", "abcdef", "f", dirty=True, ended="2026-01-01T00:00:00Z", outcome="deployed")

@@ -64,7 +64,7 @@ def test_a_dump_is_looked_through_for_what_it_needs() -> None:
 REFUSED = {
     "two databases": (
         b"\\connect shop\nSELECT 1;\n\\connect other\n",
-        "line 3 goes on to another database (other, shop)",
+        "line 3 switches to another database (other, shop)",
     ),
     "a command of psql's": (b"SELECT 1;\n\\! id\n", r"line 2: it has the psql command \\!"),
     "a program": (b"SELECT 1;\nCOPY t FROM PROGRAM 'id';\n", "line 2: it has a COPY with a file or a program"),

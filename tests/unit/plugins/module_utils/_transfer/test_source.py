@@ -71,7 +71,7 @@ def test_a_folder_of_a_dump_is_unpacked_and_nothing_else(tmp_path: Path, folder:
 
 BAD = {
     "files": (tarred(("a.jpg", b"x")), "a tar without pg_dump's toc.dat"),
-    "a strange toc.dat": (tarred(("toc.dat", b"hello")), "is not pg_dump's"),
+    "a strange toc.dat": (tarred(("toc.dat", b"hello")), "is not from pg_dump"),
     "damage": (gzip.compress(SQL * 1000)[:60], "damaged or truncated"),
     "MySQL, compressed": (gzip.compress(b"-- MySQL dump 10.13\n"), "MySQL"),
     "nothing, compressed": (gzip.compress(b""), "empty"),
@@ -104,7 +104,7 @@ def test_without_room_nothing_is_unpacked(tmp_path: Path) -> None:
 
 SAID = {
     "pg_restore: error: unsupported version (1.16) in file header": (
-        "pg_dump 17.2 made it, whose format this host's pg_restore (15.8) can't read. Make it as plain SQL "
+        "pg_dump 17.2 made it, whose format this host's pg_restore (15.8) can't read. Dump it as plain SQL "
         "(pg_dump --format=plain), or with a pg_dump of this host's version"
     ),
     "pg_restore: error: could not read from input file: end of file": (

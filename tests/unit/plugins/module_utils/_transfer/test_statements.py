@@ -78,7 +78,7 @@ REFUSED = {
     "a comment without its end": (b"/* a", "truncated"),
     "rows without their end": (b"COPY t FROM stdin;\n1\n2\n", "rows of a COPY"),
     "pg_dump's begin without its end": (b"--\n-- PostgreSQL database dump\n--\nSELECT 1;\n", "complete, is missing"),
-    "a command of psql's within a statement": (b"SELECT 1\n \\! touch /tmp/x\n;", "line 2 has a command of psql's"),
+    "a command of psql's within a statement": (b"SELECT 1\n \\! touch /tmp/x\n;", "line 2 has a psql command"),
     "no text": (b"PK\0\1", "null bytes"),
 }
 

@@ -67,7 +67,7 @@ def test_a_cluster_that_is_named_is_named_anew(host: dict[str, Any]) -> None:
 def test_a_target_that_does_not_answer_is_told_and_fails_nothing(host: dict[str, Any]) -> None:
     host["error"] = backups.BackupError("no route to host")
     (note,) = backups.follow("15/main", "17/main")
-    assert "backups do not go on yet: no route to host" in note
+    assert "backups have not resumed yet: no route to host" in note
 
 
 @pytest.mark.parametrize(("program", "fails"), [("echo 'CREATE ROLE shop;'", False), ("echo no >&2; exit 1", True)])

@@ -55,11 +55,11 @@ def test_a_copy_and_a_dump_need_room_and_time(host: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"free": 100 * MB}, "not enough room for a copy beside it: 616 MB are needed and 100 MB free"),
+        ({"free": 100 * MB}, "not enough disk space for a copy: 616 MB are needed and 100 MB free"),
         ({"facts": {**FACTS, "tablespaces": 1}}, "tablespaces of its own"),
         ({"facts": {**FACTS, "replicas": 1}}, "replication slots"),
         ({"extensions": {"postgis": ["shop", "blog"]}}, "extension postgis of shop, blog is not installed for PostgreSQL 17"),
-        ({"refused": "unrecognized parameter"}, "refuses a setting in /etc/postgresql/15/main/conf.d"),
+        ({"refused": "unrecognized parameter"}, "rejects a setting in /etc/postgresql/15/main/conf.d"),
         ({"missing": "postgresql-15-cron is installed, but postgresql-17-cron is missing"}, "postgresql-17-cron is missing"),
         ({"new": NEW, "in_use": True}, "cluster 17/main with databases in it"),
         ({"new": NEW, "databases": ["postgres", "template1", "own"]}, "cluster 17/main with databases in it"),
@@ -74,17 +74,17 @@ def test_what_is_in_the_way_is_found_beforehand(host: dict[str, Any], changes: d
 
 def test_an_empty_cluster_of_a_package_and_one_that_was_put_aside_are_removed(host: dict[str, Any]) -> None:
     host["new"] = NEW
-    assert plan.plan(OLD, []).removes == "in which there is nothing"
+    assert plan.plan(OLD, []).removes == "which is empty"
     host.update(new=Cluster("17", "main", 5433, False, "/log"), in_use=True)
     journal.Journal("15/main", "17/main", 5432).write(journal.GONE_BACK)
     found = plan.plan(OLD, [])
-    assert "until the way back was taken" in found.removes and found.problems == []
+    assert "until you went back" in found.removes and found.problems == []
 
 
 def test_an_app_that_is_not_well_stops_an_upgrade(host: dict[str, Any]) -> None:
     app = type("App", (), {"name": "shop", "trouble": lambda self: "it answered 500"})()
     assert plan.not_well([app]) == [
-        "shop is not well as it is (it answered 500): whether it is on the new server could not be told. Fix it first"
+        "shop is not healthy now (it answered 500), so it could not be checked on the new server. Fix it first"
     ]
 
 

@@ -309,7 +309,7 @@ def test_only_the_cluster_that_does_not_serve_is_forgotten(host: Host, went_back
     all_is_well(host, kept, ["old"])
     with pytest.raises(PostgresError, match="nothing to forget"):
         back.forget()
-    with pytest.raises(PostgresError, match="no upgrade to go back from"):
+    with pytest.raises(PostgresError, match="no upgrade to undo"):
         go_back()
 
 

@@ -54,10 +54,10 @@ def test_a_receiver_that_takes_the_connection_is_well(receiver: dict[str, Any]) 
 
 def test_each_reason_is_told_in_words(receiver: dict[str, Any], tmp_path: Path) -> None:
     other = Authority(tmp_path, "another one")
-    assert "its certificate is not taken: Hostname mismatch" in shipping.refusal(
+    assert "its certificate is not accepted: Hostname mismatch" in shipping.refusal(
         {**receiver, "name": "logs.example.com"}
     )
-    assert "its certificate is not taken: " in shipping.refusal({**receiver, "ca": str(other.ca)})
+    assert "its certificate is not accepted: " in shipping.refusal({**receiver, "ca": str(other.ca)})
     assert "TLS: " in shipping.refusal({**receiver, "certificate": "", "key": ""})
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]

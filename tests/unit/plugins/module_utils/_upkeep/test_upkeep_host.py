@@ -119,9 +119,9 @@ tcp LISTEN 0 200 10.0.0.4:9100 0.0.0.0:*
 def test_what_listens_for_others_and_nobody_asked_for_is_named_with_its_program() -> None:
     said = list(listening.unasked(LISTENING, SETTINGS.ports))
     assert [text.partition(", which")[0] for text in said] == [
-        "systemd-resolve listens for everybody on port 5355/udp",
-        "postgres listens for everybody on port 5432/tcp",
-        "unknown listens for everybody on port 9100/tcp",
+        "systemd-resolve listens on port 5355/udp for everybody",
+        "postgres listens on port 5432/tcp for everybody",
+        "unknown listens on port 9100/tcp for everybody",
     ]
 
 
@@ -146,7 +146,7 @@ def test_the_name_that_a_process_gives_itself_spoils_no_status(
     monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setattr(listening.sockets, "ssh_ports", lambda: [22])
     assert [text.partition(", which")[0] for text in listening.look([])] == [
-        f"{said} listens for everybody on port 8000/tcp"
+        f"{said} listens on port 8000/tcp for everybody"
     ]
 
 

@@ -32,16 +32,16 @@ def test_right_people_are_taken(person: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("more", "said"), [
     ({"name": "Ann"}, "'Ann' is not a valid user name"),
-    ({"name": "root"}, "root's own keys are left alone"),
+    ({"name": "root"}, "root's own keys are not managed"),
     ({"name": "a" * 40}, "is not a valid user name"),
     ({"name": "ann\n"}, "is not a valid user name"),
-    ({"keys": []}, "take the person off the list to close the account"),
+    ({"keys": []}, "remove the person from the list to close the account"),
     ({"keys": key()}, "'keys' must be a list"),
     ({"keys": ["-----BEGIN OPENSSH PRIVATE KEY-----\nxyz"]}, "key 1 is a private key"),
     ({"keys": [key() + "\n" + key()]}, "key 1 has more than one line"),
-    ({"keys": ["ssh-dss AAAA"]}, "key 1 is not a public SSH key that is still safe"),
+    ({"keys": ["ssh-dss AAAA"]}, "key 1 is not a public SSH key of a safe type"),
     ({"keys": [key(), "ssh-ed25519 AAA"]}, "key 2 is truncated"),
-    ({"keys": [key().replace("ssh-ed25519", "ssh-rsa", 1)]}, "key 1 says ssh-rsa, but what follows is none"),
+    ({"keys": [key().replace("ssh-ed25519", "ssh-rsa", 1)]}, "key 1 says ssh-rsa, but is not such a key"),
     ({"keys": [key("ssh-rsa", 130)]}, "RSA key with less than 2048 bits"),
     ({"password_hash": "sesame"}, "'password_hash' must be a hash"),
     ({"sudo": "yes"}, "'sudo' must be true or false"),
@@ -55,7 +55,7 @@ def test_wrong_people_are_refused(more: dict[str, Any], said: str) -> None:
 
 def test_a_name_stands_once() -> None:
     assert people.problems([GOOD, GOOD]) == [
-        "slipway_people, 'ann': the name is in the list twice; put all keys into one entry"
+        "slipway_people, 'ann': the name is listed twice; put all keys into one entry"
     ]
 
 

@@ -9,7 +9,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._access.reasons impo
 
 SAID = [
     ("Unable to negotiate with 192.0.2.1 port 22: no matching key exchange method found. Their offer: sntrup761x25519-sha512",
-     "has no key exchange method that the host still takes; update OpenSSH to 8.9 or newer, or set `older_clients: true`"),
+     "has no key exchange method that the host still accepts; update OpenSSH to 8.9 or newer, or set `older_clients: true`"),
     ("Unable to negotiate with 192.0.2.1 port 22: no matching host key type found. Their offer: ssh-ed25519", "known_hosts"),
     ("No ED25519 host key is known for 192.0.2.1 and you have requested strict checking.\nHost key verification failed.",
      "ssh-keyscan -t ed25519"),

@@ -74,7 +74,7 @@ def test_where_no_way_works_each_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
     host = Hosts(monkeypatch, Way(None, "root"), Way(1, "x"), 922)
     with pytest.raises(AnsibleConnectionFailure) as told:
         host.reach(slipway_people=PEOPLE, slipway_ssh={"port": 922})
-    assert str(told.value) == f"{REFUSED}\nOther ways in do not work either:\n" + "\n".join(
+    assert str(told.value) == f"{REFUSED}\nOther logins do not work either:\n" + "\n".join(
         f"  port 922 as {name}: {DENIED}" for name in ("root", "ann", "cleo")
     )
 
@@ -89,7 +89,7 @@ def test_a_host_that_is_not_reached_by_ssh_has_one_way(monkeypatch: pytest.Monke
 
 def test_what_to_write_into_the_inventory_is_said() -> None:
     assert ways.advice(Way(None, "root"), Way(922, "ann")) == (
-        "the inventory's way in does not work, port 922 as ann does; write ansible_port: 922 and ansible_user: ann into the"
-        " inventory"
+        "the login from the inventory does not work, but port 922 as ann does; write ansible_port: 922 and ansible_user: ann"
+        " into the inventory"
     )
     assert "ansible_port" not in ways.advice(Way(None, "root"), Way(22, "ann"))

@@ -111,7 +111,7 @@ def test_what_the_host_writes_is_fetched_whole_and_nothing_is_left_there(host: P
 
 FAILS = {
     "the host fails": ({"error": "pg_dump failed"}, "pg_dump failed"),
-    "what arrives is another": ({"wrong": True}, "did not arrive as it was sent"),
+    "what arrives is another": ({"wrong": True}, "was damaged on its way"),
 }
 
 

@@ -41,7 +41,7 @@ def test_what_works_is_taken(alerts: Any) -> None:
     [
         ([HOOK], "slipway_alerts must be a mapping with one of mail, slack, discord, webhooks, not a list"),
         ({"slak": HOOK}, "slipway_alerts: unknown key 'slak' (did you mean 'slack'?)"),
-        ({"heartbeat": HOOK}, "slipway_alerts: nobody is told: give one of mail, slack, discord, webhooks"),
+        ({"heartbeat": HOOK}, "slipway_alerts: nobody is notified: set one of mail, slack, discord, webhooks"),
         ({"slack": "hooks.example.org/s3cret-word"}, f"slipway_alerts: 'slack' is not a valid URL; {URL}"),
         ({"discord": "ftp://example.org/s3cret-word"}, f"slipway_alerts: 'discord' is not a valid URL; {URL}"),
         (
@@ -80,10 +80,10 @@ def test_what_works_is_taken(alerts: Any) -> None:
             {"mail": {**MAIL, "smtp": "mail.example.org:70000"}},
             MAILED + "'smtp' is 'mail.example.org:70000'; it must be host:port, such as mail.example.org:587",
         ),
-        ({"mail": {**MAIL, "password": ""}}, MAILED + "'password' is missing beside 'user'"),
+        ({"mail": {**MAIL, "password": ""}}, MAILED + "'password' is required with 'user'"),
         (
             {"mail": {**MAIL, "tls": False}},
-            MAILED + "'tls' is false, and a password must not go over the network in the clear: take one of both out",
+            MAILED + "'tls' is false, and a password must not be sent unencrypted: remove one of the two",
         ),
         (
             {"mail": {**MAIL, "user": "web"}},
@@ -91,7 +91,7 @@ def test_what_works_is_taken(alerts: Any) -> None:
         ),
         (
             {"mail": {**MAIL, "ca": "s3cret-word"}},
-            MAILED + "'ca' holds no PEM certificate; read the file: lookup('ansible.builtin.file', 'ca.pem')",
+            MAILED + "'ca' is not a PEM certificate; read the file: lookup('ansible.builtin.file', 'ca.pem')",
         ),
         (
             {"slack": HOOK, "thresholds": {"error_percent": 200}},
@@ -119,5 +119,5 @@ def test_alerts_need_metrics_on_the_host(metrics: str) -> None:
 
 def test_discord_is_refused_where_alertmanager_is_too_old() -> None:
     assert description.problems({"discord": HOOK}, "local", ["Ubuntu", "22.04"]) == [
-        "slipway_alerts: 'discord': Alertmanager 0.23 of Ubuntu 22.04 can't tell Discord; use another way, or Debian 12"
+        "slipway_alerts: 'discord': Alertmanager 0.23 of Ubuntu 22.04 can't notify Discord; use another way, or Debian 12"
     ]

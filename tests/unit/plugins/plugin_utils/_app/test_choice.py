@@ -56,7 +56,7 @@ def test_one_app_is_chosen_by_name_or_because_there_is_no_other() -> None:
         assert found["name"] == "shop"
     with pytest.raises(choice.ChoiceError) as refused:
         choice.choose_one(APPS, "")
-    assert str(refused.value) == "say which app is meant with -e app=NAME; the apps are: shop, wiki"
+    assert str(refused.value) == "choose one app with -e app=NAME; the apps are: shop, wiki"
 
 
 def test_the_apps_of_every_host_of_the_play_are_known() -> None:

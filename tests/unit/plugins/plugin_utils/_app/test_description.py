@@ -181,7 +181,7 @@ NAMES = {
         shop(domains=["a.example.com/blog"]),
         ["nothing can be served below a path", "blog.example.com"],
     ),
-    "wildcard as the main domain": (shop(domains=["*.example.com"]), ["begin with the main domain"]),
+    "wildcard as the main domain": (shop(domains=["*.example.com"]), ["start with the main domain"]),
     "wildcard in the middle": (shop(domains=["a.*.example.com"]), ["is not a valid domain"]),
     "international domain that two rules spell differently": (
         shop(domains=["stra\u00dfe.example"]),
@@ -369,7 +369,7 @@ SETTINGS = {
     "short key": (shop_secrets(SECRET_KEY="x9#Kq2!mZ"), ["SECRET_KEY in 'secrets' has 9 characters", "at least 16"]),
     "key in sight": (
         shop(environment={"SECRET_KEY": KEY}, secrets={}),
-        ["SECRET_KEY stands in 'environment'", "move it"],
+        ["SECRET_KEY is in 'environment'", "move it"],
     ),
     "development": (shop_environment(FLASK_ENV="development"), ["FLASK_ENV is 'development'", "remove it"]),
     "in both": (shop(environment={"MAIL": "a"}, secrets={"SECRET_KEY": KEY, "MAIL": "b"}), ["'MAIL' is in both"]),
@@ -462,8 +462,8 @@ def test_an_app_may_not_run_as_the_user_of_another_ones_redis() -> None:
     mean = shop(name="redis-shop-queue", domains=["b.example.com"])
     assert app_description.problems([APP, mean]) == []
     assert app_description.problems([{**APP, "redis": "local"}, mean]) == [
-        "slipway_apps, app 'redis-shop-queue': the Redis of 'shop' runs as a user of that name, and either could read what the "
-        "other has; choose another name"
+        "slipway_apps, app 'redis-shop-queue': the Redis of 'shop' runs as a user of that name, and each could read "
+        "the other's data; choose another name"
     ]
 
 

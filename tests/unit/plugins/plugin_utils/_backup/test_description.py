@@ -49,7 +49,7 @@ def test_a_good_description_has_nothing_wrong_with_it() -> None:
         ({"to": [{"s3": {**S3, "adressing": "path"}}]}, "unknown key 'adressing' (did you mean 'addressing'?)"),
         ({"to": [{"s3": {**S3, "ca": "ca.pem"}}]}, "'ca' holds no PEM certificate"),
         ({"to": [{"s3": {"bucket": "shop"}}]}, "entry 1 of 'to', 's3': 'endpoint' is missing"),
-        ({"to": [{"sftp": {**SFTP, "key": SECRET}}]}, "'key' holds no private SSH key"),
+        ({"to": [{"sftp": {**SFTP, "key": SECRET}}]}, "'key' is not a private SSH key"),
         ({"to": [{"sftp": {**SFTP, "host_key": "b.example.net"}}]}, "must be what `ssh-keyscan b.example.net` prints"),
         ({"to": [{"sftp": {**SFTP, "port": 0}}]}, "'port' is 0; it must be from 1 to 65535"),
         ({"passphrase": SECRET[:19]}, "'passphrase' has fewer than 20 characters"),

@@ -53,7 +53,8 @@ def test_what_is_wrong_is_told_with_the_process_and_the_key(name: str, entry: di
 
 
 SECRETIVE: dict[str, tuple[dict[str, Any], str]] = {
-    "a secret's value in the command": ({"command": "bot --key hunter22222"}, "holds the value of BOT_KEY: write $BOT_KEY there"),
+    "a secret's value in the command": ({"command": "bot --key hunter22222"}, "contains the value of BOT_KEY: write "
+        "$BOT_KEY there"),
     "a password in a URL": ({"command": "rq worker --url redis://:pw123@h/0"}, "has a URL with a password in it"),
     "a secret in what asks": (
         {"command": "bot", "ready": {"command": "ask hunter22222"}}, "the command of 'ready' (`ask hunter` …"

@@ -22,7 +22,7 @@ def test_a_deploy_is_told_as_a_short_table() -> None:
         {"changed": True, "record": RECORD, "previous": "0001-1234567", "notes": ["one", "two"]},
     )
     assert told.splitlines() == [
-        "shop on web1: release 0002-abcdef1 serves",
+        "shop on web1: release 0002-abcdef1 is live",
         "  URL             https://shop.example.com/",
         "  Revision        abcdef1",
         "  Migration head  a1 → b2",
@@ -41,7 +41,7 @@ def test_a_first_deploy_says_so_and_an_unknown_url_is_left_out() -> None:
 
 def test_an_unchanged_app_says_that_nothing_changed() -> None:
     told = deploy.deployed("web1", "https://a/", {"changed": False, "record": RECORD, "notes": []})
-    assert told.startswith("shop on web1: release 0002-abcdef1 already serves what is asked for; nothing changed\n")
+    assert told.startswith("shop on web1: release 0002-abcdef1 is already live; nothing changed\n")
     assert "Seconds" not in told
     assert told.splitlines()[-1] == "  Migration head  b2"
     noted = deploy.deployed("web1", "https://a/", {"changed": False, "record": RECORD, "notes": ["finished"]})
@@ -71,20 +71,20 @@ def test_the_schema_is_told(before: list[str] | None, after: list[str] | None, t
 @pytest.mark.parametrize(
     ("stage", "serving"),
     [
-        *((stage, "What served before still serves.") for stage in ("fetch", "gate", "switch", "verify")),
-        ("drain", "The new release serves."),
-        ("prune", "The new release serves."),
+        *((stage, "The previous release is still live.") for stage in ("fetch", "gate", "switch", "verify")),
+        ("drain", "The new release is live."),
+        ("prune", "The new release is live."),
     ],
 )
 def test_a_failed_deploy_tells_where_why_and_what_serves(stage: str, serving: str) -> None:
     told = deploy.failed("web1", "shop", {"stage": stage, "msg": "because"})
-    assert told == f"shop on web1: the deploy was given up at stage '{stage}'. {serving}\nbecause"
+    assert told == f"shop on web1: the deploy failed at stage '{stage}'. {serving}\nbecause"
 
 
 def test_a_first_deploy_that_fails_does_not_tell_of_one_before() -> None:
     told = deploy.failed("web1", "shop", {"stage": "check", "msg": "because", "serves": ""})
-    assert told == "shop on web1: the deploy was given up at stage 'check'. No release serves yet.\nbecause"
-    assert "still serves" in deploy.failed("web1", "shop", {"stage": "check", "msg": "because", "serves": "0001-a"})
+    assert told == "shop on web1: the deploy failed at stage 'check'. No release is live yet.\nbecause"
+    assert "still live" in deploy.failed("web1", "shop", {"stage": "check", "msg": "because", "serves": "0001-a"})
 
 
 def test_a_failure_hides_no_note() -> None:
@@ -94,12 +94,12 @@ def test_a_failure_hides_no_note() -> None:
 
 def test_a_rollback_that_fails_when_all_is_done_tells_that_it_went_back() -> None:
     told = deploy.failed("web1", "shop", {"stage": "after_drain", "msg": "because"}, "rollback")
-    head = "shop on web1: the rollback was given up at hook 'after_drain'. What it went back to serves."
+    head = "shop on web1: the rollback failed at hook 'after_drain'. The release that it rolled back to is live."
     assert told == f"{head}\nbecause"
 
 
 def test_a_failure_without_a_stage_names_none() -> None:
-    assert deploy.failed("web1", "shop", {"msg": "x"}).startswith("shop on web1: the deploy was given up. What")
+    assert deploy.failed("web1", "shop", {"msg": "x"}).startswith("shop on web1: the deploy failed. The")
 
 
 @pytest.mark.parametrize(
@@ -118,5 +118,5 @@ def test_a_failure_without_a_stage_names_none() -> None:
     ],
 )
 def test_what_a_failed_command_said_last_is_in_the_summary_of_all_apps(message: str, rows: list[str]) -> None:
-    told = deploy.failures("web1", {"zou": f"zou on web1: the deploy was given up.\n{message}"}, 2).splitlines()
+    told = deploy.failures("web1", {"zou": f"zou on web1: the deploy failed.\n{message}"}, 2).splitlines()
     assert told[2:] == [f"    {line}" for line in ["`zou create-admin` failed with status 1.", *rows]]

@@ -20,7 +20,7 @@ shop on web1: restore to 2026-11-25 14:05 UTC (3 h 12 min ago)
   Folders   /srv/shop/shared/uploads: as of the restore point 20261125T140000Z, with files that have come since and up to then
   Lost      everything that was written in the last 3 h 12 min; 14 files (2 MB) in its folders are newer
   Closed    visitors get 503 while data is exchanged and the app starts; web, worker stop; 7 connections to the database are ended
-  Release   0007-abc serves on; migration head then: 0003
+  Release   0007-abc stays live; migration head then: 0003
   Kept      what is there now, as shop_before_<time>, until -e forget=<time>: its database and folders"""
     )
 
@@ -35,9 +35,10 @@ shop on web1: restore to 2026-11-25 14:05 UTC (3 h 12 min ago)
         ({"database": "", "elsewhere": True}, "Database  not on this host: it is not touched"),
         ({"had_database": False}, "Database  shop (gone now)"),
         ({"points_only": True}, "shop (312 MB now): as of the restore point 20261125T140000Z, MariaDB has no moments between two"),
-        ({"release": "0006-a", "heads": ["0002"]}, "0006-a serves afterwards, not 0007-abc: the data of then is at migration head "
+        ({"release": "0006-a", "heads": ["0002"]}, "0006-a is live afterwards, not 0007-abc: the restored data is "
+            "at migration head "
                                                   "0002, and 0007-abc was made for 0003"),
-        ({"heads": ["0002"], "keep": True}, "0007-abc serves on; migration head then: 0002 (restore_schema=keep)"),
+        ({"heads": ["0002"], "keep": True}, "0007-abc stays live; migration head then: 0002 (restore_schema=keep)"),
     ],
 )  # fmt: skip
 def test_what_is_otherwise_is_told(changes: dict[str, Any], said: str) -> None:
@@ -62,7 +63,7 @@ restore.yml -e app=shop -e forget=20261125T171200Z removes it
 
 @pytest.mark.parametrize(
     ("stage", "begins"),
-    [("check", "shop on web1: nothing was changed.\nwhy"), ("swap", "shop on web1: the restore was given up at 'swap'.\nwhy")],
+    [("check", "shop on web1: nothing was changed.\nwhy"), ("swap", "shop on web1: the restore failed at 'swap'.\nwhy")],
 )  # fmt: skip
 def test_a_refusal_says_that_nothing_was_changed(stage: str, begins: str) -> None:
     assert restore.failed("web1", "shop", {"stage": stage, "msg": "why"}) == begins

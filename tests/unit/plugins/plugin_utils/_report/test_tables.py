@@ -40,10 +40,10 @@ NEVER = {
 
 def test_a_history_is_a_table() -> None:
     assert tables.history("web1", FOUND).splitlines() == [
-        "shop on web1: release 0002-abcdef1 serves; rollback.yml can go to 0001-7654321",
+        "shop on web1: release 0002-abcdef1 is live; rollback.yml can go back to 0001-7654321",
         "  RELEASE       REVISION  WHEN (UTC)        BY       OUTCOME         SECONDS  HEAD   NOW",
         "  0003-1234567  1234567   2026-01-02 03:04  ann@box  failed at gate  3.0      -",
-        "  0002-abcdef1  abcdef1*  2026-01-02 03:04  ann@box  deployed        12.3     b2     serves",
+        "  0002-abcdef1  abcdef1*  2026-01-02 03:04  ann@box  deployed        12.3     b2     live",
         "  0001-7654321  7654321   2026-01-02 03:04  ann@box  deployed        12.3     empty  kept",
     ]
 
@@ -57,7 +57,7 @@ def test_a_history_says_what_was_promoted_and_a_rollback_to_it_does_not() -> Non
 
 def test_a_history_that_is_cut_says_so_and_names_no_way_back_where_there_is_none() -> None:
     told = tables.history("web1", {**FOUND, "total": 30, "present": ["0002-abcdef1"]}).splitlines()
-    assert told[0] == "shop on web1: release 0002-abcdef1 serves; no other release is on the host"
+    assert told[0] == "shop on web1: release 0002-abcdef1 is live; no other release is on the host"
     assert told[-1] == "  The newest 3 of 30; -e limit=30 shows all."
 
 
@@ -65,14 +65,14 @@ def test_what_has_become_of_a_release_stands_in_its_newest_line_only() -> None:
     back = {**FIRST, "outcome": "rolled back"}
     found = {**FOUND, "serving": "0001-7654321", "entries": [back, ENTRY, FIRST]}
     told = tables.history("web1", found).splitlines()
-    assert [line.split()[-1] for line in told[2:]] == ["serves", "kept", "empty"]
+    assert [line.split()[-1] for line in told[2:]] == ["live", "kept", "empty"]
 
 
 @pytest.mark.parametrize(
     ("serving", "told"),
     [
         ("", "shop on web1: no history; nothing has been deployed yet"),
-        ("0002-abcdef1", "shop on web1: no history; release 0002-abcdef1 serves"),
+        ("0002-abcdef1", "shop on web1: no history; release 0002-abcdef1 is live"),
     ],
 )
 def test_no_history_is_said(serving: str, told: str) -> None:
