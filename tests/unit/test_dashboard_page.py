@@ -159,7 +159,7 @@ def test_the_worst_stands_first_and_an_alert_does_not_say_it_again() -> None:
 def test_errors_are_told_where_there_are_requests() -> None:
     cases = [(5, 0.31), (0.003, 1), (5, 0.002)]  # the second is one request in five minutes, at night
     assert all_found([({}, {"request_rate": [(SHOP, rate)], "error_share": [(SHOP, share)]}) for rate, share in cases]) == [
-        ["bad: shop: 31 % of the requests of the last 5 minutes failed with an error of the server (5xx)."], [], [],
+        ["bad: shop: 31 % of the requests of the last 5 minutes failed with a server error (5xx)."], [], [],
     ]  # fmt: skip
 
 

@@ -114,7 +114,7 @@ def named(entry: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _problems_of(name: str, entry: Any) -> Iterator[str]:
     if not NAME.fullmatch(name):
-        yield "its name must be 1 to 20 lower-case letters, digits and hyphens, a letter first"
+        yield "its name must be 1 to 20 lower-case letters, digits and hyphens, and start with a letter"
     elif name in RESERVED:
         yield f"its name is taken by what an app has anyway ({', '.join(RESERVED)}); choose another"
     if not isinstance(entry, Mapping):

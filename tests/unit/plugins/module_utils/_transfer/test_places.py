@@ -62,5 +62,5 @@ def test_what_does_not_fit_is_told_with_its_numbers(tmp_path: Path) -> None:
     places.need(tmp_path / "not/there/yet", 1, "a dump")
     with pytest.raises(DumpError, match=r"a dump needs \d+ MB below .* are free, and 256 MB must stay free"):
         places.need(tmp_path, 1 << 60, "a dump")
-    with pytest.raises(DumpError, match="no room"):
+    with pytest.raises(DumpError, match="without enough space"):
         places.Room(tmp_path)(1 << 60)

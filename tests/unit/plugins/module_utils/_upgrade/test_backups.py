@@ -52,7 +52,7 @@ def test_repositories_go_on_with_the_other_cluster_and_a_full_backup_begins(host
     assert backups.follow("15/main", "17/main") == []
     assert host["prepared"] == [("", True)]
     (note,) = backups.begin()
-    assert note.startswith("a full backup was begun")
+    assert note.startswith("a full backup was started")
     assert "--no-block" in host["began"][0] and host["began"][0][-1] == "--full"
 
 

@@ -63,7 +63,7 @@ def test_a_copy_and_a_dump_need_room_and_time(host: dict[str, Any]) -> None:
         ({"missing": "postgresql-15-cron is installed, but postgresql-17-cron is missing"}, "postgresql-17-cron is missing"),
         ({"new": NEW, "in_use": True}, "cluster 17/main with databases in it"),
         ({"new": NEW, "databases": ["postgres", "template1", "own"]}, "cluster 17/main with databases in it"),
-        ({"new": Cluster("17", "main", 5433, False, "/log")}, "which does not run"),
+        ({"new": Cluster("17", "main", 5433, False, "/log")}, "which is not running"),
     ],
 )  # fmt: skip
 def test_what_is_in_the_way_is_found_beforehand(host: dict[str, Any], changes: dict[str, Any], words: str) -> None:

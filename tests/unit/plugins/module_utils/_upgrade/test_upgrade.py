@@ -222,7 +222,7 @@ def test_what_fails_before_visitors_are_let_in_is_undone(host: Host, what: str) 
 @pytest.mark.parametrize("what", AFTER)
 def test_what_fails_after_visitors_were_let_in_takes_nothing_back(host: Host, what: str) -> None:
     host.trouble[what] = PostgresError("no such luck")
-    with pytest.raises(PostgresError, match="no such luck\nPostgreSQL 17/main is in place all the same"):
+    with pytest.raises(PostgresError, match="no such luck\nPostgreSQL 17/main is in place anyway"):
         upgrade()
     host.rows["17/main"].append("new")
     assert upgrade().step == "done"

@@ -79,7 +79,7 @@ def test_what_waits_is_told_with_the_reason(
     monkeypatch.setattr(shipping.systemd, "is_active", lambda unit: unit == "slipway-logs.service")
     said = shipping.problem()
     assert said.startswith(
-        f"the host's logs are not shipped to 127.0.0.1:{receiver['port']}: its certificate is not taken"
+        f"the host's logs are not shipped to 127.0.0.1:{receiver['port']}: its certificate is not accepted"
     )
     assert said.endswith("; they wait on the host (2 of 256 MB)")
     monkeypatch.setattr(shipping.systemd, "is_active", lambda unit: False)

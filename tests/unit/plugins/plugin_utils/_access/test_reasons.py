@@ -14,8 +14,8 @@ SAID = [
     ("No ED25519 host key is known for 192.0.2.1 and you have requested strict checking.\nHost key verification failed.",
      "ssh-keyscan -t ed25519"),
     ("Received disconnect from 192.0.2.1 port 22:2: Too many authentication failures", "IdentitiesOnly=yes"),
-    ("ssh: connect to host 192.0.2.1 port 2222: Connection refused", "a firewall of the provider"),
-    ("ssh: connect to host 192.0.2.1 port 2222: Connection timed out", "a firewall of the provider"),
+    ("ssh: connect to host 192.0.2.1 port 2222: Connection refused", "the provider's firewall"),
+    ("ssh: connect to host 192.0.2.1 port 2222: Connection timed out", "the provider's firewall"),
     ("kex_exchange_identification: Connection closed by remote host\nConnection closed by 192.0.2.1 port 22", "slipway_never_ban"),
     ("channel 0: open failed: administratively prohibited: open failed\nstdio forwarding failed\n"
      "kex_exchange_identification: Connection closed by remote host", "`forwarding: [agent, local]`"),

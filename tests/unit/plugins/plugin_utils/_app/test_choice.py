@@ -43,7 +43,7 @@ def test_an_app_of_another_host_is_no_mistake() -> None:
 
 
 def test_a_wrong_description_is_refused() -> None:
-    with pytest.raises(choice.ChoiceError, match=r"(?s)The description.*did you mean 'workers'"):
+    with pytest.raises(choice.ChoiceError, match=r"(?s)The app descriptions.*did you mean 'workers'"):
         choice.choose([app("shop", workes=1)], "")
     with pytest.raises(choice.ChoiceError, match="at least one app"):
         choice.choose([], "shop")

@@ -47,7 +47,7 @@ def test_a_good_description_has_nothing_wrong_with_it() -> None:
         ({"to": [{"s3": {**S3, "endpoint": "https://s3.example.net"}}]}, "without https://"),
         ({"to": [{"s3": {**S3, "bucket": "Shop"}}]}, "'bucket' is 'Shop'; it must be 3 to 63 lower-case letters"),
         ({"to": [{"s3": {**S3, "adressing": "path"}}]}, "unknown key 'adressing' (did you mean 'addressing'?)"),
-        ({"to": [{"s3": {**S3, "ca": "ca.pem"}}]}, "'ca' holds no PEM certificate"),
+        ({"to": [{"s3": {**S3, "ca": "ca.pem"}}]}, "'ca' is not a PEM certificate"),
         ({"to": [{"s3": {"bucket": "shop"}}]}, "entry 1 of 'to', 's3': 'endpoint' is missing"),
         ({"to": [{"sftp": {**SFTP, "key": SECRET}}]}, "'key' is not a private SSH key"),
         ({"to": [{"sftp": {**SFTP, "host_key": "b.example.net"}}]}, "must be what `ssh-keyscan b.example.net` prints"),

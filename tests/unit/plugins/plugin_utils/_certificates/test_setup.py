@@ -53,7 +53,7 @@ def test_good_variables_have_no_problems(variables: dict[str, Any]) -> None:
         ({"directory": "zerossl"}, "'zerossl' needs nginx_tls_acme_eab_kid"),
         ({"eab_kid": "k"}, "belong together"),
         ({"email": "ops"}, "email is 'ops'"),
-        ({"ca": "/etc/ca.pem"}, "holds no PEM certificate"),
+        ({"ca": "/etc/ca.pem"}, "is not a PEM certificate"),
         ({"profile": "shortlived", "certbot": "2.1"}, "certbot 2.1 of Debian 12 can't ask for a profile"),
         ({"challenge": "dns-01"}, "dns_provider is ''; dns-01 needs"),
         ({"dns_provider": "cloudflare"}, "are used only with 'nginx_tls_acme_challenge: dns-01'"),

@@ -17,7 +17,7 @@ from gunicorn_services import planned, rendered
 
 WORK = "celery -A shop.tasks worker"
 WRONG: list[tuple[str, dict[str, Any], str]] = [
-    ("Worker", {"command": WORK}, "its name must be 1 to 20 lower-case letters, digits and hyphens, a letter first"),
+    ("Worker", {"command": WORK}, "its name must be 1 to 20 lower-case letters, digits and hyphens, and start with a letter"),
     ("w" * 21, {"command": WORK}, "its name must be 1 to 20 lower-case letters"),
     ("mail.er", {"command": WORK}, "its name must be 1 to 20 lower-case letters"),
     ("web", {"command": WORK}, "its name is taken by what an app has anyway (web, socket, redis); choose another"),

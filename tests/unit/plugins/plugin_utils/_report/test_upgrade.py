@@ -17,7 +17,7 @@ PLAN: dict[str, Any] = {
 JOURNAL: dict[str, Any] = {
     "old": "15/main", "new": "17/main", "step": "done", "began": "2026-11-26T13:07:04Z", "ended": "2026-11-26T13:07:16Z",
     "sites": ["shop"], "units": ["shop@1.service"], "dump": "/var/lib/slipway/upgrade/15-main.sql.gz", "closed_seconds": 10.4,
-    "notes": ["a full backup was begun"],
+    "notes": ["a full backup was started"],
 }  # fmt: skip
 WOULD = """\
 vps1: PostgreSQL 15/main would become 17/main
