@@ -43,7 +43,7 @@ def _values(found: Mapping[str, Any], mode: str) -> Iterator[str]:
     if mode != "local":
         yield f"alerts need the metrics that are kept on the host, and slipway_metrics is '{mode}': set `slipway_metrics: local`"
     if not any(found.get(way) for way in WAYS):
-        yield f"nobody is told: give one of {', '.join(WAYS)}"
+        yield f"nobody is notified: set one of {', '.join(WAYS)}"
     if found.get("mail"):
         yield from (f"'mail': {text}" for text in _mail(found["mail"]))
     for key in ("slack", "discord", "heartbeat"):
@@ -60,7 +60,7 @@ def _values(found: Mapping[str, Any], mode: str) -> Iterator[str]:
 
 def _system(found: Mapping[str, Any], system: Sequence[Any]) -> Iterator[str]:
     if found.get("discord") and servers.is_old(system):
-        yield "'discord': Alertmanager 0.23 of Ubuntu 22.04 can't tell Discord; use another way, or Debian 12"
+        yield "'discord': Alertmanager 0.23 of Ubuntu 22.04 can't notify Discord; use another way, or Debian 12"
 
 
 def _url(text: Any) -> Iterator[str]:
@@ -78,7 +78,7 @@ def _url(text: Any) -> Iterator[str]:
     if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\x00-\x1f\x7f]", text):
         yield f"is not a valid URL; {sample}"
     elif "{{" in text:
-        yield "has '{{' in it, which Alertmanager would take for a template"
+        yield "has '{{' in it, which Alertmanager would treat as a template"
 
 
 def _mail(found: Mapping[str, Any]) -> Iterator[str]:
@@ -92,9 +92,9 @@ def _mail(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"'smtp' is '{found['smtp']}'; it must be host:port, such as mail.example.org:587"
     user, password = found.get("user", ""), found.get("password", "")
     if bool(user) != bool(password):
-        yield f"'{'password' if user else 'user'}' is missing beside '{'user' if user else 'password'}'"
+        yield f"'{'password' if user else 'user'}' is required with '{'user' if user else 'password'}'"
     if password and not found.get("tls", True):
-        yield "'tls' is false, and a password must not go over the network in the clear: take one of both out"
+        yield "'tls' is false, and a password must not be sent unencrypted: remove one of the two"
     if not ADDRESS.fullmatch(sender(found)):
         said = (
             f"'from' is '{found['from']}'; it"
@@ -103,7 +103,7 @@ def _mail(found: Mapping[str, Any]) -> Iterator[str]:
         )
         yield f"{said} must be an address such as alerts@example.org"
     if found.get("ca") and CERTIFICATE not in found["ca"]:
-        yield "'ca' holds no PEM certificate; read the file: lookup('ansible.builtin.file', 'ca.pem')"
+        yield "'ca' is not a PEM certificate; read the file: lookup('ansible.builtin.file', 'ca.pem')"
 
 
 def sender(mail: Mapping[str, Any]) -> str:

@@ -9,12 +9,12 @@ const PAUSE = 250;
 export class StoreError extends Error {}
 
 function meaning(status, said) {
-  if (status === 401) return "The store refuses nginx's password. Run site.yml again, which writes a new one.";
-  if (status === 403) return "nginx refuses to pass this page's questions on.";
-  if (status === 404) return "nginx does not pass this page's questions on: the page and nginx's configuration are of different versions. Run site.yml again.";
-  if (status === 502 || status === 504) return "The store does not answer: systemctl status prometheus, on the host, says why.";
-  if (status === 429) return "Too many questions are being asked from this address at once. The page asks again by itself.";
-  if (status === 503) return "The store is busy, or still starting. The page asks again by itself.";
+  if (status === 401) return "The store rejects nginx's password. Run site.yml again to write a new one.";
+  if (status === 403) return "nginx refuses to forward this page's queries.";
+  if (status === 404) return "nginx does not forward this page's queries: the page and nginx's configuration are different versions. Run site.yml again.";
+  if (status === 502 || status === 504) return "The store does not answer: see `systemctl status prometheus` on the host.";
+  if (status === 429) return "Too many questions are being asked from this address at once. The page retries automatically.";
+  if (status === 503) return "The store is busy, or still starting. The page retries automatically.";
   return `The store could not answer (${status}): ${said || "no reason given"}`;
 }
 

@@ -15,36 +15,36 @@ const LIMITS = {
 /** The alerts by name: which finding below says the same, and what to say where none does. */
 const ALERTS = {
   SiteDown: ["site", ({ domain }) => `${domain} does not answer as it should`],
-  SiteClosed: ["closed", () => "the site has been closed for maintenance for long"],
+  SiteClosed: ["closed", () => "the site has been closed for maintenance for a long time"],
   ErrorsHigh: ["errors", () => "many requests are answered with an error (5xx)"],
   ResponsesSlow: ["slow", () => "one request in twenty takes too long (p95)"],
   WorkersBusy: ["threads", () => "gunicorn's threads are busy, and requests wait"],
-  WorkersTimedOut: ["timeouts", () => "gunicorn ended workers that hung in a request"],
+  WorkersTimedOut: ["timeouts", () => "gunicorn killed workers that hung in a request"],
   ProcessDown: ["process", ({ process }) => `the process ${process} is not running`],
   ProcessRestarts: ["restarts", ({ process }) => `the process ${process} restarts again and again`],
-  ProcessMemory: ["memory", ({ process }) => `${process} uses nearly all the memory that it may`],
+  ProcessMemory: ["memory", ({ process }) => `${process} uses nearly all of its memory limit`],
   TimerFailed: ["timer", ({ process }) => `the last run of the timer ${process} failed`],
-  QueueStuck: ["queue", ({ queue }) => `the oldest job in the queue ${queue} has waited for long`],
+  QueueStuck: ["queue", ({ queue }) => `the oldest job in the queue ${queue} has waited for a long time`],
   DiskFull: ["disk", ({ mountpoint }) => `the disk ${mountpoint} is nearly full`],
   DiskFillsUp: ["disk", ({ mountpoint }) => `the disk ${mountpoint} will soon be full`],
   DiskFiles: ["disk", ({ mountpoint }) => `the disk ${mountpoint} has room for few more files`],
   MemoryLow: ["memory", () => "the host's memory is nearly used up"],
-  OutOfMemory: ["oom", () => "the host ran out of memory, and the kernel ended a process"],
+  OutOfMemory: ["oom", () => "the host ran out of memory, and the kernel killed a process"],
   ClockWrong: ["clock", () => "the clock is wrong"],
-  RebootDue: ["reboot", () => "an update has been waiting for a reboot for long"],
-  HostProblem: ["host", ({ check, problem }) => `the host's check of its ${check} has found something: ${problem}`],
-  CertificateEnds: ["certificate", ({ domain }) => `the certificate of ${domain} ends soon`],
+  RebootDue: ["reboot", () => "an update has been waiting for a reboot for a long time"],
+  HostProblem: ["host", ({ check, problem }) => `the check of the ${check} has found a problem: ${problem}`],
+  CertificateEnds: ["certificate", ({ domain }) => `the certificate of ${domain} expires soon`],
   BackupFailed: ["backup", ({ target }) => `the last backup to ${target} failed`],
   BackupOld: ["backup", ({ target }) => `the newest backup at ${target} is old`],
   DrillFailed: ["drill", () => "the last restore drill failed"],
   ArchiveBehind: ["archive", () => "PostgreSQL's WAL waits to be archived"],
   PostgresDown: ["database", () => "PostgreSQL does not answer"],
-  ConnectionsNearLimit: ["connections", () => "PostgreSQL's connections are nearly all taken"],
+  ConnectionsNearLimit: ["connections", () => "nearly all of PostgreSQL's connections are in use"],
   MariadbDown: ["mariadb", () => "MariaDB does not answer"],
   MariadbConnectionsNearLimit: ["mariadb connections", () => "MariaDB's connections are nearly all taken"],
   RedisDown: ["redis", ({ purpose }) => `Redis (${purpose}) does not answer`],
   AlertsFlap: ["flapping", () => "its alerts come and go"],
-  MetricsMissing: ["collector", () => "the host is not measured"],
+  MetricsMissing: ["collector", () => "no metrics are collected on the host"],
   MetricsPartMissing: ["collector", ({ part }) => `the metrics of ${part} can't be read`],
   HostUnreachable: ["other", ({ host }) => `none of its sites answers: ${host} is down, or can't be reached`],
 };
@@ -75,14 +75,14 @@ export function wrong(state, derived, now) {
       `playbooks/logs.yml -e app=${app} -e process=${process}`);
   }
   for (const { labels: { app }, value } of computed("worker_timeouts").filter((one) => one.value >= 0.5)) {
-    add("warn", "timeouts", app, `${app}: gunicorn ended ${count(Math.max(1, Math.round(value)))} workers in the last hour, because a request took too long.`,
+    add("warn", "timeouts", app, `${app}: gunicorn killed ${count(Math.max(1, Math.round(value)))} workers in the last hour, because a request took too long.`,
       "the slowest routes below, and the app's timeout_seconds");
   }
   for (const { labels, value } of computed("error_share")) {
     const asked = computed("request_rate").find((one) => one.labels.app === labels.app)?.value ?? 0;
     if (value >= LIMITS.errors && asked >= LIMITS.requestsForErrors) {
       add(value >= 0.05 ? "bad" : "warn", "errors", labels.app,
-        `${labels.app}: ${share(value)} of the requests of the last 5 minutes failed with an error of the server (5xx).`,
+        `${labels.app}: ${share(value)} of the requests of the last 5 minutes failed with a server error (5xx).`,
         `playbooks/logs.yml -e app=${labels.app} -e level=error`);
     }
   }
@@ -97,13 +97,13 @@ export function wrong(state, derived, now) {
   for (const { labels, value } of all("slipway_process_memory_bytes")) {
     const limit = beside("slipway_process_memory_max_bytes", labels, "app", "process", "unit");
     if (limit > 0 && value / limit >= LIMITS.processMemory) {
-      add("warn", "memory", labels.app, `${labels.app}: ${labels.process} uses ${bytes(value)} of the ${bytes(limit)} that it may.`, "the app's memory_max_mb");
+      add("warn", "memory", labels.app, `${labels.app}: ${labels.process} uses ${bytes(value)} of its limit of ${bytes(limit)}.`, "the app's memory_max_mb");
     }
   }
   for (const { labels, value } of all("slipway_process_open_files")) {
     const limit = beside("slipway_process_open_files_max", labels, "app", "process", "unit");
     if (limit > 0 && value / limit >= LIMITS.openFiles) {
-      add("warn", "files", labels.app, `${labels.app}: ${labels.process} has ${count(value)} of the ${count(limit)} files open that it may.`, `ls -l /proc/PID/fd of ${labels.unit}`);
+      add("warn", "files", labels.app, `${labels.app}: ${labels.process} has ${count(value)} of at most ${count(limit)} files open.`, `ls -l /proc/PID/fd of ${labels.unit}`);
     }
   }
   for (const { labels: { app, process } } of all("slipway_timer_failed").filter((one) => one.value > 0)) {
@@ -125,7 +125,7 @@ export function wrong(state, derived, now) {
       add("bad", "certificate", app, `The certificate of ${domain} can't be read.`, "nginx -t, and systemctl status slipway-certificates");
     } else if (left < LIMITS.certificateWarn) {
       add(left < LIMITS.certificateBad ? "bad" : "warn", "certificate", app,
-        left < 0 ? `The certificate of ${domain} has ended ${ago(value, now)}.` : `The certificate of ${domain} ends in ${lasting(left)}.`,
+        left < 0 ? `The certificate of ${domain} expired ${ago(value, now)}.` : `The certificate of ${domain} expires in ${lasting(left)}.`,
         "systemctl status slipway-certificates");
     }
   }
@@ -169,7 +169,7 @@ function redis(add, all, computed, beside) {
     const limit = beside("redis_memory_max_bytes", labels, "app", "purpose");
     // A cache that is full is a cache at work: it drops what was asked for least.
     if (limit > 0 && labels.purpose !== "cache" && value / limit >= LIMITS.redis) {
-      add("warn", "memory", labels.app, `${labels.app}: Redis (${labels.purpose}) uses ${bytes(value)} of the ${bytes(limit)} that it may.`, "docs/redis.md");
+      add("warn", "memory", labels.app, `${labels.app}: Redis (${labels.purpose}) uses ${bytes(value)} of its limit of ${bytes(limit)}.`, "docs/redis.md");
     }
   }
   for (const { labels: { app, purpose }, value } of computed("evicted")) {
@@ -186,7 +186,7 @@ function host(add, all, computed, beside, now) {
     const filling = soon !== undefined && soon < LIMITS.diskSoon && used > 0.5;
     if (used >= LIMITS.diskWarn || filling) {
       add(used >= LIMITS.diskBad || (filling && soon < DAY / 4) ? "bad" : "warn", "disk", "",
-        `The disk ${labels.mountpoint} is ${share(used)} full, with ${bytes(value)} left${filling ? `; at the pace of the last 6 hours it is full in ${lasting(soon)}` : ""}.`,
+        `The disk ${labels.mountpoint} is ${share(used)} full, with ${bytes(value)} left${filling ? `; at the rate of the last 6 hours it will be full in ${lasting(soon)}` : ""}.`,
         `du -xh --max-depth=2 ${labels.mountpoint} | sort -h | tail`);
     }
     const files = beside("node_filesystem_files", labels, "mountpoint", "device");
@@ -194,7 +194,7 @@ function host(add, all, computed, beside, now) {
     if (files > 0 && 1 - free / files >= LIMITS.inodes) add("bad", "disk", "", `The disk ${labels.mountpoint} has room for only ${count(free)} more files.`, `du --inodes -x --max-depth=2 ${labels.mountpoint}`);
   }
   for (const { labels } of all("node_filesystem_readonly").filter((one) => one.value === 1 && /^(ext4|xfs|btrfs)$/.test(one.labels.fstype))) {
-    add("bad", "disk", "", `The disk ${labels.mountpoint} can only be read.`, "dmesg");
+    add("bad", "disk", "", `The disk ${labels.mountpoint} is read-only.`, "dmesg");
   }
   const total = all("node_memory_MemTotal_bytes")[0]?.value;
   const available = all("node_memory_MemAvailable_bytes")[0]?.value;
@@ -202,8 +202,8 @@ function host(add, all, computed, beside, now) {
     add("warn", "memory", "", `The host uses ${share(1 - available / total)} of its memory; ${bytes(available)} are left.`, "the memory of the processes below");
   }
   const steal = computed("steal")[0]?.value;
-  if (steal >= LIMITS.steal) add("warn", "steal", "", `The provider gave ${share(steal)} of this host's processor time to others in the last 15 minutes (steal).`, "the provider, or a plan with processors of its own");
-  if (all("node_timex_sync_status").some((one) => one.value === 0)) add("note", "clock", "", "The clock is not in step with a time server.", "timedatectl timesync-status");
+  if (steal >= LIMITS.steal) add("warn", "steal", "", `The provider gave ${share(steal)} of this host's CPU time to others in the last 15 minutes (steal).`, "the provider, or a plan with dedicated CPUs");
+  if (all("node_timex_sync_status").some((one) => one.value === 0)) add("note", "clock", "", "The clock is not synchronized.", "timedatectl timesync-status");
   if (all("slipway_reboot_required").some((one) => one.value > 0)) add("note", "reboot", "", "An update waits for a reboot.", "docs/host.md");
 }
 
@@ -219,16 +219,16 @@ function backups(add, all, now) {
     add("bad", "drill", app, `${app}: its backup could not be restored in the last drill.`, "journalctl -u slipway-backup-drill");
   }
   for (const { labels: { app }, value } of all("slipway_drill_last_success_timestamp_seconds")) {
-    if (now - value >= LIMITS.drillAge) add("warn", "drill", app, `${app}: no backup was restored as a drill for ${lasting(now - value)}.`, "journalctl -u slipway-backup-drill");
+    if (now - value >= LIMITS.drillAge) add("warn", "drill", app, `${app}: no restore drill has succeeded for ${lasting(now - value)}.`, "journalctl -u slipway-backup-drill");
   }
   const waiting = all("slipway_archive_waiting_seconds")[0]?.value;
-  if (waiting >= LIMITS.archive) add("bad", "archive", "", `PostgreSQL has not been able to archive its log for ${lasting(waiting)}: the disk fills up and no backup is complete.`, "journalctl -u postgresql");
+  if (waiting >= LIMITS.archive) add("bad", "archive", "", `PostgreSQL has not been able to archive its WAL for ${lasting(waiting)}: the disk fills up, and backups are incomplete.`, "journalctl -u postgresql");
 }
 
 /** What is not looked at is told too: no news would be taken for good news. */
 function parts(add, all) {
   const failed = all("slipway_collector_up").filter((one) => one.value === 0).map((one) => one.labels.part).sort();
-  if (failed.length) add("note", "collector", "", `Not measured right now: ${list(failed)}.`, "journalctl -u slipway-metrics");
+  if (failed.length) add("note", "collector", "", `No metrics right now of: ${list(failed)}.`, "journalctl -u slipway-metrics");
 }
 
 function alerts(add, all, found, now) {
