@@ -286,7 +286,7 @@ def test_the_whole_host_comes_back_with_its_databases_in_mariadb(site: Ledger) -
     host.run(f"tar -C /mnt -xf {saved} && rm {saved}")
     site.describe()
     done = site.project.good("site.yml", "-e", "restore=latest")
-    assert "serves again, from the backups" in " ".join(done.output.split()), done.output
+    assert "is live again, from the backups" in " ".join(done.output.split()), done.output
     assert {app: site.shown(app) for app in APPS} == rows
     owners = "SELECT DISTINCT DEFINER FROM information_schema.VIEWS WHERE TABLE_SCHEMA = 'shop'"
     assert site.sql(owners) == "shop@localhost"

@@ -120,7 +120,7 @@ def test_a_run_that_was_killed_behind_the_copy_leaves_the_site_closed_and_the_ne
     kill_at(site.project, PLAYBOOK, "settle", more=YES)
     assert site.visitor().get("/").status == 503
     broken = site.project.play("playbooks/status.yml").output
-    assert "stopped at the step 'settle'" in broken and "upgrade_database.yml -e yes=true goes on" in broken
+    assert "stopped at the step 'settle'" in broken and "upgrade_database.yml -e yes=true continues" in broken
     assert "stopped at the step 'settle'" in site.project.good(PLAYBOOK).output
     done = site.project.good(PLAYBOOK, *YES)
     assert "PostgreSQL 17/main serves" in done.output and "Closed  harbour for " in done.output

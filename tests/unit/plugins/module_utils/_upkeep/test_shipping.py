@@ -83,4 +83,4 @@ def test_what_waits_is_told_with_the_reason(
     )
     assert said.endswith("; they wait on the host (2 of 256 MB)")
     monkeypatch.setattr(shipping.systemd, "is_active", lambda unit: False)
-    assert "slipway-logs.service does not run" in shipping.problem()
+    assert "slipway-logs.service is not running" in shipping.problem()

@@ -32,7 +32,7 @@ vps1: PostgreSQL 17/main serves
   Closed  shop for 10 s
   Kept    the cluster 15/main, stopped; -e back=true -e yes=true puts it in place again; -e forget=true removes it
   Dump    /var/lib/slipway/upgrade/15-main.sql.gz, until -e forget=true
-  Note    a full backup was begun"""
+  Note    a full backup was started"""
 
 
 def said(back: bool = False, **answer: Any) -> str:
