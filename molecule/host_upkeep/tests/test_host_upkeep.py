@@ -173,7 +173,7 @@ def test_the_reserve_is_there_and_is_given_up_for_a_server_on_a_full_disk(host: 
             host.run("su -s /bin/sh postgres -c true; touch /var/lib/postgresql/x; echo x > /var/lib/postgresql/x").rc
             != 0
         )
-        assert "was given up" in host.check_output("slipway-upkeep room")
+        assert "was released" in host.check_output("slipway-upkeep room")
         host.run_expect([0], "dd if=/dev/zero of=/var/lib/postgresql/segment bs=1M count=15 status=none")
         said = host.run_expect([1], "slipway-upkeep check").stderr
         assert (
