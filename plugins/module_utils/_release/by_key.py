@@ -138,14 +138,12 @@ def run(given: Mapping[str, Any], commit: str, who: str) -> int:
         outcome = job.deploy()
     except ReleaseError as error:
         serves = job.paths.current_id()
-        print(
-            f"{request.app}: the deploy was given up at stage '{error.stage}'. {serves or 'Nothing'} serves.\n{error}"
-        )
+        print(f"{request.app}: the deploy failed at stage '{error.stage}'. {serves or 'No release'} is live.\n{error}")
         return 1
     except OSError as error:
         print(f"{request.app}: {error.filename or 'the host'}: {error.strerror}")
         return 1
     record = outcome.record
-    state = "serves now" if outcome.changed else "serves already"
+    state = "is live now" if outcome.changed else "is already live"
     print("\n".join([f"{request.app}: release {record.id if record else '?'} {state}", *outcome.notes]))
     return 0
