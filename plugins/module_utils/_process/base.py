@@ -1,27 +1,28 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""What the engine of releases knows of a process of an app: a service of its own for each release, and how it is handed over.
+"""The interface of an app's processes, as the release engine uses them: a service per release, and how it is handed over.
 
-An app is a list of processes (members.py): `web`, and what else its description names. A stage of a run is a loop over them,
-and so is recovery after a kill, removal of a release, and the status; the engine knows none of them by more than this class.
-A release may lack a process that another one has: for it, the process has no units, and whatever is asked of it does nothing.
+An app is a list of processes (members.py): `web`, and those that its description names. A stage of a run is a loop over them,
+and so are recovery after a kill, the removal of a release, and the status; the engine knows them only by this class.
+A release may lack a process that another one has: for it, the process has no units, and all of its methods do nothing.
 
-A new kind (a worker, a timer) is a file beside this one with a subclass of `Process`, a template unit that a role writes to
-/etc/systemd/system/<template>@.service (`template`), and its place in `members.processes_of`. What can be seen of it without
-changing anything is in a class of its own (look/, `look/members.py`), which is all that a status is sent. It has to provide
+To add a type of process (a worker, a timer), add a file next to this one with a subclass of `Process`, a template unit that a
+role writes to /etc/systemd/system/<template>@.service (`template`), and its place in `members.processes_of`. What can be read
+without changing anything is in a class of its own (look/, `look/members.py`), the only part that is sent for a status. The
+subclass has to provide
 
-- `name`, unique among the app's processes: its units are `<app>.<name>@<release>.service`, for a dot can't be in an app's name;
-- `gate(release)`: wait until the release is ready beside the one that serves, raise ReleaseError if it will never be;
-- and what it has otherwise than a plain service: `units`, with `enable`, `disable`, `releases` and `with_unit`, for several
-  instances or another type of unit (a timer); `files` for what of the app's settings is its own; `busy` for work that it must
-  have taken in before it is told to end; `open_work` for what is said while it drains; `watch` and `look_back` for signs of
-  trouble beyond a service that was started again; `start` and `switch_in` when no second one may run beside it (`handover:
-  stop_first`): `start` then shows that it can start, `switch_in` ends the old one and starts the new one.
+- `name`, unique among the app's processes: its units are `<app>.<name>@<release>.service`, because an app's name has no dot;
+- `gate(release)`: wait until the release is ready next to the live one, and raise ReleaseError if it will never be;
+- and whatever differs from a plain service: `units`, with `enable`, `disable`, `releases` and `with_unit`, for several
+  instances or another type of unit (a timer); `files` for settings files of its own; `busy` for work that it must have
+  accepted before it is stopped; `open_work` for what is reported while it drains; `watch` and `look_back` for signs of
+  trouble besides a restarted service; `start` and `switch_in` if two must never run at the same time (`handover:
+  stop_first`): `start` then only shows that it can start, and `switch_in` stops the old one and starts the new one.
 
-The order of a deploy, each a loop over all processes: prepare (fetch), start, gate, enable and, after `current` has been
-pointed at the release, switch_in (switch), verify, watch, drain. What fails before the switch is removed; after it comes
-switch_back, in the order of the processes. A run may be killed anywhere: whatever a method does must be good to do again, and
-what is left of a release that does not serve is found by `releases` and ended by `leave`.
+The order of a deploy, each step a loop over all processes: prepare (fetch), start, gate, enable and, once `current` points to
+the release, switch_in (switch), verify, watch, drain. If a step before the switch fails, the release is removed; after the
+switch, switch_back is called, in the order of the processes. A run may be killed at any point: every method must be safe to
+call again, and whatever is left of a release that is not live is found by `releases` and stopped by `leave`.
 
 PRIVATE to the collection. It can have breaking changes.
 """

@@ -1,9 +1,9 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""What a backing service of an app, such as its database, tells the rest: the one interface to all of them.
+"""The interface of all backing services of an app, such as its database.
 
-A service is a file here and a role (or several) that sets it up; it is listed in `known.SERVICES`, and provision.yml has a
-block for its role. Nothing else knows which services there are.
+A service consists of a file in this package and one or several roles that set it up; it is listed in `known.SERVICES`, and
+playbooks/tasks/main.yml has a block for its role. No other code knows which services exist.
 
 PRIVATE to the collection. It can have breaking changes.
 """
