@@ -37,6 +37,8 @@ from ansible_collections.slipway.flask.plugins.module_utils._remove.look import 
 
 NOTICE = 5
 """Priority of syslog(3)."""
+SUDOERS = Path("/etc/sudoers.d")
+"""Where the app's `deployers` have their rule (_release/by_key.py)."""
 
 
 @dataclass
@@ -106,7 +108,7 @@ class Removal:
             trees.remove(path)
         site.forget_renewal(self.app)
         site.forget_check(self.app)
-        trees.unlink([*site.logs(self.app), *services.records(self.app)])
+        trees.unlink([*site.logs(self.app), *services.records(self.app), SUDOERS / f"slipway-deploy-{self.app}"])
 
     def _units(self) -> None:
         """Remove the unit files, last of all: by them the app is known."""
