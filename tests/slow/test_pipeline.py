@@ -23,6 +23,7 @@ from typing import Any
 import forge
 import pytest
 import yaml
+from ansible_collections.slipway.flask.plugins.plugin_utils._access import people
 from conftest import machine
 from helpers import DISK, PLAY_SECONDS, ROOT, Host, Project, Visitor, tiny_app
 from stock import image
@@ -252,8 +253,7 @@ class Narrow:
             "name": "keyed", "domains": [KEYED], "source": {"git": "/srv/keyed.git", "version": "main"}, "wsgi": "tiny:app",
             "database": "none", "secrets": {"SECRET_KEY": "0e9d8f7a6b5c4d3e2f1a0b9c8d7e6f5a"}, "workers": 1, **changes,
         }  # fmt: skip
-        people = [{"name": "ci", "keys": [f"{FORCED} {self.key.with_suffix('.pub').read_text().strip()}"]}]
-        self.project.write({"slipway_apps": [self.other, entry], "slipway_people": people})
+        self.project.write({"slipway_apps": [self.other, entry]})
 
     def ssh(self, line: str, *options: str) -> subprocess.CompletedProcess[str]:
         known = f"UserKnownHostsFile={self.host.facts['known_hosts']}"
@@ -272,6 +272,14 @@ def narrow(runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Narrow:
     (other,) = yaml.safe_load((runner.app / "deploy/production/group_vars/all/main.yml").read_text())["slipway_apps"]
     other["source"] = {"path": str(runner.app)}
     made = Narrow(tmp_path_factory.mktemp("narrow"), runner.hosts["production"], other)
+    line = f"{FORCED} {made.key.with_suffix('.pub').read_text().strip()}"
+    assert (
+        people.problems([{"name": "ci", "keys": [line]}]) == []
+    )  # slipway_people takes it; here it is written by hand
+    made.host.run(
+        "id ci >/dev/null 2>&1 || useradd --create-home --shell /bin/bash ci; install -d -m 700 -o ci /home/ci/.ssh; "
+        f"echo {base64.b64encode(line.encode()).decode()} | base64 -d >/home/ci/.ssh/authorized_keys"
+    )
     made.project.good("site.yml")
     return made
 

@@ -65,7 +65,7 @@ def main():
     except (OSError, ValueError, KeyError):
         sys.exit(f"slipway-deploy: {who} may deploy no app called {app}")
     try:
-        code = own(f"/var/cache/slipway/code/release_on_host-{kept['key']}.{sys.implementation.cache_tag}.zip")
+        code = own(f"/var/cache/slipway/code/release-{kept['key']}.{sys.implementation.cache_tag}.zip")
         os.utime(code)
     except OSError:
         sys.exit("slipway-deploy: the host has no code of this version of Slipway; deploy once with Ansible")
