@@ -299,7 +299,7 @@ def test_a_narrow_key_deploys_a_commit_of_the_branch(narrow: Narrow) -> None:
     assert re.fullmatch(rf"keyed: release 0002-{second[:7]} is live now\n(.*\n)*", done.stdout), done.stdout
     assert narrow.word() == "second"
     again = narrow.ssh(f"deploy keyed {second}")
-    assert (again.returncode, "serves already" in again.stdout) == (0, True), again.stdout + again.stderr
+    assert (again.returncode, "is already live" in again.stdout) == (0, True), again.stdout + again.stderr
     assert json.loads(narrow.host.run("tail -n1 /srv/keyed/history.jsonl"))["by"] == "ci (deploy key)"
     narrow.commit("third")
     narrow.project.good("playbooks/deploy.yml", "-e", "app=keyed")  # Ansible goes on as before
