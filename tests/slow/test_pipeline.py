@@ -352,5 +352,5 @@ def test_a_deployer_who_is_taken_off_the_list_deploys_no_more(narrow: Narrow) ->
     narrow.describe()
     narrow.project.good("playbooks/deploy.yml", "-e", "app=keyed")
     done = narrow.ssh(f"deploy keyed {narrow.first}")
-    assert done.returncode != 0 and "serves" not in done.stdout, done.stdout
+    assert done.returncode != 0 and "live" not in done.stdout, done.stdout
     assert not narrow.host.ok("ls /etc/keyed/deploy.json /etc/sudoers.d/slipway-deploy-keyed")

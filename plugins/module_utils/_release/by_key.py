@@ -138,7 +138,8 @@ def run(given: Mapping[str, Any], commit: str, who: str) -> int:
         outcome = job.deploy()
     except ReleaseError as error:
         serves = job.paths.current_id()
-        print(f"{request.app}: the deploy failed at stage '{error.stage}'. {serves or 'No release'} is live.\n{error}")
+        stage = f" at stage '{error.stage}'" if error.stage else ""
+        print(f"{request.app}: the deploy failed{stage}. {serves or 'No release'} is live.\n{error}")
         return 1
     except OSError as error:
         print(f"{request.app}: {error.filename or 'the host'}: {error.strerror}")
