@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._audit import versions
+from ansible_collections.slipway.flask.plugins.module_utils._audit.asking import BYTES, clean
 from ansible_collections.slipway.flask.plugins.module_utils._audit.installed import Package, normalised
 
 OLD_DAYS = 7
@@ -31,7 +32,9 @@ def records(path: Path, packages: Sequence[Package]) -> dict[str, list[dict[str,
         rf'"name":\s*"(?:{names})"'.encode(), re.IGNORECASE
     )  # parsing all of them takes four times as long
     with zipfile.ZipFile(path) as archive:
-        for entry in archive.namelist():
+        for entry in archive.infolist():
+            if entry.file_size > BYTES:  # what zipfile reads of it at most
+                raise ValueError(f"{clean(entry.filename)} in it has more than {BYTES >> 20} MB")
             text = archive.read(entry)
             if mentions.search(text):
                 record = json.loads(text)

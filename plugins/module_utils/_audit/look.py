@@ -52,7 +52,7 @@ class Answer:
             known = [Vulnerability(**{**one, "also": tuple(one["also"])}) for one in found.pop("vulnerabilities")]
             time.strptime(found["when"], FORMAT)
             return cls(**found, vulnerabilities=known)
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
 
     def keep(self, release: Path) -> None:

@@ -8,23 +8,22 @@ versions. Source: https://google.github.io/osv.dev/api/. PRIVATE to the collecti
 
 from __future__ import annotations
 
-import http.client
-import json
 import re
-import ssl
 import textwrap
 import time
-import urllib.error
-import urllib.request
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._audit import dump, versions
 from ansible_collections.slipway.flask.plugins.module_utils._audit import severity as severities
+from ansible_collections.slipway.flask.plugins.module_utils._audit.asking import Asking, clean
+from ansible_collections.slipway.flask.plugins.module_utils._audit.asking import AuditError as AuditError
 from ansible_collections.slipway.flask.plugins.module_utils._audit.installed import Package, normalised
 from ansible_collections.slipway.flask.plugins.module_utils._audit.wanted import URL
 
@@ -34,15 +33,15 @@ BATCH = 1000
 """Most queries of one request (`POST /v1/querybatch`)."""
 PAGES = 20
 """Most pages of one answer; the next one begins where the token of the last says."""
-BYTES = 1 << 25
-"""Most bytes of one answer: the service's own limit."""
 AT_ONCE = 8
+PER_PACKAGE, IN_ALL = 2000, 10_000
+"""Most records of one package, and of all: the most that OSV has for a version are some 900."""
+NAMES, NAME = 100, 100
+"""Most other names of a vulnerability, and most characters of one."""
+SHAPES = (AttributeError, KeyError, TypeError, IndexError, ValueError, RecursionError)
+"""What is raised by an answer that is not in OSV's format."""
 SUMMARY = 120
 """Characters of a summary that are kept."""
-
-
-class AuditError(RuntimeError):
-    """The service did not answer that can be relied on; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -98,11 +97,14 @@ class Service:
             if self.url.startswith(FILE):
                 suspects, records = list(packages), self._exported(packages)
             else:
-                suspects = list(self._suspects(packages))
+                asking = Asking(self.url, self.ca_bundle, self.seconds, self.tries)
+                suspects = list(self._suspects(asking, packages))
                 with ThreadPoolExecutor(AT_ONCE) as pool:
-                    records = list(pool.map(self._records, suspects))
+                    records = list(pool.map(lambda package: self._records(asking, package), suspects))
+            if sum(map(len, records)) > IN_ALL:
+                raise AuditError(f"{self.url} answered more than {IN_ALL} records")
             found = [one for package, known in zip(suspects, records, strict=True) for one in merged(package, known)]
-        except (AttributeError, KeyError, TypeError, IndexError) as error:
+        except SHAPES as error:
             raise AuditError(
                 f"{self.url} answered what is not OSV's format ({type(error).__name__}: {error})"
             ) from None
@@ -118,62 +120,34 @@ class Service:
                     f"{path} is {days} days old; {dump.OLD_DAYS} are the most: copy OSV's export to the host again"
                 )
             found = dump.records(path, packages)
-        except (OSError, zipfile.BadZipFile, ValueError) as error:
+        except AuditError:
+            raise
+        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
             raise AuditError(f"{path} could not be read: {getattr(error, 'strerror', None) or error}") from None
         return [found[package.name] for package in packages]
 
-    def _suspects(self, packages: Sequence[Package]) -> Iterator[Package]:
+    def _suspects(self, asking: Asking, packages: Sequence[Package]) -> Iterator[Package]:
         """Yield those of PACKAGES that have any."""
         for start in range(0, len(packages), BATCH):
             part = packages[start : start + BATCH]
-            answer = self._post("/v1/querybatch", {"queries": [query(package) for package in part]})
+            answer = asking.post("/v1/querybatch", {"queries": [query(package) for package in part]})
             results = answer["results"]
             if len(results) != len(part):
                 raise AuditError(f"{self.url} answered {len(results)} of {len(part)} queries")
             yield from (package for package, found in zip(part, results, strict=True) if found and found.get("vulns"))
 
-    def _records(self, package: Package) -> list[dict[str, Any]]:
+    def _records(self, asking: Asking, package: Package) -> list[dict[str, Any]]:
         """Return all that is known of PACKAGE, in OSV's format (https://ossf.github.io/osv-schema/)."""
         found, token = list[dict[str, Any]](), ""
         for _ in range(PAGES):
-            answer = self._post("/v1/query", query(package) | ({"page_token": token} if token else {}))
+            answer = asking.post("/v1/query", query(package) | ({"page_token": token} if token else {}))
             found += answer.get("vulns") or []
             token = answer.get("next_page_token") or ""
+            if len(found) > PER_PACKAGE:
+                raise AuditError(f"{self.url} answered more than {PER_PACKAGE} records for {package.name}")
             if not token:
                 return found
         raise AuditError(f"{self.url} answered more than {PAGES} pages for {package.name}")
-
-    def _post(self, path: str, asked: Mapping[str, Any]) -> Any:
-        """Return the answer to a request; what may pass by itself is tried again once, a second later."""
-        for rest in reversed(range(self.tries)):
-            try:
-                return self._once(path, asked)
-            except urllib.error.HTTPError as error:
-                if error.code < 500 and error.code != 429 or not rest:
-                    raise AuditError(f"{self.url} answered {error.code} {error.reason}") from None
-            except (OSError, http.client.HTTPException) as error:
-                if not rest:
-                    reason = getattr(error, "reason", None) or error
-                    raise AuditError(f"{self.url} could not be reached: {reason or type(error).__name__}") from None
-            except ValueError as error:
-                raise AuditError(f"{self.url} did not answer in JSON: {error}") from None
-            time.sleep(1)
-        raise AuditError(f"{self.url} was not asked")
-
-    def _once(self, path: str, asked: Mapping[str, Any]) -> Any:
-        headers = {"Content-Type": "application/json", "User-Agent": "slipway"}
-        request = urllib.request.Request(
-            self.url.rstrip("/") + path, json.dumps(asked).encode(), headers, method="POST"
-        )
-        tls = ssl.create_default_context(cafile=self.ca_bundle or None)
-        opener = urllib.request.build_opener(
-            urllib.request.HTTPSHandler(context=tls)
-        )  # with the proxies of the environment
-        with opener.open(request, timeout=self.seconds) as answer:
-            body = answer.read(BYTES + 1)
-        if len(body) > BYTES:
-            raise ValueError(f"more than {BYTES >> 20} MB")
-        return json.loads(body)
 
 
 def query(package: Package) -> dict[str, Any]:
@@ -187,17 +161,13 @@ def merged(package: Package, records: Iterable[Mapping[str, Any]]) -> list[Vulne
     for record in records:
         if record.get("withdrawn"):
             continue
-        names, members = {clean(record["id"]), *map(clean, record.get("aliases") or ())}, [record]
+        several = (record["id"], *islice(record.get("aliases") or (), NAMES))
+        names, members = {clean(name)[:NAME] for name in several}, [record]
         for group in [group for group in groups if group[0] & names]:
             groups.remove(group)
             names, members = names | group[0], group[1] + members
         groups.append((names, members))
     return [one_of(package, names, members) for names, members in groups]
-
-
-def clean(text: object) -> str:
-    """Return foreign TEXT in one line, without what a terminal would obey."""
-    return " ".join("".join(char if char.isprintable() else " " for char in str(text)).split())
 
 
 def one_of(package: Package, names: set[str], records: Sequence[Mapping[str, Any]]) -> Vulnerability:

@@ -16,13 +16,15 @@ VERSION = re.compile(
     r"(?P<dev>[-_.]?dev[-_.]?(?P<dev_number>\d*))?(?:\+.*)?",
     re.IGNORECASE,
 )
+LONGEST = 100
+"""Characters of a version. A hostile one could have more digits than Python makes a number of."""
 PRE = {"alpha": "a", "beta": "b", "c": "rc", "pre": "rc", "preview": "rc"}
 Order = tuple[int, tuple[int, ...], tuple[str, int], int, float]
 
 
 def order(text: str) -> Order | None:
     """Return what versions are compared by, None for a text that is no version."""
-    found = VERSION.fullmatch(text.strip())
+    found = VERSION.fullmatch(text.strip()) if len(text) <= LONGEST else None
     if not found:
         return None
     numbers = [int(part) for part in found["release"].split(".")]

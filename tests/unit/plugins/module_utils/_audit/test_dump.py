@@ -91,3 +91,22 @@ def test_an_old_or_a_broken_export_is_no_answer(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(AuditError, match=r"all.zip could not be read: No such file or directory"):
         service.vulnerabilities(OLD)
+
+
+def test_an_export_that_would_fill_the_memory_or_is_damaged_inside_is_no_answer(tmp_path: Path) -> None:
+    path = tmp_path / "all.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb.json", bytes(dump.BYTES + 1))
+    with pytest.raises(AuditError, match=r"all.zip could not be read: bomb.json in it has more than 32 MB"):
+        Service(f"file://{path}").vulnerabilities(OLD)
+    whole = export(path, RECORDS)
+    content = bytearray(path.read_bytes())
+    content[60:120] = bytes(60)
+    path.write_bytes(content)
+    with pytest.raises(AuditError, match=r"all.zip could not be read: "):
+        whole.vulnerabilities(OLD)
+    for text in ('{"name": "flask", "affected": ' + "[" * 100_000, '["name", {"name": "flask"}]'):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("X-1.json", text)
+        with pytest.raises(AuditError, match=r"all.zip (could not be read|answered what is not OSV's format)"):
+            whole.vulnerabilities(OLD)

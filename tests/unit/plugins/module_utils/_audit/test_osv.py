@@ -4,14 +4,19 @@
 
 from __future__ import annotations
 
+import random
+import socket
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._audit import osv
+from ansible_collections.slipway.flask.plugins.module_utils._audit import dump, osv
 from ansible_collections.slipway.flask.plugins.module_utils._audit.installed import Package
 from ansible_collections.slipway.flask.plugins.module_utils._audit.osv import AuditError, Service
-from osv_server import Osv, affected, serving
+from osv_server import RECORDS, Osv, affected, serving
 
 OLD = [
     Package("flask", "2.2.2"),
@@ -131,3 +136,107 @@ def test_nobody_there_is_an_error_that_names_the_address() -> None:
         pass
     with pytest.raises(AuditError, match=rf"{url} could not be reached: .*refused"):
         Service(url, tries=1).vulnerabilities(OLD)
+
+
+HOSTILE = {
+    "a status line that a terminal obeys": (b"HTTP/1.1 418 red \x1b[31m\x1b]0;owned\x07\r\n\r\n", "answered 418 red [31m ]0;owned"),
+    "an answer nested deeper than Python reads": (
+        b"HTTP/1.0 200 OK\r\n\r\n" + b"[" * 200_000, "did not answer in JSON: it is nested too deeply"),
+    "a redirection to what only the host reaches": (
+        b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/latest/meta-data\r\n\r\n", "answered 302 Found"),
+}  # fmt: skip
+
+
+@contextmanager
+def raw(answer: bytes, pause: float = 0) -> Iterator[str]:
+    """Serve ANSWER to whoever comes, as it is; with a PAUSE, an octet at a time, for ever."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        over = threading.Event()
+
+        def serve() -> None:
+            while not over.is_set():
+                try:
+                    client, _ = server.accept()
+                except OSError:
+                    return
+                with client, suppress(OSError):
+                    client.recv(1 << 16)
+                    client.sendall(answer)
+                    while pause and not over.wait(pause):
+                        client.sendall(b" ")
+                    client.shutdown(socket.SHUT_WR)
+                    while client.recv(1 << 16):  # a connection that is closed with something unread is reset
+                        pass
+
+        threading.Thread(target=serve, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            over.set()
+            server.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("answer, says", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_service_gets_one_clean_line_and_no_stack_trace(answer: bytes, says: str) -> None:
+    with raw(answer) as url, pytest.raises(AuditError) as error:
+        Service(url, tries=1).vulnerabilities(OLD)
+    assert str(error.value) == f"{url} {says}"
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.0 200 OK\r\n\r\n", b"HTTP/1.0 200 OK\r\nX: "], ids=["body", "headers"])
+def test_a_service_that_never_comes_to_an_end_holds_up_no_deploy(head: bytes) -> None:
+    with (
+        raw(head, 0.01) as url,
+        pytest.raises(AuditError, match="could not be reached: it took longer than 1 s to answer"),
+    ):
+        Service(url, seconds=0.4, tries=1).vulnerabilities(OLD)
+
+
+def test_records_without_end_are_refused(server: tuple[str, type[Osv]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(osv, "PER_PACKAGE", 1)
+    with pytest.raises(AuditError, match="answered more than 1 records for flask"):
+        Service(server[0]).vulnerabilities(OLD)
+    monkeypatch.undo()
+    monkeypatch.setattr(osv, "IN_ALL", 1)
+    with pytest.raises(AuditError, match="answered more than 1 records"):
+        Service(server[0]).vulnerabilities(OLD)
+
+
+def test_what_is_of_a_size_that_nobody_needs_is_left_out(server: tuple[str, type[Osv]]) -> None:
+    server[1].records = [
+        {
+            "id": "X-1" * 1000, "aliases": [f"Y-{number}" for number in range(1000)], "summary": "so " * 10_000,
+            "affected": [{**affected("flask", ("0", "9"))[0], "ranges": [
+                {"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "9"}]},
+                {"type": "ECOSYSTEM", "events": [{"fixed": "1" * 5000}]},
+            ]}],
+        }
+    ]  # fmt: skip
+    (found,) = Service(server[0]).vulnerabilities([Package("flask", "1.0")])
+    assert (len(found.name), len(found.also), found.fixed) == (100, 100, "9")
+
+
+WORDS = (
+    "id", "aliases", "summary", "affected", "severity", "ranges", "events", "package", "fixed", "introduced", "type", "score",
+    "database_specific", "versions", "ecosystem", "name", "flask", "PyPI", "ECOSYSTEM", "HIGH", "CVSS:3.1/AV:N", "1" * 5000,
+)  # fmt: skip
+
+
+def anything(chance: random.Random, deep: int = 0) -> Any:
+    """Return a value of any shape, of words that records have."""
+    kind = chance.randrange(8 if deep < 5 else 4)
+    if kind < 4:
+        return chance.choice([None, True, 7, 0.5, *WORDS])
+    inner = [anything(chance, deep + 1) for _ in range(chance.randrange(4))]
+    return inner if kind < 6 else {chance.choice(WORDS): one for one in inner}
+
+
+def test_a_record_of_any_shape_is_an_answer_or_an_error_in_words() -> None:
+    chance = random.Random(15)
+    for _ in range(3000):
+        record = {**RECORDS[0], chance.choice(WORDS): anything(chance), chance.choice(WORDS): anything(chance)}
+        one = chance.choice([record, anything(chance)])
+        with suppress(*osv.SHAPES):
+            dump.affects(record, OLD[0])
+        with suppress(*osv.SHAPES):
+            osv.merged(OLD[0], [one])
