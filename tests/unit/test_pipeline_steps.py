@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import ci_staging
 import osv_server
 import pytest
+from ansible.parsing.vault import VaultLib, VaultSecret
 
 ROOT = Path(__file__).resolve().parents[2]
 TITLE = "What a deploy to production would do"
@@ -181,6 +182,27 @@ def test_of_staging_nothing_is_taken_but_how_it_is_reached() -> None:
             }
         }
     }
+
+
+def test_staging_may_have_a_vault_that_production_can_t_open(tmp_path: Path) -> None:
+    """With one password for both, whoever gets staging's has production."""
+    environment = {
+        **os.environ,
+        "SLIPWAY_SSH_KEY": "-----BEGIN OPENSSH PRIVATE KEY-----",
+        "SLIPWAY_KNOWN_HOSTS": "vps ssh-ed25519 A",
+    }
+    for stage in ("staging", "production"):
+        sealed = tmp_path / stage / "group_vars/all/vault.yml"
+        sealed.parent.mkdir(parents=True)
+        (tmp_path / stage / "hosts.yml").write_text(f"web: {{hosts: {{{stage}-vps: {{}}}}}}\n")
+        lib = VaultLib([("default", VaultSecret(stage.encode()))])
+        sealed.write_bytes(lib.encrypt(b"vault_key: hidden\n"))
+    done = subprocess.run(
+        [ROOT / "bin/ci", "promote", "production/hosts.yml", "staging/hosts.yml", "--list-hosts"], cwd=tmp_path,
+        env={**environment, "SLIPWAY_VAULT_PASSWORD": "production"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "production-vps" in done.stdout and "hidden" not in done.stdout + done.stderr
 
 
 # ---- the scan ---------------------------------------------------------------------------------------------------------
