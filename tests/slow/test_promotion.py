@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -135,3 +136,77 @@ def test_what_is_not_what_it_says_is_not_promoted(shop: Shop, host: Host) -> Non
     refused(shop.promote(), "has uncommitted changes")
     assert host.run("readlink /srv/shop/current") == before
     assert Visitor(host, "shop.example.org").get("/").text == "two production"
+
+
+PREVIEW = "shop-feature-x-68eb5bbd"
+"""What the preview of the branch feature/x of the app shop is called."""
+PREVIEW_SITE = "feature-x-68eb5bbd.preview.example.org"
+
+
+@pytest.fixture(scope="module")
+def branch(shop: Shop, host: Host, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """The repository on the host, with a branch, and the app that comes from it with previews."""
+    shop.git("branch", "--move", "--force", "main")
+    shop.git("checkout", "--quiet", "-b", "feature/x")
+    shop.commit("branch")
+    bare = tmp_path_factory.mktemp("bare") / "shop.git"
+    subprocess.run(["git", "clone", "--quiet", "--bare", str(shop.folder), str(bare)], check=True)
+    packed = subprocess.run(
+        ["tar", "--create", "--gzip", "--directory", str(bare.parent), "shop.git"], check=True, capture_output=True
+    )
+    text = base64.b64encode(packed.stdout).decode()
+    host.run(
+        f"mkdir -p /srv/git && echo {text} | base64 -d | tar xz --no-same-owner -C /srv/git && chmod -R o+rX /srv/git"
+    )
+    app = {
+        "name": "shop", "domains": ["shop.example.org"], "source": {"git": "/srv/git/shop.git", "version": "main"},
+        "wsgi": "app:app", "release_commands": [], "secrets": {"SECRET_KEY": "0123456789abcdef" * 2, "TOKEN": "production"},
+        "watch_seconds": 0, "preview": {"domain": "*.preview.example.org", "access": [], "most": 1},
+    }  # fmt: skip
+    shop.project.write({"slipway_apps": [app]})
+    host.run("systemctl stop 'shop-staging@*.service'")
+    shop.project.good("playbooks/remove.yml", "-e", "app=shop-staging", "-e", "yes=true", "-e", "export=false")
+    shop.project.good("site.yml")
+    return shop
+
+
+def preview(shop: Shop, *arguments: str) -> Play:
+    return shop.project.play("playbooks/preview.yml", "-e", "app=shop", *arguments)
+
+
+def test_a_branch_is_a_site_of_its_own_that_has_none_of_the_apps_secrets(branch: Shop, host: Host) -> None:
+    told = good(preview(branch, "-e", "branch=feature/x")).output
+    assert f"{PREVIEW} on {host.name} is the preview of feature/x; the host removes it at " in told
+    seen = Visitor(host, PREVIEW_SITE).get("/")
+    assert (seen.text, seen.headers["X-Robots-Tag"]) == ("branch preview", "noindex, nofollow")
+    settings = host.run(f"cat /etc/{PREVIEW}/environment")
+    assert "0123456789abcdef" not in settings and "TOKEN" not in settings and f"/{PREVIEW}?host=" in settings
+    assert not host.ok(f"runuser -u {PREVIEW} -- psql -d shop -c 'select 1'")
+    refused(preview(branch, "-e", "branch=main"), "the host has 1 previews", "`most` in `preview` is 1")
+    refused(preview(branch, "-e", "branch=--upload-pack=x"), "it must be the name of a branch")
+
+
+def test_site_yml_and_status_know_a_preview(branch: Shop, host: Host) -> None:
+    again = branch.project.good("site.yml")
+    assert again.count("changed") == 0, again.output
+    assert Visitor(host, PREVIEW_SITE).get("/").text == "branch preview"
+    told = good(branch.project.play("playbooks/status.yml")).output
+    assert f"{PREVIEW} is a preview of shop (branch feature/x)" in " ".join(told.split())
+    assert "not in slipway_apps" not in told
+
+
+def test_the_host_removes_it_on_its_end_date_by_itself(branch: Shop, host: Host) -> None:
+    file = f"/etc/slipway/previews/{PREVIEW}.json"
+    host.run("systemctl start slipway-previews.service")
+    assert host.ok(f"test -e {file}"), "its time has not come"
+    host.run(f"""sed -i 's/"ends": [0-9.]*/"ends": 1000.0/' {file} && systemctl start slipway-previews.service""")
+    assert host.run("systemctl is-active slipway-previews.timer") == "active"
+    gone = [file, f"/srv/{PREVIEW}", f"/etc/{PREVIEW}", f"/etc/nginx/slipway/sites/{PREVIEW}.conf"]
+    assert [path for path in gone if host.ok(f"test -e {path}")] == []
+    assert not host.ok(f"id {PREVIEW}")
+    assert PREVIEW not in host.psql("select datname from pg_database")
+    assert Visitor(host, "shop.example.org").get("/").status == 200
+    good(preview(branch, "-e", "branch=feature/x"))
+    assert Visitor(host, PREVIEW_SITE).get("/").text == "branch preview"
+    assert "was removed" in good(preview(branch, "-e", "branch=feature/x", "-e", "remove=true")).output
+    assert not host.ok(f"test -e /srv/{PREVIEW}")
