@@ -28,6 +28,7 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils._app import previews
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._app.previews import DAY, Preview
+from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import begin
 from ansible_collections.slipway.flask.plugins.module_utils._remove import program
 from ansible_collections.slipway.flask.plugins.module_utils._remove.error import RemoveError
@@ -46,6 +47,8 @@ def refusal(asked: dict[str, Any]) -> str:
     mine = next((one for one in there if one.name == asked["name"]), None)
     if mine and (mine.of, mine.branch) != (asked["of"], asked["branch"]):
         return f"the name is that of the preview of {mine.branch} of {mine.of}"
+    if not mine and (systemd.UNITS / f"{asked['name']}@.service").exists():
+        return "the host has an app of that name which is not a preview: as one, it would be removed on its end date"
     if not mine and len(there) >= asked["most"]:
         names = ", ".join(one.name for one in there)
         return (

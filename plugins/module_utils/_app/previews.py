@@ -57,11 +57,14 @@ class Preview:
 
 
 def read(name: str) -> Preview | None:
-    """Return the preview NAME, None when there is none, or none that can be read."""
+    """Return the preview NAME, None when there is none, or none that can be read: what is removed goes by what is in it."""
     try:
-        return Preview(**json.loads((FOLDER / f"{name}.json").read_text()))
-    except (OSError, ValueError, TypeError):
+        found = Preview(**json.loads((FOLDER / f"{name}.json").read_text()))
+        found.ends = float(found.ends)
+        time.gmtime(found.ends)
+    except (OSError, ValueError, TypeError, OverflowError, RecursionError):
         return None
+    return found if found.name == name else None
 
 
 def all_of() -> list[Preview]:

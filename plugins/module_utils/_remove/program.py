@@ -35,8 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
 def expire(now: float) -> int:
     """Remove each preview whose end is not after NOW; one that can't be removed is told, and tried again the next time."""
     failed = False
-    for one in previews.all_of():
-        if one.ends > now:
+    for name in [one.name for one in previews.all_of()]:
+        one = previews.read(name)  # again: while others were removed, somebody may have set it up anew
+        if one is None or one.ends > now:
             continue
         try:
             remove(one, BY)

@@ -31,6 +31,13 @@ SHARED = (
     "redis_purpose", "redis_scheme", "redis_variables", "audit",
 )  # fmt: skip
 """Keys that a preview has from its app: how the code is built and run. All others are left out or set here."""
+KEPT = {
+    *SHARED, "name", "domains", "source", "stage", "access", "environment", "secrets", "secret_key_variable", "database",
+    "certificate", "memory_max_mb", "workers", "handover", "keep_releases", "watch_seconds", "redis",
+    *redis.OF_MEMORY,
+}  # fmt: skip
+"""Keys of what a host keeps of a preview: none of them names a file of the controller's."""
+SOURCE = {"git": "https://git.invalid/preview.git"}
 LONGEST_BRANCH = 200
 HASH_DIGITS, OF_APP, OF_BRANCH, OF_DOMAIN = 8, 10, 11, 40
 """Letters of a name: of the hash, of the app, of the branch; and of the branch in a domain. A name has 31 at most (names.APP)."""
@@ -60,7 +67,7 @@ def of(apps: Sequence[Mapping[str, Any]], app: str, branch: str) -> dict[str, An
         raise ChoiceError(f"app '{parent['name']}' has no 'preview', which says below which domain its previews are")
     if not parent["source"].get("git"):
         raise ChoiceError(f"app '{parent['name']}' has no 'git' source, and a preview is a branch of one")
-    if not branch or len(branch) > LONGEST_BRANCH or not REF.fullmatch(branch):
+    if not branch or len(branch) > LONGEST_BRANCH or not REF.fullmatch(branch) or not branch.isprintable():
         raise ChoiceError(
             f"branch is {branch[:LONGEST_BRANCH]!r}; it must be the name of a branch: -e branch=feature/search"
         )
@@ -106,5 +113,12 @@ def database_of(app: Mapping[str, Any]) -> str:
 
 def kept(preview: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the host keeps of a PREVIEW, so that it stays in what is set up for all apps: no secret, no credentials."""
-    source = {"git": "https://git.invalid/preview.git"}
-    return {**preview, "source": source, "secrets": {}, "secret_key_variable": ""}
+    return {**preview, "source": SOURCE, "secrets": {}, "secret_key_variable": ""}
+
+
+def is_kept(told: Mapping[str, Any]) -> bool:
+    """Tell whether what a host has TOLD is what `kept` had it keep: one that is not ours any more could name others' files."""
+    closed = (
+        told.get("source") == SOURCE and not told.get("secrets") and told.get("certificate") in ("acme", "self_signed")
+    )
+    return closed and told.keys() <= KEPT

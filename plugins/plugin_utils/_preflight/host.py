@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import left as app_left
 from ansible_collections.slipway.flask.plugins.module_utils._nginx import foreign
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import description, preview
 from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import taken
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
 
@@ -240,10 +240,11 @@ def previews(apps: Sequence[App], facts: Facts) -> list[dict[str, Any]]:
     for key in sorted(key for key in facts if key.startswith("preview:")):
         try:
             one = json.loads(facts[key])["description"]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             continue
         name = key.removeprefix("preview:")
-        if isinstance(one, dict) and one.get("name") == name and f"app:{name}" in facts and name not in taken_names:
+        known = isinstance(one, dict) and one.get("name") == name and preview.is_kept(one)
+        if known and f"app:{name}" in facts and name not in taken_names:
             found += [] if description.problems([one]) else [one]
     return found
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._app import previews
 from ansible_collections.slipway.flask.plugins.module_utils._app.previews import Preview
+from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._remove import journal, program
 from ansible_collections.slipway.flask.plugins.module_utils._remove.error import RemoveError
 from ansible_collections.slipway.flask.plugins.modules import preview_on_host
@@ -81,8 +82,31 @@ def test_one_that_can_not_be_removed_holds_up_no_other_and_is_tried_again(
 def test_a_file_that_is_broken_is_no_preview_and_breaks_nothing(removed: list[str]) -> None:
     note("old", NOW - 1)
     (previews.FOLDER / "broken.json").write_text("{")
+    for number, ends in enumerate(('"soon"', "null", "1e400", "-1e99", "[]")):
+        text = note(f"odd{number}", 1.5).path.read_text()
+        (previews.FOLDER / f"odd{number}.json").write_text(text.replace("1.5", ends))
+    note("shop").path.rename(previews.FOLDER / "other.json")  # what is removed goes by what is in it
     assert program.expire(NOW) == 0
     assert removed == ["old"]
+
+
+def test_one_that_is_set_up_anew_while_others_are_removed_stays(
+    removed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note("first", NOW - 2)
+    note("second", NOW - 1)
+    monkeypatch.setattr(program.Removal, "stop", lambda _: note("second", NOW + 86_400))
+    assert program.expire(NOW) == 0
+    assert (removed, [one.name for one in previews.all_of()]) == (["first"], ["second"])
+
+
+def test_an_app_that_is_no_preview_becomes_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(systemd, "UNITS", tmp_path)
+    (tmp_path / "shop-x-1@.service").write_text("")
+    asked = {"name": "shop-x-1", "of": "shop", "branch": "x", "most": 2}
+    assert "which is not a preview: as one, it would be removed" in preview_on_host.refusal(asked)
+    note("shop-x-1")
+    assert preview_on_host.refusal(asked) == ""
 
 
 @pytest.mark.parametrize(

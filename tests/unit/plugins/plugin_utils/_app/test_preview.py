@@ -58,7 +58,8 @@ def test_branches_that_look_alike_have_previews_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "branch", ["", "-x", "--upload-pack=evil", "a..b", "a b", "a\nb", "x~1", "x" * 201, "a:b", "a\x1b[2J"]
+    "branch",
+    ["", "-x", "--upload-pack=evil", "a..b", "a b", "a\nb", "x~1", "x" * 201, "a:b", "a\x1b[2J", "a\x9b2J", "a\u202eb"],
 )
 def test_what_git_takes_for_no_branch_is_refused(branch: str) -> None:
     with pytest.raises(ChoiceError, match="it must be the name of a branch: -e branch=feature/search"):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._app import left
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import description, preview
 from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import host, look
 from app_descriptions import shop
 
@@ -305,7 +305,7 @@ def test_a_name_that_somebody_else_has_in_mariadb_is_said_before_anything_is_cha
 
 
 def test_a_preview_is_no_app_left_behind_and_stays_in_what_is_set_up_for_all() -> None:
-    kept = shop(name="shop-x-1", domains=["x-1.preview.example.org"])
+    kept = preview.kept(shop(name="shop-x-1", domains=["x-1.preview.example.org"], certificate="self_signed"))
     facts = {
         "looked": "yes", "app:shop-x-1": "1", "app:blog": "1", "app:shop-y-2": "1",
         "preview:shop-x-1": json.dumps({"name": "shop-x-1", "description": kept}),
@@ -331,3 +331,27 @@ def test_the_look_at_a_host_reads_previews_as_they_are(tmp_path: Path) -> None:
     loop = script[start : script.index("done", start) + 4]
     said = subprocess.run(["sh", "-c", loop], capture_output=True, text=True, check=True).stdout
     assert look.read(said) == {"preview:shop-x-1": text}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"certificate": "provided", "certificate_file": "/home/ann/.ssh/config", "certificate_key_file": "/home/ann/.ssh/id_rsa"},
+        {"client_ca_file": "/home/ann/.ssh/id_rsa"},
+        {"source": {"path": "/home/ann"}},
+        {"source": {"git": "https://evil.example/x.git"}},
+        {"hooks": {"after_switch": "/home/ann/x.yml"}},
+        {"secrets": {"SECRET_KEY": "0123456789abcdef0123456789abcdef"}},
+        {"notifications": [{"url": "https://evil.example/"}]},
+        {"deployers": ["ann"]},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_host_that_somebody_else_has_taken_over_names_no_file_of_the_controller(changes: dict[str, Any]) -> None:
+    """What it keeps of its previews becomes part of what site.yml sets up: a key of the controller's would be sent to it."""
+    app = shop(source={"git": "https://git.example.com/shop.git"}, preview={"domain": "*.p.example.org", "access": []})
+    kept = preview.kept(preview.of([app], "shop", "x"))
+    name = kept["name"]
+    for one, found in ((kept, [kept]), ({**kept, **changes}, [])):
+        facts = {f"app:{name}": "1", f"preview:{name}": json.dumps({"description": one})}
+        assert host.previews([], facts) == found
