@@ -115,8 +115,8 @@ def commit(mirror: Path, url: str, version: str) -> str:
 
 def within(mirror: Path, commit: str, tip: str) -> str:
     """Return the script that ends with NOT_THERE unless COMMIT is part of the history of TIP; both are whole names."""
-    asked = shlex.join(["git", "--git-dir", str(mirror), "merge-base", "--is-ancestor", commit, tip])
-    return f"{asked} || exit {NOT_THERE}\n"
+    here = shlex.quote(str(mirror))
+    return f"git --git-dir {here} merge-base --is-ancestor {shlex.join([commit, tip])} || exit {NOT_THERE}\n"
 
 
 def export(mirror: Path, commit: str, below: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.plugin_utils._library import library
 
 MODULES = "_remove.program"
+LIBRARY = library.FOLDER / "previews"
 PROGRAM = "/usr/local/sbin/slipway-previews"
 NAME = "slipway-previews"
 UNITS = "/etc/systemd/system"
@@ -23,7 +24,7 @@ TEXTS = {
 import sys
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, "{library.FOLDER}")
+sys.path.insert(0, "{LIBRARY}")
 
 from ansible_collections.slipway.flask.plugins.module_utils._remove.program import main
 
@@ -75,4 +76,4 @@ def files() -> list[dict[str, Any]]:
     own = [
         {"dest": path, "content": text, "mode": "0755" if path == PROGRAM else "0644"} for path, text in TEXTS.items()
     ]
-    return [*library.files(MODULES), *own]
+    return [*library.files(MODULES, LIBRARY), *own]

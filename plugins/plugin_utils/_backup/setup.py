@@ -22,7 +22,7 @@ SERVICES = ("slipway-backup", "slipway-backup-check", "slipway-backup-drill")
 """Units with a service and a timer each."""
 DRILL = SERVICES[-1]
 LIBRARY = "_backup.program"
-OTHERS = ("_certificates.program", "_metrics.program", "_remove.program", "_upkeep.program")
+OTHERS = ("_certificates.program", "_metrics.program", "_upkeep.program")
 """Programs that may have some of the same library."""
 
 

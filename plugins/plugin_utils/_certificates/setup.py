@@ -29,7 +29,7 @@ Variables = Mapping[str, Any]
 
 PROGRAM = "/usr/local/sbin/slipway-certificates"
 LIBRARY = library.FOLDER
-MODULES, OTHERS = "_certificates.program", ("_backup.program", "_metrics.program", "_remove.program", "_upkeep.program")
+MODULES, OTHERS = "_certificates.program", ("_backup.program", "_metrics.program", "_upkeep.program")
 """What the program is made of, and others on a host that may need some of the same."""
 FORMER = ("_acme", "_acme_client", "_acme_dns", "_acme_program", "_acme_reach", "_acme_renewal", "_tls_certificates")
 """What the sources were called, beside the package, before 0.2.0."""

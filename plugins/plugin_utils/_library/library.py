@@ -47,22 +47,24 @@ def _imported(file: Path) -> Iterator[str]:
                 yield name
 
 
-def paths(names: Sequence[str]) -> list[PurePosixPath]:
+def paths(names: Sequence[str], folder: PurePosixPath = FOLDER) -> list[PurePosixPath]:
     """Return where the modules with NAMES are on a host."""
-    return [FOLDER / PACKAGE / f"{name}.py" for name in names]
+    return [folder / PACKAGE / f"{name}.py" for name in names]
 
 
-def files(program: str) -> list[dict[str, Any]]:
-    """Return the entries of slipway.flask.files that bring PROGRAM's modules to a host."""
+def files(program: str, folder: PurePosixPath = FOLDER) -> list[dict[str, Any]]:
+    """Return the entries of slipway.flask.files that bring PROGRAM's modules to FOLDER on a host.
+
+    A program that has most of the others' modules has a folder of its own: theirs can then go with them.
+    """
     names = sources(program)
-    folders = {
-        parent for path in paths(names) for parent in path.parents if parent == FOLDER or FOLDER in parent.parents
-    }
+    places = paths(names, folder)
+    folders = {parent for path in places for parent in path.parents if parent == FOLDER or FOLDER in parent.parents}
     return [
         *({"dest": str(folder), "state": "directory"} for folder in sorted(folders)),
         *(
             {"dest": str(path), "content": (HERE / f"{name}.py").read_text()}
-            for name, path in zip(names, paths(names), strict=True)
+            for name, path in zip(names, places, strict=True)
         ),
     ]
 

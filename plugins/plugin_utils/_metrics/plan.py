@@ -22,7 +22,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._schema.plain import
 
 UNITS = PurePosixPath("/etc/systemd/system")
 PROGRAM = "_metrics.program"
-OTHERS = ("_backup.program", "_certificates.program", "_remove.program", "_upkeep.program")
+OTHERS = ("_backup.program", "_certificates.program", "_upkeep.program")
 """Programs that may have some of the same library."""
 SERVICE, SECRETS = "slipway-metrics.service", "slipway-metrics-secrets.service"
 DIAG = "slipway-metrics-diag.socket"
