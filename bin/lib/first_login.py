@@ -152,15 +152,25 @@ def login(asked: argparse.Namespace) -> int:
     if subprocess.run([*ssh, *only_key, target, "true"], check=False).returncode:
         raise LoginError("the key is on the VPS, and still does not log in; ssh's own message is above")
     say(f"your key {'logs in' if done == ADDED else 'was there already, and logs in'}: no password is needed any more")
+    private = key.with_suffix("")
     if has_passphrase(key):
-        say(
-            f"it has a passphrase: run `ssh-add {shown(key.with_suffix(''))}` once per session, or Ansible asks at each connection"
-        )
-    if key.stem not in NAMES:
-        say(
-            f"it is not one that ssh finds by itself: set `ansible_ssh_private_key_file: {key.with_suffix('')}` in hosts.yml"
-        )
+        say(f"it has a passphrase: run `ssh-add {shown(private)}` once per session, or Ansible asks at each connection")
+    elif not is_offered(asked, target):
+        say(f"but ssh does not offer {shown(private)} by itself, so Ansible would be refused. Add to the host in hosts.yml:")
+        print(f"  ansible_ssh_private_key_file: {private}", flush=True)
     return 0
+
+
+def is_offered(asked: argparse.Namespace, target: str) -> bool:
+    """Tell whether Ansible's ssh logs in: it names no key, and asks for no password.
+
+    ssh looks for keys in the home folder that the system has for the user, whatever HOME says (`sudo` may keep it).
+    """
+    command = ["ssh", "-p", str(asked.port), "-o", "ControlPath=none"]
+    for option in [*asked.options, "BatchMode=yes", "LogLevel=ERROR"]:
+        command += ["-o", option]
+    done = subprocess.run([*command, target, "true"], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+    return done.returncode == 0
 
 
 if __name__ == "__main__":

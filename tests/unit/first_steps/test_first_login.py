@@ -40,9 +40,9 @@ def login(home: Path, ends: str, *words: str) -> subprocess.CompletedProcess[str
 
 
 ENDS = [
-    ("71 0", 0, "your key logs in"),
-    ("72 0", 0, "was there already"),
-    ("0 71 0", 0, "log in once more, with the new one"),
+    ("71 0 0", 0, "your key logs in"),
+    ("72 0 0", 0, "was there already"),
+    ("0 71 0 0", 0, "log in once more, with the new one"),
     ("255", 1, "forget its old key first: ssh-keygen -R 203.0.113.9"),
     ("1", 1, "could not be added to ~/.ssh/authorized_keys"),
     ("71 255", 1, "the key is on the VPS, and still does not log in"),
@@ -60,7 +60,7 @@ def test_how_a_login_ends(tmp_path: Path, ends: str, code: int, said: str) -> No
 
 
 def test_options_are_ssh_s_own(tmp_path: Path) -> None:
-    done = login(tmp_path, "71 0", "-p", "2222", "-o", "ConnectTimeout=5", "debian@vps1.example.com")
+    done = login(tmp_path, "71 0 0", "-p", "2222", "-o", "ConnectTimeout=5", "debian@vps1.example.com")
     assert done.returncode == 0, done.stderr
     for call in (tmp_path / "calls").read_text().strip().split("|\n"):
         if call.startswith("-p"):
@@ -84,10 +84,27 @@ def test_what_is_no_key_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "calls").exists()
 
 
-def test_the_key_of_another_name_has_to_be_said_to_ansible_too(tmp_path: Path) -> None:
-    (tmp_path / "work.pub").write_text(KEY)
-    done = login(tmp_path, "71 0", "-i", str(tmp_path / "work"), "203.0.113.9")
-    assert f"`ansible_ssh_private_key_file: {tmp_path}/work` in hosts.yml" in done.stdout
+OFFERED = [
+    ("id_ed25519", "71 0 0", False),
+    ("id_ed25519", "71 0 255", True),  # HOME is not the home folder where ssh looks
+    ("work", "72 0 255", True),
+    ("work", "71 0 0", False),  # ~/.ssh/config or an agent offers it
+]
+
+
+@pytest.mark.parametrize(("name", "ends", "told"), OFFERED, ids=[f"{name}, {ends}" for name, ends, _ in OFFERED])
+def test_a_key_that_ssh_does_not_offer_by_itself_has_to_be_said_to_ansible(
+    tmp_path: Path, name: str, ends: str, told: bool
+) -> None:
+    key = tmp_path / ".ssh" / name
+    key.parent.mkdir()
+    key.with_name(f"{name}.pub").write_text(KEY)
+    done = login(tmp_path, ends, "-i", str(key), "203.0.113.9")
+    assert done.returncode == 0, done.stderr
+    assert (f"hosts.yml:\n  ansible_ssh_private_key_file: {key}\n" in done.stdout) is told
+    last = (tmp_path / "calls").read_text().splitlines()[-1]
+    assert "BatchMode=yes" in last
+    assert "-i" not in last.split("|"), "Ansible's ssh names no key either"
 
 
 def on_the_host(home: Path) -> int:
