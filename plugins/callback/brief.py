@@ -18,7 +18,7 @@ description:
   - The output of the C(default) callback, without tasks that changed nothing and without includes; C(-v) shows all of
     it.
   - A failure that its task explains is shown once, with its line breaks. All other failures, unreachable hosts,
-    warnings and C(debug) messages are shown as by C(default).
+    warnings and C(debug) messages are shown as by C(default). Where a host refuses the login, what to do follows.
   - For a play with the variable C(__slipway_drift) or C(__slipway_quiet) (C(playbooks/drift.yml),
     C(playbooks/doctor.yml)), only the report at its end is printed; C(-v) and C(--diff) show the rest.
 extends_documentation_fragment:
@@ -37,7 +37,7 @@ from ansible import constants as C
 from ansible import context
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import loaded
-from ansible_collections.slipway.flask.plugins.plugin_utils._report import deploy, drift
+from ansible_collections.slipway.flask.plugins.plugin_utils._report import commands, deploy, drift
 
 OWN = "slipway.flask."
 EXPLAINED = {"msg", "changed", "failed"}
@@ -139,6 +139,13 @@ class CallbackModule(Default):
             drift.RUN.lose(result.host.get_name(), str(result.result.get("msg", "")))
         if not (self._is_silent() and result.task.ignore_unreachable):
             super().v2_runner_on_unreachable(result)
+            host = {**result.host.vars, "inventory_hostname": result.host.get_name()}
+            if hint := commands.to_log_in(str(result.result.get("msg", "")), host):
+                self._display.display(
+                    textwrap.indent(deploy.printable(hint), "  "),
+                    color=C.COLOR_ERROR,
+                    stderr=self.get_option("display_failed_stderr"),
+                )
 
     def _tell(self, result: Any, how: str, message: str) -> None:
         """Print HOW a task ended, and the MESSAGE that explains it."""

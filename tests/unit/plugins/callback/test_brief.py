@@ -111,3 +111,20 @@ def test_more_words_are_asked_for_with_v(folder: Path) -> None:
     said = output(folder, "-v")
     assert "TASK [Stay as it is] ***" in said
     assert "included:" in said
+
+
+def test_a_host_that_refuses_the_key_is_followed_by_what_to_do(tmp_path: Path) -> None:
+    ssh = tmp_path / "ssh"
+    ssh.write_text('#!/bin/sh\necho "root@203.0.113.9: Permission denied (publickey)." >&2\nexit 255\n')
+    ssh.chmod(0o755)
+    (tmp_path / "play.yml").write_text(
+        "- hosts: all\n  gather_facts: false\n  tasks:\n    - name: Log in\n      ansible.builtin.raw: 'true'\n"
+    )
+    settings = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "play.yml", "-i", "203.0.113.9,"]
+    command += ["-e", f"ansible_ssh_executable={ssh}", "-e", "ansible_ssh_retries=0"]
+    done = subprocess.run(command, cwd=tmp_path, env=settings, capture_output=True, text=True, check=False)
+    said = done.stdout + done.stderr
+    assert done.returncode == 4, said
+    first_login = os.path.relpath(ROOT / "bin/first-login", tmp_path)
+    assert said.count(f"Install it: {first_login} root@203.0.113.9") == 1, said
