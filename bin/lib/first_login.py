@@ -156,7 +156,9 @@ def login(asked: argparse.Namespace) -> int:
     if has_passphrase(key):
         say(f"it has a passphrase: run `ssh-add {shown(private)}` once per session, or Ansible asks at each connection")
     elif not is_offered(asked, target):
-        say(f"but ssh does not offer {shown(private)} by itself, so Ansible would be refused. Add to the host in hosts.yml:")
+        say(
+            f"but ssh does not offer {shown(private)} by itself, so Ansible would be refused. Add to the host in hosts.yml:"
+        )
         print(f"  ansible_ssh_private_key_file: {private}", flush=True)
     return 0
 
