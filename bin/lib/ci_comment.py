@@ -1,9 +1,10 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Puts a file into one comment of the pull request that the pipeline is about: GitHub, Forgejo (and Gitea), GitLab.
+"""Puts a file into the one comment of the pull request that the pipeline is about: GitHub, Forgejo (and Gitea), GitLab.
 
-`ci_comment.py FILE TITLE`. The comment with that title is changed where there is one. The variables are those that the CI
-systems set, and SLIPWAY_TOKEN, which may write comments. Python's standard library alone.
+`ci_comment.py FILE TITLE`. The part of the comment with that title is changed where there is one, and other parts stay; an empty
+file changes nothing. The variables are those that the CI systems set, and SLIPWAY_TOKEN, which may write comments. Python's
+standard library alone.
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 MOST_CHARACTERS = 60_000
-"""GitHub takes 65,536, the others more."""
+"""Of all parts together; GitHub takes 65,536, the others more."""
+MARK = "<!-- slipway: "
+"""So each part begins."""
+LINK = re.compile(r"^\s*URL\s+(https://[a-z0-9.-]+(?::\d+)?/)\s*$", re.MULTILINE)
+"""Where a site is, as a deploy prints it."""
 PAGE = 100
 SECONDS = 30
 ACTIONS = ("forgejo-actions", "gitea-actions")
@@ -41,18 +46,19 @@ class Comments:
     def __init__(self, every: str, one: str, me: str, headers: dict[str, str], update: str) -> None:
         self.every, self.one, self.me, self.headers, self.update = every, one, me, headers, update
 
-    def put(self, mark: str, body: str) -> str:
-        """Change the comment with that MARK to BODY, or write one; return which."""
+    def put(self, change: Callable[[str], str]) -> str:
+        """CHANGE the text of the own comment, which is "" when there is none yet; return whether it was written or updated."""
         own = self._own()
         for page in range(1, 100):
             found = self._ask("GET", f"{self.every}?per_page={PAGE}&limit={PAGE}&page={page}")
             for comment in found:
-                if str(comment.get("body", "")).startswith(mark) and own(comment.get("user") or comment["author"]):
-                    self._ask(self.update, self.one.format(comment["id"]), {"body": body})
+                body = str(comment.get("body", ""))
+                if body.startswith(MARK) and own(comment.get("user") or comment["author"]):
+                    self._ask(self.update, self.one.format(comment["id"]), {"body": change(body)})
                     return "updated"
             if not found:
                 break
-        self._ask("POST", self.every, {"body": body})
+        self._ask("POST", self.every, {"body": change("")})
         return "written"
 
     def _own(self) -> Callable[[dict[str, Any]], bool]:
@@ -118,19 +124,39 @@ def comments(environment: Environment) -> Comments:
     return found
 
 
-def text_of(mark: str, title: str, said: str) -> str:
-    """Return the comment: what was SAID as it is, in a fence that nothing in it can close; its end where it is too long."""
+def changed(body: str, title: str, said: str) -> str:
+    """Return the comment BODY with what was SAID as its part TITLE, in the place that it has or at the end."""
+    mark = MARK + re.sub(r"[^\w .,-]", "", title) + " -->"
+    parts = dict[str, str]()
+    for part in re.split(f"^(?={MARK})", body.replace("\r\n", "\n"), flags=re.MULTILINE):
+        parts[part.partition("\n")[0].rstrip()] = part.rstrip() + "\n"
+    parts.pop("", None)
+    others = sum(len(part) for name, part in parts.items() if name != mark)
+    parts[mark] = f"{mark}\n### {title}\n\n{text_of(said, max(0, MOST_CHARACTERS - others))}"
+    return "\n".join(parts.values())
+
+
+def text_of(said: str, most: int) -> str:
+    """Return what was SAID as it is, in a fence that nothing in it can close; its end where it is longer than MOST.
+
+    Above it are links to the sites that it names.
+    """
+    said = said.replace(MARK.rstrip(), "<!- - slipway:")  # it is no part's beginning
     longest = max((len(run) for run in re.findall(r"`+", said)), default=0)
     fence = "`" * max(3, longest + 1)
-    cut = said if len(said) <= MOST_CHARACTERS else f"… the beginning is left out\n{said[-MOST_CHARACTERS:]}"
-    return f"{mark}\n### {title}\n\n{fence}text\n{cut.strip()}\n{fence}\n"
+    cut = said if len(said) <= most else f"… the beginning is left out\n{said[len(said) - most :]}"
+    links = "".join(f"<{url}>\n" for url in dict.fromkeys(LINK.findall(said)))
+    return f"{links}\n{fence}text\n{cut.strip()}\n{fence}\n".lstrip("\n")
 
 
 def main(arguments: list[str], environment: Environment) -> int:
     file, title = arguments
-    mark = "<!-- slipway: " + re.sub(r"[^\w .,-]", "", title) + " -->"
     try:
-        done = comments(environment).put(mark, text_of(mark, title, Path(file).read_text(errors="replace")))
+        said = Path(file).read_text(errors="replace")
+        if not said.strip():
+            print(f"slipway: nothing to say as '{title}'")
+            return 0
+        done = comments(environment).put(lambda body: changed(body, title, said))
     except (CommentError, KeyError, OSError) as error:
         print(f"slipway: the comment could not be written: {error}", file=sys.stderr)
         return 1

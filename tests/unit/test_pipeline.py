@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ def test_a_pipeline_tests_plans_deploys_to_staging_and_then_to_production(kind: 
     assert done.returncode == 0, done.stderr
     whole = " ".join(texts(yaml.safe_load((tmp_path / FILES[kind]).read_text())))
     steps = ["pip install --requirement", "scan .venv", "ruff check", "pytest", "plan deploy/production", "comment ",
+             "preview deploy/staging/hosts.yml", "comment ", "preview deploy/staging/hosts.yml --remove", "comment ",
              "deploy deploy/staging", "smoke deploy/staging", "https://staging.example.com", "promote deploy/production",
              "smoke deploy/production", "https://example.com/", "rollback deploy/production"]  # fmt: skip
     found, after = whole.replace('bin/ci"', "bin/ci"), 0
@@ -55,12 +57,33 @@ def test_actions_are_pinned_and_only_the_protected_branch_deploys(kind: str) -> 
             assert at and len(pin) == 40, step
         uses_secrets = "secrets." in " ".join(texts(job))
         assert uses_secrets == (name != "test")
+        assert ("!= 'closed'" in job["if"]) == (name in ("test", "preview"))  # plan needs test
+        assert ("== 'closed'" in job["if"]) == (name == "preview-end")
         assert job.get("permissions", {}).get("contents", "read") == "read"
         if name in ("staging", "production"):
             assert "pull_request" not in job["if"]
             assert job["concurrency"]["cancel-in-progress"] is False
         elif uses_secrets:
             assert "head.repo.full_name == github.repository" in job["if"], "a fork gets no secret"
+
+
+@pytest.mark.parametrize("kind", ["github", "forgejo"])
+def test_the_runs_of_a_pull_request_come_one_after_the_other_and_pushes_do_not_wait_for_them(kind: str) -> None:
+    concurrency = yaml.safe_load((ROOT / f"docs/ci/{kind}.yml").read_text())["concurrency"]
+    assert concurrency["group"] == "deploy-${{ github.event.pull_request.number || github.run_id }}"
+    assert concurrency["cancel-in-progress"] is False
+
+
+WORKFLOWS = ["docs/ci/github.yml", "docs/ci/forgejo.yml"]
+WORKFLOWS += [f".github/workflows/{path.name}" for path in ROOT.glob(".github/workflows/*.yml")]
+
+
+@pytest.mark.parametrize("file", WORKFLOWS)
+def test_no_command_has_anything_put_in_that_somebody_outside_chooses(file: str) -> None:
+    """`${{ github.head_ref }}` in `run` is put into the script before a shell reads it: a branch's name would be a command."""
+    for job in yaml.safe_load((ROOT / file).read_text())["jobs"].values():
+        for step in job.get("steps", []):
+            assert all(name.startswith("matrix.") for name in re.findall(r"\$\{\{ *(\S+)", step.get("run", ""))), step
 
 
 @pytest.mark.parametrize("file", ["docs/ci/github.yml", "docs/ci/forgejo.yml", ".github/workflows/release.yml"])
@@ -74,8 +97,12 @@ def test_what_a_job_installs_and_runs_finds_no_token_in_the_checkout(file: str) 
 
 def test_a_merge_request_of_a_fork_gets_no_secret_of_gitlab() -> None:
     jobs = yaml.safe_load((ROOT / "docs/ci/gitlab.yml").read_text())
-    (rule,) = jobs["plan"]["rules"]
-    assert "$CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_PROJECT_ID" in rule["if"]
+    for name in ("plan", "preview", "preview-end"):
+        (rule,) = jobs[name]["rules"]
+        assert "$CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_PROJECT_ID" in rule["if"]
+        assert jobs[name]["resource_group"] == "merge-request-$CI_MERGE_REQUEST_IID"
+    assert jobs["preview"]["environment"]["on_stop"] == "preview-end"
+    assert jobs["preview-end"]["environment"] == {"name": jobs["preview"]["environment"]["name"], "action": "stop"}
     assert "environment" not in jobs["test"]
     for name in ("staging", "production"):
         assert jobs[name]["resource_group"] == name

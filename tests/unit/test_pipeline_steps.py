@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""The steps of bin/ci that need no host: the plan's comment, the scan, and what promotion takes of staging's inventory."""
+"""The steps of bin/ci that need no host: the comment, the scan, whose previews there are, and what promotion takes of staging."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import ci_comment
+import ci_preview
 import ci_staging
 import osv_server
 import pytest
@@ -91,10 +93,10 @@ class Pipeline:
         )
         self.environment = {"PATH": os.environ["PATH"], "SLIPWAY_PLAIN_HTTP": "true", "SLIPWAY_TOKEN": TOKEN, **told}
 
-    def comment(self, text: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    def comment(self, text: str, title: str = TITLE, **changes: str) -> subprocess.CompletedProcess[str]:
         self.plan.write_text(text)
         return subprocess.run(
-            [ROOT / "bin/ci", "comment", "plan.txt", TITLE], cwd=self.folder, env={**self.environment, **changes},
+            [ROOT / "bin/ci", "comment", "plan.txt", title], cwd=self.folder, env={**self.environment, **changes},
             capture_output=True, text=True, check=False,
         )  # fmt: skip
 
@@ -114,6 +116,48 @@ def test_a_pull_request_has_one_comment_however_often_it_is_pushed_to(pipeline: 
         assert (told.returncode, told.stdout) == (0, f"slipway: the comment '{TITLE}' was {done}\n"), told.stderr
     (mine,) = pipeline.forge.comments[5:]
     assert f"### {TITLE}\n\n```text\nALTER TABLE b\n```" in mine["body"]
+
+
+def test_plan_and_preview_are_parts_of_the_same_comment_and_each_push_changes_its_own(pipeline: Pipeline) -> None:
+    for title, text in (
+        (TITLE, "plan 1\n<!-- slipway: Preview -->\nas if it were a part"),
+        ("Preview", "shop-x is the preview of x\n  URL  https://x-1.preview.example.net/\n"),
+        (TITLE, "plan 2"),
+        ("Preview", "shop-x on vps1 was removed"),
+    ):
+        assert pipeline.comment(text, title).returncode == 0
+        (mine,) = pipeline.forge.comments
+        body = mine["body"]
+        if text.startswith("shop-x is"):
+            assert "### Preview\n\n<https://x-1.preview.example.net/>\n\n```text\nshop-x is" in body
+            assert body.count("\n### ") == 2 and "plan 1" in body
+    assert body.index("plan 2") < body.index("was removed") and "plan 1" not in body and "URL" not in body
+
+
+def test_nothing_said_changes_nothing(pipeline: Pipeline) -> None:
+    told = pipeline.comment("\n", "Preview")
+    assert (told.returncode, told.stdout) == (0, "slipway: nothing to say as 'Preview'\n")
+    assert pipeline.forge.comments == []
+
+
+@pytest.mark.parametrize(
+    "line", ["  URL  https://a.example/)](https://evil.example/", "URL javascript:alert(1)", "URL https://@everyone/"]
+)
+def test_nothing_but_a_site_becomes_a_link(line: str) -> None:
+    assert "<http" not in ci_comment.changed("", "Preview", line) and "\n<" not in ci_comment.changed(
+        "", "Preview", line
+    )
+
+
+def test_a_comment_that_came_back_with_other_line_ends_keeps_its_parts() -> None:
+    body = ci_comment.changed(ci_comment.changed("", TITLE, "plan"), "Preview", "one").replace("\n", "\r\n").rstrip()
+    again = ci_comment.changed(body, "Preview", "two")
+    assert (again.count("### "), "plan" in again, "two" in again, "one" in again) == (2, True, True, False)
+
+
+def test_all_parts_together_are_no_longer_than_a_comment_may_be() -> None:
+    long = "a" * 100_000
+    assert len(ci_comment.changed(ci_comment.changed("", TITLE, long), "Preview", long)) < 65_000
 
 
 def test_a_comment_of_somebody_else_with_the_same_mark_is_not_taken_for_it(pipeline: Pipeline) -> None:
@@ -203,6 +247,91 @@ def test_staging_may_have_a_vault_that_production_can_t_open(tmp_path: Path) -> 
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "production-vps" in done.stdout and "hidden" not in done.stdout + done.stderr
+
+
+# ---- previews -----------------------------------------------------------------------------------------------------------
+
+PREVIEW = "{domain: '*.preview.example.net', access: []}"
+
+
+class Branch:
+    """A pull request's branch, and an inventory whose host nobody can reach."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def preview(
+        self, branch: str, *words: str, preview: str = PREVIEW, **changes: str
+    ) -> subprocess.CompletedProcess[str]:
+        (self.folder / "group_vars/all").mkdir(parents=True, exist_ok=True)
+        (self.folder / "hosts.yml").write_text("web: {hosts: {vps: {ansible_host: 127.0.0.1, ansible_port: 1}}}\n")
+        app = (
+            "{name: shop, domains: [a.example.com], wsgi: 'shop:app', source: {git: 'https://example.com/shop.git'}, "
+            + "secret_key_variable: ''"
+        )
+        keys = f", preview: {preview}" if preview else ""
+        (self.folder / "group_vars/all/main.yml").write_text(f"slipway_apps:\n  - {app}{keys}}}\n")
+        environment = {
+            **{name: value for name, value in os.environ.items() if name != "GITHUB_HEAD_REF"},
+            "SLIPWAY_SSH_KEY": "-----BEGIN OPENSSH PRIVATE KEY-----", "SLIPWAY_KNOWN_HOSTS": "vps ssh-ed25519 A",
+            "GITHUB_HEAD_REF": branch, **changes,
+        }  # fmt: skip
+        return subprocess.run(
+            [ROOT / "bin/ci", "preview", "hosts.yml", *words], cwd=self.folder, env=environment, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def branch(tmp_path: Path) -> Branch:
+    return Branch(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["{{lookup('pipe','touch${IFS}OWNED')}}", "x;touch${IFS}OWNED", "$(touch${IFS}OWNED)"])
+def test_the_name_of_a_branch_is_never_run(branch: Branch, name: str) -> None:
+    owned = branch.folder / "owned"
+    done = branch.preview(name.replace("OWNED", str(owned)))
+    assert done.returncode != 0 and "UNREACHABLE" in done.stdout, done.stdout + done.stderr
+    assert not owned.exists()
+
+
+def test_what_is_no_branch_is_refused_in_one_sentence(branch: Branch) -> None:
+    done = branch.preview("--upload-pack=x")
+    assert done.returncode != 0 and "it must be the name of a branch" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("secrets", [{}, {"SLIPWAY_SSH_KEY": "", "SLIPWAY_KNOWN_HOSTS": ""}])
+def test_an_inventory_without_previews_needs_no_secret_and_says_nothing_in_the_comment(
+    branch: Branch, secrets: dict[str, str]
+) -> None:
+    done = branch.preview("x", preview="", **secrets)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "no app of this inventory has 'preview': nothing to do" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "changes", "said"),
+    [
+        ((), {"GITHUB_HEAD_REF": ""}, "SLIPWAY_BRANCH is empty"),
+        ((), {"SLIPWAY_SSH_KEY": ""}, "SLIPWAY_SSH_KEY is empty"),
+        (("--close",), {}, "bin/ci preview  INVENTORY [--remove]"),
+    ],
+)
+def test_what_a_preview_lacks_is_told(
+    branch: Branch, words: tuple[str, ...], changes: dict[str, str], said: str
+) -> None:
+    done = branch.preview("x", *words, **changes)
+    assert done.returncode != 0 and said in done.stderr, done.stderr
+
+
+def test_each_app_that_has_previews_gets_one_whatever_its_host() -> None:
+    with_it, without = {"name": "shop", "preview": {"domain": "*.x.net"}}, {"name": "blog"}
+    inventory = {
+        "_meta": {"hostvars": {"a": {"slipway_apps": [with_it, without]}, "b": {"slipway_apps": [with_it]}, "c": {}}}
+    }
+    assert ci_preview.apps(inventory) == ["shop"]
+    told = ci_preview.variables("shop", "x: y #{{ z }}", remove=True)
+    assert told == 'app: !unsafe "shop"\nbranch: !unsafe "x: y #{{ z }}"\nremove: true\n'
 
 
 # ---- the scan ---------------------------------------------------------------------------------------------------------

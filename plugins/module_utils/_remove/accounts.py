@@ -66,14 +66,19 @@ def free_memory(accounts: Iterable[Account], proc: Path = Path("/proc/sysvipc"))
 
     sysvipc(7): a table each, whose second column is what ipcrm(1) is told.
     """
-    uids, gone = {str(account.uid) for account in accounts}, []
+    uids, gone = {str(account.uid): account for account in accounts}, list[str]()
     for kind, option in (("shm", "-m"), ("sem", "-s"), ("msg", "-q")):
         with suppress(OSError):
             head, *rows = [line.split() for line in (proc / kind).read_text().splitlines()]
             for row in rows:
-                if {row[head.index("uid")], row[head.index("cuid")]} & uids:
+                owners = [uids[one] for one in (row[head.index("uid")], row[head.index("cuid")]) if one in uids]
+                if owners:
                     gone.append(f"{option} {row[1]}")
-                    subprocess.run(["ipcrm", option, row[1]], capture_output=True, check=False)
+                    # Its owner and its creator may; root only with CAP_SYS_ADMIN (shmctl(2)), which not every caller has.
+                    subprocess.run(
+                        ["ipcrm", option, row[1]], capture_output=True, check=False,
+                        user=owners[0].uid, group=owners[0].gid, extra_groups=[],
+                    )  # fmt: skip
     return gone
 
 

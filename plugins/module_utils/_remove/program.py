@@ -10,12 +10,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Collection
 from contextlib import suppress
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import previews
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._app.previews import Preview
-from ansible_collections.slipway.flask.plugins.module_utils._remove import journal
+from ansible_collections.slipway.flask.plugins.module_utils._remove import beside, journal
 from ansible_collections.slipway.flask.plugins.module_utils._remove.error import RemoveError
 from ansible_collections.slipway.flask.plugins.module_utils._remove.removal import Removal
 
@@ -25,21 +26,29 @@ BY = "slipway-previews, on its end date"
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="slipway-previews", description="Removes previews whose end date has come.")
     parser.add_argument("command", choices=["list", "expire"])
-    if parser.parse_args(arguments).command == "list":
+    parser.add_argument("name", nargs="*", help="of previews; all of them when none is named")
+    asked = parser.parse_args(arguments)
+    if asked.command == "list":
         for text in previews.said():
             print(text)
         return 0
-    return expire(time.time())
+    return expire(time.time(), asked.name)
 
 
-def expire(now: float) -> int:
-    """Remove each preview whose end is not after NOW; one that can't be removed is told, and tried again the next time."""
+def expire(now: float, names: Collection[str] = ()) -> int:
+    """Remove each preview whose end is not after NOW, of NAMES only, where there are any.
+
+    One that can't be removed is told, and tried again the next time. The service that only looks has a unit beside it do it.
+    """
     failed = False
-    for name in [one.name for one in previews.all_of()]:
+    for name in [one.name for one in previews.all_of() if not names or one.name in names]:
         one = previews.read(name)  # again: while others were removed, somebody may have set it up anew
         if one is None or one.ends > now:
             continue
         try:
+            if beside.service():
+                beside.expire(one.name)
+                continue
             remove(one, BY)
             print(f"{one.name}, a preview of {one.of}, was removed: it was to end at {one.until}")
         except (RemoveError, ReleaseError, OSError) as error:

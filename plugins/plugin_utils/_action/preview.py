@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._remove.beside import PROGRAM, SERVICE
 from ansible_collections.slipway.flask.plugins.plugin_utils._library import library
 
 MODULES = "_remove.program"
 LIBRARY = library.FOLDER / "previews"
-PROGRAM = "/usr/local/sbin/slipway-previews"
 NAME = "slipway-previews"
 UNITS = "/etc/systemd/system"
 MANAGED = "# Written by Ansible (slipway.flask); changes are overwritten.\n"
@@ -38,24 +38,40 @@ After=nginx.service postgresql.service mariadb.service
 [Service]
 Type=oneshot
 ExecStart={PROGRAM} expire
+Environment={SERVICE}={NAME}.service
 TimeoutStartSec=1h
-# It removes users, databases, units and folders all over the host: root it must be, with most of what root can do.
-NoNewPrivileges=true
-PrivateDevices=true
+
+# It only looks; what removes a preview is a transient unit (_remove/beside.py), which ends with this one.
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+PrivateNetwork=yes
 DevicePolicy=closed
-PrivateTmp=true
-ProtectClock=true
-ProtectHostname=true
-ProtectKernelLogs=true
-ProtectKernelModules=true
-ProtectKernelTunables=true
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
-RestrictNamespaces=true
-RestrictRealtime=true
-LockPersonality=true
-MemoryDenyWriteExecute=true
-SystemCallArchitectures=native
 UMask=0077
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+RestrictSUIDSGID=yes
+RestrictNamespaces=yes
+RestrictRealtime=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+KeyringMode=private
+ProtectProc=invisible
+ProcSubset=pid
+ProtectClock=yes
+ProtectHostname=yes
+ProtectControlGroups=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+RestrictAddressFamilies=AF_UNIX
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@resources @privileged
+SystemCallErrorNumber=EPERM
+LimitCORE=0
 """,
     f"{UNITS}/{NAME}.timer": f"""{MANAGED}[Unit]
 Description=Look every hour whether a preview's end date has come

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -128,3 +129,36 @@ def test_a_host_has_no_more_than_it_may(there: list[str], asked: dict[str, Any],
         note(name)
     said = preview_on_host.refusal({"name": "shop-x-1", "of": "shop", "branch": "x", "most": 2, **asked})
     assert said.startswith(told) and bool(said) == bool(told)
+
+
+def test_the_service_that_looks_has_each_removed_in_a_unit_of_its_own(
+    removed: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        asked.append(words)
+        stuck = words[-1] == "stuck"
+        said = "Running as unit\nstuck could not be removed: /srv/stuck/x is a mount point\n" if stuck else ""
+        return subprocess.CompletedProcess(words, int(stuck), "" if stuck else f"{words[-1]} was removed\n", said)
+
+    monkeypatch.setenv("SLIPWAY_PREVIEWS_UNIT", "slipway-previews.service")
+    monkeypatch.setattr(systemd, "run", run)
+    for name, ends in (("old", NOW), ("stuck", NOW), ("young", NOW + 1)):
+        note(name, ends)
+    assert program.expire(NOW) == 1
+    assert [words[-3:] for words in asked] == [
+        ("/usr/local/sbin/slipway-previews", "expire", name) for name in ("old", "stuck")
+    ]
+    assert all("--property=BindsTo=slipway-previews.service" in words for words in asked)
+    assert removed == [], "it has no right to"
+    told = capsys.readouterr()
+    assert told.out == "old was removed\n"
+    assert told.err == "stuck could not be removed: /srv/stuck/x is a mount point\n"
+
+
+def test_one_that_is_named_is_removed_alone_and_not_before_its_end(removed: list[str]) -> None:
+    for name, ends in (("old", NOW), ("older", NOW - 1), ("young", NOW + 1)):
+        note(name, ends)
+    assert program.expire(NOW, ["old", "young"]) == 0
+    assert removed == ["old"]
