@@ -76,7 +76,7 @@ FAILURES: list[tuple[Callable[[App], None], str, list[str]]] = [
     (missing_dependency, "build", ["99.99"]),
     (not_importable, "check", ["'wsgi' is 'wsgi:app', which can't be imported", "No module named"]),
     (failing_migration, "migrate", ["`flask db upgrade` failed", "the tide is out"]),
-    (never_ready, "gate", ["/readyz answered 503 within 3 s; it must answer 200"]),
+    (never_ready, "gate", ["/readyz still answered 503 after 3 s; it must answer 200"]),
     (ready_by_turns, "gate", ["/readyz answered 503 after 200, again and again"]),
 ]
 

@@ -28,11 +28,18 @@ from typing import IO, Any, cast
 from ansible_collections.slipway.flask.plugins.module_utils._app import health as app_health
 from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import ReleaseError
-from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd, unix_sockets
+from ansible_collections.slipway.flask.plugins.module_utils._host import (
+    environment_file,
+    repeats,
+    systemd,
+    unix_sockets,
+)
 from ansible_collections.slipway.flask.plugins.module_utils._process.health import unhealthy
 
 LOOK_SECONDS, HEALTH_SECONDS = 0.5, 5
 """Time between two looks at what the log has brought, and for an answer to the health request at each."""
+LAST_LINES = 80
+"""Of an app that can't be ready, so many lines are shown at most."""
 BEFORE_SECONDS, BEFORE_LINES = 60, 2000
 """How far back the log of the release before is read."""
 ERRORS_MIN, ERRORS_SHARE, CHANCE = 3, 0.05, 0.001
@@ -140,9 +147,13 @@ def fault(before: Seen, after: Seen) -> str:
 
 
 def last_words(unit: str) -> str:
-    """Return the end of what UNIT's newest run wrote to the journal, without the requests: the gate's own are many."""
-    lines = [line for line in systemd.journal(unit, BEFORE_LINES).splitlines() if request_of(line) is None]
-    return systemd.tail("\n".join(lines))
+    """Return the end of what UNIT's newest run wrote to the journal: no requests (the gate's own are many), and what each
+    of them made the app say only once, whole.
+    """
+    lines, again = repeats.once([
+        line for line in systemd.journal(unit, BEFORE_LINES).splitlines() if request_of(line) is None
+    ])  # fmt: skip
+    return systemd.tail("\n".join(lines), min(max(again, systemd.TAIL_LINES), LAST_LINES))
 
 
 def recent(unit: str) -> Seen:

@@ -22,6 +22,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._process import hand
 from ansible_collections.slipway.flask.plugins.module_utils._process import health as process_health
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
 from ansible_collections.slipway.flask.plugins.module_utils._process.look.web import WebLook
+from ansible_collections.slipway.flask.plugins.module_utils._process.patience import Patience
 
 if TYPE_CHECKING:
     from ansible_collections.slipway.flask.plugins.module_utils._process.watch import Watch
@@ -37,8 +38,6 @@ READY_IN_A_ROW = 8
 """Good answers in a row that make a release ready: one worker may be ready and the next not."""
 KEPT_SECONDS = 0.1
 """For so long after a switch, nginx may use a connection to the old release once more (nginx_tls: keepalive_timeout)."""
-FALLS = 2
-"""How often a release may fall back from ready to not ready; one that goes on so is never ready."""
 REFUSED = re.compile(r"answered [34]\d\d$")
 """A page that works, and that not every visitor gets: it wants a login, a parameter or another path."""
 NOT_FOR_ALL = "If that page is not for every visitor, set `health_path` to one that is. "
@@ -128,22 +127,21 @@ class Web(WebLook, Process):
 
     def gate(self, release: str) -> None:
         """Wait until RELEASE answers on its own socket as it should. Nobody else can reach it yet."""
-        health = self.host.request.health
-        must, seconds = app_health.wanted(health), health.timeout_seconds
-        deadline, good, falls = time.monotonic() + seconds, 0, 0
+        health, good = self.host.request.health, 0
+        patience = Patience(health)
         while good < READY_IN_A_ROW:
             before, said = good, process_health.unhealthy(self.socket(release), health)
             good = 0 if said else good + 1
             if said:
-                falls += before > 0
-                when = f"within {seconds} s" if falls <= FALLS else f"after {must}, again and again"
-                alive = self.is_active(release)
-                if falls > FALLS or time.monotonic() > deadline or not alive:
-                    when = when if alive else "and its service ended"
+                why = patience.enough(said, before > 0)
+                if not self.is_active(release):
+                    why = f"{said} and its service ended"
+                if why:
                     last = self._last_words(release)
-                    why = self.host.hint(last, of_page=True) or NOT_FOR_ALL * bool(REFUSED.search(said))
-                    raise ReleaseError(f"{said} {when}; it must answer {must}. {why}The end of the journal:\n{last}")
-                time.sleep(POLL_SECONDS)
+                    do = self.host.hint(last, of_page=True) or NOT_FOR_ALL * bool(REFUSED.search(said))
+                    must = f"it must answer {app_health.wanted(health)}"
+                    raise ReleaseError(f"{why}; {must}. {do}The end of the journal:\n{last}")
+                patience.rest()
 
     # ---- the switch, and after it ----------------------------------------------------------------------------------
 

@@ -158,7 +158,13 @@ KEYS: dict[str, Key] = {
         range=(100, 599),
     ),
     "health_host": Key(str, "", "Host header of the health request. If empty, the main domain."),
-    "health_timeout_seconds": Key(int, 60, "Maximum time for a new release to become ready.", range=(1, 3600)),
+    "health_timeout_seconds": Key(
+        int,
+        60,
+        "Maximum time for a new release to become ready. While it is not, it should answer 503 or nothing: "
+        "one that answers 500 for 20 s without a break is given up at once.",
+        range=(1, 3600),
+    ),
     "metrics_path": Key(
         str,
         "",

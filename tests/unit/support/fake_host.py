@@ -31,7 +31,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._host import (
 )
 from ansible_collections.slipway.flask.plugins.module_utils._migration import probe
 from ansible_collections.slipway.flask.plugins.module_utils._migration import run as migration_run
-from ansible_collections.slipway.flask.plugins.module_utils._process import fate, web, worker
+from ansible_collections.slipway.flask.plugins.module_utils._process import fate, patience, web, worker
 from ansible_collections.slipway.flask.plugins.module_utils._process import watch as process_watch
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
 from ansible_collections.slipway.flask.plugins.module_utils._process.look import web as look_web
@@ -352,6 +352,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     monkeypatch.setattr(release_run, "pwd", SimpleNamespace(**account))
     monkeypatch.setattr(release_run, "grp", SimpleNamespace(getgrnam=lambda _: SimpleNamespace(gr_gid=UID)))
     monkeypatch.setattr(web, "POLL_SECONDS", 0)
+    monkeypatch.setattr(patience, "POLL_SECONDS", 0)
     monkeypatch.setattr(look_web, "RUN", fake.memory)
     monkeypatch.setattr(worker, "STARTS", fake.memory / "starts")
     monkeypatch.setattr(fate, "told_of", lambda unit, run: fake.instance(unit) in fake.starved)

@@ -61,6 +61,15 @@ def test_the_last_words_are_the_apps_and_not_how_gunicorn_ends(monkeypatch: pyte
     assert process_watch.last_words("shop@1").splitlines() == mine
 
 
+def test_the_last_words_tell_a_traceback_of_each_request_once_and_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = [f'  File "app.py", line {number}, in call' for number in range(30)]
+    mine = ["Traceback (most recent call last):", *frames, "RuntimeError: oops"]
+    said = "\n".join(line for _ in range(40) for line in [*mine, request(500, agent="slipway")])
+    monkeypatch.setattr(systemd, "read_journal", lambda *arguments: said)
+    monkeypatch.setattr(systemd, "properties", lambda unit, *names: {})
+    assert process_watch.last_words("shop@1").splitlines() == mine
+
+
 def test_slipways_own_requests_do_not_count() -> None:
     found = Seen()
     found.take(request(500, agent="slipway"))

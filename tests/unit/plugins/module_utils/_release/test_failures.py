@@ -135,7 +135,7 @@ FAILURES: dict[str, tuple[str, Any, str]] = {
             or setattr(host, "journal", f"journal\n{ACCESS}\n{ACCESS}")
             or {"health": {**host.settings["health"], "timeout_seconds": 0.05}}
         ),
-        r"/healthz answered 503 within 0\.05 s; it must answer 200\. The end of the journal:\njournal$",
+        r"/healthz still answered 503 after 0\.05 s; it must answer 200\. The end of the journal:\njournal$",
     ),
     "a page that wants a login": (
         "gate",
@@ -144,7 +144,7 @@ FAILURES: dict[str, tuple[str, Any, str]] = {
             or setattr(host, "journal", "journal")
             or {"health": {**host.settings["health"], "timeout_seconds": 0.05}}
         ),
-        r"/healthz answered 302 within 0\.05 s; it must answer 200\. If that page is not for every visitor, set `health_path`",
+        r"/healthz still answered 302 after 0\.05 s; it must answer 200\. If that page is not for every visitor, set `health_path`",
     ),
     "no answer on the socket": (
         "gate",
