@@ -13,16 +13,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils._audit.installed import Package, normalised
+from ansible_collections.slipway.flask.plugins.module_utils._audit.installed import Package, normalised, public
 from ansible_collections.slipway.flask.plugins.module_utils._host import tree
 
 TOML = ("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml")
 HEAD = re.compile(r"\[\[packages?\]\]")
 FIELD = re.compile(r'(name|version) = "([^"]*)"')
 TABLE = re.compile(r"\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}")
-VALUE = re.compile(r'(\w+) ?= ?"([^"]*)"')
-PINNED = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*==\s*([^\s;\\]+)")
+VALUE = re.compile(r'\b(\w+) ?= ?"([^"]*)"')
+PINNED = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\]\s*)?==\s*([^\s;\\]+)")
 HASH = re.compile(r"--hash[=\s]\s*sha256:([0-9a-f]{64})")
+LONGEST = 255
+"""Characters of a file's name. A longer one, which is none, could have any number of tags."""
 SHA256 = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
 
@@ -50,7 +52,7 @@ def files_of(project: Path, lists: Iterable[str] = ()) -> Files:
                 known = found.setdefault((normalised(package), version), [])
                 if file.sha256 not in [one.sha256 for one in known]:
                     known.append(file)
-        except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
             continue
     return found
 
@@ -76,7 +78,7 @@ def _file(entry: Mapping[str, str]) -> File | None:
     if not found:
         return None
     url = entry.get("url") or ""
-    url = re.sub(r"(?<=//)[^/@]*@", "", url) if url.startswith("https://") else ""
+    url = public(url) if url.startswith("https://") else ""
     return File(found[1], entry.get("file") or entry.get("name") or url.rpartition("/")[2], url)
 
 
@@ -106,7 +108,7 @@ def installed_file(package: Package, files: Iterable[File]) -> File | None:
 def _tags(name: str) -> set[str]:
     """Return the tags of the wheel that is called NAME, of which it can have several of each kind."""
     parts = name.removesuffix(".whl").split("-")[-3:]
-    if len(parts) != 3:
+    if len(parts) != 3 or len(name) > LONGEST:
         return set()
     pythons, abis, platforms = (part.split(".") for part in parts)
     return {f"{python}-{abi}-{platform}" for python in pythons for abi in abis for platform in platforms}

@@ -18,6 +18,9 @@ from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import tree
 
+NAME = re.compile(r"[A-Za-z0-9]([\w.-]{0,200}[A-Za-z0-9])?", re.ASCII)
+LONGEST = 100
+"""Characters of a version."""
 REQUIRED = re.compile(r"\s*([A-Za-z0-9][\w.-]*)")
 
 
@@ -56,7 +59,7 @@ def _packages(environment: Path) -> Iterator[Package]:
     for folder in sorted(environment.glob("lib/python3*/site-packages/*.dist-info")):
         head = _headers(folder / "METADATA")
         name, version = str(head.get("Name") or "").strip(), str(head.get("Version") or "").strip()
-        if not name or not version:
+        if not NAME.fullmatch(name) or not version.isprintable() or not 0 < len(version) <= LONGEST:
             continue
         url, hashes = _origin(folder / "direct_url.json")
         yield Package(
@@ -95,10 +98,14 @@ def _origin(path: Path) -> tuple[str, tuple[tuple[str, str], ...]]:
         found = json.loads(tree.read(path))
         archive = found.get("archive_info") or {}
         hashes = archive.get("hashes") or dict([archive["hash"].split("=", 1)] if archive.get("hash") else [])
-        url = re.sub(r"(?<=//)[^/@]*@", "", str(found["url"]))
-        return url, tuple(sorted((str(name), str(value)) for name, value in hashes.items()))
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return public(str(found["url"])), tuple(sorted((str(name), str(value)) for name, value in hashes.items()))
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
         return "", ()
+
+
+def public(url: str) -> str:
+    """Return URL without what may be secret in it: the user and the password, and a query, which can be a signature."""
+    return re.split(r"[?#]", re.sub(r"(?<=//)[^/]*@", "", url), maxsplit=1)[0]
 
 
 def python_version(environment: Path) -> str:

@@ -87,7 +87,7 @@ def origins(environment: Path) -> dict[str, str]:
         name = re.sub(r"[-_.]+", "-", file.parent.name.removesuffix(".dist-info").rpartition("-")[0]).lower()
         try:
             found[name] = origin(json.loads(tree.read(file)))
-        except (OSError, ValueError, AttributeError):
+        except (OSError, ValueError, AttributeError, RecursionError):
             found[name] = SOURCE
     return found
 
@@ -95,6 +95,7 @@ def origins(environment: Path) -> dict[str, str]:
 def origin(about: Mapping[str, object]) -> str:
     """Return where a package is from that direct_url.json says this ABOUT."""
     address, of_git = tools.masked(str(about.get("url") or ""), by=""), about.get("vcs_info")
+    address = re.split(r"[?#]", address, maxsplit=1)[0]  # a signature, say: anybody may read a lock
     if isinstance(of_git, Mapping):
         return f"git+{address}@{of_git.get('commit_id')}"
     return address if re.fullmatch(r"https?://\S+", address) else SOURCE

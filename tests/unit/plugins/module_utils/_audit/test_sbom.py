@@ -62,9 +62,12 @@ def environment(tmp_path: Path) -> Path:
     install(place, "MarkupSafe", "3.0.2", "License: UNKNOWN", "Classifier: License :: OSI Approved :: BSD License",
             tag="cp313-cp313-manylinux_2_17_x86_64")  # fmt: skip
     install(place, "asgiref", "3.8.1+local", "License: MIT")
-    url = {"url": "https://ann:pw@git.example.com/own.git", "vcs_info": {"vcs": "git", "commit_id": "4f2c1a9"}}
+    url = {
+        "url": "https://ann:p@w@git.example.com/own.git?token=pw#pw",
+        "vcs_info": {"vcs": "git", "commit_id": "4f2c1a9"},
+    }
     install(place, "own.package", "1.0", "Classifier: License :: OSI Approved :: MIT License", url=url)
-    archive = {"url": "https://example.com/wheel-1.whl", "archive_info": {"hashes": {"sha256": SHA["d"]}}}
+    archive = {"url": "https://example.com/wheel-1.whl?signature=pw", "archive_info": {"hashes": {"sha256": SHA["d"]}}}
     install(place, "wheel", "1", "License: " + "a very long text " * 20, url=archive)
     install(place, "local", "1", url={"url": "file:///srv/build/local", "dir_info": {}})
     return place
@@ -166,6 +169,39 @@ def test_a_lock_that_can_not_be_read_says_nothing(environment: Path, tmp_path: P
     for name in ("uv.lock", "Pipfile.lock", "requirements.txt"):
         (tmp_path / name).write_text(text)
     assert "hashes" not in component(made(environment, tmp_path), "flask")
+
+
+HOSTILE = {
+    "uv.lock": [
+        '[[package]]\nname = "a"\nversion = "1"\nsdist = {sha256' + "a" * 300_000 + "}",
+        '[[package]]\nname = "a"\nversion = "1"\nsdist = {sha256 ' + "{}" * 200_000,
+        '[[package]]\nname = "flask"\nversion = "3.1.2"\nwheels = [' + ", ".join(
+            f'{{ url = "https://example.com/flask-{"a." * 5000}-{"b." * 5000}-{"c." * 5000}d.whl", hash = "sha256:{sha}" }}'
+            for sha in (SHA["a"], SHA["b"])),
+    ],
+    "Pipfile.lock": ["[" * 200_000, '{"default": ' * 100_000],
+    "requirements.txt": ["flask" + " " * 300_000 + "x", "flask[" + "a" * 300_000, " " * 300_000],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name, text", [(name, text) for name, texts in HOSTILE.items() for text in texts])
+def test_a_lock_made_to_keep_root_busy_is_read_at_once(environment: Path, tmp_path: Path, name: str, text: str) -> None:
+    """Time that grows with the square of a line would be hours here."""
+    (tmp_path / name).write_text(text)
+    assert component(made(environment, tmp_path), "flask")["name"] == "flask"
+
+
+def test_metadata_that_a_terminal_would_obey_or_nobody_could_have_published_is_left_out(environment: Path) -> None:
+    for number, (name, version) in enumerate([("a\x1b[2J", "1"), ("b", "1\x1b[2J"), ("c", "1" * 5000), ("-d", "1")]):
+        folder = environment / f"lib/python3.11/site-packages/odd{number}-1.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Name: {name}\nVersion: {version}\n")
+    deep = environment / "lib/python3.11/site-packages/deep-1.dist-info"
+    deep.mkdir()
+    (deep / "METADATA").write_text("Name: deep\nVersion: 1\n")
+    (deep / "direct_url.json").write_text("[" * 200_000)
+    names = {one.name for one in installed.packages(environment)}
+    assert "deep" in names and not {"a", "b", "c", "d", "-d"} & names
 
 
 def test_no_link_is_followed_and_broken_metadata_is_left_out(environment: Path, tmp_path: Path) -> None:

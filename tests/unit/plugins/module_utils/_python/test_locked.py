@@ -26,7 +26,10 @@ def environment(tmp_path: Path) -> Path:
     site = tmp_path / "lib/python3.13/site-packages"
     urls = {
         "blinker-1.9.0": None,
-        "my_tools-2.0": {"url": "https://ann:token@git.example.com/tools.git", "vcs_info": {"commit_id": COMMIT}},
+        "my_tools-2.0": {
+            "url": "https://ann:tok@en@git.example.com/tools.git?token=secret#x",
+            "vcs_info": {"commit_id": COMMIT},
+        },
         "far-1.0": {"url": "https://dist.example.com/far-1.0.tar.gz", "archive_info": {}},
         "shop-0.1": {"url": "file:///srv/shop/venvs/.building/project", "dir_info": {}},
         "broken-1.0": "{",
