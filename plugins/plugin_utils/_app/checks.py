@@ -43,9 +43,11 @@ RESERVED = {
     "acpid", "apache2", "apt", "auditd", "bind9", "certbot", "chrony", "containerd", "cron", "cups", "dbus", "dhcpcd",
     "docker", "dovecot", "dpkg", "exim4", "fail2ban", "ftp", "getty", "haproxy", "init", "kernel", "letsencrypt", "lock",
     "log", "lxd", "mariadb", "memcached", "mongodb", "mount", "mysql", "named", "network", "ntp", "opt", "pam", "php",
-    "polkit", "postfix", "postgresql", "python3", "rabbitmq", "redis", "rsyslog", "security", "shm", "slipway", "snapd",
-    "ssl", "sudo", "sv", "tls", "tmux", "udev", "ufw", "user", "users", "utmp", "varnish", "video",
+    "polkit", "postfix", "postgresql", "prometheus", "python3", "rabbitmq", "redis", "rsyslog", "security", "shm", "slipway",
+    "snapd", "ssl", "sudo", "sv", "tls", "tmux", "udev", "ufw", "user", "users", "utmp", "varnish", "video",
 }  # fmt: skip
+OURS = ("slipway-", "prometheus-")
+"""How users, units and folders of Slipway's and of what it installs begin: an app of that name would be one of them."""
 
 
 # Words that leave debugging off: Flask's own (flask.helpers.get_debug_flag), and what apps take for DEBUG.
@@ -108,7 +110,7 @@ def name_problems(app: Mapping[str, Any]) -> list[str]:
         found.append(
             f"'name' is '{name}'; it must be 1 to 31 lower-case letters, digits and hyphens, and start with a letter"
         )
-    elif name in RESERVED:
+    elif name in RESERVED or str(name).startswith(OURS):
         found.append(f"'name' is '{name}', which is taken by the system; choose another")
     if app.get("domains") == []:
         found.append("'domains' is empty; give at least one domain")

@@ -585,7 +585,13 @@ def test_static_files_may_say_how_long_they_are_kept() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["cron", "ssl", "mysql", "user", "video", "postgres", "getty", "log", "slipway"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cron", "ssl", "mysql", "user", "video", "postgres", "getty", "log", "slipway", "slipway-backup", "slipway-metrics",
+        "prometheus", "prometheus-node-exporter",
+    ],
+)  # fmt: skip
 def test_a_name_that_the_system_has_or_may_get_is_refused(name: str) -> None:
     (told,) = app_description.problems([shop(name=name)])
     assert told.endswith(f"'name' is '{name}', which is taken by the system; choose another")
