@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -43,7 +44,7 @@ class ActionModule(ReleaseAction):
             return {"failed": True, "msg": "\n".join(problems)}
         try:
             if promoted := arguments.pop("promotion", None):
-                source = promotion.prepare(arguments, promoted)
+                source = promotion.prepare(arguments, promoted, lambda: self._content_here(arguments, base, task_vars))
             else:
                 host = str(task_vars.get("inventory_hostname"))
                 source = sources.prepare(arguments, base, host, bool(hooks.resumed))
@@ -58,6 +59,11 @@ class ActionModule(ReleaseAction):
         else:
             self._tell(answer, webhooks, str(task_vars.get("inventory_hostname")))
         return answer
+
+    def _content_here(self, arguments: dict[str, Any], base: Path, task_vars: dict[str, Any]) -> str:
+        """Return the name of the contents of the source here. Raises SourceError."""
+        here = sources.prepare(arguments, base, str(task_vars.get("inventory_hostname")))
+        return str(here.arguments["source_key"])
 
     def _deploy(self, source: sources.Prepared, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Begin a release, with the source sent if the host lacks it."""

@@ -15,7 +15,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_ho
 
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"app", "of"})
+    _VALID_ARGS = frozenset({"app", "of", "revision"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -34,7 +34,10 @@ class ActionModule(ActionBase):
             answer = on_host.ask(self, "release_origin", asked, task_vars)
             if answer.get("failed"):
                 return {**result, "failed": True, "msg": f"{of} can't be promoted: on {host}, {answer.get('msg')}"}
-            origin = {**answer["origin"], "of": of, "app": app, "host": host}
+            only = str(self._task.args.get("revision") or "")
+            if told := promotion.wrong(answer.get("origin"), only):
+                return {**result, "failed": True, "msg": f"{of} can't be promoted: on {host}, {told}"}
+            origin = {**answer["origin"], "of": of, "app": app, "host": host, "only": only}
             if origin["archive"]:
                 origin["archive"] = self._fetch(origin)
                 if not origin["archive"]:

@@ -28,6 +28,10 @@ options:
     description: The hosts or the app as named by the user, for messages and records.
     type: str
     required: true
+  revision:
+    description: The only commit that may be deployed to other hosts; M(slipway.flask.release) refuses another. Empty means any.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""

@@ -10,7 +10,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +33,21 @@ ALIKE = {
 """What the releases of all hosts of an origin must have alike, and what it is called."""
 
 
-def prepare(task: Mapping[str, Any], origins: Sequence[Mapping[str, Any]]) -> Prepared:
+def prepare(
+    task: Mapping[str, Any], origins: Sequence[Mapping[str, Any]], here: Callable[[], str] = lambda: ""
+) -> Prepared:
     """Return what a host is told that is to get what ORIGINS serve, which is one release, in place of a TASK's own source.
 
-    Raises SourceError when the origins differ, and when the app that the task describes is another one.
+    HERE returns the name of the contents of a source that is a folder. Raises SourceError when the origins differ, when the app
+    that the task describes is another one, and when the release is not the only one that is wanted.
     """
+    for one in origins:
+        if not credible(one):
+            raise SourceError(f"{one['of']} can't be promoted: what {one['host']} says of its release is no release")
     origin = same(origins)
-    if not credible(origin):
-        raise SourceError(f"{origin['of']} can't be promoted: what {origin['host']} says of its release is no release")
     kind = next((kind for kind in KINDS if task.get(kind)), "")
-    if wrong := unlike(task, kind, origin):
-        raise SourceError(f"{origin['of']} can't be promoted: {wrong}")
+    if told_why := unlike(task, kind, origin) or another(origin, kind, here):
+        raise SourceError(f"{origin['of']} can't be promoted: {told_why}")
     rest = {name: value for name, value in task.items() if name not in ("path", "everything", "promotion")}
     told: dict[str, Any] = {
         "promotion": {
@@ -81,9 +86,39 @@ def same(origins: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     return first
 
 
+def wrong(origin: Any, only: str) -> str:
+    """Return what is wrong with what a host tells as its ORIGIN, and with the ONLY revision that is wanted, "" for nothing."""
+    if not isinstance(origin, Mapping) or not credible(origin):
+        return "what it says of its release is no release"
+    if not re.fullmatch(r"([0-9a-f]{7,64})?", only):
+        return f"only_revision is '{only}'; it must be a commit, such as 4f2c1a9"
+    return ""
+
+
+def another(origin: Mapping[str, Any], kind: str, here: Callable[[], str]) -> str:
+    """Return that ORIGIN has got another release than the one that was approved, "" if it has not.
+
+    A commit that changes nothing of the app makes no release: HERE returns the name of the contents in the folder here.
+    """
+    only = str(origin.get("only") or "")
+    if kind not in ("git", "path") or str(origin["revision"]).startswith(only):
+        return ""
+    if kind == "path" and here() == origin["source_key"]:
+        return ""
+    return (
+        f"release {origin['release']} is live there, and only_revision is {short(only)}: another one was deployed since, or that "
+        "one was rolled back"
+    )
+
+
 def credible(origin: Mapping[str, Any]) -> bool:
     """Tell whether an ORIGIN's host names things as Slipway does: they become part of commands and of paths on other hosts."""
-    key, kind = str(origin["source_key"]), origin["made_of"].get("kind")
+    made = origin.get("made_of")
+    texts = [origin.get(name) for name in ("release", "revision", "source", "source_key", "lock", "python", "archive")]
+    texts += [made.get(name) for name in ("kind", "subfolder", "database")] if isinstance(made, Mapping) else [None]
+    if not isinstance(made, Mapping) or not all(isinstance(text, str) for text in texts):
+        return False
+    key, kind = str(origin["source_key"]), made["kind"]
     named = requirement.is_pinned(key) if kind == "package" else bool(WHOLE.fullmatch(key))
     commit = kind == "package" or bool(WHOLE.fullmatch(str(origin["revision"])))
     python = re.fullmatch(r"\d+\.\d+(\.\w+)?", str(origin["python"]))
@@ -129,6 +164,6 @@ def proven(archive: Path, kind: str, key: str) -> bool:
         with gzip.open(archive) if kind == "path" else archive.open("rb") as content:
             while chunk := content.read(1 << 20):
                 digest.update(chunk)
-    except (OSError, EOFError):
+    except (OSError, EOFError, zlib.error):
         return False
     return digest.hexdigest() == key

@@ -114,11 +114,64 @@ def test_another_app_is_not_given_the_release(task: dict[str, Any], told: str) -
         {"release": "0007-$(id)"},
         {"python": "3.13.5\n"},
         {"made_of": {**MADE, "kind": "package"}, "source_key": "--index-url=https://evil.example"},
+        {"made_of": "git"},
+        {"made_of": {**MADE, "subfolder": None}},
+        {"made_of": {"kind": "git"}},
+        {"lock": ["flask==3.1.3"]},
+        {"source": 7},
+        {"revision": None},
     ],
 )
 def test_what_a_host_says_of_its_release_is_not_believed(evil: dict[str, Any]) -> None:
     with pytest.raises(SourceError, match="what s1 says of its release is no release"):
         promotion.prepare(TASK, [{**ORIGIN, **evil}])
+    assert promotion.wrong({**ORIGIN, **evil}, "") == "what it says of its release is no release"
+
+
+@pytest.mark.parametrize("evil", [None, [], "x", {}, {"made_of": {}}])
+def test_what_is_no_origin_at_all_is_told_without_a_stack_trace(evil: Any) -> None:
+    assert promotion.wrong(evil, "") == "what it says of its release is no release"
+
+
+def test_a_revision_that_is_none_is_refused() -> None:
+    assert promotion.wrong(ORIGIN, COMMIT[:7]) == promotion.wrong(ORIGIN, "") == ""
+    for text in ("main", "aaa", f"{COMMIT}\n", "A" * 40):
+        assert "it must be a commit, such as 4f2c1a9" in promotion.wrong(ORIGIN, text)
+
+
+FOLDER = {"app": "shop", "path": "../shop"}
+
+
+@pytest.mark.parametrize(
+    ("task", "only", "here", "good"),
+    [
+        (TASK, "", "", True),
+        (TASK, COMMIT, "", True),
+        (TASK, COMMIT[:7], "", True),
+        (TASK, "b" * 40, "", False),
+        (FOLDER, COMMIT, "d" * 64, True),
+        (FOLDER, "b" * 40, "d" * 64, False),
+        (FOLDER, "b" * 40, "c" * 64, True),  # a commit that changed nothing of the app, and made no release
+    ],
+)
+def test_what_was_approved_is_promoted_and_nothing_that_came_since(
+    tmp_path: Path, task: dict[str, Any], only: str, here: str, good: bool
+) -> None:
+    (tmp_path / "source").write_bytes(b"code")
+    origin = {**ORIGIN, "only": only}
+    if "path" in task:
+        made = {**MADE, "kind": "path", "database": ""}
+        origin |= {"made_of": made, "source": "folder", "source_key": "c" * 64, "archive": str(tmp_path / "source")}
+    try:
+        promotion.prepare(task, [origin], lambda: here)
+    except SourceError as error:
+        assert not good
+        assert (
+            "release 0007-aaaaaaa is live there, and only_revision is bbbbbbb: another one was deployed since"
+            in str(error)
+        )
+    else:
+        assert good
 
 
 def test_code_is_proven_by_its_name(tmp_path: Path) -> None:
@@ -130,5 +183,7 @@ def test_code_is_proven_by_its_name(tmp_path: Path) -> None:
     assert promotion.proven(packed, "path", key)
     assert not promotion.proven(packed, "archive", key)
     assert not promotion.proven(plain, "path", key)
+    packed.write_bytes(gzip.compress(b"code")[:10] + b"\xff" * 40)
+    assert not promotion.proven(packed, "path", key)
     packed.write_bytes(gzip.compress(b"evil"))
     assert not promotion.proven(packed, "path", key)
