@@ -157,7 +157,7 @@ def main(arguments: list[str], environment: Environment) -> int:
             print(f"slipway: nothing to say as '{title}'")
             return 0
         done = comments(environment).put(lambda body: changed(body, title, said))
-    except (CommentError, KeyError, OSError) as error:
+    except (CommentError, KeyError, OSError, ValueError, AttributeError) as error:
         print(f"slipway: the comment could not be written: {error}", file=sys.stderr)
         return 1
     print(f"slipway: the comment '{title}' was {done}")

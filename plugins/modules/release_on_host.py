@@ -47,6 +47,8 @@ def main() -> None:
     job = Deploy(asked, check=module.check_mode)
 
     def run() -> Outcome:
+        if not module.check_mode:
+            by_key.narrow(asked)
         outcome = job.deploy()
         if not module.check_mode and not outcome.need_archive and not outcome.hook:
             by_key.settle(asked, given, json.loads(module.params["task"]).get(HALF, {}).get("key", ""))

@@ -14,6 +14,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ NAME = "deploy.json"
 """The file among the app's settings, for root alone: there are secrets in it."""
 OF_A_CALL = {
     "by", "process", "gone", "progress", "until", "resume", "gave_up", "plan", "source_key", "revision", "dirty", "whole",
-    "upload", "content", "within",
+    "upload", "content", "within", "promotion", "once",
 }  # fmt: skip
 """Parameters that were about the controller's own call."""
 SCRIPT = '''#!/usr/bin/python3 -I
@@ -88,17 +89,41 @@ def request_of(parameters: Mapping[str, Any]) -> Request:
 def settle(request: Request, given: Mapping[str, Any], key: str) -> None:
     """Have the deployers of REQUEST be exactly those who may deploy. KEY is the name of the code; GIVEN is the request as it came.
 
-    Raises ReleaseError when sudo is not there.
+    What a run has said for this once (another version, what `audit` lets pass) is not theirs to repeat: the request before it
+    stays. Raises ReleaseError when sudo is not there.
     """
-    kept, rule = Path(request.settings_folder) / NAME, SUDOERS / f"slipway-deploy-{request.app}"
-    if not request.deployers:
-        for path in (rule, kept):
-            path.unlink(missing_ok=True)
+    if request.once or not request.deployers:
+        narrow(request)
         return
     told = {name: value for name, value in given.items() if name not in OF_A_CALL and value is not None}
-    _write(kept, json.dumps({"deployers": request.deployers, "key": key, "given": told}), 0o600)
+    _keep(request, {"deployers": request.deployers, "key": key, "given": told})
+
+
+def narrow(request: Request) -> None:
+    """Take the right from those who are no deployers of REQUEST any more. Before a deploy, which may fail. Raises ReleaseError."""
+    kept, rule = _places(request)
+    told: dict[str, Any] = {"deployers": []}
+    with suppress(OSError, ValueError):
+        told = json.loads(kept.read_text())
+    still = [name for name in told["deployers"] if name in request.deployers]
+    if not still:
+        for path in (rule, kept):
+            path.unlink(missing_ok=True)
+    elif still != told["deployers"]:
+        _keep(request, {**told, "deployers": still})
+
+
+def _places(request: Request) -> tuple[Path, Path]:
+    """Return where the request is kept, and the rule of sudo."""
+    return Path(request.settings_folder) / NAME, SUDOERS / f"slipway-deploy-{request.app}"
+
+
+def _keep(request: Request, told: Mapping[str, Any]) -> None:
+    """Write what the program reads, the program, and the rule that takes the deployers to it."""
+    kept, rule = _places(request)
+    _write(kept, json.dumps(told), 0o600)
     _write(PROGRAM, SCRIPT, 0o755)
-    lines = "".join(f"{name} ALL=(root) NOPASSWD: {PROGRAM}\n" for name in request.deployers)
+    lines = "".join(f"{name} ALL=(root) NOPASSWD: {PROGRAM}\n" for name in told["deployers"])
     _write(rule, f"# Written by Slipway: `deployers` of {request.app}.\n{lines}", 0o440, check=["visudo", "-cqf"])
 
 

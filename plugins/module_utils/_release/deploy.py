@@ -172,7 +172,7 @@ class Deploy(Run):
             )
 
     def _compare_settings(self) -> None:
-        """Note what the variables have differentwise than the host: a deploy takes what the host has."""
+        """Note where the variables differ from the host: a deploy takes what the host has."""
         self.context.notes += [
             f"the variables have different {name} than the host ({named(found)}): a deploy does not apply them, site.yml does"
             for name, found in wanted.unexpected(self.context).items()

@@ -214,6 +214,8 @@ class Request:
     plan: bool = field(default=False, metadata=DEPLOY | CALL)
     deployers: tuple[str, ...] = field(default=(), metadata=DEPLOY)
     """Who may deploy a commit of the same branch by themselves (by_key.py)."""
+    once: bool = field(default=False, metadata=DEPLOY)
+    """Whether something is said for this run alone, which deployers must not repeat: another version, a refusal overruled."""
     keep_releases: int = field(default=5, metadata=DEPLOY)
     hosts: int = field(default=1, metadata=DEPLOY)
     """How many hosts have the app and share its database."""

@@ -47,6 +47,7 @@ def documents(
     skip_hooks: Any = False,
     audit: Any = "",
     promotion: Iterable[Mapping[str, Any]] = (),
+    once: Any = False,
 ) -> list[dict[str, Any]]:
     """Return what VARIABLE of a role holds for APPS: their documents of that name, from those that have one."""
     run = {
@@ -55,6 +56,7 @@ def documents(
         "skip_hooks": skip_hooks,
         "audit": audit,
         "promotion": list(promotion),
+        "once": once,
     }
     names = list(waiting)
     makers = (compile(app, names, **run).get(variable) for app in apps)

@@ -32,6 +32,7 @@ def release(
     skip_hooks: Any = False,
     audit: Any = "",
     promotion: Sequence[Mapping[str, Any]] = (),
+    once: Any = False,
 ) -> dict[str, Any]:
     """Return APP, which has all its keys, as the role app_release has it described.
 
@@ -39,6 +40,7 @@ def release(
     allow_migrations: further revisions that may do what they do, with commas; skip_hooks: leave the hooks out;
     audit: the mode of `audit` for this run, "" for the app's own.
     promotion: what slipway.flask.release_origin has read of each host whose release is to be deployed.
+    once: whether the run says what its next one may not: another version, say.
     """
     spec = description_spec()
     told: dict[str, Any] = {}
@@ -84,6 +86,7 @@ def release(
         "hooks": {} if boolean(skip_hooks) else app["hooks"],
         "notifications": app["notifications"],
         "promotion": list(promotion),
+        "once": boolean(once),
     }
     return {**told, **(installer or {}), "python": app["python"] or (installer or {}).get("python", "")}
 

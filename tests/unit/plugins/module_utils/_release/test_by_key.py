@@ -64,6 +64,30 @@ def test_deployers_get_a_rule_of_sudo_and_the_request_is_kept_for_root_alone(hos
     assert not kept.exists() and not rule.exists()
 
 
+def test_what_was_said_for_one_run_is_not_repeated_by_a_deployer(host: Path) -> None:
+    """`-e version=hotfix` would open that branch to them, and `-e audit=report` what the app refuses."""
+    once = replace(request_with(), settings_folder=str(host), deployers=("ci", "ann"), once=True)
+    by_key.settle(once, {**GIVEN, "version": "hotfix"}, "k3y")
+    assert not (host / "deploy.json").exists() and list((host / "sudoers.d").iterdir()) == []
+    settle(host, "ci")
+    by_key.settle(once, {**GIVEN, "version": "hotfix"}, "n3w")
+    kept = json.loads((host / "deploy.json").read_text())
+    assert (kept["deployers"], kept["key"], "version" in kept["given"]) == (["ci"], "k3y", False)
+
+
+def test_who_is_no_deployer_any_more_has_no_right_even_if_the_deploy_fails(host: Path) -> None:
+    settle(host, "ci", "ann")
+    request = replace(request_with(), settings_folder=str(host))
+    by_key.narrow(replace(request, deployers=("ann", "new")))
+    kept, rule = host / "deploy.json", host / "sudoers.d/slipway-deploy-shop"
+    assert json.loads(kept.read_text())["deployers"] == ["ann"]
+    assert [line.split()[0] for line in rule.read_text().splitlines()[1:]] == ["ann"]
+    kept.write_text("{")
+    by_key.narrow(replace(request, deployers=("ann",)))
+    assert not kept.exists() and not rule.exists()
+    by_key.narrow(request)
+
+
 def test_a_rule_that_sudo_does_not_take_is_never_in_its_folder(host: Path) -> None:
     with pytest.raises(ReleaseError, match="sudo does not take its rule for 'deployers': syntax error"):
         settle(host, "odd")
