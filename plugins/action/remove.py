@@ -7,11 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.slipway.flask.plugins.plugin_utils._action import export, on_host
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import asking, export, on_host
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import remove as report
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema import names
@@ -95,13 +94,10 @@ class ActionModule(ActionBase):
 
     def _asked(self) -> str:
         """Ask whether to go on; return why not, "" to go on."""
-        try:
-            said = Display().prompt_until(f"Remove {self.app} from {self.host}? Type its name to continue: ")
-        except AnsibleError:
+        said = asking.ask(f"Remove {self.app} from {self.host}? Type its name and press Enter:")
+        if said is None:
             return report.refused(self.app)
-        if said.decode(errors="replace").strip() != self.app:
-            return "Nothing was changed: the answer was not the app's name"
-        return ""
+        return "" if said == self.app else "Nothing was changed: the answer was not the app's name"
 
     def _remove(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         answer = on_host.ask(self, "remove", {**self.asked, "what": "stop"}, task_vars)

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import asking
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.release import ReleaseAction
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import restore as report
 
@@ -55,10 +55,7 @@ class ActionModule(ReleaseAction):
 
     def _asked(self) -> str:
         """Ask whether to go on; return why not, "" to go on."""
-        try:
-            said = Display().prompt_until(f"Restore {self.app}, and lose what is listed above? Type yes to continue: ")
-        except AnsibleError:
+        said = asking.ask(f"Restore {self.app}, and lose what is listed above? Type yes and press Enter:")
+        if said is None:
             return report.refused_without_terminal(self.app)
-        if said.decode(errors="replace").strip().lower() not in ("yes", "y"):
-            return "Nothing was changed: the answer was not yes"
-        return ""
+        return "" if said.lower() in ("yes", "y") else "Nothing was changed: the answer was not yes"

@@ -15,6 +15,7 @@ import pytest
 from ansible.errors import AnsibleError
 from ansible_collections.slipway.flask.plugins.action import remove
 from ansible_collections.slipway.flask.plugins.module_utils._transfer import outgoing
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import asking
 
 FOUND: dict[str, Any] = {
     "there": True,
@@ -35,7 +36,7 @@ def run(
         def display(self, text: str, **_: Any) -> None:
             read.append(text)
 
-        def prompt_until(self, text: str) -> bytes:
+        def prompt_until(self, text: str, **_: Any) -> bytes:
             read.append(text)
             if answer is None:
                 raise AnsibleError("stdin is not interactive")
@@ -53,7 +54,8 @@ def run(
             return {"changed": True, "notes": ["its backups stay"]}
         return {"changed": False, "found": {**FOUND, **(found or {})}}
 
-    monkeypatch.setattr(remove, "Display", Person)
+    for module in (remove, asking):
+        monkeypatch.setattr(module, "Display", Person)
     monkeypatch.setattr(remove.export, "fetch", export)
     task = MagicMock(args={"app": "shop", **arguments}, async_val=0, check_mode=check)
     action = remove.ActionModule(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())

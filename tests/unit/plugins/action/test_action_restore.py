@@ -11,7 +11,7 @@ from unittest.mock import MagicMock
 import pytest
 from ansible.errors import AnsibleError
 from ansible_collections.slipway.flask.plugins.action import restore
-from ansible_collections.slipway.flask.plugins.plugin_utils._action import release
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import asking, release
 from restore_answers import DONE, QUESTION
 
 
@@ -25,7 +25,7 @@ class Person:
     def display(self, text: str, **_: Any) -> None:
         self.read.append(text)
 
-    def prompt_until(self, text: str) -> bytes:
+    def prompt_until(self, text: str, **_: Any) -> bytes:
         self.read.append(text)
         if self.answer is None:
             raise AnsibleError("stdin is not interactive")
@@ -37,7 +37,7 @@ def run(
 ) -> tuple[Any, Any, Any]:
     """Return what the host was asked, the task's result, and the person, who answers so."""
     person = Person(answer)
-    for module in (restore, release):
+    for module in (asking, restore, release):
         monkeypatch.setattr(module, "Display", lambda: person)
     task = MagicMock(
         args={"description": {"name": "shop", "wsgi": "app:app"}, **arguments}, async_val=0, check_mode=check
