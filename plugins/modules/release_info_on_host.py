@@ -93,6 +93,8 @@ def main() -> None:
         paths = Paths(app["app"], Path(app["root"]), Path(app["settings"]))
         if asked["status"]:
             found = status_of(paths, typed(Health, app["health"]), app["domain"], app["app"], urls.get(app["app"], ""))
+            if not found.get("release") and (gone := removals.over(app["app"])):
+                return {**found, "problems": [gone], "removed": True}
             found = with_audit(found, paths, asked, not module.check_mode)
             return with_code(found, paths) if asked["deep"] else found
         return history_of(paths, limit)

@@ -235,7 +235,11 @@ def test_an_old_list_does_not_bring_it_back_and_its_domain_moves_without_a_lost_
     app.describe()
     refused = app.project.play("site.yml")
     assert refused.code != 0
-    assert "Take it out of slipway_apps, or say -e anew=harbour" in words(refused), refused.output
+    told = app.project.play("playbooks/status.yml")
+    assert ": it was removed from this host" in words(told), told.output
+    assert "Take it out of slipway_apps, or set it up again, with an empty database: site.yml -e anew=harbour" in words(
+        refused
+    ), refused.output
     app.describe(PIER, pier_domains=(PIER_DOMAIN, faults.DOMAIN))
     with Watch(Visitor(app.host, PIER_DOMAIN), "/readyz") as watch:
         app.project.good("site.yml")

@@ -132,6 +132,20 @@ def killed(one: Journal) -> str:
     return f"its removal, begun {one.begun} UTC by {who}, has not finished: `{REMOVE.format(one.app)}` continues it"
 
 
+def over(app: str) -> str:
+    """Return what is said of an APP of the list that was removed from this host, "" of another one."""
+    found = read(app)
+    return gone(found) if found and found.step == "gone" else ""
+
+
+def gone(one: Journal) -> str:
+    """Return what is said of an app of the list whose removal is over."""
+    return (
+        f"it was removed from this host {one.begun} UTC by {one.by or 'somebody'}, with its data. Take it out of "
+        f"slipway_apps, or set it up again, with an empty database: site.yml -e anew={one.app}"
+    )
+
+
 def _read(path: Path) -> Journal | None:
     try:
         return of(json.loads(path.read_text()))

@@ -82,10 +82,7 @@ def removed(app: App, facts: Facts, own: bool, anew: str) -> Iterator[str]:
     if found.under_way:
         yield removal.killed(found)
     elif not own and anew != app["name"]:
-        yield (
-            f"it was removed from this host {found.begun} UTC by {found.by or 'somebody'}, with its data. Take it out of "
-            f"slipway_apps, or say -e anew={app['name']} to set it up again, with nothing in its database"
-        )
+        yield removal.gone(found)
 
 
 def folders(app: App, facts: Facts) -> Iterator[str]:

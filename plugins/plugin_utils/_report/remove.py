@@ -86,6 +86,4 @@ def done(host: str, app: str, notes: Sequence[str], listed: bool, forgot: bool) 
 
 def still_listed(app: str) -> str:
     """Return what is to be done about an app that is described although it is removed."""
-    return (
-        f"It is still in slipway_apps: take it out. site.yml refuses to set it up again, unless -e anew={app} says so"
-    )
+    return f"It is still in slipway_apps: take it out. site.yml sets it up again only with -e anew={app}"

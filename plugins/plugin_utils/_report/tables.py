@@ -132,7 +132,7 @@ def status_column(host: str, found: Mapping[str, Any]) -> list[str]:
     return [
         str(found["app"]),
         host,
-        str(found["release"] or "none"),
+        str(found["release"] or ("removed" if found.get("removed") else "none")),
         revision(found),
         when(found["since"]),
         str(found.get("state", NOTHING)),
@@ -144,7 +144,7 @@ def status_column(host: str, found: Mapping[str, Any]) -> list[str]:
         used["said"] or f"{used['used']} of {used['allowed']}",
         size(found["disk_used"]),
         size(found["disk_free"]),
-        "closed" if found.get("closed_since") else "open",
+        NOTHING if found.get("removed") else "closed" if found.get("closed_since") else "open",
     ]
 
 

@@ -94,7 +94,7 @@ def test_what_goes_is_told_with_sizes_then_stopped_exported_and_removed_in_this_
 def test_an_app_that_is_still_described_is_named_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     _, _, read, _ = run(monkeypatch, confirmed=True, apps=[{"name": "shop"}])
     assert read[-1].endswith(
-        "It is still in slipway_apps: take it out. site.yml refuses to set it up again, unless -e anew=shop says so"
+        "It is still in slipway_apps: take it out. site.yml sets it up again only with -e anew=shop"
     )
 
 

@@ -24,6 +24,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import stat
 from ansible_collections.slipway.flask.plugins.module_utils._release.commands import Commands
 from ansible_collections.slipway.flask.plugins.module_utils._release.history import append_history
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths, Record
+from ansible_collections.slipway.flask.plugins.module_utils._remove import journal as removals
 from ansible_collections.slipway.flask.plugins.modules import (
     maintenance,
     maintenance_on_host,
@@ -118,6 +119,24 @@ def test_status_asks_with_the_url_of_the_app(call: Call, paths: Paths, monkeypat
     assert seen == [(paths, Health(("/healthz",), (200,)), "shop.example.com", "shop", url)]
     assert "hunter2" not in json.dumps(result)
     assert status.status_of is not status_of
+
+
+@pytest.mark.parametrize(("step", "gone"), [("gone", True), ("stopped", False), (None, False)])
+def test_status_tells_of_an_app_that_is_in_the_list_although_it_was_removed(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: Any, gone: bool
+) -> None:
+    empty = Paths("shop", tmp_path / "srv", tmp_path / "etc")
+    never = {"app": "shop", "release": "", "problems": ["nothing has been deployed yet"]}
+    monkeypatch.setattr(release_info_on_host, "status_of", lambda *_: dict(never))
+    monkeypatch.setattr(removals, "FOLDER", tmp_path)
+    if step:
+        removals.Journal("shop", "ann@laptop", "2026-11-26 14:05", step).write()
+    (found,) = call(release_info_on_host.main, **task(apps=[described(empty)], status=True))["apps"]
+    said = (
+        "it was removed from this host 2026-11-26 14:05 UTC by ann@laptop, with its data. Take it out of slipway_apps"
+    )
+    assert found["problems"][0].startswith(said) is gone
+    assert (found.get("removed"), len(found["problems"])) == (gone or None, 1)
 
 
 def test_a_command_runs_in_the_release_that_serves(call: Call, paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -219,7 +219,7 @@ GONE = '{"app": "shop", "by": "ann@laptop", "begun": "2026-11-26 14:05", "step":
             "",
             "it was removed from this host 2026-11-26 14:05 UTC by ann@laptop, with its data. Take it out of",
         ),
-        ("gone", {}, "blog", "or say -e anew=shop to set it up again"),
+        ("gone", {}, "blog", "or set it up again, with an empty database: site.yml -e anew=shop"),
         ("gone", {}, "shop", ""),
         ("gone", {"unit:shop": "yes"}, "", ""),
         (

@@ -99,6 +99,11 @@ def test_status_is_one_table_of_all_apps_and_hosts() -> None:
     ]
 
 
+def test_an_app_that_was_removed_has_no_open_site() -> None:
+    cells = tables.status_column("web1", {**NEVER, "removed": True})
+    assert (cells[2], cells[-1]) == ("removed", "-")
+
+
 def test_a_table_too_wide_for_the_terminal_goes_on_below() -> None:
     told = tables.status({"web1": [STATUS], "web2": [STATUS], "web3": [STATUS]}, 50).split("\n\n")
     assert [block.splitlines()[1].split() for block in told] == [["Host", "web1", "web2"], ["Host", "web3"]]
