@@ -71,6 +71,8 @@ class Runner:
             told = {"slipway_apps": [entry], "slipway_baseline": False, "slipway_disk": DISK}
             (place / "group_vars/all/main.yml").write_text(yaml.safe_dump(told))
         git(self.app, "init", "--quiet", "--initial-branch=main")
+        self.commit = ""
+        """What the run is about."""
         self.say("first")
 
     def say(self, text: str) -> None:
@@ -90,6 +92,7 @@ class Runner:
             "GIT_CONFIG_COUNT": "2", "GIT_CONFIG_KEY_0": "uploadpack.allowAnySHA1InWant", "GIT_CONFIG_VALUE_0": "true",
             "GIT_CONFIG_KEY_1": "safe.directory", "GIT_CONFIG_VALUE_1": "*",
             "GITHUB_EVENT_PATH": str(event), "GITHUB_API_URL": self.address, "GITHUB_REPOSITORY": "ann/shop",
+            "GITHUB_SHA": self.commit,
             "SLIPWAY_PLAIN_HTTP": "true", "SLIPWAY_AUDIT_URL": self.address,
         }  # fmt: skip
 
@@ -103,6 +106,8 @@ class Runner:
 
     def run(self, name: str, smoke: bool = True) -> tuple[int, str]:
         """Run the steps of a job; return its status and what they printed. The smoke test is what a user puts there."""
+        if name != "production":  # which is of the same run as staging, however late somebody approves it
+            self.commit = git(self.app, "rev-parse", "HEAD")
         status, said, secrets, outcomes = 0, "", self.secrets(), dict[str, int]()
         for step in JOBS[name]["steps"]:
             condition = str(step.get("if", "success()"))
