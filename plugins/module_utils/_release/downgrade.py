@@ -10,6 +10,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
@@ -106,28 +107,41 @@ class Downgrade:
         return [*(("alembic",) if plain else ("flask", "db")), what, *more]
 
     def _explain(self, current: list[str], wanted: list[str]) -> str:
-        """Return what stands between the two releases, and the two ways on."""
-        between = "\n".join(f"  - {step}" for step in self.probed.between or ()) or "  (unknown to the live code)"
-        sql = "\n".join(one.sql for one in self.probed.pending)
-        shown = systemd.tail(sql, SQL_LINES) or "the downgrade can't be written as SQL"
+        """Return what stands between the two releases, and then the ways on, each as a command."""
+        between = [f"- {step}" for step in self.probed.between or ()] or ["(unknown to the live code)"]
+        sql = systemd.tail("\n".join(one.sql for one in self.probed.pending), SQL_LINES)
         harm = cast(Migrations, self.judged).harm(self.probed)  # `check` has made it
         allow = f" -e allow_migrations={','.join(dict.fromkeys(one.revision for one in harm))}" if harm else ""
+        run, target = "ansible-playbook playbooks/rollback.yml", self.context.record.id
+        run = f"{run} -e app={self.paths.app} -e release={target} -e rollback_schema="
+        saved = f" ({self._saved()} before)" if any(one.destroys for one in harm) else ""
         return (
-            f"the database is at {', '.join(current) or 'base'}, release {self.context.record.id} was made for "
-            f"{', '.join(wanted) or 'base'}. In between:\n{between}\n"
-            "Either say that its code works with the newer schema (rollback_schema=keep), or have the live release "
-            f"undo these revisions first (-e rollback_schema=downgrade{allow}), which would run:\n{shown}"
-            + "".join(f"\n- {one}" for one in harm)
-            + (f"\n{self._saved()} before" if any(one.destroys for one in harm) else "")
+            f"the database is at {', '.join(current) or 'base'}, release {target} was made for "
+            f"{', '.join(wanted) or 'base'}. Nothing was changed."
+            + _under("In between:", between)
+            + _under("Undoing these revisions would run:", sql.splitlines() or ["(it can't be written as SQL)"])
+            + (
+                _under("What that would do:", [line for one in harm for line in f"- {one}".splitlines()])
+                if harm
+                else ""
+            )
+            + "\nChoose one:"
+            + _under(f"- The code of {target} works with the newer schema:", [f"{run}keep"], 2)
+            + _under(f"- Have the live release undo the revisions first{saved}:", [f"{run}downgrade{allow}"], 2)
             + self._way_back()
         )
 
     def _saved(self) -> str:
         """Return how the data would be kept from what destroys."""
-        kept = restore_point.is_kept(self.paths.app)
-        return "A restore point would be made" if kept else "The database would be dumped"
+        return "a restore point is made" if restore_point.is_kept(self.paths.app) else "the database is dumped"
 
     def _way_back(self) -> str:
         """Return how a restore brings the data back as it was for the release, "" where no point was made."""
         records = filter(None, map(self.paths.record, self.paths.release_ids()))
         return restore_point.way_back(self.paths.app, self.context.record.id, records)
+
+
+def _under(head: str, lines: Sequence[str], indent: int = 0) -> str:
+    """Return LINES under a HEAD, which begins a line of its own."""
+    shift = " " * indent
+    return "".join([f"\n{shift}{head}", *(f"\n{shift}  {line}" for line in lines)])

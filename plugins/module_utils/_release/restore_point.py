@@ -102,6 +102,6 @@ def way_back(app: str, target: str, newer: Iterable[Record]) -> str:
     when = moment.time_of(found.restore_point)
     age = brief.told(datetime.now(timezone.utc) - when)
     return (
-        f"\nOr restore the data as it was before release {found.id} migrated: `ansible-playbook playbooks/restore.yml -e "
-        f"app={app} -e to={found.restore_point}`. Everything written since {moment.said(when)} ({age}) would be lost"
+        f"\n  - Restore the data as it was before release {found.id} migrated; everything written since {moment.said(when)} "
+        f"({age}) is lost:\n    ansible-playbook playbooks/restore.yml -e app={app} -e to={found.restore_point}"
     )

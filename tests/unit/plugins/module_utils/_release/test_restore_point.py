@@ -106,6 +106,6 @@ def test_a_rollback_names_the_point_before_the_first_migration_that_it_goes_back
     newer = [record("0009-d", POINT.replace("0007-abc1234", "0009-d")), record("0007-abc1234", POINT), record("0006-b")]
     said = restore_point.way_back("shop", "0005-a", newer)
     assert f"-e app=shop -e to={POINT}" in said
-    assert "Everything written since 2026-11-26 14:05 UTC" in said
+    assert "everything written since 2026-11-26 14:05 UTC" in said
     assert "before release 0009-d migrated" in restore_point.way_back("shop", "0007-abc1234", newer)
     assert restore_point.way_back("shop", "0009-d", newer) == ""

@@ -135,16 +135,16 @@ def test_a_rollback_that_fails_leaves_the_newer_release_serving(two: FakeHost, e
 
 
 def test_a_schema_that_is_ahead_stops_it_and_shows_what_lies_between(migrated: FakeHost) -> None:
-    serving = migrated.serving()
+    serving, (old, _) = migrated.serving(), migrated.paths.release_ids()
+    again = f"ansible-playbook playbooks/rollback.yml -e app=shop -e release={old} -e rollback_schema="
     with pytest.raises(ReleaseError) as caught:
         roll_back(migrated)
     for text in (
         "at b2",
-        "made for a1",
-        "b2 (Drop the price)",
-        "rollback_schema=keep",
-        "=downgrade",
-        "DROP TABLE price;",
+        "made for a1. Nothing was changed.\nIn between:\n  - b2 (Drop the price)\nUndoing",
+        "revisions would run:\n  DROP TABLE price;\n",
+        f"newer schema:\n    {again}keep\n",
+        f"undo the revisions first:\n    {again}downgrade",
     ):
         assert text in str(caught.value)
     assert migrated.serving() == serving
@@ -353,7 +353,7 @@ def test_a_refused_rollback_tells_what_a_downgrade_would_destroy_and_how_to_allo
         roll_back(destroying)
     assert "-e rollback_schema=downgrade -e allow_migrations=b2" in str(refused.value)
     assert "ban-drop-table: it destroys" in str(refused.value)
-    assert "The database would be dumped before" in str(refused.value)
+    assert "undo the revisions first (the database is dumped before):" in str(refused.value)
 
 
 def test_a_downgrade_that_can_not_be_looked_at_is_refused(destroying: FakeHost) -> None:
