@@ -171,7 +171,7 @@ def test_a_migration_has_its_restore_point_which_a_rollback_over_it_names(site: 
     refused = site.project.play("playbooks/rollback.yml")
     assert refused.code != 0
     assert f"-e app=harbour -e to={found[1]}" in refused.output
-    assert "Everything written since" in refused.output
+    assert "everything written since" in refused.output
 
 
 @pytest.mark.once("13")
