@@ -16,7 +16,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, 
 
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"apps", "app", "branch", "remove"})
+    _VALID_ARGS = frozenset({"apps", "app", "branch", "remove", "fresh"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -28,6 +28,9 @@ class ActionModule(ActionBase):
         except choice.ChoiceError as error:
             return {**result, "failed": True, "msg": str(error)}
         parent = next(one for one in apps if app in ("", one["name"]))
+        if boolean(given.get("fresh") or False) and not preview.copies(parent):
+            told = f"fresh=true copies the database of {parent['name']} anew, but `database` in its `preview` is not `copy`"
+            return {**result, "failed": True, "msg": told}
         wanted = {name: parent["preview"].get(name, nested.PREVIEW[name].default) for name in ("days", "most")}
         url = f"https://{made['domains'][0]}/"
         remove = boolean(given.get("remove") or False)

@@ -29,6 +29,10 @@ options:
     description: Whether the preview is removed.
     type: bool
     default: false
+  fresh:
+    description: Whether the database is to be copied anew; fails unless C(preview.database) of the app is V(copy).
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""

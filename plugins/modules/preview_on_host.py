@@ -63,6 +63,7 @@ def main() -> None:
     ends = time.time() + asked["days"] * DAY
     preview = Preview(asked["name"], asked["of"], asked["branch"], asked["url"], ends, asked["description"])
     there = previews.read(preview.name)
+    preview.copied = there.copied if there else ""
     try:
         if asked["remove"]:
             if there and not module.check_mode:

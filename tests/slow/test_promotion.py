@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -145,21 +147,27 @@ PREVIEW = "shop-feature-x-68eb5bbd"
 PREVIEW_SITE = "feature-x-68eb5bbd.preview.example.org"
 
 
-@pytest.fixture(scope="module")
-def branch(shop: Shop, host: Host, tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """The repository on the host, with a branch, and the app that comes from it with previews."""
-    shop.git("branch", "--move", "--force", "main")
-    shop.git("checkout", "--quiet", "-b", "feature/x")
-    shop.commit("branch")
-    bare = tmp_path_factory.mktemp("bare") / "shop.git"
+def publish(shop: Shop, host: Host, folder: Path) -> None:
+    """Put the repository on the host as it is now."""
+    bare = folder / "shop.git"
     subprocess.run(["git", "clone", "--quiet", "--bare", str(shop.folder), str(bare)], check=True)
     packed = subprocess.run(
         ["tar", "--create", "--gzip", "--directory", str(bare.parent), "shop.git"], check=True, capture_output=True
     )
     text = base64.b64encode(packed.stdout).decode()
     host.run(
-        f"mkdir -p /srv/git && echo {text} | base64 -d | tar xz --no-same-owner -C /srv/git && chmod -R o+rX /srv/git"
+        f"rm -rf /srv/git && mkdir -p /srv/git && echo {text} | base64 -d | tar xz --no-same-owner -C /srv/git && "
+        "chmod -R o+rX /srv/git"
     )
+
+
+@pytest.fixture(scope="module")
+def branch(shop: Shop, host: Host, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """The repository on the host, with a branch, and the app that comes from it with previews."""
+    shop.git("branch", "--move", "--force", "main")
+    shop.git("checkout", "--quiet", "-b", "feature/x")
+    shop.commit("branch")
+    publish(shop, host, tmp_path_factory.mktemp("bare"))
     app = {
         "name": "shop", "domains": ["shop.example.org"], "source": {"git": "/srv/git/shop.git", "version": "main"},
         "wsgi": "app:app", "release_commands": [], "secrets": {"SECRET_KEY": "0123456789abcdef" * 2, "TOKEN": "production"},
@@ -235,3 +243,192 @@ def test_the_host_removes_it_on_its_end_date_by_itself(branch: Shop, host: Host)
     assert Visitor(host, PREVIEW_SITE).get("/").text == "branch preview"
     assert f"{PREVIEW} on {host.name} was removed" in ci_preview(branch, host, "feature/x", "--remove")
     assert not host.ok(f"test -e /srv/{PREVIEW}")
+
+
+COPIED = f"shop-feature-cop-{hashlib.sha256(b'shop' + bytes(1) + b'feature/copy').hexdigest()[:8]}"
+"""What the preview of the branch feature/copy is called."""
+PEOPLE = """import os
+
+import psycopg
+from flask import Flask
+
+app = Flask(__name__)
+
+
+@app.get("/")
+def index() -> str:
+    with psycopg.connect(os.environ["DATABASE_URL"].replace("+psycopg", "")) as db:
+        return "PAGE: " + " ".join(row[0] for row in db.execute("SELECT email FROM person ORDER BY id"))
+"""
+MIGRATE = """import os
+
+import psycopg
+
+with psycopg.connect(os.environ["DATABASE_URL"].replace("+psycopg", "")) as db:
+    db.execute("CREATE TABLE IF NOT EXISTS person (id serial PRIMARY KEY, email text)")
+"""
+ANONYMIZE = """import os
+import socket
+import sys
+import time
+
+import psycopg
+
+url = os.environ["DATABASE_URL"].replace("+psycopg", "")
+mode, reached = os.environ["ANONYMIZE"], [name for name in ("TOKEN",) if name in os.environ]
+for path in ("/etc/shop/environment", "/srv/shop/shared/uploads/passport", "/run/shop"):
+    try:
+        reached += [path] if os.path.isdir(path) and os.listdir(path) or open(path) else []
+    except OSError:
+        pass
+try:
+    socket.create_connection(("127.0.0.1", 443), 3)
+    reached.append("nginx")
+except OSError:
+    pass
+try:
+    psycopg.connect(url.replace("slipway_copy", "shop", 1))
+    reached.append("the app's database")
+except psycopg.OperationalError:
+    pass
+if reached:
+    sys.exit(f"it can reach {reached}")
+with psycopg.connect(url, autocommit=True) as db:
+    if mode == "wait":
+        db.execute("CREATE TABLE waiting ()")
+        while db.execute("SELECT to_regclass('go')").fetchone() == (None,):
+            time.sleep(0.1)
+    db.execute("UPDATE person SET email = 'nobody' || id")
+if mode == "fail":
+    sys.exit("there is somebody left")
+"""
+SECRET = "ann@private.example"
+
+
+@pytest.fixture(scope="module")
+def people(branch: Shop, host: Host, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], None]:
+    """An app with rows that nobody else may read, and a branch of it; to be called with how `anonymize` behaves."""
+    good(preview(branch, "-e", "branch=feature/x", "-e", "remove=true"))
+    branch.git("checkout", "--quiet", "main")
+    write = {"app.py": PEOPLE, "migrate.py": MIGRATE, "anonymize.py": ANONYMIZE}
+    more = "    db.execute('ALTER TABLE person ADD COLUMN IF NOT EXISTS nick text')\n"
+    for name, add in (
+        ("main", {}),
+        ("feature/copy", {"migrate.py": MIGRATE + more, "anonymize.py": "# evil: nothing\n"}),
+    ):
+        if name != "main":
+            branch.git("checkout", "--quiet", "-b", name)
+        for file, text in {**write, **add}.items():
+            (branch.folder / file).write_text(text.replace("PAGE", name))
+        (branch.folder / "requirements.txt").write_text("flask>=3\npsycopg[binary]\n")
+        branch.git("add", "--all")
+        branch.git("commit", "--quiet", "--message", name)
+    publish(branch, host, tmp_path_factory.mktemp("people"))
+
+    def describe(mode: str) -> None:
+        app = {
+            "name": "shop", "domains": ["shop.example.org"], "source": {"git": "/srv/git/shop.git", "version": "main"},
+            "wsgi": "app:app", "release_commands": ["python migrate.py"], "shared_folders": ["uploads"],
+            "secrets": {"SECRET_KEY": "0123456789abcdef" * 2, "TOKEN": "production"}, "watch_seconds": 0,
+            "preview": {
+                "domain": "*.preview.example.org", "access": [], "database": "copy", "anonymize": "python anonymize.py",
+                "environment": {"ANONYMIZE": mode},
+            },
+        }  # fmt: skip
+        branch.project.write({"slipway_apps": [app]})
+
+    describe("fail")
+    branch.project.good("site.yml")
+    host.psql(f"INSERT INTO person (email) VALUES ('{SECRET}'), ('bob@private.example')", "shop", "shop")
+    host.run("echo 1 >/srv/shop/shared/uploads/passport && chown shop:shop /srv/shop/shared/uploads/passport")
+    return describe
+
+
+def left(host: Host) -> list[str]:
+    """What there is of a copy that is being made."""
+    found = host.psql("SELECT datname FROM pg_database UNION SELECT rolname FROM pg_roles").split()
+    return (
+        sorted({"slipway_copy", "slipway_preview"} & set(found))
+        + host.run("ls -d /var/lib/slipway/preview-copy* || true").split()
+    )
+
+
+def copied(host: Host) -> str:
+    site = f"feature-copy-{COPIED.rsplit('-', 1)[1]}.preview.example.org"
+    return Visitor(host, site).get("/").text
+
+
+def begin(shop: Shop, host: Host, *arguments: str) -> subprocess.Popen[str]:
+    """Start a preview whose `anonymize` waits, and return when it does."""
+    play = shop.project.start("playbooks/preview.yml", "-e", "app=shop", "-e", "branch=feature/copy", *arguments)
+    asked = "runuser -u postgres -- psql -d slipway_copy -Atc 'SELECT count(*) FROM waiting'"
+    try:
+        wait_for(lambda: host.ok(asked) or play.poll() is not None, 300)
+    finally:
+        if play.poll() is not None:
+            raise AssertionError(play.communicate()[0])
+    return play
+
+
+def test_a_copy_that_can_not_be_made_anonymous_is_dropped_and_nothing_is_live(
+    branch: Shop, people: Callable[[str], None], host: Host
+) -> None:
+    people("fail")
+    told = preview(branch, "-e", "branch=feature/copy")
+    refused(
+        told, "`python anonymize.py` (`anonymize`) failed with status 1 in release 0", "there is somebody left",
+        "The copy was dropped, and the preview has nothing of it",
+    )  # fmt: skip
+    assert (left(host), host.ok(f"test -e /srv/{COPIED}/current")) == (["/var/lib/slipway/preview-copy.lock"], False)
+    assert host.psql("SELECT count(*) FROM pg_tables WHERE tablename = 'person'", COPIED) == "0"
+
+
+def test_a_branch_has_a_copy_of_the_data_that_is_anonymous_before_its_code_can_read_it(
+    branch: Shop, people: Callable[[str], None], host: Host
+) -> None:
+    people("wait")
+    play = begin(branch, host)
+    asked = "psql -d slipway_copy -Atc 'SELECT email FROM person'"
+    assert SECRET in host.run(f"runuser -u postgres -- {asked}"), "now it is there"
+    for user in (COPIED, "shop"):
+        assert not host.ok(f"runuser -u {user} -- {asked}")
+    assert host.psql("SELECT count(*) FROM pg_tables WHERE tablename = 'person'", COPIED) == "0"
+    host.psql(
+        "CREATE TABLE go (); GRANT ALL ON go TO slipway_copy; ALTER TABLE go OWNER TO slipway_copy", "slipway_copy"
+    )
+    output, _ = play.communicate(timeout=600)
+    assert play.returncode == 0, output
+    assert copied(host) == "feature/copy: nobody1 nobody2"
+    assert host.psql("SELECT email FROM person ORDER BY id", "shop").split() == [SECRET, "bob@private.example"]
+    stored = "SELECT count(*) FROM pg_stats WHERE most_common_vals::text || histogram_bounds::text LIKE '%private%'"
+    assert host.psql(stored, COPIED) == "0"
+    assert left(host) == ["/var/lib/slipway/preview-copy.lock"]
+
+
+def test_an_update_keeps_the_data_and_fresh_copies_it_anew_for_the_branchs_migrations(
+    branch: Shop, people: Callable[[str], None], host: Host
+) -> None:
+    people("ok")
+    host.psql("INSERT INTO person (email) VALUES ('kept')", COPIED, COPIED)
+    good(preview(branch, "-e", "branch=feature/copy"))
+    assert copied(host).endswith("nobody1 nobody2 kept")
+    good(preview(branch, "-e", "branch=feature/copy", "-e", "fresh=true"))
+    assert copied(host).endswith("nobody1 nobody2")
+    columns = "SELECT count(*) FROM information_schema.columns WHERE column_name = 'nick'"
+    assert (host.psql(columns, COPIED), host.psql(columns, "shop")) == ("1", "0")
+
+
+def test_a_copy_that_is_killed_half_way_leaves_nothing_that_the_host_does_not_remove(
+    branch: Shop, people: Callable[[str], None], host: Host
+) -> None:
+    people("wait")
+    play = begin(branch, host, "-e", "fresh=true")
+    host.run("kill -KILL $(lslocks -rno PID,PATH | grep preview-copy | cut -d ' ' -f 1)")
+    play.communicate(timeout=600)
+    assert left(host)[:1] == ["slipway_copy"]
+    assert copied(host).endswith("nobody1 nobody2"), "it serves what it had"
+    host.run("systemctl start slipway-previews.service")
+    assert left(host) == ["/var/lib/slipway/preview-copy.lock"]
+    assert not host.ok("systemctl is-active slipway_copy.service")
+    assert "was removed" in good(preview(branch, "-e", "branch=feature/copy", "-e", "remove=true")).output
+    assert COPIED not in host.psql("SELECT datname FROM pg_database UNION SELECT rolname FROM pg_roles").split()

@@ -30,6 +30,8 @@ class Preview:
     ends: float
     description: dict[str, Any] = field(default_factory=dict)
     """What it is set up by, without secrets."""
+    copied: str = ""
+    """When its database was made of the app's, as people read it; "" for never."""
 
     @property
     def path(self) -> Path:
@@ -38,7 +40,7 @@ class Preview:
     @property
     def until(self) -> str:
         """Its end date as people read it."""
-        return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(self.ends))
+        return moment(self.ends)
 
     def write(self) -> None:
         """Have it on disk, whole or not at all."""
@@ -54,6 +56,11 @@ class Preview:
 
     def forget(self) -> None:
         self.path.unlink(missing_ok=True)
+
+
+def moment(seconds: float) -> str:
+    """Return SECONDS of the epoch as people read them."""
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
 
 
 def read(name: str) -> Preview | None:

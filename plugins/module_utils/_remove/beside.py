@@ -44,19 +44,30 @@ def service() -> str:
     return os.environ.get(SERVICE, "")
 
 
-def command(name: str, within: str) -> list[str]:
-    """Return the arguments of systemd-run(1) that remove the preview NAME, if its end has come, in a unit that ends WITHIN."""
+def command(what: str, description: str, within: str, *words: str) -> list[str]:
+    """Return the arguments of systemd-run(1) that run the program with WORDS in a unit for WHAT that ends WITHIN."""
     return [
-        "--quiet", "--collect", "--pipe", "--wait", f"--unit=slipway-previews-{name}.service",
-        f"--description=Remove the preview {name}, whose end date has come", f"--property=BindsTo={within}",
-        *(f"--property={one}" for one in SANDBOX), "--", PROGRAM, "expire", name,
+        "--quiet", "--collect", "--pipe", "--wait", f"--unit=slipway-previews-{what}.service",
+        f"--description={description}", f"--property=BindsTo={within}",
+        *(f"--property={one}" for one in SANDBOX), "--", PROGRAM, *words,
     ]  # fmt: skip
 
 
 def expire(name: str) -> None:
     """Have the preview NAME removed, and say what came of it. Raises RemoveError when it is still there."""
-    done = systemd.run(*command(name, service()))
+    told = f"Remove the preview {name}, whose end date has come"
+    _run(command(name, told, service(), "expire", name), f"{name} could not be removed: ")
+
+
+def sweep() -> None:
+    """Have removed what a killed run has left of a copy of a database. Raises RemoveError."""
+    told = "Remove what is left of a copy of a database"
+    _run(command("sweep", told, service(), "sweep"), "what is left of a copy of a database could not be removed: ")
+
+
+def _run(arguments: list[str], begins: str) -> None:
+    done = systemd.run(*arguments)
     sys.stdout.write(done.stdout)
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]
-        raise RemoveError(said[-1][:1000].removeprefix(f"{name} could not be removed: "))
+        raise RemoveError(said[-1][:1000].removeprefix(begins))

@@ -74,6 +74,18 @@ PREVIEW = {
     "access": Key(list, [], "Access control of the previews, as in `access`. If missing, that of the app."),
     "environment": Key(dict, {}, "Environment variables of the previews, in addition to those of the app."),
     "secrets": Key(dict, {}, "Secrets of the previews. They have none of the app's."),
+    "database": Key(
+        str,
+        "empty",
+        "What a preview's database begins with: `empty`, or a `copy` of the app's (PostgreSQL on the host), made anonymous first.",
+        ("empty", "copy"),
+    ),
+    "anonymize": Key(
+        str,
+        "",
+        "With `database: copy`: command of the app that makes the copy anonymous, before the branch's code can read it; `none` "
+        "leaves it as it is.",
+    ),
     "memory_max_mb": Key(
         int, 512, "Memory limit for all processes of a preview together, in MiB.", range=(64, 1048576)
     ),

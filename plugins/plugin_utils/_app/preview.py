@@ -111,6 +111,11 @@ def database_of(app: Mapping[str, Any]) -> str:
     return "mariadb" if mariadb.is_used(app) else "local"
 
 
+def copies(parent: Mapping[str, Any]) -> bool:
+    """Tell whether previews of PARENT, an app as it is described, have a copy of its database."""
+    return bool(parent["preview"].get("database", nested.PREVIEW["database"].default) == "copy")
+
+
 def kept(preview: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the host keeps of a PREVIEW, so that it stays in what is set up for all apps: no secret, no credentials."""
     return {**preview, "source": SOURCE, "secrets": {}, "secret_key_variable": ""}

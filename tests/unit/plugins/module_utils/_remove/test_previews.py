@@ -12,8 +12,11 @@ import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._app import previews
 from ansible_collections.slipway.flask.plugins.module_utils._app.previews import Preview
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import Cluster
 from ansible_collections.slipway.flask.plugins.module_utils._remove import journal, program
+from ansible_collections.slipway.flask.plugins.module_utils._remove.databases import Databases
 from ansible_collections.slipway.flask.plugins.module_utils._remove.error import RemoveError
+from ansible_collections.slipway.flask.plugins.module_utils._restore import preview_place
 from ansible_collections.slipway.flask.plugins.modules import preview_on_host
 
 NOW = 1_800_000_000.0
@@ -23,6 +26,7 @@ NOW = 1_800_000_000.0
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(previews, "FOLDER", tmp_path / "previews")
     monkeypatch.setattr(journal, "FOLDER", tmp_path / "removed")
+    monkeypatch.setattr(preview_place, "FOLDER", tmp_path / "preview-copy")
     return tmp_path
 
 
@@ -44,6 +48,7 @@ def removed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             return []
 
     monkeypatch.setattr(program, "Removal", Removal)
+    monkeypatch.setattr(program, "remove_begun", lambda preview: None)
     return asked
 
 
@@ -162,3 +167,61 @@ def test_one_that_is_named_is_removed_alone_and_not_before_its_end(removed: list
         note(name, ends)
     assert program.expire(NOW, ["old", "young"]) == 0
     assert removed == ["old"]
+
+
+@pytest.mark.parametrize(
+    ("database", "has", "asked"),
+    [("local", True, {"postgres"}), ("mariadb", True, {"mariadb"}), ("none", True, None), ("local", False, None)],
+)
+def test_of_a_run_that_was_killed_before_there_were_units_the_database_goes(
+    database: str, has: bool, asked: set[str] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HAS is whether the host has the servers by then."""
+    looked: list[set[str]] = []
+    dropped: list[tuple[str, str, list[str], list[str]]] = []
+    accounts: list[str] = []
+
+    def look(app: str, claimed: set[str]) -> Databases:
+        looked.append(claimed)
+        return Databases("17/main", {app: 1}) if claimed == {"postgres"} else Databases(mariadb={app: 1})
+
+    monkeypatch.setattr(program.postgres, "find_cluster", lambda: object() if has else None)
+    monkeypatch.setattr(program.mysql, "find_client", lambda: "mariadb" if has else "")
+    monkeypatch.setattr(program.databases, "look", look)
+    monkeypatch.setattr(program.databases, "remove", lambda *one: dropped.append(one))
+    monkeypatch.setattr(program.services, "is_ours", lambda app: False)
+    monkeypatch.setattr(program.services, "accounts_of", lambda app: [app])
+    monkeypatch.setattr(program.accounts, "remove", lambda found, left: accounts.extend(found))
+    made = note("shop-x-1")
+    made.description["database"] = database
+    program.remove_begun(made)
+    assert looked == ([asked] if asked else [])
+    name = ["shop-x-1"]
+    wanted = ("17/main", name, []) if asked == {"postgres"} else ("", [], name)
+    assert dropped == ([("shop-x-1", *wanted)] if asked else [])
+    assert accounts == name
+
+
+def test_what_a_killed_copy_has_left_goes_with_the_next_expiry(
+    removed: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done: list[str] = []
+    cluster = Cluster("17", "main", 5432, True, "")
+    monkeypatch.setattr(preview_place.swap, "cluster_of", lambda wanted: done.append(wanted) or cluster)
+    monkeypatch.setattr(preview_place.swap, "drop", lambda cluster, name: done.append(name))
+    monkeypatch.setattr(preview_place, "psql", lambda cluster, text: done.append(text.strip()) or "")
+    monkeypatch.setattr(preview_place.systemd, "stop", lambda unit: done.append(unit))
+    preview_place.begin(cluster)
+    (preview_place.FOLDER / "dump").touch()
+    with preview_place.held():
+        assert program.expire(NOW) == 0
+    assert done == [], "a copy that is under way is left alone"
+    assert program.expire(NOW) == 0
+    assert done == [
+        "slipway_copy.service",
+        "17/main",
+        "slipway_copy",
+        "slipway_preview",
+        'DROP ROLE IF EXISTS "slipway_copy";',
+    ]
+    assert not preview_place.FOLDER.exists()

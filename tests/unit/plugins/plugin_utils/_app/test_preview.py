@@ -16,6 +16,7 @@ from app_descriptions import shop
 
 GIT = {"git": "https://ann:t0ken@git.example.com/shop.git", "version": "main", "key": "-----BEGIN KEY"}
 PREVIEW: dict[str, Any] = {"domain": "*.preview.example.org", "access": []}
+COPY: dict[str, Any] = {**PREVIEW, "database": "copy", "anonymize": "flask anonymize"}
 
 
 def parent(**changes: Any) -> dict[str, Any]:
@@ -125,6 +126,36 @@ def test_a_preview_is_small_closed_and_knows_what_it_is() -> None:
         ({"preview": {**PREVIEW, "days": 0}}, "'days' in 'preview' is 0; it must be from 1 to 90"),
         ({"preview": {**PREVIEW, "most": "5"}}, "'most' in 'preview' must be a whole number"),
         (
+            {"preview": {**PREVIEW, "database": "full"}},
+            "'database' in 'preview' is 'full'; it must be one of empty, copy",
+        ),
+        (
+            {"preview": {**PREVIEW, "database": "copy"}},
+            "'anonymize' is missing in 'preview': the code of any branch could",
+        ),
+        ({"preview": {**COPY, "anonymize": " "}}, "`anonymize: none` copies it as it is"),
+        (
+            {"preview": {**PREVIEW, "anonymize": "flask a"}},
+            "'anonymize' in 'preview' is given, but 'database' in 'preview' is not",
+        ),
+        (
+            {"preview": {**COPY, "anonymize": "flask a | cat"}},
+            "'anonymize' in 'preview' holds '|', which needs a shell",
+        ),
+        (
+            {"preview": {**COPY, "anonymize": "flask a $STRIPE"}},
+            "'anonymize' in 'preview' uses $STRIPE, which is neither in",
+        ),
+        (
+            {"preview": COPY, "database": "url", "database_url": "postgresql://a:b@db.example.com/a"},
+            "'database' in 'preview' is 'copy', but the app's database is elsewhere (`database: url`)",
+        ),
+        (
+            {"preview": COPY, "database": "mariadb"},
+            "but the app's database is MariaDB, and only PostgreSQL on the host can",
+        ),
+        ({"preview": COPY, "database": "none"}, "but the app has no database (`database: none`)"),
+        (
             {"preview": {"domain": "*.p.example.org"}},
             "'access' is missing in 'preview': anybody could see the previews",
         ),
@@ -139,3 +170,12 @@ def test_an_app_without_previews_has_none() -> None:
         preview.of([shop()], "shop", "x")
     with pytest.raises(ChoiceError, match="app 'shop' has no 'git' source"):
         preview.of([parent(source={"path": "../shop"})], "shop", "x")
+
+
+@pytest.mark.parametrize(
+    "line", ["none", "flask anonymize", "flask mail --to $MAIL --as $SECRET_KEY --url $DATABASE_URL"]
+)
+def test_a_copy_of_the_database_is_made_anonymous_or_as_it_is_on_purpose(line: str) -> None:
+    app = parent(preview={**COPY, "anonymize": line, "environment": {"MAIL": "x@example.org"}})
+    assert description.problems([app]) == []
+    assert (preview.copies(app), preview.copies(parent())) == (True, False)
