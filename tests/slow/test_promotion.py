@@ -430,5 +430,17 @@ def test_a_copy_that_is_killed_half_way_leaves_nothing_that_the_host_does_not_re
     host.run("systemctl start slipway-previews.service")
     assert left(host) == ["/var/lib/slipway/preview-copy.lock"]
     assert not host.ok("systemctl is-active slipway_copy.service")
+    file, gone = (
+        f"/etc/slipway/previews/{COPIED}.json",
+        "SELECT datname FROM pg_database UNION SELECT rolname FROM pg_roles",
+    )
+    host.run(f"cp -p {file} /root/preview.json")
     assert "was removed" in good(preview(branch, "-e", "branch=feature/copy", "-e", "remove=true")).output
-    assert COPIED not in host.psql("SELECT datname FROM pg_database UNION SELECT rolname FROM pg_roles").split()
+    assert COPIED not in host.psql(gone).split()
+    # A run that is killed between the database and the units.
+    host.psql(f'CREATE ROLE \\"{COPIED}\\" LOGIN')
+    host.psql(f'CREATE DATABASE \\"{COPIED}\\" OWNER \\"{COPIED}\\"')
+    host.run(f"""cp -p /root/preview.json {file} && sed -i 's/"ends": [0-9.]*/"ends": 1000.0/' {file}""")
+    host.run("systemctl start slipway-previews.service")
+    assert COPIED not in host.psql(gone).split()
+    assert not host.ok(f"test -e {file}")
