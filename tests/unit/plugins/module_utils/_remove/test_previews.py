@@ -225,3 +225,22 @@ def test_what_a_killed_copy_has_left_goes_with_the_next_expiry(
         'DROP ROLE IF EXISTS "slipway_copy";',
     ]
     assert not preview_place.FOLDER.exists()
+
+
+def test_the_service_that_only_looks_has_a_unit_beside_it_remove_what_a_killed_copy_has_left(
+    removed: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        asked.append(words)
+        return subprocess.CompletedProcess(words, 1, "", "PostgreSQL 17/main does not run")
+
+    monkeypatch.setenv("SLIPWAY_PREVIEWS_UNIT", "slipway-previews.service")
+    monkeypatch.setattr(systemd, "run", run)
+    assert (program.expire(NOW), asked) == (0, [])
+    preview_place.begin(Cluster("17", "main", 5432, True, ""))
+    assert program.expire(NOW) == 1
+    assert "--unit=slipway-previews-sweep.service" in asked[0]
+    assert asked[0][-2:] == ("/usr/local/sbin/slipway-previews", "sweep")
+    assert "of a copy of a database could not be removed: PostgreSQL 17/main does not run" in capsys.readouterr().err
