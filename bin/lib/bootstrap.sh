@@ -97,7 +97,7 @@ slipway_tools() { # run|dev
   [ "$profile" != dev ] || lock=requirements-dev.txt
   if [ "$state" = build ]; then
     python=$(slipway_python)
-    slipway_say "making .venv with $python and the tools pinned in $lock (once)"
+    slipway_say "making .venv with $python and the tools pinned in $lock (once, about half a minute)"
     "$python" -m venv --clear .venv
     awk '/^uv==/ {on = 1} on {print} on && !/\\$/ {exit}' "$lock" |
       .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement /dev/stdin

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE)
 """Makes the folder from which you deploy your app: inventory, variables, an encrypted vault with fresh secrets.
 
-    bin/new-project ../shop-deploy               asks five questions
+    bin/new-project ../shop-deploy               asks up to five questions
     bin/new-project ../shop-deploy --app ../shop --domain shop.example.com --host 203.0.113.10
                                                  asks none
 

@@ -56,7 +56,14 @@ README = """\
 | go back to the previous release | `ansible-playbook slipway.flask.rollback` |
 | see whether it serves | `ansible-playbook slipway.flask.status` |
 | read the logs | `ansible-playbook slipway.flask.logs -e app={name} -e since=1h` |
+| list the releases | `ansible-playbook slipway.flask.releases` |
+| run a command in the app | `ansible-playbook slipway.flask.exec -e app={name} -e command='flask --help'` |
+| look for problems of host and app | `ansible-playbook slipway.flask.doctor` |
+| back up now, if there is a target | `ansible-playbook slipway.flask.backup` |
 | change a secret | `ansible-vault edit group_vars/all/vault.yml` |
+| remove the app, with its data, after a question | `ansible-playbook slipway.flask.remove -e app={name}` |
+
+All commands: *Playbooks* in the README of Slipway{readme}. `playbooks/deploy.yml` in its pages is `slipway.flask.deploy` here.
 
 `{password}` opens the vault. It is in no repository: keep it in your password manager, and give it to colleagues there.
 """
@@ -167,4 +174,5 @@ def readme(app: App, wanted: Wanted) -> str:
         site=f"https://{wanted.domain}/, deployed with Slipway.",
         setup=f"{before}:\n\n```\n{lines}\n```",
         password=write.PASSWORD,
+        readme="" if wanted.collection else f", `{slipway.way_to(wanted.folder, 'README.md')}`",
     )
