@@ -44,6 +44,7 @@ class ActionModule(ActionBase):
         if found["problems"]:
             return {**result, "failed": True, "msg": report.problems(self.host, self.app, found["problems"])}
         if self._task.check_mode:
+            Display().display("Nothing was changed: --check only shows it")
             return {**result, "changed": True}
         if refusal := "" if boolean(given.get("confirmed") or False) else self._asked():
             return {**result, "failed": True, "msg": refusal}

@@ -47,6 +47,8 @@ CRASHED = "Task failed: "
 """How ansible-core's own words begin for what no task explains, such as an error in a template or in a module's code."""
 TELLERS = {"slipway.flask.release", "slipway.flask.rollback"}
 """Actions that print themselves what they did."""
+SHOWERS = {"slipway.flask.remove", "slipway.flask.restore"}
+"""Those of them that say in check mode as well that nothing was changed, or what would be."""
 COMPARER = "slipway.flask.drift_report"
 """Counts a host that could not be compared as one that could not be reached, for the sake of the exit code."""
 COLLECT_AFTER = 50_000
@@ -167,7 +169,7 @@ class CallbackModule(Default):
         """Tell whether a good result is neither a change nor something that a task wants to be read."""
         if self._is_silent() and result.task.action not in C._ACTION_DEBUG:
             return True
-        told = result.task.action in TELLERS and not result.task.check_mode
+        told = result.task.action in SHOWERS or (result.task.action in TELLERS and not result.task.check_mode)
         return (told or not result.result.get("changed")) and not self._run_is_verbose(result)
 
     def _print_task_banner(self, task: Any) -> None:

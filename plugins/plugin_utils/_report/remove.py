@@ -10,6 +10,8 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.plugin_utils._report.deploy import printable
 
 SHOWN = 3
+EMPTY = 500
+"""Octets that would be shown as 0 kB."""
 
 
 def question(host: str, app: str, found: Mapping[str, Any], export: str) -> str:
@@ -18,9 +20,12 @@ def question(host: str, app: str, found: Mapping[str, Any], export: str) -> str:
     if found["under_way"]:
         since = f"begun {found['begun']} UTC by {found['by'] or 'somebody'}"
         head = f"{app} on {host}: a removal, {since}, was killed; this is left of it"
-    sizes = [_size(size) for _, size in found["items"]]
+    empty = [what for what, size in found["items"] if size is not None and size < EMPTY]
+    items = [(what, size) for what, size in found["items"] if what not in empty]
+    items += [(f"empty: {', '.join(empty)}", None)] if empty else []
+    sizes = [_size(size) for _, size in items]
     width = max(map(len, sizes), default=0)
-    rows = [f"  {size.rjust(width)}  {what}" for size, (what, _) in zip(sizes, found["items"], strict=True)]
+    rows = [f"  {size.rjust(width)}  {what}" for size, (what, _) in zip(sizes, items, strict=True)]
     return printable(
         "\n".join([head, *rows, *(f"  Note: {note}" for note in found["notes"]), *[f"  {export}"] * bool(export)])
     )

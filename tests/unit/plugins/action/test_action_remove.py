@@ -112,9 +112,20 @@ def test_at_a_terminal_the_name_is_asked_for(
     assert answer is not None or "-e yes=true" in result["msg"]
 
 
+def test_what_is_empty_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    items = [["/run/shop", 0], ["/srv/shop", 69_300_000], ["/var/cache/shop", 40], ["its user shop (uid 999)", None]]
+    _, _, read, _ = run(monkeypatch, check=True, found={"items": items, "notes": []})
+    assert read[0].splitlines()[1:4] == [
+        "  69.3 MB  /srv/shop",
+        "           its user shop (uid 999)",
+        "           empty: /run/shop, /var/cache/shop",
+    ]
+
+
 def test_check_mode_shows_the_list_and_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     asked, result, read, exported = run(monkeypatch, check=True)
-    assert (kinds(asked), len(read), result["changed"], exported) == (["look"], 1, True, [])
+    assert read[-1] == "Nothing was changed: --check only shows it"
+    assert (kinds(asked), len(read), result["changed"], exported) == (["look"], 2, True, [])
 
 
 def test_where_there_is_nothing_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
