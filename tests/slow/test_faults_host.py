@@ -51,7 +51,7 @@ MISTAKES: list[tuple[Callable[[dict[str, Any]], dict[str, Any]], list[str]]] = [
     (misspelled_key, ["app 'harbour'", "'workes'", "did you mean 'workers'?"]),
     (no_secret_key, ["app 'harbour'", "SECRET_KEY is missing", "secrets.token_hex"]),
     (no_source, ["app 'harbour'", "source folder", "-that-is-not-there' does not exist"]),
-    (small_disk, ["MB of disk are free", "1000000000 MB are needed", "slipway_disk_mb"]),
+    (small_disk, ["MB of disk is free", "1000000000 MB is needed", "slipway_disk_mb"]),
 ]
 
 
@@ -100,7 +100,7 @@ def test_root_password_is_enough_to_log_in(app: App, host: Host, tmp_path: Path)
     asked = ("--connection-password-file", str(tmp_path / "password"))  # as --ask-pass, without a terminal
     stopped = app.project.play("playbooks/provision.yml", *asked, "--extra-vars", json.dumps(variables))
     host.run("rm /etc/ssh/sshd_config.d/00-password.conf; usermod --password '*' root; systemctl reload ssh")
-    assert "1000000000 MB are needed" in stopped.output, stopped.output
+    assert "1000000000 MB is needed" in stopped.output, stopped.output
 
 
 # ---- a provisioned host -------------------------------------------------------------------------------------------

@@ -143,7 +143,7 @@ def test_the_collection_is_built_and_installed_where_the_reader_stands(
     assert "slipway.flask.nginx_tls" in roles
 
 
-STEPS = ("scan", "plan", "comment", "deploy", "promote", "smoke", "rollback", "release")
+STEPS = ("scan", "plan", "comment", "deploy", "promote", "smoke", "rollback", "release", "preview")
 """What bin/ci takes."""
 
 

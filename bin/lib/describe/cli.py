@@ -176,7 +176,7 @@ def read(source: str, package: str, name: str, domain: str, project: Path | None
         if not folder.is_dir():
             raise fetch.FetchError(f"{source} is no folder, and no URL of a git repository")
         where = {"path": os.path.relpath(folder, (project or ROOT / "inventory").resolve())}
-        why = "counted from " + (f"{project}/" if project else "inventory/")
+        why = "relative to " + (f"{project}/" if project else "inventory/")
         found = app_name(str(folder))
     app = describe(folder, name or found, where, why, domain, requires, *(["given"] if name else []))
     if vaulted:

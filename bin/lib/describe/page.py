@@ -100,12 +100,10 @@ def remarks(app: App, written: bool = False) -> str:
     unread = list(dict.fromkeys(app.tree.unread))
     text += paragraph("Not read", [*unread[:8], *([f"and {len(unread) - 8} more"] if len(unread) > 8 else [])])
     todo = waiting(app)
-    last = (
-        f"{len(todo)} to fill in: {', '.join(todo)}. Preflight refuses {'them' if len(todo) > 1 else 'it'} by name."
-        if todo
-        else "Nothing is left to fill in."
-    )
-    return text + paragraph(TODO, [last])
+    if not todo:
+        return text
+    them = "them" if len(todo) > 1 else "it"
+    return text + paragraph(TODO, [f"{len(todo)} to fill in: {', '.join(todo)}. Preflight refuses {them} by name."])
 
 
 def paragraph(head: str, sentences: list[str]) -> str:

@@ -49,7 +49,7 @@ def _list(app: App) -> list[str]:
     except (project.ProjectError, OSError, ValueError, RecursionError) as error:
         return _other(app, str(error))
     names = [str(path.relative_to(app.tree.root)) for path in found.main]
-    app.say("requirements", names, "found by itself; its lock or list of packages", off=True)
+    app.say("requirements", names, "found automatically; its lock or list of packages", off=True)
     return names
 
 

@@ -144,7 +144,7 @@ class Deploy(Run):
         if free < self.request.min_free_mb:
             needed_mb = self.request.min_free_mb
             raise ReleaseError(
-                f"only {free} MB of disk are free below {self.paths.root.parent}, {needed_mb} MB are needed",
+                f"only {free} MB of disk is free below {self.paths.root.parent}, {needed_mb} MB is needed",
                 "preflight",
             )
         self._compare_settings()

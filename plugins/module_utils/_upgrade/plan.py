@@ -107,7 +107,7 @@ def problems(old: Cluster, version: str, facts: dict[str, Any], found: Plan) -> 
     wrong = []
     if found.free < found.needed:
         wrong.append(
-            f"there is not enough disk space for a copy: {found.needed // 2**20} MB are needed and {found.free // 2**20} MB "
+            f"there is not enough disk space for a copy: {found.needed // 2**20} MB is needed and {found.free // 2**20} MB "
             f"free at {facts['data']}"
         )
     if facts["tablespaces"]:

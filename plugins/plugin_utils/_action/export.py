@@ -59,7 +59,7 @@ def fetch(
             return {
                 "failed": True,
                 "msg": f"{to} has {exchange.size(free)} free, and up to {exchange.size(found['octets'])} "
-                "are needed: name another folder with -e to=…",
+                "is needed: name another folder with -e to=…",
             }
         files, notes = fetched.run()
     except (exchange.ExchangeError, OSError) as error:

@@ -76,7 +76,7 @@ def problems(facts: Mapping[str, str], disk_mb: int, become_password: bool) -> l
     free = int(facts.get("disk_mb") or 0)
     if free < disk_mb:
         found.append(
-            f"only {free} MB of disk are free, {disk_mb} MB are needed (slipway_disk_mb); free some space or use a larger disk"
+            f"only {free} MB of disk is free, {disk_mb} MB is needed (slipway_disk_mb); free some space or use a larger disk"
         )
     return found
 

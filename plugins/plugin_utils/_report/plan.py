@@ -94,7 +94,7 @@ def connections(found: Mapping[str, Any]) -> str:
     hosts = f" on {found['hosts']} hosts" if found.get("hosts", 1) > 1 else ""
     beside = f", and {found['beside']} for others" if found.get("beside") else ""
     text = (
-        f"up to {found['release']} a release{f' ({parts})' if parts else ''}, {found['switch']} while two run{hosts}{beside}; "
+        f"up to {found['release']} per release{f' ({parts})' if parts else ''}, {found['switch']} while two run{hosts}{beside}; "
         f"the server has {found['usable']}, of which {found['used']} are in use"
     )
     return f"{text}: TOO FEW" if found["switch"] + found.get("beside", 0) > found["usable"] else text
@@ -104,7 +104,7 @@ def disk(found: Mapping[str, int]) -> str:
     if not found:
         return ""
     size = found["release_mb"] + found["environment_mb"]
-    return f"{found['free_mb']} MB free, {found['needed_mb']} MB are needed; the release takes about {max(1, size)} MB"
+    return f"{found['free_mb']} MB free, {found['needed_mb']} MB is needed; the release takes about {max(1, size)} MB"
 
 
 def pending(one: Mapping[str, Any], plan: Mapping[str, Any]) -> str:

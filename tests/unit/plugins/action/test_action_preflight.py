@@ -125,7 +125,7 @@ def test_a_wrong_host_is_named(base: Path) -> None:
     _, result = run(base, [APP], uid=1000, disk_mb=10_000)
     assert result["problems"] == [
         "web1: ann is not root and the host has no sudo; log in as root (ansible_user: root) or install sudo",
-        "web1: only 5000 MB of disk are free, 10000 MB are needed (slipway_disk_mb); free some space or use a larger disk",
+        "web1: only 5000 MB of disk is free, 10000 MB is needed (slipway_disk_mb); free some space or use a larger disk",
     ]
 
 

@@ -371,7 +371,7 @@ def test_a_missing_user_is_refused(host: FakeHost, monkeypatch: pytest.MonkeyPat
 
 def test_a_full_disk_is_refused_before_anything_is_written(host: FakeHost) -> None:
     before = host.tree()
-    with pytest.raises(ReleaseError, match=r"only \d+ MB of disk are free below .*, 999999999 MB are needed"):
+    with pytest.raises(ReleaseError, match=r"only \d+ MB of disk is free below .*, 999999999 MB is needed"):
         host.deploy(min_free_mb=999_999_999)
     assert host.tree() == before
 

@@ -225,11 +225,11 @@ def test_the_release_s_own_folder_in_a_variable_is_no_change(host: FakeHost) -> 
     [
         ({}, ""),
         ({"release": 12, "switch": 24, "usable": 97, "used": 5},
-         "up to 12 a release, 24 while two run; the server has 97, of which 5 are in use"),
+         "up to 12 per release, 24 while two run; the server has 97, of which 5 are in use"),
         ({"release": 17, "switch": 33, "usable": 97, "used": 5, "processes": {"web": 12, "worker": 4, "beat": 1}},
-         "up to 17 a release (web 12, worker 4, beat 1), 33 while two run; the server has 97, of which 5 are in use"),
+         "up to 17 per release (web 12, worker 4, beat 1), 33 while two run; the server has 97, of which 5 are in use"),
         ({"release": 12, "switch": 48, "usable": 97, "used": 5, "hosts": 2, "beside": 50},
-         "up to 12 a release, 48 while two run on 2 hosts, and 50 for others; the server has 97, of which 5 are in use: TOO FEW"),
+         "up to 12 per release, 48 while two run on 2 hosts, and 50 for others; the server has 97, of which 5 are in use: TOO FEW"),
     ],
 )  # fmt: skip
 def test_connections_are_told_for_one_release_for_two_at_once_and_for_others(found: dict[str, Any], said: str) -> None:
@@ -271,7 +271,7 @@ def test_the_text_has_all_that_a_person_decides_by() -> None:
         "1 pending, 0004 → 0005",
         "unchanged, as of the last site.yml",
         "120 while two run; the server has 97, of which 5 are in use: TOO FEW",
-        "900 MB free, 256 MB are needed",
+        "900 MB free, 256 MB is needed",
         "would go on",
         "  0005 (Drop it), 0005_x.py: destroys\n    ALTER TABLE a DROP COLUMN b;\n    revision 0005: it destroys (allowed)",
     ):

@@ -55,7 +55,7 @@ def test_a_copy_and_a_dump_need_room_and_time(host: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"free": 100 * MB}, "not enough disk space for a copy: 616 MB are needed and 100 MB free"),
+        ({"free": 100 * MB}, "not enough disk space for a copy: 616 MB is needed and 100 MB free"),
         ({"facts": {**FACTS, "tablespaces": 1}}, "tablespaces of its own"),
         ({"facts": {**FACTS, "replicas": 1}}, "replication slots"),
         ({"extensions": {"postgis": ["shop", "blog"]}}, "extension postgis of shop, blog is not installed for PostgreSQL 17"),

@@ -74,7 +74,7 @@ def test_a_user_must_be_root_or_able_to_become_root(facts: dict[str, str], passw
 def test_the_disk_must_have_the_space_asked_for(free: str, needed: int, fits: bool) -> None:
     found = look.problems({**HOST, "disk_mb": free}, needed, False)
     expected = (
-        f"only {free or 0} MB of disk are free, {needed} MB are needed (slipway_disk_mb); "
+        f"only {free or 0} MB of disk is free, {needed} MB is needed (slipway_disk_mb); "
         "free some space or use a larger disk"
     )
     assert found == ([] if fits else [expected])
