@@ -171,7 +171,8 @@ class Attack:
         served = re.compile(
             r"/var/log/nginx/.*|.*/(static|vendor|media|private)/.*|.*/release\.json|/etc/\w+/gunicorn\.conf\.py"
         )
-        assert [path for path in self.readable("www-data") if not served.fullmatch(path)] == []
+        open_to_all = [path for path in self.readable("www-data") if not served.fullmatch(path)]
+        assert open_to_all == []
         theirs = [path for path in self.readable(EVIL) if not path.startswith((f"/srv/{EVIL}/", f"/etc/{EVIL}/"))]
         assert theirs == [f"/etc/{VICTIM}/gunicorn.conf.py"]  # which everybody may know; no log, no upload, no code
         allowed = [(user, app) for user in ("www-data", EVIL, VICTIM, "nobody") for app in (EVIL, VICTIM)]

@@ -193,7 +193,7 @@ def _build(
         (new / RECORD).chmod(0o644)
         (new / locks.FILE).unlink(missing_ok=True)
         (new / locks.FILE).write_text(done.lock, encoding="utf-8")
-        (new / locks.FILE).chmod(0o644)
+        (new / locks.FILE).chmod(0o640)
         seal.write(new / seal.INSIDE, seal.take(new, [seal.INSIDE]))
         tools.sync(new)
         new.rename(path)

@@ -137,7 +137,7 @@ class Preparation:
                 "both"
             )
         if built.lock:
-            self.context.write(self.context.here / LOCK, built.lock, 0, 0, 0o644)
+            self.context.write(self.context.here / LOCK, built.lock, 0, 0, 0o640)
 
     def _fit_scheme(self, packages: dict[str, str]) -> None:
         """Give the database's URL the scheme of the driver that the app has, unless the app's description says one."""
