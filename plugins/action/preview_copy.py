@@ -62,4 +62,5 @@ def question(parent: Mapping[str, Any], made: Mapping[str, Any]) -> dict[str, An
         **target.places(app), "preview": made["name"], "wsgi": app["wsgi"], "variable": app["database_variable"],
         "words": json.dumps(words), "environment": json.dumps(variables),
         "folders": [*(f"{shared}/{name}" for name in app["shared_folders"]), *app["writable_paths"]],
+        "files": list(app["files"]),
     }  # fmt: skip

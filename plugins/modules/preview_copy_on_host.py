@@ -44,6 +44,7 @@ ARGUMENTS: dict[str, Any] = {
     "words": {"type": "str", "required": True},
     "environment": {"type": "str", "required": True, "no_log": True},
     "folders": {"type": "list", "elements": "path", "default": []},
+    "files": {"type": "list", "elements": "str", "default": []},
     "fresh": {"type": "bool", "default": False},
     "cluster": {"type": "str", "default": ""},
 }
@@ -68,6 +69,7 @@ def run(asked: dict[str, Any], check: bool) -> dict[str, Any]:
     copy = PreviewCopy(
         Paths(asked["app"], Path(asked["root"]), Path(asked["settings"])), asked["preview"], json.loads(asked["words"]),
         asked["wsgi"], asked["variable"], json.loads(asked["environment"]), asked["folders"],
+        asked["files"],
     )  # fmt: skip
     notes = copy.make(cluster, lambda: give_up(preview))
     preview.copied = previews.moment(time.time())

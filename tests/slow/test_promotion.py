@@ -208,6 +208,7 @@ def test_a_branch_is_a_site_of_its_own_that_has_none_of_the_apps_secrets(branch:
     assert "0123456789abcdef" not in settings and "TOKEN" not in settings and f"/{PREVIEW}?host=" in settings
     assert not host.ok(f"runuser -u {PREVIEW} -- psql -d shop -c 'select 1'")
     refused(preview(branch, "-e", "branch=main"), "the host has 1 previews", "`most` in `preview` is 1")
+    refused(preview(branch, "-e", "branch=feature/x", "-e", "fresh=true"), "`database` in its `preview` is not `copy`")
     refused(preview(branch, "-e", "branch=--upload-pack=x"), "it must be the name of a branch")
 
 
@@ -276,6 +277,7 @@ import psycopg
 
 url = os.environ["DATABASE_URL"].replace("+psycopg", "")
 mode, reached = os.environ["ANONYMIZE"], [name for name in ("TOKEN",) if name in os.environ]
+reached += ["files"] if open("passwords.py").read() else []
 for path in ("/etc/shop/environment", "/srv/shop/shared/uploads/passport", "/run/shop"):
     try:
         reached += [path] if os.path.isdir(path) and os.listdir(path) or open(path) else []
@@ -329,6 +331,7 @@ def people(branch: Shop, host: Host, tmp_path_factory: pytest.TempPathFactory) -
         app = {
             "name": "shop", "domains": ["shop.example.org"], "source": {"git": "/srv/git/shop.git", "version": "main"},
             "wsgi": "app:app", "release_commands": ["python migrate.py"], "shared_folders": ["uploads"],
+            "files": {"passwords.py": "PASSWORD = 'production'"},
             "secrets": {"SECRET_KEY": "0123456789abcdef" * 2, "TOKEN": "production"}, "watch_seconds": 0,
             "preview": {
                 "domain": "*.preview.example.org", "access": [], "database": "copy", "anonymize": "python anonymize.py",

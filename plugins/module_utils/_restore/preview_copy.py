@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -95,6 +96,8 @@ class PreviewCopy:
     variable: str = "DATABASE_URL"
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     folders: Sequence[str] = ()
+    files: Sequence[str] = ()
+    """Those that the app's description puts into its code: they may hold secrets, and the command finds empty ones."""
 
     def make(self, cluster: Cluster, before: Callable[[], None] = lambda: None) -> list[str]:
         """Put the copy in the place of the preview's database, and return notes. BEFORE is done once the copy is ready.
@@ -132,7 +135,8 @@ class PreviewCopy:
         size = int(found["bytes"])
         data = Path(_psql(cluster, "SHOW data_directory;\n").strip())
         room(data, preview_place.FOLDER.parent, size, COPIES if self.words else 1)
-        own = [one for one in found["settings"] if not one[0]]  # not those of other roles in it
+        # Not those of other roles in it, nor those that the app has made up: a value of them may be a secret.
+        own = [one for one in found["settings"] if not one[0] and "." not in one[1].partition("=")[0]]
         return {"locale": found["locale"], "settings": own}
 
     def _copy(self, cluster: Cluster, like: Mapping[str, object], live: Record | None) -> list[str]:
@@ -154,6 +158,7 @@ class PreviewCopy:
         port = "" if cluster.port == 5432 else f"&port={cluster.port}"
         url = f"postgresql:///{NAME}?host={SOCKET_FOLDER}{port}"
         scheme = environment_file.environment_of(own.read_text()).get(self.variable, "")
+        (preview_place.FOLDER / "empty").touch(mode=0o644)
         file = preview_place.FOLDER / "environment"
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
             out.write(environment_file.text_of({}, {**self.environment, self.variable: with_scheme_of(scheme, url)}))
@@ -164,7 +169,7 @@ class PreviewCopy:
             environment=command.surroundings(str(release / "venv"), self.wsgi, live.id),
             seconds=SECONDS,
             service=names.unit(self.paths.app, names.FIRST, live.id),
-            properties=self.properties(),
+            properties=self.properties(release / "src"),
         )
         done = runs.run(["/usr/bin/env", *command.argv(self.words)], preview_place.UNIT)
         if done.returncode:
@@ -174,13 +179,13 @@ class PreviewCopy:
                 f"{self.paths.app}. The copy was dropped, and the preview has nothing of it. Its last lines:\n{said}"
             )
 
-    def properties(self) -> dict[str, str | list[str]]:
-        """Return what the command's sandbox has otherwise than that of the app's service.
+    def properties(self, src: Path) -> dict[str, str | list[str]]:
+        """Return what the command's sandbox has otherwise than that of the app's service, with the code in SRC.
 
         The app's group lets it read the code, and would let it into more: that is hidden. There is no network; the server's
         socket is a file.
         """
-        shared = str(self.paths.shared)
+        shared, empty = str(self.paths.shared), preview_place.FOLDER / "empty"
         within = [path for path in self.folders if path.startswith(f"{shared}/")]
         beside = [path for path in self.folders if path not in (shared, *within) and os.path.isdir(path)]
         hidden = [str(path) for path in sorted(RUN.iterdir()) if path.name not in SEEN] if RUN.is_dir() else []
@@ -189,7 +194,7 @@ class PreviewCopy:
             "SupplementaryGroups": [self.paths.app],
             "PrivateNetwork": "yes",
             "BindPaths": [],
-            "BindReadOnlyPaths": [],
+            "BindReadOnlyPaths": [f"{empty}:{path}" for path in self._own_files(src)],
             "TemporaryFileSystem": [
                 *sandbox.SERVICE["TemporaryFileSystem"],
                 f"{shared}:mode=0755",
@@ -197,6 +202,11 @@ class PreviewCopy:
             ],
             "InaccessiblePaths": [f"-{path}" for path in [*hidden, str(self.paths.settings)]],
         }
+
+    def _own_files(self, src: Path) -> list[Path]:
+        """Return the app's own files in SRC itself; what is in a shared folder is not there anyway."""
+        found = [src / name for name in self.files if not re.search(r"[\s:\"'\\]", name)]
+        return [path for path in found if path.is_file() and path.resolve() == src.resolve() / path.relative_to(src)]
 
     def _take_place(self, cluster: Cluster) -> None:
         """Have the copy called as the preview, in place of what was; the next deploy migrates it, whatever it deploys."""

@@ -87,6 +87,7 @@ def test_the_command_has_the_previews_variables_and_no_secret_of_the_app() -> No
     }  # fmt: skip
     app = shop(
         source={"git": "https://git.example.com/shop.git"}, preview=wanted, redis="local", shared_folders=["uploads"],
+        files={"config.py": "TOKEN = 'production'"},
         secrets={"SECRET_KEY": "0123456789abcdef0123456789abcdef", "STRIPE": "sk_live", "TOKEN": "production"},
     )  # fmt: skip
     asked = action.question(app, preview.of([app], "shop", "x"))
@@ -95,6 +96,7 @@ def test_the_command_has_the_previews_variables_and_no_secret_of_the_app() -> No
     assert (variables["MAIL"], variables["STRIPE"], variables["REDIS_URL"]) == ("off", "sk_test", action.NOWHERE)
     assert variables["SLIPWAY_STAGE"] == "preview" and variables["SECRET_KEY"] != app["secrets"]["SECRET_KEY"]
     assert asked["folders"] == ["/srv/shop/shared/uploads"]
+    assert asked["files"] == ["config.py"]
     assert json.loads(asked["words"]) == ["flask", "anonymize", "--to", "\0MAIL\0"]
 
 

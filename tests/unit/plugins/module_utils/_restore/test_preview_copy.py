@@ -48,6 +48,7 @@ class Runs:
         return "/\n" if text.startswith("SHOW") else ""
 
     def make(self, cluster: Cluster, copy: Any, source: str, new: str, user: str, dump: Path, live: Any) -> list[str]:
+        assert live == {"locale": "C.UTF-8", "settings": [["", "work_mem=8MB"]]}, "no value that may be a secret"
         self.done.append(f"{source} read by {copy.user} -> {new} of {user}")
         return [f"note of {new}"]
 
@@ -68,7 +69,11 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
     monkeypatch.setattr(preview_place.swap, "close", lambda cluster, name: made.done.append(f"close {name}"))
     monkeypatch.setattr(preview_copy, "psql", made.psql)
     monkeypatch.setattr(preview_copy.database, "make", made.make)
-    found = {"locale": "C.UTF-8", "bytes": MB, "settings": [["", "a=1"], ["reporting", "b=2"]]}
+    found = {
+        "locale": "C.UTF-8",
+        "bytes": MB,
+        "settings": [["", "work_mem=8MB"], ["", "app.jwt_secret=s3cret"], ["reporting", "b=2"]],
+    }
     monkeypatch.setattr(preview_copy.database, "properties", lambda cluster, name: found)
     monkeypatch.setattr(preview_copy.service_user, "ensure", lambda users: [])
     monkeypatch.setattr(sandbox.Command, "run", lambda command, argv, unit: made.run(command, argv, unit))
@@ -78,7 +83,16 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
 def copy(paths: Paths, words: list[str]) -> PreviewCopy:
     environment = {"MAIL": "off", "KEY": "preview-secret"}
     folders = [f"{paths.shared}/uploads", str(paths.root), "/not/there"]
-    return PreviewCopy(paths, "shop-x-1", words, "shop:app", "DATABASE_URL", environment, folders)
+    return PreviewCopy(
+        paths,
+        "shop-x-1",
+        words,
+        "shop:app",
+        "DATABASE_URL",
+        environment,
+        folders,
+        ["config.py", "uploads/a.py", "not/there"],
+    )
 
 
 END = ["drop slipway_copy", "drop slipway_preview", 'DROP ROLE IF EXISTS "slipway_copy";']
@@ -137,7 +151,14 @@ def test_the_command_finds_empty_folders_no_network_and_of_run_the_server_alone(
     monkeypatch.setattr(preview_copy, "RUN", tmp_path / "run")
     for name in ("postgresql", "systemd", "shop", "redis-shop-queue"):
         (tmp_path / "run" / name).mkdir(parents=True)
-    found = copy(paths, ["x"]).properties()
+    src = paths.release("0001-abc") / "src"
+    src.mkdir()
+    (src / "config.py").write_text("TOKEN = 1")
+    (paths.shared / "uploads").mkdir(parents=True)
+    (paths.shared / "uploads/a.py").touch()
+    (src / "uploads").symlink_to(paths.shared / "uploads")
+    found = copy(paths, ["x"]).properties(src)
+    assert found["BindReadOnlyPaths"] == [f"{preview_place.FOLDER}/empty:{src}/config.py"]
     assert (found["SupplementaryGroups"], found["PrivateNetwork"], found["BindPaths"]) == (["shop"], "yes", [])
     assert found["TemporaryFileSystem"] == [
         *sandbox.SERVICE["TemporaryFileSystem"],
