@@ -48,6 +48,8 @@ class Runner:
         self.folder, self.hosts, self.address = folder, hosts, address
         # What is not committed yet counts as well.
         self.version = git(ROOT, "stash", "create") or git(ROOT, "rev-parse", "HEAD")
+        self.got = ""
+        """How Slipway was fetched."""
         self.app, self.only_python = folder / "shop", folder / "bin"
         self.only_python.mkdir()
         (self.only_python / "python3").symlink_to(sys._base_executable)  # type: ignore[attr-defined]
@@ -114,7 +116,7 @@ class Runner:
             wanted = "always()" in condition or ("failure()" in condition) == bool(status)
             if asked := re.search(r"steps\.(\w+)\.outcome == 'success'", condition):
                 wanted = wanted and outcomes.get(asked[1]) == 0
-            if "run" not in step or not wanted:
+            if "run" not in step or not wanted or self.is_there(step):
                 continue
             given = {
                 key: re.sub(r"\$\{\{ (.+?) \}\}", lambda found: secrets[found[1]], value)
@@ -131,6 +133,14 @@ class Runner:
         assert "PRIVATE KEY" not in said
         assert [path for path in Path(self.temporary).glob("tmp.*/key") if path.is_file()] == [], "no secret is left"
         return status, said
+
+    def is_there(self, step: dict[str, Any]) -> bool:
+        """Tell whether this is how a job gets Slipway, and another one has done the same: each of them is half a minute here."""
+        if step["name"] != "Get Slipway":
+            return False
+        self.got, before = step["run"], self.got
+        assert before in ("", self.got), "all jobs get it in the same way"
+        return before != ""
 
     def _here(self, command: str, smoke: bool) -> str:
         """Return a COMMAND whose domains lead to the test hosts."""
@@ -175,9 +185,8 @@ def test_a_push_goes_to_staging_and_what_runs_there_to_production(runner: Runner
 
 
 def test_a_pull_request_gets_the_plan_as_one_comment_and_nothing_changes(runner: Runner) -> None:
-    for text in ("second", "third"):
-        runner.say(text)
-        runner.good("plan")
+    runner.say("second")
+    runner.good("plan")  # that there is one comment after many pushes as well: tests/unit/test_pipeline_steps.py
     (comment,) = runner.comments  # type: ignore[attr-defined]
     assert "tiny on vps: what a deploy would do; nothing was changed" in comment
     assert git(runner.app, "rev-parse", "--short=7", "HEAD") in comment
@@ -186,13 +195,14 @@ def test_a_pull_request_gets_the_plan_as_one_comment_and_nothing_changes(runner:
 
 def test_production_gets_what_staging_has_and_goes_back_when_the_smoke_test_fails(runner: Runner) -> None:
     runner.good("staging")
+    staged = git(runner.app, "rev-parse", "--short=7", "HEAD")
     runner.say("a later one, which was never on staging")
     status, said = runner.run("production", smoke=False)
     assert status != 0
-    assert "Go back, because the smoke test failed" in said, said
+    tried, went_back, _ = said.partition("--- Go back, because the smoke test failed")
+    assert went_back, said
+    assert f"0002-{staged}" in tried and git(runner.app, "rev-parse", "--short=7", "HEAD") not in tried, said
     assert runner.word("production") == "first", said
-    runner.good("production")
-    assert runner.word("production") == "third", "the very revision of staging"
 
 
 @pytest.mark.parametrize(
