@@ -24,7 +24,7 @@ USUAL_SECONDS = {
     "slow-faults_jobs-13": 300, "slow-faults_killed-12": 350, "slow-faults_killed-13": 360, "slow-faults_release": 150,
     "slow-faults_traffic-12": 230, "slow-faults_traffic-13": 210, "slow-firewall": 110, "slow-foreign_apps": 190,
     "slow-hostile-12": 45, "slow-hostile-13": 45, "slow-lockout-12": 100, "slow-lockout-13": 120, "slow-mariadb": 350,
-    "slow-alerts-12": 320, "slow-alerts-13": 350, "slow-logs": 170, "slow-metrics": 260, "molecule-host_metrics": 170,
+    "slow-asgi": 200, "slow-pipeline": 300, "slow-promotion": 300, "slow-alerts-12": 320, "slow-alerts-13": 350, "slow-logs": 170, "slow-metrics": 260, "molecule-host_metrics": 170,
     "slow-migrations": 165, "slow-mitogen": 50, "slow-occupied_host": 120, "slow-pooling": 120, "slow-remove": 140,
     "slow-restore-12": 280, "slow-restore-13": 320, "slow-restore_host": 350, "slow-secrets": 50, "slow-ssh-12": 60,
     "slow-ssh-13": 60, "slow-transfer": 160, "slow-upgrade_database": 160, "molecule-default": 160,

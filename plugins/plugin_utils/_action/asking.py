@@ -27,7 +27,7 @@ def ask(question: str) -> str | None:
             said = Display().prompt_until(question, complete_input=ENDS)
     except AnsibleError:
         return None
-    return said.decode(errors="replace").strip()
+    return bytes(said).decode(errors="replace").strip()
 
 
 @contextmanager
