@@ -28,6 +28,8 @@ def release() -> ModuleType:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     (tmp_path / "galaxy.yml").write_text("---\nnamespace: slipway\nversion: 0.1.0\nreadme: README.md\n")
+    (tmp_path / "docs/ci").mkdir(parents=True)
+    (tmp_path / "docs/ci/gitlab.yml").write_text("variables:\n  SLIPWAY_VERSION: v0.1.0 # yours\n")
     (tmp_path / "CHANGELOG.md").write_text(CHANGELOG)
     return tmp_path
 
@@ -40,6 +42,7 @@ def test_a_version_is_cut_and_told(release: ModuleType, root: Path) -> None:
     text = (root / "CHANGELOG.md").read_text()
     assert text.index("## [Unreleased]") < text.index("## [0.2.0] - 20") < text.index("### Added")
     assert "namespace: slipway\nversion: 0.2.0\nreadme" in (root / "galaxy.yml").read_text()
+    assert (root / "docs/ci/gitlab.yml").read_text() == "variables:\n  SLIPWAY_VERSION: v0.2.0 # yours\n"
 
 
 @pytest.mark.parametrize(
