@@ -44,6 +44,7 @@ class Terminal:
         self.pid, self.descriptor = pty.fork()
         if self.pid == 0:
             try:
+                signal.signal(signal.SIGHUP, signal.SIG_DFL)  # as a terminal's shell has it, also below nohup
                 if cwd:
                     os.chdir(cwd)
                 os.execvpe(self.argv[0], self.argv, env)
