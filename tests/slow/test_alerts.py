@@ -13,6 +13,7 @@ import re
 import ssl
 import threading
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -212,20 +213,32 @@ class Site:
             "slipway_alerts": told,
         })  # fmt: skip
 
-    def report(self) -> str:
-        """Return what the host looked like, for a test that waited in vain."""
-        script = """for part in prometheus:9090:/api/v1/alerts alertmanager:9093:/api/v2/alerts; do
-          name=${part%%:*}; rest=${part#*:}
-          python3 - $name ${rest%%:*} ${rest#*:} <<'END' 2>&1 | cut -c1-6000
+    def asked(self, name: str, port: int, path: str) -> str:
+        """Return what the server NAME of the host answers on PORT at PATH."""
+        return self.host.ask(f"""python3 - {name} {port} '{path}' <<'END' 2>&1 | cut -c1-6000
 import sys, base64, urllib.request as request
 name, port, path = sys.argv[1:]
-word = base64.b64encode(b"slipway:" + open(f"/etc/slipway/metrics/{name}.password", "rb").read().strip()).decode()
-asked = request.Request(f"http://127.0.0.1:{port}{path}", headers={"Authorization": f"Basic {word}"})
+word = base64.b64encode(b"slipway:" + open(f"/etc/slipway/metrics/{{name}}.password", "rb").read().strip()).decode()
+asked = request.Request(f"http://127.0.0.1:{{port}}{{path}}", headers={{"Authorization": f"Basic {{word}}"}})
 print(request.urlopen(asked).read().decode())
-END
-        done; journalctl --no-pager --quiet -o short -u prometheus-alertmanager -u prometheus -u slipway-metrics -n 40
-        grep -h . /run/slipway-metrics/*.prom | grep -E '^slipway_(site|process_(up|wanted)|queue|backup|cert|collector_up)'"""
-        return f"told: {sorted(self.people.told('firing'))}\nmails: {len(self.people.mails)}\n{self.host.ask(script).stdout}"
+END""").stdout
+
+    def has_seen(self, series: str) -> bool:
+        """Tell whether the store has two samples of SERIES, so that it sees from now on that it grows."""
+        query = urllib.parse.quote(f"max(count_over_time({series}[10m])) >= 2")
+        answer = self.asked("prometheus", 9090, f"/api/v1/query?query={query}")
+        return answer.startswith("{") and bool(json.loads(answer)["data"]["result"])
+
+    def report(self) -> str:
+        """Return what the host looked like, for a test that waited in vain."""
+        servers = (("prometheus", 9090, "/api/v1/alerts"), ("alertmanager", 9093, "/api/v2/alerts"))
+        looks = "\n".join(self.asked(*server) for server in servers)
+        files = r"^slipway_(site|process_(up|wanted)|queue|backup|cert|collector_up)"
+        rest = self.host.ask(
+            "journalctl --no-pager --quiet -o short -u prometheus-alertmanager -u prometheus -u slipway-metrics -n 40; "
+            f"grep -h . /run/slipway-metrics/*.prom | grep -E '{files}'"
+        ).stdout
+        return f"told: {sorted(self.people.told('firing'))}\nmails: {len(self.people.mails)}\n{looks}\n{rest}"
 
     def wait(self, what: Callable[[], Any]) -> float:
         try:
@@ -278,6 +291,7 @@ def test_a_site_is_set_up_and_deployed_again_and_nobody_is_told_of_anything(site
 def test_what_breaks_is_told_within_two_minutes_and_its_end_as_well(site: Site) -> None:
     host, people = site.host, site.people
     host.run("systemctl start slipway-backup")
+    site.wait(lambda: site.has_seen('slipway_process_restarts_total{app="blog"}'))
     assert people.told("firing") == {}, site.report()
     people.mails.clear()
     Hooks.got.clear()
