@@ -186,7 +186,7 @@ def test_the_old_certificate_stays_while_the_authority_is_down(
     name(host, ca="127.0.0.3", www="127.0.0.1", gone="::1", new="127.0.0.1")
     before = serial(host)
     said = converge([DOMAIN, ALIAS, "new.example.test"])
-    assert "certificate 'harbour' could not be obtained, the old one stays" in said
+    assert "certificate 'harbour' could not be obtained, the old one is kept" in said
     assert "refused" in said
     first = record(host)["failure"]["since"]
     wait_until(lambda: host.check_output("date -u +%FT%TZ") > first)  # it is told in whole seconds

@@ -30,5 +30,5 @@ def of_app(paths: Paths) -> Sequence[Difference]:
     processes = processes_of(paths)
     found += [*services.stopped(paths.current_id(), processes), *copies.edited(paths, processes)]
     # `the code of release 0007-abc differs from what was built: …`
-    broken = (text.split(" is not ", 1) for text in sealed.look(paths).problems)
-    return found + [Difference(what, f"is not {words}") for what, words in broken]
+    broken = (text.partition(" differs from ") for text in sealed.look(paths).problems)
+    return found + [Difference(what, f"differs from {words}") for what, _, words in broken]
