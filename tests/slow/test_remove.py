@@ -250,9 +250,9 @@ def test_an_old_list_does_not_bring_it_back_and_its_domain_moves_without_a_lost_
 def test_code_that_is_not_what_was_built_is_found(app: Site) -> None:
     host, deep = app.host, ("playbooks/status.yml", "-e", "deep=true")
     whole = app.project.good(*deep)
-    assert re.search(r"pier on \S+: unchanged since they were built: release \S+, environment \w+ \(\d+ files\)", whole.output), (
-        whole.output
-    )
+    assert re.search(
+        r"pier on \S+: unchanged since they were built: release \S+, environment \w+ \(\d+ files\)", whole.output
+    ), whole.output
     assert not host.ok(
         "runuser -u pier -- sh -c 'cat /srv/pier/current/seal.json || echo x >> /srv/pier/current/src/wsgi.py'"
     )
