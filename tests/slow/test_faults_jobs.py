@@ -48,10 +48,10 @@ def senders(jobs: Jobs, request: pytest.FixtureRequest) -> Senders:
     return Senders(jobs, request.node.originalname.removeprefix("test_"))
 
 
-def told(fault: str, host: Host, accounts: list[Account]) -> None:
-    """Add what became of the jobs to the table of jobs, and require that none was lost."""
+def told(fault: str, host: Host, accounts: list[Account], in_hand: int = 0) -> None:
+    """Add what became of the jobs to the table of jobs, and require that none was lost, but for IN_HAND of Celery's."""
     JOBS.extend((fault, host.debian, *account.cells()) for account in accounts)
-    assert [account for account in accounts if account.lost] == []
+    assert [account for account in accounts if account.lost > (in_hand if account.queue == "celery" else 0)] == []
 
 
 def settled(jobs: Jobs) -> None:
@@ -71,7 +71,7 @@ def test_deploys(jobs: Jobs, host: Host, senders: Senders, readers: Seen) -> Non
             releases.append(jobs.deployed())
         jobs.project.good("playbooks/rollback.yml")
     assert jobs.current() == releases[-2]
-    accounts = senders.all_done(seconds=120)
+    accounts = senders.all_done(seconds=300)
     told("three deploys and a rollback", host, accounts)
     assert [account.doubled for account in accounts] == [0, 0]
     for queue in QUEUES:
@@ -88,7 +88,7 @@ def test_killed_workers(jobs: Jobs, host: Host, senders: Senders, readers: Seen)
     senders.send_all(100, {"celery": 0.05, "rq": 0.02})
     time.sleep(1.5)  # they are at those that take longest
     jobs.kill("celery", "rq")
-    accounts = senders.all_done(seconds=120)
+    accounts = senders.all_done(seconds=300)
     told("workers killed (SIGKILL)", host, accounts)
     assert all(account.doubled <= at for account, at in zip(accounts, [2, 1], strict=True)), accounts
     settled(jobs)
@@ -97,12 +97,16 @@ def test_killed_workers(jobs: Jobs, host: Host, senders: Senders, readers: Seen)
 
 @pytest.mark.fault("Redis killed")
 def test_killed_redis(jobs: Jobs, host: Host, senders: Senders, readers: Seen) -> None:
-    """It comes back with all that it had acknowledged; visitors who send jobs meanwhile wait a moment."""
+    """It comes back with all that it had acknowledged; visitors who send jobs meanwhile wait a moment.
+
+    Celery takes a job off its list (BRPOP) before it writes down that it has it: the one that is in between when Redis is
+    killed is lost by Celery itself (docs/redis.md).
+    """
     with senders.sending(60, {"celery": 0.05, "rq": 0.02}, pause=0.05):
         time.sleep(2)
         host.run(f"kill -9 {redis(host)}")
-    accounts = senders.all_done(seconds=120)
-    told("Redis killed (SIGKILL)", host, accounts)
+    accounts = senders.all_done(seconds=300)
+    told("Redis killed (SIGKILL)", host, accounts, in_hand=1)
     settled(jobs)
     readers.all_served()
 
@@ -123,7 +127,7 @@ def test_reboot(jobs: Jobs, host: Host, senders: Senders) -> None:
     settled(jobs)
     jobs.off |= set(range(int(began // TICK_SECONDS), int(time.time() // TICK_SECONDS) + 1))
     assert jobs.current() == before
-    accounts = senders.all_done(seconds=120)
+    accounts = senders.all_done(seconds=300)
     told("reboot", host, accounts)
     assert [account.doubled for account in accounts] == [0, 0], "they were stopped in their own time"
     settled(jobs)
@@ -186,7 +190,7 @@ def test_worker_that_does_not_run_keeps_the_old_release(
     settled(jobs)
     senders = Senders(jobs, spoil.__name__)
     senders.send_all(5, dict.fromkeys(QUEUES, 0.01))
-    assert [account.lost for account in senders.all_done(seconds=120)] == [0, 0]
+    assert [account.lost for account in senders.all_done(seconds=300)] == [0, 0]
     readers.all_served()
 
 
