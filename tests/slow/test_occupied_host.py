@@ -190,7 +190,7 @@ def test_the_old_site_goes_on_when_the_first_release_fails(
     )
     failed = project.play("site.yml")
     assert "failed at stage 'gate'" in failed.output, failed.output
-    assert "/nowhere answered 404" in failed.output
+    assert "/nowhere still answered 404" in failed.output, failed.output
     assert visitor.seen == ["the old site"]
     assert occupied.ok("test -L /etc/nginx/sites-enabled/old")
     assert occupied.run(COUNT) == "7", "the old site still gets at its database"
