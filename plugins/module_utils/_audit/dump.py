@@ -17,7 +17,8 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._audit import versions
 from ansible_collections.slipway.flask.plugins.module_utils._audit.asking import BYTES, clean
-from ansible_collections.slipway.flask.plugins.module_utils._audit.installed import Package, normalised
+from ansible_collections.slipway.flask.plugins.module_utils._audit.installed import Package
+from ansible_collections.slipway.flask.plugins.module_utils._source.requirement import normalised
 
 OLD_DAYS = 7
 """An export that is older says too little of what is known."""

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.slipway.flask.plugins.module_utils._audit.installed import Package, normalised, public
+from ansible_collections.slipway.flask.plugins.module_utils._audit.installed import Package, public
 from ansible_collections.slipway.flask.plugins.module_utils._host import tree
+from ansible_collections.slipway.flask.plugins.module_utils._source.requirement import normalised
 
 TOML = ("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml")
 HEAD = re.compile(r"\[\[packages?\]\]")

@@ -17,6 +17,7 @@ from email.parser import HeaderParser
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import tree
+from ansible_collections.slipway.flask.plugins.module_utils._source.requirement import normalised
 
 NAME = re.compile(r"[A-Za-z0-9]([\w.-]{0,200}[A-Za-z0-9])?", re.ASCII)
 LONGEST = 100
@@ -42,11 +43,6 @@ class Package:
     tags: tuple[str, ...] = ()
     url: str = ""
     hashes: tuple[tuple[str, str], ...] = ()
-
-
-def normalised(name: str) -> str:
-    """Return the comparable form of a package's name (PyPA's "Name normalization")."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def packages(environment: Path) -> list[Package]:

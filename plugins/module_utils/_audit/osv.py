@@ -24,8 +24,9 @@ from ansible_collections.slipway.flask.plugins.module_utils._audit import dump, 
 from ansible_collections.slipway.flask.plugins.module_utils._audit import severity as severities
 from ansible_collections.slipway.flask.plugins.module_utils._audit.asking import Asking, clean
 from ansible_collections.slipway.flask.plugins.module_utils._audit.asking import AuditError as AuditError
-from ansible_collections.slipway.flask.plugins.module_utils._audit.installed import Package, normalised
+from ansible_collections.slipway.flask.plugins.module_utils._audit.installed import Package
 from ansible_collections.slipway.flask.plugins.module_utils._audit.wanted import URL
+from ansible_collections.slipway.flask.plugins.module_utils._source.requirement import normalised
 
 FILE = "file://"
 ADDRESS = re.compile(r"https?://[^\s/@]+(/[^\s@]*)?$|file:///\S")

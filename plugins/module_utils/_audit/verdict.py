@@ -12,9 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.slipway.flask.plugins.module_utils._audit import severity
-from ansible_collections.slipway.flask.plugins.module_utils._audit.installed import Package, normalised
+from ansible_collections.slipway.flask.plugins.module_utils._audit.installed import Package
 from ansible_collections.slipway.flask.plugins.module_utils._audit.osv import Vulnerability
 from ansible_collections.slipway.flask.plugins.module_utils._audit.wanted import Allowed, Policy
+from ansible_collections.slipway.flask.plugins.module_utils._source.requirement import normalised
 
 SHOWN = 20
 """Vulnerabilities that are named one by one."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import tree
 from ansible_collections.slipway.flask.plugins.module_utils._python import uv as tools
+from ansible_collections.slipway.flask.plugins.module_utils._source.requirement import normalised
 
 FILE = "slipway-lock.txt"
 """What it is called in an environment."""
@@ -74,7 +75,7 @@ def hashes_in(output: str) -> dict[str, tuple[str, ...]]:
     name = ""
     for row in output.splitlines():
         if match := re.match(r"([A-Za-z0-9][\w.-]*)==", row):
-            name = re.sub(r"[-_.]+", "-", match[1]).lower()
+            name = normalised(match[1])
             found[name] = []
         found.get(name, []).extend(re.findall(r"--hash=(\S+)", row))
     return {package: tuple(sorted(several)) for package, several in found.items()}
@@ -84,7 +85,7 @@ def origins(environment: Path) -> dict[str, str]:
     """Return where the packages of an ENVIRONMENT are from that are from no index, by their normalised names (PEP 610)."""
     found = {}
     for file in sorted(environment.glob("lib/python3*/site-packages/*.dist-info/direct_url.json")):
-        name = re.sub(r"[-_.]+", "-", file.parent.name.removesuffix(".dist-info").rpartition("-")[0]).lower()
+        name = normalised(file.parent.name.removesuffix(".dist-info").rpartition("-")[0])
         try:
             found[name] = origin(json.loads(tree.read(file)))
         except (OSError, ValueError, AttributeError, RecursionError):

@@ -16,6 +16,7 @@ from pathlib import Path
 from ansible_collections.slipway.flask.plugins.module_utils._python import lists as lists
 from ansible_collections.slipway.flask.plugins.module_utils._python import named as named
 from ansible_collections.slipway.flask.plugins.module_utils._python import source_tree as source_tree
+from ansible_collections.slipway.flask.plugins.module_utils._source.requirement import normalised as normalised
 
 # In this order; the first that exists is read. Locks come first: they say more than the lists they were made from.
 CANDIDATES = (
@@ -60,11 +61,6 @@ class Source:
     hashed: bool = False
     repositories: tuple[str, ...] = ()
     ignored: tuple[str, ...] = field(default=(), compare=False)
-
-
-def normalised(name: str) -> str:
-    """Return the comparable form of a package's name (PyPA's "Name normalization", formerly PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def requirement_name(line: str) -> str:

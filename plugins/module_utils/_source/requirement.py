@@ -16,6 +16,11 @@ PINNED = re.compile(
 )
 
 
+def normalised(name: str) -> str:
+    """Return the comparable form of a package's name (PyPA's "Name normalization", formerly PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def is_pinned(requirement: str) -> bool:
     """Tell whether REQUIREMENT names one package in one version."""
     return PINNED.fullmatch(requirement.strip()) is not None
@@ -23,7 +28,7 @@ def is_pinned(requirement: str) -> bool:
 
 def name(requirement: str) -> str:
     """Return the name of a pinned REQUIREMENT's package, normalised."""
-    return re.sub(r"[-_.]+", "-", _found(requirement)["name"]).lower()
+    return normalised(_found(requirement)["name"])
 
 
 def version(requirement: str) -> str:
