@@ -26,8 +26,8 @@ class ActionModule(ActionBase):
         try:
             made = preview.of(apps, app, branch)
         except choice.ChoiceError as error:
-            return {**result, "failed": True, "msg": str(error)}
-        parent = next(one for one in apps if app in ("", one["name"]))
+            return {**result, **error.result}
+        parent = preview.parent_of(apps, app)
         if boolean(given.get("fresh") or False) and not preview.copies(parent):
             told = f"fresh=true copies the database of {parent['name']} anew, but `database` in its `preview` is not `copy`"
             return {**result, "failed": True, "msg": told}

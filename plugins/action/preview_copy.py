@@ -33,8 +33,8 @@ class ActionModule(ActionBase):
         try:
             made = preview.of(apps, app, branch)
         except choice.ChoiceError as error:
-            return {**result, "failed": True, "msg": str(error)}
-        parent = next(one for one in apps if app in ("", one["name"]))
+            return {**result, **error.result}
+        parent = preview.parent_of(apps, app)
         if not preview.copies(parent):
             return {**result, "skipped": True, "skip_reason": "previews of the app begin with an empty database"}
         asked = {

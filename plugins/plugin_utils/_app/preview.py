@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, description, nested
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, description, nested, stage
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.choice import ChoiceError
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import mariadb, redis
 from ansible_collections.slipway.flask.plugins.plugin_utils._source.description import REF
@@ -61,7 +61,7 @@ def of(apps: Sequence[Mapping[str, Any]], app: str, branch: str) -> dict[str, An
     """Return the description of the preview of the one of APPS called APP at BRANCH. Raises ChoiceError."""
     if wrong := description.problems(apps) or choice.problems(apps, app, one=True):
         raise ChoiceError("\n".join(wrong))
-    parent = next(one for one in apps if app in ("", one["name"]))
+    parent = parent_of(apps, app)
     wanted = parent.get("preview")
     if not wanted:
         raise ChoiceError(f"app '{parent['name']}' has no 'preview', which says below which domain its previews are")
@@ -80,9 +80,9 @@ def of(apps: Sequence[Mapping[str, Any]], app: str, branch: str) -> dict[str, An
         "name": name,
         "domains": [wanted["domain"].replace("*", label, 1)],
         "source": {**parent["source"], "version": branch},
-        "stage": "staging",
+        "stage": stage.STAGING,
         "access": wanted.get("access", parent.get("access", [])),
-        "environment": {**parent.get("environment", {}), "SLIPWAY_STAGE": "preview", **wanted.get("environment", {})},
+        "environment": {**parent.get("environment", {}), stage.VARIABLE: "preview", **wanted.get("environment", {})},
         "secrets": {**({variable: key_of(secret, name)} if variable else {}), **wanted.get("secrets", {})},
         "database": database_of(whole),
         "certificate": "acme" if whole["certificate"] == "acme" else "self_signed",
@@ -97,6 +97,11 @@ def of(apps: Sequence[Mapping[str, Any]], app: str, branch: str) -> dict[str, An
         purposes = {one["purpose"] for one in redis.instances({**whole, "redis": "local"})}
         made |= {"redis": "local", **{f"redis_{purpose}_mb": REDIS_MB for purpose in purposes}}
     return made
+
+
+def parent_of(apps: Sequence[Mapping[str, Any]], app: str) -> Mapping[str, Any]:
+    """Return the one of APPS called APP, the only one for ""; `of` has found that there is one."""
+    return next(one for one in apps if app in ("", one["name"]))
 
 
 def key_of(secret: str, name: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._audit import wanted
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import tracing
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import stage, tracing
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process_files
 from ansible_collections.slipway.flask.plugins.plugin_utils._schedule import expression
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
@@ -132,7 +132,7 @@ def site(app: Mapping[str, Any], waiting: Iterable[str] = ()) -> dict[str, Any]:
     }
     if app["worker_class"] == "gthread":  # the only one that gives no kept connection up while a request is on its way
         found["upstream_keepalive"] = UPSTREAM_KEEPALIVE
-    if app["stage"] == "staging":
+    if app["stage"] == stage.STAGING:
         found["staging"] = True
     elif app["hsts_preload"]:
         found["hsts_preload"] = True
