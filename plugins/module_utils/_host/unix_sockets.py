@@ -45,8 +45,9 @@ _turn = threading.Lock()
 
 def backlog(path: Path) -> int:
     """Return how many connections wait at the socket at PATH for somebody to accept them; 0 when there is none."""
+    file = _file(path)
     try:
-        found = [told for told in _told(LISTENING) if told.get(FILE) == _file(path)]
+        found = [told for told in _told(LISTENING) if told.get(FILE) == file]
     except OSError:
         return _listed(path, ("02",))
     return sum(PAIR.unpack_from(told[QUEUE])[0] for told in found if QUEUE in told)
@@ -54,9 +55,10 @@ def backlog(path: Path) -> int:
 
 def connected(path: Path) -> int:
     """Return how many connections to the socket at PATH are open, accepted or still waiting."""
+    file = _file(path)
     try:
         # What nobody has accepted yet is no socket of its own, and told of by the queue alone.
-        return backlog(path) + sum(told.get(FILE) == _file(path) for told in _told(CONNECTED))
+        return backlog(path) + sum(told.get(FILE) == file for told in _told(CONNECTED))
     except OSError:
         return _listed(path, ("02", "03"))
 
