@@ -8,7 +8,6 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import gzip
-import hashlib
 import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release.record impo
 from ansible_collections.slipway.flask.plugins.module_utils._source import requirement, urls
 from ansible_collections.slipway.flask.plugins.module_utils._source.revision import WHOLE, short
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.sources import Prepared
+from ansible_collections.slipway.flask.plugins.plugin_utils._source import folder
 from ansible_collections.slipway.flask.plugins.plugin_utils._source.description import KINDS, SourceError
 
 ALIKE = {
@@ -159,11 +159,8 @@ def _name(package: Any) -> str:
 
 def proven(archive: Path, kind: str, key: str) -> bool:
     """Tell whether an ARCHIVE that a host has handed over holds the contents called KEY."""
-    digest = hashlib.sha256()
     try:
         with gzip.open(archive) if kind == "path" else archive.open("rb") as content:
-            while chunk := content.read(1 << 20):
-                digest.update(chunk)
+            return folder.checksum_of(content) == key
     except (OSError, EOFError, zlib.error):
         return False
-    return digest.hexdigest() == key

@@ -15,6 +15,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._source import git as source_git
@@ -145,8 +146,13 @@ def pack(folder: Path, archive: Path, everything: bool = False) -> Packed:
 
 def checksum(file: Path) -> str:
     """Return the SHA-256 of a file's contents."""
-    digest = hashlib.sha256()
     with file.open("rb") as content:
-        while chunk := content.read(1 << 20):
-            digest.update(chunk)
+        return checksum_of(content)
+
+
+def checksum_of(content: BufferedIOBase) -> str:
+    """Return the SHA-256 of what is left of CONTENT, which is read in pieces."""
+    digest = hashlib.sha256()
+    while chunk := content.read(1 << 20):
+        digest.update(chunk)
     return digest.hexdigest()
