@@ -11,6 +11,7 @@ from typing import Any
 from ansible import constants
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host, promotion
+from ansible_collections.slipway.flask.plugins.plugin_utils._target import systemd as target
 
 
 class ActionModule(ActionBase):
@@ -25,9 +26,7 @@ class ActionModule(ActionBase):
         folder = self._make_tmp_path()
         try:
             asked = {
-                "app": app,
-                "root": f"/srv/{app}",
-                "settings": f"/etc/{app}",
+                **target.places({"name": app}),
                 "folder": folder,
                 "by": on_host.asker(),
             }
