@@ -19,7 +19,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "collections"))
 
-from ansible_collections.slipway.flask.plugins.module_utils._audit import installed, look, verdict  # noqa: E402
+from ansible_collections.slipway.flask.plugins.module_utils._audit import installed, look, severity, verdict  # noqa: E402
 from ansible_collections.slipway.flask.plugins.module_utils._audit.osv import AuditError, Service  # noqa: E402
 from ansible_collections.slipway.flask.plugins.module_utils._audit.wanted import URL, Allowed, Policy  # noqa: E402
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import audit as app_audit  # noqa: E402
@@ -53,10 +53,9 @@ def policy_of(file: Path) -> Policy:
     if wrong := [text for one in said for text in app_audit.problems(one)]:
         raise ScanError("\n".join(wrong))
     whole = [app_audit.whole(one) for one in said]
-    levels = ("low", "medium", "high", "critical")
     return Policy(
         "refuse",
-        min((one["severity"] for one in whole), key=levels.index, default="low"),
+        min((one["severity"] for one in whole), key=severity.LEVELS.index, default="low"),
         tuple(Allowed(**entry) for one in whole for entry in one["allow"]),
         tuple(pattern for one in whole for pattern in one["private"]),
     )
