@@ -32,20 +32,12 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup.error import
 from ansible_collections.slipway.flask.plugins.module_utils._backup.pgbackrest import PgBackRest
 from ansible_collections.slipway.flask.plugins.module_utils._backup.restic import Restic
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import Settings
-from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
+from ansible_collections.slipway.flask.plugins.module_utils._host import service_user, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import SUPERUSER
 
 SERVICE = "slipway-backup.service"
 DRILL = "slipway-backup-drill.timer"
 UNITS = Path("/etc/systemd/system")
-USERADD = (
-    "useradd",
-    "--system",
-    "--user-group",
-    "--home-dir=/nonexistent",
-    "--no-create-home",
-    "--shell=/usr/sbin/nologin",
-)
 READY = "ready.json"
 """What the repositories were made for, in places.STATE: as long as that is the same, no target is asked."""
 
@@ -77,15 +69,10 @@ def prepare(settings: Settings, check: bool = False, anew: bool = False) -> list
 def _user(check: bool) -> list[str]:
     """Make the system user as which restic goes to the network; return what was done. Raises BackupError."""
     try:
-        pwd.getpwnam(outside.USER)
-        return []
-    except KeyError:
-        pass
-    if not check:
-        made = subprocess.run([*USERADD, outside.USER], check=False, capture_output=True, text=True)
-        if made.returncode:
-            raise BackupError(f"the system user {outside.USER} can't be made: {made.stderr.strip()}")
-    return [f"made the system user {outside.USER}"]
+        made = service_user.ServiceUser(outside.USER, outside.USER, check=check).make()
+    except service_user.ServiceUserError as error:
+        raise BackupError(f"the system user {outside.USER} can't be made: {error}") from None
+    return [f"made the system user {outside.USER}"] if made else []
 
 
 def ready() -> datetime | None:
