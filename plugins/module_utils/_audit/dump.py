@@ -47,10 +47,11 @@ def records(path: Path, packages: Sequence[Package]) -> dict[str, list[dict[str,
 
 def affected_names(record: Mapping[str, Any]) -> set[str]:
     """Return the packages of PyPI that a RECORD tells of."""
-    return {name for name, _ in _affected(record)}
+    return {name for name, _ in affected(record)}
 
 
-def _affected(record: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def affected(record: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the name of each package of Python that a RECORD is about, with its part; other ecosystems have the same names."""
     for one in record.get("affected") or ():
         package = one.get("package") or {}
         if package.get("ecosystem") == "PyPI":
@@ -60,7 +61,7 @@ def _affected(record: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any
 def affects(record: Mapping[str, Any], package: Package) -> bool:
     """Tell whether a RECORD is of the version of PACKAGE that is installed."""
     mine = versions.order(package.version)
-    for name, one in _affected(record):
+    for name, one in affected(record):
         if name != package.name:
             continue
         listed = [str(text) for text in one.get("versions") or ()]

@@ -26,7 +26,6 @@ from ansible_collections.slipway.flask.plugins.module_utils._audit.asking import
 from ansible_collections.slipway.flask.plugins.module_utils._audit.asking import AuditError as AuditError
 from ansible_collections.slipway.flask.plugins.module_utils._audit.installed import Package
 from ansible_collections.slipway.flask.plugins.module_utils._audit.wanted import URL
-from ansible_collections.slipway.flask.plugins.module_utils._source.requirement import normalised
 
 FILE = "file://"
 ADDRESS = re.compile(r"https?://[^\s/@]+(/[^\s@]*)?$|file:///\S")
@@ -194,9 +193,9 @@ def fixed_in(package: Package, records: Iterable[Mapping[str, Any]]) -> str:
     events = [
         clean(event["fixed"])
         for record in records
-        for affected in record.get("affected") or ()
-        if normalised(str((affected.get("package") or {}).get("name"))) == package.name
-        for span in affected.get("ranges") or ()
+        for name, part in dump.affected(record)
+        if name == package.name
+        for span in part.get("ranges") or ()
         if span.get("type") == "ECOSYSTEM"
         for event in span.get("events") or ()
         if "fixed" in event

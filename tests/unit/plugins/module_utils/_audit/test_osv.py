@@ -240,3 +240,12 @@ def test_a_record_of_any_shape_is_an_answer_or_an_error_in_words() -> None:
             dump.affects(record, OLD[0])
         with suppress(*osv.SHAPES):
             osv.merged(OLD[0], [one])
+
+
+def test_a_package_of_another_ecosystem_by_the_same_name_has_nothing_to_do_with_where_it_is_fixed() -> None:
+    def part(ecosystem: str, fixed: str) -> dict[str, Any]:
+        spans = [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": fixed}]}]
+        return {"package": {"ecosystem": ecosystem, "name": "Redis"}, "ranges": spans}
+
+    record = {"id": "GHSA-x", "affected": [part("RubyGems", "2.0"), part("PyPI", "3.0")]}
+    assert osv.fixed_in(Package("redis", "1.0"), [record]) == "3.0"
