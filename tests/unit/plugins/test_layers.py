@@ -30,7 +30,7 @@ FLOORS = [
     {"module_utils._doctor", "module_utils._drift", "module_utils._metrics", "module_utils._transfer",
      "module_utils._upgrade"},
     {"module_utils._remove"},
-    {"plugin_utils._library", "plugin_utils._schedule", "plugin_utils._schema"},
+    {"plugin_utils._fleet", "plugin_utils._library", "plugin_utils._schedule", "plugin_utils._schema"},
     {
         "plugin_utils._certificates", "plugin_utils._connection", "plugin_utils._gunicorn", "plugin_utils._logs",
         "plugin_utils._nginx",
