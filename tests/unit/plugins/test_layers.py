@@ -43,7 +43,7 @@ FLOORS = [
         "plugin_utils._alerts", "plugin_utils._backup", "plugin_utils._dashboard", "plugin_utils._shipping", "plugin_utils._upkeep",
     },
     {"plugin_utils._access", "plugin_utils._target"},
-    {"plugin_utils._doctor", "plugin_utils._preflight"},
+    {"plugin_utils._doctor", "plugin_utils._preflight", "plugin_utils._render"},
     {"plugin_utils._action"},
     {"action", "callback", "filter", "modules"},
 ]  # fmt: skip
