@@ -46,9 +46,7 @@ def apps_of(host: str, hostvars: Hostvars) -> list[App]:
 def having(app: App, roles: Iterable[str], groups: Groups, hostvars: Hostvars) -> list[str]:
     """Return the hosts for one of ROLES that have APP."""
     wanted = identity(app)
-    return [
-        host for host in hosts_of(groups, roles) if any(identity(one) == wanted for one in apps_of(host, hostvars))
-    ]
+    return [host for host in hosts_of(groups, roles) if any(identity(one) == wanted for one in apps_of(host, hostvars))]
 
 
 def members(app: App, groups: Groups, hostvars: Hostvars) -> list[str]:

@@ -29,7 +29,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._render.model import
 )
 from ansible_collections.slipway.flask.plugins.plugin_utils._render.times import times
 
-OWNER_VARIABLE = "SLIPWAY_DATABASE_OWNER_URL"
+OWNER_VARIABLE = "SLIPWAY_OWNER_URL"
 """The variable by which `slipway-migrate` knows the database's owner, if it is another role than the app's."""
 GRACE_SECONDS = 30
 """How long running requests get at a stop, at least: as on a host (_gunicorn/service.py)."""
@@ -68,7 +68,7 @@ def deployment(
             name: in_image(value_text(value))
             for name, value in {**app["secrets"], **backing.variables(app, made)}.items()
         },
-        files={f"{HOME}/src/{path.strip('/')}": in_image(text) for path, text in app["files"].items()},
+        files={f"{HOME}/files/{path.strip('/')}": in_image(text) for path, text in app["files"].items()},
         servers=made,
     )
 
@@ -86,7 +86,7 @@ def volume_name(text: str) -> str:
 def _volumes(app: Mapping[str, Any]) -> tuple[Volume, ...]:
     """Return the folders that all of the app's processes share."""
     names = [str(name).strip("/") for name in app["shared_folders"]]
-    shared = [Volume(volume_name(name), f"{HOME}/src/{name}", "shared_folders") for name in names]
+    shared = [Volume(volume_name(name), f"{HOME}/shared/{name}", "shared_folders") for name in names]
     paths = [str(path).rstrip("/") for path in app["writable_paths"]]
     return (*shared, *(Volume(volume_name(path), path, "writable_paths") for path in paths))
 

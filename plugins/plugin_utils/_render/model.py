@@ -19,7 +19,12 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._render.times import
 PORT = 8000
 """The port that the image's web process listens on, at all addresses."""
 HOME = "/app"
-"""The folder of the image that is the release's folder: `src` in it is the code, `venv` the environment."""
+"""The folder of the image that is the release's folder: `src` in it is the code, `venv` the environment, `shared` has the
+shared folders, and `files` the app's files, to which links in the code lead."""
+USER = 10001
+"""The image's user and group."""
+WRITABLE = ("/tmp",)
+"""Folders in memory that the app writes to, the rest of the image being read-only."""
 SECRETS = "/run/secrets"
 """Where a container finds its secrets as files, in Compose and in Swarm (docs.docker.com/engine/swarm/secrets)."""
 RUN, MIGRATE, HEALTH = "slipway-run", "slipway-migrate", "slipway-health"

@@ -118,10 +118,10 @@ def _field(numbers: Iterable[int], low: int, high: int) -> str:
     if listed == list(range(low, high + 1)):
         return "*"
     steps = {after - before for before, after in zip(listed, listed[1:], strict=False)}
-    if len(steps) == 1:
+    if len(steps) == 1 and len(listed) > 2:
         step = steps.pop()
         if listed[0] == low and listed[-1] + step > high and step > 1:
             return f"*/{step}"
-        if step == 1 and len(listed) > 2:
+        if step == 1:
             return f"{listed[0]}-{listed[-1]}"
     return ",".join(map(str, listed))

@@ -78,12 +78,12 @@ def test_only_the_migrations_get_the_url_of_the_databases_owner() -> None:
 def test_the_folder_of_the_release_is_that_of_the_image() -> None:
     found = made(environment={"SETTINGS": "{release_folder}/src/settings.py"}, files={"settings.py": "A = 1\n"})
     assert found.environment["SETTINGS"] == "/app/src/settings.py"
-    assert found.files == {"/app/src/settings.py": "A = 1\n"}
+    assert found.files == {"/app/files/settings.py": "A = 1\n"}
 
 
 def test_folders_are_volumes_of_every_process_and_each_process_has_one_of_its_own() -> None:
     found = made(shared_folders=["instance/uploads"], processes={"worker": {"command": "flask worker"}})
-    assert [(one.name, one.path) for one in found.web.volumes] == [("instance-uploads", "/app/src/instance/uploads")]
+    assert [(one.name, one.path) for one in found.web.volumes] == [("instance-uploads", "/app/shared/instance/uploads")]
     assert [one.name for one in found.workers[0].volumes] == ["instance-uploads", "state-worker"]
     assert [one.name for one in found.volumes] == ["instance-uploads", "state-worker", "postgres"]
 
