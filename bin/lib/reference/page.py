@@ -42,6 +42,7 @@ SUBJECTS = {
     "environment": "Environment and secrets",
     "database": "Database",
     "redis": "Redis",
+    "object_storage": "Object storage",
     "build_commands": "Commands",
     "migrations": "Migrations",
     "static": "Static files and folders",

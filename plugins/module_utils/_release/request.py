@@ -200,6 +200,8 @@ class Request:
     packages: Packages = field(default=Packages(), metadata=DEPLOY)
     files: Mapping[str, str] = field(default_factory=dict, metadata=DEPLOY | SECRET)
     shared_folders: tuple[str, ...] = field(default=(), metadata=DEPLOY)
+    bucket_variable: str = field(default="", metadata=DEPLOY)
+    """The variable with the name of the app's bucket in object storage."""
     build_commands: tuple[Command, ...] = field(default=(), metadata=PACKED)
     setup_commands: tuple[Command, ...] = field(default=(), metadata=PACKED)
     release_commands: tuple[Command, ...] = field(default=(), metadata=PACKED)

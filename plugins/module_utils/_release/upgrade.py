@@ -15,7 +15,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._migration import fa
 from ansible_collections.slipway.flask.plugins.module_utils._migration import probe as migration_probe
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import alone
 from ansible_collections.slipway.flask.plugins.module_utils._release import probe as release_probe
-from ansible_collections.slipway.flask.plugins.module_utils._release import vulnerable
+from ansible_collections.slipway.flask.plugins.module_utils._release import storage, vulnerable
 from ansible_collections.slipway.flask.plugins.module_utils._release.connections import Connections
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.migrations import (
@@ -39,9 +39,10 @@ class Upgrade:
     def check(self) -> None:
         """Import the app once, alone; refuse debug mode, a SECRET_KEY that anybody can guess, and dangerous migrations.
 
-        Before that, what `audit` refuses: none of its code has run in the release then.
+        Before that, what `audit` refuses, and object storage that lets it not in: none of its code has run in the release then.
         """
         vulnerable.check(self.context)
+        storage.check(self.context)
         self._set_up()
         commands = self._commands()
         self.question = {"sql": self.request.migrations.mode != "off", **commands_of(commands)}

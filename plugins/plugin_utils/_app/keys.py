@@ -147,6 +147,12 @@ KEYS: dict[str, Key] = {
         list, [], "Folders that the app may write to and that are kept across releases, e.g. for uploads.", of=str
     ),
     "writable_paths": Key(list, [], "Other folders on the host that the app may write to.", of=str),
+    "state_per_host": Key(
+        bool,
+        False,
+        "Several hosts may each have their own uploads (`shared_folders`), SQLite files and local databases; without it, "
+        "such an app is refused on more than one host. See docs/fleet.md.",
+    ),
     "health_path": Key(
         (str, list), "/", "Path that answers when the app is ready, or a list of paths that must all answer.", of=str
     ),

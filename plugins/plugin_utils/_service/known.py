@@ -11,10 +11,11 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.plugin_utils._service.base import App, Service
 from ansible_collections.slipway.flask.plugins.plugin_utils._service.mariadb import Mariadb
+from ansible_collections.slipway.flask.plugins.plugin_utils._service.object_storage import ObjectStorage
 from ansible_collections.slipway.flask.plugins.plugin_utils._service.postgres import Postgres
 from ansible_collections.slipway.flask.plugins.plugin_utils._service.redis import Redis
 
-SERVICES: tuple[Service, ...] = (Postgres(), Mariadb(), Redis())
+SERVICES: tuple[Service, ...] = (Postgres(), Mariadb(), Redis(), ObjectStorage())
 
 
 def environment(app: App) -> dict[str, str]:

@@ -17,7 +17,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._host import environ
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import What, description_spec
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import audit as app_audit
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.names import nearest
-from ansible_collections.slipway.flask.plugins.plugin_utils._service import postgres
+from ansible_collections.slipway.flask.plugins.plugin_utils._service import object_storage, postgres
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import systemd
 
 HERE = ("path", "everything", "hooks", "notifications", "promotion")
@@ -79,6 +79,7 @@ def release(
                 else {}
             ),
         },
+        "bucket_variable": object_storage.variable(app),
         "verify": {"domain": app["domains"][0]},
         "web": {"user": systemd.WEB_USER, "folders": systemd.web_folders(app)},
         "expected_environment": environment_file.text_of(app["environment"], systemd.secrets(app)),

@@ -22,7 +22,7 @@ FLOORS = [
      "module_utils._mysql", "module_utils._nginx",
      "module_utils._pgbouncer",
      "module_utils._postgres",
-     "module_utils._python", "module_utils._redis"},
+     "module_utils._python", "module_utils._redis", "module_utils._storage"},
     {"module_utils._audit", "module_utils._database"},
     {"module_utils._backup", "module_utils._migration", "module_utils._process"},
     {"module_utils._release", "module_utils._upkeep"},
