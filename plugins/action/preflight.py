@@ -17,10 +17,11 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._access.login import
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import packing
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.once import once
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import audit as app_audit
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, hosts, origin, procfile
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, hosts, origin, procfile, state
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description as app_description
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import version as app_version
 from ansible_collections.slipway.flask.plugins.plugin_utils._backup import description as backups_description
+from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import apps as fleet
 from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import host
 from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import look as preflight_look
 from ansible_collections.slipway.flask.plugins.plugin_utils._source import description as source_description
@@ -77,8 +78,7 @@ class ActionModule(ActionBase):
             ]
             for app in chosen:
                 wrong = source_description.problems(app, base, refs_of) + hooks.file_problems(app["hooks"], base)
-                lonely = hosts.problem(app, task_vars.get("groups", {}).get("web", []), task_vars.get("hostvars", {}))
-                wrong += [lonely] * bool(lonely)
+                wrong += self._of_fleet(app, task_vars)
                 found += [f"slipway_apps, app '{app['name']}': {text}" for text in wrong]
             found += [
                 f"slipway_apps, app '{app['name']}': {text}" for app in apps for text in procfile.missing(app, base)
@@ -131,6 +131,13 @@ class ActionModule(ActionBase):
             previews=previews,
         )
         return result
+
+    def _of_fleet(self, app: dict[str, Any], task_vars: dict[str, Any]) -> list[str]:
+        """Return what is wrong with APP, a whole description, on all the hosts that have it."""
+        groups, variables = task_vars.get("groups", {}), task_vars.get("hostvars", {})
+        members = fleet.members(app, groups, variables)
+        shared = fleet.database_host_of(app, groups, variables)
+        return [*hosts.problems(app, groups, variables), *state.problems(app, members, shared)]
 
     def _origins(
         self, of: str, version: str, apps: list[dict[str, Any]], only: str, task_vars: dict[str, Any]

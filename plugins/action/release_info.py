@@ -10,7 +10,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import kept
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, hosts
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import tables
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import postgres
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import systemd as target
@@ -29,7 +29,8 @@ class ActionModule(ActionBase):
         except choice.ChoiceError as error:
             return {**result, **error.result}
         status = boolean(self._task.args.get("status") or False)
-        told = [{**target.described(app), "domain": app["domains"][0]} for app in apps]
+        serves = hosts.serves(host, task_vars.get("groups") or {})
+        told = [{**target.described(app), "domain": app["domains"][0] if serves else ""} for app in apps]
         arguments = {"apps": told, "limit": self._task.args.get("limit", 20)}
         if status:
             arguments["known"] = [app["name"] for app in self._task.args["apps"]]

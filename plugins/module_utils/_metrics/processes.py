@@ -72,8 +72,11 @@ def units(app: App) -> Iterator[Wanted]:
     release = app.places.current_id()
     if not release:
         return
-    yield Wanted(app.name, names.WEB, names.unit(app.name, names.WEB, release))
+    if settings.has_web(app.places, release):
+        yield Wanted(app.name, names.WEB, names.unit(app.name, names.WEB, release))
     for process, entry in settings.of(app.places, release).items():
+        if process == names.WEB:
+            continue
         if settings.kind(entry) == settings.SCHEDULE:
             yield Wanted(app.name, process, names.timer(app.name, process, release))
         else:

@@ -25,6 +25,9 @@ WORKER = "worker"
 SCHEDULE = "schedule"
 """The kind of one that runs at times."""
 KINDS = (WORKER, SCHEDULE)
+NONE = "none"
+"""The kind of `web` on a host that runs the app's other processes alone. Its unit is written all the same: commands run in its
+sandbox."""
 
 
 def of(paths: Places, release: str = "") -> Mapping[str, Mapping[str, Any]]:
@@ -61,6 +64,11 @@ def _there(paths: Places) -> Iterator[tuple[str, str]]:
             yield match[1], found if found in KINDS else WORKER
         if match and file.suffix == ".timer":
             yield match[1], SCHEDULE
+
+
+def has_web(paths: Places, release: str = "") -> bool:
+    """Tell whether RELEASE, or the next one, answers visitors on this host."""
+    return of(paths, release).get(names.WEB, {}).get("kind") != NONE
 
 
 def kind(entry: Mapping[str, Any]) -> str:

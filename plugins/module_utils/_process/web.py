@@ -63,7 +63,7 @@ class Web(WebLook, Process):
 
     def switches(self, release: str) -> bool:
         """Requests wait at a common socket while one release ends and the next one starts: `current` moves in between."""
-        return self.stops_first(release)
+        return self.has(release) and self.stops_first(release)
 
     # ---- before the switch -----------------------------------------------------------------------------------------
 
@@ -71,18 +71,20 @@ class Web(WebLook, Process):
         """Say where RELEASE will take its requests, and note what tells that it should not run beside another one."""
         run = handover.folder(self.app) if self.stops_first() else self._runtime(release)
         (self.paths.release(release) / "run").symlink_to(run)
+        if not self.has(release):
+            return
         own = self.paths.settings_of(release) / SETTINGS
         hint = handover.hint(self.unit_file().read_text(), self.host.file_databases(release), own.read_text())
         self.host.notes += [hint] * bool(hint)
 
     def question(self, release: str) -> dict[str, Any]:
         """Have the settings tell how many workers there would be, and how many requests each of them serves."""
-        return {"gunicorn": str(self.paths.settings_of(release) / SETTINGS)}
+        return {"gunicorn": str(self.paths.settings_of(release) / SETTINGS)} if self.has(release) else {}
 
     def start(self, release: str) -> None:
         """Start RELEASE, or have it take the place of the one that serves when it must not run beside it."""
         self.write_unit(release)
-        if self.stops_first(release):
+        if self.switches(release):
             self._take_over(release)
         else:
             super().start(release)
@@ -125,8 +127,15 @@ class Web(WebLook, Process):
             self.host.request.drain_seconds, KEPT_SECONDS, back,
         )  # fmt: skip
 
+    def enable(self, release: str) -> None:
+        """Have RELEASE start at boot, if it answers visitors here."""
+        if self.has(release):
+            super().enable(release)
+
     def gate(self, release: str) -> None:
         """Wait until RELEASE answers on its own socket as it should. Nobody else can reach it yet."""
+        if not self.has(release):
+            return
         health, good = self.host.request.health, 0
         patience = Patience(health)
         while good < READY_IN_A_ROW:
@@ -147,14 +156,14 @@ class Web(WebLook, Process):
 
     def switch_in(self, release: str, previous: str) -> None:
         """Let nginx serve the app's domains if another site did so far."""
-        if takeover.is_due(self.app):
+        if self.has(release) and takeover.is_due(self.app):
             kept = takeover.take_over(self.app)
             self.host.notes += [f"nginx now serves the app's domains; {path} was set aside" for path in kept]
 
     def verify(self, release: str) -> None:
         """Ask the site as a visitor does, through nginx and TLS."""
         site, health = self.host.request.verify, self.host.request.health
-        if not site.domain:
+        if not site.domain or not self.has(release):
             return
         time.sleep(KEPT_SECONDS)
         connection = host_http.LocalTLSConnection(site.domain, site.address, site.port, health.timeout_seconds)
@@ -170,11 +179,13 @@ class Web(WebLook, Process):
 
     def watch(self, release: str, previous: str, seconds: float) -> None:
         """Look at what visitors get from RELEASE while PREVIOUS could still take over."""
-        self._watch(release, previous).run(seconds)
+        if self.has(release):
+            self._watch(release, previous).run(seconds)
 
     def look_back(self, release: str, previous: str) -> None:
         """Judge RELEASE by its log."""
-        self._watch(release, previous).look_back()
+        if self.has(release):
+            self._watch(release, previous).look_back()
 
     def _last_words(self, release: str) -> str:
         """Return the end of what RELEASE wrote, without its secrets."""

@@ -49,17 +49,22 @@ def status_of(paths: Paths, health: Health, domain: str, user: str, url: str) ->
     if not release:
         return {**found, "problems": ["nothing has been deployed yet"]}
     found["processes"] = {process.name: process.status(release) for process in processes if process.has(release)}
-    found |= found["processes"][processes[0].name]
+    found |= found["processes"].get(processes[0].name, {})  # of what answers visitors, if the host has that
     for process in (process for process in processes if process.has(release)):
         found["problems"] += process.problems(release, found["processes"][process.name])
     found["problems"] += [one.problem for one in services if one.problem] + [killed] * bool(killed)
-    if not found["certificate"]["served"]:
+    if domain and not found["certificate"]["served"]:
         found["problems"].append(f"nginx does not serve {domain} over TLS: {found['certificate']['said']}")
     return {**found, "problems": found["problems"] + certificate_problems(paths.app)}
 
 
 def certificate(domain: str) -> dict[str, Any]:
-    """Return whether nginx serves DOMAIN over TLS, who issued its certificate, and how many days that has left (None: unknown)."""
+    """Return whether nginx serves DOMAIN over TLS, who issued its certificate, and how many days that has left (None: unknown).
+
+    DOMAIN is "" on a host that serves no site.
+    """
+    if not domain:
+        return {"served": False, "issuer": "", "days": None, "said": ""}
     connection = host_http.LocalTLSConnection(domain, "127.0.0.1", 443, TLS_SECONDS)
     try:
         connection.connect()

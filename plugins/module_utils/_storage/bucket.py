@@ -62,7 +62,9 @@ def look(bucket: str, settings: Mapping[str, str]) -> Found:
     if status == 200 and "<ListBucketResult" in body:
         return Found()
     if code == "AccessDenied":
-        return Found(note=f"{where} knows the key, which may not list it (s3:ListBucket): whether it may write can't be seen")
+        return Found(
+            note=f"{where} knows the key, which may not list it (s3:ListBucket): whether it may write can't be seen"
+        )
     if status == 200:
         return Found(f"{where} answered, but not as object storage does: correct 'endpoint'")
     said = f"{status} {code}".strip()

@@ -29,13 +29,21 @@ class Keys:
     """The session token of keys that are good for a while."""
 
 
-def headers(keys: Keys, host: str, path: str, query: Mapping[str, str], time: str, method: str = "GET") -> dict[str, str]:
+def headers(
+    keys: Keys, host: str, path: str, query: Mapping[str, str], time: str, method: str = "GET"
+) -> dict[str, str]:
     """Return the headers of a request without a body for PATH, unquoted, on HOST; TIME is in UTC, like 20130524T000000Z."""
     signed = {"host": host, "x-amz-content-sha256": EMPTY, "x-amz-date": time}
     if keys.token:
         signed["x-amz-security-token"] = keys.token
     names = ";".join(sorted(signed))
-    lines = [method, quote(path, safe="/~"), query_text(query), *(f"{name}:{signed[name]}" for name in sorted(signed)), ""]
+    lines = [
+        method,
+        quote(path, safe="/~"),
+        query_text(query),
+        *(f"{name}:{signed[name]}" for name in sorted(signed)),
+        "",
+    ]
     scope = f"{time[:8]}/{keys.region}/s3/aws4_request"
     digest = hashlib.sha256("\n".join([*lines, names, EMPTY]).encode()).hexdigest()
     key = f"AWS4{keys.secret_key}".encode()

@@ -1,67 +1,88 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Which of an app's processes a host has, when several hosts have the app.
+"""Which of an app's processes a host runs, when several hosts have the app.
 
 PRIVATE to the collection. It can have breaking changes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import apps as fleet
+from ansible_collections.slipway.flask.plugins.plugin_utils._fleet.hosts import Groups, Hostvars
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import redis
+
+App = Mapping[str, Any]
 
 
 def on_host(
-    apps: Iterable[Mapping[str, Any]], host: str, hosts: Sequence[str], variables: Mapping[str, Any]
+    apps: Iterable[App], host: str, groups: Groups | Sequence[str], variables: Hostvars
 ) -> list[dict[str, Any]]:
     """Return APPS, which have all their keys, with the processes that HOST is to run.
 
-    HOSTS are all that the inventory has for the apps, in its order and whatever a run is limited to; VARIABLES are theirs.
+    `serves` tells whether HOST has the web process and the site, `hosts` how many hosts share the app's database. GROUPS are
+    those of the whole inventory, whatever a run is limited to, or the hosts of `web`; VARIABLES are those of all hosts.
     """
+    known = grouped(groups)
     return [
         {
             **app,
-            "hosts": sharing(app, hosts, variables),
+            "hosts": sharing(app, known, variables),
+            "serves": serves(host, known),
             "processes": {
                 name: entry
                 for name, entry in app["processes"].items()
-                if entry["on"] != "first" or first(str(app["name"]), hosts, variables) in ("", host)
+                if runs(entry, host, known, fleet.members(app, known, variables))
             },
         }
         for app in apps
     ]
 
 
-def sharing(app: Mapping[str, Any], hosts: Iterable[str], variables: Mapping[str, Any]) -> int:
-    """Return how many hosts share the database of APP: each has its own if it is local."""
-    if app["database"] != "url":
-        return 1
-    return max(1, sum(app["name"] in _names(variables[host].get("slipway_apps")) for host in hosts))
+def grouped(groups: Groups | Sequence[str]) -> Groups:
+    """Return GROUPS by name, of which there may only be the hosts of `web`."""
+    return groups if isinstance(groups, Mapping) else {"web": groups}
 
 
-def first(app: str, hosts: Iterable[str], variables: Mapping[str, Any]) -> str:
-    """Return the first of HOSTS whose `slipway_apps` have the APP, "" for none."""
-    return next((host for host in hosts if app in _names(variables[host].get("slipway_apps"))), "")
+def serves(host: str, groups: Groups) -> bool:
+    """Tell whether HOST serves its apps' sites: all but those that are in `worker` alone."""
+    return host in (groups.get("web") or []) or host not in (groups.get("worker") or [])
 
 
-def problem(app: Mapping[str, Any], hosts: Iterable[str], variables: Mapping[str, Any]) -> str:
-    """Return that nobody would do the jobs of some of the HOSTS that have APP, which has all its keys; "" if all are done.
+def runs(entry: Mapping[str, Any], host: str, groups: Groups, members: Sequence[str]) -> bool:
+    """Tell whether HOST runs the process of an ENTRY with all keys, of an app that its MEMBERS have."""
+    where = entry["on"]
+    if where == "first":
+        return not members or host == members[0]
+    return where == "every" or serves(host, groups) == (where == "web")
 
-    A scheduler may be on the first host alone: its jobs are in that host's queue. Workers may not.
-    """
+
+def sharing(app: App, groups: Groups, variables: Hostvars) -> int:
+    """Return how many hosts share the database of APP: each has its own if it is local and no host of `db` has it."""
+    shared = app["database"] == "url" or fleet.database_host_of(app, groups, variables)
+    return max(1, len(fleet.members(app, groups, variables))) if shared else 1
+
+
+def problems(app: App, groups: Groups | Sequence[str], variables: Hostvars) -> Iterator[str]:
+    """Yield what would be done by nobody, on the hosts that have APP, which has all its keys."""
+    known = grouped(groups)
+    members = fleet.members(app, known, variables)
     long = {name: entry for name, entry in app["processes"].items() if not entry["schedule"]}
-    mine = [host for host in hosts if app["name"] in _names(variables[host].get("slipway_apps"))]
+    for name, entry in app["processes"].items():
+        if members and not any(runs(entry, host, known, members) for host in members):
+            yield (
+                f"process '{name}' is `on: {entry['on']}`, but no host of the group '{entry['on']}' has the app, so it would run "
+                "nowhere. Add a host to that group, or remove `on`"
+            )
     queue = any(one["purpose"] == "queue" for one in redis.instances(app))
-    if not (queue and long and len(mine) > 1) or any(entry["on"] != "first" for entry in long.values()):
-        return ""
-    return (
-        f"'redis' is 'local', so each of the app's {len(mine)} hosts has its own queue, but {', '.join(long)} in "
-        f"'processes' would run only on {mine[0]}, and jobs on the others would wait forever. Remove `on: first`, or use one "
-        "Redis for all with `redis: url`"
-    )
-
-
-def _names(apps: Any) -> list[str]:
-    return [str(app["name"]) for app in apps or [] if isinstance(app, Mapping) and "name" in app]
+    lonely = [host for host in members if not any(runs(entry, host, known, members) for entry in long.values())]
+    lonely = [host for host in lonely if serves(host, known)]  # what puts jobs into its own queue
+    if queue and long and len(members) > 1 and lonely:
+        where = ", ".join(host for host in members if any(runs(one, host, known, members) for one in long.values()))
+        yield (
+            f"'redis' is 'local', so each of the app's {len(members)} hosts has its own queue, but {', '.join(long)} in "
+            f"'processes' would run only on {where or 'none of them'}, and jobs on {', '.join(lonely)} would wait forever. Remove "
+            "`on` from them, or use one Redis for all with `redis: url`"
+        )

@@ -43,6 +43,11 @@ def _apart(app: Mapping[str, Any], hosts: Sequence[str], shared_database: str) -
             f"{place} is a SQLite file, but {where}, and each would write its own. Use PostgreSQL: a host in the group `db` "
             f"with `database: local`, or `database: url`; {ON_PURPOSE}"
         )
+    if app["handover"] == "stop_first":
+        yield (
+            f"'handover' is 'stop_first', which is for an app that must be one process, but {where}: it would run on each. Have it "
+            f"on one host, {ON_PURPOSE}"
+        )
     if app["database"] in postgres.LOCAL and not shared_database:
         way = "put one host into the group `db`, or " * (app["database"] == "local")
         yield (

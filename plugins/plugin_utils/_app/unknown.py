@@ -18,7 +18,7 @@ WHOLE = re.compile(r"\s*TODO\b(?:\s*:)?\s*(?P<what>.*)", re.DOTALL)
 INSIDE = re.compile(r"\bTODO\b")
 ANY_TEXT = ("environment", "secrets", "files", "headers", "notifications", "database_ca")
 """Keys whose values are anybody's text, in which the word may stand: only a value that begins with it is refused."""
-SECRET = ("secrets", "files", "database_url", "database_owner_url", "notifications")
+SECRET = ("secrets", "files", "database_url", "database_owner_url", "notifications", "object_storage")
 LONGEST = 200
 
 

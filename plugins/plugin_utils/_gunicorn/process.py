@@ -74,9 +74,9 @@ KEYS: dict[str, Key] = {
     "on": Key(
         str,
         "",
-        "Which hosts run the process: `every` host, or only the `first` in the inventory that has the app. "
-        "Empty means `every`, or `first` with `schedule`.",
-        ("", "every", "first"),
+        "Which of the app's hosts run the process: `every`, only the `first`, or those of the inventory's group `web` or "
+        "`worker`. Empty means `every`, or `first` with `schedule` or `handover: stop_first`.",
+        ("", "every", "first", "web", "worker"),
     ),
     "schedule": Key(
         str,
@@ -187,7 +187,8 @@ def complete(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return an ENTRY with all its keys."""
     given = named(entry)
     whole = {name: given.get(name, key.default) for name, key in KEYS.items()}
-    whole["on"] = whole["on"] or ("first" if whole["schedule"] else "every")
+    alone = whole["schedule"] or whole["handover"] == STOP_FIRST  # never two at once, also not on two hosts
+    whole["on"] = whole["on"] or ("first" if alone else "every")
     if not int(whole["ready_seconds"]) and not whole["schedule"]:
         whole["ready_seconds"] = ALIVE_SECONDS if whole["ready"] == "alive" else READY_SECONDS
     return whole

@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
 from ansible_collections.slipway.flask.plugins.module_utils._host.environment_file import value_text
+from ansible_collections.slipway.flask.plugins.module_utils._process import names, settings
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn.process import RUNTIME, STOP_FIRST
 
 PLAIN = re.compile(r"[\w@./:=+,-]+", re.ASCII)
@@ -88,9 +89,15 @@ def on_host(entry: Mapping[str, Any], folder: str) -> dict[str, Any]:
     }
 
 
-def document(processes: Mapping[str, Mapping[str, Any]], folder: str) -> str:
-    """Return the text of processes.json for PROCESSES whose entries have all keys."""
-    return json.dumps({name: on_host(entry, folder) for name, entry in processes.items()}, indent=1) + "\n"
+def document(processes: Mapping[str, Mapping[str, Any]], folder: str, web: bool = True) -> str:
+    """Return the text of processes.json for PROCESSES whose entries have all keys, "" if there is nothing to say.
+
+    WEB: whether the release has its web process.
+    """
+    found = {name: on_host(entry, folder) for name, entry in processes.items()}
+    if not web:
+        found = {names.WEB: {"kind": settings.NONE}, **found}
+    return json.dumps(found, indent=1) + "\n" if found else ""
 
 
 def unit_quote(text: str) -> str:

@@ -44,6 +44,7 @@ def own_defaults(name: str) -> Service:
         "writable_paths": [],
         "sandbox": {},
         "handover": "",
+        "web": True,
         "own_metrics": False,
         "tracing": False,
         "processes": {},
@@ -124,8 +125,8 @@ def files_of_processes(service: Service, shown: Mapping[str, Any]) -> Iterator[d
     """Yield the entries for a service's processes: what a deploy knows of them, and their units; SHOWN is for these."""
     folder, processes = service["working_directory"].removesuffix("/src"), service["processes"]
     listed = f"{service['settings_folder']}/processes.json"
-    if processes:
-        yield {"content": process_files.document(processes, folder), "dest": listed}
+    if text := process_files.document(processes, folder, bool(service["web"])):
+        yield {"content": text, "dest": listed}
     else:
         yield {"dest": listed, "state": "absent"}
     if has_schedule(service):

@@ -26,14 +26,17 @@ def compile(app: Mapping[str, Any], waiting: Iterable[str] = (), **run: Any) -> 
     WAITING is for `systemd.site`; RUN is what `release.release` takes beside the app.
     """
     services = known.role_documents(app)
-    return {
-        "gunicorn_systemd_services": partial(systemd.service, app),
+    visited: dict[str, Callable[[], Document]] = {
         "nginx_tls_sites": partial(systemd.site, app, waiting),
+        "host_upkeep_sites": partial(upkeep.site, app),
+    }
+    return {
+        **(visited if systemd.serves(app) else {}),
+        "gunicorn_systemd_services": partial(systemd.service, app),
         "app_release_releases": partial(release.release, app, **run),
         "backups_apps": partial(backups.data, app),
         "host_metrics_apps": partial(metrics.app, app),
         "host_dashboard_apps": partial(systemd.names, app),
-        "host_upkeep_sites": partial(upkeep.site, app),
         **{variable: partial(services.__getitem__, variable) for variable in services},
     }
 

@@ -23,7 +23,7 @@ def app(app: Mapping[str, Any]) -> dict[str, Any]:
         "name": app["name"],
         "root": places["root"],
         "settings": places["settings"],
-        "domains": list(app["domains"]),
+        "domains": list(app["domains"]) if systemd.serves(app) else [],
         "database": app["name"] if app["database"] == "local" else "",
         "mariadb": app["name"] if app["database"] == "mariadb" else "",
         "redis": {one["purpose"]: names.socket(one["name"]) for one in redis.instances(app)},

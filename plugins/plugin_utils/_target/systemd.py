@@ -77,6 +77,7 @@ def service(app: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **{key: app[key] for key in same},
         "socket_users": [WEB_USER],
+        "web": serves(app),
         "own_metrics": bool(app["metrics_path"]),
         "tracing": bool(app["otel"]),
         "after": known.after_units(app),
@@ -88,9 +89,14 @@ def service(app: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def serves(app: Mapping[str, Any]) -> bool:
+    """Tell whether the host has the web process and the site of APP (_app/hosts.py); any has on whom nothing is said."""
+    return bool(app.get("serves", True))
+
+
 def processes(app: Mapping[str, Any]) -> str:
     """Return what the role gunicorn_systemd writes of the app's processes, "" when there are none."""
-    return process_files.document(app["processes"], f"{root(app)}/releases/%i") if app["processes"] else ""
+    return process_files.document(app["processes"], f"{root(app)}/releases/%i", serves(app))
 
 
 def site(app: Mapping[str, Any], waiting: Iterable[str] = ()) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils._app import health as app_health
 from ansible_collections.slipway.flask.plugins.module_utils._host import unix_sockets
 from ansible_collections.slipway.flask.plugins.module_utils._process import health as process_health
-from ansible_collections.slipway.flask.plugins.module_utils._process import names
+from ansible_collections.slipway.flask.plugins.module_utils._process import names, settings
 from ansible_collections.slipway.flask.plugins.module_utils._process.look.base import ProcessLook
 
 RUN = Path("/run")
@@ -24,6 +24,12 @@ class WebLook(ProcessLook):
     """What answers an app's visitors."""
 
     name = names.WEB
+
+    def has(self, release: str = "") -> bool:
+        return settings.has_web(self.paths, release)
+
+    def units(self, release: str) -> tuple[str, ...]:
+        return super().units(release) if self.has(release) else ()
 
     def socket(self, release: str) -> Path:
         """Return where RELEASE takes its requests: in a folder of its own, or in one that all of the app's have."""

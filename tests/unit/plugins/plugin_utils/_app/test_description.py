@@ -116,6 +116,8 @@ def test_an_app_that_uses_every_key_has_no_problems() -> None:
         "certificate_file": "shop.pem",
         "certificate_key_file": "shop.key",
         "hooks": {"after_switch": "hooks/purge.yml"},
+        "object_storage": {"bucket": "shop-uploads", "access_key": "AKIA", "secret_key": "s3cr3t"},
+        "state_per_host": True,
         "deployers": [],  # with hooks there can be none
         "notifications": [{"url": "https://hooks.example.com/x", "format": "slack"}],
         "keep_releases": 3,

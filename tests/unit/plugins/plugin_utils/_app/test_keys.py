@@ -36,6 +36,7 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "redis_variables": {"purpose": "cache"},
     "build_commands": {"command": "npm run build"},
     "setup_commands": {"command": "git init data"},
+    "object_storage": {"bucket": "shop-uploads", "access_key": "AKIA", "secret_key": "s3cr3t"},
     "otel": {"endpoint": "http://127.0.0.1:4318"},
     "preview": {"domain": "*.preview.example.org", "access": []},
     "release_commands": {"command": "flask db upgrade"},
