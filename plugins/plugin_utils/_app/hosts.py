@@ -56,7 +56,7 @@ def runs(entry: Mapping[str, Any], host: str, groups: Groups, members: Sequence[
     where = entry["on"]
     if where == "first":
         return not members or host == members[0]
-    return where == "every" or serves(host, groups) == (where == "web")
+    return bool(where == "every" or serves(host, groups) == (where == "web"))
 
 
 def sharing(app: App, groups: Groups, variables: Hostvars) -> int:

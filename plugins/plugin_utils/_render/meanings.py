@@ -102,6 +102,8 @@ MEANINGS: dict[str, Meaning] = {
         "volumes", "refused: each node would have its own; use object storage", "a claim; several replicas need ReadWriteMany"
     ),
     "writable_paths": Meaning("volumes", "refused: each node would have its own", "a claim, as `shared_folders`"),
+    "state_per_host": everywhere(f"{NONE}: `shared_folders` says what a target does with them"),
+    "object_storage": everywhere(f"{SAME}; the bucket is not asked before"),
     "health_path": Meaning("health check", "health check, gates the update", "readiness and startup probes"),
     "health_status": everywhere(SAME),
     "health_host": everywhere(SAME),
