@@ -130,7 +130,7 @@ def test_a_name_in_the_inventory_may_be_an_address() -> None:
         (
             [("w", ["web"], [SHOP]), ("d", ["db"], [SHOP])],
             {"d": {"ansible_host": "db.example.com"}},
-            "d: the other hosts need an IP address to reach it, and 'ansible_host' is 'db.example.com'; set slipway_private_address",
+            "d: the other hosts need an IP address to reach it, and 'ansible_host' is 'db.example.com'; set slipway_private_address",  # noqa: E501
         ),
         (
             [("w", ["web"], [SHOP]), ("d", ["db"], [SHOP])],
