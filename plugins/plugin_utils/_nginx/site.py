@@ -29,6 +29,7 @@ SITE_DEFAULTS: Site = {
     "probe_path": "",
     "hidden_paths": [],
     "staging": False,
+    "edges": [],
     "extra_config": "",
     "upstream_keepalive": None,
 }

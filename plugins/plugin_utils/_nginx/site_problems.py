@@ -54,6 +54,9 @@ def problems(sites: list[Site], defaults: Site, pem: dict[str, str], now: dateti
             continue
         full = complete(site, defaults)
         found += [f"{where}: {text}" for text in limits.problems(full)]
+        found += [
+            f"{where}: edges has '{edge}': {text}" for edge in full["edges"] if (text := settings.network_problem(edge))
+        ]
         checks = (*_domains(full, owners), *_numbers(full), *_upstream(full), *_static(full), *_headers(full))
         found += [f"{where}: {text}" for text in checks]
         found += [f"{where}: {text}" for text in _certificate(full, pem, now)]

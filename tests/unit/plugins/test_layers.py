@@ -18,7 +18,8 @@ OURS = "ansible_collections.slipway.flask.plugins."
 FLOORS = [
     {"module_utils._source"},
     {"module_utils._host"},
-    {"module_utils._access", "module_utils._alerts", "module_utils._app", "module_utils._certificates", "module_utils._logs",
+    {"module_utils._access", "module_utils._alerts", "module_utils._app", "module_utils._certificates", "module_utils._edge",
+     "module_utils._logs",
      "module_utils._mysql", "module_utils._nginx",
      "module_utils._pgbouncer",
      "module_utils._postgres",
@@ -32,7 +33,7 @@ FLOORS = [
     {"module_utils._remove"},
     {"plugin_utils._fleet", "plugin_utils._library", "plugin_utils._schedule", "plugin_utils._schema"},
     {
-        "plugin_utils._certificates", "plugin_utils._connection", "plugin_utils._gunicorn", "plugin_utils._logs",
+        "plugin_utils._certificates", "plugin_utils._connection", "plugin_utils._edge", "plugin_utils._gunicorn", "plugin_utils._logs",
         "plugin_utils._nginx",
         "plugin_utils._source",
     },
