@@ -33,7 +33,8 @@ FLOORS = [
     {"module_utils._remove"},
     {"plugin_utils._fleet", "plugin_utils._library", "plugin_utils._schedule", "plugin_utils._schema"},
     {
-        "plugin_utils._certificates", "plugin_utils._connection", "plugin_utils._edge", "plugin_utils._gunicorn", "plugin_utils._logs",
+        "plugin_utils._certificates", "plugin_utils._connection", "plugin_utils._edge", "plugin_utils._gunicorn",
+        "plugin_utils._logs",
         "plugin_utils._nginx",
         "plugin_utils._source",
     },
