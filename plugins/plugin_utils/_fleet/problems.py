@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import apps as fleet
-from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import hosts
+from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import hosts, standbys
 from ansible_collections.slipway.flask.plugins.plugin_utils._fleet.hosts import Groups, Hostvars
 
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,200}[A-Za-z0-9])?")
@@ -53,11 +53,7 @@ def _of_host(host: str, groups: Groups, hostvars: Hostvars) -> Iterator[str]:
         )
     if "edge" in roles and not any(fleet.web_hosts_of(app, groups, hostvars) for app in apps):
         yield f"{host}: it is in the group 'edge' but no host of 'web' has one of its apps (the same name, first domain and stage)"
-    standby = fleet.standby_of(host, hostvars)
-    if standby and standby not in (groups.get("db") or []):
-        yield f"{host}: slipway_database.standby_of is '{standby}'; it must be another host of the group 'db'"
-    if standby and "db" not in roles:
-        yield f"{host}: slipway_database is given but the host is not in the group 'db'; add it, or remove the variable"
+    yield from standbys.problems(host, groups, hostvars)
 
 
 def _shared_addresses(linked: list[str], hostvars: Hostvars) -> Iterator[str]:

@@ -40,7 +40,7 @@ FLOORS = [
     },
     {"plugin_utils._service"},
     {"plugin_utils._app", "plugin_utils._report"},
-    {"plugin_utils._metrics"},
+    {"plugin_utils._metrics", "plugin_utils._standby"},
     {
         "plugin_utils._alerts", "plugin_utils._backup", "plugin_utils._dashboard", "plugin_utils._shipping", "plugin_utils._upkeep",
     },

@@ -1,0 +1,61 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Which database server follows which, by the inventory: `slipway_database: {standby_of: db1}` of a host of the group `db`.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import hosts
+from ansible_collections.slipway.flask.plugins.plugin_utils._fleet.apps import STANDBY, standby_of
+from ansible_collections.slipway.flask.plugins.plugin_utils._fleet.hosts import Groups, Hostvars
+
+KEYS = ("standby_of",)
+
+
+def standbys_of(host: str, groups: Groups, hostvars: Hostvars) -> list[str]:
+    """Return the hosts whose PostgreSQL follows that of HOST."""
+    return [one for one in groups.get("db") or [] if one != host and standby_of(one, hostvars) == host]
+
+
+def replication(host: str, groups: Groups, hostvars: Hostvars) -> dict[str, Any]:
+    """Return what the role postgres_server is told of HOST: `primary`, {} for none, and its `standbys`.
+
+    A host is given by the name that it has in the inventory (`name`), its IP address (`address`) and the name in its
+    certificate (`certified`).
+    """
+    primary = standby_of(host, hostvars)
+    return {
+        "primary": _place(primary, hostvars) if primary else {},
+        "standbys": [_place(one, hostvars) for one in standbys_of(host, groups, hostvars)],
+    }
+
+
+def _place(host: str, hostvars: Hostvars) -> dict[str, str]:
+    return {"name": host, "address": hosts.address(host, hostvars), "certified": hosts.internal_name(host)}
+
+
+def problems(host: str, groups: Groups, hostvars: Hostvars) -> Iterator[str]:
+    """Yield what is wrong with `slipway_database` of HOST."""
+    given = hostvars[host].get(STANDBY)
+    if given is None:
+        return
+    if not isinstance(given, Mapping) or set(given) - set(KEYS):
+        yield f"{host}: {STANDBY} is '{given}'; it must be {{standby_of: HOST}}, with another host of the group 'db'"
+        return
+    primary = standby_of(host, hostvars)
+    if not primary:
+        return
+    if "db" not in hosts.roles_of(host, groups):
+        yield f"{host}: {STANDBY} is given but the host is not in the group 'db'; add it, or remove the variable"
+    if primary == host or primary not in (groups.get("db") or []):
+        yield f"{host}: {STANDBY}.standby_of is '{primary}'; it must be another host of the group 'db'"
+    elif above := standby_of(primary, hostvars):
+        yield (
+            f"{host}: {STANDBY}.standby_of is '{primary}', which is a standby itself; a standby follows a primary: set "
+            f"'{above}'"
+        )
