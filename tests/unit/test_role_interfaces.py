@@ -14,7 +14,12 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
-BESIDE = {"host_alerts": "host_metrics", "host_dashboard": "host_metrics", "host_logs": "host_metrics"}
+BESIDE = {
+    "host_identity": "postgres_server",
+    "host_alerts": "host_metrics",
+    "host_dashboard": "host_metrics",
+    "host_logs": "host_metrics",
+}
 """Roles that are tested in the scenario of another one, which some of them do nothing without."""
 every_role = pytest.mark.parametrize("role", ROLES)
 

@@ -32,7 +32,8 @@ SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"
 
 ENVIRONMENT = {
     "host": "PGHOST", "hostaddr": "PGHOSTADDR", "port": "PGPORT", "dbname": "PGDATABASE", "user": "PGUSER",
-    "password": "PGPASSWORD", "channel_binding": "PGCHANNELBINDING", "client_encoding": "PGCLIENTENCODING",
+    "password": "PGPASSWORD", "passfile": "PGPASSFILE", "channel_binding": "PGCHANNELBINDING",
+    "client_encoding": "PGCLIENTENCODING",
     "options": "PGOPTIONS", "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT",
     "sslkey": "PGSSLKEY", "sslcrl": "PGSSLCRL", "sslcrldir": "PGSSLCRLDIR", "sslsni": "PGSSLSNI",
     "sslnegotiation": "PGSSLNEGOTIATION", "sslcertmode": "PGSSLCERTMODE", "requirepeer": "PGREQUIREPEER",
@@ -45,7 +46,7 @@ ENVIRONMENT = {
 HARMLESS = {
     "application_name", "fallback_application_name", "connect_timeout", "keepalives", "keepalives_idle",
     "keepalives_interval", "keepalives_count", "tcp_user_timeout", "sslpassword", "sslcompression", "gssdelegation",
-    "passfile", "prepare_threshold",
+    "prepare_threshold",
 }  # fmt: skip
 """Parameters that drivers take and that don't decide whether a connection succeeds."""
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import apps as fleet
+from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import database
 from ansible_collections.slipway.flask.plugins.plugin_utils._fleet.hosts import Groups, Hostvars
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import redis
 
@@ -20,7 +21,7 @@ App = Mapping[str, Any]
 def on_host(
     apps: Iterable[App], host: str, groups: Groups | Sequence[str], variables: Hostvars
 ) -> list[dict[str, Any]]:
-    """Return APPS, which have all their keys, with the processes that HOST is to run.
+    """Return APPS, which have all their keys, with the processes that HOST is to run, and the URL of a database elsewhere.
 
     `serves` tells whether HOST has the web process and the site, `hosts` how many hosts share the app's database. GROUPS are
     those of the whole inventory, whatever a run is limited to, or the hosts of `web`; VARIABLES are those of all hosts.
@@ -28,7 +29,7 @@ def on_host(
     known = grouped(groups)
     return [
         {
-            **app,
+            **database.placed(app, host, known, variables),
             "hosts": sharing(app, known, variables),
             "serves": serves(host, known),
             "processes": {

@@ -42,9 +42,9 @@ def url(app: str, address: str) -> str:
 
 
 def placed(app: Mapping[str, Any], host: str, groups: Groups, hostvars: Hostvars) -> dict[str, Any]:
-    """Return APP, which has all its keys, as HOST runs it: with the URL of its database, if that is on another host."""
+    """Return APP, which has all its keys, as HOST runs it: with the URL of its database, if that is on a `database_host`."""
     other = remote_host_of(app, host, groups, hostvars)
     if not other:
         return dict(app)
     found = url(str(app["name"]), hosts.address(other, hostvars))
-    return {**app, "database": "url", "database_url": found, "database_extensions": []}
+    return {**app, "database": "url", "database_url": found, "database_extensions": [], "database_host": other}

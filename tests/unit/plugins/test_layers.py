@@ -19,6 +19,7 @@ FLOORS = [
     {"module_utils._source"},
     {"module_utils._host"},
     {"module_utils._access", "module_utils._alerts", "module_utils._app", "module_utils._certificates", "module_utils._edge",
+     "module_utils._identity",
      "module_utils._logs",
      "module_utils._mysql", "module_utils._nginx",
      "module_utils._pgbouncer",
