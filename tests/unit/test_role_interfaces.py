@@ -15,7 +15,6 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
 BESIDE = {
-    "host_identity": "postgres_server",
     "host_alerts": "host_metrics",
     "host_dashboard": "host_metrics",
     "host_logs": "host_metrics",
