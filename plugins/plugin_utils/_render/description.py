@@ -103,7 +103,11 @@ def _web(app: Mapping[str, Any], kept: tuple[Volume, ...], replicas: int) -> Pro
         memory_mb=app["memory_max_mb"],
         volumes=kept,
         health=Health(
-            tuple(app["health_path"]), tuple(app["health_status"]), app["health_host"], app["health_timeout_seconds"]
+            tuple(app["health_path"]),
+            tuple(app["health_status"]),
+            app["health_host"],
+            app["health_timeout_seconds"],
+            app["watch_seconds"],
         ),
     )
 

@@ -55,6 +55,8 @@ class Health:
     host: str
     start_seconds: int
     """Time that a new one may take until it is ready."""
+    watch_seconds: int = 0
+    """Time that it must stay so before the one that it replaces may go."""
 
 
 @dataclass(frozen=True)

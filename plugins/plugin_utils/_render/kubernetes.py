@@ -1,0 +1,161 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""An app as a folder for `kubectl apply -k`: a base, which is the app, and an overlay, which is where it runs.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import yaml
+from ansible_collections.slipway.flask.plugins.plugin_utils._render import kubernetes_network as network
+from ansible_collections.slipway.flask.plugins.plugin_utils._render import kubernetes_pod as pod
+from ansible_collections.slipway.flask.plugins.plugin_utils._render import kubernetes_script as script
+from ansible_collections.slipway.flask.plugins.plugin_utils._render import kubernetes_settings
+from ansible_collections.slipway.flask.plugins.plugin_utils._render import kubernetes_workloads as workloads
+from ansible_collections.slipway.flask.plugins.plugin_utils._render.kubernetes_pod import Object
+from ansible_collections.slipway.flask.plugins.plugin_utils._render.model import Deployment
+
+HEADER = "# Written by playbooks/render.yml of Slipway, and again by the next: change the app's description, or make an overlay.\n"
+KUSTOMIZATION = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
+ENFORCE = "pod-security.kubernetes.io/enforce"
+
+
+def files(app: Deployment, settings: Mapping[str, Any], stage: str) -> dict[str, str]:
+    """Return path -> text of what is written for APP; SETTINGS are good, STAGE is the overlay's name. No secret is in it."""
+    whole = kubernetes_settings.complete(settings)
+    base = {f"{name}.yaml": [*objects] for name, objects in _base(app, whole)}
+    over = {f"{name}.yaml": [*objects] for name, objects in _overlay(app, whole)}
+    found = {f"base/{name}": _text(objects) for name, objects in base.items() if objects}
+    found |= {f"overlays/{stage}/{name}": _text(objects) for name, objects in over.items() if objects}
+    lines, own = _variables(app)
+    found["base/environment.env"] = lines
+    found |= {f"base/{path}": value for path, value in own.items()}
+    found["base/kustomization.yaml"] = _text([_base_kustomization(app, [name for name in base if base[name]], own)])
+    found[f"overlays/{stage}/kustomization.yaml"] = _text(
+        [_overlay_kustomization(app, whole, [name for name in over if over[name]])]
+    )
+    found["deploy.sh"] = script.deploy(app, namespace(app, whole), stage)
+    return found
+
+
+def namespace(app: Deployment, settings: Mapping[str, Any]) -> str:
+    """Return the namespace that the app is in."""
+    return str(settings["namespace"] or app.name)
+
+
+def _base(app: Deployment, settings: Mapping[str, Any]) -> Iterator[tuple[str, Iterable[Object]]]:
+    """Yield the app: what is the same on every cluster."""
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": workloads.first(app, "all", app.name)}
+    yield "account", [{**account, "automountServiceAccountToken": False}]
+    yield "volumes", workloads.claims(app, settings)
+    yield "migrate", [workloads.migrate_job(app, app.migrate, settings)] if app.migrate else []
+    yield "service", network.service(app)
+    yield "network-policy", network.policies(app, settings)
+    for process in (app.web, *app.workers):
+        budget = workloads.disruption_budget(app, process, settings)
+        yield process.name, [workloads.deployment(app, process, settings), *budget]
+    for process in app.schedules:
+        yield process.name, [workloads.cron_job(app, process, settings)]
+
+
+def _overlay(app: Deployment, settings: Mapping[str, Any]) -> Iterator[tuple[str, Iterable[Object]]]:
+    """Yield what one cluster has beside the app."""
+    yield "namespace", [_namespace(app, settings)] if settings["create_namespace"] else []
+    yield "traffic", network.traffic(app, settings)
+    yield "autoscaling", workloads.autoscaler(app, settings)
+    yield "external-secrets", _external_secrets(app, settings)
+
+
+def _namespace(app: Deployment, settings: Mapping[str, Any]) -> Object:
+    told = workloads.first(app, "all", namespace(app, settings))
+    told["labels"] |= {ENFORCE: "restricted", f"{ENFORCE}-version": "latest"}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": told}
+
+
+def _external_secrets(app: Deployment, settings: Mapping[str, Any]) -> Iterator[Object]:
+    """Yield what makes the app's Secrets of a store's entries."""
+    asked = settings["external_secrets"]
+    entry = asked and (asked["key"] or app.name)
+    wanted = {pod.secret(app): entry, pod.files_secret(app): f"{entry}-files" if app.files else ""}
+    for name, key in wanted.items() if asked else ():
+        if key:
+            yield {
+                "apiVersion": "external-secrets.io/v1",
+                "kind": "ExternalSecret",
+                "metadata": workloads.first(app, "all", name),
+                "spec": {
+                    "refreshInterval": "1h",
+                    "secretStoreRef": {"name": asked["store"], "kind": asked["kind"]},
+                    "target": {"name": name, "creationPolicy": "Owner"},
+                    "dataFrom": [{"extract": {"key": key}}],
+                },
+            }
+
+
+def _variables(app: Deployment) -> tuple[str, dict[str, str]]:
+    """Return the app's variables as Kustomize reads them: lines of an env file, and files for what no line can say."""
+    lines = {name: value for name, value in app.environment.items() if value.splitlines() in ([], [value])}
+    own = {f"environment/{name}": value for name, value in app.environment.items() if name not in lines}
+    return "".join(f"{name}={value}\n" for name, value in sorted(lines.items())), own
+
+
+def _base_kustomization(app: Deployment, names: list[str], own: Iterable[str]) -> Object:
+    labels = workloads.first(app, "all")["labels"]
+    generated: Object = {
+        "name": f"{app.name}-{pod.CONFIG}",
+        "envs": ["environment.env"],
+        "options": {"labels": labels, "annotations": {workloads.WAVE: "-2"}},
+    }
+    if own := list(own):
+        generated["files"] = [f"{path.rpartition('/')[2]}={path}" for path in own]
+    return {**KUSTOMIZATION, "resources": names, "configMapGenerator": [generated]}
+
+
+def _overlay_kustomization(app: Deployment, settings: Mapping[str, Any], names: list[str]) -> Object:
+    found: Object = {**KUSTOMIZATION, "namespace": namespace(app, settings), "resources": ["../../base", *names]}
+    return {**found, "images": [{"name": app.name, **_image(app.image)}]}
+
+
+def _image(reference: str) -> dict[str, str]:
+    """Return an image's reference in Kustomize's words."""
+    name, _, digest = reference.partition("@")
+    if digest:
+        return {"newName": name, "digest": digest}
+    head, slash, last = name.rpartition("/")
+    last, colon, tag = last.partition(":")
+    return {"newName": f"{head}{slash}{last}", **({"newTag": tag} if colon else {})}
+
+
+def secrets(app: Deployment, settings: Mapping[str, Any]) -> str:
+    """Return the app's Secrets, which the folder only refers to, as `kubectl apply -f` takes them (secret)."""
+    whole = kubernetes_settings.complete(settings)
+    values = dict(app.secrets)
+    for process in app.processes:
+        values |= {pod.own_key(process, name): value for name, value in process.secrets.items()}
+    texts = {key: app.files[path] for path, key in pod.file_keys(app).items()}
+    found = [
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {**workloads.metadata(app, "all", name), "namespace": namespace(app, whole)},
+            "stringData": dict(sorted(data.items())),
+        }
+        for name, data in ((pod.secret(app), values), (pod.files_secret(app), texts))
+        if data
+    ]
+    return _text(found) if found else ""
+
+
+def _text(objects: Iterable[Object]) -> str:
+    return HEADER + "---\n" + "---\n".join(yaml.dump(one, Dumper=_Plain, sort_keys=False, width=120) for one in objects)
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes values that stand more than once each time: an alias is nothing that a person wants to read."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True

@@ -1,0 +1,87 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The folder that is rendered for Kubernetes, as objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import yaml
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import description as app_description
+from ansible_collections.slipway.flask.plugins.plugin_utils._render import description, kubernetes
+from app_descriptions import shop
+
+Object = dict[str, Any]
+IMAGE = "registry.example.com:5000/shop:7"
+SAMPLE = {
+    "metrics_path": "/metrics",
+    "shared_folders": ["instance/uploads"],
+    "files": {"instance/config.py": "A = 1\n"},
+    "redis": "local",
+    "processes": {
+        "worker": {"command": "flask worker", "instances": 2, "memory_max_mb": 128},
+        "mail": {"command": "flask mail", "handover": "stop_first", "ready": {"command": "flask ping"}},
+        "summary": {"command": "flask summary", "schedule": "*-*-* 00:05 Europe/Berlin"},
+    },
+}
+"""Changes that make an app of the usual description which has some of everything."""
+FOREIGN: dict[str, dict[str, Any]] = {
+    "flaskr": {
+        "wsgi": "flaskr:create_app()",
+        "database": "none",
+        "secrets": ...,
+        "secret_key_variable": "",
+        "files": {"instance/config.py": "A = 1\n"},
+        "shared_folders": ["instance"],
+        "release_commands": [{"command": "flask --app flaskr init-db", "once": True}],
+        "static": {"/static/": "flaskr/static"},
+        "handover": "stop_first",
+    },
+    "ihatemoney": {
+        "source": {"package": "ihatemoney==7.2"},
+        "wsgi": "ihatemoney.wsgi:application",
+        "database": "url",
+        "database_url": "postgresql://u:x@db.example.com/money",
+        "secret_key_variable": "",
+        "files": {"ihatemoney.cfg": "A = 1\n"},
+        "environment": {"IHATEMONEY_SETTINGS_FILE_PATH": "{release_folder}/src/ihatemoney.cfg"},
+        "release_commands": [],
+    },
+    "tasks": {
+        "wsgi": "task_app:create_app()",
+        "database": "none",
+        "redis": "url",
+        "redis_url": "rediss://redis.example.com:6379/0",
+        "processes": {"worker": {"command": "celery -A make_celery worker", "ready_seconds": 3}},
+    },
+}
+"""What the slow tests deploy of other people's applications, with servers of their own."""
+
+
+def folder(settings: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, str]:
+    """Return path -> text for the usual app with CHANGES and a cluster's SETTINGS."""
+    app = app_description.normalise(shop(**changes))
+    made = description.deployment(app, IMAGE, release="7")
+    return kubernetes.files(made, settings or {}, "production")
+
+
+def objects(files: Mapping[str, str]) -> list[Object]:
+    """Return every object of FILES; what Kustomize reads itself is none of a cluster's."""
+    texts: Iterable[str] = (text for path, text in files.items() if path.endswith(".yaml"))
+    found = [one for text in texts for one in yaml.safe_load_all(text)]
+    return [one for one in found if one["kind"] != "Kustomization"]
+
+
+def one(kind: str, name: str, settings: Mapping[str, Any] | None = None, **changes: Any) -> Object:
+    """Return the object of that KIND and NAME."""
+    found = [each for each in objects(folder(settings, **changes)) if each["kind"] == kind]
+    (chosen,) = (each for each in found if each["metadata"]["name"] == name)
+    return chosen
+
+
+def pod(kind: str, name: str, settings: Mapping[str, Any] | None = None, **changes: Any) -> Object:
+    """Return the spec of its pods."""
+    spec = one(kind, name, settings, **changes)["spec"]
+    found: Object = (spec["jobTemplate"]["spec"] if kind == "CronJob" else spec)["template"]["spec"]
+    return found
