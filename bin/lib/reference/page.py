@@ -17,6 +17,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._alerts import keys 
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import keys as app_keys
 from ansible_collections.slipway.flask.plugins.plugin_utils._backup import keys as backup_keys
 from ansible_collections.slipway.flask.plugins.plugin_utils._dashboard import keys as dashboard_keys
+from ansible_collections.slipway.flask.plugins.plugin_utils._image import settings as image_settings
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.key import Key
 
 from reference import tables
@@ -140,6 +141,7 @@ HOST = (
             },
         ),
     ),
+    HostSubject("Images", "image.md", {"slipway_image": image_settings.KEYS}),
     HostSubject("Dashboard", "dashboard.md", {"slipway_dashboard": dashboard_keys.KEYS}),
     HostSubject("Alerts", "alerts.md", {"slipway_alerts": alert_keys.KEYS}),
     HostSubject(
