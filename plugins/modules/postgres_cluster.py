@@ -96,6 +96,43 @@ options:
     type: list
     elements: str
     default: []
+  listen:
+    description:
+      - IP addresses to listen at, with TLS, for O(clients). If empty, nothing listens on the network.
+      - A running server must be restarted for another address.
+    type: list
+    elements: str
+    default: []
+  certificate:
+    description: Path of the server's certificate on the host, for O(listen).
+    type: str
+    default: ""
+  key:
+    description: Path of its key, which the system user C(postgres) can read, for O(listen).
+    type: str
+    default: ""
+  clients:
+    description:
+      - Who may connect over the network. All others are refused.
+      - The role gets a password, which is created on the host and kept there in C(/etc/slipway/passwords), for root. A
+        role without clients has no password.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      database:
+        description: Name of the database.
+        type: str
+        required: true
+      user:
+        description: Role that owns it.
+        type: str
+        required: true
+      addresses:
+        description: IP addresses or networks of the hosts.
+        type: list
+        elements: str
+        required: true
   restart:
     description:
       - Restart the server for settings that require it, even if a database is in use, which aborts requests that use
@@ -194,7 +231,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._host.memory import read_host_memory_mb
 from ansible_collections.slipway.flask.plugins.module_utils._host.told import told
-from ansible_collections.slipway.flask.plugins.module_utils._postgres import databases, sizing
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import databases, network, passwords, sizing
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.cluster import archives, ensure
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import (
     PostgresError,
@@ -231,6 +268,19 @@ ARGUMENTS: dict[str, Any] = {
     "archive_command": {"type": "str", "default": ""},
     "settings": {"type": "dict", "default": {}},
     "hba": {"type": "list", "elements": "str", "default": []},
+    "listen": {"type": "list", "elements": "str", "default": []},
+    "certificate": {"type": "str", "default": ""},
+    "key": {"type": "str", "default": ""},
+    "clients": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "database": {"type": "str", "required": True},
+            "user": {"type": "str", "required": True},
+            "addresses": {"type": "list", "elements": "str", "required": True},
+        },
+    },
     "restart": {"type": "bool", "default": False},
 }
 
@@ -239,9 +289,12 @@ def main() -> None:
     os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     asked, done, sockets = module.params, databases.Plan(), SOCKET_FOLDER
-    if problems := database_problems(asked["databases"] or []):
+    if problems := database_problems(asked["databases"] or []) or network.problems(asked):
         module.fail_json(msg="databases: " + "; ".join(problems))
-    wanted = databases.wanted_databases(asked["databases"] or [])
+    remote = {client["user"]: passwords.read(client["user"]) for client in asked["clients"]}
+    if not module.check_mode:
+        remote = {role: password or passwords.make(role) for role, password in remote.items()}
+    wanted = databases.wanted_databases(asked["databases"] or [], remote)
     try:
         there, memory_mb = find_cluster(asked["cluster"]), asked["memory_mb"] or read_host_memory_mb()
         archiving = archive_settings(asked["archive_command"], archives(there), asked["settings"])
@@ -250,11 +303,13 @@ def main() -> None:
             size = sizing.size(asked["connections"], memory_mb, sizing.written(there))
         settings = server_settings(
             memory_mb, asked["shared_buffers_percent"], size.connections,
-            asked["slow_statement_ms"], asked["timezone"], {**archiving, **asked["settings"]},
+            asked["slow_statement_ms"], asked["timezone"],
+            {**network.settings(asked["listen"], asked["certificate"], asked["key"]), **archiving, **asked["settings"]},
         )  # fmt: skip
         outcome = ensure(
-            asked["cluster"], settings, conf_text(settings), hba_text(asked["hba"]), asked["locale"],
-            restart=asked["restart"], check=module.check_mode,
+            asked["cluster"], settings, conf_text(settings),
+            hba_text([*asked["hba"], *network.rules(asked["clients"])]), asked["locale"],
+            restart=asked["restart"], check=module.check_mode, listens=bool(asked["listen"]),
         )  # fmt: skip
         if asked["databases"] is not None:
             absent = module.check_mode and outcome.started  # a server that is yet to be made or started can't be asked

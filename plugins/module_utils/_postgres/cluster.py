@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._postgres import server
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import network, server
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import (
     SUPERUSER,
     Cluster,
@@ -156,7 +156,7 @@ def files_of(cluster: Cluster, conf: str, hba: str) -> list[File]:
 
 def ensure(
     wanted: str, settings: Mapping[str, Any], conf: str, hba: str, locale: str, *, restart: bool = False,
-    check: bool = False,
+    check: bool = False, listens: bool = False,
 ) -> Outcome:  # fmt: skip
     """Bring the cluster to SETTINGS (CONF is their text) and HBA.
 
@@ -164,6 +164,7 @@ def ensure(
     :param restart: whether settings that need a restart get it although a database is in use; else they are reported as
         pending.
     :param check: look only.
+    :param listens: whether the server listens on the network, for other hosts.
     :raises PostgresError: when the server refuses; its files are as before then, and it runs if it ran.
     """
     cluster = find_cluster(wanted)
@@ -175,8 +176,14 @@ def ensure(
         outcome.cluster = cluster = server.create(wanted, locale)
         if cluster is None:
             raise PostgresError("no PostgreSQL server is installed on this host: install the package postgresql")
+    if listens and cluster.port != network.PORT:
+        raise PostgresError(
+            f"the cluster {cluster.version}/{cluster.name} has the port {cluster.port}, but the other hosts' URLs name "
+            f"{network.PORT}: set `port = {network.PORT}` in {cluster.folder}/postgresql.conf and restart it"
+        )
     files = files_of(cluster, conf, hba)
-    supervision = File(SUPERVISION, SUPERVISED, "root", 0o644)
+    supervised = SUPERVISED + ("\n" + network.SUPERVISED if listens else "")
+    supervision = File(SUPERVISION, supervised, "root", 0o644)
     supervision.look()
     outcome.changed_files = [str(file.path) for file in [*files, supervision] if file.differs]
     outcome.diff = [
@@ -192,7 +199,7 @@ def ensure(
             outcome.status = server.read_status(cluster, sorted(settings), files[0].path)
         return outcome
     if supervision.differs:
-        supervision.put(SUPERVISED)
+        supervision.put(supervised)
         run(["systemctl", "daemon-reload"])
     try:
         _bring(outcome, cluster, files, sorted(settings), restart)

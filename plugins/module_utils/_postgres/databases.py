@@ -8,10 +8,11 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import passwords
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import (
     Cluster,
     PostgresError,
@@ -33,8 +34,9 @@ SELECT json_build_object(
   'statistics', EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_stat_statements'),
   'roles', (SELECT json_object_agg(rolname, json_build_object(
       'superuser', rolsuper,
+      'password', rolpassword,
       'plain', rolcanlogin AND NOT (rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls)
-               AND rolpassword IS NULL AND coalesce(rolvaliduntil, 'infinity') = 'infinity'))
+               AND coalesce(rolvaliduntil, 'infinity') = 'infinity'))
     FROM pg_authid),
   'databases', (SELECT json_object_agg(datname, json_build_object(
       'owner', pg_get_userbyid(datdba), 'encoding', pg_encoding_to_char(encoding),
@@ -50,11 +52,12 @@ SELECT json_build_object('have', (SELECT coalesce(json_agg(extname), '[]') FROM 
 
 @dataclass(frozen=True)
 class Database:
-    """One wanted database; `extensions` are created by the superuser."""
+    """One wanted database; `extensions` are created by the superuser. PASSWORD: by which its owner comes from other hosts."""
 
     name: str
     owner: str
     extensions: tuple[str, ...] = ()
+    password: str = field(default="", repr=False)
 
 
 @dataclass
@@ -70,14 +73,19 @@ class Plan:
 
     @property
     def lines(self) -> list[str]:
-        return [line for statements in self.statements.values() for line in statements]
+        """The statements, as they can be shown."""
+        return [passwords.hidden(line) for statements in self.statements.values() for line in statements]
 
 
-def wanted_databases(entries: Iterable[dict[str, Any]]) -> list[Database]:
-    """Turn the module's (checked) entries into databases; the owner's default is the database's name."""
+def wanted_databases(entries: Iterable[dict[str, Any]], of_roles: Mapping[str, str] | None = None) -> list[Database]:
+    """Turn the module's (checked) entries into databases; the owner's default is the database's name.
+
+    OF_ROLES are the passwords of the owners that have one.
+    """
+    owners = [(entry, entry.get("owner") or entry["name"]) for entry in entries]
     return [
-        Database(entry["name"], entry.get("owner") or entry["name"], tuple(entry.get("extensions") or ()))
-        for entry in entries
+        Database(entry["name"], owner, tuple(entry.get("extensions") or ()), (of_roles or {}).get(owner, ""))
+        for entry, owner in owners
     ]
 
 
@@ -141,12 +149,15 @@ def plan(wanted: Sequence[Database], state: dict[str, Any], locale: str, statist
             todo.add("postgres", f"REVOKE CONNECT, TEMPORARY ON DATABASE {identifier(name)} FROM PUBLIC")
     if statistics and not state["statistics"]:
         todo.add("postgres", f"CREATE EXTENSION IF NOT EXISTS {identifier(STATISTICS)}")
-    for owner in dict.fromkeys(database.owner for database in wanted):
+    for owner, password in {database.owner: database.password for database in wanted}.items():
         role = state["roles"].get(owner)
+        kept_of = role.get("password") if role else None
+        known = passwords.is_of(kept_of, password) if password else kept_of is None
+        kept = f"PASSWORD {literal(passwords.verifier(password))}" if password else "PASSWORD NULL"
         if role is None:
-            todo.add("postgres", f"CREATE ROLE {identifier(owner)} {ROLE}")
-        elif not role["plain"]:
-            todo.add("postgres", f"ALTER ROLE {identifier(owner)} {ROLE} PASSWORD NULL VALID UNTIL 'infinity'")
+            todo.add("postgres", f"CREATE ROLE {identifier(owner)} {ROLE}" + (f" {kept}" if password else ""))
+        elif not role["plain"] or not known:
+            todo.add("postgres", f"ALTER ROLE {identifier(owner)} {ROLE} {kept} VALID UNTIL 'infinity'")
     for database in wanted:
         _plan_database(todo, database, state, locale)
     return todo

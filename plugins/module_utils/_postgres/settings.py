@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import conf
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import network
 
 HEADER = "# Written by Ansible (slipway.flask): the next run overwrites what is changed here.\n"
 SETTING = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
@@ -191,4 +192,4 @@ def server_problems(variables: Mapping[str, Any]) -> list[str]:
         hba_text(variables.get("hba") or [])
     except ValueError as error:
         problems.append(f"postgres_server_hba: {error}")
-    return problems
+    return problems + network.problems(variables)
