@@ -35,6 +35,6 @@ def backend(app: Mapping[str, Any], groups: Groups, hostvars: Hostvars) -> dict[
         },
         "timeout_seconds": app["timeout_seconds"],
         "streaming": bool(app["streaming"]),
-        "static": [url for url, entry in app["static"].items() if entry["fallback"] != "app"],
+        "static": [url for url, entry in app["static"].items() if entry.get("fallback") != "app"],
         "header_kb": app["header_kb"],
     }
