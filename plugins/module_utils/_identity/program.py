@@ -95,7 +95,7 @@ USERS = {
     "nginx": User("nginx.service"),
     # The server refuses a key that others could read, and does not run as root (PostgreSQL manual, 19.9.2).
     "postgresql": User("postgresql.service", "postgres", "postgresql.key"),
-    "haproxy": User("haproxy.service", "root", "haproxy.pem", whole=True),
+    "haproxy": User("slipway-edge.service", "root", "haproxy.pem", whole=True),
 }
 
 

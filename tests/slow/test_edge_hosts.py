@@ -1,0 +1,310 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""Two web hosts behind an edge: what visitors and attackers meet while hosts are taken out, put back, and die."""
+
+from __future__ import annotations
+
+import http.client
+import shutil
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import machine
+from helpers import DISK, Connection, Host, Project, wait_for
+from stock import image
+
+pytestmark = pytest.mark.once("13")
+
+DOMAIN = "shop.example.org"
+CODE = """import os
+import socket
+import threading
+import time
+
+from flask import Flask, jsonify, request
+
+app = Flask(__name__)
+orders: list[str] = []
+
+
+@app.get("/")
+def index() -> object:
+    return jsonify(host=socket.gethostname(), address=request.headers["X-Forwarded-For"],
+                   proto=request.headers["X-Forwarded-Proto"], verified=request.headers.get("X-SSL-Client-Verify", ""))
+
+
+@app.get("/healthz")
+def healthz() -> str:
+    return "well"
+
+
+@app.get("/slow")
+def slow() -> object:
+    time.sleep(3)
+    return jsonify(host=socket.gethostname())
+
+
+@app.post("/orders/<number>")
+def order(number: str) -> object:
+    orders.append(number)
+    return jsonify(host=socket.gethostname())
+
+
+@app.get("/orders")
+def all_orders() -> object:
+    return jsonify(orders)
+"""
+
+
+class Fleet(Project):
+    """web1 and web2 behind edge1."""
+
+    def __init__(self, folder: Path, hosts: dict[str, Host]) -> None:
+        super().__init__(folder, hosts["edge1"])
+        self.hosts = hosts
+        self.code = folder / "code"
+        (self.code / "static").mkdir(parents=True)
+        (self.code / "app.py").write_text(CODE)
+        (self.code / "requirements.txt").write_text("flask>=3\n")
+        (self.code / "static/style.css").write_text("body { color: black }\n")
+
+    def describe(self, **app: Any) -> None:
+        shop = {
+            "name": "shop", "domains": [DOMAIN], "wsgi": "app:app", "source": {"path": str(self.code)},
+            "database": "none", "secret_key_variable": "", "health_path": "/healthz", "watch_seconds": 0,
+            "static": {"/static/": "static"}, "workers": 1, "threads": 8, **app,
+        }  # fmt: skip
+        self.write({"slipway_apps": [shop]})
+        groups = {"web": ["web1", "web2"], "edge": ["edge1"]}
+        inventory = {
+            group: {"hosts": {
+                name: {
+                    "ansible_host": self.hosts[name].address,
+                    "ansible_user": "root",
+                    "ansible_ssh_private_key_file": self.hosts[name].facts["key"],
+                    "ansible_ssh_common_args": f"-o UserKnownHostsFile={self.hosts[name].facts['known_hosts']}",
+                }
+                for name in names
+            }}
+            for group, names in groups.items()
+        }  # fmt: skip
+        (self.folder / "hosts.yml").write_text(yaml.safe_dump(inventory))
+        variables = {"slipway_baseline": False, "slipway_disk": DISK, "slipway_apps": [shop]}
+        (self.folder / "group_vars/all.yml").write_text(yaml.safe_dump(variables, sort_keys=False))
+
+
+class Visitors:
+    """Requests all the time, from several at once, each over a connection of its own."""
+
+    def __init__(self, address: str) -> None:
+        self.address, self.over = address, threading.Event()
+        self.answers, self.sent = Counter[tuple[str, int | str]](), Counter[str]()
+        self.confirmed, self.hosts, self.slowest = list[str](), Counter[str](), 0.0
+        self.lock = threading.Lock()
+
+    def ask(self, method: str, path: str) -> tuple[int, bytes]:
+        connection = Connection(self.address, DOMAIN, timeout=30)
+        try:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def visit(self, number: int) -> None:
+        turn = 0
+        while not self.over.wait(0.05):
+            turn += 1
+            kind = ("GET", "POST", "SLOW")[number % 3]
+            path = {"GET": "/", "POST": f"/orders/{id(self)}-{number}-{turn}", "SLOW": "/slow"}[kind]
+            started = time.monotonic()
+            try:
+                status, body = self.ask("POST" if kind == "POST" else "GET", path)
+            except (OSError, http.client.HTTPException) as error:
+                status, body = f"{type(error).__name__}: {error}", b""  # type: ignore[assignment]
+            with self.lock:
+                self.sent[kind] += 1
+                self.answers[kind, status] += 1
+                self.slowest = max(self.slowest, time.monotonic() - started)
+                if status == 200:
+                    self.hosts[yaml.safe_load(body)["host"]] += 1
+                    self.confirmed += [path.rpartition("/")[2]] * (kind == "POST")
+
+    def failures(self, kind: str = "") -> dict[tuple[str, int | str], int]:
+        return {key: count for key, count in self.answers.items() if key[1] != 200 and kind in ("", key[0])}
+
+
+@contextmanager
+def visitors(address: str) -> Iterator[Visitors]:
+    """Visitors of the site while the block runs; some have sent requests by the time it begins."""
+    load = Visitors(address)
+    threads = [threading.Thread(target=load.visit, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    try:
+        wait_for(lambda: load.answers.total() > 12, 30)
+        yield load
+        time.sleep(0.5)
+    finally:
+        load.over.set()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[Host]:
+    """The edge; the reports of failed tests show its journal."""
+    with machine("edge-hosts-e", "13", made_of=image("13")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def fleet(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    with (
+        machine("edge-hosts-1", "13", made_of=image("13")) as web1,
+        machine("edge-hosts-2", "13", made_of=image("13")) as web2,
+    ):
+        made = Fleet(tmp_path_factory.mktemp("fleet"), {"web1": web1, "web2": web2, "edge1": host})
+        made.describe()
+        made.good("site.yml")
+        yield made
+        shutil.rmtree(made.sockets, ignore_errors=True)
+
+
+@pytest.fixture
+def edge(fleet: Fleet) -> Fleet:
+    """Both hosts serve through the edge."""
+    wait_for(lambda: states(fleet.hosts["edge1"]) == {"web1": "UP", "web2": "UP"}, 60)
+    return fleet
+
+
+def states(edge: Host) -> dict[str, str]:
+    script = (
+        "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/slipway-edge/admin.sock'); "
+        "s.sendall(b'show stat shop 4 -1\\n'); print(b''.join(iter(lambda: s.recv(9999), b'')).decode())"
+    )
+    rows = [line.split(",") for line in edge.run(f'python3 -c "{script}"').splitlines()[1:] if "," in line]
+    return {row[1]: row[17].split()[0] for row in rows}
+
+
+def get(host: Host, path: str = "/", headers: dict[str, str] | None = None) -> tuple[int, Any, Any]:
+    connection = Connection(host.address, DOMAIN)
+    try:
+        connection.request("GET", path, headers=headers or {})
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def test_visitors_are_served_by_both_hosts_under_their_own_address(edge: Fleet) -> None:
+    pages = [yaml.safe_load(get(edge.host, headers={"X-Forwarded-For": "203.0.113.9", "X-SSL-Client-Verify": "SUCCESS"})[2])
+             for _ in range(10)]  # fmt: skip
+    assert {page["host"] for page in pages} == {edge.hosts[name].run("hostname") for name in ("web1", "web2")}
+    mine = edge.host.run("ip -4 route show default").split()[2]  # visitors come from this machine
+    assert {(page["address"], page["proto"], page["verified"]) for page in pages} == {(mine, "https", "")}
+
+
+def test_headers_and_static_files_are_those_of_a_single_host(edge: Fleet) -> None:
+    _, headers, _ = get(edge.host)
+    assert headers.get_all("X-Content-Type-Options") == ["nosniff"]
+    assert headers.get_all("X-Request-ID") is not None
+    assert get(edge.host, "/static/style.css")[::2] == (200, "body { color: black }\n")
+    assert get(edge.host, "/static/none.css")[0] == 404
+
+
+def test_nobody_gets_past_the_edge(edge: Fleet) -> None:
+    """Even without a firewall: from another address than an edge's, a host has no page, and believes no header."""
+    for name in ("web1", "web2"):
+        try:
+            status, _, page = get(edge.hosts[name], headers={"X-Forwarded-For": "127.0.0.1"})
+        except OSError:
+            continue  # the firewall
+        assert (status, "host" in page) == (403, False)
+
+
+def test_a_second_run_changes_nothing(edge: Fleet) -> None:
+    again = edge.good("site.yml")
+    assert again.count("changed") == 0, again.output
+
+
+def test_a_host_goes_out_and_comes_back_without_a_lost_request(edge: Fleet) -> None:
+    name = edge.hosts["web2"].run("hostname")
+    with visitors(edge.host.address) as load:
+        said = edge.good("playbooks/hosts.yml", "-e", "out=web2").output
+        assert "edge1: web2 is out; -e in=web2 puts it back" in said
+        before = load.hosts[name]
+        wait_for(lambda: load.answers.total() > 300, 60)
+        assert load.hosts[name] == before
+        edge.hosts["web2"].run("systemctl stop nginx")  # what it was taken out for
+        edge.hosts["web2"].run("systemctl start nginx")
+        assert "edge1: web2 is in" in edge.good("playbooks/hosts.yml", "-e", "in=web2").output
+        wait_for(lambda: load.hosts[name] > before, 60)
+    assert load.failures() == {}
+
+
+def test_a_host_that_is_out_stays_out_until_it_is_put_back(edge: Fleet) -> None:
+    edge.good("playbooks/hosts.yml", "-e", "out=web2")
+    refused = edge.play("playbooks/hosts.yml", "-e", "out=web1")
+    assert refused.code != 0
+    assert "web1 is the last host that serves shop" in refused.output
+    edge.host.run("systemctl restart slipway-edge")
+    wait_for(lambda: states(edge.host) == {"web1": "UP", "web2": "MAINT"}, 30)
+    assert edge.good("site.yml").count("changed") == 0
+    edge.host.run("systemctl reload slipway-edge")
+    wait_for(lambda: states(edge.host) == {"web1": "UP", "web2": "MAINT"}, 30)
+    shown = edge.good("playbooks/hosts.yml").output
+    assert "out since" in shown
+    edge.hosts["web2"].run("systemctl stop nginx")
+    sick = edge.play("playbooks/hosts.yml", "-e", "in=web2")
+    edge.hosts["web2"].run("systemctl start nginx")
+    assert sick.code != 0
+    assert "web2 was not put back" in sick.output
+    edge.good("playbooks/hosts.yml", "-e", "in=web2")
+
+
+def test_reloads_of_the_edge_lose_no_request(edge: Fleet) -> None:
+    with visitors(edge.host.address) as load:
+        for unit in ("slipway-edge", "nginx", "slipway-edge", "nginx"):
+            edge.host.run(f"systemctl reload {unit}")
+            seen = load.answers.total()
+            wait_for(lambda seen=seen: load.answers.total() > seen + 20, 30)
+        for name in ("web1", "web2"):
+            edge.hosts[name].run("systemctl reload nginx")
+            seen = load.answers.total()
+            wait_for(lambda seen=seen: load.answers.total() > seen + 20, 30)
+    assert load.failures() == {}
+
+
+def test_a_host_that_dies_costs_only_what_must_not_be_repeated(edge: Fleet) -> None:
+    """It disappears without a word, as when power fails: GETs are answered by the other, a POST on its way gets 502."""
+    with visitors(edge.host.address) as load:
+        subprocess.run(["podman", "pause", edge.hosts["web2"].name], check=True, capture_output=True)
+        try:
+            wait_for(lambda: states(edge.host)["web2"] == "DOWN", 30)
+            seen = load.answers.total()
+            wait_for(lambda: load.answers.total() > seen + 100, 60)
+        finally:
+            subprocess.run(["podman", "unpause", edge.hosts["web2"].name], check=True, capture_output=True)
+    print(dict(load.answers), "slowest", round(load.slowest, 1))
+    assert load.failures("GET") == {} == load.failures("SLOW")
+    assert {status for _, status in load.failures("POST")} <= {502, 503, 504}
+    assert sum(load.failures("POST").values()) <= 2  # of those two visitors, each had at most one on its way
+    wait_for(lambda: states(edge.host)["web2"] == "UP", 60)
+    done = Counter(
+        number
+        for name in ("web1", "web2")
+        for number in yaml.safe_load(
+            edge.hosts[name].run("curl -s --unix-socket /srv/shop/current/run/gunicorn.sock http://localhost/orders")
+        )
+    )
+    assert not [number for number, times in done.items() if times > 1]
+    assert set(load.confirmed) <= set(done)
