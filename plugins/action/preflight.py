@@ -21,6 +21,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, 
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description as app_description
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import version as app_version
 from ansible_collections.slipway.flask.plugins.plugin_utils._backup import description as backups_description
+from ansible_collections.slipway.flask.plugins.plugin_utils._edge import problems as edges
 from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import apps as fleet
 from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import host
 from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import look as preflight_look
@@ -137,7 +138,8 @@ class ActionModule(ActionBase):
         groups, variables = task_vars.get("groups", {}), task_vars.get("hostvars", {})
         members = fleet.members(app, groups, variables)
         shared = fleet.database_host_of(app, groups, variables)
-        return [*hosts.problems(app, groups, variables), *state.problems(app, members, shared)]
+        balanced = edges.of_app(app, str(task_vars["inventory_hostname"]), groups, variables)
+        return [*hosts.problems(app, groups, variables), *state.problems(app, members, shared), *balanced]
 
     def _origins(
         self, of: str, version: str, apps: list[dict[str, Any]], only: str, task_vars: dict[str, Any]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import apps as fleet
@@ -22,26 +22,22 @@ PATH = re.compile(r"/[\x21\x23-\x26\x28-\x5b\x5d-\x7e]*")
 RANGES = {"check_seconds": (1, 60), "slow_start_seconds": (0, 600), "connections": (100, 100_000)}
 
 
-def inventory_problems(
-    apps: Iterable[Mapping[str, Any]], host: str, groups: Groups, hostvars: Hostvars
-) -> Iterator[str]:
-    """Yield what keeps HOST from balancing, or from being balanced for, APPS, which have all their keys."""
-    for app in apps:
-        edges = fleet.edges_of(app, groups, hostvars)
-        web = fleet.web_hosts_of(app, groups, hostvars)
-        where = f"slipway_apps, app '{app['name']}'"
-        if host in edges and host in web:
-            yield (
-                f"{where}: {host} is both its edge and one of its web hosts; a host that fails would take the other with it. "
-                "Remove it from the group 'web' or from the group 'edge'"
-            )
-        http_01 = hostvars[host].get("nginx_tls_acme_challenge", "http-01") == "http-01"
-        if host in edges and len(edges) > 1 and app["certificate"] == "acme" and http_01:
-            yield (
-                f"{where}: 'certificate' is 'acme' and it has {len(edges)} edges, {', '.join(edges)}: the authority asks any "
-                "one of them, and the others would never get a certificate. Set nginx_tls_acme_challenge: dns-01, or "
-                "certificate: provided"
-            )
+def of_app(app: Mapping[str, Any], host: str, groups: Groups, hostvars: Hostvars) -> Iterator[str]:
+    """Yield what keeps HOST from balancing, or from being balanced for, APP, which has all its keys."""
+    edges = fleet.edges_of(app, groups, hostvars)
+    if host not in edges:
+        return
+    if host in fleet.web_hosts_of(app, groups, hostvars):
+        yield (
+            f"{host} is both its edge and one of its web hosts; a host that fails would take the other with it. Remove it from "
+            "the group 'web' or from the group 'edge'"
+        )
+    http_01 = hostvars[host].get("nginx_tls_acme_challenge", "http-01") == "http-01"
+    if len(edges) > 1 and app["certificate"] == "acme" and http_01:
+        yield (
+            f"'certificate' is 'acme' and it has {len(edges)} edges, {', '.join(edges)}: the authority asks any one of them, "
+            "and the others would never get a certificate. Set nginx_tls_acme_challenge: dns-01, or certificate: provided"
+        )
 
 
 def role_problems(variables: Mapping[str, Any]) -> list[str]:

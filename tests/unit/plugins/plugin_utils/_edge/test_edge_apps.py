@@ -84,16 +84,16 @@ def test_without_the_group_nothing_changes() -> None:
 
 def test_an_edge_is_no_web_host_of_the_same_app() -> None:
     groups = {"web": ["web1", "edge1"], "edge": ["edge1"]}
-    (text,) = problems.inventory_problems(APPS, "edge1", groups, VARIABLES)
+    (text,) = problems.of_app(APPS[0], "edge1", groups, VARIABLES)
     assert "edge1 is both its edge and one of its web hosts" in text
-    assert list(problems.inventory_problems(APPS, "web1", groups, VARIABLES)) == []
+    assert list(problems.of_app(APPS[0], "web1", groups, VARIABLES)) == []
 
 
 @pytest.mark.parametrize("more", [{}, {"nginx_tls_acme_challenge": "dns-01"}])
 def test_several_edges_need_certificates_that_do_not_depend_on_who_is_asked(more: dict[str, Any]) -> None:
     variables = hostvars(web1=[SHOP], edge1=[SHOP], edge2=[SHOP])
     variables["edge1"].update(more)
-    found = list(problems.inventory_problems(APPS, "edge1", {"web": ["web1"], "edge": ["edge1", "edge2"]}, variables))
+    found = list(problems.of_app(APPS[0], "edge1", {"web": ["web1"], "edge": ["edge1", "edge2"]}, variables))
     assert ["dns-01" in text for text in found] == ([] if more else [True])
 
 
