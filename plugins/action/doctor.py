@@ -35,7 +35,11 @@ class ActionModule(ActionBase):
                 check("inventory", [problem(str(error), "Correct slipway_apps; site.yml would refuse it as well")])
             )
         before = time.time()
-        asked = {"senders": senders.senders(apps), "audits": target.audits(apps, self._task.args.get("audit_url"))}
+        asked = {
+            "senders": senders.senders(apps),
+            "audits": target.audits(apps, self._task.args.get("audit_url")),
+            "apps": [target.places(app) for app in apps],
+        }
         answer = on_host.ask(self, "doctor", asked, task_vars)
         after = time.time()
         if answer.get("failed") or answer.get("unreachable"):

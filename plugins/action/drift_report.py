@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import fleets
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import drift
 
 UNHEARD = (
@@ -18,13 +19,18 @@ UNHEARD = (
 
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset[str]()
+    _VALID_ARGS = frozenset({"variable"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = {**super().run(tmp, task_vars), "changed": False}
         if not drift.RUN.looks:
             return {**result, "unreachable": True, "msg": UNHEARD}
-        hosts = (task_vars or {})["ansible_play_hosts_all"]
+        task_vars = task_vars or {}
+        hosts = task_vars["ansible_play_hosts_all"]
+        for host, found in fleets.behind(str(self._task.args.get("variable") or ""), task_vars).items():
+            drift.RUN.of(host).differences += [
+                drift.Difference(f"release of {app}", text) for app, text in found.items()
+            ]
         text, differs, apart = drift.verdict(drift.RUN.hosts, hosts)
         for line in drift.lines(drift.RUN.hosts, hosts):
             Display().display(line)

@@ -15,13 +15,15 @@ from ansible_collections.slipway.flask.plugins.module_utils._app import command 
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import given as on_command_line
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, commands
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import hosts as app_hosts
+from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import apps as fleet
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.names import nearest
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import systemd as target
 
 
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"apps", "app", "command", "schedule", "seconds"})
+    _VALID_ARGS = frozenset({"apps", "app", "command", "schedule", "seconds", "host", "on"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -34,10 +36,15 @@ class ActionModule(ActionBase):
             )
             schedule = schedule_of(str(given.get("schedule") or ""), command, app)
             words = [] if schedule else words_of(command, app)
+            hosts = chosen_hosts(given, app, schedule, host, task_vars) if app else []
         except choice.ChoiceError as error:
             return {**result, **error.result}
-        if app is None or host != choice.first_host(app["name"], host, task_vars):
-            return {**result, "skipped": True, "skip_reason": "the command runs on one host only"}
+        if app is None or host not in hosts:
+            return {
+                **result,
+                "skipped": True,
+                "skip_reason": f"the command runs on {', '.join(hosts) or 'other hosts'} only",
+            }
         if self._task.check_mode:
             return {**result, "skipped": True, "skip_reason": "what a command would do can't be predicted"}
         arguments = {
@@ -46,7 +53,7 @@ class ActionModule(ActionBase):
         }  # fmt: skip
         answer = on_host.ask(self, "release_exec", arguments, task_vars)
         if "rc" in answer and "release" in answer:
-            show(answer["stdout"], answer["stderr"])
+            show(answer["stdout"], answer["stderr"], f"{host} | " if len(hosts) > 1 else "")
             what = f"schedule '{schedule}'" if schedule else f"`{app_command.label(words)}`"
             told = f"{what} in release {answer['release']} of {app['name']} on {host}"
             ended = f"ended with status {answer['rc']}"
@@ -92,8 +99,40 @@ def words_of(command: str, app: Mapping[str, Any] | None) -> list[str]:
     return app_command.split(command)
 
 
-def show(stdout: str, stderr: str) -> None:
-    """Print what the command printed, each on its own stream."""
+def chosen_hosts(
+    given: Mapping[str, Any], app: Mapping[str, Any], schedule: str, host: str, task_vars: Mapping[str, Any]
+) -> list[str]:
+    """Return the hosts on which a command, or the SCHEDULE, of APP is to run: the first, the one that is named, or all.
+
+    Raises ChoiceError for one that does not have the app.
+    """
+    named, on = str(given.get("host") or ""), str(given.get("on") or "")
+    if on not in ("", "first", "all"):
+        raise choice.ChoiceError(f"on is '{on}'; it must be all, or first, which is the default: -e on=all")
+    if named and on == "all":
+        raise choice.ChoiceError("pass either -e host=NAME or -e on=all, not both")
+    there = [name for name, apps in choice.play_apps(task_vars).items() if app["name"] in apps] or [host]
+    if named and named not in there:
+        raise choice.ChoiceError(
+            f"{app['name']} is not on a host '{named}'{nearest(named, there)}; its hosts are: {', '.join(there)}"
+        )
+    if named:
+        return [named]
+    groups = task_vars.get("groups") or {}
+    if schedule:  # on a host that has it, by its `on`
+        entry = app["processes"][schedule]
+        able = [
+            one
+            for one in there
+            if app_hosts.runs(entry, one, groups, fleet.members(app, groups, task_vars["hostvars"]))
+        ]
+        there = able or there
+    return there if on == "all" else there[:1]
+
+
+def show(stdout: str, stderr: str, before: str = "") -> None:
+    """Print what the command printed, each on its own stream, with BEFORE in front of each line."""
     for text, errors in ((stdout, False), (stderr, True)):
         if text:
-            Display().display(text.removesuffix("\n"), stderr=errors)
+            lines = text.removesuffix("\n").split("\n")
+            Display().display("\n".join(f"{before}{line}" for line in lines), stderr=errors)

@@ -10,6 +10,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import kept
+from ansible_collections.slipway.flask.plugins.plugin_utils._action.fleets import other_hosts
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, hosts
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import tables
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import postgres
@@ -40,6 +41,9 @@ class ActionModule(ActionBase):
         answer = kept.ask(self, "release_info", arguments, task_vars)
         if not status and not answer.get("failed"):
             for found in answer.get("apps", []):
-                Display().display(tables.history(host, found) + "\n")
+                if other_hosts(found["app"], host, task_vars):
+                    answer["several"] = True  # slipway.flask.release_report shows them together
+                else:
+                    Display().display(tables.history(host, found) + "\n")
         result.update(answer)
         return result

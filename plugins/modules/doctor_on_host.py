@@ -23,14 +23,19 @@ RETURN = r"""
 """
 
 import os
+from pathlib import Path
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._app.described import PLACES
 from ansible_collections.slipway.flask.plugins.module_utils._audit.wanted import AUDITS
 from ansible_collections.slipway.flask.plugins.module_utils._doctor.base import Host
 from ansible_collections.slipway.flask.plugins.module_utils._doctor.examine import whole
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import begin
+from ansible_collections.slipway.flask.plugins.module_utils._release.info import serving_of
+from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths
 
 ARGUMENTS: dict[str, Any] = {
+    "apps": {"type": "list", "elements": "dict", "default": [], "options": PLACES},
     "senders": {
         "type": "list",
         "elements": "dict",
@@ -49,7 +54,10 @@ ARGUMENTS: dict[str, Any] = {
 def main() -> None:
     os.environ["RES_OPTIONS"] = "timeout:2 attempts:1"  # resolv.conf(5): nobody waits for a DNS that does not answer
     module, asked = begin(ARGUMENTS)
-    module.exit_json(changed=False, **whole(Host(), asked["senders"], asked["audits"]))
+    found = {
+        app["app"]: serving_of(Paths(app["app"], Path(app["root"]), Path(app["settings"]))) for app in asked["apps"]
+    }
+    module.exit_json(changed=False, serving=found, **whole(Host(), asked["senders"], asked["audits"]))
 
 
 if __name__ == "__main__":

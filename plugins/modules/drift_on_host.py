@@ -31,6 +31,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._drift import look
 from ansible_collections.slipway.flask.plugins.module_utils._drift.difference import Difference
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import begin
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import PostgresError
+from ansible_collections.slipway.flask.plugins.module_utils._release.info import serving_of
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths
 
 ARGUMENTS: dict[str, Any] = {"apps": {"type": "list", "elements": "dict", "required": True, "options": DESCRIBED}}
@@ -40,8 +41,11 @@ def main() -> None:
     module, asked = begin(ARGUMENTS)
     found: list[Difference] = []
     failure = ""
+    serving = {}
     for app in asked["apps"]:
-        found += look.of_app(Paths(app["app"], Path(app["root"]), Path(app["settings"])))
+        paths = Paths(app["app"], Path(app["root"]), Path(app["settings"]))
+        found += look.of_app(paths)
+        serving[paths.app] = serving_of(paths)
     try:
         found += look.of_host([app["app"] for app in asked["apps"]])
     except PostgresError as error:
@@ -51,7 +55,7 @@ def main() -> None:
         for one in found
         if one.before != one.after
     ]
-    result = {"differences": [asdict(one) for one in found], "diff": diff}
+    result = {"differences": [asdict(one) for one in found], "diff": diff, "serving": serving}
     if failure:
         module.fail_json(msg=failure, changed=bool(found), **result)
     module.exit_json(changed=bool(found), **result)

@@ -20,7 +20,14 @@ attributes:
   check_mode:
     support: full
     description: Never changes anything.
-options: {}
+options:
+  variable:
+    description: >-
+      Name of the variable with the registered results of M(slipway.flask.drift). With it, a host that serves another revision
+      of an app than most of the hosts that have it differs, too.
+    type: str
+    default: ""
+    version_added: 0.3.0
 """
 
 EXAMPLES = r"""

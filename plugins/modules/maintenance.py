@@ -29,6 +29,19 @@ options:
     type: str
     choices: ["on", "off"]
     required: true
+  look:
+    description: >-
+      Only look whether the sites can be switched, on hosts that have an app together with others. Nothing is changed.
+    type: bool
+    default: false
+    version_added: 0.3.0
+  undo:
+    description: >-
+      Name of the variable with the registered results of this module. Switches back the sites of apps that another host has,
+      too, and could not switch.
+    type: str
+    default: ""
+    version_added: 0.3.0
 """
 
 EXAMPLES = r"""

@@ -31,13 +31,14 @@ ARGUMENTS: dict[str, Any] = {
     "sites": {"type": "list", "elements": "str", "required": True},
     "closed": {"type": "bool", "required": True},
     "by": {"type": "str", "required": True},
+    "look": {"type": "bool", "default": False},
 }
 
 
 def main() -> None:
     module, asked = begin(ARGUMENTS)
     try:
-        different = switch(asked["sites"], asked["closed"], asked["by"], module.check_mode)
+        different = switch(asked["sites"], asked["closed"], asked["by"], module.check_mode or asked["look"])
     except (MaintenanceError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(different), sites=different)

@@ -15,7 +15,7 @@ extends_documentation_fragment:
 description:
   - Runs a command as the app's user, with the code, the settings and the secrets of the live release, and prints what
     it prints as it is. It may write where the app may write.
-  - Runs on a single host, the first of the play that has the app; the others are skipped.
+  - Runs on a single host, the first of the play that has the app, unless O(host) or O(on) say otherwise; the others are skipped.
   - Always reports a change, because the effect of a command is unknown.
 attributes:
   check_mode:
@@ -38,6 +38,17 @@ options:
     description: Name of one of the app's schedules to run now, with its own unit, instead of O(command).
     type: str
     default: ""
+  host:
+    description: Name of the host to run it on, instead of the first one that has the app.
+    type: str
+    default: ""
+    version_added: 0.3.0
+  "on":
+    description: V(all) runs it on every host that has the app, each line of output with the host's name in front.
+    type: str
+    choices: ["", first, all]
+    default: ""
+    version_added: 0.3.0
   seconds:
     description: Maximum time for the command, in seconds.
     type: int

@@ -53,6 +53,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+several:
+  description:
+    - Whether other hosts of the play have one of the apps, too. Its history is not printed then; M(slipway.flask.release_report)
+      prints that of all of them.
+  returned: when it is so
+  type: bool
 apps:
   description: One entry per app on the host.
   returned: success
@@ -120,6 +126,9 @@ apps:
     disk_free:
       description: Free space on its file system, in bytes.
       type: int
+    serves:
+      description: Whether the host serves the app's site; not on a host of the group C(worker).
+      type: bool
     closed_since:
       description: Start of maintenance mode (UTC); empty if it is off.
       type: str

@@ -13,12 +13,21 @@ author: Slipway contributors (@slipway)
 description:
   - Reads the results registered by M(slipway.flask.release_info) on each host of the play; doesn't connect to hosts
     itself.
-  - A host that could not be reached or queried counts as down.
+  - A host that could not be reached or queried counts as down, and so does one that serves another revision of an app than
+    most of the hosts that have it.
 options:
   variable:
     description: Name of the variable with the registered results.
     type: str
     required: true
+  history:
+    description: Print the history of the apps that several hosts have as one table each, and nothing else.
+    type: bool
+    default: false
+  limit:
+    description: With O(history), the number of entries to show.
+    type: int
+    default: 20
 """
 
 EXAMPLES = r"""

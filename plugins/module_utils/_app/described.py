@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
-DESCRIBED: dict[str, Any] = {
+PLACES: dict[str, Any] = {
     "app": {"type": "str", "required": True},
     "root": {"type": "path", "required": True},
     "settings": {"type": "path", "required": True},
+}
+"""The argument spec of where an app is."""
+DESCRIBED: dict[str, Any] = {
+    **PLACES,
     "health": {
         "type": "dict",
         "required": True,

@@ -64,3 +64,15 @@ def since(paths: Paths) -> str:
             return str(entry.get("ended") or "")
     record = paths.record(serving) if serving else None
     return record.ended if record else ""
+
+
+def serving_of(paths: Paths) -> dict[str, Any]:
+    """Return what of the live release is to be the same on all hosts that have the app; a host without one has no `release`."""
+    release = paths.current_id()
+    record = paths.record(release) if release else None
+    return {
+        "release": release,
+        "revision": record.revision if record else "",
+        "dirty": bool(record and record.dirty),
+        "since": since(paths),
+    }

@@ -41,7 +41,7 @@ def status_of(paths: Paths, health: Health, domain: str, user: str, url: str) ->
         "app": paths.app, "release": release, "revision": record.revision if record else "",
         "dirty": bool(record and record.dirty), "since": since(paths), **space(paths),
         "certificate": certificate(domain), "connections": connections(url, user), "problems": [],
-        "closed_since": closed_since(paths.app), "draining": [one.said() for one in draining(processes)],
+        "closed_since": closed_since(paths.app), "serves": bool(domain), "draining": [one.said() for one in draining(processes)],
         "services": [one.said for one in services], "kept": [one.said for one in kept.kept(paths.app)],
     }  # fmt: skip
     runs, killed = kept.under_way(paths.app, paths.root / ".lock")

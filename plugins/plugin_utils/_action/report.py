@@ -33,11 +33,12 @@ class ReportAction(ActionBase):
         task_vars, form = task_vars or {}, str(self._task.args.get("format") or "text")
         if form not in FORMATS:
             return {**result, "failed": True, "msg": f"format is '{form}'; it must be one of {', '.join(FORMATS)}"}
-        hosts = {}
+        hosts: dict[str, dict[str, Any]] = {}
         for host in task_vars["ansible_play_hosts_all"]:
             found = task_vars["hostvars"][host].get(self._task.args["variable"]) or {"unreachable": True}
             if told := self.of_host(found):
                 hosts[str(host)] = told
+        self.together(hosts, task_vars)
         width = max(60, shutil.get_terminal_size((WIDTH, 24)).columns)
         Display().display(self.report.machine(hosts) if form == "json" else self.report.text(hosts, width) + "\n")
         if said := self.wrong(hosts):
@@ -48,6 +49,9 @@ class ReportAction(ActionBase):
     def of_host(self, found: Mapping[str, Any]) -> dict[str, Any]:
         """Return what is told of a host, of which the task has FOUND that; {} leaves it out."""
         raise NotImplementedError
+
+    def together(self, hosts: dict[str, dict[str, Any]], task_vars: Mapping[str, Any]) -> None:
+        """Add to HOSTS what only those see who look at all of them."""
 
     def wrong(self, hosts: Hosts) -> str:
         """Return the message with which the action fails, "" when nothing is wrong."""

@@ -8,6 +8,7 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._source.revision import short
@@ -15,6 +16,8 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._report.deploy impor
 
 GAP = "  "
 NOTHING = "-"
+LABELS = ("App", "Host", "Release", "Revision", "Since (UTC)", "Unit", "Health", "Workers", "Memory", "Restarts", "Certificate",
+          "Connections", "Disk used", "Disk free", "Site")  # fmt: skip
 HISTORY = ("RELEASE", "REVISION", "WHEN (UTC)", "BY", "OUTCOME", "SECONDS", "HEAD", "NOW")
 
 
@@ -32,6 +35,15 @@ def padded(rows: Sequence[Sequence[str]]) -> list[list[str]]:
 def when(time: str | None) -> str:
     """Return a time such as 2026-10-01T06:42:17Z to the minute."""
     return time[:16].replace("T", " ") if time else NOTHING
+
+
+def seconds_between(one: str, other: str) -> float:
+    """Return how many seconds lie between two times such as 2026-10-01T06:42:17Z; 0 if one of them is not known."""
+    try:
+        first, second = (datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ") for text in (one, other))  # noqa: DTZ007, both are UTC
+    except ValueError:
+        return 0
+    return abs((first - second).total_seconds())
 
 
 def revision(found: Mapping[str, Any]) -> str:
@@ -87,10 +99,12 @@ def history_row(entry: Mapping[str, Any], now: str) -> list[str]:
 
 def status(found: Mapping[str, Sequence[Mapping[str, Any]]], width: int) -> str:
     """Return one table of all apps of all hosts (FOUND: by host), a column each, broken where WIDTH is used up."""
-    columns = [status_column(host, app) for host, apps in found.items() for app in apps]
-    labels = ["App", "Host", "Release", "Revision", "Since (UTC)", "Unit", "Health", "Workers", "Memory", "Restarts",
-              "Certificate", "Connections", "Disk used", "Disk free", "Site"]  # fmt: skip
-    blocks, rest = [], columns
+    return side_by_side(LABELS, [status_column(host, app) for host, apps in found.items() for app in apps], width)
+
+
+def side_by_side(labels: Sequence[str], columns: Sequence[Sequence[str]], width: int) -> str:
+    """Return COLUMNS beside their LABELS, broken where WIDTH is used up."""
+    blocks, rest = [], list(columns)
     while rest:
         count, used = 0, max(map(len, labels))
         while count < len(rest) and (count == 0 or used + len(GAP) + max(map(len, rest[count])) <= width):
@@ -98,8 +112,14 @@ def status(found: Mapping[str, Sequence[Mapping[str, Any]]], width: int) -> str:
             count += 1
         blocks.append("\n".join(grid(zip(labels, *rest[:count], strict=True))))
         rest = rest[count:]
-    more = [f"{app['app']} on {host}: {text}" for host, apps in found.items() for app in apps for text in below(app)]
-    return "\n\n".join([*blocks, *(["\n".join(more)] if more else [])])
+    return "\n\n".join(blocks)
+
+
+def all_below(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Return the lines about all apps of all hosts (FOUND: by host) that stand below the tables."""
+    return "\n".join(
+        f"{app['app']} on {host}: {text}" for host, apps in found.items() for app in apps for text in below(app)
+    )
 
 
 def below(found: Mapping[str, Any]) -> list[str]:
@@ -144,7 +164,11 @@ def status_column(host: str, found: Mapping[str, Any]) -> list[str]:
         used["said"] or f"{used['used']} of {used['allowed']}",
         size(found["disk_used"]),
         size(found["disk_free"]),
-        NOTHING if found.get("removed") else "closed" if found.get("closed_since") else "open",
+        NOTHING
+        if found.get("removed") or not found.get("serves", True)
+        else "closed"
+        if found.get("closed_since")
+        else "open",
     ]
 
 

@@ -61,7 +61,7 @@ class Runner:
         self.results: dict[str, Any] = {}
         self.apps: dict[str, Any] = {"web1": [SHOP, WIKI], "web2": [SHOP], "web3": [{**WIKI, "name": "blog"}]}
 
-    def run(self, host: str = "web1", **arguments: Any) -> dict[str, Any]:
+    def run(self, host: str = "web1", /, **arguments: Any) -> dict[str, Any]:
         task = MagicMock(args=arguments, async_val=0, check_mode=self.check_mode, diff=False)
         action = self.module.ActionModule(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
         action._execute_module = self.execute
@@ -90,8 +90,20 @@ def test_a_history_is_printed_for_each_app_and_the_host_is_asked_once(shown: Sho
         "health": {"path": ["/healthz"], "status": [200], "host": "shop.example.com"},
     }  # fmt: skip
     assert "hunter2" not in str(runner.asked)
-    assert [text.split(":")[0] for text, _ in shown] == ["shop on web1", "wiki on web1"]
-    assert not result["changed"]
+    assert [text.split(":")[0] for text, _ in shown] == ["wiki on web1"], "web2 has the shop, too"
+    assert result["several"] and not result["changed"]
+    alone = Runner(release_info, {"changed": False, "apps": [HISTORY]})
+    alone.apps = {"web1": [SHOP]}
+    assert not alone.run(apps=[SHOP], app="").get("several")
+    assert shown[-1][0].startswith("shop on web1: ")
+
+
+def test_the_histories_of_several_hosts_are_shown_as_one(shown: Shown) -> None:
+    runner = Runner(release_report, {})
+    runner.results = {"web1": {"apps": [HISTORY]}, "web2": {"apps": [HISTORY]}, "web3": {"skipped": True}}
+    assert not runner.run(variable="slipway_status", history=True, limit="5").get("failed")
+    ((told, _),) = shown
+    assert told.startswith("shop on web1, web2: ")
 
 
 def test_a_status_is_registered_and_not_printed(shown: Shown) -> None:
@@ -200,7 +212,7 @@ def test_one_table_tells_of_every_host(shown: Shown) -> None:
     result = report(shown, web1=found, web2=found, web3={"skipped": True})
     assert not result.get("failed")
     ((table, _),) = shown
-    assert table.splitlines()[1].split() == ["Host", "web1", "web2"]
+    assert table.splitlines()[0].split() == ["shop", "web1", "web2"]
 
 
 def test_an_app_that_does_not_serve_fails_the_play_after_the_table(shown: Shown) -> None:
@@ -218,6 +230,13 @@ def test_an_app_that_does_not_serve_fails_the_play_after_the_table(shown: Shown)
 def test_a_host_that_told_nothing_counts_as_one_that_does_not_serve(shown: Shown) -> None:
     result = report(shown, web1={"apps": [STATUS]}, web2={"skipped": True})
     assert result["msg"].endswith("  - web3: it could not be reached")
+
+
+def test_a_host_that_serves_another_revision_or_is_closed_alone_fails_the_play(shown: Shown) -> None:
+    older = {**STATUS, "revision": "7654321", "closed_since": "2026-01-01T00:00:00Z"}
+    result = report(shown, web1={"apps": [STATUS]}, web2={"apps": [older]}, web3={"skipped": True})
+    assert "shop on web2: it serves 7654321, but web1 " in result["msg"] or "shop on web1: it serves" in result["msg"]
+    assert "shop: it is closed for maintenance on web2 alone" in result["msg"]
 
 
 def test_an_app_that_left_the_list_is_named_below_the_table(shown: Shown) -> None:
@@ -350,6 +369,34 @@ def test_only_the_first_host_that_has_the_app_runs_it(shown: Shown, host: str, a
     assert not runner.run("web3", apps=runner.apps["web3"], app="blog", command="id").get("skipped")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "there"),
+    [({"host": "web2"}, ["web2"]), ({"on": "all"}, ["web1", "web2"]), ({"on": "first"}, ["web1"]), ({}, ["web1"])],
+)
+def test_a_command_runs_where_it_is_asked_for(shown: Shown, arguments: dict[str, str], there: list[str]) -> None:
+    runner = Runner(release_exec, DONE)
+    for host in ("web1", "web2"):
+        runner.run(host, apps=runner.apps[host], app="shop", command="id", **arguments)
+    assert [text.rpartition(" on ")[2].split()[0] for text, _ in shown if "of shop on" in text] == there
+    lines = [line for text, _ in shown for line in text.splitlines() if line.endswith(("ann", "bob"))]
+    each = [f"{host} | " if len(there) > 1 else "" for host in there]
+    assert lines == [f"{before}{name}" for before in each for name in ("ann", "bob")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"host": "web9"}, "shop is not on a host 'web9' (did you mean 'web1'?); its hosts are: web1, web2"),
+        ({"host": "web2", "on": "all"}, "pass either -e host=NAME or -e on=all, not both"),
+        ({"on": "every"}, "on is 'every'; it must be all, or first"),
+    ],
+)
+def test_a_host_that_is_none_runs_nothing(shown: Shown, arguments: dict[str, str], told: str) -> None:
+    runner = Runner(release_exec, DONE)
+    assert runner.run(apps=[SHOP], command="id", **arguments)["msg"].startswith(told)
+    assert runner.asked == []
+
+
 def test_check_mode_runs_nothing(shown: Shown) -> None:
     runner = Runner(release_exec, DONE, check_mode=True)
     assert runner.run(apps=[SHOP], command="id")["skipped"]
@@ -373,6 +420,31 @@ def test_closing_and_opening_is_told(shown: Shown, state: Any, changed: list[str
     result = runner.run(apps=[SHOP, WIKI], app="shop", state=state)
     assert (result["changed"], shown) == (bool(changed), [(line, False)])
     assert (runner.asked[0]["sites"], runner.asked[0]["closed"]) == (["shop"], state in ("on", True))
+
+
+def test_hosts_are_looked_at_before_one_of_several_is_switched(shown: Shown) -> None:
+    runner = Runner(maintenance, {"changed": True, "sites": ["shop"]})
+    assert not runner.run(apps=[SHOP], state="on", look=True)["changed"]
+    assert runner.asked[0]["look"] is True
+    assert runner.run("web3", apps=runner.apps["web3"], state="on", look=True)["skipped"], "no other host has the blog"
+    assert (len(runner.asked), shown) == (1, [])
+
+
+def test_a_host_is_switched_back_when_another_could_not_be(shown: Shown) -> None:
+    runner = Runner(maintenance, {"changed": True, "sites": ["shop"]})
+    runner.results = {"web1": {"sites": ["shop"]}, "web2": {"unreachable": True, "msg": "no route"}}
+    assert not runner.run(apps=[SHOP], state="on", undo="slipway_status").get("failed")
+    assert (runner.asked[0]["sites"], runner.asked[0]["closed"]) == (["shop"], False)
+    assert shown == [("shop on web1: open again, because web2 could not be switched", False)]
+    result = runner.run("web2", apps=[SHOP], state="on", undo="slipway_status")
+    assert result["msg"] == "web2: no route; the sites on web1 were left or brought back as they were"
+
+
+def test_nobody_is_asked_again_when_all_were_switched(shown: Shown) -> None:
+    runner = Runner(maintenance, {})
+    runner.results = {host: {"sites": ["shop"]} for host in ("web1", "web2")}
+    assert runner.run(apps=[SHOP], state="on", undo="slipway_status") == {"changed": False}
+    assert (runner.asked, shown) == ([], [])
 
 
 @pytest.mark.parametrize("state", ["", "closed", None])

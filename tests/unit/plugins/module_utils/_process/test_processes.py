@@ -197,4 +197,4 @@ def test_the_status_has_each_of_them_and_says_which_one_does_not_work(
     worker = f"shop.worker@{pair.current}.service"
     assert found["problems"] == [f"{worker} is failed; see journalctl -u {worker}"]
     assert (found["state"], found["processes"]["worker"]["state"]) == ("active", "failed")
-    assert "shop on vps1: worker is failed" in tables.status({"vps1": [found]}, 80)
+    assert "shop on vps1: worker is failed" in tables.all_below({"vps1": [found]})
