@@ -386,7 +386,7 @@ def test_a_command_runs_where_it_is_asked_for(shown: Shown, arguments: dict[str,
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ({"host": "web9"}, "shop is not on a host 'web9' (did you mean 'web1'?); its hosts are: web1, web2"),
+        ({"host": "web1x"}, "shop is not on a host 'web1x' (did you mean 'web1'?); its hosts are: web1, web2"),
         ({"host": "web2", "on": "all"}, "pass either -e host=NAME or -e on=all, not both"),
         ({"on": "every"}, "on is 'every'; it must be all, or first"),
     ],
