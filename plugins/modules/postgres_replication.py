@@ -27,10 +27,18 @@ options:
         description: Name of the host in the inventory.
         type: str
         required: true
-      verifier:
-        description: What PostgreSQL keeps of the standby's password, as M(slipway.flask.postgres_standby) returns it.
+      address:
+        description: IP address from which it connects; only M(slipway.flask.postgres_cluster) uses it.
         type: str
-        required: true
+      certified:
+        description: DNS name in its certificate; not used.
+        type: str
+      verifier:
+        description:
+          - What PostgreSQL keeps of the standby's password, as M(slipway.flask.postgres_standby) returns it.
+          - Empty leaves its role and slot as they are.
+        type: str
+        default: ""
   cluster:
     description: PostgreSQL cluster, such as V(17/main). Empty means the only one, or the one on port 5432.
     type: str
@@ -76,7 +84,9 @@ ARGUMENTS: dict[str, Any] = {
         "default": [],
         "options": {
             "name": {"type": "str", "required": True},
-            "verifier": {"type": "str", "required": True, "no_log": True},
+            "address": {"type": "str"},
+            "certified": {"type": "str"},
+            "verifier": {"type": "str", "default": "", "no_log": True},
         },
     },
     "cluster": {"type": "str", "default": ""},

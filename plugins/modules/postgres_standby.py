@@ -97,6 +97,10 @@ done:
   description: What was done with the data, or would be; V(keep), V(follow) or V(copy).
   returned: with O(state=copied)
   type: str
+max_connections:
+  description: The primary's setting; a standby with fewer doesn't start.
+  returned: with O(state=copied)
+  type: int
 """
 
 from typing import Any
@@ -173,7 +177,7 @@ def copied(asked: dict[str, Any], primary: Primary, check: bool) -> dict[str, An
     """Bring the data to being a standby's."""
     there = find_cluster(asked["cluster"])
     if there is None and check:
-        return told([SAID[verdict.COPY].format(primary=primary.name)]) | {"done": verdict.COPY}
+        return told([SAID[verdict.COPY].format(primary=primary.name)]) | {"done": verdict.COPY, "max_connections": 0}
     cluster = there or standby.new_cluster(asked["cluster"], asked["locale"])
     source = upstream.ask(cluster, primary, asked["host"])
     standby.check_version(cluster, source.version)
@@ -191,7 +195,7 @@ def copied(asked: dict[str, Any], primary: Primary, check: bool) -> dict[str, An
             systemd.stop(cluster.unit)
             standby.signal(data)
         actions += settled(cluster)
-    return told(actions) | {"done": done}
+    return told(actions) | {"done": done, "max_connections": source.connections}
 
 
 def commits(cluster: Cluster, local: control.Control | None, position: int) -> wal.Commits | None:

@@ -55,6 +55,8 @@ def plan(standbys: Sequence[Mapping[str, Any]], state: Mapping[str, Any]) -> Pla
     """
     todo, wanted = Plan(), {slot(one["name"]): one for one in standbys}
     for name, one in wanted.items():
+        if not one["verifier"]:  # its host is not part of this run
+            continue
         role = identifier(name)
         if name not in state["roles"]:
             todo.add(f"role {name} made", f"CREATE ROLE {role} {ROLE} PASSWORD {literal(one['verifier'])}")

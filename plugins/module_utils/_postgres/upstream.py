@@ -35,6 +35,8 @@ class Source:
     version: int = 0
     """Its major version."""
     in_recovery: bool = False
+    connections: int = 0
+    """Its max_connections: a standby with fewer does not start (manual 26.4.3)."""
 
 
 def ask(cluster: Cluster, primary: Primary, host: str) -> Source:
@@ -60,6 +62,7 @@ def source(command: Callable[[str], str]) -> Source:
     return Source(
         system, number, history(command(f"TIMELINE_HISTORY {number}")) if number > 1 else {},
         int(command("SHOW server_version_num").strip()) // 10000, command("SHOW in_hot_standby").strip() == "on",
+        int(command("SHOW max_connections").strip()),
     )  # fmt: skip
 
 
