@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: database_replication
 short_description: Returns which database server a host follows, and which follow it
-version_added: 0.5.0
+version_added: 0.6.0
 author: Slipway contributors (@slipway)
 description:
   - Reads C(slipway_database) of the hosts of the group C(db). Which hosts are meant doesn't depend on C(--limit).
@@ -35,8 +35,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description: >-
-    C(primary), a mapping with C(name), C(address) and C(certified), empty if the host is no standby; and C(standbys), a list of
-    such mappings.
+    C(primary), a mapping with C(name), C(address) and C(certified), empty if the host is no standby; C(standbys), a list of such
+    mappings with C(verifier); and C(lost), whether the host must be copied anew.
   type: dict
 """
 

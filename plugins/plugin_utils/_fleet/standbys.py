@@ -15,6 +15,8 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._fleet.apps import S
 from ansible_collections.slipway.flask.plugins.plugin_utils._fleet.hosts import Groups, Hostvars
 
 KEYS = ("standby_of",)
+PASSWORD, REPLICATED = "postgres_server_standby", "postgres_server_replicated"
+"""What the role postgres_server registers: on a standby what it has for its primary, and on the primary how its standbys are."""
 
 
 def standbys_of(host: str, groups: Groups, hostvars: Hostvars) -> list[str]:
@@ -23,16 +25,26 @@ def standbys_of(host: str, groups: Groups, hostvars: Hostvars) -> list[str]:
 
 
 def replication(host: str, groups: Groups, hostvars: Hostvars) -> dict[str, Any]:
-    """Return what the role postgres_server is told of HOST: `primary`, {} for none, and its `standbys`.
+    """Return what the role postgres_server is told of HOST: its `primary`, {} for none, its `standbys`, and whether it is `lost`.
 
     A host is given by the name that it has in the inventory (`name`), its IP address (`address`) and the name in its
-    certificate (`certified`).
+    certificate (`certified`); a standby with what its primary keeps of its password (`verifier`), once it has said that in this
+    run. A host is lost if its primary has said in this run that what it needs is gone.
     """
     primary = standby_of(host, hostvars)
     return {
         "primary": _place(primary, hostvars) if primary else {},
-        "standbys": [_place(one, hostvars) for one in standbys_of(host, groups, hostvars)],
+        "standbys": [
+            {**_place(one, hostvars), "verifier": str(_said(one, PASSWORD, hostvars).get("verifier") or "")}
+            for one in standbys_of(host, groups, hostvars)
+        ],
+        "lost": bool(primary) and host in (_said(primary, REPLICATED, hostvars).get("lost") or []),
     }
+
+
+def _said(host: str, variable: str, hostvars: Hostvars) -> Mapping[str, Any]:
+    found = hostvars[host].get(variable)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _place(host: str, hostvars: Hostvars) -> dict[str, str]:
