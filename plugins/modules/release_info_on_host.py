@@ -39,7 +39,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._backup.brief import
 from ansible_collections.slipway.flask.plugins.module_utils._host import code
 from ansible_collections.slipway.flask.plugins.module_utils._host.parameters import typed
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import begin
-from ansible_collections.slipway.flask.plugins.module_utils._postgres import older
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import older, replication_look
 from ansible_collections.slipway.flask.plugins.module_utils._release import sealed
 from ansible_collections.slipway.flask.plugins.module_utils._release.info import history_of
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths
@@ -101,7 +101,7 @@ def main() -> None:
 
     more: dict[str, Any] = {}
     if asked["status"]:
-        notes = [*older.said(), *journal.said(), *removals.said(), *previews.said()]
+        notes = [*older.said(), *replication_look.said(), *journal.said(), *removals.said(), *previews.said()]
         more = {
             "left": left(asked["known"]),
             "backups": asdict(brief()),

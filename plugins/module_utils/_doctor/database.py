@@ -21,6 +21,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._doctor.base import 
     note,
     problem,
 )
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import marks, replication_look
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import (
     Cluster,
     PostgresError,
@@ -57,6 +58,9 @@ def postgresql(host: Host, today: date, ask: Callable[[Cluster, str], str] = psq
         try:
             found: dict[str, Any] = json.loads(ask(cluster, QUESTION))
         except (PostgresError, ValueError) as error:
+            if (kept := marks.read()).closed_for:
+                yield problem(f"{name} was {kept.sentence}", "Make it a standby, or remove the host: docs/standby.md")
+                continue
             why = str(error).splitlines()[0] if str(error) else "no answer"
             state = why if cluster.online else "it does not run"
             yield problem(
@@ -65,6 +69,8 @@ def postgresql(host: Host, today: date, ask: Callable[[Cluster, str], str] = psq
             )
             continue
         yield from answers(name, cluster, found)
+        if replication_look.is_replicated(cluster):
+            yield from standbys(name, json.loads(ask(cluster, replication_look.QUESTION)))
 
 
 def version(name: str, number: str, today: date) -> Iterator[Finding]:
@@ -102,4 +108,13 @@ def answers(name: str, cluster: Cluster, found: dict[str, Any]) -> Iterator[Find
         yield problem(
             f"{name}: a transaction has been open for {found['old'] // 3600} hours, and keeps VACUUM from removing dead rows",
             "See which with playbooks/queries.yml, and end it with pg_terminate_backend",
+        )
+
+
+def standbys(name: str, found: dict[str, Any]) -> Iterator[Finding]:
+    """Do the standbys receive what the server writes, or the server as one what its primary writes?"""
+    for text in replication_look.problems(found):
+        yield problem(
+            f"{name}: {text}",
+            "Start it if it does not run, and see its log; playbooks/site.yml connects it, or copies it anew (docs/standby.md)",
         )

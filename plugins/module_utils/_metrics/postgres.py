@@ -14,9 +14,10 @@ import socket
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._metrics import places
+from ansible_collections.slipway.flask.plugins.module_utils._metrics import places, replication
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.config import Config
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.sample import Sample
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import replication_look
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.insight_sql import SCHEMA
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.masked import masked
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import (
@@ -90,6 +91,8 @@ class Postgres:
         if self.cluster is None:
             return
         yield from activity(self._ask(NOW))
+        if replication_look.is_replicated(self.cluster):
+            yield from replication.samples(self._ask(replication_look.QUESTION))
         if now - self.slow_at >= SLOW_EVERY - 1:
             self.slow, self.slow_at = [*sizes(self._ask(SIZES)), *self._statements()], now
         yield from self.slow

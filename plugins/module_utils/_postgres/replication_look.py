@@ -8,7 +8,7 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import marks
@@ -41,22 +41,30 @@ SELECT json_build_object(
     WHERE s.slot_type = 'physical' AND starts_with(s.slot_name, '{PREFIX}')));
 """
 """The last of pg_stat_replication is the one of the slot; a copy that is being made has none of its own."""
+STREAMING, LOST = "streaming", "lost"
 LATE_SECONDS = 60.0
 """A primary says something every ten seconds at least (wal_sender_timeout, manual 19.6.1)."""
 
 
-def ask(cluster: Cluster, put: Callable[..., str] = psql) -> dict[str, Any]:
+def is_replicated(cluster: Cluster) -> bool:
+    """Tell whether CLUSTER is a standby or has some, by its settings; no other server is asked anything."""
+    try:
+        text = cluster.drop_in.read_text()
+    except OSError:
+        return False
+    return any(f"\n{name} = " in text for name in ("primary_conninfo", "max_slot_wal_keep_size"))
+
+
+def ask(cluster: Cluster) -> dict[str, Any]:
     """Return what CLUSTER says. Raises PostgresError when it does not answer."""
-    found: dict[str, Any] = json.loads(
-        put(cluster, QUESTION, seconds=SECONDS) if put is psql else put(cluster, QUESTION)
-    )
+    found: dict[str, Any] = json.loads(psql(cluster, QUESTION, seconds=SECONDS))
     return found
 
 
 def is_streaming(found: Mapping[str, Any]) -> bool:
     """Tell whether a standby receives what its primary writes."""
     receiver = found.get("receiver") or {}
-    return receiver.get("state") == "streaming" and float(receiver.get("heard_seconds") or 0) < LATE_SECONDS
+    return receiver.get("state") == STREAMING and float(receiver.get("heard_seconds") or 0) < LATE_SECONDS
 
 
 def problems(found: Mapping[str, Any]) -> Iterator[str]:
@@ -66,14 +74,14 @@ def problems(found: Mapping[str, Any]) -> Iterator[str]:
             yield "it is a standby and receives nothing from its primary"
         return
     for one in found["standbys"]:
-        if one["wal"] == "lost":
-            yield f"the standby {title(one)} was away for too long: the WAL that it needs is gone"
-        elif one["state"] != "streaming":
-            yield f"the standby {title(one)} does not receive what is written ({size(one['behind'])} behind)"
+        if one["wal"] == LOST:
+            yield f"the standby {title(one)} was away for too long: what it needs of the write-ahead log is gone"
+        elif one["state"] != STREAMING:
+            yield f"the standby {title(one)} is not connected; it is {size(one['behind'])} behind"
 
 
 def title(one: Mapping[str, Any]) -> str:
-    """Return what a standby is called: its host's name while it is connected."""
+    """Return what a standby is called: its host's name while it is connected, of its slot otherwise."""
     return str(one["name"] or str(one["slot"]).removeprefix(PREFIX))
 
 
@@ -83,13 +91,12 @@ def size(number: Any) -> str:
 
 def said(cluster: str = "") -> list[str]:
     """Return sentences for the host's status: what it is, and what is wrong. A host without standbys has none."""
+    if (kept := marks.read()).closed_for:
+        return [f"PostgreSQL: {kept.sentence}"]
     try:
         there = find_cluster(cluster)
-        if there is None:
+        if there is None or not is_replicated(there):
             return []
-        kept = marks.read()
-        if kept.closed_for:
-            return [f"PostgreSQL: {kept.sentence}"]
         found = ask(there)
     except (PostgresError, ValueError):
         return []
@@ -98,16 +105,13 @@ def said(cluster: str = "") -> list[str]:
 
 def lines(found: Mapping[str, Any]) -> list[str]:
     """Return the sentences about what a server has said."""
-    wrong = list(problems(found))
     if found["in_recovery"]:
-        state = (
-            "receives nothing from its primary: see docs/standby.md" if wrong else "receives what its primary writes"
-        )
-        return [f"PostgreSQL: a standby, {float(found['lag_seconds'] or 0):.0f} s behind; it {state}"]
-    return [
-        f"PostgreSQL: standby {title(one)} " + (
-            "was away for too long and must be copied anew (playbooks/site.yml)" if one["wal"] == "lost"
-            else f"{one['state'] or 'not connected'}, {size(one['behind'])} behind"
-        )
+        behind = f"{float(found['lag_seconds'] or 0):.0f} s behind its primary"
+        return [f"PostgreSQL: a standby, {behind}" if is_streaming(found) else f"PostgreSQL: {next(problems(found))}"]
+    wrong = list(problems(found))
+    well = [
+        f"the standby {title(one)} is connected, {size(one['behind'])} behind"
         for one in found["standbys"]
-    ]  # fmt: skip
+        if one["state"] == STREAMING and one["wal"] != LOST
+    ]
+    return [f"PostgreSQL: {text}" for text in [*well, *wrong]]

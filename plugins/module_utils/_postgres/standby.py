@@ -10,8 +10,10 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+import hmac
 import os
 import pwd
+import secrets
 import shutil
 import subprocess
 import time
@@ -20,7 +22,7 @@ from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._host.file_state import write
-from ansible_collections.slipway.flask.plugins.module_utils._postgres import scram, server
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import passwords, server
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.control import SIGNAL
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import (
     SUPERUSER,
@@ -48,12 +50,20 @@ def secret(host: str, check: bool = False) -> tuple[str, bool]:
         return "", True
     new = not found
     if new:
-        found = scram.password()
+        found = secrets.token_urlsafe(passwords.OCTETS)
         for folder in (path.parent.parent, path.parent):
             folder.mkdir(mode=0o755, exist_ok=True)
         user = pwd.getpwnam(SUPERUSER)
         write(path, f"*:*:*:{slot(host)}:{found}\n".encode(), 0o600, user.pw_uid, user.pw_gid)
-    return scram.verifier(found), new
+    return verifier(found), new
+
+
+def verifier(password: str) -> str:
+    """Return what a primary keeps of PASSWORD: always the same, so that the primary's can be compared with it.
+
+    The salt, which is no secret, is made of the password.
+    """
+    return passwords.verifier(password, hmac.digest(password.encode(), b"slipway salt", "sha256")[:16])
 
 
 def _password(path: Path, host: str) -> str:

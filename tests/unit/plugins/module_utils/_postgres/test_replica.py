@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._postgres import replica, replication
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import passwords, replica, replication, standby
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.replica import Primary
 
 DB1 = Primary("db1", "10.0.0.1", "db1.slipway.internal")
@@ -16,7 +16,9 @@ DB1 = Primary("db1", "10.0.0.1", "db1.slipway.internal")
 @pytest.mark.parametrize("host", ["db2", "DB2", "db-2", "db.2", "db2.example.org", "x" * 80, "10.0.0.2", "fd00::2"])
 def test_each_host_has_a_slot_of_its_own_that_postgresql_takes(host: str) -> None:
     assert re.fullmatch(r"[a-z0-9_]{1,63}", replica.slot(host))
-    others = {replica.slot(name) for name in ("db_2", "db2_example_org", "x" * 79, "10_0_0_2", "db2", "db-2") if name != host}
+    others = {
+        replica.slot(name) for name in ("db_2", "db2_example_org", "x" * 79, "10_0_0_2", "db2", "db-2") if name != host
+    }
     assert replica.slot(host) not in others
 
 
@@ -80,3 +82,9 @@ def test_a_host_that_is_no_standby_any_more_can_neither_log_in_nor_hold_the_log(
 def test_a_standby_that_is_not_part_of_the_run_keeps_what_it_has() -> None:
     state = {"roles": {"slipway_standby_db2": "SCRAM"}, "slots": {"slipway_standby_db2": "reserved"}}
     assert replication.plan([{"name": "db2", "verifier": ""}], state).sql == []
+
+
+def test_what_the_primary_keeps_is_of_the_password_and_always_the_same() -> None:
+    kept = standby.verifier("a-password")
+    assert passwords.is_of(kept, "a-password") and not passwords.is_of(kept, "another")
+    assert kept == standby.verifier("a-password")

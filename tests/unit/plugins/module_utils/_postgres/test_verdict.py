@@ -33,7 +33,9 @@ SECOND = Source(OURS, 2, {1: 0x4000000})
 
 def local(state: str = "in archive recovery", recovered: str = "0/3500000", timeline: int = 1, **more: Any) -> Control:
     return control.parse(
-        SAID.format(state=state, recovered=recovered, timeline=timeline), more.get("is_standby", True), more.get("is_copy", False)
+        SAID.format(state=state, recovered=recovered, timeline=timeline),
+        more.get("is_standby", True),
+        more.get("is_copy", False),
     )
 
 
@@ -47,7 +49,9 @@ OTHER = Source("111", 1)
 ME = Asked("db1", "db2")
 
 
-def of(data: Control | None, source: Source, asked: Asked = ME, empty: bool = False, commits: Commits | None = None) -> str:
+def of(
+    data: Control | None, source: Source, asked: Asked = ME, empty: bool = False, commits: Commits | None = None
+) -> str:
     return verdict.verdict(asked, data, source, lambda: empty, lambda position: commits)
 
 
@@ -129,7 +133,7 @@ def test_a_standby_is_not_followed() -> None:
 
 ANSWERS = {
     "IDENTIFY_SYSTEM": f"{OURS}\t3\t0/5000148\t\n",
-    "TIMELINE_HISTORY 3": "00000003.history\t1\t0/3000148\tno recovery target specified\n\n2\t0/4000000\tno recovery target specified\n",
+    "TIMELINE_HISTORY 3": "00000003.history\t1\t0/3000148\tno recovery target specified\n\n2\t0/4000000\tbefore 2026\n",
     "SHOW server_version_num": "170006\n", "SHOW in_hot_standby": "off\n", "SHOW max_connections": "120\n",
 }  # fmt: skip
 

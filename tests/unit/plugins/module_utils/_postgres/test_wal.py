@@ -8,11 +8,12 @@ import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import wal
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.wal import Commits
 
-PRINTED = """\
-rmgr: Transaction len (rec/tot):     46/    46, tx:        741, lsn: 0/03000060, prev 0/03000028, desc: COMMIT 2026-11-27 05:12:03.172837 UTC
-rmgr: Transaction len (rec/tot):     34/    34, tx:        742, lsn: 0/030000E8, prev 0/030000A8, desc: ABORT 2026-11-27 05:12:04.172837 UTC
-rmgr: Transaction len (rec/tot):     82/    82, tx:        743, lsn: 0/03000148, prev 0/03000110, desc: COMMIT 2026-11-27 05:12:09.000001 UTC; inval msgs: catcache 51
-"""
+RECORD = "rmgr: Transaction len (rec/tot):     46/    46, tx:        741, lsn: {}, prev 0/03000028, desc: {}\n"
+PRINTED = (
+    RECORD.format("0/03000060", "COMMIT 2026-11-27 05:12:03.172837 UTC")
+    + RECORD.format("0/030000E8", "ABORT 2026-11-27 05:12:04.172837 UTC")
+    + RECORD.format("0/03000148", "COMMIT 2026-11-27 05:12:09.000001 UTC; inval msgs: catcache 51")
+)
 ENDED = "pg_waldump: error: error in WAL record at 0/3000148: invalid record length at 0/30001A0: expected at least 24, got 0"
 
 

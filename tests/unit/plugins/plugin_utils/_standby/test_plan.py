@@ -75,7 +75,10 @@ def test_one_whose_machine_hangs_is_not_taken_for_alive_for_long() -> None:
     [
         ({**DOWN, "ended_cleanly": True, "checkpoint": "0/4FFFF00"}, ""),
         ({**DOWN, "commits": {"number": 0, "last": ""}}, ""),
-        ({**DOWN, "commits": {"number": 1, "last": "2026-11-27 05:12:09"}}, "1 transaction that db1 committed after 0/5000000"),
+        (
+            {**DOWN, "commits": {"number": 1, "last": "2026-11-27 05:12:09"}},
+            "1 transaction that db1 committed after 0/5000000",
+        ),
         ({**DOWN, "commits": {"number": 12, "last": "2026-11-27 05:12:09"}}, "12 transactions that db1 committed"),
         ({**DOWN, "commits": None}, "how much can't be told"),
         ({**DOWN, "ended_cleanly": True, "checkpoint": "0/5000000", "commits": None}, "how much can't be told"),
