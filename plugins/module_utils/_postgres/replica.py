@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-PREFIX = "slipway_standby_"
-"""What the roles and slots begin with that are for standbys: no app's role does (names.py: no app is called so)."""
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.places import STANDBY_PREFIX as PREFIX
+
 LONGEST = 63
 """Of a name (NAMEDATALEN - 1, PostgreSQL manual 4.1.1)."""
 SLOT = re.compile(r"[a-z0-9_]{1,63}")

@@ -19,7 +19,8 @@ from ansible_collections.slipway.flask.plugins.module_utils._postgres.names impo
     literal,
     psql,
 )
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.replica import PREFIX, slot
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.places import STANDBY_PREFIX as PREFIX
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.replica import slot
 
 ROLE = "LOGIN REPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS CONNECTION LIMIT 5"
 """What a standby may: follow. Two connections are for that, and three more for a copy while a former one is found dead."""

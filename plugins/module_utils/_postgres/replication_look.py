@@ -18,7 +18,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._postgres.names impo
     find_cluster,
     psql,
 )
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.replica import PREFIX
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.places import STANDBY_PREFIX as PREFIX
 
 SECONDS = 8
 QUESTION = f"""

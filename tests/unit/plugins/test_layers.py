@@ -195,7 +195,7 @@ MOST = {
     "kept_half": 4_500,
     "release_on_host": 376_000,
     "rollback_on_host": 249_000,
-    "release_info_on_host": 178_000,
+    "release_info_on_host": 184_000,
     "release_exec_on_host": 63_000,
     "maintenance_on_host": 3_500,
     "files_on_host": 13_500,
