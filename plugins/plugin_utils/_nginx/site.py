@@ -32,6 +32,8 @@ SITE_DEFAULTS: Site = {
     "edges": [],
     "extra_config": "",
     "upstream_keepalive": None,
+    "upstream_resolved": False,
+    "kept": [],
 }
 ROBOTS = "/robots.txt"
 """What a staging site answers by itself (RFC 9309)."""
@@ -69,11 +71,14 @@ def complete(site: Site, defaults: Site) -> Site:
     before, link, _ = full["socket"].removeprefix("unix:").partition("/current/")
     full["release_link"] = before + link.rstrip("/") if link else ""
     full["addresses"] = [] if is_socket else [upstream] if isinstance(upstream, str) else list(upstream)
+    if full["upstream_resolved"]:  # nginx keeps no connection to what it looks up each time
+        full["upstream_keepalive"] = 0
     if full["upstream_keepalive"] is None:
         full["upstream_keepalive"] = 0 if is_socket else ADDRESSES_KEEPALIVE
     full["static"] = [
         {**STATIC_DEFAULTS, **entry} for entry in full["static"] if not (full["staging"] and entry["url"] == ROBOTS)
     ]
+    full["kept"] = [{**STATIC_DEFAULTS, **entry} for entry in full["kept"]]
     for entry in full["static"]:
         entry["is_folder"] = entry["url"].endswith("/")
         for key in ("folder", "previous_folder", "vetted_folder"):

@@ -109,6 +109,24 @@ def without_effect(app: App, target: str) -> list[str]:
     return found
 
 
+def notes(app: App, target: str) -> list[str]:
+    """Return what a person should know about APP on TARGET, one sentence each."""
+    found = [f"without effect: {text}" for text in without_effect(app, target)]
+    own = [url for url, entry in app["static"].items() if url != "/static/" or not _is_flasks(entry["folder"])]
+    if own and target in TARGETS:
+        found.append(f"the app itself must answer {', '.join(own)}: no web server sees its files")
+    if app["certificate"] == "acme" and target != "kubernetes":
+        found.append(
+            "certificate: a self-signed one until you put yours into secrets/tls-certificate and secrets/tls-key"
+        )
+    return found
+
+
+def _is_flasks(folder: str) -> bool:
+    """Tell whether Flask serves a FOLDER by itself: the one called static in the app's package."""
+    return folder.strip("/").rpartition("/")[2] == "static"
+
+
 def table() -> str:
     """Return the table of docs/targets.md."""
     rows = [["Key", *TITLES.values()], ["---"] * 4]

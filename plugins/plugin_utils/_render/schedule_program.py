@@ -148,7 +148,7 @@ def main(arguments: list[str]) -> int:
             one.wait_until(one.now() + timedelta(seconds=random.uniform(0, given.jitter)))  # noqa: S311
         if one.ending:
             break
-        one.note(at)
+        one.note(one.now())  # however many times were missed, they are made up for once
         one.run()
         at = following(given.cron, one.now())
     return 0

@@ -17,8 +17,8 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._service import know
 
 POSTGRES, POSTGRES_PORT = "postgres", 5432
 REDIS_PORT = 6379
-POSTGRES_FOLDER = "/var/lib/postgresql/data"
-"""PGDATA of the official image up to PostgreSQL 17 (https://hub.docker.com/_/postgres); set explicitly by the renderers."""
+POSTGRES_FOLDER = "/var/lib/postgresql"
+"""What holds the data in every version of the official image (https://hub.docker.com/_/postgres); PGDATA is a folder in it."""
 REDIS_FOLDER = "/data"
 """The official image's working folder (https://hub.docker.com/_/redis)."""
 

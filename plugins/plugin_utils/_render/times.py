@@ -46,6 +46,10 @@ class Times:
             raise Untranslatable(
                 "has a day of the month and a weekday: cron would run it on each of them, not when both agree"
             )
+        return self.cron_of_both()
+
+    def cron_of_both(self) -> str:
+        """Return the same line for schedule_program.py, which takes a day and a weekday as both having to agree."""
         week = [(day + 1) % 7 for day in self.weekdays]
         fields = (
             _field(self.minutes, *RANGES["minute"]),

@@ -1,0 +1,34 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""The targets that there are, and what is said when one has been written down.
+
+PRIVATE to the collection. It can have breaking changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from ansible_collections.slipway.flask.plugins.plugin_utils._render import compose, swarm
+from ansible_collections.slipway.flask.plugins.plugin_utils._render.given import Given
+from ansible_collections.slipway.flask.plugins.plugin_utils._render.model import Deployment
+from ansible_collections.slipway.flask.plugins.plugin_utils._render.output import File
+
+App = Mapping[str, Any]
+
+
+class Target(NamedTuple):
+    """How a target is written down."""
+
+    render: Callable[[Deployment, Given], list[File]]
+    site: Callable[[App], dict[str, Any]] | None
+    """Return the entry of the role nginx_tls for the nginx in front; None if the engine has a front of its own."""
+    next: str
+    """What a person does with the folder."""
+
+
+KNOWN: dict[str, Target] = {
+    "compose": Target(compose.render, compose.site, "docker compose up --detach --wait"),
+    "swarm": Target(swarm.render, swarm.site, "./deploy.sh"),
+}
