@@ -18,6 +18,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._app import keys as 
 from ansible_collections.slipway.flask.plugins.plugin_utils._backup import keys as backup_keys
 from ansible_collections.slipway.flask.plugins.plugin_utils._dashboard import keys as dashboard_keys
 from ansible_collections.slipway.flask.plugins.plugin_utils._image import settings as image_settings
+from ansible_collections.slipway.flask.plugins.plugin_utils._render import given as render_keys
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.key import Key
 
 from reference import tables
@@ -142,6 +143,7 @@ HOST = (
         ),
     ),
     HostSubject("Images", "image.md", {"slipway_image": image_settings.KEYS}),
+    HostSubject("Containers", "compose.md", {"slipway_render": render_keys.KEYS}),
     HostSubject("Dashboard", "dashboard.md", {"slipway_dashboard": dashboard_keys.KEYS}),
     HostSubject("Alerts", "alerts.md", {"slipway_alerts": alert_keys.KEYS}),
     HostSubject(
