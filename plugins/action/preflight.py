@@ -23,6 +23,9 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._app import version 
 from ansible_collections.slipway.flask.plugins.plugin_utils._backup import description as backups_description
 from ansible_collections.slipway.flask.plugins.plugin_utils._edge import problems as edges
 from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import apps as fleet
+from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import database
+from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import hosts as fleet_hosts
+from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import problems as fleet_problems
 from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import host
 from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import look as preflight_look
 from ansible_collections.slipway.flask.plugins.plugin_utils._source import description as source_description
@@ -73,6 +76,9 @@ class ActionModule(ActionBase):
             found.append(
                 "inventory: 'web' is a host; it must be the group of your hosts, such as web: {hosts: {vps1: …}}"
             )
+        groups, hostvars = task_vars.get("groups", {}), task_vars.get("hostvars", {})
+        name = str(task_vars.get("inventory_hostname"))
+        found = found or fleet_problems.problems(groups, hostvars)
         if not found:
             chosen = [
                 app_version.wanted(app_description.normalise(app), version) for app in apps if only in ("", app["name"])
@@ -93,7 +99,10 @@ class ActionModule(ActionBase):
         inventory: list[str] = []
         whole: list[dict[str, Any]] = []
         if not found:
-            whole = [app_description.normalise(app) for app in apps]
+            chosen, whole = (
+                [database.placed(app, name, groups, hostvars) for app in some]
+                for some in (chosen, [app_description.normalise(app) for app in apps])
+            )
             with ExitStack() as hold:
                 now = login.way_of(self)
                 facts, told, other = self._ask(chosen, whole, task_vars, hold)
@@ -173,10 +182,11 @@ class ActionModule(ActionBase):
         packing.release(self, facts.get("code", "").split(), task_vars)
         if "looked" not in facts and not found:
             facts |= preflight_look.read(self._low_level_execute_command(look, sudoable=True).get("stdout", ""))
+        roles = fleet_hosts.roles_of(str(task_vars.get("inventory_hostname")), task_vars.get("groups", {})) or ["web"]
         challenge = self._templar.template(task_vars.get("nginx_tls_acme_challenge", "http-01"))
         problems = [
             *found,
-            *host.problems(chosen, facts, str(challenge), str(self._task.args.get("anew") or "")),
+            *host.problems(chosen, facts, str(challenge), str(self._task.args.get("anew") or ""), roles),
             *host.missing_targets(targets, facts),
             *host.left(apps, facts, runs=True),  # nginx serves what is in the list, and nothing else of ours
         ]

@@ -9,7 +9,10 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.slipway.flask.plugins.module_utils._identity.program import joined
-from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import access, apps, hosts, trust
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import hosts as app_hosts
+from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import access, hosts, trust
+from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import apps as fleet
+from ansible_collections.slipway.flask.plugins.plugin_utils._service import postgres
 
 
 def authorities(names: Iterable[str], host: str, hostvars: Mapping[str, Any]) -> list[str]:
@@ -20,6 +23,34 @@ def authorities(names: Iterable[str], host: str, hostvars: Mapping[str, Any]) ->
         raise AnsibleFilterError(str(error)) from None
 
 
+def of_groups(groups: Mapping[str, Any], roles: Iterable[str] = ()) -> list[str]:
+    """Return the hosts of GROUPS that have one of ROLES, or any."""
+    return hosts.hosts_of(groups, tuple(roles) or hosts.ROLES)
+
+
+def connections(
+    apps: Iterable[Mapping[str, Any]], host: str, groups: Mapping[str, Any], hostvars: Mapping[str, Any]
+) -> int:
+    """Return how many connections other hosts may open to the databases of APPS, which have all their keys, on HOST.
+
+    A host of unknown cores, which this run leaves alone, counts as one with 2.
+    """
+    total = 0
+    for app in apps:
+        others = [one for one in fleet.members(app, groups, hostvars) if one != host]
+        for other in others if host in fleet.database_hosts_of(app, groups, hostvars) else []:
+            known = hostvars[other].get("slipway_preflight")
+            cores = int((known if isinstance(known, Mapping) else {}).get("cores") or 2)
+            total += sum(postgres.connections_of(one, cores) for one in _there(app, other, groups, hostvars))
+    return total
+
+
+def _there(app: Mapping[str, Any], host: str, groups: Mapping[str, Any], hostvars: Mapping[str, Any]) -> Any:
+    """Yield APP as HOST runs it, as if its database were there."""
+    for one in app_hosts.on_host([app], host, groups, hostvars):
+        yield {**one, "database": "local", "hosts": 1}
+
+
 class FilterModule:
     def filters(self) -> dict[str, Any]:
         return {
@@ -27,8 +58,9 @@ class FilterModule:
             "fleet_allowed": access.allowed,
             "fleet_authorities": authorities,
             "fleet_clients": access.clients,
-            "fleet_hosts": hosts.hosts_of,
-            "fleet_links": apps.links,
+            "fleet_connections": connections,
+            "fleet_hosts": of_groups,
+            "fleet_links": fleet.links,
             "fleet_password_files": access.password_files,
             "fleet_roles": hosts.roles_of,
             "fleet_served": access.served,

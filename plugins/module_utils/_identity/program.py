@@ -123,8 +123,7 @@ class Identity:
 
     def authorities(self) -> list[str]:
         """Return the authority and the one that will take its place, if there is one, as PEM."""
-        found = (self.folder / name for name in (AUTHORITY, NEXT))
-        return [path.read_text() for path in found if path.is_file()]
+        return authorities_in(self.folder)
 
     def ensure_authority(self, rotate: bool = False) -> None:
         """Make an authority where there is none, and the next one where it is due; ROTATE: it is.
@@ -269,6 +268,12 @@ class Identity:
         self.done.actions.append(sentence)
         if not self.check:
             action()
+
+
+def authorities_in(folder: Path) -> list[str]:
+    """Return the authority in FOLDER and the one that will take its place, as far as there are any, as PEM."""
+    found = (folder / name for name in (AUTHORITY, NEXT))
+    return [path.read_text() for path in found if path.is_file()]
 
 
 def joined(authorities: list[str]) -> str:

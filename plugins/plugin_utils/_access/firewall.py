@@ -38,6 +38,8 @@ def problems(variables: Mapping[str, Any]) -> Iterator[str]:
             yield f"{where}: must be a mapping, such as {{port: 51820, protocol: udp}}"
             continue
         yield from (f"{where}: {text}" for text in _allow(entry))
+    of_web = variables.get("web_from") or []
+    yield from (f"host_access_web_from has '{text}': {wrong}" for text in of_web if (wrong := _network(text)))
     never = variables.get("never_ban") or []
     yield from (f"host_access_never_ban has '{text}': {wrong}" for text in never if (wrong := _network(text)))
 
@@ -65,11 +67,15 @@ def _network(text: Any, instead: str = "") -> str:
 
 def document(variables: Mapping[str, Any]) -> dict[str, Any]:
     """Return the firewall settings of the host: `ports` are open to everybody over TCP."""
+    allow = [_entry({**ALLOW, **entry}) for entry in variables.get("firewall_allow") or []]
+    is_open, some = bool(variables.get("web", True)), [str(text) for text in variables.get("web_from") or []]
+    if is_open and some:
+        allow += [_entry({"port": port, "protocol": "tcp", "from": some}) for port in WEB]
     return {
         "mode": mode(variables.get("firewall", "auto")),
-        "ports": list(WEB),
-        "http3": bool(variables.get("http3")),
-        "allow": [_entry({**ALLOW, **entry}) for entry in variables.get("firewall_allow") or []],
+        "ports": list(WEB) if is_open and not some else [],
+        "http3": bool(variables.get("http3")) and is_open and not some,
+        "allow": allow,
     }
 
 

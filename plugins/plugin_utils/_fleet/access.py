@@ -80,13 +80,15 @@ def password_files(
 ) -> list[dict[str, str]]:
     """Return the passfiles of those of APPS, as their host runs them, whose database is on another host.
 
-    LOOKED is what slipway.flask.postgres_passwords said of each of these hosts, a result of a loop.
+    LOOKED is what slipway.flask.postgres_passwords said of each of these hosts, a result of a loop. In check mode there may
+    be no password yet.
     """
     told = {str(one.get("item")): one.get("passwords") or {} for one in looked.get("results") or []}
     found = []
     for app in apps:
-        if host := app.get("database_host"):
-            line = password_line(app["name"], hosts.address(host, hostvars), told[host][app["name"]])
+        host = app.get("database_host")
+        if host and (password := told.get(host, {}).get(app["name"])):
+            line = password_line(app["name"], hosts.address(host, hostvars), password)
             path = database.passfile(app["name"])
             found.append({"dest": path, "content": line, "owner": app["name"], "group": app["name"], "mode": "0400"})
     return found

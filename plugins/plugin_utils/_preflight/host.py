@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import left as app_left
@@ -144,24 +144,29 @@ def waiting(apps: Sequence[App], facts: Facts) -> list[str]:
     ]
 
 
-def problems(apps: Sequence[App], facts: Facts, challenge: str = "http-01", anew: str = "") -> list[str]:
+def problems(
+    apps: Sequence[App], facts: Facts, challenge: str = "http-01", anew: str = "", roles: Collection[str] = ("web",)
+) -> list[str]:
     """Return what on the host is in the way of APPS, with the ways on.
 
-    CHALLENGE is that of the role nginx_tls, ANEW the app that is to be set up although it was removed.
+    CHALLENGE is that of the role nginx_tls, ANEW the app that is to be set up although it was removed. ROLES are what the host
+    is for (_fleet/hosts.py).
     """
     found: list[str] = []
+    runs, serves = bool({"web", "worker"} & set(roles)), "web" in roles
     for app in apps if "looked" in facts else ():
-        texts = [
+        texts = [*taken.left_behind(app, facts), *taken.database(app, facts, own(app, facts))]
+        texts += [
             *taken.removed(app, facts, own(app, facts), anew),
             *taken.names(app, facts, own(app, facts)),
             *taken.folders(app, facts),
             *taken.accounts(app, facts),
-            *taken.database(app, facts, own(app, facts)),
             *_python(app, facts),
-            *_sites(app, facts, challenge),
-        ]
+            *(_sites(app, facts, challenge) if serves else ()),
+        ] if runs else []  # fmt: skip
         found += [f"app '{app['name']}': {text}" for text in texts]
-    return found + [*taken.cluster(apps, facts), *taken.ports(facts), *_nginx(apps, facts)]
+    of_nginx = [*taken.ports(facts), *_nginx(apps, facts)] if serves else []
+    return [*found, *taken.cluster(apps, facts), *of_nginx]
 
 
 def _domains(app: App) -> list[str]:

@@ -136,6 +136,17 @@ def database(app: App, facts: Facts, own: bool) -> Iterator[str]:
         )
 
 
+def left_behind(app: App, facts: Facts) -> Iterator[str]:
+    """Yield a sentence when the app's data is in a database on this host, and the inventory has the database on another one."""
+    name, other = app["name"], app.get("database_host")
+    if other and facts.get(f"database:{name}") == name:
+        yield (
+            f"its database is on this host, but the inventory has it on {other}, where it would be empty. Move it "
+            f"(docs/fleet.md), and rename the old one: `{AS_POSTGRES} -c 'ALTER DATABASE {identifier(name)} RENAME TO "
+            f"{identifier(name + '-old')}'`"
+        )
+
+
 def in_mariadb(name: str, facts: Facts) -> mysql.State:
     """Return what the host's MariaDB has of an app's NAME."""
     state = mysql.State()
