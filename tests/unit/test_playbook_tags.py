@@ -15,7 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 ROLES = (
     "host_access",
     "host_alerts",
+    "edge",
     "host_dashboard",
+    "host_identity",
     "host_logs",
     "host_metrics",
     "host_upkeep",
@@ -29,16 +31,20 @@ ROLES = (
     "redis_server",
     "backups",
 )
+IDENTITY = ("host_identity", "Read the certificate authorities of hosts that this run leaves alone")
 PARTS: dict[str, set[str]] = {
     "packages": set(),
     "access": {"host_access"},
     "upkeep": {"host_upkeep"},
-    "postgresql": {"postgres_server", "postgres_client", "pgbouncer"},
+    "postgresql": {
+        *("postgres_server", "postgres_client", "pgbouncer", *IDENTITY),
+        *("Read the passwords of databases on other hosts", "Hand the passwords to the apps"),
+    },
     "python": {"python_venv"},
     "apps": {"gunicorn_systemd"},
     "mariadb": {"mariadb_server"},
     "redis": {"redis_server"},
-    "nginx": {"nginx_tls"},
+    "nginx": {"nginx_tls", "edge", *IDENTITY},
     "backups": {"backups"},
     "metrics": {"host_metrics", "host_dashboard"},
     "alerts": {"host_alerts"},
