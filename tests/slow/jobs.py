@@ -216,7 +216,7 @@ class Senders:
     def all_done(self, seconds: float) -> list[Account]:
         """Wait until all jobs are done, but no longer than SECONDS, and return what became of them."""
         total = sum(self.sent.values())
-        assert self.failures == []
+        assert self.failures == [], self.failures[:3]
         with suppress(AssertionError):  # what is lost is in the account
             wait_for(lambda: self.jobs.done(self.fault) >= total, seconds, every=0.5)
         return [self.jobs.account(self.fault, queue, self.sent[queue]) for queue in QUEUES]

@@ -45,7 +45,7 @@ class Seen:
 
     def all_served(self) -> None:
         """Require that there were requests and that none of them failed."""
-        assert self.failures == []
+        assert self.failures == [], self.failures[:3]
         assert self.sent > 10
 
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import socket
 import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,9 +84,14 @@ def show(config: Config) -> int:
     from ansible_collections.slipway.flask.plugins.module_utils._metrics.collect import Collector
 
     with tempfile.TemporaryDirectory() as folder:
-        collector = Collector(replace(config, output=Path(folder), state=Path(folder)))
+        output, state = Path(folder, "output"), Path(folder, "state")
+        output.mkdir()
+        with suppress(OSError):  # counters go on from what the service has counted, also of releases that have ended
+            shutil.copytree(config.state, state, ignore=shutil.ignore_patterns(".*"))
+        state.mkdir(exist_ok=True)
+        collector = Collector(replace(config, output=output, state=state))
         collector.once(time.time())
-        for path in sorted(Path(folder).glob("*.prom")):
+        for path in sorted(output.glob("*.prom")):
             sys.stdout.write(path.read_text())
     return int(not all(one.is_up for one in collector.watched))
 
