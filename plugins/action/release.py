@@ -4,23 +4,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 from ansible_collections.slipway.flask.plugins.module_utils._release import stages
-from ansible_collections.slipway.flask.plugins.plugin_utils._action import private, promotion, sources
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import private
+from ansible_collections.slipway.flask.plugins.plugin_utils._action.deploying import DeployAction
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.hooks import Hooks
-from ansible_collections.slipway.flask.plugins.plugin_utils._action.release import ReleaseAction
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import deploy
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import plan as report_plan
 from ansible_collections.slipway.flask.plugins.plugin_utils._source import description
 
-NAME = "release"
 
-
-class ActionModule(ReleaseAction):
+class ActionModule(DeployAction):
     TRANSFERS_FILES = False  # a folder on the host is made when there is something to send
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -43,15 +40,9 @@ class ActionModule(ReleaseAction):
         if problems:
             return {"failed": True, "msg": "\n".join(problems)}
         try:
-            if promoted := arguments.pop("promotion", None):
-                source = promotion.prepare(arguments, promoted, lambda: self._content_here(arguments, base, task_vars))
-            else:
-                host = str(task_vars.get("inventory_hostname"))
-                source = sources.prepare(arguments, base, host, bool(hooks.resumed))
-            answer = self.call(NAME, source.arguments, task_vars) if hooks.resumed else self._deploy(source, task_vars)
+            answer = self.deploy(arguments, base, bool(hooks.resumed), task_vars)
         except (description.SourceError, OSError) as error:
             return {"failed": True, "msg": str(error)}
-        answer.pop("need_archive", None)
         if hooks.stop(answer):
             return answer
         if boolean(arguments.get("plan", False)):
@@ -59,25 +50,6 @@ class ActionModule(ReleaseAction):
         else:
             self._tell(answer, webhooks, str(task_vars.get("inventory_hostname")))
         return answer
-
-    def _content_here(self, arguments: dict[str, Any], base: Path, task_vars: dict[str, Any]) -> str:
-        """Return the name of the contents of the source here. Raises SourceError."""
-        here = sources.prepare(arguments, base, str(task_vars.get("inventory_hostname")))
-        return str(here.arguments["source_key"])
-
-    def _deploy(self, source: sources.Prepared, task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Begin a release, with the source sent if the host lacks it."""
-        content = {} if self._task.check_mode else source.content()
-        answer = self.call(NAME, source.arguments | content, task_vars)
-        if not source.file or not answer.get("need_archive"):
-            return answer
-        folder = self._make_tmp_path()
-        try:
-            place = self._connection._shell.join_path(folder, "source")
-            remote = self._transfer_file(str(source.file()), place)
-            return self.call(NAME, {**source.arguments, "upload": remote}, task_vars)
-        finally:
-            self._remove_tmp_path(folder)
 
     def _tell(self, answer: dict[str, Any], webhooks: Any, host: str) -> None:
         if answer.get("failed"):

@@ -45,7 +45,7 @@ EXPLAINED = {"msg", "changed", "failed"}
 
 CRASHED = "Task failed: "
 """How ansible-core's own words begin for what no task explains, such as an error in a template or in a module's code."""
-TELLERS = {"slipway.flask.release", "slipway.flask.rollback"}
+TELLERS = {"slipway.flask.release", "slipway.flask.release_step", "slipway.flask.rollback"}
 """Actions that print themselves what they did."""
 SHOWERS = {"slipway.flask.remove", "slipway.flask.restore"}
 """Those of them that say in check mode as well that nothing was changed, or what would be."""

@@ -81,7 +81,7 @@ hook:
   contains:
     name: {description: Name of the hook., type: str}
     what: {description: C(deploy) or C(rollback)., type: str}
-    file: {description: File of its tasks., type: str}
+    files: {description: Files of its tasks., type: list, elements: str}
     app: {description: Name of the app., type: str}
     release: {description: Id of the release., type: str}
     folder: {description: The release's folder on the host., type: str}

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.flask.plugins.module_utils._release import fleet
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.run import Outcome, Run
 
@@ -40,10 +41,16 @@ def answer(module: AnsibleModule, job: Run, run: Callable[[], Outcome], **more: 
         draining=outcome.draining,
         processes=outcome.processes,
         hook=outcome.hook,
+        **seen(job),
         **{name: value(outcome) for name, value in more.items()},
     )
 
 
 def left(job: Run) -> dict[str, Any]:
     """Return what there is to tell after a JOB that failed."""
-    return {"notes": list(dict.fromkeys(job.context.notes)), "serves": job.paths.current_id()}
+    return {"notes": list(dict.fromkeys(job.context.notes)), "serves": job.paths.current_id(), **seen(job)}
+
+
+def seen(job: Run) -> dict[str, Any]:
+    """Return what a run over several hosts has to know of this one after a JOB."""
+    return {"fleet": {**fleet.told(job.paths), "serves": job.paths.current_id()}} if job.request.fleet else {}

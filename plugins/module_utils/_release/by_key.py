@@ -28,7 +28,7 @@ NAME = "deploy.json"
 """The file among the app's settings, for root alone: there are secrets in it."""
 OF_A_CALL = {
     "by", "process", "gone", "progress", "until", "resume", "gave_up", "plan", "source_key", "revision", "dirty", "whole",
-    "upload", "content", "within", "promotion", "once",
+    "upload", "content", "within", "promotion", "once", "fleet", "settle", "verify_at",
 }  # fmt: skip
 """Parameters that were about the controller's own call."""
 SCRIPT = '''#!/usr/bin/python3 -I
@@ -92,7 +92,7 @@ def settle(request: Request, given: Mapping[str, Any], key: str) -> None:
     What a run has said for this once (another version, what `audit` lets pass) is not theirs to repeat: the request before it
     stays. Raises ReleaseError when sudo is not there.
     """
-    if request.once or not request.deployers:
+    if request.once or request.fleet or not request.deployers:
         narrow(request)
         return
     told = {name: value for name, value in given.items() if name not in OF_A_CALL and value is not None}

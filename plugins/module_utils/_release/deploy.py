@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file
 from ansible_collections.slipway.flask.plugins.module_utils._python import locked
-from ansible_collections.slipway.flask.plugins.module_utils._release import observers, orphans, removal, wanted
+from ansible_collections.slipway.flask.plugins.module_utils._release import fleet, observers, orphans, removal, wanted
 from ansible_collections.slipway.flask.plugins.module_utils._release.history import history
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import (
     Record,
@@ -58,6 +58,8 @@ class Deploy(Run):
             return self._resume()
         self._prepare_host()
         with self._alone():
+            if self.request.fleet and not self.request.settle and fleet.undecided(self.paths):
+                return Outcome(False)  # the other hosts are asked first
             key, revision = self.source.find()
             fingerprint, previous = self._fingerprint(key), self.paths.current_id()
             serving = self.paths.record(previous) if previous else None
@@ -75,6 +77,7 @@ class Deploy(Run):
                 next_id(known, revision), self.app, revision, fingerprint, self.request.source.dirty,
                 self.source.name, key, by=self.request.by, started=now(),
                 previous=previous, promoted=self.request.promotion.told, made_of=self.source.made_of(),
+                fleet=self.request.fleet,
             )  # fmt: skip
             return self._run()
 

@@ -36,13 +36,13 @@ class Lease:
     until: float
 
     @classmethod
-    def read(cls, app: str) -> Lease | None:
-        """Return the lease on APP; None when there is none, it is over, or it can't be read."""
+    def read(cls, app: str, over: bool = False) -> Lease | None:
+        """Return the lease on APP; None when there is none, it is over (unless OVER), or it can't be read."""
         try:
             found = cls(**json.loads(path_of(app).read_text()))
         except (OSError, ValueError, TypeError):
             return None
-        return found if uptime() < found.until else None
+        return found if over or uptime() < found.until else None
 
     def write(self, app: str) -> None:
         """Hold APP, in place of the lease that was there."""

@@ -80,6 +80,8 @@ class Record:
     """Where the release comes from if it was promoted: `staging, release 0007-1a2b3c4 of shop on vps2`."""
     made_of: dict[str, Any] = field(default_factory=dict)
     """What another app must have alike to be given this release: `subfolder`, `whole`, `kind` of the source, `database`."""
+    fleet: str = ""
+    """The run over several hosts that it was part of, which has that name on all of them; "" for one of this host alone."""
 
     @classmethod
     def read(cls, path: Path) -> Record | None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import journal
 from ansible_collections.slipway.flask.plugins.module_utils._host import leftovers
+from ansible_collections.slipway.flask.plugins.module_utils._release import fleet, observers, orphans
 from ansible_collections.slipway.flask.plugins.module_utils._release import lease as release_lease
-from ansible_collections.slipway.flask.plugins.module_utils._release import observers, orphans
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.history import history
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Record, ReleaseError, now
@@ -35,7 +35,9 @@ class Recovery:
             found = self.paths.record(release)
             if release != current and (found is None or found.outcome == "unfinished"):
                 remove(self.context, release)
-        if killed:
+        if killed and self.request.settle == "go back" and fleet.undecided(self.paths):
+            current = self._go_back(killed)
+        elif killed:
             self._tell_of(killed, current)
         serving = self.paths.record(current) if current else None
         if serving and serving.outcome == "unfinished":
@@ -88,6 +90,23 @@ class Recovery:
             what = f"a run that did not finish, at stage '{killed.stage}' of release {killed.id}"
             self.notes.append(f"{what}, was cleaned up")
         observers.ended(self.paths, killed)
+
+    def _go_back(self, killed: Record) -> str:
+        """Have the release serve again that the other hosts have, too; return the id of the one that serves now."""
+        before = self.paths.record(killed.previous)
+        told = f"the {killed.what} to {killed.id} was killed before all hosts had come as far"
+        if killed.previous and not (before and self._back_to(before)):
+            self.notes.append(f"{told}, and {killed.previous} can't be brought back: {killed.id} serves on")
+            self._tell_of(killed, killed.id)
+            return killed.id
+        if not killed.previous:
+            self.paths.current.unlink(missing_ok=True)
+        self.notes.append(f"{told}: {f'{killed.previous} is live again' if killed.previous else 'no release is live'}")
+        killed.outcome, killed.ended = "killed", now()
+        if killed.what == "deploy":
+            remove(self.context, killed.id)
+        observers.ended(self.paths, killed)
+        return killed.previous
 
     def _settle(self, serving: Record) -> str:
         """Decide on a release that a run switched to before it was killed; return the id of the one that serves now.

@@ -238,7 +238,13 @@ class Request:
     resume: str = field(default="", metadata=CALL)
     """The release that stopped at a hook and goes on."""
     gave_up: str = field(default="", metadata=CALL)
-    """Why the tasks of that hook failed."""
+    """Why the tasks of that hook failed, or another host of the fleet did."""
+    fleet: str = field(default="", metadata=CALL | {"spec": {"no_log": False}})
+    """The name that a run over several hosts has on all of them (fleet.py); empty for one of this host alone."""
+    settle: Literal["", "go on", "go back"] = field(default="", metadata=CALL)
+    """What is to become of a release that a run over several hosts had switched to when it was killed."""
+    verify_at: tuple[str, ...] = field(default=(), metadata=CALL)
+    """Further addresses at which the site is verified before this call goes on: those of the balancers."""
 
     @classmethod
     def of(cls, parameters: Mapping[str, Any]) -> Request:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cached_property
 
-from ansible_collections.slipway.flask.plugins.module_utils._release import observers
+from ansible_collections.slipway.flask.plugins.module_utils._release import fleet, observers
 from ansible_collections.slipway.flask.plugins.module_utils._release.downgrade import Downgrade
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import (
     Record,
@@ -43,13 +43,15 @@ class Rollback(Run):
                 lease = self._held(Record.read(self.paths.under_way))
                 self.schema.resume()
                 return self._run(lease)
+            if self.request.fleet and not self.request.settle and fleet.undecided(self.paths):
+                return Outcome(False)  # the other hosts are asked first
             Recovery(self.context).recover()
             serving, target = self._serving(), self._target()
             if target.id == serving.id:
                 return Outcome(False, serving, notes=self.context.notes, previous=serving.id)
             self.context.record = replace(
                 target, what="rollback", by=self.request.by, started=now(), previous=serving.id, seconds={},
-                outcome="unfinished",
+                outcome="unfinished", fleet=self.request.fleet,
             )  # fmt: skip
             return self._run()
 
@@ -69,6 +71,8 @@ class Rollback(Run):
         there = [release for release in self.paths.release_ids() if release != serving.id]
         known = ", ".join(reversed(there)) or "none"
         named = self.request.to
+        if named and self.request.fleet and named != serving.id and named not in there:
+            named = self._same_revision(named, [serving.id, *reversed(there)])
         if named == serving.id:
             return serving
         if named and named not in there:
@@ -80,6 +84,11 @@ class Rollback(Run):
             others = f"name one of those on the host: {known}" if there else "it is the only one on the host"
             raise ReleaseError(f"there is no release before {serving.id} to roll back to; {others}", "check")
         return found
+
+    def _same_revision(self, named: str, there: list[str]) -> str:
+        """Return the newest of the releases that are THERE with the revision of the one that is NAMED by another host's id."""
+        revision = named.partition("-")[2]
+        return next((release for release in there if release.partition("-")[2] == revision), named)
 
     def _keep(self, record: Record) -> None:
         """What the release itself knows is of its deploy and stays as it is."""

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import going, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._python.uv import EnvironmentError_
-from ansible_collections.slipway.flask.plugins.module_utils._release import drain, observers, stages
+from ansible_collections.slipway.flask.plugins.module_utils._release import drain, fleet, observers, stages
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.lease import Lease, uptime
 from ansible_collections.slipway.flask.plugins.module_utils._release.lock import lock
@@ -108,6 +108,7 @@ class Run:
         self.traffic.switched = self.paths.current_id() == record.id
         try:
             self._go_through(self._due(lease))
+            self._verify_elsewhere()
         except ReleaseError as error:
             if stages.stays(error.stage):
                 self._finish()
@@ -127,6 +128,15 @@ class Run:
         for stage in due:
             with self._stage(stage.name):
                 self.method(stage.does)()
+
+    def _verify_elsewhere(self) -> None:
+        """Look at the site through what stands before this host, too. Raises ReleaseError."""
+        if not self.request.verify_at:
+            return
+        with self._stage("verify"):
+            for address in self.request.verify_at:
+                there = replace(self.request, verify=replace(self.request.verify, address=address))
+                Traffic(replace(self.context, request=there)).verify()
 
     def _undo(self, error: ReleaseError) -> None:
         """Undo what was done, the last stage first, and write down why: ERROR, which may have more to say then."""
@@ -214,7 +224,12 @@ class Run:
 
     def _held(self, record: Record | None) -> Lease:
         """Take RECORD up again, which stopped for a hook. Raises ReleaseError when it is held no more."""
-        lease = Lease.read(self.app)
+        # What was switched to goes back even if its time is over, as long as no other run has begun.
+        lease = Lease.read(self.app, over=bool(self.request.fleet and self.request.gave_up))
+        if lease is None and record and self.request.gave_up and fleet.under_way(self.paths):
+            lease = Lease(
+                record.id, self.request.by, self.request.process, "before_drain", 0, 0
+            )  # the host was restarted
         if lease is None or record is None:
             raise ReleaseError(
                 f"release {self.request.resume} can't be resumed: it was held for {self.request.hook_seconds} s at most, "

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""The controller's part in a run that stops for the user's own tasks: where it stops next, and which file is theirs.
+"""The controller's part in a run that stops for the user's own tasks: where it stops next, and which files are theirs.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -20,7 +20,7 @@ class Hooks:
     """Replaces the hooks of a run through STAGES in a task's ARGUMENTS by what is sent to the host."""
 
     def __init__(self, arguments: dict[str, Any], base: Path, stages: Sequence[str]) -> None:
-        self.base, self.files = base, arguments.pop("hooks", None) or {}
+        self.base, self.stages, self.files = base, stages, arguments.pop("hooks", None) or {}
         self.resumed: dict[str, Any] = arguments.pop("resume", None) or {}
         self.problems = hooks.problems(self.files) or hooks.file_problems(self.files, base)
         if not self.problems:
@@ -29,10 +29,19 @@ class Hooks:
         if self.resumed:
             arguments["resume"] = self.resumed["release"]
 
+    @property
+    def points(self) -> list[str]:
+        """Where in the run there is a hook, in no order."""
+        return sorted({hooks.point_of(name) for name in of_stages(self.files, self.stages)})
+
     def stop(self, answer: dict[str, Any]) -> bool:
-        """Tell whether the host's ANSWER is that it waits for the tasks of a hook; their file is added to it then."""
+        """Tell whether the host's ANSWER is that it waits for the tasks of a hook; their files are added to it then."""
         if not answer.get("hook"):
             answer.pop("hook", None)
             return False
-        answer["hook"]["file"] = str(hooks.file_of(self.files[answer["hook"]["name"]], self.base))
+        answer["hook"]["files"] = self.at(answer["hook"]["name"])
         return True
+
+    def at(self, point: str, once: bool = True) -> list[str]:
+        """Return the paths of the files of tasks at a POINT of the run; without ONCE, those for each host alone."""
+        return [str(hooks.file_of(path, self.base)) for path in hooks.at(self.files, point, once)]
