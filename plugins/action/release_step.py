@@ -15,8 +15,8 @@ from ansible_collections.slipway.flask.plugins.module_utils._release import stag
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import deploying, fleet, private, steps
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.board import Board
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.hooks import Hooks
-from ansible_collections.slipway.flask.plugins.plugin_utils._report import together as report
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import plan as report_plan
+from ansible_collections.slipway.flask.plugins.plugin_utils._report import together as report
 from ansible_collections.slipway.flask.plugins.plugin_utils._source import description
 
 OWN = ("what", "fleet", "step", "last", "after_hook")

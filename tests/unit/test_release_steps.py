@@ -61,9 +61,9 @@ def play(tmp_path: Path) -> Ran:
     calls = tmp_path / "calls"
     with (collection / "plugins/plugin_utils/_action/on_host.py").open("a") as file:
         file.write(HOST.replace("CALLS", str(calls)))
-    (tmp_path / "note.yml").write_text(
-        f"- name: Note it\n  ansible.builtin.shell: echo {{{{ inventory_hostname }}}} {{{{ app_release_hook.name }}}} hook >> {tmp_path}/hooks\n"
-    )
+    said = "{{ inventory_hostname }} {{ app_release_hook.name }} hook"
+    note = {"name": "Note it", "ansible.builtin.shell": f"echo {said} >> {tmp_path}/hooks"}
+    (tmp_path / "note.yml").write_text(yaml.safe_dump([note]))
     (tmp_path / "bad.yml").write_text("- {name: Purge, ansible.builtin.fail: {msg: away}}\n")
 
     def ran(
