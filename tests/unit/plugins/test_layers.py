@@ -193,7 +193,7 @@ def test_a_host_is_not_sent_what_a_module_has_no_use_for(module: str) -> None:
 
 MOST = {
     "kept_half": 4_500,
-    "release_on_host": 376_000,
+    "release_on_host": 384_000,
     "rollback_on_host": 255_000,
     "release_info_on_host": 184_000,
     "release_exec_on_host": 63_000,
