@@ -37,6 +37,7 @@ STOCKED = frozenset(
         "asgi",
         "foreign_apps",
         "handover",
+        "image",
         "hooks",
         "hostile",
         "metrics",

@@ -127,14 +127,19 @@ def request_of(app: Mapping[str, Any], given: Mapping[str, str]) -> Request:
     )  # fmt: skip
 
 
-def upgrade(context: Inside) -> None:
-    """Judge the release commands and run them. Raises ReleaseError; notes of CONTEXT get what a person should know."""
+def upgrade(context: Inside) -> bool:
+    """Judge the release commands and run them; tell whether the database was where it should be before.
+
+    Raises ReleaseError; notes of CONTEXT get what a person should know.
+    """
     work = Upgrade(context)
     work.connections.check = lambda probe: None  # type: ignore[method-assign]  # how many containers there will be, nobody here knows
     work.check()
+    was_there = work.probed.at_head
     if any(one.destroys for one in work.migrations.findings):
         context.notes.append("there is no dump from before this: an image makes none")
     work.migrate()
+    return was_there
 
 
 def main() -> None:
@@ -157,17 +162,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="slipway-") as room:
         context.room = Path(room)
         context.write(context.environment_file, environment_file.text_of({}, variables(os.environ)), 0, 0, 0o600)
-        failed = ""
+        failed, was_there = "", False
         try:
-            upgrade(context)
+            was_there = upgrade(context)
         except ReleaseError as error:
-            failed = str(error)
+            failed = (
+                str(error).replace("-e allow_migrations=", f"{ALLOW}=").replace(" for this deploy", " for this run")
+            )
     for note in context.notes:
         print(f"note: {note}", file=sys.stderr)
     if failed:
         print(f"{places.MIGRATE}: {failed}", file=sys.stderr)
         sys.exit(1)
-    print(told(record, request, context.with_once))
+    print(told(record, request, was_there, context.with_once))
 
 
 def variables(given: Mapping[str, str]) -> dict[str, str]:
@@ -180,18 +187,15 @@ def variables(given: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def told(record: Record, request: Request, with_once: bool) -> str:
-    """Return what has been done, in a sentence."""
-    before, after = (", ".join(heads) or "nothing" if heads is not None else "" for heads in
-                     (record.heads_before, record.heads_after))  # fmt: skip
-    parts = [f"{request.app} {record.id}: "]
-    if not after:
-        parts.append("the release commands have run" if request.release_commands else "there are no release commands")
-    elif before == after:
-        parts.append(f"the database is at {after}, nothing to migrate")
-    else:
-        parts.append(f"the database was migrated from {before} to {after}")
+def told(record: Record, request: Request, was_there: bool, with_once: bool) -> str:
+    """Return what has been done, in a sentence; the database WAS_THERE where the code wants it, before anything ran."""
+    before, after = (", ".join(heads or []) for heads in (record.heads_before, record.heads_after))
+    text = "the release commands have run" if request.release_commands else "there are no release commands"
+    if was_there and after:
+        text = f"the database is at {after}, nothing to migrate"
+    elif after and after != before:
+        text = f"the database was migrated from {before or 'nothing'} to {after}"
     left = [one.known_as for one in request.release_commands if one.once and not with_once]
     if left:
-        parts.append(f"; left out, as they run once: {', '.join(left)} ({places.MIGRATE} {ONCE} runs them)")
-    return "".join(parts)
+        text += f"; left out, as they run once: {', '.join(left)} ({places.MIGRATE} {ONCE} runs them)"
+    return f"{request.app} {record.id}: {text}"

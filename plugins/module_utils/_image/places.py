@@ -25,6 +25,8 @@ GUNICORN = TOOLS / "gunicorn.conf.py"
 SBOM = ROOT / "sbom.cdx.json"
 SECRETS = ("/run/secrets/", "/var/run/secrets/")
 """`NAME_FILE=/run/secrets/NAME` is read into NAME; a variable that ends so with another value is the app's own."""
+STATE = Path("/var/lib/slipway/state")
+"""A process's own folder (STATE_DIRECTORY): mount a volume here."""
 USER = 10001
 """User and group of the app: a number, so that an engine can tell that it isn't root (Kubernetes: runAsNonRoot)."""
 PORT = 8000

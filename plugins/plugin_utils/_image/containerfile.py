@@ -27,7 +27,7 @@ class Image:
     """What an image is made of. PYTHON is the version that the release runs with, CREATED seconds since 1970.
 
     packages: APT packages; files: names of the context that are there (HASHED, UNHASHED, SQUAWK, `packages`);
-    shared: the names of the app's shared folders.
+    shared: the names of the app's shared folders; writable: its further ones, by path.
     """
 
     app: str
@@ -43,6 +43,7 @@ class Image:
     packages: Sequence[str] = ()
     files: Sequence[str] = ()
     shared: Sequence[str] = ()
+    writable: Sequence[str] = ()
 
     @property
     def minor(self) -> str:
@@ -92,7 +93,7 @@ def _build(image: Image) -> list[str]:
             f"RUN {pip} --requirement {UNHASHED}",
         ]
     folders = [str(places.SHARED), *(f"{places.SHARED}/{shlex.quote(name.strip('/'))}" for name in image.shared)]
-    lines += [f"RUN mkdir -p {' '.join(folders)} {places.FILES}"]
+    lines += [f"RUN mkdir -p {' '.join(folders)} {places.FILES} && mkdir -m 0755 -p /opt/slipway"]
     if SQUAWK in image.files:
         folder = squawk.path().parent.parent
         lines += [
@@ -143,7 +144,9 @@ def _final(image: Image) -> list[str]:
         f"# The user has a name for programs that ask; what the host calls /srv/{image.app}/shared is the same folder here.",
         f"RUN python{image.minor} -c pass \\",
         f"    && echo 'app:x:{user}:{user}::/tmp:/usr/sbin/nologin' >>/etc/passwd && echo 'app:x:{user}:' >>/etc/group \\",
-        f"    && mkdir -p /srv {places.ROOT} && ln -s {places.ROOT} /srv/{app}",
+        f"    && mkdir -p /srv {places.ROOT} && ln -s {places.ROOT} /srv/{app} \\",
+        # An engine gives a new volume the owner of the folder that it is mounted on.
+        f"    && install -d -o {user} -g {user} -m 0750 {shlex.join([str(places.STATE), *image.writable])}",
         f"COPY --from=build --chown={user}:{user} {places.SHARED} {places.SHARED}",
         f"COPY --from=build {places.FILES} {places.FILES}",
         *(["COPY --from=build /opt/slipway /opt/slipway"] if SQUAWK in image.files else []),

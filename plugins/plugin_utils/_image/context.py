@@ -101,6 +101,7 @@ def image_of(
         packages=list(app["system_packages"]),
         files=files,
         shared=list(app["shared_folders"]),
+        writable=list(app["writable_paths"]),
     )
 
 
