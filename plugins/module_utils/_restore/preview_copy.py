@@ -204,8 +204,17 @@ class PreviewCopy:
         }
 
     def _own_files(self, src: Path) -> list[Path]:
-        """Return the app's own files in SRC itself; what is in a shared folder is not there anyway."""
-        found = [src / name for name in self.files if not re.search(r"[\s:\"'\\]", name)]
+        """Return the app's own files in SRC itself; what is in a shared folder is not there anyway.
+
+        Raises BackupError for a name that systemd would read as something else, so that the file would not be hidden.
+        """
+        found = [src / name for name in self.files]
+        for path in found:
+            if path.is_file() and re.search(r"[\s:\"'\\%]", str(path)):
+                raise BackupError(
+                    f"{path} can't be hidden from `anonymize`, because its name has a blank, a quote, a colon, a backslash or "
+                    "a percent sign: rename it in `files`, or set `database: empty` in `preview`"
+                )
         return [path for path in found if path.is_file() and path.resolve() == src.resolve() / path.relative_to(src)]
 
     def _take_place(self, cluster: Cluster) -> None:

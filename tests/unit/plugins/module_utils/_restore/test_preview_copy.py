@@ -7,6 +7,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,17 @@ def test_without_a_live_release_there_is_no_code_to_make_it_anonymous_with(paths
     ):
         copy(paths, ["flask", "anonymize"]).make(CLUSTER)
     assert runs.done == []
+
+
+@pytest.mark.parametrize("name", ["my config.py", "a:b.py", "it's.py", "100%h.py", "back\\slash.py"])
+def test_a_file_that_can_not_be_hidden_from_the_command_stops_the_copy(paths: Paths, name: str) -> None:
+    src = paths.release("0001-abc") / "src"
+    src.mkdir()
+    made = replace(copy(paths, ["x"]), files=[name])
+    made.properties(src)  # the release does not have it
+    (src / name).write_text("TOKEN = 1")
+    with pytest.raises(BackupError, match="can't be hidden from `anonymize`"):
+        made.properties(src)
 
 
 def test_the_command_finds_empty_folders_no_network_and_of_run_the_server_alone(
