@@ -39,6 +39,7 @@ THRESHOLDS = {
     "backup_hours": _number(float, 26, "Age of the newest restore point, in hours.", 1, 720),
     "archive_minutes": _number(float, 15, "How long PostgreSQL's WAL has been waiting to be archived, in "
                                           "minutes.", 1, 1440),
+    "standby_minutes": _number(float, 5, "How far a PostgreSQL standby is behind its primary, in minutes.", 1, 1440),
     "queue_seconds": _number(float, 300, "How long the oldest job has been waiting in a queue, in seconds.", 1, 604_800),
     "connections_percent": _number(float, 90, "Percentage of PostgreSQL's connections that are in use.", 10, 100),
     "clock_seconds": _number(float, 1, "Deviation of the host's clock, in seconds.", 0, 3600),

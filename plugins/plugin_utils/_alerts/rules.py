@@ -230,6 +230,18 @@ DATA: Sequence[Rule] = (
         "journalctl -u 'postgresql@*' on the host", hold=45, severity=CRITICAL, is_urgent=True,
     ),
     Rule(
+        "StandbyDown", "max by (standby) (slipway_standby_up) == 0",
+        "the standby{{ with $labels.standby }} {{ . }}{{ end }} does not receive what PostgreSQL writes",
+        "playbooks/doctor.yml says why; playbooks/site.yml connects it, or copies it anew",
+        hold=120,
+    ),
+    Rule(
+        "StandbyBehind", "pg_replication_lag_seconds > $standby_minutes * 60",
+        "the standby is {{ $value | humanizeDuration }} behind its primary",
+        "playbooks/status.yml, and the load of both hosts; a long query on the standby holds it back, too",
+        hold=60,
+    ),
+    Rule(
         "ConnectionsNearLimit",
         "sum(pg_stat_activity_count) / max(pg_settings_max_connections) * 100 > $connections_percent",
         "{{ $value | printf \"%.0f\" }} % of PostgreSQL's connections are taken",

@@ -269,6 +269,16 @@ CASES: Sequence[Case] = (
         {"PostgresDown": Told("60s", "PostgreSQL does not answer", not_at="45s")},
     ),
     Case(
+        "a standby that is not connected",
+        {'slipway_standby_up{standby="db2"}': "1 0x20", 'slipway_standby_up{standby="db3"}': "1x20"},
+        {"StandbyDown": Told("2m15s", "the standby db2 does not receive what PostgreSQL writes", {"standby": "db2"}, not_at="2m")},
+    ),
+    Case(
+        "a standby that is behind",
+        {"pg_replication_lag_seconds": "0+15x40"},
+        {"StandbyBehind": Told("6m15s", "the standby is 6m 15s behind its primary", not_at="5m45s")},
+    ),
+    Case(
         "connections near their limit",
         {'pg_stat_activity_count{datname="shop",state="idle"}': "95x20", "pg_settings_max_connections": "100x20"},
         {"ConnectionsNearLimit": Told("2m", "95 % of PostgreSQL's connections are taken")},

@@ -27,11 +27,12 @@ OURS = """
     slipway_process_wanted slipway_queue_jobs slipway_queue_oldest_seconds slipway_reboot_required
     slipway_release_deployed_timestamp_seconds slipway_release_event_seconds slipway_release_event_timestamp_seconds
     slipway_release_info slipway_site_closed_timestamp_seconds slipway_site_problem slipway_site_seconds slipway_site_up
+    slipway_standby_behind_bytes slipway_standby_up
     slipway_timer_failed
     slipway_timer_last_success_timestamp_seconds
 """
 POSTGRES = """
-    pg_database_size_bytes pg_settings_max_connections pg_stat_activity_count pg_stat_activity_max_tx_duration
+    pg_database_size_bytes pg_replication_is_replica pg_replication_lag_seconds pg_settings_max_connections pg_stat_activity_count pg_stat_activity_max_tx_duration
     pg_stat_database_blks_hit pg_stat_database_blks_read pg_stat_database_deadlocks pg_stat_database_temp_bytes
     pg_stat_database_xact_commit pg_stat_database_xact_rollback pg_up
 """
