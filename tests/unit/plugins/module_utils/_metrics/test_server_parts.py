@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._backup.settings import AppData, Settings, Target
 from ansible_collections.slipway.flask.plugins.module_utils._backup.state import Outcome
-from ansible_collections.slipway.flask.plugins.module_utils._metrics import backups, places, postgres
+from ansible_collections.slipway.flask.plugins.module_utils._metrics import backups, places, postgres, replication
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.config import App, Config
 from ansible_collections.slipway.flask.plugins.module_utils._metrics.sample import Sample
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import Cluster, PostgresError
@@ -103,6 +103,18 @@ def test_a_server_that_is_down_is_told_and_one_that_comes_back_as_well(server: S
     assert values(part.samples(15)) == {("pg_up",): 0}
     server.down = False
     assert values(part.samples(30))["pg_up",] == 1
+
+
+def test_a_standby_tells_how_far_it_is_behind_and_its_primary_which_are_not_connected() -> None:
+    standby = {"in_recovery": True, "lag_seconds": 3.25, "receiver": None, "standbys": []}
+    assert values(replication.samples(standby), "standby") == {
+        ("pg_replication_is_replica", ""): 1, ("pg_replication_lag_seconds", ""): 3.25, ("slipway_standby_up", ""): 0,
+    }  # fmt: skip
+    one = {"slot": "slipway_standby_db2", "name": "db2", "state": "streaming", "wal": "reserved", "behind": 5}
+    gone = {**one, "slot": "slipway_standby_db3", "name": "", "state": "", "behind": 9}
+    found = values(replication.samples({**standby, "in_recovery": False, "standbys": [one, gone]}), "standby")
+    assert (found["slipway_standby_up", "db2"], found["slipway_standby_up", "db3"]) == (1, 0)
+    assert (found["slipway_standby_behind_bytes", "db2"], found["slipway_standby_behind_bytes", "db3"]) == (5, 9)
 
 
 def test_without_the_extension_there_are_no_statements_and_without_a_database_nothing_is_asked(server: Server) -> None:
