@@ -32,7 +32,8 @@ OURS = """
     slipway_timer_last_success_timestamp_seconds
 """
 POSTGRES = """
-    pg_database_size_bytes pg_replication_is_replica pg_replication_lag_seconds pg_settings_max_connections pg_stat_activity_count pg_stat_activity_max_tx_duration
+    pg_database_size_bytes pg_replication_is_replica pg_replication_lag_seconds
+    pg_settings_max_connections pg_stat_activity_count pg_stat_activity_max_tx_duration
     pg_stat_database_blks_hit pg_stat_database_blks_read pg_stat_database_deadlocks pg_stat_database_temp_bytes
     pg_stat_database_xact_commit pg_stat_database_xact_rollback pg_up
 """
