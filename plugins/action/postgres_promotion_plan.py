@@ -54,7 +54,7 @@ class ActionModule(ActionBase):
         if todo.is_done:
             self._say(report.done(todo, servers(task_vars)[host], [old, *others] if old else []))
             return result
-        self._say(report.planned(todo))
+        self._say(report.planned(todo, bool(confirm)))
         if not confirm:
             return failed(result, f"{host} can't be promoted: {'; '.join(todo.problems)}") if todo.problems else result
         if said := plan.refusal(todo, confirm):

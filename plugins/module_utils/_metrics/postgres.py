@@ -77,7 +77,7 @@ class Postgres:
         self.slow_at = float("-inf")
 
     def samples(self, now: float) -> Iterator[Sample]:
-        if not any(app.database for app in self.config.apps):
+        if not any(app.database for app in self.config.apps) and not self._serves_others():
             return
         try:
             found = list(self._look(now))
@@ -85,6 +85,13 @@ class Postgres:
             self.cluster, found = None, []  # the next one may be another: an upgrade makes one
         yield Sample("pg_up", float(bool(found)), help="Whether PostgreSQL answers.")
         yield from found
+
+    def _serves_others(self) -> bool:
+        """Tell whether the host has no apps of its own, and a server: that of other hosts' apps, or a standby."""
+        try:
+            return not self.config.apps and find_cluster(str(self.config.more.get("cluster", ""))) is not None
+        except PostgresError:
+            return False
 
     def _look(self, now: float) -> Iterator[Sample]:
         self.cluster = self.cluster or find_cluster(str(self.config.more.get("cluster", "")))

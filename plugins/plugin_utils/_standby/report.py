@@ -14,8 +14,8 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._report.deploy impor
 from ansible_collections.slipway.flask.plugins.plugin_utils._standby.plan import Plan
 
 
-def planned(todo: Plan) -> str:
-    """Return what would be done."""
+def planned(todo: Plan, is_confirmed: bool = False) -> str:
+    """Return what would be done, or will be if it IS_CONFIRMED."""
     rows = [
         (
             "Closed",
@@ -26,7 +26,7 @@ def planned(todo: Plan) -> str:
         ("Lost", todo.loss or "nothing"),
         *[("Note", text) for text in todo.notes],
         *[("In the way", text) for text in todo.problems],
-        *[("Do it", f"-e confirm={todo.word}")] * (not todo.problems),
+        *[("Do it", f"-e confirm={todo.word}")] * (not todo.problems and not is_confirmed),
     ]
     return printable(table(f"{todo.host} would become the primary PostgreSQL in the place of {todo.old}", rows))
 
