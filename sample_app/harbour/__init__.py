@@ -11,7 +11,7 @@ from typing import Any
 from flask import Flask, Response, current_app
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from . import assets, board, cli, errors, health, logs, queue, reports, schema
+from . import assets, board, cli, errors, health, logs, queue, reports, schema, storage
 from .config import from_environ
 from .extensions import csrf, db, migrate
 
@@ -41,6 +41,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     assets.init_app(app)
     errors.init_app(app)
     queue.init_app(app)
+    storage.init_app(app)
     cli.init_app(app)
     app.register_blueprint(board.bp)
     app.register_blueprint(reports.bp)

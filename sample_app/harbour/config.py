@@ -55,6 +55,7 @@ def from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
         "REDIS_URL": read("REDIS_URL", _redis_url),
         "REPORT_ENTRY_SECONDS": read("REPORT_ENTRY_SECONDS", _seconds(5), "0"),
         "UPLOAD_FOLDER": read("UPLOAD_FOLDER", str, "uploads"),
+        "S3_BUCKET": read("S3_BUCKET", str),
         "MAX_CONTENT_LENGTH": read("MAX_CONTENT_LENGTH", _whole_number(1024, 1024**3), str(DEFAULT_MAX_CONTENT_LENGTH)),
         "PROXY_HOPS": read("PROXY_HOPS", _whole_number(0, 10), "0"),
         "LOG_LEVEL": read("LOG_LEVEL", _log_level, "INFO"),

@@ -5,12 +5,11 @@
 from __future__ import annotations
 
 import secrets
-from pathlib import Path
 
-from flask import current_app
 from werkzeug.datastructures import FileStorage
 
 from .models import Document
+from .storage import storage
 
 MEDIA_TYPES = {
     "jpg": "image/jpeg",
@@ -22,10 +21,6 @@ MEDIA_TYPES = {
     "txt": "text/plain",
 }
 _SIGNATURES = {"image/jpeg": b"\xff\xd8\xff", "image/png": b"\x89PNG\r\n\x1a\n", "application/pdf": b"%PDF-"}
-
-
-def folder() -> Path:
-    return Path(current_app.config["UPLOAD_FOLDER"])
 
 
 def extension(filename: str | None) -> str:
@@ -45,20 +40,11 @@ def looks_like(media_type: str, content: bytes) -> bool:
 
 
 def store(upload: FileStorage) -> Document:
-    """Write a checked upload to the folder, whole or not at all, and describe it.
-
-    :raises OSError: when the folder cannot be written.
-    """
+    """Keep a checked upload, whole or not at all, and describe it."""
     suffix = extension(upload.filename)
     content = upload.stream.read()
     stored_name = f"{secrets.token_hex(16)}.{suffix}"
-    folder().mkdir(parents=True, exist_ok=True)
-    part = folder() / f".{stored_name}.part"
-    try:
-        part.write_bytes(content)
-        part.replace(folder() / stored_name)
-    finally:
-        part.unlink(missing_ok=True)
+    storage().put(stored_name, content, MEDIA_TYPES[suffix])
     return Document(
         stored_name=stored_name,
         original_name=_shown_name(upload.filename or ""),
@@ -68,7 +54,7 @@ def store(upload: FileStorage) -> Document:
 
 
 def discard(document: Document) -> None:
-    (folder() / document.stored_name).unlink(missing_ok=True)
+    storage().delete(document.stored_name)
 
 
 def _shown_name(filename: str) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta, timezone
 
-from flask import abort, flash, redirect, render_template, request, send_from_directory, url_for
+from flask import abort, flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
@@ -16,6 +16,7 @@ from ..extensions import db
 from ..models import Document, PortCall, Ship, utc_now
 from ..places import BERTHS, COUNTRIES
 from ..schema import database_revision
+from ..storage import storage
 from . import bp, queries
 from .forms import ArrivalForm, DocumentForm
 
@@ -106,9 +107,8 @@ def add_document(ship_id: int) -> ResponseReturnValue:
 def document(stored_name: str) -> ResponseReturnValue:
     """Give a document back: pictures within the page, everything else as a download."""
     found = db.first_or_404(db.select(Document).filter_by(stored_name=stored_name))
-    return send_from_directory(
-        uploads.folder(),
-        found.stored_name,
+    return send_file(
+        storage().open(found.stored_name),
         mimetype=found.media_type,
         as_attachment=not found.is_photo,
         download_name=found.original_name,
