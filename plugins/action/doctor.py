@@ -6,15 +6,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.flask.plugins.module_utils._doctor.base import Finding, problem
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, hosts
 from ansible_collections.slipway.flask.plugins.plugin_utils._doctor import outside, senders
+from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import apps as fleet
+from ansible_collections.slipway.flask.plugins.plugin_utils._fleet.hosts import Groups
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import systemd as target
 
 
@@ -35,17 +37,21 @@ class ActionModule(ActionBase):
                 check("inventory", [problem(str(error), "Correct slipway_apps; site.yml would refuse it as well")])
             )
         before = time.time()
+        groups, variables = task_vars.get("groups") or {}, task_vars.get("hostvars") or {}
+        host = str(task_vars.get("inventory_hostname"))
+        there = apps if hosts.runs_apps(host, groups) else []
         asked = {
-            "senders": senders.senders(apps),
-            "audits": target.audits(apps, self._task.args.get("audit_url")),
-            "apps": [target.places(app) for app in apps],
+            "senders": senders.senders(there),
+            "audits": target.audits(there, self._task.args.get("audit_url")),
+            "apps": [target.places(app) for app in there],
         }
         answer = on_host.ask(self, "doctor", asked, task_vars)
         after = time.time()
         if answer.get("failed") or answer.get("unreachable"):
             result.update(answer)
             return result
-        names = outside.domains_of(apps)
+        # Visitors come to the edges of an app where it has some; nobody comes to a host for its processes or its database alone.
+        names = outside.domains_of([app for app in apps if host in entrances(app, host, groups, variables)])
         address = str(task_vars.get("ansible_host") or task_vars.get("inventory_hostname"))
         if names:
             try:
@@ -58,6 +64,11 @@ class ActionModule(ActionBase):
         more.append(check("clocks", outside.clock(answer["time"], before, after)))
         result.update(answer)
         return {**result, "changed": False, "checks": [*answer["checks"], *more]}
+
+
+def entrances(app: Mapping[str, Any], host: str, groups: Groups, variables: Mapping[str, Any]) -> list[str]:
+    """Return the hosts to which the domains of APP, one of HOST's, must lead; HOST if the inventory says nothing of it."""
+    return fleet.edges_of(app, groups, variables) or fleet.web_hosts_of(app, groups, variables) or [host]
 
 
 def check(name: str, findings: Iterable[Finding]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, hosts
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import systemd as target
 
 
@@ -19,6 +19,9 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
+        host = str(task_vars.get("inventory_hostname"))
+        if not hosts.runs_apps(host, task_vars.get("groups") or {}):
+            return {**result, "skipped": True, "skip_reason": f"{host} runs no apps"}
         try:
             apps = choice.meant(self._task.args, task_vars)
         except choice.ChoiceError as error:

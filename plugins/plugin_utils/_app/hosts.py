@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import apps as fleet
 from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import database
-from ansible_collections.slipway.flask.plugins.plugin_utils._fleet.hosts import Groups, Hostvars
+from ansible_collections.slipway.flask.plugins.plugin_utils._fleet.hosts import RUNNING, Groups, Hostvars, roles_of
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import redis
 
 App = Mapping[str, Any]
@@ -45,6 +45,12 @@ def on_host(
 def grouped(groups: Groups | Sequence[str]) -> Groups:
     """Return GROUPS by name, of which there may only be the hosts of `web`."""
     return groups if isinstance(groups, Mapping) else {"web": groups}
+
+
+def runs_apps(host: str, groups: Groups) -> bool:
+    """Tell whether HOST runs releases: all but those that are in `edge` or `db` alone."""
+    roles = roles_of(host, groups)
+    return not roles or bool({*roles} & {*RUNNING})
 
 
 def serves(host: str, groups: Groups) -> bool:
