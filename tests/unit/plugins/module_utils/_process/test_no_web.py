@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""A host that runs an app's processes alone: no web process is started, asked or watched, and a release is switched all the same."""
+"""A host that runs an app's processes alone: no web process is started or watched, and a release is switched all the same."""
 
 from __future__ import annotations
 
