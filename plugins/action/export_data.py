@@ -27,6 +27,7 @@ class ActionModule(ActionBase):
             return {**result, **error.result}
         if app is None or host != choice.first_host(app["name"], host, task_vars):
             return {**result, "skipped": True, "skip_reason": "an export is made on one host only"}
+        app = choice.here(app, task_vars)
         asked = export.asked(app["name"], postgres.direct_url(app) or postgres.url(app), folders.of(app))
         if self._task.check_mode:
             answer = on_host.ask(self, "export_data", asked, task_vars)

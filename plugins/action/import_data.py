@@ -32,6 +32,7 @@ class ActionModule(ReleaseAction):
             app = choice.choose_one(given.get("apps"), str(given.get("app") or ""), choice.everywhere(task_vars))
             if app is None or host != choice.first_host(app["name"], host, task_vars):
                 return {**result, "skipped": True, "skip_reason": "an import goes to one host only"}
+            app = choice.here(app, task_vars)
             asked, files = wanted(app, given)
         except choice.ChoiceError as error:
             return {**result, **error.result}

@@ -50,7 +50,7 @@ ORIGINS = "slipway_origins"
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _VALID_ARGS = frozenset(
-        {"apps", "app", "version", "one_app", "disk_mb", "provision", "anew", "audit", "revision_of"}
+        {"apps", "app", "version", "one_app", "disk_mb", "provision", "anew", "moved", "audit", "revision_of"}
     )
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -142,6 +142,9 @@ class ActionModule(ActionBase):
         )
         return result
 
+    def _given(self, name: str) -> str:
+        return str(self._task.args.get(name) or "")
+
     def _of_fleet(self, app: dict[str, Any], task_vars: dict[str, Any]) -> list[str]:
         """Return what is wrong with APP, a whole description, on all the hosts that have it."""
         groups, variables = task_vars.get("groups", {}), task_vars.get("hostvars", {})
@@ -186,7 +189,7 @@ class ActionModule(ActionBase):
         challenge = self._templar.template(task_vars.get("nginx_tls_acme_challenge", "http-01"))
         problems = [
             *found,
-            *host.problems(chosen, facts, str(challenge), str(self._task.args.get("anew") or ""), roles),
+            *host.problems(chosen, facts, str(challenge), self._given("anew"), roles, self._given("moved")),
             *host.missing_targets(targets, facts),
             *host.left(apps, facts, runs=True),  # nginx serves what is in the list, and nothing else of ours
         ]

@@ -128,6 +128,18 @@ HOST = (
             },
         ),
     ),
+    HostSubject(
+        "Several hosts",
+        "fleet.md",
+        {},
+        plain={
+            "slipway_private_address": Key(
+                str,
+                "",
+                "IP address at which the other hosts reach this one, such as that of a private network. If empty, `ansible_host`.",
+            ),
+        },
+    ),
     HostSubject("Backups", "backups.md", {"slipway_backups": backup_keys.KEYS}),
     HostSubject(
         "Metrics",

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
+from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import database
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.names import nearest
 
 
@@ -75,7 +76,14 @@ def meant(arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> list[di
     apps = choose(arguments.get("apps"), name, everywhere(task_vars))
     if not apps:
         raise NotHere(f"{task_vars.get('inventory_hostname')} has no app '{name}'")
-    return apps
+    return [here(app, task_vars) for app in apps]
+
+
+def here(app: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+    """Return APP, a whole description, as the task's host reaches its database, which may be on another host."""
+    return database.placed(
+        app, str(task_vars.get("inventory_hostname")), task_vars.get("groups") or {}, task_vars.get("hostvars") or {}
+    )
 
 
 def everywhere(task_vars: Mapping[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import left as app_left
 from ansible_collections.slipway.flask.plugins.module_utils._nginx import foreign
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import places
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description, preview
 from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import taken
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
@@ -34,6 +35,7 @@ for name in @NAMES@; do
     [ -e "$path" ] && echo "path:$name:$path=yes"
   done
   [ -L "/srv/$name/current" ] && echo "serving:$name=yes"
+  grep -qs 'host=@SOCKET@' "/etc/$name/environment" && echo "socket:$name=yes"
 done
 for name in @ACCOUNTS@; do entry=$(getent passwd "$name") && echo "account:$name=$entry"; done
 for unit in /etc/systemd/system/*@.service; do
@@ -106,7 +108,7 @@ def script(apps: Sequence[App], targets: Sequence[str] = ()) -> str:
         "@PYTHONS@": [app["python"] for app in apps if app["python"].startswith("/")],
         "@TARGETS@": targets,
     }
-    text = LOOK
+    text = LOOK.replace("@SOCKET@", places.SOCKET_FOLDER)
     for mark, values in words.items():
         text = text.replace(mark, " ".join(map(shlex.quote, values)) or '""')
     return text
@@ -145,17 +147,18 @@ def waiting(apps: Sequence[App], facts: Facts) -> list[str]:
 
 
 def problems(
-    apps: Sequence[App], facts: Facts, challenge: str = "http-01", anew: str = "", roles: Collection[str] = ("web",)
-) -> list[str]:
+    apps: Sequence[App], facts: Facts, challenge: str = "http-01", anew: str = "", roles: Collection[str] = ("web",),
+    moved: str = "",
+) -> list[str]:  # fmt: skip
     """Return what on the host is in the way of APPS, with the ways on.
 
     CHALLENGE is that of the role nginx_tls, ANEW the app that is to be set up although it was removed. ROLES are what the host
-    is for (_fleet/hosts.py).
+    is for (_fleet/hosts.py), MOVED is the app whose database was moved to another host.
     """
     found: list[str] = []
     runs, serves = bool({"web", "worker"} & set(roles)), "web" in roles
     for app in apps if "looked" in facts else ():
-        texts = [*taken.left_behind(app, facts), *taken.database(app, facts, own(app, facts))]
+        texts = [*taken.left_behind(app, facts, moved), *taken.database(app, facts, own(app, facts))]
         texts += [
             *taken.removed(app, facts, own(app, facts), anew),
             *taken.names(app, facts, own(app, facts)),

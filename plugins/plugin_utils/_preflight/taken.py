@@ -136,14 +136,16 @@ def database(app: App, facts: Facts, own: bool) -> Iterator[str]:
         )
 
 
-def left_behind(app: App, facts: Facts) -> Iterator[str]:
-    """Yield a sentence when the app's data is in a database on this host, and the inventory has the database on another one."""
+def left_behind(app: App, facts: Facts, moved: str) -> Iterator[str]:
+    """Yield a sentence when the app works with a database on this host, and the inventory has it on another one by now.
+
+    MOVED is the app whose data was moved there; the database here is left as it is then.
+    """
     name, other = app["name"], app.get("database_host")
-    if other and facts.get(f"database:{name}") == name:
+    if other and moved != name and f"socket:{name}" in facts and facts.get(f"database:{name}") == name:
         yield (
-            f"its database is on this host, but the inventory has it on {other}, where it would be empty. Move it "
-            f"(docs/fleet.md), and rename the old one: `{AS_POSTGRES} -c 'ALTER DATABASE {identifier(name)} RENAME TO "
-            f"{identifier(name + '-old')}'`"
+            f"its data is in a database on this host, but the inventory has the database on {other}, where it would be empty. "
+            f"Close the site and export the data first (docs/fleet.md), then run this again with `-e moved={name}`, and import it"
         )
 
 

@@ -167,6 +167,7 @@ OTHERWISE = {
     "pgbouncer_pools[].database": "what it is called on the server",
     "app_release_releases[].build_commands": "each is a mapping by then",
     "app_release_releases[].setup_commands": "each is a mapping by then",
+    "postgres_server_clients[].database": "the name of one",
     "app_release_releases[].release_commands": "each is a mapping by then",
 }
 """What a role's entry has by the name of a key, and why in another shape; test_request.py compares it with what is read."""
