@@ -24,8 +24,15 @@ def authorities(names: Iterable[str], host: str, hostvars: Mapping[str, Any]) ->
 
 
 def of_groups(groups: Mapping[str, Any], roles: Iterable[str] = ()) -> list[str]:
-    """Return the hosts of GROUPS that have one of ROLES, or any."""
-    return hosts.hosts_of(groups, tuple(roles) or hosts.ROLES)
+    """Return the hosts of GROUPS that have one of ROLES, or any.
+
+    Raises AnsibleFilterError for an inventory that has hosts, but none of these groups: a run would do nothing, and say so
+    in passing.
+    """
+    wanted = tuple(roles) or hosts.ROLES
+    if groups.get("all") and not any(role in groups for role in hosts.ROLES):
+        raise AnsibleFilterError(hosts.no_group(groups))
+    return hosts.hosts_of(groups, wanted)
 
 
 def connections(

@@ -9,6 +9,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -33,6 +34,16 @@ def roles_of(host: str, groups: Groups) -> list[str]:
 def hosts_of(groups: Groups, roles: Iterable[str] = ROLES) -> list[str]:
     """Return the hosts that are for one of ROLES, each once: those of the first role first, in the inventory's order."""
     return list(dict.fromkeys(str(host) for role in roles for host in groups.get(role) or []))
+
+
+def no_group(groups: Groups) -> str:
+    """Return what is wrong with an inventory that has none of the groups of ROLES."""
+    own = sorted(set(groups) - {"all", "ungrouped"})
+    near = [name for name in own if difflib.get_close_matches(name, ROLES, n=1)]
+    has = f"its groups are {', '.join(own)}" if own else "it has no groups"
+    return f"the inventory has no group 'web', in which the hosts of your apps are; {has}. " + (
+        f"Rename '{near[0]}' to 'web'" if near else "Put your hosts into a group 'web'"
+    )
 
 
 def address(host: str, hostvars: Hostvars) -> str:
