@@ -22,6 +22,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._database import squ
 from ansible_collections.slipway.flask.plugins.module_utils._image import places
 from ansible_collections.slipway.flask.plugins.module_utils._python import locked
 from ansible_collections.slipway.flask.plugins.plugin_utils._image import (
+    bill,
     code,
     containerfile,
     described,
@@ -82,11 +83,16 @@ def problems(release: Release) -> list[str]:
     return found
 
 
+def minor(version: str) -> str:
+    """Return the part of a Python's VERSION that decides which packages fit."""
+    return ".".join(version.split(".")[:2])
+
+
 def image_of(
     app: Mapping[str, Any], asked: Mapping[str, Any], release: Release, files: list[str]
 ) -> containerfile.Image:
     """Return what the image of APP's RELEASE is made of; ASKED is `slipway_image` with all its keys."""
-    minor = ".".join(release.python.split(".")[:2])
+    version = minor(release.python)
     return containerfile.Image(
         app=app["name"],
         name=f"{settings.image_name(asked, app['name'])}:{release.id}",
@@ -96,8 +102,8 @@ def image_of(
         created=release.created,
         timestamp=release.timestamp,
         python=release.python,
-        base=settings.based(asked["base"], minor),
-        build_base=settings.based(asked["build_base"], minor),
+        base=settings.based(asked["base"], version),
+        build_base=settings.based(asked["build_base"], version),
         packages=list(app["system_packages"]),
         files=files,
         shared=list(app["shared_folders"]),
@@ -128,7 +134,11 @@ def write(
     contents = {name: text.encode() for name, text in texts.items()} | {
         f"slipway/{name}": it for name, it in tools.items()
     }
-    contents[places.SBOM.name] = release.sbom.encode()
+    base = settings.based(asked["base"], minor(release.python))
+    try:
+        contents[places.SBOM.name] = bill.document(release.sbom, release.id, release.created, base).encode()
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ContextError(f"the bill of materials of the release can't be read: {error}") from None
     for name, content in contents.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

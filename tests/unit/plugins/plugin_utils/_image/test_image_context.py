@@ -14,7 +14,14 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._image import places
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
-from ansible_collections.slipway.flask.plugins.plugin_utils._image import code, context, described, server, settings
+from ansible_collections.slipway.flask.plugins.plugin_utils._image import (
+    bill,
+    code,
+    context,
+    described,
+    server,
+    settings,
+)
 
 COMMIT = "4f2c1a9" * 5 + "abcde"
 LOCK = "# engine==1.0 from git+https://example.org/engine@abc\nflask==3.1 --hash=sha256:aa\nold==1\n"
@@ -168,6 +175,18 @@ def test_good_settings_get_none() -> None:
 def test_the_tag_of_a_revision(revision: str, tag: str) -> None:
     assert settings.tag_of(revision) == tag
     assert settings.TAG.fullmatch(tag)
+
+
+def test_the_bill_of_materials_is_the_same_for_each_release_of_a_revision() -> None:
+    def of(release: str, time: str) -> str:
+        about = {"timestamp": time, "properties": [{"name": "slipway:release", "value": release}]}
+        text = json.dumps({"serialNumber": f"urn:{time}", "metadata": about, "components": [{"name": "flask"}]})
+        return bill.document(text, "4f2c1a94f2c1", "2026-11-27T08:00:00Z", "python:3.13-slim")
+
+    assert of("0007-4f2c1a9", "2026-11-27T09:00:00Z") == of("0001-4f2c1a9", "2026-11-28T09:00:00Z")
+    found = json.loads(of("0007-4f2c1a9", "x"))
+    assert [one["name"] for one in found["components"]] == ["flask", "python:3.13-slim"]
+    assert found["metadata"]["timestamp"] == "2026-11-27T08:00:00Z"
 
 
 def test_an_old_python_is_refused() -> None:
