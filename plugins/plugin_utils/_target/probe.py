@@ -11,16 +11,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
+from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import apps as fleet
 
 MOST_DOMAINS = 5
 """For one app; many have hundreds that lead to the same."""
 LOOPBACK = "127.0.0.1"
 
 
-def sites(hosts: Sequence[str], host: str, variables: Mapping[str, Any]) -> list[dict[str, Any]]:
+def sites(
+    hosts: Sequence[str], host: str, variables: Mapping[str, Any], groups: Mapping[str, Sequence[str]] | None = None
+) -> list[dict[str, Any]]:
     """Return the sites that HOST asks; HOSTS are all that the inventory has for the apps, VARIABLES are theirs.
 
-    What is wrong with the apps of another host is said there.
+    With GROUPS, a site with edges is asked of each of these as visitors do, and each host behind them asks itself. What is
+    wrong with the apps of another host is said there.
     """
     found = []
     for name in hosts:
@@ -29,6 +33,11 @@ def sites(hosts: Sequence[str], host: str, variables: Mapping[str, Any]) -> list
             continue
         address = LOOPBACK if name == host else str(variables[name].get("ansible_host") or name)
         for app in map(description.normalise, apps):
+            edges = fleet.edges_of(app, groups or {}, variables)
+            if groups and name not in (edges or fleet.web_hosts_of(app, groups, variables)):
+                if not (edges and name == host and host in fleet.web_hosts_of(app, groups, variables)):
+                    continue
+                app = {**app, "certificate": "self_signed"}  # the one that visitors see is on the edge
             found += [_site(app, domain, name, address) for domain in _asked(app)]
     return found
 

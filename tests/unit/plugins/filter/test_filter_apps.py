@@ -35,6 +35,10 @@ def test_every_filter_takes_what_normalise_apps_returns() -> None:
     assert (site["name"], site["waiting"]) == ("shop", True)
     asked = FILTERS["sites_to_ask"](["vps1", "vps2"], "vps2", {"vps1": {"slipway_apps": [APP]}, "vps2": {}})
     assert [(one["domain"], one["on"]) for one in asked] == [("shop.example.com", "vps1")]
+    groups = {"web": ["vps1", "vps2"], "edge": ["edge1"]}
+    variables = {host: {"slipway_apps": [APP], "ansible_host": host} for host in ("vps1", "vps2", "edge1")}
+    asked_there = FILTERS["sites_to_ask"](["vps1", "vps2", "edge1"], "vps2", variables, groups)
+    assert [(one["on"], one.get("address")) for one in asked_there] == [("vps2", "127.0.0.1"), ("edge1", "edge1")]
     assert FILTERS["hosts_to_watch"](asked, ["vps1", "vps2"], "vps2") == ["vps1"]
     preview = {"domain": "*.preview.example.org", "access": []}
     listed = [{**APP, "source": {"git": "https://git.example.com/shop.git"}, "preview": preview}]
