@@ -61,7 +61,10 @@ class ActionModule(ActionBase):
         found = given.problems(target, image, settings)
         if not found:
             own = [one for one in apps if one.get("name") == app["name"]]
+            options = (settings.get("options") or {}).get(target) or {}
+            replicas = int(settings.get("replicas", given.KEYS["replicas"].default))
             found = [*of_roles.problems(own), *refusals.problems(app, target)]
+            found += targets.KNOWN[target].problems(app, options, replicas)
         if found:
             raise RenderError("\n".join(found))
         chosen = targets.KNOWN[target]
@@ -70,9 +73,9 @@ class ActionModule(ActionBase):
             return {"changed": False, "sites": [chosen.site(app)] if chosen.site else []}
         kept = output.Kept(folder)
         run = given.Given(
-            target, folder, image, int(settings.get("replicas", given.KEYS["replicas"].default)),
+            target, folder, image, replicas,
             {**given.IMAGES, **settings.get("images", {})}, kept, plain(asked.get("front") or []),
-            self._certificate(app), (settings.get("options") or {}).get(target) or {},
+            self._certificate(app), options,
         )  # fmt: skip
         made = description.deployment(
             app,

@@ -8,12 +8,13 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
 from ansible_collections.slipway.flask.plugins.module_utils._host.environment_file import value_text
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import placeholders
+from ansible_collections.slipway.flask.plugins.plugin_utils._connection import mysql, postgres, redis
 from ansible_collections.slipway.flask.plugins.plugin_utils._render import servers as backing
 from ansible_collections.slipway.flask.plugins.plugin_utils._render.model import (
     HOME,
@@ -28,6 +29,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._render.model import
     Volume,
 )
 from ansible_collections.slipway.flask.plugins.plugin_utils._render.times import times
+from ansible_collections.slipway.flask.plugins.plugin_utils._service import mariadb
 
 OWNER_VARIABLE = "SLIPWAY_OWNER_URL"
 """The variable by which `slipway-migrate` knows the database's owner, if it is another role than the app's."""
@@ -65,10 +67,13 @@ def deployment(
         migrate=_migrate(app, kept),
         environment={name: in_image(value_text(value)) for name, value in app["environment"].items()},
         secrets={
-            name: in_image(value_text(value))
+            name: trusting(in_image(value_text(value)), app)
             for name, value in {**app["secrets"], **backing.variables(app, made)}.items()
         },
-        files={f"{HOME}/files/{path.strip('/')}": in_image(text) for path, text in app["files"].items()},
+        files={
+            **{f"{HOME}/files/{path.strip('/')}": in_image(text) for path, text in app["files"].items()},
+            **{path: text for _, path, text in _authorities(app)},
+        },
         servers=made,
     )
 
@@ -76,6 +81,22 @@ def deployment(
 def in_image(text: str) -> str:
     """Return TEXT with the release's folder as the image has it."""
     return text.replace(placeholders.FOLDER, HOME)
+
+
+def trusting(url: str, app: Mapping[str, Any]) -> str:
+    """Return a server's URL with the file of its certificate authority where the container has it."""
+    for there, here, _ in _authorities(app):
+        url = url.replace(there, here)
+    return url
+
+
+def _authorities(app: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield each authority that a server's certificate must come from: its path on a host, in the container, and the file."""
+    made = {"database_ca": mysql if mariadb.is_used(app) else postgres, "redis_ca": redis}
+    for key, connection in made.items():
+        if app[key]:
+            path = connection.ca_path(app["name"])
+            yield path, f"{HOME}/files/.{path.rpartition('/')[2]}", app[key]
 
 
 def volume_name(text: str) -> str:
@@ -101,6 +122,7 @@ def _web(app: Mapping[str, Any], kept: tuple[Volume, ...], replicas: int) -> Pro
         overlap=not alone,
         stop_seconds=max(GRACE_SECONDS, app["timeout_seconds"]) + KILL_SECONDS,
         memory_mb=app["memory_max_mb"],
+        workers=app["workers"],
         volumes=kept,
         health=Health(
             tuple(app["health_path"]),
@@ -153,7 +175,7 @@ def _schedule(name: str, entry: Mapping[str, Any], kept: tuple[Volume, ...]) -> 
 def _migrate(app: Mapping[str, Any], kept: tuple[Volume, ...]) -> Process | None:
     if not app["release_commands"]:
         return None
-    owner = backing.owner_url(app)
+    owner = trusting(backing.owner_url(app), app)
     return Process(
         "migrate",
         "migrate",

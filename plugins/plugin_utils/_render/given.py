@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.plugin_utils._render import kubernetes_settings
 from ansible_collections.slipway.flask.plugins.plugin_utils._render.meanings import TARGETS
 from ansible_collections.slipway.flask.plugins.plugin_utils._render.output import Kept
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.key import Key
@@ -33,7 +34,16 @@ KEYS: dict[str, Key] = {
         "`postgres` and `redis`.",
         of=str,
     ),
-    "options": Key(dict, {}, "Settings of one target alone, by its name; see its page."),
+    "options": Key(
+        dict,
+        {},
+        "Settings of one target alone, by its name.",
+        keys={
+            "kubernetes": Key(
+                dict, {}, "What a cluster is like; see docs/kubernetes.md.", keys=kubernetes_settings.KEYS
+            )
+        },
+    ),
 }
 REFERENCE = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]*(@sha256:[0-9a-f]{64})?")
 """A reference of an image, without looking at its parts (distribution/reference)."""

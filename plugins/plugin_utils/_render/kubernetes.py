@@ -7,6 +7,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -16,30 +17,41 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._render import kuber
 from ansible_collections.slipway.flask.plugins.plugin_utils._render import kubernetes_script as script
 from ansible_collections.slipway.flask.plugins.plugin_utils._render import kubernetes_settings
 from ansible_collections.slipway.flask.plugins.plugin_utils._render import kubernetes_workloads as workloads
+from ansible_collections.slipway.flask.plugins.plugin_utils._render.given import Given
 from ansible_collections.slipway.flask.plugins.plugin_utils._render.kubernetes_pod import Object
 from ansible_collections.slipway.flask.plugins.plugin_utils._render.model import Deployment
+from ansible_collections.slipway.flask.plugins.plugin_utils._render.output import SECRETS, File
 
 HEADER = "# Written by playbooks/render.yml of Slipway, and again by the next: change the app's description, or make an overlay.\n"
 KUSTOMIZATION = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
+SALT = "salt"
+"""With it, a checksum of the secrets says nothing of them to those who can guess them."""
 ENFORCE = "pod-security.kubernetes.io/enforce"
 
 
-def files(app: Deployment, settings: Mapping[str, Any], stage: str) -> dict[str, str]:
-    """Return path -> text of what is written for APP; SETTINGS are good, STAGE is the overlay's name. No secret is in it."""
-    whole = kubernetes_settings.complete(settings)
-    base = {f"{name}.yaml": [*objects] for name, objects in _base(app, whole)}
+def render(app: Deployment, given: Given) -> list[File]:
+    """Return the files of APP for Kubernetes. Only those below `secrets` are secret, and nothing else needs them."""
+    whole = kubernetes_settings.complete(given.options)
+    known = "" if whole["external_secrets"] else secrets(app, whole)
+    told = hmac.new(given.kept.get(SALT).encode(), known.encode(), "sha256").hexdigest()[:16] if known else ""
+    base = {f"{name}.yaml": [*objects] for name, objects in _base(app, whole, told)}
     over = {f"{name}.yaml": [*objects] for name, objects in _overlay(app, whole)}
-    found = {f"base/{name}": _text(objects) for name, objects in base.items() if objects}
-    found |= {f"overlays/{stage}/{name}": _text(objects) for name, objects in over.items() if objects}
     lines, own = _variables(app)
-    found["base/environment.env"] = lines
-    found |= {f"base/{path}": value for path, value in own.items()}
-    found["base/kustomization.yaml"] = _text([_base_kustomization(app, [name for name in base if base[name]], own)])
-    found[f"overlays/{stage}/kustomization.yaml"] = _text(
-        [_overlay_kustomization(app, whole, [name for name in over if over[name]])]
-    )
-    found["deploy.sh"] = script.deploy(app, namespace(app, whole), stage)
-    return found
+    overlay = f"overlays/{whole['overlay']}"
+    return [
+        *(File(f"base/{name}", _text(objects)) for name, objects in base.items() if objects),
+        File("base/environment.env", lines),
+        *(File(f"base/{path}", value) for path, value in own.items()),
+        File("base/kustomization.yaml", _text([_base_kustomization(app, [name for name in base if base[name]], own)])),
+        *(File(f"{overlay}/{name}", _text(objects)) for name, objects in over.items() if objects),
+        File(
+            f"{overlay}/kustomization.yaml",
+            _text([_overlay_kustomization(app, whole, [name for name in over if over[name]])]),
+        ),
+        File("deploy.sh", script.deploy(app, namespace(app, whole), whole["overlay"]), 0o755),
+        File(".gitignore", f"/{SECRETS}/\n"),
+        *([File(f"{SECRETS}/{SALT}", given.kept.get(SALT)), File(script.SECRETS, known)] if known else []),
+    ]
 
 
 def namespace(app: Deployment, settings: Mapping[str, Any]) -> str:
@@ -47,7 +59,7 @@ def namespace(app: Deployment, settings: Mapping[str, Any]) -> str:
     return str(settings["namespace"] or app.name)
 
 
-def _base(app: Deployment, settings: Mapping[str, Any]) -> Iterator[tuple[str, Iterable[Object]]]:
+def _base(app: Deployment, settings: Mapping[str, Any], secrets: str) -> Iterator[tuple[str, Iterable[Object]]]:
     """Yield the app: what is the same on every cluster."""
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": workloads.first(app, "all", app.name)}
     yield "account", [{**account, "automountServiceAccountToken": False}]
@@ -56,8 +68,8 @@ def _base(app: Deployment, settings: Mapping[str, Any]) -> Iterator[tuple[str, I
     yield "service", network.service(app)
     yield "network-policy", network.policies(app, settings)
     for process in (app.web, *app.workers):
-        budget = workloads.disruption_budget(app, process, settings)
-        yield process.name, [workloads.deployment(app, process, settings), *budget]
+        budget = workloads.disruption_budget(app, process)
+        yield process.name, [workloads.deployment(app, process, settings, secrets), *budget]
     for process in app.schedules:
         yield process.name, [workloads.cron_job(app, process, settings)]
 
@@ -131,8 +143,7 @@ def _image(reference: str) -> dict[str, str]:
 
 
 def secrets(app: Deployment, settings: Mapping[str, Any]) -> str:
-    """Return the app's Secrets, which the folder only refers to, as `kubectl apply -f` takes them (secret)."""
-    whole = kubernetes_settings.complete(settings)
+    """Return the app's Secrets, which the rest only refers to, as `kubectl apply -f` takes them (secret)."""
     values = dict(app.secrets)
     for process in app.processes:
         values |= {pod.own_key(process, name): value for name, value in process.secrets.items()}
@@ -141,7 +152,7 @@ def secrets(app: Deployment, settings: Mapping[str, Any]) -> str:
         {
             "apiVersion": "v1",
             "kind": "Secret",
-            "metadata": {**workloads.metadata(app, "all", name), "namespace": namespace(app, whole)},
+            "metadata": {**workloads.metadata(app, "all", name), "namespace": namespace(app, settings)},
             "stringData": dict(sorted(data.items())),
         }
         for name, data in ((pod.secret(app), values), (pod.files_secret(app), texts))

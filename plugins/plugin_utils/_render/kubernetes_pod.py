@@ -42,6 +42,12 @@ def labels(app: Deployment, component: str) -> dict[str, str]:
     return {"app.kubernetes.io/name": app.name, "app.kubernetes.io/component": component}
 
 
+def version(app: Deployment) -> dict[str, str]:
+    """Return the label that tells versions apart, cut to what a label may have: 63 characters."""
+    value = app.release[:63].strip("._-")
+    return {"app.kubernetes.io/version": value} if value else {}
+
+
 def template(app: Deployment, process: Process, settings: Mapping[str, Any], component: str) -> Object:
     """Return the template of the pods of a PROCESS; SETTINGS are whole."""
     spec: Object = {
@@ -69,8 +75,7 @@ def template(app: Deployment, process: Process, settings: Mapping[str, Any], com
         spec["topologySpreadConstraints"] = [*_spread(app, component)]
     if process.kind in ("migrate", "schedule"):
         spec["restartPolicy"] = "Never"
-    version = {"app.kubernetes.io/version": app.release} if app.release else {}
-    told: Object = {"labels": {**labels(app, component), **version}}
+    told: Object = {"labels": {**labels(app, component), **version(app)}}
     if process.kind == "web" and app.front.hidden_paths:  # the usual words, which most set-ups of Prometheus look for
         scraped = {"scrape": "true", "port": str(model.PORT), "path": app.front.hidden_paths[0]}
         told["annotations"] = {f"prometheus.io/{name}": value for name, value in scraped.items()}
@@ -81,10 +86,10 @@ def container(app: Deployment, process: Process, settings: Mapping[str, Any]) ->
     """Return the one container of a process's pod."""
     found: Object = {"name": process.name, "image": app.name}  # which an overlay replaces: `images` of Kustomize
     if process.command:
-        found["args"] = list(process.command)
+        found["args"] = [*(("nice", "-n", str(process.nice)) if process.nice else ()), *process.command]
     found |= {
         "envFrom": [{"configMapRef": {"name": f"{app.name}-{CONFIG}"}}],
-        "env": [*_environment(app, process)],
+        "env": [*_environment(app, process, settings)],
         "resources": resources(process, settings),
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -111,9 +116,14 @@ def resources(process: Process, settings: Mapping[str, Any]) -> Object:
     return found
 
 
-def _environment(app: Deployment, process: Process) -> Iterator[Object]:
+def _environment(app: Deployment, process: Process, settings: Mapping[str, Any]) -> Iterator[Object]:
     """Yield the variables beside those of the ConfigMap: the process's own, and secret ones by reference."""
-    for name, value in sorted(process.environment.items()):
+    variables = dict(process.environment)
+    if process.kind == "web":
+        variables["FORWARDED_ALLOW_IPS"] = "*"  # a policy says who may connect: the proxy
+        if process.overlap and not process.workers:  # or there would be as many as the whole node has cores for
+            variables["WEB_CONCURRENCY"] = str(2 * max(1, round(settings["cpu_millicores"] / 1000)) + 1)
+    for name, value in sorted(variables.items()):
         yield {"name": name, "value": value.replace("$", "$$")}  # which Kubernetes would expand: $(NAME)
     for name in sorted({*app.secrets, *process.secrets}):
         key = own_key(process, name) if name in process.secrets else name

@@ -60,7 +60,7 @@ def worker(process: Process) -> Object:
     found: Object = {}
     if process.ready and process.ready.command:
         found["readinessProbe"] = {
-            "exec": {"command": list(process.ready.command)},
+            "exec": {"command": [model.RUN, "--", *process.ready.command]},
             "periodSeconds": 10,
             "timeoutSeconds": 10,
             "failureThreshold": 3,

@@ -24,7 +24,7 @@ kubectl kustomize "$folder/overlays/@STAGE@" >"$objects"
 mine=app.kubernetes.io/name=@NAME@
 
 kubectl apply "$@" -f "$objects" -l @STEP@=@SETTINGS@
-@MIGRATION@
+@KEPT@@MIGRATION@
 before=$(kubectl get "$@" -n @NAMESPACE@ deployment -l "$mine" -o \\
     'jsonpath={range .items[*]}{.metadata.name}={.metadata.annotations.deployment\\.kubernetes\\.io/revision} {end}')
 failed=
@@ -65,12 +65,19 @@ while :; do
     [ $((seconds % 30)) -ne 0 ] || kubectl get "$@" -n @NAMESPACE@ pod -l "app.kubernetes.io/component=@COMPONENT@,$mine" >&2
 done
 """
+KEPT = """
+# Without the file, whoever deploys has no part in the secrets: they are in the cluster.
+[ ! -f "$folder/@SECRETS@" ] || kubectl apply "$@" -f "$folder/@SECRETS@"
+"""
+SECRETS = "secrets/secrets.yaml"
 SCHEDULES = 'kubectl apply "$@" -f "$objects" -l @STEP@=@LAST@\n'
 
 
 def deploy(app: Deployment, namespace: str, stage: str) -> str:
     """Return the script for APP, whose overlay is called STAGE."""
     words = {
+        "KEPT": KEPT,
+        "SECRETS": SECRETS,
         "MIGRATION": MIGRATION if app.migrate else "",
         "SCHEDULES": SCHEDULES if app.schedules else "",
         "COMPONENT": app.migrate.name if app.migrate else "",

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""`slipway_kubernetes`: what a cluster is like, which no app's description says; the one place that says what each key is.
+"""`slipway_render.options.kubernetes`: what no app's description says of a cluster, key by key.
 
 PRIVATE to the collection. It can have breaking changes.
 """
@@ -12,11 +12,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import stage
-from ansible_collections.slipway.flask.plugins.plugin_utils._render.model import Deployment
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.key import REQUIRED, Key
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.names import LABEL, nearest
 
-VARIABLE = "slipway_kubernetes"
+VARIABLE = "slipway_render.options.kubernetes"
 TRAFFIC = ("ingress", "gateway", "none")
 ACCESS = ("ReadWriteMany", "ReadWriteOnce")
 STORES = ("ClusterSecretStore", "SecretStore")
@@ -39,8 +38,11 @@ KEYS: dict[str, Key] = {
     "create_namespace": Key(
         bool, True, "Write the namespace, with the Pod Security standard `restricted`; `false` if you may not create one."
     ),
-    "replicas": Key(int, 2, "Number of web pods; with `max_replicas`, the least number.", range=(1, 200)),
-    "max_replicas": Key(int, 0, "Greatest number of web pods (HorizontalPodAutoscaler); 0 means no autoscaling.", range=(0, 1000)),
+    "overlay": Key(str, "production", "Name of the overlay's folder."),
+    "max_replicas": Key(
+        int, 0, "Greatest number of web pods, `slipway_render.replicas` being the least (HorizontalPodAutoscaler); 0 means no "
+        "autoscaling.", range=(0, 1000)
+    ),
     "cpu_percent": Key(
         int, 70, "With `max_replicas`: mean CPU usage, in percent of `cpu_millicores`, above which pods are added.", range=(1, 1000)
     ),
@@ -100,7 +102,7 @@ def complete(settings: Mapping[str, Any]) -> dict[str, Any]:
 def problems(settings: Any) -> list[str]:
     """Return what is wrong with SETTINGS, one sentence each."""
     if not isinstance(settings, Mapping):
-        return [f"{VARIABLE} must be a mapping such as {{replicas: 3, issuer: letsencrypt}}"]
+        return [f"{VARIABLE} must be a mapping such as {{issuer: letsencrypt}}"]
     return [*_of_keys(VARIABLE, settings, KEYS)] or [*_together(complete(settings))]
 
 
@@ -137,11 +139,6 @@ def _is_name(value: str) -> bool:
 
 def _together(whole: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is wrong with values that are right by themselves."""
-    if whole["max_replicas"] and whole["max_replicas"] < whole["replicas"]:
-        yield (
-            f"{VARIABLE}.max_replicas is {whole['max_replicas']} and replicas is {whole['replicas']}; it must not be less, or "
-            "0 for no autoscaling"
-        )
     parts = whole["gateway"].split("/") if whole["gateway"] else []
     if parts and (len(parts) != 2 or not all(map(NAME.fullmatch, parts))):
         yield f"{VARIABLE}.gateway is '{whole['gateway']}'; it must be like `namespace/name`"
@@ -162,25 +159,33 @@ PROTECTION = {
 """Keys of an app that keep visitors out, with what it would mean that no web server of ours reads them."""
 
 
-def refusals(app: Mapping[str, Any], deployment: Deployment, settings: Mapping[str, Any]) -> list[str]:
+def all_problems(app: Mapping[str, Any], settings: Any, replicas: int) -> list[str]:
+    """Return what is wrong with SETTINGS, and what a cluster with them can't do of APP with REPLICAS of its web process."""
+    return problems(settings) or refusals(app, settings, replicas)
+
+
+def refusals(app: Mapping[str, Any], settings: Mapping[str, Any], replicas: int = 1) -> list[str]:
     """Return what a cluster with SETTINGS can't do of an APP, one sentence each; all of them are good by themselves."""
-    whole, front, found = complete(settings), deployment.front, list[str]()
+    whole, found = complete(settings), list[str]()
     if whole["traffic"] != "none":
         own = f"set `{VARIABLE}: {{traffic: none}}` and lead visitors to the Service with what your cluster has for it"
         found += [f"'{key}' is nginx's on a host, and {why}: {own}" for key, why in PROTECTION.items() if app[key]]
         if app["stage"] == stage.STAGING and not app["access"]:
             found.append(f"'stage' is 'staging', which nginx closes to the public on a host: {own}")
-    unknown = sorted({*whole["keep_state"]} - {one.name for one in (*deployment.workers, *deployment.schedules)})
-    if unknown:
-        found.append(f"{VARIABLE}.keep_state has '{unknown[0]}', which is none of the app's 'processes'")
-    if front.redirect_domains and whole["traffic"] == "ingress":
+    if app["redirect_domains"] and whole["traffic"] == "ingress":
         found.append(
-            f"'redirect_domains' has {', '.join(front.redirect_domains)}: an Ingress has no redirect that all controllers "
+            f"'redirect_domains' has {', '.join(app['redirect_domains'])}: an Ingress has no redirect that all controllers "
             f"know; set `{VARIABLE}: {{traffic: gateway}}`, or redirect at your DNS provider"
         )
-    if not deployment.web.overlap and max(settings.get("replicas", 1), whole["max_replicas"]) > 1:
+    if app["handover"] == "stop_first" and whole["max_replicas"]:
         found.append(
-            f"'handover' is 'stop_first', so there are never two web processes, and {VARIABLE} asks for more; set "
-            "`replicas: 1` and remove `max_replicas`"
+            f"'handover' is 'stop_first', so there are never two web processes: remove {VARIABLE}.max_replicas"
         )
+    elif whole["max_replicas"] and whole["max_replicas"] < replicas:
+        found.append(
+            f"{VARIABLE}.max_replicas is {whole['max_replicas']} and slipway_render.replicas is {replicas}; it must not be "
+            "less, or 0 for no autoscaling"
+        )
+    if unknown := sorted({*whole["keep_state"]} - {*app["processes"]}):
+        found.append(f"{VARIABLE}.keep_state has '{unknown[0]}', which is none of the app's 'processes'")
     return found

@@ -20,6 +20,8 @@ STEP = "slipway.flask/step"
 """Label by which deploy.sh takes one part of the objects after the other: what is there first, migrations, …, schedules."""
 SETTINGS, MIGRATE, LAST = "settings", "migrate", "schedules"
 WAVE, HOOK = "argocd.argoproj.io/sync-wave", "argocd.argoproj.io/hook"
+SECRETS = "slipway.flask/secrets"
+"""Annotation that tells one state of the app's secrets from another, and not what they are."""
 DAY = 86_400
 MIGRATE_SECONDS = 3600
 """How long migrations may take, all tries together."""
@@ -29,8 +31,12 @@ LATE_SECONDS = 120
 
 def metadata(app: Deployment, component: str, name: str = "", **more: Mapping[str, str]) -> Object:
     """Return the metadata of an object of the app that is called NAME, or after its COMPONENT."""
-    version = {"app.kubernetes.io/version": app.release} if app.release else {}
-    own = {**pod.labels(app, component), **version, "app.kubernetes.io/managed-by": "slipway", **more.pop("labels", {})}
+    own = {
+        **pod.labels(app, component),
+        **pod.version(app),
+        "app.kubernetes.io/managed-by": "slipway",
+        **more.pop("labels", {}),
+    }
     return {"name": name or f"{app.name}-{component}", "labels": own, **more}
 
 
@@ -39,10 +45,10 @@ def first(app: Deployment, component: str, name: str = "") -> Object:
     return metadata(app, component, name, labels={STEP: SETTINGS}, annotations={WAVE: "-2"})
 
 
-def deployment(app: Deployment, process: Process, settings: Mapping[str, Any]) -> Object:
-    """Return the Deployment of the web process or of a worker."""
+def deployment(app: Deployment, process: Process, settings: Mapping[str, Any], secrets: str = "") -> Object:
+    """Return the Deployment of the web process or of a worker. SECRETS changes with their values, and replaces the pods."""
     web = process.kind == "web"
-    spec: Object = {"replicas": replicas(process, settings)}
+    spec: Object = {"replicas": replicas(process)}
     if web and settings["max_replicas"] and process.overlap:
         del spec["replicas"]  # or each deploy would take it back to the least
     ready = process.ready.seconds if process.ready and not process.ready.command else 0
@@ -60,14 +66,14 @@ def deployment(app: Deployment, process: Process, settings: Mapping[str, Any]) -
     }
     if not ready:
         del spec["minReadySeconds"]
+    if secrets:
+        spec["template"]["metadata"].setdefault("annotations", {})[SECRETS] = secrets
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata(app, process.name), "spec": spec}
 
 
-def replicas(process: Process, settings: Mapping[str, Any]) -> int:
+def replicas(process: Process) -> int:
     """Return how many pods a process has."""
-    if not process.overlap:
-        return 1
-    return int(settings["replicas"]) if process.kind == "web" else process.instances
+    return process.instances if process.overlap else 1
 
 
 def cron_job(app: Deployment, process: Process, settings: Mapping[str, Any]) -> Object:
@@ -139,9 +145,9 @@ def _access(app: Deployment, volume: Volume) -> str:
     return "ReadWriteOnce" if alone else "ReadWriteMany"
 
 
-def disruption_budget(app: Deployment, process: Process, settings: Mapping[str, Any]) -> Iterator[Object]:
+def disruption_budget(app: Deployment, process: Process) -> Iterator[Object]:
     """Yield that a node is emptied of one pod of the PROCESS at a time; with a single one, that would never happen."""
-    if replicas(process, settings) > 1:
+    if replicas(process) > 1:
         spec = {
             "maxUnavailable": 1,
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
@@ -162,7 +168,7 @@ def autoscaler(app: Deployment, settings: Mapping[str, Any]) -> Iterator[Object]
         "metadata": metadata(app, app.web.name),
         "spec": {
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": f"{app.name}-{app.web.name}"},
-            "minReplicas": settings["replicas"],
+            "minReplicas": replicas(app.web),
             "maxReplicas": settings["max_replicas"],
             "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": usage}}],
         },

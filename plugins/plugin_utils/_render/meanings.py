@@ -38,8 +38,8 @@ SERVER = "a container beside the app; refused: "
 MEANINGS: dict[str, Meaning] = {
     "name": Meaning("name of the project", "name of the stack", "name of the objects"),
     "domains": Meaning(SAME, SAME, "hosts of the Ingress or HTTPRoute"),
-    "redirect_domains": front(),
-    "stage": everywhere(f"{SAME}; `access` is nginx's"),
+    "redirect_domains": Meaning(SAME, SAME, "an HTTPRoute; refused: with an Ingress"),
+    "stage": Meaning(f"{SAME}; `access` is nginx's", f"{SAME}; `access` is nginx's", "refused: staging, unless `traffic: none`"),
     "preview": everywhere(f"{NONE}: a preview is a project, stack or namespace of its own"),
     "adopt": everywhere(f"{NONE}: there is nothing to take over"),
     "source": everywhere(BUILD),
@@ -58,7 +58,7 @@ MEANINGS: dict[str, Meaning] = {
     "secret_key_variable": everywhere("no SECRET_KEY is made: give one in `secrets`"),
     "database": Meaning(
         f"`local`: {SERVER}mariadb", "`local`: a container on the node labelled for data; refused: mariadb",
-        "`url` or `none`; see docs/kubernetes.md for `local`",
+        "`url` or `none`; refused: `local`, mariadb",
     ),
     "database_url": everywhere(SAME),
     "database_ca": everywhere("mounted as a file"),
@@ -72,7 +72,7 @@ MEANINGS: dict[str, Meaning] = {
     "database_owner_url": everywhere("only the migrations get it"),
     "redis": Meaning(
         "`local`: containers beside the app", "`local`: containers on the node labelled for data",
-        "`url` or `none`; see docs/kubernetes.md for `local`",
+        "`url` or `none`; refused: `local`",
     ),
     "redis_url": everywhere(SAME),
     "redis_ca": everywhere("mounted as a file"),
@@ -108,7 +108,7 @@ MEANINGS: dict[str, Meaning] = {
     "health_status": everywhere(SAME),
     "health_host": everywhere(SAME),
     "health_timeout_seconds": Meaning("start period", "start period and monitor", "startup probe"),
-    "metrics_path": Meaning("hidden from visitors", "hidden from visitors", "annotations for Prometheus"),
+    "metrics_path": Meaning("hidden from visitors", "hidden from visitors", "annotations for Prometheus; visitors get 503"),
     "watch_seconds": Meaning(f"{NONE}: nothing goes back by itself", "monitor of the update: a container that fails in it "
                              "takes the update back", "minReadySeconds"),
     "body_size_mb": front(),
@@ -128,8 +128,8 @@ MEANINGS: dict[str, Meaning] = {
     "memory_max_mb": everywhere("limit of each web container"),
     "headers": front(),
     "hsts_preload": front(),
-    "access": front(),
-    "client_ca_file": front(),
+    "access": Meaning(SAME, SAME, "refused, unless `traffic: none`"),
+    "client_ca_file": Meaning(SAME, SAME, "refused, unless `traffic: none`"),
     "certificate": Meaning(
         "`acme`: bring the files, a self-signed one until then", "`acme`: bring the files, a self-signed one until then",
         "`acme`: cert-manager",

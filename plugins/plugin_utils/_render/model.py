@@ -87,6 +87,8 @@ class Process:
     memory_mb: int = 0
     """Limit; 0 is none."""
     nice: int = 0
+    workers: int = 0
+    """Of gunicorn, if the description says how many."""
     volumes: tuple[Volume, ...] = ()
     health: Health | None = None
     ready: Ready | None = None

@@ -41,6 +41,20 @@ RULES = (
         "'database_url' is SQLite's: a file that only one container can have; use PostgreSQL",
     ),
     Rule(
+        "database",
+        ("kubernetes",),
+        lambda app: app["database"] == "local",
+        "'database' is 'local', and a database in a cluster is an operator's (CloudNativePG) or a provider's: set `database: url`, "
+        "with its URL in 'database_url'",
+    ),
+    Rule(
+        "redis",
+        ("kubernetes",),
+        lambda app: app["redis"] == "local",
+        "'redis' is 'local', and a Redis in a cluster is an operator's or a provider's: set `redis: url`, with its URL in "
+        "'redis_url'",
+    ),
+    Rule(
         "database_pool",
         TARGETS,
         lambda app: app["database_pool"] != "none",

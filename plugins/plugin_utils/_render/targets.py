@@ -10,7 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from ansible_collections.slipway.flask.plugins.plugin_utils._render import compose, swarm
+from ansible_collections.slipway.flask.plugins.plugin_utils._render import (
+    compose,
+    kubernetes,
+    kubernetes_settings,
+    swarm,
+)
 from ansible_collections.slipway.flask.plugins.plugin_utils._render.given import Given
 from ansible_collections.slipway.flask.plugins.plugin_utils._render.model import Deployment
 from ansible_collections.slipway.flask.plugins.plugin_utils._render.output import File
@@ -26,9 +31,12 @@ class Target(NamedTuple):
     """Return the entry of the role nginx_tls for the nginx in front; None if the engine has a front of its own."""
     next: str
     """What a person does with the folder."""
+    problems: Callable[[App, Any, int], list[str]] = lambda app, options, replicas: []
+    """Return what is wrong with `slipway_render.options` of the target, for an app with so many web processes."""
 
 
 KNOWN: dict[str, Target] = {
     "compose": Target(compose.render, compose.site, "docker compose up --detach --wait"),
     "swarm": Target(swarm.render, swarm.site, "./deploy.sh"),
+    "kubernetes": Target(kubernetes.render, None, "./deploy.sh", kubernetes_settings.all_problems),
 }

@@ -5,20 +5,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description as app_description
 from ansible_collections.slipway.flask.plugins.plugin_utils._render import description, kubernetes
+from ansible_collections.slipway.flask.plugins.plugin_utils._render.given import Given
+from ansible_collections.slipway.flask.plugins.plugin_utils._render.output import Kept
 from app_descriptions import shop
 
 Object = dict[str, Any]
 IMAGE = "registry.example.com:5000/shop:7"
+SERVERS = {"database": "url", "database_url": "postgresql://u:x@db.example.com/shop"}
 SAMPLE = {
     "metrics_path": "/metrics",
     "shared_folders": ["instance/uploads"],
     "files": {"instance/config.py": "A = 1\n"},
-    "redis": "local",
+    "redis": "url",
+    "redis_url": "rediss://redis.example.com:6379/0",
     "processes": {
         "worker": {"command": "flask worker", "instances": 2, "memory_max_mb": 128},
         "mail": {"command": "flask mail", "handover": "stop_first", "ready": {"command": "flask ping"}},
@@ -30,6 +35,7 @@ FOREIGN: dict[str, dict[str, Any]] = {
     "flaskr": {
         "wsgi": "flaskr:create_app()",
         "database": "none",
+        "database_url": ...,
         "secrets": ...,
         "secret_key_variable": "",
         "files": {"instance/config.py": "A = 1\n"},
@@ -41,8 +47,6 @@ FOREIGN: dict[str, dict[str, Any]] = {
     "ihatemoney": {
         "source": {"package": "ihatemoney==7.2"},
         "wsgi": "ihatemoney.wsgi:application",
-        "database": "url",
-        "database_url": "postgresql://u:x@db.example.com/money",
         "secret_key_variable": "",
         "files": {"ihatemoney.cfg": "A = 1\n"},
         "environment": {"IHATEMONEY_SETTINGS_FILE_PATH": "{release_folder}/src/ihatemoney.cfg"},
@@ -51,6 +55,7 @@ FOREIGN: dict[str, dict[str, Any]] = {
     "tasks": {
         "wsgi": "task_app:create_app()",
         "database": "none",
+        "database_url": ...,
         "redis": "url",
         "redis_url": "rediss://redis.example.com:6379/0",
         "processes": {"worker": {"command": "celery -A make_celery worker", "ready_seconds": 3}},
@@ -59,11 +64,18 @@ FOREIGN: dict[str, dict[str, Any]] = {
 """What the slow tests deploy of other people's applications, with servers of their own."""
 
 
+def rendered(settings: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, str]:
+    """Return path -> text for the usual app with CHANGES and a cluster's SETTINGS, secrets included."""
+    app = app_description.normalise(shop(**{**SERVERS, **changes}))
+    made = description.deployment(app, IMAGE, release="7", replicas=2)
+    kept = Kept(Path("/nowhere"), {"salt": "s"})
+    files = kubernetes.render(made, Given("kubernetes", Path("/nowhere"), IMAGE, 2, {}, kept, options=settings or {}))
+    return {file.path: file.text for file in files}
+
+
 def folder(settings: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, str]:
-    """Return path -> text for the usual app with CHANGES and a cluster's SETTINGS."""
-    app = app_description.normalise(shop(**changes))
-    made = description.deployment(app, IMAGE, release="7")
-    return kubernetes.files(made, settings or {}, "production")
+    """Return what of it is to be seen by everybody."""
+    return {path: text for path, text in rendered(settings, **changes).items() if not path.startswith("secrets/")}
 
 
 def objects(files: Mapping[str, str]) -> list[Object]:

@@ -75,6 +75,17 @@ def test_only_the_migrations_get_the_url_of_the_databases_owner() -> None:
     assert not any("o:y" in value for value in found.secrets.values())
 
 
+def test_the_authority_of_a_servers_certificate_is_a_file_of_the_container() -> None:
+    found = made(
+        database="url", database_url="postgresql://u:x@db/shop", database_ca="PEM 1",
+        redis="url", redis_url="rediss://r:6379/0", redis_ca="PEM 2", database_owner_url="postgresql://o:y@db/shop",
+    )  # fmt: skip
+    assert found.files == {"/app/files/.shop-ca.crt": "PEM 1", "/app/files/.shop-redis-ca.crt": "PEM 2"}
+    assert found.secrets["DATABASE_URL"].endswith("?sslmode=verify-full&sslrootcert=/app/files/.shop-ca.crt")
+    assert "/app/files/.shop-redis-ca.crt" in found.secrets["REDIS_URL"].replace("%2F", "/")
+    assert found.migrate and "/app/files/.shop-ca.crt" in found.migrate.secrets[description.OWNER_VARIABLE]
+
+
 def test_the_folder_of_the_release_is_that_of_the_image() -> None:
     found = made(environment={"SETTINGS": "{release_folder}/src/settings.py"}, files={"settings.py": "A = 1\n"})
     assert found.environment["SETTINGS"] == "/app/src/settings.py"

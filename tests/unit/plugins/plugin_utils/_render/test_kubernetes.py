@@ -4,18 +4,19 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import description as app_description
 from ansible_collections.slipway.flask.plugins.plugin_utils._render import description, kubernetes
-from app_descriptions import KEY, shop
-from kubernetes_objects import FOREIGN, IMAGE, SAMPLE, Object, folder, objects, one, pod
+from app_descriptions import KEY
+from kubernetes_objects import FOREIGN, IMAGE, SAMPLE, Object, folder, objects, one, pod, rendered
 
 VERSIONS = ("1.33", "1.34", "1.35", "1.36", "1.37")
 OURS = ("ExternalSecret", "Gateway", "HTTPRoute")
@@ -33,6 +34,15 @@ EVERYTHING: dict[str, Any] = {
     "user_namespaces": True,
 }
 GATEWAY: dict[str, Any] = {"traffic": "gateway", "gateway_class": "envoy", "issuer": "letsencrypt"}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def read_once() -> Iterator[None]:
+    """Read the schemas of a version once, and not for every object again: that is most of what a test takes."""
+    utils = kubernetes_validate.utils
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utils, "schema_contents", functools.cache(utils.schema_contents))
+        yield
 
 
 def invalid(each: Object, version: str) -> str:
@@ -92,27 +102,39 @@ def test_no_secret_is_in_the_folder() -> None:
 
 
 def test_secrets_have_every_key_that_pods_ask_for() -> None:
-    owner = {"database_owner_url": "postgresql://o:y@db/shop"}
-    app = app_description.normalise(shop(**SAMPLE, **owner, database="url", database_url="postgresql://u:x@db/shop"))
-    made = description.deployment(app, IMAGE)
-    stored = {each["metadata"]["name"]: each["stringData"] for each in yaml.safe_load_all(kubernetes.secrets(made, {}))}
+    files = rendered(None, **SAMPLE, database_owner_url="postgresql://o:y@db/shop")
+    stored = {
+        each["metadata"]["name"]: each["stringData"] for each in yaml.safe_load_all(files["secrets/secrets.yaml"])
+    }
     asked = {
         entry["valueFrom"]["secretKeyRef"]["key"]
-        for each in objects(kubernetes.files(made, {}, "production"))
+        for each in objects({path: text for path, text in files.items() if not path.startswith("secrets/")})
         if each["kind"] in ("Deployment", "Job")
         for entry in each["spec"]["template"]["spec"]["containers"][0]["env"]
         if "valueFrom" in entry
     }
     assert asked == set(stored["shop-secrets"])
-    files = next(v for v in pod("Deployment", "shop-web", **SAMPLE)["volumes"] if v["name"] == "files")["secret"]
-    assert files["items"] == [{"key": "file-1", "path": "instance/config.py"}]
+    mounted = next(v for v in pod("Deployment", "shop-web", **SAMPLE)["volumes"] if v["name"] == "files")["secret"]
+    assert mounted["items"] == [{"key": "file-1", "path": "instance/config.py"}]
     assert stored["shop-files"] == {"file-1": "A = 1\n"}
+    assert files[".gitignore"] == "/secrets/\n"
+
+
+def test_another_secret_replaces_the_pods_and_a_store_is_looked_at_by_others() -> None:
+    def told(token: str, **settings: Any) -> Any:
+        found = one("Deployment", "shop-web", settings, secrets={"SECRET_KEY": KEY, "TOKEN": token})
+        return found["spec"]["template"]["metadata"].get("annotations", {}).get("slipway.flask/secrets")
+
+    assert told("one") == told("one") != told("two")
+    assert told("one", external_secrets={"store": "vault"}) is None
+    assert "secrets/secrets.yaml" not in rendered({"external_secrets": {"store": "vault"}})
+    assert one("ExternalSecret", "shop-secrets", {"external_secrets": {"store": "vault"}})["spec"]["dataFrom"] == [
+        {"extract": {"key": "shop"}}
+    ]
 
 
 def test_only_the_migrations_get_the_url_of_the_databases_owner() -> None:
-    changes = {
-        "database": "url", "database_url": "postgresql://u:x@db/s", "database_owner_url": "postgresql://o:y@db/s",
-    }  # fmt: skip
+    changes = {"database_owner_url": "postgresql://o:y@db/s"}
     name = next(each for each in objects(folder(None, **changes)) if each["kind"] == "Job")["metadata"]["name"]
     variables = {
         kind: {entry["name"] for entry in pod(kind, which, **changes)["containers"][0]["env"]}
@@ -171,8 +193,8 @@ def test_probes_ask_what_the_app_says(changes: dict[str, Any], startup: str, rea
 def test_what_must_not_run_twice_is_stopped_first() -> None:
     spec = one("Deployment", "shop-mail", **SAMPLE)["spec"]
     assert (spec["strategy"], spec["replicas"]) == ({"type": "Recreate"}, 1)
-    alone = folder({"replicas": 1}, handover="stop_first")
-    assert one("Deployment", "shop-web", {"replicas": 1}, handover="stop_first")["spec"]["replicas"] == 1
+    alone = folder(handover="stop_first")
+    assert one("Deployment", "shop-web", handover="stop_first")["spec"]["replicas"] == 1
     assert not [each for each in objects(alone) if each["kind"] == "PodDisruptionBudget"]
 
 
@@ -198,7 +220,7 @@ def test_the_job_of_the_migrations_has_another_name_for_each_version() -> None:
         return str(job["metadata"]["name"])
 
     assert name() == name() != name(environment={"A": "1"})
-    assert not [each for each in objects(folder(None, database="none")) if each["kind"] == "Job"]
+    assert not [each for each in objects(folder(None, database="none", database_url=...)) if each["kind"] == "Job"]
 
 
 def test_folders_are_shared_by_all_and_a_processs_own_is_kept_if_it_is_asked_for() -> None:
@@ -265,3 +287,14 @@ def test_dollars_of_a_process_are_not_expanded() -> None:
     changes = {"processes": {"w": {"command": "flask w", "environment": {"PRICE": "$(HOME) $$5"}}}}
     env = pod("Deployment", "shop-w", **changes)["containers"][0]["env"]
     assert {"name": "PRICE", "value": "$$(HOME) $$$$5"} in env
+
+
+def test_gunicorn_has_workers_for_the_pods_cpu_not_for_the_nodes() -> None:
+    def workers(settings: dict[str, Any] | None = None, **changes: Any) -> Any:
+        env = pod("Deployment", "shop-web", settings, **changes)["containers"][0]["env"]
+        return {entry["name"]: entry.get("value") for entry in env}.get("WEB_CONCURRENCY")
+
+    assert workers() == "3"
+    assert workers({"cpu_millicores": 2000}) == "5"
+    assert workers(workers=4) is None
+    assert workers(handover="stop_first") is None

@@ -8,23 +8,28 @@ from typing import Any
 
 import pytest
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description as app_description
-from ansible_collections.slipway.flask.plugins.plugin_utils._render import description, kubernetes_settings
+from ansible_collections.slipway.flask.plugins.plugin_utils._render import kubernetes_settings
 from app_descriptions import shop
 
 
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ([], "slipway_kubernetes must be a mapping"),
-        ({"replica": 3}, "unknown key 'replica' (did you mean 'replicas'?)"),
-        ({"replicas": "3"}, "slipway_kubernetes.replicas must be a whole number"),
-        ({"replicas": True}, "slipway_kubernetes.replicas must be a whole number"),
-        ({"replicas": 0}, "it must be from 1 to 200"),
-        ({"replicas": 3, "max_replicas": 2}, "slipway_kubernetes.max_replicas is 2 and replicas is 3"),
+        ([], "slipway_render.options.kubernetes must be a mapping"),
+        ({"max_replica": 3}, "unknown key 'max_replica' (did you mean 'max_replicas'?)"),
+        ({"storage_gb": "3"}, "slipway_render.options.kubernetes.storage_gb must be a whole number"),
+        ({"storage_gb": True}, "slipway_render.options.kubernetes.storage_gb must be a whole number"),
+        ({"storage_gb": 0}, "it must be from 1 to 65536"),
         ({"traffic": "nginx"}, "it must be one of ingress, gateway, none"),
         ({"storage_access": "ReadWriteAll"}, "it must be one of ReadWriteMany, ReadWriteOnce"),
-        ({"namespace": "My Shop"}, "slipway_kubernetes.namespace is 'My Shop'; it must be a name of Kubernetes"),
-        ({"external_secrets": {"kind": "SecretStore"}}, "slipway_kubernetes.external_secrets.store is missing"),
+        (
+            {"namespace": "My Shop"},
+            "slipway_render.options.kubernetes.namespace is 'My Shop'; it must be a name of Kubernetes",
+        ),
+        (
+            {"external_secrets": {"kind": "SecretStore"}},
+            "slipway_render.options.kubernetes.external_secrets.store is missing",
+        ),
         ({"external_secrets": {"store": "v", "keys": "x"}}, "unknown key 'keys' (did you mean 'key'?)"),
         ({"traffic": "gateway"}, "takes either `gateway_class`"),
         ({"traffic": "gateway", "gateway": "a/b", "gateway_class": "c"}, "takes either `gateway_class`"),
@@ -43,7 +48,7 @@ def test_wrong_settings_are_told(settings: Any, said: str) -> None:
     "settings",
     [
         {},
-        {"replicas": 3, "max_replicas": 3, "issuer": "letsencrypt.prod", "external_secrets": {"store": "vault"}},
+        {"max_replicas": 3, "issuer": "letsencrypt.prod", "external_secrets": {"store": "vault"}},
         {"traffic": "gateway", "gateway": "edge/public"},
         {"traffic": "gateway", "gateway_class": "envoy"},
     ],
@@ -62,15 +67,15 @@ def test_good_settings_are_taken(settings: Any) -> None:
         ),
         ({"client_ca_file": "ca.pem"}, {}, "nobody would ask for a certificate"),
         ({"stage": "staging"}, {}, "'stage' is 'staging', which nginx closes to the public"),
-        ({"redirect_domains": ["www.example.com"]}, {}, "set `slipway_kubernetes: {traffic: gateway}`"),
-        ({"handover": "stop_first"}, {"replicas": 2}, "there are never two web processes"),
+        ({"redirect_domains": ["www.example.com"]}, {}, "set `slipway_render.options.kubernetes: {traffic: gateway}`"),
         ({"handover": "stop_first"}, {"max_replicas": 2}, "there are never two web processes"),
+        ({}, {"max_replicas": 2}, "max_replicas is 2 and slipway_render.replicas is 3"),
         ({}, {"keep_state": ["worker"]}, "keep_state has 'worker', which is none of the app's 'processes'"),
     ],
 )
 def test_what_a_cluster_cannot_do_is_refused(changes: dict[str, Any], settings: dict[str, Any], said: str) -> None:
     app = app_description.normalise(shop(**changes))
-    (found,) = kubernetes_settings.refusals(app, description.deployment(app, "shop:1"), settings)
+    (found,) = kubernetes_settings.refusals(app, settings, 3)
     assert said in found
 
 
@@ -85,4 +90,4 @@ def test_what_a_cluster_cannot_do_is_refused(changes: dict[str, Any], settings: 
 )
 def test_what_it_can_do_is_not(changes: dict[str, Any], settings: dict[str, Any]) -> None:
     app = app_description.normalise(shop(**changes))
-    assert kubernetes_settings.refusals(app, description.deployment(app, "shop:1"), settings) == []
+    assert kubernetes_settings.refusals(app, settings, 3) == []
