@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -17,7 +18,7 @@ WAIT_SECONDS, MOST_SECONDS = 60, 3600
 
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"out", "back", "backends", "authorities", "wait", "force", "look"})
+    _VALID_ARGS = frozenset({"out", "back", "backends", "releases", "authorities", "wait", "force", "look"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -33,14 +34,18 @@ class ActionModule(ActionBase):
                 "failed": True,
                 "msg": f"wait is '{wait}'; it must be a number of seconds, 0 to {MOST_SECONDS}",
             }
+        backends, force = arguments.get("backends") or [], boolean(arguments.get("force", False))
+        found = releases(backends, str(arguments.get("releases") or ""), task_vars.get("hostvars", {}))
+        if back and not force and (behind := edges.behind(back, backends, found)):
+            return {**result, "failed": True, "msg": edges.refused(edge, "in", back, behind)}
         asked = {
             "do": "out" if out else "in" if back else "status",
             "host": out or back,
             "by": on_host.asker(),
             "wait_seconds": int(wait),
-            "force": boolean(arguments.get("force", False)),
+            "force": force,
             "look": look,
-            "backends": arguments.get("backends") or [],
+            "backends": backends,
             "authorities": str(arguments.get("authorities") or "/etc/slipway/identity/fleet.pem"),
         }
         answer = on_host.ask(self, "edge_hosts", asked, task_vars)
@@ -51,3 +56,16 @@ class ActionModule(ActionBase):
                 Display().display(line)
         result.update(answer)
         return result
+
+
+def releases(
+    backends: Iterable[Mapping[str, Any]], variable: str, hostvars: Mapping[str, Any]
+) -> dict[str, dict[str, str]]:
+    """Return the revision of each app on each host of BACKENDS, as release_info has left it in VARIABLE; by app, then host."""
+    found: dict[str, dict[str, str]] = {}
+    for host in dict.fromkeys(str(host["name"]) for entry in backends for host in entry["hosts"]):
+        told = hostvars.get(host, {}).get(variable) if variable else None
+        for app in told.get("apps") or [] if isinstance(told, Mapping) else []:
+            if app.get("revision"):
+                found.setdefault(str(app["app"]), {})[host] = str(app["revision"])
+    return found

@@ -34,6 +34,12 @@ options:
     type: list
     elements: dict
     default: []
+  releases:
+    description: >-
+      Name of the variable of the web hosts that has what M(slipway.flask.release_info) returned. A host whose release has
+      another revision than the release of the other hosts is not put back.
+    type: str
+    default: ""
   authorities:
     description: File on the edge with the certificate authorities of the hosts.
     type: path

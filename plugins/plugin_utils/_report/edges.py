@@ -7,9 +7,10 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._source.revision import short
 from ansible_collections.slipway.flask.plugins.plugin_utils._report.tables import grid
 
 
@@ -19,6 +20,21 @@ def refused(edge: str, do: str, host: str, problems: Sequence[str]) -> str:
         return f"{edge}: {'; '.join(problems)}"
     lines = [f"{edge}: {host} was not {'taken out' if do == 'out' else 'put back'}, because:"]
     return "\n".join([*lines, *(f"  - {text}" for text in problems)])
+
+
+def behind(host: str, backends: Iterable[Mapping[str, Any]], revisions: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Return why HOST must not serve yet: it has another revision of an app than all others. REVISIONS are by app and host."""
+    found = []
+    for entry in backends:
+        known = revisions.get(str(entry["name"]), {})
+        others = {name: revision for name, revision in known.items() if name != host}
+        if host in known and others and known[host] not in others.values():
+            name, other = next(iter(others.items()))
+            found.append(
+                f"{entry['name']}: {host} has revision {short(known[host])}, and {name} has {short(other)}. Bring it up to "
+                "date first: ansible-playbook playbooks/deploy.yml"
+            )
+    return found
 
 
 def told(edge: str, do: str, host: str, answer: Mapping[str, Any]) -> Iterator[str]:

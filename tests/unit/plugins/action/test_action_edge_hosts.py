@@ -23,6 +23,7 @@ class Run:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **answer: Any) -> None:
         self.answer, self.asked, self.printed = answer, dict[str, Any](), list[str]()
+        self.hostvars: dict[str, Any] = {}
         monkeypatch.setattr(edge_hosts.on_host, "ask", self.ask)
         monkeypatch.setattr(edge_hosts, "Display", lambda: MagicMock(display=self.printed.append))
 
@@ -34,7 +35,7 @@ class Run:
     def __call__(self, **arguments: Any) -> dict[str, Any]:
         task = MagicMock(args=arguments, async_val=0, check_mode=False, diff=False)
         action = edge_hosts.ActionModule(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
-        return dict(action.run(task_vars={"inventory_hostname": "edge1"}))
+        return dict(action.run(task_vars={"inventory_hostname": "edge1", "hostvars": self.hostvars}))
 
 
 def test_a_host_is_taken_out_and_the_table_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,3 +83,21 @@ def test_what_makes_no_sense_is_refused_before_an_edge_is_asked(
     run = Run(monkeypatch)
     assert said in run(**arguments)["msg"]
     assert not run.asked
+
+
+@pytest.mark.parametrize(("revision", "refused"), [("bbb", False), ("ccc", True)])
+def test_a_host_that_is_behind_is_put_back_only_when_it_is_up_to_date(
+    monkeypatch: pytest.MonkeyPatch, revision: str, refused: bool
+) -> None:
+    run = Run(monkeypatch, changed=True, left=0, hosts=HOSTS)
+    known = {"web1": "bbb", "web2": revision}
+    run.hostvars = {
+        host: {"slipway_releases": {"apps": [{"app": "shop", "revision": found}]}} for host, found in known.items()
+    }
+    run.hostvars["web3"] = {"slipway_releases": {"unreachable": True}}
+    backends = [{"name": "shop", "hosts": [{"name": name} for name in ("web1", "web2", "web3", "web4")]}]
+    said = run(back="web2", backends=backends, releases="slipway_releases")
+    assert bool(said.get("failed")) == refused
+    if refused:
+        assert "shop: web2 has revision ccc, and web1 has bbb" in said["msg"]
+        assert not run(back="web2", backends=backends, releases="slipway_releases", force=True).get("failed")
