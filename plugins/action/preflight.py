@@ -151,7 +151,9 @@ class ActionModule(ActionBase):
         members = fleet.members(app, groups, variables)
         shared = fleet.database_host_of(app, groups, variables)
         balanced = edges.of_app(app, str(task_vars["inventory_hostname"]), groups, variables)
-        return [*hosts.problems(app, groups, variables), *state.problems(app, members, shared), *balanced]
+        described = {host: one for host in members if (one := fleet.app_of(app, host, variables)) is not None}
+        apart = [*state.problems(app, members, shared), *state.sessions_problems(app, described)]
+        return [*hosts.problems(app, groups, variables), *apart, *balanced]
 
     def _origins(
         self, of: str, version: str, apps: list[dict[str, Any]], only: str, task_vars: dict[str, Any]

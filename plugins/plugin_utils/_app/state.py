@@ -30,6 +30,28 @@ def problems(app: Mapping[str, Any], hosts: Sequence[str], shared_database: str 
     return list(_apart(app, hosts, shared_database))
 
 
+def sessions_problems(app: Mapping[str, Any], described: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield that hosts sign sessions with different keys, if they do; DESCRIBED is the APP as each host has it written.
+
+    A visitor who is logged in on one would be nobody on the next. No key is repeated.
+    """
+    variable = app["secret_key_variable"]
+    if not variable or app[KEY]:
+        return
+    own = str({**app["environment"], **app["secrets"]}.get(variable))
+    other = [host for host, one in described.items() if str(_settings(one).get(variable)) != own]
+    if other:
+        yield (
+            f"{variable} is another one on {named(other)}, so that whoever is logged in on one host is not on the next. Give all "
+            f"hosts the same, {ON_PURPOSE}"
+        )
+
+
+def _settings(app: Mapping[str, Any]) -> dict[str, Any]:
+    found = (app.get(key) for key in ("environment", "secrets"))
+    return {name: value for one in found if isinstance(one, Mapping) for name, value in one.items()}
+
+
 def _apart(app: Mapping[str, Any], hosts: Sequence[str], shared_database: str) -> Iterator[str]:
     where = f"the app has {len(hosts)} hosts ({named(hosts)})"
     if app["shared_folders"]:

@@ -43,6 +43,11 @@ def apps_of(host: str, hostvars: Hostvars) -> list[App]:
     return [app for app in apps if isinstance(app, Mapping)] if isinstance(apps, list) else []
 
 
+def app_of(app: App, host: str, hostvars: Hostvars) -> App | None:
+    """Return APP as it is written for HOST, None if it does not have it."""
+    return next((one for one in apps_of(host, hostvars) if identity(one) == identity(app)), None)
+
+
 def having(app: App, roles: Iterable[str], groups: Groups, hostvars: Hostvars) -> list[str]:
     """Return the hosts for one of ROLES that have APP."""
     wanted = identity(app)

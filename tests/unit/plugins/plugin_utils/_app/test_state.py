@@ -67,3 +67,16 @@ def test_a_database_host_is_a_database_for_all_of_them() -> None:
 def test_many_hosts_are_not_all_named() -> None:
     (text,) = said({"database": "local"}, [f"web{number}" for number in range(1, 9)])
     assert "8 hosts (web1, web2, web3, web4, web5 and 3 more)" in text
+
+
+def test_hosts_that_sign_sessions_with_different_keys_are_refused() -> None:
+    def keyed(key: str, **more: Any) -> dict[str, Any]:
+        return description.normalise(shop(secrets={"SECRET_KEY": key}, **more))
+
+    one, other = "canary-1-" + "k9" * 20, "canary-2-" + "k9" * 20
+    assert list(state.sessions_problems(keyed(one), {"web1": keyed(one), "web2": keyed(one)})) == []
+    (said,) = state.sessions_problems(keyed(one), {"web1": keyed(one), "web2": keyed(other), "web3": {}})
+    assert said.startswith("SECRET_KEY is another one on web2, web3, so that whoever is logged in")
+    assert "canary" not in said
+    for changes in ({"state_per_host": True}, {"secret_key_variable": ""}):
+        assert list(state.sessions_problems(keyed(one, **changes), {"web2": keyed(other)})) == []
