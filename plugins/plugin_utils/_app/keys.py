@@ -290,7 +290,8 @@ KEYS: dict[str, Key] = {
     "hooks": Key(
         dict,
         {},
-        "Task files to run before or after a stage, e.g. `{after_switch: hooks/purge.yml}`.",
+        "Task files to run before or after a stage, e.g. `{after_switch: hooks/purge.yml}`; `after_switch_once` runs on one of "
+        "several hosts.",
         of=str,
         place="when",
     ),

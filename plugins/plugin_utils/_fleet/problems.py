@@ -77,6 +77,12 @@ def _databases(groups: Groups, hostvars: Hostvars) -> Iterator[str]:
             label = f"slipway_apps, app '{name[0]}'"
             databases = fleet.database_hosts_of(app, groups, hostvars)
             primaries = [one for one in databases if not fleet.standby_of(one, hostvars)]
+            running = fleet.members(app, groups, hostvars)
+            if app.get("deployers") and len(running) > 1:
+                yield (
+                    f"{label}: 'deployers' is {app['deployers']}, who would deploy to one host alone, but {', '.join(running)} "
+                    "deploy the app together; remove it, and deploy with deploy.yml"
+                )
             if len(primaries) > 1:
                 yield (
                     f"{label}: both {' and '.join(primaries)} would be its database; make one the standby of the other "
@@ -84,7 +90,7 @@ def _databases(groups: Groups, hostvars: Hostvars) -> Iterator[str]:
                 )
             if databases and not primaries:
                 yield f"{label}: {', '.join(databases)} would all be standbys; one of them must be the primary"
-            apart = [one for one in fleet.members(app, groups, hostvars) if one not in databases]
+            apart = [one for one in running if one not in databases]
             if databases and apart and app.get("database_pool", "none") != "none":
                 yield (
                     f"{label}: 'database_pool' is '{app['database_pool']}', which runs beside the database, but "
