@@ -19,7 +19,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._report import plan 
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import together as report
 from ansible_collections.slipway.flask.plugins.plugin_utils._source import description
 
-OWN = ("what", "fleet", "step", "last", "after_hook")
+OWN = ("what", "fleet", "edges", "step", "last", "after_hook")
 """Parameters that the host is not told."""
 DEPLOY, ROLLBACK = ("plan", "go_on"), ("to", "schema", "go_on")
 """Parameters that the other of the two has."""
@@ -42,7 +42,7 @@ class ActionModule(deploying.DeployAction):
         self.is_plan = self.what == "deploy" and boolean(given.get("plan") or False)
         last = given.get("last") or {}
         if self.step.name == "prepare" and not given.get("after_hook"):
-            if found := self.fleet.problems(task_vars):
+            if found := self.fleet.problems(task_vars) or self.fleet.still_used(self.app, given.get("edges") or ()):
                 text = report.refused(self.app, self.fleet.hosts, self.what, found)
                 return {**result, **self.ended({"failed": True, "msg": text}, self.host)}
             self.board = Board.begin(self.what, self.app, self.host)

@@ -32,6 +32,12 @@ options:
     description: The hosts, as the filter P(slipway.flask.release_fleets#filter) returns them for the app.
     type: dict
     required: true
+  edges:
+    description:
+      - What each edge answered to M(slipway.flask.edge_hosts), if hosts are left out. These must be out there, too.
+    type: list
+    elements: dict
+    default: []
   step:
     description: Name of the step.
     type: str

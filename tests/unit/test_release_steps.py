@@ -211,3 +211,15 @@ def test_a_rollback_goes_the_same_way(play: Ran) -> None:
 def test_the_site_is_verified_through_what_balances(play: Ran) -> None:
     calls, _ = play(fleet={"edges": ["10.0.0.9"]})
     assert [call[0] for call in of(calls, "web1")].count("before_drain") == 2
+
+
+def test_a_host_that_is_left_out_must_be_out_of_the_edges(play: Ran) -> None:
+    def edge(state: str) -> list[dict[str, object]]:
+        return [{"item": "edge1", "hosts": {"shop": {"web3": {"state": state}, "web1": {"state": "in"}}}}]
+
+    left = {"hosts": ("web1", "web2"), "limit": "web1,web2", "fleet": {"without": ["web3"]}}
+    calls, said = play(good=False, app_release_edges=edge("failing"), **left)
+    assert calls == []
+    assert "playbooks/hosts.yml -e out=web3" in said
+    calls, _ = play(app_release_edges=edge("out"), **left)
+    assert calls

@@ -7,7 +7,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,4 +69,17 @@ class Fleet:
         batch: Sequence[str] = task_vars.get("ansible_play_batch") or live
         if not limited and not lost and any(host not in batch for host in self.hosts):
             found.append("the play has `serial`; all hosts of an app must be in one batch, for they switch together")
+        return found
+
+    def still_used(self, app: str, edges: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Return which of the hosts that are left out visitors of APP would still come to, by what the EDGES answered."""
+        found = []
+        for answer in edges:
+            hosts = (answer.get("hosts") or {}).get(app) or {}
+            for name in self.without:
+                if name in hosts and hosts[name]["state"] != "out":
+                    found.append(
+                        f"{name} is left out of this run, but {answer.get('item')} would send visitors to it, who would get "
+                        f"another release. Take it out there first: ansible-playbook playbooks/hosts.yml -e out={name}"
+                    )
         return found
