@@ -46,6 +46,7 @@ STOCKED = frozenset(
         "promotion",
         "remove",
     }
+    | {"compose", "swarm"}
     | {"object_storage", "pipeline", "restore", "restore_host", "secrets", "sources", "transfer"}
 )
 """Files of tests, without `test_`, whose `host` is such a one."""

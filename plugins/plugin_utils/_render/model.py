@@ -29,7 +29,7 @@ SECRETS = "/run/secrets"
 """Where a container finds its secrets as files, in Compose and in Swarm (docs.docker.com/engine/swarm/secrets)."""
 RUN, MIGRATE, HEALTH = "slipway-run", "slipway-migrate", "slipway-health"
 """The image's commands beside its default one, which is the web process."""
-STATE = f"{HOME}/state"
+STATE = "/var/lib/slipway/state"
 """$STATE_DIRECTORY of a process: the only folder of its own that is kept."""
 
 Kind = Literal["web", "worker", "schedule", "migrate"]

@@ -1,0 +1,256 @@
+# Copyright (c) Slipway contributors
+# MIT License (see LICENSE)
+"""What the tests of Compose and Swarm share: the image of the sample app, images that stand in for the official ones of its
+servers, made of the distribution's packages, and a registry of our own for all of them.
+
+No registry can be reached where the tests run. The stand-ins keep to what the official images' pages document: the variables,
+the folder /docker-entrypoint-initdb.d, the program that starts, and the user that it runs as.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import itertools
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import faults
+import image_base
+from helpers import ROOT, VPS, Host, Project, Visitor
+
+SERVERS = ("nginx", "postgresql", "redis-server", "ca-certificates")
+SLIM, PLAIN = "localhost/python:3.13-slim", "localhost/python:3.13-plain"
+STORAGE = '[storage]\ndriver = "vfs"\nrunroot = "/run/containers/storage"\ngraphroot = "/var/lib/containers/storage"\n'
+ENTRY = r"""#!/bin/bash
+# Stands in for the entry points of the official images of PostgreSQL and Redis.
+set -Eeo pipefail
+case "$1" in
+postgres)
+    if [ "$(id -u)" = 0 ]; then
+        mkdir -p "$PGDATA" /var/run/postgresql
+        chown -R postgres "$PGDATA" /var/run/postgresql
+        chmod 700 "$PGDATA"
+        exec setpriv --reuid postgres --regid postgres --init-groups "$0" "$@"
+    fi
+    if [ ! -s "$PGDATA/PG_VERSION" ]; then
+        initdb --username postgres --pwfile <(cat "$POSTGRES_PASSWORD_FILE") $POSTGRES_INITDB_ARGS
+        echo 'host all all all scram-sha-256' >> "$PGDATA/pg_hba.conf"
+        pg_ctl --wait --options "-c listen_addresses=''" start
+        for file in /docker-entrypoint-initdb.d/*.sh; do
+            if [ -x "$file" ]; then "$file"; else . "$file"; fi
+        done
+        pg_ctl --wait stop
+    fi
+    set -- "$@" -c listen_addresses='*'
+    ;;
+redis-server)
+    if [ "$(id -u)" = 0 ]; then
+        mkdir -p /data && cd /data && chown -R redis .
+        exec setpriv --reuid redis --regid redis --clear-groups "$0" "$@"
+    fi
+    set -- "$@" --bind '*'
+    ;;
+esac
+exec "$@"
+"""
+IMAGES = {"nginx": '["nginx", "-g", "daemon off;"]', "postgres": '["postgres"]', "redis": '["redis-server"]'}
+DESCRIPTION: dict[str, Any] = {
+    **{key: value for key, value in faults.DESCRIPTION.items() if key != "shared_folders"},
+    "environment": {"PROXY_HOPS": 1, "UPLOAD_FOLDER": "/tmp/uploads"},
+    "redis": "local",
+    "workers": 1,
+    "health_timeout_seconds": 20,
+    "watch_seconds": 0,
+    "processes": {
+        "worker": {"command": "flask worker"},
+        "summary": {"command": "flask summary", "schedule": "minutely"},
+    },
+}
+SETTINGS = {"images": {name: f"REGISTRY/{name}:test" for name in IMAGES}}
+
+
+class Site(faults.App):
+    """The sample app on a VPS, which builds an image of each release and has the registry that others take it from."""
+
+    description = DESCRIPTION
+
+    @property
+    def registry(self) -> str:
+        return f"{self.host.address}:5000"
+
+    def describe(self, **changes: Any) -> None:
+        app = {**self.description, "source": {"path": str(self.folder)}, **changes}
+        image = {
+            "base": PLAIN, "build_base": SLIM, "isolation": "chroot", "name": f"{self.registry}/{{app}}", "push": True,
+            "insecure": True,
+        }  # fmt: skip
+        images = {name: f"{self.registry}/{name}:test" for name in IMAGES}
+        self.project.write({"slipway_apps": [app], "slipway_image": image, "slipway_render": {"images": images}})
+
+    def prepare(self) -> None:
+        """Install what builds images and what keeps them, and make those of the servers."""
+        host = self.host
+        host.run(
+            "apt-get install -qq -y --no-install-recommends buildah podman crun netavark aardvark-dns docker-registry "
+            ">/dev/null 2>&1; systemctl enable --now docker-registry"
+        )
+        host.run(f"mkdir -p /etc/containers/registries.conf.d && printf '{STORAGE}' > /etc/containers/storage.conf")
+        insecure = f'[[registry]]\nlocation = "{self.registry}"\ninsecure = true\n'
+        host.run(f"printf '{insecure}' > /etc/containers/registries.conf.d/slipway.conf")
+        for packages, name in ((image_base.SLIM, SLIM), (image_base.PLAIN, PLAIN)):
+            image_base.to_host(host, image_base.tar("13", packages), name)
+        put(host, "/var/tmp/entry.sh", ENTRY, 0o755)
+        image_base.to_host(host, image_base.tar("13", SERVERS), "localhost/servers")
+        commands = [
+            "c=$(buildah from localhost/servers); buildah copy --quiet $c /var/tmp/entry.sh /entry.sh >/dev/null"
+        ]
+        path = "/usr/local/bin:/usr/lib/postgresql/17/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        for name, command in IMAGES.items():
+            commands.append(
+                f"""buildah config --env PATH={path} --entrypoint '["/entry.sh"]' --cmd '{command}' $c; """
+                f"buildah commit --quiet $c {self.registry}/{name}:test >/dev/null; "
+                f"buildah push --quiet --tls-verify=false {self.registry}/{name}:test"
+            )
+        host.run("set -e; " + "; ".join(commands))
+
+    def git(self, *arguments: str) -> str:
+        who = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org"]
+        done = subprocess.run(
+            ["git", "-C", str(self.folder), *who, *arguments], check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    def image(self, title: str, **changes: Any) -> str:
+        """Deploy the code as it is with CHANGES of its description, and push an image of it as it usually is; return its name.
+
+        An image stands for a commit, whose first digits are its tag and what it calls its release; TITLE is the commit's.
+        """
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", title)
+        self.describe(**changes)
+        self.deployed()
+        self.describe()
+        name = f"{self.registry}/harbour:{self.git('rev-parse', 'HEAD')[:12]}"
+        done = self.project.good("playbooks/image.yml")
+        assert name in done.output, done.output
+        return name
+
+    def render(self, target: str, to: Path, image: str, **changes: Any) -> str:
+        """Write the app down for TARGET; return what was said."""
+        self.describe(**changes)
+        arguments = ["-e", f"target={target}", "-e", f"to={to}", "-e", f"image={image}"]
+        return self.project.good("playbooks/render.yml", *arguments).output
+
+
+def put(host: Host, place: str, text: str, mode: int = 0o644) -> None:
+    """Write a file on HOST."""
+    there = Path(f"/proc/{host.facts['pid']}/root{place}")
+    there.parent.mkdir(parents=True, exist_ok=True)
+    there.write_text(text)
+    there.chmod(mode)
+
+
+def copy(folder: Path, host: Host, place: str) -> None:
+    """Copy FOLDER to a PLACE on HOST, as a person would with rsync."""
+    there = f"/proc/{host.facts['pid']}/root{place}"
+    subprocess.run(["mkdir", "-p", there], check=True)
+    subprocess.run(["cp", "-a", f"{folder}/.", there], check=True)
+
+
+DOCKER = (
+    "apt-get update -qq >/dev/null 2>&1; "
+    "apt-get install -qq -y --no-install-recommends docker.io docker-cli docker-compose iptables >/dev/null 2>&1"
+)
+
+
+def docker(host: Host, registry: str) -> None:
+    """Install Docker of the distribution on HOST, and let it take images from the REGISTRY."""
+    host.run(f"{DOCKER}; systemctl stop docker.service docker.socket")
+    in_memory(host, registry)
+
+
+def in_memory(host: Host, registry: str) -> None:
+    """Start Docker with its data in memory: its overlays can't lie on the one that a test host is on."""
+    put(host, "/etc/docker/daemon.json", f'{{"insecure-registries": ["{registry}"]}}')
+    host.run("mkdir -p /var/lib/docker && mount -t tmpfs tmpfs /var/lib/docker && systemctl start docker.service")
+
+
+def site(project: Project, folder: Path) -> Site:
+    made = Site(folder / "harbour", project)
+    (made.folder / ".gitignore").write_text("__pycache__\n")
+    made.git("init", "--quiet")
+    made.keep()
+    made.describe()
+    project.good("playbooks/provision.yml")
+    made.prepare()
+    return made
+
+
+def release_of(image: str) -> str:
+    """Return what an IMAGE of `Site.image` calls its release."""
+    return image.rpartition(":")[2]
+
+
+def node_image() -> str:
+    """Return the image of a host that has Docker and nothing else, made by the first that asks and kept for a day."""
+    stamp = time.strftime("%Y-%m-%d", time.gmtime())
+    name = f"localhost/slipway-docker:debian13-{stamp}-{hashlib.sha256(DOCKER.encode()).hexdigest()[:8]}"
+    (ROOT / ".slipway").mkdir(exist_ok=True)
+    with (ROOT / ".slipway/docker.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if subprocess.run(["podman", "image", "exists", name], check=False).returncode:
+            made = Host(f"slipway-slow-docker-{os.getpid()}", "13")
+            made.up(new=True)
+            try:
+                made.run(f"{DOCKER} && systemctl disable docker.service docker.socket >/dev/null 2>&1; apt-get clean")
+                subprocess.run([*VPS, "save", made.name, name], check=True, capture_output=True)
+            finally:
+                made.down()
+    return name
+
+
+class Swarm:
+    """A swarm of hosts, each a manager: one of three may go."""
+
+    def __init__(self, nodes: list[Host], registry: str) -> None:
+        self.nodes, self.first = nodes, nodes[0]
+        for node in nodes:
+            in_memory(node, registry)
+        self.first.run(f"docker swarm init --advertise-addr {self.first.address}")
+        token = self.first.run("docker swarm join-token --quiet manager")
+        for node in nodes[1:]:
+            node.run(f"docker swarm join --token {token} --advertise-addr {node.address} {self.first.address}:2377")
+        name = self.first.run(
+            "docker node ls --filter role=manager --format '{{.Self}} {{.Hostname}}' | sed -n 's/^true //p'"
+        )
+        self.first.run(f"docker node update --label-add harbour.data=true {name}")
+
+    def label(self, service: str, name: str = "slipway.release") -> str:
+        """Return a label of the service: which release it is of, for example."""
+        return self.first.run(
+            f"docker service inspect --format '{{{{index .Spec.Labels \"{name}\"}}}}' harbour_{service}"
+        )
+
+    def tasks(self, service: str) -> list[str]:
+        """Return the tasks of the service that run."""
+        found = self.first.run(
+            f"docker service ps --filter desired-state=running --format '{{{{.ID}}}}' harbour_{service}"
+        )
+        return found.split()
+
+    def deploy(self, place: str, arguments: str = "") -> subprocess.CompletedProcess[str]:
+        return self.first.ask(f"{place}/deploy.sh {arguments}")
+
+
+class Front:
+    """What `Load` takes for the app: its visitors come in through one node after the other."""
+
+    def __init__(self, nodes: list[Host], domain: str) -> None:
+        self.turn, self.domain = itertools.cycle(nodes), domain
+
+    def visitor(self) -> Visitor:
+        return Visitor(next(self.turn), self.domain)
