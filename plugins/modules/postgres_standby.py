@@ -193,7 +193,7 @@ def copied(asked: dict[str, Any], primary: Primary, check: bool) -> dict[str, An
             standby.copy(cluster, data, primary, asked["host"])
         elif done == verdict.FOLLOW:
             systemd.stop(cluster.unit)
-            standby.signal(data)
+            standby.mark(data)
         actions += settled(cluster)
     return told(actions) | {"done": done, "max_connections": source.connections}
 

@@ -82,7 +82,7 @@ def close(host: str, by: str, wanted: str = "") -> str:
     marks.write(Marks(closed_for=host, at=stored.now(), by=by))
     standby.at_boot(cluster, False)
     systemd.stop(cluster.unit)
-    standby.signal(data)
+    standby.mark(data)
     found = control.read(cluster, data)
     if ran and not (found and found.ended_cleanly):
         raise PostgresError(

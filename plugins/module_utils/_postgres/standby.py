@@ -107,7 +107,7 @@ def copy(cluster: Cluster, data: Path, primary: Primary, host: str) -> None:
     if done.returncode:
         shutil.rmtree(new, ignore_errors=True)
         raise PostgresError(f"the copy of {primary.name} failed: {done.stdout.strip()[-TAIL:]}")
-    signal(new)
+    mark(new)
     systemd.stop(cluster.unit)
     if data.is_dir():
         data.rename(old)
@@ -115,7 +115,7 @@ def copy(cluster: Cluster, data: Path, primary: Primary, host: str) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def signal(data: Path) -> None:
+def mark(data: Path) -> None:
     """Make DATA a standby's, for good: its server takes no writes however it is started."""
     user = pwd.getpwnam(SUPERUSER)
     path = data / SIGNAL
