@@ -86,6 +86,13 @@ LOGS = {
         bool, False, "Log visitors' addresses without their last part (/24 of IPv4, /48 of IPv6)."
     ),
 }
+DATABASE = {
+    "standby_of": Key(
+        str,
+        "",
+        "For a host of the group `db`: the host of that group whose PostgreSQL this one follows. If empty, it is a primary.",
+    )
+}
 HOST = (
     HostSubject(
         "The whole host",
@@ -140,6 +147,7 @@ HOST = (
             ),
         },
     ),
+    HostSubject("A second database host", "standby.md", {"slipway_database": DATABASE}),
     HostSubject("Backups", "backups.md", {"slipway_backups": backup_keys.KEYS}),
     HostSubject(
         "Metrics",

@@ -102,6 +102,6 @@ def _former(asked: Asked, found: Commits | None) -> str:
     )  # fmt: skip
     raise PostgresError(
         f"{asked.host} was the primary, and committed {what} that {asked.primary} has never received. As a standby it loses "
-        f"them: look at them first, if they matter (playbooks/export.yml -e host={asked.host}, docs/standby.md); then run the "
+        f"them: look at them first, if they matter (docs/standby.md); then run the "
         f"command again with {DISCARD.format(host=asked.host)}"
     )
