@@ -129,9 +129,9 @@ class Fleet(Project):
 @pytest.fixture(scope="module", params=RELEASES)
 def fleet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     with ExitStack() as stack:
-        debian = request.param
+        debian, stocked = request.param, image(request.param)
         hosts = {
-            name: stack.enter_context(machine(f"dbh-{name}", debian, made_of=image(debian)))
+            name: stack.enter_context(machine(f"dbh-{name}", debian, made_of=stocked))
             for name in (*WEB, "db1", "stranger")
         }
         made = Fleet(tmp_path_factory.mktemp("fleet"), hosts)

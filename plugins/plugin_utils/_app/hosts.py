@@ -23,8 +23,9 @@ def on_host(
 ) -> list[dict[str, Any]]:
     """Return APPS, which have all their keys, with the processes that HOST is to run, and the URL of a database elsewhere.
 
-    `serves` tells whether HOST has the web process and the site, `hosts` how many hosts share the app's database. GROUPS are
-    those of the whole inventory, whatever a run is limited to, or the hosts of `web`; VARIABLES are those of all hosts.
+    `runs` tells whether HOST runs the app at all, `serves` whether it has the web process and the site, `hosts` how many hosts
+    share the app's database. GROUPS are those of the whole inventory, whatever a run is limited to, or the hosts of `web`;
+    VARIABLES are those of all hosts.
     """
     known = grouped(groups)
     return [
@@ -32,6 +33,7 @@ def on_host(
             **database.placed(app, host, known, variables),
             "hosts": sharing(app, known, variables),
             "serves": serves(host, known),
+            "runs": runs_apps(host, known),
             "processes": {
                 name: entry
                 for name, entry in app["processes"].items()

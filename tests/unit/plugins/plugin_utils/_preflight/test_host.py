@@ -355,3 +355,36 @@ def test_a_host_that_somebody_else_has_taken_over_names_no_file_of_the_controlle
     for one, found in ((kept, [kept]), ({**kept, **changes}, [])):
         facts = {f"app:{name}": "1", f"preview:{name}": json.dumps({"description": one})}
         assert host.previews([], facts) == found
+
+
+@pytest.mark.parametrize(
+    ("facts", "moved", "refused"),
+    [
+        ({"database:shop": "shop", "socket:shop": "yes"}, "", True),
+        ({"database:shop": "shop", "socket:shop": "yes"}, "shop", False),
+        ({"database:shop": "shop", "socket:shop": "yes"}, "blog", True),
+        ({"database:shop": "shop"}, "", False),
+        ({"socket:shop": "yes"}, "", False),
+    ],
+)
+def test_data_on_a_host_is_not_left_behind_when_the_database_is_to_be_elsewhere(
+    facts: dict[str, str], moved: str, refused: bool
+) -> None:
+    app = {**description.normalise(shop()), "database": "url", "database_host": "db1"}
+    said = host.problems([app], {"looked": "yes", **OURS, "cluster": "own", **facts}, moved=moved)
+    assert any("where it would be empty" in text and "-e moved=shop" in text for text in said) is refused
+    assert host.problems([description.normalise(shop())], {"looked": "yes", **OURS, "cluster": "own", **facts}) == []
+
+
+def test_a_database_host_is_asked_for_the_database_alone() -> None:
+    theirs = {
+        "looked": "yes",
+        "user:shop": "shop:x:1000:1000:Ann:/home/ann:/bin/bash",
+        "port:80": "apache2 apache2.service",
+    }
+    assert host.problems([description.normalise(shop())], theirs, roles=["db"]) == []
+    assert len(host.problems([description.normalise(shop())], theirs)) == 2
+    assert (
+        "belongs to ann"
+        in host.problems([description.normalise(shop())], {**theirs, "database:shop": "ann"}, roles=["db"])[0]
+    )
