@@ -33,8 +33,10 @@ def authorities(hosts: Iterable[str], host: str, hostvars: Hostvars) -> list[str
     looked = {one.get("item"): one for one in (hostvars[host].get(ELSEWHERE) or {}).get("results") or []}
     found: list[str] = []
     for name in hosts:
-        told = _of(hostvars[name].get(RESULT)) or _of(looked.get(name))
-        if not told:
+        own = hostvars[name].get(RESULT)
+        told = _of(own) or _of(looked.get(name))
+        is_made = isinstance(own, Mapping) and own.get("changed")  # in check mode it would be
+        if not told and not is_made:
             raise TrustError(
                 f"{host} must know the certificate authority of {name}, which this run could not get. Mend what failed on "
                 f"{name}, or run playbooks/provision.yml for it first"
