@@ -24,9 +24,11 @@ SETTINGS = "TOKEN = 'of-a-file-a1b2c3'\n"
 SLIM, PLAIN = "localhost/python:3.13-slim", "localhost/python:3.13-plain"
 IMAGE: dict[str, Any] = {"base": PLAIN, "build_base": SLIM, "isolation": "chroot", "name": "localhost/{app}"}
 STORAGE = '[storage]\ndriver = "vfs"\nrunroot = "/run/containers/storage"\ngraphroot = "/var/lib/containers/storage"\n'
+LIMITS = '[containers]\ndefault_ulimits = ["nofile=20000:20000", "nproc=32768:32768"]\npids_limit = 0\n'
+"""Where root is short of a privilege, no limit can be raised; more than the host's own is never needed here."""
 LIMITED = "--read-only --tmpfs /tmp --network host --cgroups=disabled --cap-drop all --security-opt no-new-privileges"
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
-DATABASE = "postgresql+psycopg://harbour:of-the-image@127.0.0.1/harbour"
+DATABASE = "postgresql://harbour:of-the-image@127.0.0.1/harbour"
 
 
 class Site(faults.App):
@@ -75,8 +77,11 @@ def site(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Site:
     made.git("init", "--quiet")
     made.commit("one")
     project.good("site.yml")
-    made.host.run("apt-get install -qq -y --no-install-recommends buildah podman crun >/dev/null 2>&1")
+    made.host.run(
+        "command -v podman || apt-get install -qq -y --no-install-recommends buildah podman crun >/dev/null 2>&1"
+    )
     made.host.run(f"mkdir -p /etc/containers && printf '{STORAGE}' > /etc/containers/storage.conf")
+    made.host.run(f"printf '{LIMITS}' > /etc/containers/containers.conf")
     for packages, name in ((image_base.SLIM, SLIM), (image_base.PLAIN, PLAIN)):
         image_base.to_host(made.host, image_base.tar("13", packages), name)
     made.host.psql("ALTER ROLE harbour PASSWORD 'of-the-image'")

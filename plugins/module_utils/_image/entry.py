@@ -15,7 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file
 from ansible_collections.slipway.flask.plugins.module_utils._image import places, secret_files
+from ansible_collections.slipway.flask.plugins.module_utils._python import driver
 
 USAGE = 64
 """Exit status of a command line that is wrong: EX_USAGE, sysexits.h(3head)."""
@@ -41,12 +43,16 @@ def described(place: Path = places.DESCRIPTION) -> dict[str, Any]:
 def environment(app: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
     """Return what every process of APP has: the GIVEN variables, secrets out of files, and what Python needs.
 
-    Raises EntryError.
+    The database's URL gets the scheme of the driver that the app has, as on a host. Raises EntryError.
     """
     try:
         found = secret_files.read(given)
     except secret_files.SecretError as error:
         raise EntryError(str(error), CONFIG) from None
+    name, scheme = str(app["database"]["variable"]), str(app["database"]["scheme"])
+    if scheme and name in found:
+        told = driver.fitted(environment_file.text_of({}, {name: found[name]}), name, scheme)
+        found |= environment_file.environment_of(told)
     return {"FLASK_APP": str(app["wsgi"]), "RUNTIME_DIRECTORY": "/tmp", "HOME": "/tmp"} | found
 
 

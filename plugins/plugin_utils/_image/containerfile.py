@@ -72,9 +72,9 @@ def _build(image: Image) -> list[str]:
     lines = [
         "FROM ${BUILD_BASE} AS build",
         "# A private index: --build-arg PIP_INDEX_URL=… (it stays out of the image, as this whole stage does).",
-        "ARG PIP_INDEX_URL",
-        "ARG PIP_EXTRA_INDEX_URL",
-        "ARG PIP_CERT",
+        "ARG PIP_INDEX_URL=",
+        "ARG PIP_EXTRA_INDEX_URL=",
+        "ARG PIP_CERT=",
         f"ENV SOURCE_DATE_EPOCH={image.timestamp} PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE=1 \\",
         "    PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore",
     ]

@@ -129,8 +129,13 @@ def write(
         texts[containerfile.SQUAWK] = "".join(
             [f"squawk-cli=={squawk.VERSION}", *(f" --hash={one}" for one in squawk.HASHES), "\n"]
         )
-    tools = {**code.files(), "app.json": described.document(app, release.id, release.revision).encode(),
-             "gunicorn.conf.py": server.gunicorn(app, gunicorn).encode()}  # fmt: skip
+    packages = {name: pin.version for name, pin in locked.pins_of(release.lock).items()}
+    about = described.document(app, release.id, release.revision, packages)
+    tools = {
+        **code.files(),
+        "app.json": about.encode(),
+        "gunicorn.conf.py": server.gunicorn(app, gunicorn).encode(),
+    }
     contents = {name: text.encode() for name, text in texts.items()} | {
         f"slipway/{name}": it for name, it in tools.items()
     }

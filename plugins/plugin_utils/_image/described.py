@@ -14,7 +14,9 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils._app import command as app_command
 from ansible_collections.slipway.flask.plugins.module_utils._host.environment_file import value_text
 from ansible_collections.slipway.flask.plugins.module_utils._image import places
+from ansible_collections.slipway.flask.plugins.module_utils._python import driver
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.placeholders import FOLDER
+from ansible_collections.slipway.flask.plugins.plugin_utils._service import postgres
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import systemd
 
 
@@ -43,13 +45,17 @@ def volumes(app: Mapping[str, Any]) -> dict[str, str]:
     return {name: f"{places.SHARED}/{name.strip('/')}" for name in app["shared_folders"]}
 
 
-def document(app: Mapping[str, Any], release: str, revision: str) -> str:
-    """Return app.json for APP, which has all its keys; nothing in it is secret. RELEASE is what the image's tag says."""
-    return json.dumps(description(app, release, revision), indent=1, sort_keys=True) + "\n"
+def document(app: Mapping[str, Any], release: str, revision: str, packages: Mapping[str, str]) -> str:
+    """Return app.json for APP, which has all its keys and PACKAGES (name -> version); nothing in it is secret.
+
+    RELEASE is what the image's tag says.
+    """
+    return json.dumps(description(app, release, revision, packages), indent=1, sort_keys=True) + "\n"
 
 
-def description(app: Mapping[str, Any], release: str, revision: str) -> dict[str, Any]:
+def description(app: Mapping[str, Any], release: str, revision: str, packages: Mapping[str, str]) -> dict[str, Any]:
     """Return what app.json holds."""
+    wanted = postgres.wanted_scheme(app)
     return {
         "app": app["name"],
         "wsgi": app["wsgi"],
@@ -67,6 +73,10 @@ def description(app: Mapping[str, Any], release: str, revision: str) -> dict[str
             "lock_timeout_seconds": app["migrations_lock_timeout_seconds"],
             "statement_timeout_seconds": app["migrations_statement_timeout_seconds"],
             "variable": app["database_variable"],
+        },
+        "database": {
+            "variable": app["database_variable"],
+            "scheme": driver.scheme(packages, wanted) if wanted in driver.AUTOMATIC else "",
         },
         "shared_folders": [name.strip("/") for name in app["shared_folders"]],
         "check_seconds": app["check_seconds"],

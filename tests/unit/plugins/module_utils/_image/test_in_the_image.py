@@ -21,7 +21,8 @@ APP: dict[str, Any] = {
     ],
     "migrations": {"mode": "guarded", "allow": ["0001"], "lock_timeout_seconds": 5, "statement_timeout_seconds": 0,
                    "variable": "DATABASE_URL"},
-    "check_seconds": 120, "writes_at_import": False, "shared_folders": [],
+    "database": {"variable": "DATABASE_URL", "scheme": "postgresql+psycopg"}, "check_seconds": 120,
+    "writes_at_import": False, "shared_folders": [],
 }  # fmt: skip
 
 
@@ -44,6 +45,15 @@ def test_a_secret_that_is_given_twice_or_missing_stops_the_container(secrets: Pa
     with pytest.raises(entry.EntryError, match="which can't be read: No such file or directory") as error:
         entry.environment(APP, {"KEY_FILE": f"{secrets}/gone"})
     assert error.value.status == 78
+
+
+def test_the_url_of_the_database_gets_the_driver_that_is_there() -> None:
+    found = entry.environment(
+        APP, {"DATABASE_URL": "postgresql://shop:a$b\\c@db/shop", "OTHER_URL": "postgresql://x/y"}
+    )
+    assert found["DATABASE_URL"] == "postgresql+psycopg://shop:a$b\\c@db/shop"
+    assert found["OTHER_URL"] == "postgresql://x/y"
+    assert entry.environment(APP, {"DATABASE_URL": "sqlite:///x.db"})["DATABASE_URL"] == "sqlite:///x.db"
 
 
 def test_what_starts() -> None:

@@ -130,8 +130,9 @@ def test_the_linter_comes_along_only_where_it_has_something_to_judge(tmp_path: P
 
 def test_what_the_image_says_of_its_app() -> None:
     app = description.normalise(APP)
-    found = json.loads(described.document(app, "4f2c1a94f2c1", COMMIT))
+    found = json.loads(described.document(app, "4f2c1a94f2c1", COMMIT, {"sqlalchemy": "2.0.1", "psycopg": "3.2"}))
     assert found["processes"]["worker"]["argv"][:2] == ["python", "-c"]  # it refers to a variable
+    assert found["database"] == {"variable": "DATABASE_URL", "scheme": "postgresql+psycopg"}
     assert found["health"] == {"path": ["/"], "status": [200], "host": "shop.example.org"}
     assert [one["command"] for one in found["release_commands"]] == ["flask db upgrade"]
     assert described.environment(app) == {"UPLOADS": "/app/src/uploads"}
