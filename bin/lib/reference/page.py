@@ -90,7 +90,7 @@ DATABASE = {
     "standby_of": Key(
         str,
         "",
-        "For a host of the group `db`: the host of that group whose PostgreSQL this one follows. If empty, it is a primary.",
+        "For a host of the group `db`: the host of that group whose PostgreSQL this one follows; empty for a primary.",
     )
 }
 HOST = (
