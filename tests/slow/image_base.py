@@ -69,5 +69,5 @@ def to_host(host: Host, made: Path, name: str) -> None:
     host.run(
         f"set -e; c=$(buildah from scratch); buildah add --quiet $c {place} / >/dev/null; "
         f"buildah config --env PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin --cmd sh $c; "
-        f"buildah commit --quiet --timestamp 0 $c {name} >/dev/null; buildah rm $c >/dev/null"
+        f"buildah commit --quiet $c {name} >/dev/null; buildah rm $c >/dev/null"
     )

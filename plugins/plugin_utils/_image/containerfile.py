@@ -108,13 +108,14 @@ def _build(image: Image) -> list[str]:
             "# Packages that come from no index: from a repository, or built of the source.",
             f"COPY packages {places.VENV}",
         ]
-    compiled = " ".join(map(str, (f"{places.VENV}/lib", places.SRC, places.LIB)))
+    compile_all = f"RUN {places.VENV}/bin/python -I -S -m compileall -q --invalidation-mode unchecked-hash"
     return [
         *lines,
         f"COPY slipway {places.TOOLS}",
-        f"COPY src {places.SRC}",
         "# Bytecode that depends on nothing but the code: a read-only image writes none, and times would make it another one.",
-        f"RUN {places.VENV}/bin/python -I -S -m compileall -q --invalidation-mode unchecked-hash {compiled} || true",
+        f"{compile_all} {places.VENV}/lib {places.LIB} || true",
+        f"COPY src {places.SRC}",
+        f"{compile_all} {places.SRC} || true",
     ]
 
 
@@ -142,7 +143,7 @@ def _final(image: Image) -> list[str]:
         "FROM ${BASE}",
         *(_apt(image.packages) if image.packages else []),
         f"# The user has a name for programs that ask; what the host calls /srv/{image.app}/shared is the same folder here.",
-        f"RUN python{image.minor} -c pass \\",
+        f"RUN python{image.minor} -B -c pass \\",
         f"    && echo 'app:x:{user}:{user}::/tmp:/usr/sbin/nologin' >>/etc/passwd && echo 'app:x:{user}:' >>/etc/group \\",
         f"    && mkdir -p /srv {places.ROOT} && ln -s {places.ROOT} /srv/{app} \\",
         # An engine gives a new volume the owner of the folder that it is mounted on.
