@@ -46,7 +46,7 @@ STOCKED = frozenset(
         "promotion",
         "remove",
     }
-    | {"compose", "swarm"}
+    | {"compose", "kubernetes", "swarm"}
     | {"object_storage", "pipeline", "restore", "restore_host", "secrets", "sources", "transfer"}
 )
 """Files of tests, without `test_`, whose `host` is such a one."""
