@@ -35,15 +35,20 @@ def out_problems(host: str, found: Sequence[Server], out: Collection[str], force
         return []
     problems = []
     for app in apps:
-        others = [s for s in found if s.app == app and s.checked and s.host not in (host, *out)]
-        if not any(server.status.startswith("UP") for server in others):
-            state = ", ".join(f"{server.host} ({server.status}, {server.check})" for server in others)
+        others = [server for server in found if server.app == app and server.checked and server.host != host]
+        if not any(server.status.startswith("UP") and server.host not in out for server in others):
+            state = ", ".join(f"{one.host} {_why(one, out)}" for one in others)
             problems.append(
                 f"{host} is the last host that serves {app}"
                 + (f": {state}" if others else "")
                 + ". Bring another one back first, or close the site with playbooks/maintenance.yml"
             )
     return problems
+
+
+def _why(server: Server, out: Collection[str]) -> str:
+    """Return why SERVER, which is not the one that is asked about, does not count."""
+    return "is out" if server.host in out else f"fails its check ({server.check or server.status})"
 
 
 def take_out(
