@@ -96,7 +96,7 @@ class ActionModule(deploying.DeployAction):
         """Return what the host answers when it goes on from where it is HELD, as far as the step goes."""
         base = description.base_of(task_vars)
         told = {**arguments, "resume": dict(held)}
-        hooks = Hooks(told, base, stages.names_of(self.what))
+        hooks = Hooks(told, base, stages.names_of("deploy" if self.what == "deploy" else "rollback"))
         if wrong := hooks.problems:
             return {"failed": True, "msg": "\n".join(wrong)}
         mine = [point for point in hooks.points if hooks.at(point, self._runs_once(point))]
