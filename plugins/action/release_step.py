@@ -8,11 +8,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ansible import constants
 from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 from ansible_collections.slipway.flask.plugins.module_utils._release import stages
-from ansible_collections.slipway.flask.plugins.plugin_utils._action import deploying, fleet, private, steps
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import deploying, failures, fleet, private, steps
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.board import Board
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.hooks import Hooks
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import plan as report_plan
@@ -43,8 +44,9 @@ class ActionModule(deploying.DeployAction):
         last = given.get("last") or {}
         if self.step.name == "prepare" and not given.get("after_hook"):
             if found := self.fleet.problems(task_vars) or self.fleet.still_used(self.app, given.get("edges") or ()):
+                live = [host for host in self.fleet.hosts if host in task_vars["ansible_play_hosts"]]
                 text = report.refused(self.app, self.fleet.hosts, self.what, found)
-                return {**result, **self.ended({"failed": True, "msg": text}, self.host)}
+                return {**result, **self._over(text, "", self.host in live[:1])}
             self.board = Board.begin(self.what, self.app, self.host)
         elif "fleet" in last:
             self.board = Board(Path(str(last["fleet"]["board"])))
@@ -138,12 +140,18 @@ class ActionModule(deploying.DeployAction):
             if speaks:
                 self.tell(self.what, summary, summary["text"], self.url, self.webhooks, summary["hosts"])
             return {"release": self.state.latest(self.host).get("release", "")}
-        text = summary["text"]
         if speaks:
-            self.tell(self.what, summary, text, self.url, self.webhooks, summary["hosts"])
-        else:
-            text = text.splitlines()[0]
-        return self.ended({"failed": True, "msg": text, "stage": summary.get("stage", "")}, self.host)
+            self.tell(self.what, summary, summary["text"], self.url, self.webhooks, summary["hosts"])
+        return self._over(str(summary["text"]), str(summary.get("stage", "")), speaks)
+
+    def _over(self, text: str, stage: str, speaks: bool) -> dict[str, Any]:
+        """Return the result of a run that has failed, of which the host that SPEAKS tells the whole TEXT."""
+        if not self.go_on:
+            return {"failed": True, "msg": text if speaks else text.partition("\n")[0], "stage": stage}
+        if speaks:
+            Display().display(f"{text}\n", color=constants.COLOR_ERROR)
+            failures.add(self.host, self.app, text)
+        return {"given_up": text}
 
     def _plan(self) -> dict[str, Any]:
         """Display a plan; it fails when its deploy would be refused."""
