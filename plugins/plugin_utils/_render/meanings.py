@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 SAME, BUILD, NONE = "same", "in the image", "no effect"
+YOURS = "of your Ingress or Gateway; see docs/kubernetes.md"
 TARGETS = ("compose", "swarm", "kubernetes")
 
 
@@ -30,7 +31,7 @@ def everywhere(text: str) -> Meaning:
 
 def front(text: str = SAME) -> Meaning:
     """Return the meaning of a key of the web server in front: the same nginx as on a host, but for Kubernetes."""
-    return Meaning(text, text, "of your Ingress or Gateway; see docs/kubernetes.md")
+    return Meaning(text, text, YOURS)
 
 
 HERE = f"{NONE}: a host's; engines keep their own history"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.keys import KEYS
-from ansible_collections.slipway.flask.plugins.plugin_utils._render.meanings import MEANINGS, NONE, TARGETS
+from ansible_collections.slipway.flask.plugins.plugin_utils._render.meanings import MEANINGS, NONE, TARGETS, YOURS
 from ansible_collections.slipway.flask.plugins.plugin_utils._render.times import Untranslatable, times
 
 App = Mapping[str, Any]
@@ -126,6 +126,11 @@ def without_effect(app: App, target: str) -> list[str]:
 def notes(app: App, target: str) -> list[str]:
     """Return what a person should know about APP on TARGET, one sentence each."""
     found = [f"without effect: {text}" for text in without_effect(app, target)]
+    yours = [
+        name for name, key in KEYS.items() if getattr(MEANINGS[name], target) == YOURS and app[name] != key.default
+    ]
+    if yours:
+        found.append(f"yours to do, in the Ingress or Gateway or in the app: {', '.join(yours)}")
     own = [url for url, entry in app["static"].items() if url != "/static/" or not _is_flasks(entry["folder"])]
     if own and target in TARGETS:
         found.append(f"the app itself must answer {', '.join(own)}: no web server sees its files")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description as app_description
-from ansible_collections.slipway.flask.plugins.plugin_utils._render import kubernetes_settings
+from ansible_collections.slipway.flask.plugins.plugin_utils._render import kubernetes_settings, refusals
 from app_descriptions import shop
 
 
@@ -77,6 +77,14 @@ def test_what_a_cluster_cannot_do_is_refused(changes: dict[str, Any], settings: 
     app = app_description.normalise(shop(**changes))
     (found,) = kubernetes_settings.refusals(app, settings, 3)
     assert said in found
+
+
+def test_what_nginx_would_do_is_told_to_be_yours() -> None:
+    app = app_description.normalise(shop(rate_limits={"POST /login": "10/minute"}, headers={"X-Frame-Options": "DENY"}))
+    told = "yours to do, in the Ingress or Gateway or in the app: rate_limits, headers"
+    assert told in refusals.notes(app, "kubernetes")
+    assert told not in refusals.notes(app, "swarm")
+    assert not [note for note in refusals.notes(app_description.normalise(shop()), "kubernetes") if "yours" in note]
 
 
 @pytest.mark.parametrize(
