@@ -375,9 +375,12 @@ def _openssl(*arguments: str) -> str:
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the lock: a play and the timer would sign for each other's keys."""
-    with (folder / "lock").open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)  # who could open it, could hold it
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(handle)
 
 
 def main(arguments: list[str] | None = None, folder: Path = FOLDER) -> int:

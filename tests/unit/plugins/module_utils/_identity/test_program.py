@@ -110,8 +110,10 @@ def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
 
 def test_only_root_can_read_the_keys(tmp_path: Path) -> None:
     folder = made(tmp_path / "web1").folder
+    with program.locked(folder):
+        pass
     modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
-    assert modes == {"ca.pem": 0o644, "ca.key": 0o600, "certificate.pem": 0o644, "key.pem": 0o600}
+    assert modes == {"ca.pem": 0o644, "ca.key": 0o600, "certificate.pem": 0o644, "key.pem": 0o600, "lock": 0o600}
 
 
 def test_check_mode_writes_nothing(tmp_path: Path) -> None:

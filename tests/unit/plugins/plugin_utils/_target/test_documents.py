@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
+from ansible_collections.slipway.flask.plugins.plugin_utils._app import description, hosts
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import postgres
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import documents, release
 from app_descriptions import shop as described
@@ -67,3 +67,16 @@ def test_what_an_app_can_lose_is_its_database_and_the_folders_that_outlive_a_rel
         ("far", "", True, [], "DB"),
         ("notes", "", False, [], "DATABASE_URL"),
     ]
+
+
+def test_a_database_is_saved_where_it_is_and_the_rest_where_the_app_runs() -> None:
+    groups = {"web": ["web1"], "db": ["db1"]}
+    app = described(shared_folders=["uploads"])
+    variables = {
+        name: {"ansible_host": f"10.0.0.{number}", "slipway_apps": [app]} for number, name in ((1, "web1"), (2, "db1"))
+    }
+    whole = [description.normalise(app)]
+    (web,) = documents.documents(hosts.on_host(whole, "web1", groups, variables), "backups_apps")
+    (database,) = documents.documents(hosts.on_host(whole, "db1", groups, variables), "backups_apps")
+    assert (web["database"], web["elsewhere"], web["folders"]) == ("", False, ["/srv/shop/shared"])
+    assert (database["database"], database["folders"], database["root"], database["settings"]) == ("shop", [], "", "")
