@@ -36,6 +36,9 @@ from ansible_collections.slipway.flask.plugins.module_utils._release.request imp
 from ansible_collections.slipway.flask.plugins.module_utils._release.stages import Stage, What
 from ansible_collections.slipway.flask.plugins.module_utils._release.traffic import Traffic
 
+NOTICED_SECONDS = 20
+"""How long what balances may take to notice that a host has begun to serve: at a first deploy, none did before."""
+
 
 @dataclass
 class Outcome:
@@ -133,10 +136,22 @@ class Run:
         """Look at the site through what stands before this host, too. Raises ReleaseError."""
         if not self.request.verify_at:
             return
+        deadline = time.monotonic() + NOTICED_SECONDS
         with self._stage("verify"):
             for address in self.request.verify_at:
                 there = replace(self.request, verify=replace(self.request.verify, address=address))
-                Traffic(replace(self.context, request=there)).verify()
+                while not self._is_verified(Traffic(replace(self.context, request=there)), time.monotonic() < deadline):
+                    time.sleep(1)
+
+    def _is_verified(self, traffic: Traffic, may_wait: bool) -> bool:
+        """Tell whether the site can be seen; False only while it MAY_WAIT. Raises ReleaseError."""
+        try:
+            traffic.verify()
+        except ReleaseError:
+            if not may_wait:
+                raise
+            return False
+        return True
 
     def _undo(self, error: ReleaseError) -> None:
         """Undo what was done, the last stage first, and write down why: ERROR, which may have more to say then."""
