@@ -194,7 +194,7 @@ class Visits:
         self.counts = Counter[str]()
 
     def visit(self, name: str, path: str) -> None:
-        while not self.over.wait(0.1):
+        while not self.over.wait(0.2):
             self.sent += 1
             try:
                 word = get(self.hosts[name], path)["word"]
