@@ -12,6 +12,7 @@ from ansible.utils.display import Display
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import preview as files
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, nested, preview
+from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import database
 
 
 class ActionModule(ActionBase):
@@ -30,6 +31,15 @@ class ActionModule(ActionBase):
         parent = preview.parent_of(apps, app)
         if boolean(given.get("fresh") or False) and not preview.copies(parent):
             told = f"fresh=true copies the database of {parent['name']} anew, but `database` in its `preview` is not `copy`"
+            return {**result, "failed": True, "msg": told}
+        elsewhere = database.remote_host_of(
+            parent, host, task_vars.get("groups") or {}, task_vars.get("hostvars") or {}
+        )
+        if elsewhere and preview.copies(parent):
+            told = (
+                f"{parent['name']}'s database is on {elsewhere}, and a preview on {host} can only copy one that is on {host}; set "
+                "`database: empty` in its `preview`"
+            )
             return {**result, "failed": True, "msg": told}
         wanted = {name: parent["preview"].get(name, nested.PREVIEW[name].default) for name in ("days", "most")}
         url = f"https://{made['domains'][0]}/"
