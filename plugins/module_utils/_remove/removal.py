@@ -19,6 +19,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._app.places import R
 from ansible_collections.slipway.flask.plugins.module_utils._backup import dumps
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import plain
 from ansible_collections.slipway.flask.plugins.module_utils._host import journal as host_journal
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import passwords
 from ansible_collections.slipway.flask.plugins.module_utils._release.lease import Lease
 from ansible_collections.slipway.flask.plugins.module_utils._release.lock import lock
 from ansible_collections.slipway.flask.plugins.module_utils._remove import (
@@ -108,7 +109,8 @@ class Removal:
             trees.remove(path)
         site.forget_renewal(self.app)
         site.forget_check(self.app)
-        trees.unlink([*site.logs(self.app), *services.records(self.app), SUDOERS / f"slipway-deploy-{self.app}"])
+        of_roles = [SUDOERS / f"slipway-deploy-{self.app}", passwords.FOLDER / f"{self.app}.pgpass"]
+        trees.unlink([*site.logs(self.app), *services.records(self.app), *of_roles])
 
     def _units(self) -> None:
         """Remove the unit files, last of all: by them the app is known."""
