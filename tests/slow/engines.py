@@ -24,7 +24,9 @@ from helpers import ROOT, VPS, Host, Project, Visitor
 
 SERVERS = ("nginx", "postgresql", "redis-server", "ca-certificates")
 SLIM, PLAIN = "localhost/python:3.13-slim", "localhost/python:3.13-plain"
-STORAGE = '[storage]\ndriver = "vfs"\nrunroot = "/run/containers/storage"\ngraphroot = "/var/lib/containers/storage"\n'
+STORAGE = (
+    '[storage]\ndriver = "overlay"\nrunroot = "/run/containers/storage"\ngraphroot = "/var/lib/containers/storage"\n'
+)
 ENTRY = r"""#!/bin/bash
 # Stands in for the entry points of the official images of PostgreSQL and Redis.
 set -Eeo pipefail
@@ -57,7 +59,8 @@ redis-server)
 esac
 exec "$@"
 """
-IMAGES = {"nginx": '["nginx", "-g", "daemon off;"]', "postgres": '["postgres"]', "redis": '["redis-server"]'}
+IMAGES = ("nginx", "postgres", "redis")
+"""What the stand-in is called; it is one image, for each service says what it runs, but that of PostgreSQL."""
 DESCRIPTION: dict[str, Any] = {
     **{key: value for key, value in faults.DESCRIPTION.items() if key != "shared_folders"},
     "environment": {"PROXY_HOPS": 1, "UPLOAD_FOLDER": "/tmp/uploads"},
@@ -70,7 +73,6 @@ DESCRIPTION: dict[str, Any] = {
         "summary": {"command": "flask summary", "schedule": "minutely"},
     },
 }
-SETTINGS = {"images": {name: f"REGISTRY/{name}:test" for name in IMAGES}}
 
 
 class Site(faults.App):
@@ -98,24 +100,22 @@ class Site(faults.App):
             "apt-get install -qq -y --no-install-recommends buildah podman crun netavark aardvark-dns docker-registry "
             ">/dev/null 2>&1; systemctl enable --now docker-registry"
         )
-        host.run(f"mkdir -p /etc/containers/registries.conf.d && printf '{STORAGE}' > /etc/containers/storage.conf")
+        # In memory, as Docker's data (`in_memory`): without overlays, each step would copy the whole image.
+        host.run("mkdir -p /etc/containers/registries.conf.d && mount -t tmpfs tmpfs /var/lib/containers")
+        put(host, "/etc/containers/storage.conf", STORAGE)
         insecure = f'[[registry]]\nlocation = "{self.registry}"\ninsecure = true\n'
-        host.run(f"printf '{insecure}' > /etc/containers/registries.conf.d/slipway.conf")
-        for packages, name in ((image_base.SLIM, SLIM), (image_base.PLAIN, PLAIN)):
+        put(host, "/etc/containers/registries.conf.d/slipway.conf", insecure)
+        for packages, name in ((image_base.SLIM, SLIM), (image_base.PLAIN, PLAIN), (SERVERS, "localhost/servers")):
             image_base.to_host(host, image_base.tar("13", packages), name)
         put(host, "/var/tmp/entry.sh", ENTRY, 0o755)
-        image_base.to_host(host, image_base.tar("13", SERVERS), "localhost/servers")
-        commands = [
-            "c=$(buildah from localhost/servers); buildah copy --quiet $c /var/tmp/entry.sh /entry.sh >/dev/null"
-        ]
         path = "/usr/local/bin:/usr/lib/postgresql/17/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        for name, command in IMAGES.items():
-            commands.append(
-                f"""buildah config --env PATH={path} --entrypoint '["/entry.sh"]' --cmd '{command}' $c; """
-                f"buildah commit --quiet $c {self.registry}/{name}:test >/dev/null; "
-                f"buildah push --quiet --tls-verify=false {self.registry}/{name}:test"
-            )
-        host.run("set -e; " + "; ".join(commands))
+        host.run(
+            "set -e; c=$(buildah from localhost/servers); buildah copy --quiet $c /var/tmp/entry.sh /entry.sh >/dev/null; "
+            f"""buildah config --env PATH={path} --entrypoint '["/entry.sh"]' --cmd '["postgres"]' $c; """
+            "buildah commit --quiet $c localhost/stand-in >/dev/null; buildah rm $c >/dev/null"
+        )
+        for name in IMAGES:
+            host.run(f"buildah push --quiet --tls-verify=false localhost/stand-in docker://{self.registry}/{name}:test")
 
     def git(self, *arguments: str) -> str:
         who = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org"]

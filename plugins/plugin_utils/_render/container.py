@@ -132,14 +132,17 @@ def prepare(one: Server) -> str:
     """Return the script that the official image of PostgreSQL runs once, when it has made an empty cluster."""
     user, database = one.settings["user"], one.settings["database"]
     extensions = "".join(f'CREATE EXTENSION IF NOT EXISTS "{name}";\n' for name in one.settings["extensions"])
+    # In a subshell, for the image's entry point may read the script into itself.
     return f"""#!/bin/sh
 # The app's role and database, once, in a new cluster; written by Slipway.
+(
 set -eu
 psql -v ON_ERROR_STOP=1 --username postgres --dbname postgres --set=password="$(cat {SECRETS}/{one.name})" <<'SQL'
 CREATE ROLE "{user}" LOGIN PASSWORD :'password';
 CREATE DATABASE "{database}" OWNER "{user}";
 \\connect "{database}"
 {extensions}SQL
+)
 """
 
 
