@@ -104,16 +104,16 @@ def _online(todo: Plan, new: Server, former: Server, force: bool) -> None:
 def _down(todo: Plan, new: Server, former: Server) -> None:
     """The old one's host can be reached, but its server does not run."""
     todo.closes = True
-    received = wal.number(new["received"] or "0/0")
-    if former["ended_cleanly"] and received > wal.number(former["checkpoint"]):
+    # What it has replayed ends with a whole record; what it has received may end in the middle of one.
+    if former["ended_cleanly"] and wal.number(new["replayed"] or "0/0") > wal.number(former["checkpoint"]):
         return
     found = former.get("commits")
     if found is None:
-        todo.loss = f"what {todo.old} committed after {new['received']}; how much can't be told, {until(new)}"
+        todo.loss = f"what {todo.old} committed after {new['replayed']}; how much can't be told, {until(new)}"
     elif found["number"]:
         number = found["number"]
         todo.loss = (
-            f"{number} transaction{'s' * (number != 1)} that {todo.old} committed after {new['received']}, the last at "
+            f"{number} transaction{'s' * (number != 1)} that {todo.old} committed after {new['replayed']}, the last at "
             f"{found['last']} UTC"
         )
     else:
@@ -132,7 +132,7 @@ def _unreachable(todo: Plan, new: Server, why: str, force: bool) -> None:
             f"{todo.old} can't be reached from here ({why.strip() or 'no answer'}), but its server still writes, and {todo.host} "
             "receives it: both would take writes. Reach it, turn it off, or go on with -e force=true"
         )
-    todo.loss = f"what {todo.old} committed after {new['received']}; how much can't be told, {until(new)}"
+    todo.loss = f"what {todo.old} committed after {new['replayed']}; how much can't be told, {until(new)}"
     todo.notes.append(
         f"{todo.old} can't be closed: keep it off. If it comes back before site.yml has made it a standby, it takes writes from "
         "whoever still connects to it"
