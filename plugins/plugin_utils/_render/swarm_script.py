@@ -30,7 +30,11 @@ fail() { echo "$app: $*" >&2; exit 1; }
 field() { docker service inspect --format "$2" "${app}_$1" 2>/dev/null || true; }
 of() { field "$1" '{{index .Spec.Labels "slipway.deploy"}}'; }
 state() { field "$1" '{{with .UpdateStatus}}{{.State}}{{end}}'; }
-begun() { field "$1" '{{with .UpdateStatus}}{{.StartedAt}}{{end}}'; }
+begun() { field "$1" '{{with .UpdateStatus}}{{.StartedAt}}{{end}}' | tr ' ' _; }
+# What its tasks are made of: only what this has changed is updated.
+made_of() { field "$1" '{{json .Spec.TaskTemplate}}{{json .Spec.EndpointSpec}}' | cksum | tr ' ' _; }
+nothing=$(printf '' | cksum | tr ' ' _)
+each() { for service in $1; do echo "$service $(made_of "$service") $(begun "$service")"; done; }
 
 # Whether as many tasks run as should, of the spec that the service has now.
 whole() {
@@ -44,19 +48,24 @@ reason() {
     docker service logs --raw --tail 10 "${app}_$1" 2>&1 | sed 's/^/  | /'
 }
 
-# Waits for a service; $2 is when its last update had begun before. 1: it has gone back.
+# Waits for a service; $2 is what `each` said before the deploy. 1: it has gone back, or waits for somebody.
 settled() {
+    was=$(echo "$2" | sed -n "s/^$1 //p")
     left=$seconds
     while [ "$left" -gt 0 ]; do
         now=$(state "$1")
-        if [ -z "$now" ] || [ "$(begun "$1")" = "$2" ] || [ "$now" = completed ]; then
-            whole "$1" && return 0
-        fi
-        if [ "$(begun "$1")" != "$2" ]; then
-            case $now in
-            rollback_completed | rollback_paused | paused) return 1 ;;
-            esac
-        fi
+        [ "$(begun "$1")" != "${was#* }" ] || now=  # that was the update before
+        case $now in
+        rollback_completed | rollback_paused | paused) return 1 ;;
+        completed) whole "$1" && return 0 ;;
+        '')
+            if [ "${was%% *}" = "$nothing" ] || [ "${was%% *}" = "$(made_of "$1")" ]; then
+                whole "$1" && return 0
+                # A new service has nothing to go back to: Swarm would start it again and again.
+                [ "$(docker service ps --format '{{.Error}}' "${app}_$1" | grep -c .)" -lt 5 ] || return 1
+            fi
+            ;;
+        esac
         sleep 1
         left=$((left - 1))
     done
@@ -108,9 +117,10 @@ if [ -n "$servers" ]; then
         fail "one node keeps the data of: $servers. Choose it with: docker node update --label-add $data_label=true NODE"
     fi
     say "servers: $servers"
+    earlier=$(each "$servers")
     docker stack deploy --with-registry-auth --compose-file servers.yaml "$app" >/dev/null
     for service in $servers; do
-        settled "$service" "" || { reason "$service" >&2; fail "$service does not run; nothing of the app was changed"; }
+        settled "$service" "$earlier" || { reason "$service" >&2; fail "$service does not run; nothing of the app was changed"; }
     done
 fi
 
@@ -139,10 +149,10 @@ if [ -f migrate.yaml ]; then
 fi
 
 say "services: $services"
-before=$(for service in $services; do echo "$service $(begun "$service")"; done)
+earlier=$(each "$services")
 docker stack deploy --with-registry-auth --compose-file stack.yaml "$app" >/dev/null
 for service in $services; do
-    if ! settled "$service" "$(echo "$before" | sed -n "s/^$service //p")"; then
+    if ! settled "$service" "$earlier"; then
         reason "$service" >&2
         say "$service failed: all services go back"
         back "$mark"
