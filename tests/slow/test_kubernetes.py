@@ -17,6 +17,7 @@ from helpers import Project, Visitor, wait_for
 from load import Load
 
 pytestmark = pytest.mark.once("13")
+MIGRATIONS = "release_commands"
 DOMAIN = engines.faults.DOMAIN
 
 
@@ -50,10 +51,10 @@ def load(site: engines.Site) -> Iterator[Load]:
 
 
 def test_migrations_come_first_and_say_what_they_did(one: pods.Release) -> None:
-    status, said = one.job(one.one("Job", "migrate"))
+    status, said = one.job(one.one("Job", MIGRATIONS))
     assert status == 0, said
     assert one.host.psql("SELECT version_num FROM alembic_version", "pods") == "0005"
-    again, said = one.job(one.one("Job", "migrate"))
+    again, said = one.job(one.one("Job", MIGRATIONS))
     assert again == 0, said
 
 
@@ -97,7 +98,7 @@ def test_a_new_version_under_load_and_back(
 ) -> None:
     """What a Deployment with `maxUnavailable: 0` does: the new pod first, then visitors, then the old one may finish."""
     with load.window() as seen:
-        status, said = two.job(two.one("Job", "migrate"))
+        status, said = two.job(two.one("Job", MIGRATIONS))
         assert status == 0, said
         two.web()
         wait_for(lambda: seen.releases["one"] > 20, 60)
@@ -126,7 +127,7 @@ def test_a_migration_that_fails_ends_its_job_with_the_reason(
 ) -> None:
     site.migration("0007", "0006", FAILING)
     bad = pods.Release(site, "bad", site.image("bad"), tmp_path / "harbour")
-    status, said = bad.job(bad.one("Job", "migrate"))
+    status, said = bad.job(bad.one("Job", MIGRATIONS))
     assert status != 0 and "division by zero" in said, said
     assert two.host.psql("SELECT version_num FROM alembic_version", "pods") == "0006"
     assert Visitor(site.host, DOMAIN).get("/").headers["X-Release"] == "one"

@@ -69,9 +69,10 @@ def _base(app: Deployment, settings: Mapping[str, Any], secrets: str) -> Iterato
     yield "network-policy", network.policies(app, settings)
     for process in (app.web, *app.workers):
         budget = workloads.disruption_budget(app, process)
-        yield process.name, [workloads.deployment(app, process, settings, secrets), *budget]
+        found = [workloads.deployment(app, process, settings, secrets), *budget]
+        yield process.name if process is app.web else f"processes/{process.name}", found
     for process in app.schedules:
-        yield process.name, [workloads.cron_job(app, process, settings)]
+        yield f"processes/{process.name}", [workloads.cron_job(app, process, settings)]
 
 
 def _overlay(app: Deployment, settings: Mapping[str, Any]) -> Iterator[tuple[str, Iterable[Object]]]:

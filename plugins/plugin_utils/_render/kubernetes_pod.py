@@ -140,7 +140,7 @@ def _volumes(app: Deployment, process: Process, settings: Mapping[str, Any]) -> 
     yield {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}}
     for volume in process.volumes:
         claim = {"persistentVolumeClaim": {"claimName": f"{app.name}-{volume.name}"}}
-        yield {"name": volume.name, **(claim if is_kept(process, volume, settings) else {"emptyDir": {}})}
+        yield {"name": f"kept-{volume.name}", **(claim if is_kept(process, volume, settings) else {"emptyDir": {}})}
     if app.files:
         items = [{"key": key, "path": path.removeprefix(f"{FILES}/")} for path, key in file_keys(app).items()]
         yield {"name": "files", "secret": {"secretName": files_secret(app), "defaultMode": 0o440, "items": items}}
@@ -158,7 +158,7 @@ def _mounts(app: Deployment, process: Process) -> Iterator[Object]:
     yield {"name": "tmp", "mountPath": "/tmp"}  # noqa: S108, the container's own
     yield {"name": "shm", "mountPath": "/dev/shm"}  # noqa: S108
     for volume in process.volumes:
-        yield {"name": volume.name, "mountPath": volume.path}
+        yield {"name": f"kept-{volume.name}", "mountPath": volume.path}
     if app.files:
         yield {"name": "files", "mountPath": FILES, "readOnly": True}
 

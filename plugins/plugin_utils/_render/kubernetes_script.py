@@ -80,7 +80,7 @@ def deploy(app: Deployment, namespace: str, stage: str) -> str:
         "SECRETS": SECRETS,
         "MIGRATION": MIGRATION if app.migrate else "",
         "SCHEDULES": SCHEDULES if app.schedules else "",
-        "COMPONENT": app.migrate.name if app.migrate else "",
+        "COMPONENT": workloads.MIGRATIONS,
         "NAMESPACE": namespace,
         "NAME": app.name,
         "STAGE": stage,

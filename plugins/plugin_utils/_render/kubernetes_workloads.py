@@ -19,6 +19,8 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._render.model import
 STEP = "slipway.flask/step"
 """Label by which deploy.sh takes one part of the objects after the other: what is there first, migrations, …, schedules."""
 SETTINGS, MIGRATE, LAST = "settings", "migrate", "schedules"
+MIGRATIONS = "release_commands"
+"""The component that the migrations are: no process can have a name with an underscore."""
 WAVE, HOOK = "argocd.argoproj.io/sync-wave", "argocd.argoproj.io/hook"
 SECRETS = "slipway.flask/secrets"
 """Annotation that tells one state of the app's secrets from another, and not what they are."""
@@ -111,7 +113,7 @@ def migrate_job(app: Deployment, process: Process, settings: Mapping[str, Any]) 
                 {"action": "FailJob", "onExitCodes": {"operator": "NotIn", "values": [0]}},
             ]
         },
-        "template": pod.template(app, process, settings, process.name),
+        "template": pod.template(app, process, settings, MIGRATIONS),
     }
     told = json.dumps([app.image, app.environment, spec], sort_keys=True)
     name = f"{app.name}-{process.name}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
@@ -119,7 +121,7 @@ def migrate_job(app: Deployment, process: Process, settings: Mapping[str, Any]) 
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": metadata(app, process.name, name, labels={STEP: MIGRATE}, annotations=hooks),
+        "metadata": metadata(app, MIGRATIONS, name, labels={STEP: MIGRATE}, annotations=hooks),
         "spec": spec,
     }
 

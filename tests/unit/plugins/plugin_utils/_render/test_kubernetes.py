@@ -236,7 +236,28 @@ def test_folders_are_shared_by_all_and_a_processs_own_is_kept_if_it_is_asked_for
         "shop-state-worker": ["ReadWriteMany"],
     }
     worker = pod("Deployment", "shop-worker", **SAMPLE)
-    assert {"name": "state-worker", "emptyDir": {}} in worker["volumes"]
+    assert {"name": "kept-state-worker", "emptyDir": {}} in worker["volumes"]
+
+
+def test_processes_and_folders_may_have_any_name() -> None:
+    names = ("account", "service", "migrate", "volumes", "kustomization", "hidden")
+    changes = {
+        "processes": {name: {"command": "flask work", "instances": 2} for name in names},
+        "shared_folders": ["tmp", "files", "shm"],
+        "metrics_path": "/metrics",
+    }
+    found = objects(folder(None, **changes))
+    keys = [(each["kind"], each["metadata"]["name"]) for each in found]
+    assert len(keys) == len(set(keys))
+    assert {name for kind, name in keys if kind == "Deployment"} == {f"shop-{name}" for name in ("web", *names)}
+    selectors = [
+        tuple(each["spec"]["selector"]["matchLabels"].items()) for each in found if each["kind"] == "Deployment"
+    ]
+    (job,) = (each for each in found if each["kind"] == "Job")
+    others = tuple(job["spec"]["template"]["metadata"]["labels"].items())
+    assert not [one for one in selectors if set(one) <= set(others)]
+    volumes = [volume["name"] for volume in pod("Deployment", "shop-web", **changes)["volumes"]]
+    assert len(volumes) == len(set(volumes)) == 5
 
 
 def test_a_path_for_prometheus_leads_visitors_nowhere() -> None:
