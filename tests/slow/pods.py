@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import engines
+import image_base
 import yaml
 from helpers import Host, wait_for
 
+PACKAGES = "buildah podman crun netavark aardvark-dns kubernetes-client"
 NETWORK, GATEWAY = "10.123.0.0/24", "10.123.0.1"
 REDIS_PORT = 6399
 PASSWORD = "f3a1c7d95b0e4826"
@@ -52,10 +54,31 @@ SUFFIX = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nreso
 """An overlay on top of the rendered one, as a person may have: the same app once more, under another name."""
 
 
-def prepare(host: Host) -> None:
-    """Install kubectl, and let pods reach the host's servers, where the app has a database and a Redis."""
-    engines.put(host, "/etc/containers/containers.conf", f'[network]\ndefault_subnet = "{NETWORK}"\n')
-    host.run("apt-get install -qq -y --no-install-recommends kubernetes-client >/dev/null 2>&1")
+class Site(engines.Site):
+    """The sample app on a VPS that builds its images and runs the pods: it needs no registry, and no images of servers."""
+
+    def describe(self, **changes: Any) -> None:
+        app = {**self.description, "source": {"path": str(self.folder)}, **changes}
+        image = {"base": engines.PLAIN, "build_base": engines.SLIM, "isolation": "chroot", "name": "localhost/{app}"}
+        self.project.write({"slipway_apps": [app], "slipway_image": image})
+
+    def prepare(self) -> None:
+        engines.put(self.host, "/etc/containers/storage.conf", engines.STORAGE)
+        engines.put(self.host, "/etc/containers/containers.conf", f'[network]\ndefault_subnet = "{NETWORK}"\n')
+        self.host.run(f"apt-get install -qq -y --no-install-recommends {PACKAGES} >/dev/null 2>&1")
+        for packages, name in ((image_base.SLIM, engines.SLIM), (image_base.PLAIN, engines.PLAIN)):
+            image_base.to_host(self.host, image_base.tar("13", packages), name)
+        servers(self.host)
+
+    def image(self, version: str, **changes: Any) -> str:
+        self.describe(**changes)
+        self.deployed()
+        self.project.good("playbooks/image.yml", "-e", f"tag={version}")
+        return f"localhost/harbour:{version}"
+
+
+def servers(host: Host) -> None:
+    """Let pods reach the host's servers, where the app has a database and a Redis."""
     host.psql(f"CREATE ROLE pods LOGIN PASSWORD '{PASSWORD}'")
     host.psql("CREATE DATABASE pods OWNER pods")
     host.psql("ALTER SYSTEM SET listen_addresses = '*'")
@@ -69,7 +92,7 @@ def prepare(host: Host) -> None:
 class Release:
     """One version of the app, as rendered, under a name of its own."""
 
-    def __init__(self, site: engines.Site, name: str, image: str, folder: Path, **changes: Any) -> None:
+    def __init__(self, site: Site, name: str, image: str, folder: Path, **changes: Any) -> None:
         self.host, self.name, self.place = site.host, name, f"/root/{name}"
         self.said = site.render("kubernetes", folder, image, **SETTINGS, **changes)
         engines.copy(folder, self.host, self.place)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import engines
+import faults
 import pods
 import pytest
 from helpers import Project, Visitor, wait_for
@@ -18,24 +18,26 @@ from load import Load
 
 pytestmark = pytest.mark.once("13")
 MIGRATIONS = "release_commands"
-DOMAIN = engines.faults.DOMAIN
+DOMAIN = faults.DOMAIN
 
 
 @pytest.fixture(scope="module")
-def site(project: Project, tmp_path_factory: pytest.TempPathFactory) -> engines.Site:
-    made = engines.site(project, tmp_path_factory.mktemp("app"))
-    pods.prepare(made.host)
+def site(project: Project, tmp_path_factory: pytest.TempPathFactory) -> pods.Site:
+    made = pods.Site(tmp_path_factory.mktemp("app") / "harbour", project)
+    made.describe()
+    project.good("site.yml")
+    made.prepare()
     pods.certificate(made.host, DOMAIN)
     return made
 
 
 @pytest.fixture(scope="module")
-def one(site: engines.Site, tmp_path_factory: pytest.TempPathFactory) -> pods.Release:
+def one(site: pods.Site, tmp_path_factory: pytest.TempPathFactory) -> pods.Release:
     return pods.Release(site, "one", site.image("one"), tmp_path_factory.mktemp("one") / "harbour")
 
 
 @pytest.fixture(scope="module")
-def two(site: engines.Site, one: pods.Release, tmp_path_factory: pytest.TempPathFactory) -> pods.Release:
+def two(site: pods.Site, one: pods.Release, tmp_path_factory: pytest.TempPathFactory) -> pods.Release:
     """The next version: another page, and a column more in the database."""
     site.headline("Second")
     site.migration("0006", "0005", "op.add_column('ships', sa.Column('pilot', sa.String(40)))")
@@ -43,7 +45,7 @@ def two(site: engines.Site, one: pods.Release, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture
-def load(site: engines.Site) -> Iterator[Load]:
+def load(site: pods.Site) -> Iterator[Load]:
     made = Load(site)
     made.start()
     yield made
@@ -58,7 +60,7 @@ def test_migrations_come_first_and_say_what_they_did(one: pods.Release) -> None:
     assert again == 0, said
 
 
-def test_a_pod_serves_what_a_host_serves(site: engines.Site, one: pods.Release) -> None:
+def test_a_pod_serves_what_a_host_serves(site: pods.Site, one: pods.Release) -> None:
     site.host.run("systemctl stop nginx")
     one.web()
     one.visited()
@@ -93,9 +95,7 @@ def test_workers_and_schedules_run_from_the_same_image(one: pods.Release) -> Non
     assert one.host.psql("SELECT count(*) FROM summaries", "pods") == "1"
 
 
-def test_a_new_version_under_load_and_back(
-    site: engines.Site, one: pods.Release, two: pods.Release, load: Load
-) -> None:
+def test_a_new_version_under_load_and_back(site: pods.Site, one: pods.Release, two: pods.Release, load: Load) -> None:
     """What a Deployment with `maxUnavailable: 0` does: the new pod first, then visitors, then the old one may finish."""
     with load.window() as seen:
         status, said = two.job(two.one("Job", MIGRATIONS))
@@ -123,7 +123,7 @@ FAILING = "op.execute(\"SELECT 1 / (CASE current_database() WHEN 'pods' THEN 0 E
 
 
 def test_a_migration_that_fails_ends_its_job_with_the_reason(
-    site: engines.Site, one: pods.Release, two: pods.Release, tmp_path: Path
+    site: pods.Site, one: pods.Release, two: pods.Release, tmp_path: Path
 ) -> None:
     site.migration("0007", "0006", FAILING)
     bad = pods.Release(site, "bad", site.image("bad"), tmp_path / "harbour")
