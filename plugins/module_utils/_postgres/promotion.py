@@ -31,7 +31,7 @@ SELECT json_build_object(
   'in_recovery', pg_is_in_recovery(),
   'receiver', coalesce((SELECT status FROM pg_stat_wal_receiver), ''),
   'heard_seconds', (SELECT extract(epoch FROM clock_timestamp() - last_msg_receipt_time) FROM pg_stat_wal_receiver),
-  'received', coalesce(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::text,
+  'received', greatest(coalesce(pg_last_wal_receive_lsn(), '0/0'), pg_last_wal_replay_lsn())::text,
   'replayed', pg_last_wal_replay_lsn()::text,
   'last_at', to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'),
   'written', CASE WHEN pg_is_in_recovery() THEN NULL ELSE pg_current_wal_flush_lsn()::text END,

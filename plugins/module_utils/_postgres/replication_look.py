@@ -27,7 +27,7 @@ SELECT json_build_object(
   'received', pg_last_wal_receive_lsn()::text, 'replayed', pg_last_wal_replay_lsn()::text,
   'replayed_at', extract(epoch FROM pg_last_xact_replay_timestamp()),
   'written', CASE WHEN pg_is_in_recovery() THEN NULL ELSE pg_current_wal_lsn()::text END,
-  'lag_seconds', CASE WHEN NOT pg_is_in_recovery() OR pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
+  'lag_seconds', CASE WHEN NOT pg_is_in_recovery() OR pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn() THEN 0
                  ELSE greatest(0, extract(epoch FROM now() - pg_last_xact_replay_timestamp())) END,
   'receiver', (SELECT json_build_object('state', status, 'from', sender_host,
                  'heard_seconds', extract(epoch FROM clock_timestamp() - last_msg_receipt_time))
