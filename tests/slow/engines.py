@@ -24,9 +24,14 @@ from helpers import ROOT, VPS, Host, Project, Visitor
 
 SERVERS = ("nginx", "postgresql", "redis-server", "ca-certificates")
 SLIM, PLAIN = "localhost/python:3.13-slim", "localhost/python:3.13-plain"
-STORAGE = (
-    '[storage]\ndriver = "overlay"\nrunroot = "/run/containers/storage"\ngraphroot = "/var/lib/containers/storage"\n'
+STORAGE = '[storage]\ndriver = "vfs"\nrunroot = "/run/containers/storage"\ngraphroot = "/var/lib/containers/storage"\n'
+OVERLAY = STORAGE.replace("vfs", "overlay")
+"""Where the storage is a file system in memory."""
+LIMITS = (
+    '[containers]\ndefault_ulimits = ["nofile=20000:20000", "nproc=32768:32768"]\npids_limit = 0\n'
+    '[network]\ndefault_subnet = "10.99.0.0/16"\n'
 )
+"""For Podman: root of a test host can't raise limits, and its own network is Podman's usual one."""
 ENTRY = r"""#!/bin/bash
 # Stands in for the entry points of the official images of PostgreSQL and Redis.
 set -Eeo pipefail
@@ -101,8 +106,9 @@ class Site(faults.App):
             ">/dev/null 2>&1; systemctl enable --now docker-registry"
         )
         # In memory, as Docker's data (`in_memory`): without overlays, each step would copy the whole image.
-        host.run("mkdir -p /etc/containers/registries.conf.d && mount -t tmpfs tmpfs /var/lib/containers")
-        put(host, "/etc/containers/storage.conf", STORAGE)
+        host.run("mkdir -p /var/lib/containers && mount -t tmpfs tmpfs /var/lib/containers")
+        put(host, "/etc/containers/storage.conf", OVERLAY)
+        put(host, "/etc/containers/containers.conf", LIMITS)
         insecure = f'[[registry]]\nlocation = "{self.registry}"\ninsecure = true\n'
         put(host, "/etc/containers/registries.conf.d/slipway.conf", insecure)
         for packages, name in ((image_base.SLIM, SLIM), (image_base.PLAIN, PLAIN), (SERVERS, "localhost/servers")):

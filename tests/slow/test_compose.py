@@ -13,7 +13,6 @@ from pathlib import Path
 
 import engines
 import pytest
-import yaml
 from helpers import Project, Visitor, form, wait_for
 from load import arrival
 
@@ -32,13 +31,23 @@ def site(project: Project, tmp_path_factory: pytest.TempPathFactory) -> engines.
 
 
 @pytest.fixture(scope="module")
-def folder(site: engines.Site, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of version 1, on this machine and on the host."""
+def images(site: engines.Site) -> dict[str, str]:
+    """A version that works, and one whose migration fails; the host's own site is closed afterwards."""
+    made = {"good": site.image("good")}
+    site.migration("0006", "0005", "op.execute('SELECT 1/0')")
+    made["bad"] = site.image("bad", release_commands=[], health_path="/healthz")
+    site.restore()
+    site.host.run(STOP)
+    return made
+
+
+@pytest.fixture(scope="module")
+def folder(site: engines.Site, images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of the good version, on this machine and on the host."""
     made = tmp_path_factory.mktemp("compose") / "harbour"
-    said = site.render("compose", made, site.image("one"))
+    said = site.render("compose", made, images["good"])
     assert "next: cd" in said, said
     engines.copy(made, site.host, PLACE)
-    site.host.run(STOP)
     return made
 
 
@@ -46,18 +55,10 @@ def compose(site: engines.Site, arguments: str, tool: str = "docker compose") ->
     return site.host.run(f"cd {PLACE} && {tool} {arguments} 2>&1")
 
 
-def test_a_second_run_writes_nothing(site: engines.Site, folder: Path) -> None:
-    image = image_in(folder)
-    done = site.project.good(
-        "playbooks/render.yml", "-e", "target=compose", "-e", f"to={folder}", "-e", f"image={image}"
-    )
+def test_a_second_run_writes_nothing(site: engines.Site, images: dict[str, str], folder: Path) -> None:
+    asked = ("-e", "target=compose", "-e", f"to={folder}", "-e", f"image={images['good']}")
+    done = site.project.good("playbooks/render.yml", *asked)
     assert done.count("changed") == 0, done.output
-
-
-def image_in(folder: Path) -> str:
-    """Return the image of the app that FOLDER is about."""
-    found: str = yaml.safe_load((folder / "compose.yaml").read_text())["services"]["web"]["image"]
-    return found
 
 
 def test_one_command_serves_the_site(site: engines.Site, folder: Path) -> None:
@@ -91,13 +92,11 @@ def test_a_container_is_nobody_who_can_write_anywhere(site: engines.Site, folder
     assert not site.host.ok(f"cd {PLACE} && docker compose exec nginx getent hosts postgres")
 
 
-def test_a_failed_migration_leaves_the_release_before_serving(site: engines.Site, folder: Path, tmp_path: Path) -> None:
-    site.restore()
-    site.migration("0006", "0005", "op.execute('SELECT 1/0')")
-    good, bad = image_in(folder), site.image("bad", release_commands=[], health_path="/healthz")
-    site.host.run(STOP)
+def test_a_failed_migration_leaves_the_release_before_serving(
+    site: engines.Site, images: dict[str, str], folder: Path
+) -> None:
     before = Visitor(site.host, DOMAIN).get("/").headers["X-Release"]
-    text = (folder / "compose.yaml").read_text().replace(good, bad)
+    text = (folder / "compose.yaml").read_text().replace(images["good"], images["bad"])
     engines.put(site.host, f"{PLACE}/compose.yaml", text)
     assert not site.host.ok(f"cd {PLACE} && docker compose up --detach --wait")
     assert Visitor(site.host, DOMAIN).get("/").headers["X-Release"] == before
