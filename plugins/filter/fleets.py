@@ -13,16 +13,22 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._fleet.hosts import 
 
 
 def release_fleets(
-    apps: Iterable[Mapping[str, Any]], groups: Groups, hostvars: Hostvars, without: Any = "", canary: Any = ""
+    apps: Iterable[Mapping[str, Any]],
+    groups: Groups,
+    hostvars: Hostvars,
+    without: Any = "",
+    canary: Any = "",
+    apart: Sequence[str] = (),
 ) -> dict[str, dict[str, Any]]:
     """Return for each of APPS that several hosts have: which these are (`members`), and without those left out (`hosts`).
 
-    WITHOUT names the latter, with commas or as a list; CANARY the host that switches first, which is else the first of `web`.
+    WITHOUT names the latter, with commas or as a list; CANARY the host that switches first, which is else the first of `web`;
+    APART hosts that have the app and are none of them: those that a release is promoted from.
     """
     out = [str(one).strip() for one in (without if isinstance(without, (list, tuple)) else str(without).split(","))]
     found = {}
     for app in apps:
-        members = fleet.members(app, groups, hostvars)
+        members = [host for host in fleet.members(app, groups, hostvars) if host not in apart]
         if len(members) < 2:
             continue
         left = [host for host in members if host not in out]

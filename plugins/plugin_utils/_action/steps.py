@@ -80,6 +80,10 @@ class State:
         """Return where HOST has stopped with a release under way, {} when it has none."""
         return dict(self.latest(host, before).get("held") or {})
 
+    def lost(self, host: str) -> bool:
+        """Tell whether HOST has not come to the end of the run, whatever it was told."""
+        return host not in self.posts.get(LAST, {})
+
     def at_work(self) -> list[str]:
         """Return the hosts that get another release: the others have it already."""
         return [

@@ -30,6 +30,7 @@ class State(Protocol):
     def latest(self, host: str, before: str = "") -> Mapping[str, Any]: ...
     def broken(self, before: str) -> tuple[str, str]: ...
     def at_work(self) -> list[str]: ...
+    def lost(self, host: str) -> bool: ...
     def answers(self, before: str = "") -> Iterator[tuple[str, str, Mapping[str, Any]]]: ...
 
 
@@ -165,7 +166,7 @@ def _failed(what: str, app: str, state: State, host: str, why: str, answer: Mapp
 def _not_back(state: State, host: str) -> str:
     """Return why it isn't certain that what served before serves on HOST, "" if it is."""
     answer = state.latest(host)
-    if answer.get("unreachable"):
+    if answer.get("unreachable") or state.lost(host):
         return (
             f"it could not be reached{' any more' if answer.get('gave_up') else ''}, so what it serves is not known. The next "
             "deploy or rollback brings it to what the others have"

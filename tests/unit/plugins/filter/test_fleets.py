@@ -39,3 +39,7 @@ def test_the_items_of_a_fleet_are_the_same_on_all_hosts() -> None:
         {"name": "shop", "fleet": {"hosts": ["a"]}, "hooks": {"after_switch": "a.yml"}},
         {"name": "blog", "hosts": 1},
     ]
+
+
+def test_the_hosts_that_a_release_is_promoted_from_are_no_part_of_it() -> None:
+    assert release_fleets([SHOP], {"web": ["web1", "web2"]}, HOSTVARS, apart=["web2"]) == {}
