@@ -38,6 +38,9 @@ class ActionModule(ActionBase):
             words = [] if schedule else words_of(command, app)
             hosts = chosen_hosts(given, app, schedule, host, task_vars) if app else []
         except choice.ChoiceError as error:
+            first = str((task_vars.get("ansible_play_hosts_all") or [host])[0])
+            if host != first:  # what is wrong is told once
+                return {**result, "skipped": True, "skip_reason": f"{first} says what is wrong"}
             return {**result, **error.result}
         if app is None or host not in hosts:
             return {

@@ -394,6 +394,7 @@ def test_a_command_runs_where_it_is_asked_for(shown: Shown, arguments: dict[str,
 def test_a_host_that_is_none_runs_nothing(shown: Shown, arguments: dict[str, str], told: str) -> None:
     runner = Runner(release_exec, DONE)
     assert runner.run(apps=[SHOP], command="id", **arguments)["msg"].startswith(told)
+    assert runner.run("web2", apps=[SHOP], command="id", **arguments)["skip_reason"] == "web1 says what is wrong"
     assert runner.asked == []
 
 
