@@ -67,8 +67,7 @@ def store() -> Iterator[Store]:
 class Site(faults.App):
     """The sample app with its uploads in the bucket; `storage` is what its description says of that."""
 
-    storage: dict[str, Any]
-    ca: str
+    storage, ca = dict[str, Any](), ""
 
     def describe(self, **changes: Any) -> None:
         described = {key: value for key, value in faults.DESCRIPTION.items() if key != "shared_folders"}
