@@ -54,7 +54,7 @@ PARTS: dict[str, set[str]] = {
 
 def listed(run: Callable[..., str], playbook: str, tag: str) -> list[str]:
     """Return the tasks of PLAYBOOK that `--tags TAG` runs: their role, or their name where they have none."""
-    text = run("ansible-playbook", "-i", "localhost,", playbook, "--list-tasks", "--tags", tag)
+    text = run("ansible-playbook", "-i", str(ROOT / "inventory/hosts.yml"), playbook, "--list-tasks", "--tags", tag)
     found = []
     for name in re.findall(r"^      (.+)\tTAGS:", text, re.MULTILINE):
         role, _, task = name.removeprefix("slipway.flask.").partition(" : ")
