@@ -64,7 +64,8 @@ class Site(engines.Site):
 
     def prepare(self) -> None:
         engines.put(self.host, "/etc/containers/storage.conf", engines.STORAGE)
-        engines.put(self.host, "/etc/containers/containers.conf", f'[network]\ndefault_subnet = "{NETWORK}"\n')
+        network = f'[network]\ndefault_subnet = "{NETWORK}"\n'
+        engines.put(self.host, "/etc/containers/containers.conf", engines.LIMITS + network)
         self.host.run(f"apt-get install -qq -y --no-install-recommends {PACKAGES} >/dev/null 2>&1")
         for packages, name in ((image_base.SLIM, engines.SLIM), (image_base.PLAIN, engines.PLAIN)):
             image_base.to_host(self.host, image_base.tar("13", packages), name)
