@@ -47,7 +47,17 @@ STOCKED = frozenset(
         "remove",
     }
     | {"compose", "kubernetes", "swarm"}
-    | {"object_storage", "pipeline", "restore", "restore_host", "secrets", "sources", "transfer"}
+    | {
+        "object_storage",
+        "pipeline",
+        "restore",
+        "restore_host",
+        "secrets",
+        "sources",
+        "standby",
+        "standby_lost",
+        "transfer",
+    }
 )
 """Files of tests, without `test_`, whose `host` is such a one."""
 DECIDES = (

@@ -12,32 +12,32 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from conftest import RELEASES, machine
-from helpers import Play, wait_for
+from conftest import machine
+from helpers import Host, Play, wait_for
 from standby import Orders, Servers
 from stock import image
 
 pytestmark = pytest.mark.once("13")
 
 
-@pytest.fixture(scope="module", params=RELEASES)
-def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    debian = request.param
+@pytest.fixture(scope="module")
+def bare(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """The hosts, with the packages of a server; `host` is db1."""
     with ExitStack() as stack:
         hosts = {
-            name: stack.enter_context(machine(f"standby-{name}", debian, made_of=image(debian)))
-            for name in ("web1", "db1", "db2")
+            name: stack.enter_context(machine(f"standby-{name}", host.debian, made_of=image(host.debian)))
+            for name in ("web1", "db2")
         }
-        made = Servers(tmp_path_factory.mktemp("servers"), hosts)
+        made = Servers(tmp_path_factory.mktemp("servers"), {**hosts, "db1": host})
         made.describe({"db2": "db1"})
         yield made
         shutil.rmtree(made.sockets, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
-def servers(host: Servers) -> Servers:
-    host.good("site.yml")
-    return host
+def servers(bare: Servers) -> Servers:
+    bare.good("site.yml")
+    return bare
 
 
 def test_the_standby_has_what_the_primary_has_and_takes_no_writes(servers: Servers) -> None:

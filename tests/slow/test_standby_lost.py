@@ -14,8 +14,8 @@ from contextlib import ExitStack
 
 import pytest
 import stops
-from conftest import RELEASES, machine
-from helpers import wait_for
+from conftest import machine
+from helpers import Host, wait_for
 from standby import Servers
 from stock import image
 
@@ -25,29 +25,30 @@ SETTINGS = {"postgres_server_standby_wal_mb": 32, "postgres_server_settings": {"
 """Autovacuum writes transactions of its own, which would be counted, too."""
 
 
-@pytest.fixture(scope="module", params=RELEASES)
-def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    debian = request.param
+@pytest.fixture(scope="module")
+def bare(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """The hosts, with the packages of a server; `host` is db1."""
     with ExitStack() as stack:
         hosts = {
-            name: stack.enter_context(machine(f"lost-{name}", debian, made_of=image(debian))) for name in ("db1", "db2")
+            name: stack.enter_context(machine(f"lost-{name}", host.debian, made_of=image(host.debian)))
+            for name in ("db2",)
         }
-        made = Servers(tmp_path_factory.mktemp("servers"), hosts)
+        made = Servers(tmp_path_factory.mktemp("servers"), {**hosts, "db1": host})
         made.describe({"db2": "db1"}, **SETTINGS)
         yield made
         shutil.rmtree(made.sockets, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
-def servers(host: Servers) -> Servers:
+def servers(bare: Servers) -> Servers:
     """A run that was killed in the middle of the copy, and the one after it."""
-    host.host = host.hosts["db2"]
-    stops.install(host.hosts["db1"])
-    host.good("playbooks/provision.yml", "--tags", "packages")
-    stops.kill_at(host, "playbooks/provision.yml", "mark", more=TAGS)
-    host.good("playbooks/provision.yml", *TAGS)
-    host.sql("db1", "create table orders (number int primary key)")
-    return host
+    bare.host = bare.hosts["db2"]
+    stops.install(bare.hosts["db1"])
+    bare.good("playbooks/provision.yml", "--tags", "packages")
+    stops.kill_at(bare, "playbooks/provision.yml", "mark", more=TAGS)
+    bare.good("playbooks/provision.yml", *TAGS)
+    bare.sql("db1", "create table orders (number int primary key)")
+    return bare
 
 
 def order(servers: Servers, host: str, *numbers: int) -> None:
