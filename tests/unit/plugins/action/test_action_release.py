@@ -232,7 +232,7 @@ def test_a_release_is_stopped_at_its_first_hook_and_told_the_file_of_its_tasks(b
     action, result = run(base, WAITING, path="../shop", hooks=hooks)
     (call,) = action.calls
     assert (call["until"], "hooks" in call, "resume" in call) == ("after_switch", False, False)
-    assert result["hook"] == {"name": "after_switch", "release": "0001-a", "file": str(base / "b.yml")}
+    assert result["hook"] == {"name": "after_switch", "release": "0001-a", "files": [str(base / "b.yml")]}
     assert shown == [], "it is not over"
 
 

@@ -48,7 +48,7 @@ def test_it_stops_at_the_hooks_of_its_own_stages(tmp_path: Path, shown: list[str
     (tmp_path / "a.yml").write_text("[]")
     hooks = dict.fromkeys(("after_build", "before_start", "before_prune"), "a.yml")
     asked, result = run(tmp_path, WAITING, hooks=hooks)
-    assert (asked["until"], result["hook"]["file"], shown) == ("before_start", str(tmp_path / "a.yml"), [])
+    assert (asked["until"], result["hook"]["files"], shown) == ("before_start", [str(tmp_path / "a.yml")], [])
     asked, result = run(tmp_path, DONE, hooks=hooks, resume=result["hook"])
     assert (asked["until"], asked["resume"], len(shown)) == ("", "0001-a", 1)
 
