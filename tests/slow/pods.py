@@ -19,7 +19,8 @@ import yaml
 from helpers import Host, wait_for
 
 PACKAGES = "buildah podman crun netavark aardvark-dns kubernetes-client"
-NETWORK, GATEWAY = "10.123.0.0/24", "10.123.0.1"
+NETWORK, GATEWAY = "10.99.0.0/16", "10.99.0.1"
+"""That of engines.LIMITS."""
 REDIS_PORT = 6399
 PASSWORD = "f3a1c7d95b0e4826"
 SETTINGS: dict[str, Any] = {
@@ -64,8 +65,7 @@ class Site(engines.Site):
 
     def prepare(self) -> None:
         engines.put(self.host, "/etc/containers/storage.conf", engines.STORAGE)
-        network = f'[network]\ndefault_subnet = "{NETWORK}"\n'
-        engines.put(self.host, "/etc/containers/containers.conf", engines.LIMITS + network)
+        engines.put(self.host, "/etc/containers/containers.conf", engines.LIMITS)
         self.host.run(f"apt-get install -qq -y --no-install-recommends {PACKAGES} >/dev/null 2>&1")
         for packages, name in ((image_base.SLIM, engines.SLIM), (image_base.PLAIN, engines.PLAIN)):
             image_base.to_host(self.host, image_base.tar("13", packages), name)
