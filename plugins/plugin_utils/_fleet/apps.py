@@ -19,7 +19,6 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._fleet.hosts import 
     Groups,
     Hostvars,
     hosts_of,
-    roles_of,
 )
 
 App = Mapping[str, Any]
@@ -102,8 +101,3 @@ def links(host: str, groups: Groups, hostvars: Hostvars) -> list[str]:
             found.update(others if host in one else ())
             found.update(one if host in others else ())
     return [name for name in hosts_of(groups, ROLES) if name in found - {host}]
-
-
-def is_only(host: str, role: str, groups: Groups) -> bool:
-    """Tell whether ROLE is all that HOST is for."""
-    return roles_of(host, groups) == [role]

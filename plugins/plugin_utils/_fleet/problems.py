@@ -14,6 +14,8 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import apps a
 from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import hosts, standbys
 from ansible_collections.slipway.flask.plugins.plugin_utils._fleet.hosts import Groups, Hostvars
 
+LIBPQ = re.compile(r"|psycopg.*")
+"""Drivers that hand a URL's parameters to libpq; none is psycopg2 or psycopg."""
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,200}[A-Za-z0-9])?")
 """A host's name in the inventory, where it is to be part of a name in a certificate."""
 
@@ -95,6 +97,13 @@ def _databases(groups: Groups, hostvars: Hostvars) -> Iterator[str]:
                 yield (
                     f"{label}: 'database_pool' is '{app['database_pool']}', which runs beside the database, but "
                     f"{', '.join(apart)} would reach it on {databases[0]} over the network; remove it"
+                )
+            driver = str(app.get("database_scheme") or "").partition("+")[2]
+            if databases and apart and not LIBPQ.fullmatch(driver):
+                yield (
+                    f"{label}: 'database_scheme' is '{app['database_scheme']}', but {', '.join(apart)} would reach the database on "
+                    f"{databases[0]} with a certificate and a password in files, which only libpq reads; use psycopg "
+                    "(postgresql+psycopg)"
                 )
             for one in databases:
                 other = seen.setdefault((one, name[0]), name)

@@ -162,6 +162,11 @@ def test_a_name_in_the_inventory_may_be_an_address() -> None:
             {},
             "'database_pool' is 'pgbouncer', which runs beside the database, but w would reach it on d over the network",
         ),
+        (
+            [("w", ["web"], [{**SHOP, "database_scheme": "postgresql+asyncpg"}]), ("d", ["db"], [SHOP])],
+            {},
+            "'database_scheme' is 'postgresql+asyncpg'",
+        ),
         ([("w eb", ["web"], [SHOP]), ("d", ["db"], [SHOP])], {}, "must consist of letters, digits"),
     ],
 )
