@@ -9,6 +9,7 @@ servers for ones outside of the cluster.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import image_base
 import yaml
 from helpers import Host, wait_for
 
-PACKAGES = "buildah podman crun netavark aardvark-dns kubernetes-client"
+PACKAGES = "buildah podman crun netavark aardvark-dns kubernetes-client curl"
 NETWORK, GATEWAY = "10.99.0.0/16", "10.99.0.1"
 """That of engines.LIMITS."""
 REDIS_PORT = 6399
@@ -32,7 +33,7 @@ SETTINGS: dict[str, Any] = {
 """Keys of the app in the inventory of a cluster."""
 UNDERSTOOD = ("ConfigMap", "Secret", "PersistentVolumeClaim")
 FRONT = """
-error_log stderr;
+error_log /var/log/front.log;
 pid /run/front.pid;
 events {{}}
 http {{
@@ -113,9 +114,11 @@ class Release:
 
     def play(self, each: Mapping[str, Any]) -> str:
         """Run an object and return the name of its pod."""
-        settings = [one for one in self.objects if one["kind"] in UNDERSTOOD]
+        settings = [as_stored(one) for one in self.objects if one["kind"] in UNDERSTOOD]
         name = each["metadata"]["name"]
         engines.put(self.host, f"{self.place}/{name}.yaml", yaml.safe_dump_all([*settings, each]))
+        names = " ".join(one["metadata"]["name"] for one in settings if one["kind"] == "Secret")
+        self.host.run(f"podman secret rm --ignore {names}")
         self.host.run(f"podman kube play --network podman {self.place}/{name}.yaml")
         return f"{name}-pod"
 
@@ -138,6 +141,8 @@ class Release:
         url = f"http://{self.address()}:8000{asked['path']}"
         seconds = probe["periodSeconds"] * probe["failureThreshold"]
         wait_for(lambda: self.host.ok(f"curl --silent --fail {headers} {url}"), seconds, every=0.3)
+        told = self.host.run(f"curl --silent --output /dev/null --dump-header - {headers} {url}")
+        self.release = next(line.split()[1] for line in told.splitlines() if line.lower().startswith("x-release:"))
 
     def address(self) -> str:
         infra = self.host.run(f"podman pod inspect {self.pod} --format '{{{{.InfraContainerID}}}}'")
@@ -155,6 +160,13 @@ class Release:
         """Stop the web pod as a kubelet does: SIGTERM, and SIGKILL at the end of its grace period."""
         grace = self.one("Deployment", "web")["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
         self.host.run(f"podman pod stop --time {grace} {self.pod} && podman pod rm --force {self.pod}")
+
+
+def as_stored(each: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an object as the API has it: the texts of a Secret are in base64 there."""
+    texts = each.get("stringData", {})
+    data = {key: base64.b64encode(text.encode()).decode() for key, text in texts.items()}
+    return {**{key: value for key, value in each.items() if key != "stringData"}, "data": data} if texts else each
 
 
 def certificate(host: Host, domain: str) -> None:

@@ -19,6 +19,8 @@ from load import Load
 pytestmark = pytest.mark.once("13")
 MIGRATIONS = "release_commands"
 DOMAIN = faults.DOMAIN
+FAILING = "op.execute(\"SELECT 1 / (CASE current_database() WHEN 'pods' THEN 0 ELSE 1 END)\")"
+"""A migration that the database of the host takes, where the image is made, and that of the pods does not."""
 
 
 @pytest.fixture(scope="module")
@@ -32,16 +34,25 @@ def site(project: Project, tmp_path_factory: pytest.TempPathFactory) -> pods.Sit
 
 
 @pytest.fixture(scope="module")
-def one(site: pods.Site, tmp_path_factory: pytest.TempPathFactory) -> pods.Release:
-    return pods.Release(site, "one", site.image("one"), tmp_path_factory.mktemp("one") / "harbour")
+def images(site: pods.Site) -> dict[str, str]:
+    """Three versions: the next has another page and a column more, the last a migration that fails."""
+    made = {"one": site.image("one")}
+    site.headline("Second")
+    site.migration("0006", "0005", "op.add_column('ships', sa.Column('pilot', sa.String(40)))")
+    made["two"] = site.image("two")
+    site.migration("0007", "0006", FAILING)
+    made["bad"] = site.image("bad")
+    return made
 
 
 @pytest.fixture(scope="module")
-def two(site: pods.Site, one: pods.Release, tmp_path_factory: pytest.TempPathFactory) -> pods.Release:
-    """The next version: another page, and a column more in the database."""
-    site.headline("Second")
-    site.migration("0006", "0005", "op.add_column('ships', sa.Column('pilot', sa.String(40)))")
-    return pods.Release(site, "two", site.image("two"), tmp_path_factory.mktemp("two") / "harbour")
+def one(site: pods.Site, images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> pods.Release:
+    return pods.Release(site, "one", images["one"], tmp_path_factory.mktemp("one") / "harbour")
+
+
+@pytest.fixture(scope="module")
+def two(site: pods.Site, images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> pods.Release:
+    return pods.Release(site, "two", images["two"], tmp_path_factory.mktemp("two") / "harbour")
 
 
 @pytest.fixture
@@ -66,7 +77,7 @@ def test_a_pod_serves_what_a_host_serves(site: pods.Site, one: pods.Release) -> 
     one.visited()
     visitor = Visitor(site.host, DOMAIN)
     page = visitor.get("/")
-    assert (page.status, page.headers["X-Release"]) == (200, "one")
+    assert (page.status, page.headers["X-Release"]) == (200, one.release)
     assert visitor.get("/static/css/harbour.css").headers["Content-Type"].startswith("text/css")
 
 
@@ -101,33 +112,28 @@ def test_a_new_version_under_load_and_back(site: pods.Site, one: pods.Release, t
         status, said = two.job(two.one("Job", MIGRATIONS))
         assert status == 0, said
         two.web()
-        wait_for(lambda: seen.releases["one"] > 20, 60)
+        wait_for(lambda: seen.releases[one.release] > 20, 60)
         two.visited()
-        wait_for(lambda: seen.releases["two"] > 20, 60)
+        wait_for(lambda: seen.releases[two.release] > 20, 60)
         one.stop()
         assert "Second" in Visitor(site.host, DOMAIN).get("/").text
     seen.all_served()
-    assert set(seen.releases) == {"one", "two"}
+    assert set(seen.releases) == {one.release, two.release}
     print(f"a new version: {seen.sent} requests, {len(seen.failures)} failed, {dict(seen.releases)}")
     with load.window() as seen:
         one.web()
         one.visited()
-        wait_for(lambda: seen.releases["one"] > 20, 60)
+        wait_for(lambda: seen.releases[one.release] > 20, 60)
         two.stop()
     seen.all_served()
     print(f"back again: {seen.sent} requests, {len(seen.failures)} failed, {dict(seen.releases)}")
 
 
-FAILING = "op.execute(\"SELECT 1 / (CASE current_database() WHEN 'pods' THEN 0 ELSE 1 END)\")"
-"""A migration that the database of the host takes, where the image is made, and that of the pods does not."""
-
-
 def test_a_migration_that_fails_ends_its_job_with_the_reason(
-    site: pods.Site, one: pods.Release, two: pods.Release, tmp_path: Path
+    site: pods.Site, images: dict[str, str], one: pods.Release, tmp_path: Path
 ) -> None:
-    site.migration("0007", "0006", FAILING)
-    bad = pods.Release(site, "bad", site.image("bad"), tmp_path / "harbour")
+    bad = pods.Release(site, "bad", images["bad"], tmp_path / "harbour")
     status, said = bad.job(bad.one("Job", MIGRATIONS))
     assert status != 0 and "division by zero" in said, said
-    assert two.host.psql("SELECT version_num FROM alembic_version", "pods") == "0006"
-    assert Visitor(site.host, DOMAIN).get("/").headers["X-Release"] == "one"
+    assert site.host.psql("SELECT version_num FROM alembic_version", "pods") == "0006"
+    assert Visitor(site.host, DOMAIN).get("/").headers["X-Release"] == one.release
