@@ -44,6 +44,8 @@ class Fleet(Project):
     def __init__(self, folder: Path, hosts: Mapping[str, Host]) -> None:
         super().__init__(folder, hosts["web1"])
         self.hosts = hosts
+        self.lost = ""
+        """A host that nobody reaches."""
         self.code = folder / "code"
         self.code.mkdir()
         (self.code / "app.py").write_text(CODE)
@@ -57,6 +59,7 @@ class Fleet(Project):
             facts = host.facts
             groups["web" if name in WEB else "worker"]["hosts"][name] = {
                 "ansible_host": host.address, "ansible_user": "root", "ansible_ssh_private_key_file": facts["key"],
+                **({"ansible_port": 1} if name == self.lost else {}),
                 "ansible_ssh_common_args": f"-o UserKnownHostsFile={facts['known_hosts']} -o ConnectTimeout=5",
             }  # fmt: skip
         (self.folder / "hosts.yml").write_text(yaml.safe_dump(groups))
@@ -98,7 +101,7 @@ def test_each_host_runs_what_it_is_for(fleet: Fleet) -> None:
     assert [name for name in NAMES if has(name, "shop@*.service")] == list(WEB)
     assert [name for name in NAMES if has(name, "shop.worker@*.service")] == [WORKER]
     assert [name for name in NAMES if has(name, "shop.digest@*.timer")] == ["web1"]
-    assert fleet.hosts[WORKER].run("ss -Hltn 'sport = :443 or sport = :80'") == "", "nobody comes to it"
+    assert not fleet.hosts[WORKER].ok("ls /etc/nginx/slipway/sites/shop.conf"), "nobody comes to it"
     assert {Visitor(fleet.hosts[name], DOMAIN).get("/").status for name in WEB} == {200}
 
 
@@ -142,7 +145,7 @@ def test_the_history_of_all_hosts_is_one(fleet: Fleet) -> None:
     told = fleet.good("playbooks/releases.yml").output
     print(told)
     assert re.search(r"^shop on web1, web2, web3, web4, jobs1: \w+ is live$", told, re.MULTILINE)
-    assert "all 5" in told and "web1, web2, web4, jobs1" in told
+    assert "all 5" in told
 
 
 def test_a_command_runs_on_the_first_host_on_a_named_one_or_on_all(fleet: Fleet) -> None:
@@ -178,13 +181,18 @@ def test_maintenance_is_for_all_hosts_or_none(fleet: Fleet) -> None:
     assert closed(fleet) == list(WEB)
     fleet.good("playbooks/maintenance.yml", "-e", "state=off")
     assert closed(fleet) == []
-    fleet.hosts["web3"].run("systemctl stop ssh.socket ssh.service")
+    fleet.lost = "web3"
+    fleet.describe()
     try:
         refused = fleet.play("playbooks/maintenance.yml", "-e", "state=on")
+        status = fleet.play("playbooks/status.yml", environment={"COLUMNS": "100"})
     finally:
-        fleet.hosts["web3"].run("systemctl start ssh.service")
+        fleet.lost = ""
+        fleet.describe()
     assert refused.code != 0
     assert closed(fleet) == []
+    row = next(line for line in status.output.splitlines() if line.startswith("Release "))
+    assert (status.code != 0, row.count("no answer")) == (True, 1), status.output
 
 
 def test_uploads_that_each_host_would_have_for_itself_are_refused_before_anything_changes(fleet: Fleet) -> None:
