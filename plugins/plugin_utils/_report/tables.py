@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._process import names
 from ansible_collections.slipway.flask.plugins.module_utils._source.revision import short
 from ansible_collections.slipway.flask.plugins.plugin_utils._report.deploy import printable
 
@@ -123,8 +124,8 @@ def all_below(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
 
 
 def below(found: Mapping[str, Any]) -> list[str]:
-    """Return the lines about one app below the table: its processes besides the first one, and draining releases."""
-    others = list((found.get("processes") or {}).items())[1:]
+    """Return the lines about one app below the table: its processes besides the web process, and draining releases."""
+    others = [(name, one) for name, one in (found.get("processes") or {}).items() if name != names.WEB]
     return [
         *(one.get("said") or f"{name} is {one['state']}{more(one)}" for name, one in others),
         *found.get("services", ()),
