@@ -83,7 +83,7 @@ back() {
         while [ "$left" -gt 0 ]; do
             case $(state "$service") in
             updating | rollback_started) ;;
-            *) whole "$service" && break ;;
+            *) break ;;
             esac
             sleep 1
             left=$((left - 1))
