@@ -168,6 +168,11 @@ def test_a_name_in_the_inventory_may_be_an_address() -> None:
             "'database_scheme' is 'postgresql+asyncpg'",
         ),
         ([("w eb", ["web"], [SHOP]), ("d", ["db"], [SHOP])], {}, "must consist of letters, digits"),
+        (
+            [("w1", ["web"], [{**BLOG, "deployers": ["ann"]}]), ("w2", ["web"], [{**BLOG, "deployers": ["ann"]}])],
+            {},
+            "'deployers' is ['ann'], who would deploy to one host alone, but w1, w2 deploy the app together",
+        ),
     ],
 )
 def test_what_is_refused(entries: list[Any], more: dict[str, Any], words: str) -> None:
