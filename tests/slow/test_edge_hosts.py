@@ -288,9 +288,3 @@ def test_a_host_that_dies_costs_only_what_must_not_be_repeated(edge: Shop) -> No
     done = Counter(number for name in ("web1", "web2") for number in orders(edge.hosts[name]))
     assert not [number for number, times in done.items() if times > 1]
     assert set(load.confirmed) <= set(done)
-
-
-def test_zz_look(edge: Shop) -> None:
-    for name in ("doctor", "status", "drift"):
-        print(edge.play(f"playbooks/{name}.yml").output)
-    print(edge.edge.run("systemd-analyze security slipway-edge --no-pager | tail -1; ps -o rss,args -C haproxy"))
