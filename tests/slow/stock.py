@@ -46,7 +46,7 @@ STOCKED = frozenset(
         "promotion",
         "remove",
     }
-    | {"compose", "kubernetes", "swarm"}
+    | {"compose", "swarm"}
     | {
         "object_storage",
         "pipeline",
