@@ -127,10 +127,11 @@ def mark(data: Path) -> None:
 
 def at_boot(cluster: Cluster, start: bool) -> bool:
     """Say whether CLUSTER starts at boot; tell whether that is new."""
-    path, text = cluster.folder / "start.conf", "auto\n" if start else "manual\n"
-    if text.strip() in path.read_text().split():
+    path, wanted = cluster.folder / "start.conf", "auto" if start else "manual"
+    # Debian's own file explains the words in comments.
+    if [line.strip() for line in path.read_text().splitlines() if line.strip() and line[0] != "#"] == [wanted]:
         return False
-    path.write_text(text)
+    path.write_text(f"{wanted}\n")
     systemd.systemctl("daemon-reload")  # PostgreSQL's generator reads it
     return True
 

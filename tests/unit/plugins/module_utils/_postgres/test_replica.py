@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import passwords, replica, replication, standby
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import Cluster
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.replica import Primary
 
 DB1 = Primary("db1", "10.0.0.1", "db1.slipway.internal")
@@ -88,3 +90,28 @@ def test_what_the_primary_keeps_is_of_the_password_and_always_the_same() -> None
     kept = standby.verifier("a-password")
     assert passwords.is_of(kept, "a-password") and not passwords.is_of(kept, "another")
     assert kept == standby.verifier("a-password")
+
+
+DEBIAN = """\
+# Automatic startup configuration
+#   auto: automatically start the cluster
+#   manual: manual startup with pg_ctlcluster/postgresql@.service only
+#   disabled: refuse to start cluster
+
+auto
+"""
+
+
+def test_a_closed_server_does_not_start_at_boot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Here(Cluster):
+        @property
+        def folder(self) -> Path:
+            return tmp_path
+
+    monkeypatch.setattr(standby.systemd, "systemctl", lambda *_: None)
+    cluster, file = Here("17", "main", 5432, False, ""), tmp_path / "start.conf"
+    file.write_text(DEBIAN)
+    assert not standby.at_boot(cluster, True) and file.read_text() == DEBIAN
+    assert standby.at_boot(cluster, False) and file.read_text() == "manual\n"
+    assert not standby.at_boot(cluster, False)
+    assert standby.at_boot(cluster, True) and file.read_text() == "auto\n"
