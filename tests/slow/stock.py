@@ -46,7 +46,6 @@ STOCKED = frozenset(
         "promotion",
         "remove",
     }
-    | {"compose", "swarm"}
     | {
         "object_storage",
         "pipeline",
