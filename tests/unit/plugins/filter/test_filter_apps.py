@@ -26,7 +26,7 @@ def test_every_filter_takes_what_normalise_apps_returns() -> None:
     assert FILTERS["app_packages"](apps) == ["acl"]
     assert set(FILTERS["app_secrets"](apps[0])) == {"SECRET_KEY", "DATABASE_URL"}
     assert FILTERS["apps_on_host"](apps, "vps1", ["vps1"], {"vps1": {"slipway_apps": apps}}) == [
-        {**apps[0], "hosts": 1, "serves": True}
+        {**apps[0], "hosts": 1, "serves": True, "runs": True}
     ]
     assert FILTERS["app_connections"](apps, "2") == 40
     assert FILTERS["app_connections"](apps, "2", "mariadb") == 0
