@@ -28,11 +28,14 @@ authorities:
   elements: str
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._identity.program import FOLDER, authorities_in
 
 
 def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec={}, supports_check_mode=True)
     module.exit_json(changed=False, authorities=authorities_in(FOLDER))
 

@@ -45,7 +45,7 @@ EXAMPLES = r"""
     apps: "{{ slipway_apps }}"
     app: shop
     image:
-      base: docker.io/library/python:{python}-slim
+      base: python:{python}-slim
     to: image
 """
 

@@ -37,11 +37,14 @@ passwords:
   type: dict
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import passwords
 
 
 def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(
         argument_spec={"roles": {"type": "list", "elements": "str", "required": True}}, supports_check_mode=True
     )

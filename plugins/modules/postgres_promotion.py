@@ -73,6 +73,7 @@ position:
   type: str
 """
 
+import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -106,6 +107,7 @@ def act(step: str, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     asked = module.params
     try:

@@ -70,6 +70,7 @@ lost:
   elements: str
 """
 
+import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -94,6 +95,7 @@ ARGUMENTS: dict[str, Any] = {
 
 
 def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     asked = module.params
     try:

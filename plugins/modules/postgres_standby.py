@@ -103,6 +103,7 @@ max_connections:
   type: int
 """
 
+import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -222,6 +223,7 @@ def streaming(asked: dict[str, Any], primary: Primary) -> dict[str, Any]:
 
 
 def main() -> None:
+    os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(
         argument_spec=ARGUMENTS, supports_check_mode=True,
         required_if=[("state", "copied", ["primary"]), ("state", "streaming", ["primary"])],

@@ -169,7 +169,7 @@ def copy(folder: Path, host: Host, place: str) -> None:
 
 DOCKER = (
     "apt-get update -qq >/dev/null 2>&1; "
-    "apt-get install -qq -y --no-install-recommends docker.io docker-cli docker-compose iptables >/dev/null 2>&1"
+    "apt-get install -qq -y --no-install-recommends docker[.]io docker-cli docker-compose iptables >/dev/null 2>&1"
 )
 
 

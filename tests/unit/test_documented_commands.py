@@ -70,6 +70,8 @@ NEEDLES = {
     "ssh vps1 slipway-certificates renew --force shop": "slipway-certificates renew --force",
     "ssh vps1 tar -C / -cz etc/nginx/tls etc/nginx/acme > certificates.tar.gz": "etc/nginx/tls",
     "ssh vps2 tar -C / -xz < certificates.tar.gz": "etc/nginx/acme",
+    "ssh db1 slipway-identity show": "slipway-identity show",
+    "ssh web1 grep DATABASE_URL /etc/shop/environment": "DATABASE_URL",
     "ssh vps1 sshd -T": "sshd -T",
     "ssh vps1 sudo fail2ban-client status sshd": "fail2ban-client status",
     "ssh vps1 sudo fail2ban-client unban 198.51.100.7": "fail2ban-client unban",

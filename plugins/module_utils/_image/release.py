@@ -33,8 +33,8 @@ class Dated(Git):
 
     def time(self, commit: str) -> str:
         """Return when COMMIT, which is in the mirror, was made: seconds since 1970, as git prints it."""
-        words = shlex.join(["git", "--git-dir", str(self.mirror), "show", "--no-patch", "--format=%ct", commit])
-        return (self._run(f"{words}\n") or "").strip()
+        words = shlex.join(["--git-dir", str(self.mirror), "show", "--no-patch", "--format=%ct", commit])
+        return (self._run(f"git {words}\n") or "").strip()
 
 
 def hand_over(paths: Paths, by: str, written: Iterable[str], left_out: Iterable[str], folder: Path) -> dict[str, Any]:

@@ -25,7 +25,7 @@ KEYS: dict[str, Key] = {
     ),
     "base": Key(
         str,
-        "docker.io/library/python:{python}-slim",
+        "python:{python}-slim",
         "Image that it stands on, with the Python of the release (`{python}`, such as 3.13) and a shell.",
     ),
     "build_base": Key(
@@ -82,7 +82,7 @@ def _values(whole: Mapping[str, Any], app: str) -> Iterator[str]:
         yield f"'push' needs a registry in 'name', which is '{name}': write registry.example.org/{name}"
     for key in ("base", "build_base"):
         if whole[key] and not BASE.fullmatch(based(whole[key], "3.13")):
-            yield f"'{key}' is '{whole[key]}'; it must be an image such as docker.io/library/python:3.13-slim"
+            yield f"'{key}' is '{whole[key]}'; it must be an image such as python:3.13-slim"
     for path in whole["leave_out"]:
         if not PATH.fullmatch(str(path).rstrip("/")) or ".." in str(path).split("/"):
             yield f"'leave_out' has '{path}'; it must be a path in the code, such as node_modules"

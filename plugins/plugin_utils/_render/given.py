@@ -20,9 +20,9 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._schema.key import K
 from ansible_collections.slipway.flask.plugins.plugin_utils._schema.names import nearest
 
 IMAGES = {
-    "nginx": "docker.io/library/nginx:1.28",
-    "postgres": "docker.io/library/postgres:17",
-    "redis": "docker.io/library/redis:8",
+    "nginx": "nginx:1.28",
+    "postgres": "postgres:17",
+    "redis": "redis:8",
 }
 """Official images: the newest stable series of each that its project maintains for years."""
 KEYS: dict[str, Key] = {

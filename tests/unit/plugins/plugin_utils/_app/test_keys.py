@@ -155,6 +155,9 @@ def repeated() -> Iterator[tuple[str, Key, dict[str, Any]]]:
 
 
 OTHERWISE = {
+    "edge_backends[].streaming": "whether there is any: the site has the paths",
+    "edge_backends[].timeout_seconds": "of an answer: what the site waits for, which is a longer time than the app's",
+    "nginx_tls_identity[].certificate": "a path: that of the host among the others, which is no app's",
     "app_release_releases[].audit": "a mapping by then",
     "app_release_releases[].migrations": "a group, in which the key is `mode`",
     "gunicorn_systemd_services[].processes": "an argument spec has no keys below names that are free",

@@ -86,7 +86,7 @@ def test_packages_of_an_index_are_held_to_their_hashes(tmp_path: Path) -> None:
     assert "--require-hashes --requirement requirements.lock" in text
     assert "COPY packages /app/venv" in text
     assert "libmagic1" in text
-    assert "FROM ${BASE}" in text and "ARG BASE=docker.io/library/python:3.13-slim" in text
+    assert "FROM ${BASE}" in text and "ARG BASE=python:3.13-slim" in text
 
 
 def test_the_same_release_gives_the_same_files(tmp_path: Path) -> None:
