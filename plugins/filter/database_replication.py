@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: database_replication
 short_description: Returns which database server a host follows, and which follow it
-version_added: 0.6.0
+version_added: 0.3.0
 author: Slipway contributors (@slipway)
 description:
   - Reads C(slipway_database) of the hosts of the group C(db). Which hosts are meant doesn't depend on C(--limit).

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: postgres_replication_rules
 short_description: Returns the lines of pg_hba.conf that let standbys in
-version_added: 0.6.0
+version_added: 0.3.0
 author: Slipway contributors (@slipway)
 description:
   - One line for each standby; from its address only, over TLS, with its password.

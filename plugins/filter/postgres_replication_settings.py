@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: postgres_replication_settings
 short_description: Adds what replication needs to the settings of a PostgreSQL server
-version_added: 0.6.0
+version_added: 0.3.0
 author: Slipway contributors (@slipway)
 description:
   - For a server with standbys, how much of its write-ahead log it keeps for one that is away. The settings given override

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: host_identity
 short_description: Give a host a certificate by which the other hosts recognise it
-version_added: 0.6.0
+version_added: 0.3.0
 author: Slipway contributors (@slipway)
 description:
   - Creates a certificate authority on the host (ECDSA P-256, 10 years). Its key never leaves the host, and it is

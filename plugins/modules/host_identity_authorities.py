@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: host_identity_authorities
 short_description: Read a host's own certificate authority, for other hosts to trust
-version_added: 0.6.0
+version_added: 0.3.0
 author: Slipway contributors (@slipway)
 description:
   - Returns what M(slipway.flask.host_identity) has created on the host earlier. Changes nothing.

@@ -270,7 +270,7 @@ ARGUMENTS: dict[str, Any] = {
     "hba": {"type": "list", "elements": "str", "default": []},
     "listen": {"type": "list", "elements": "str", "default": []},
     "certificate": {"type": "str", "default": ""},
-    "key": {"type": "str", "default": ""},
+    "key": {"type": "str", "default": "", "no_log": False},
     "clients": {
         "type": "list",
         "elements": "dict",

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: postgres_passwords
 short_description: Read the passwords that other hosts need to connect to this host's PostgreSQL
-version_added: 0.6.0
+version_added: 0.3.0
 author: Slipway contributors (@slipway)
 description:
   - M(slipway.flask.postgres_cluster) creates them for its option O(slipway.flask.postgres_cluster#module:clients).

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: postgres_promotion
 short_description: Look at, close or promote the host's PostgreSQL
-version_added: 0.6.0
+version_added: 0.3.0
 author: Slipway contributors (@slipway)
 description:
   - C(playbooks/promote.yml) is made of these steps; M(slipway.flask.postgres_promotion_plan) decides which of them are

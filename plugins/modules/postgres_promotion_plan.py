@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: postgres_promotion_plan
 short_description: Decide whether a standby can be promoted, and print what that means
-version_added: 0.6.0
+version_added: 0.3.0
 author: Slipway contributors (@slipway)
 description:
   - Reads what M(slipway.flask.postgres_promotion) has registered on each host of the play; doesn't connect to hosts itself.

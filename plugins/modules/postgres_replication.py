@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: postgres_replication
 short_description: Let standbys follow the host's PostgreSQL
-version_added: 0.6.0
+version_added: 0.3.0
 author: Slipway contributors (@slipway)
 description:
   - Creates a role with C(REPLICATION) and a physical replication slot for each standby, and removes those of hosts that

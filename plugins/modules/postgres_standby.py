@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: postgres_standby
 short_description: Make the host's PostgreSQL a streaming standby of another host's
-version_added: 0.6.0
+version_added: 0.3.0
 author: Slipway contributors (@slipway)
 description:
   - With O(state=checked), fails if the server was promoted, or closed for another's promotion, and the inventory doesn't

@@ -52,7 +52,7 @@ options:
       An app whose data was moved to a database host; otherwise, a host with data that would be left behind is refused.
     type: str
     default: ""
-    version_added: 0.6.0
+    version_added: 0.3.0
   disk_mb:
     description: Space that must be free on the file systems of C(/var) and C(/srv), in MiB.
     type: int

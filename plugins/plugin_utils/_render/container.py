@@ -112,7 +112,8 @@ def server(one: Server, image: str) -> Service:
 
 
 def _postgres(one: Server, image: str) -> Service:
-    assert one.volume is not None
+    if one.volume is None:
+        raise AssertionError("a server with data has a volume")
     return {
         "image": image,
         "environment": {

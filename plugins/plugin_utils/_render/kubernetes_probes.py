@@ -26,7 +26,8 @@ def web(process: Process) -> Object:
     away makes the outage longer.
     """
     health = process.health
-    assert health is not None, "a web process has a health path"
+    if health is None:
+        raise AssertionError("a web process has a health path")
     headers = [{"name": "Host", "value": health.host}, {"name": "X-Forwarded-Proto", "value": "https"}]
     asked: Object = {"httpGet": {"path": health.paths[0], "port": "http", "httpHeaders": headers}}
     everything: Object = {"exec": {"command": [model.HEALTH]}}

@@ -80,7 +80,8 @@ def replicas(process: Process) -> int:
 
 def cron_job(app: Deployment, process: Process, settings: Mapping[str, Any]) -> Object:
     """Return the CronJob of a schedule: one run at a time, and one that fails is not repeated, as on a host."""
-    assert process.times is not None, "a schedule has times"
+    if process.times is None:
+        raise AssertionError("a schedule has times")
     job: Object = {"backoffLimit": 0, "template": pod.template(app, process, settings, process.name)}
     if process.timeout_seconds:
         job["activeDeadlineSeconds"] = process.timeout_seconds

@@ -110,7 +110,8 @@ def _numbers(text: str, what: str) -> tuple[int, ...]:
         if match is None:
             raise Untranslatable(f"has '{part}' as its {what}")
         start, stop, step = (None if one is None else int(one) for one in match.groups())
-        assert start is not None  # the form has it
+        if start is None:
+            raise AssertionError("the form has it")
         end = stop if stop is not None else high if step else start
         found |= set(range(start, end + 1, step or 1))
     return tuple(sorted(found))
