@@ -65,6 +65,10 @@ def test_a_copy_that_was_killed_is_made_by_the_next_run(servers: Servers) -> Non
 
 def test_a_standby_that_is_away_does_not_fill_the_disk_of_its_primary_and_comes_back(servers: Servers) -> None:
     servers.hosts["db2"].run("systemctl stop postgresql@*")
+    wait_for(lambda: servers.sql("db1", "select count(*) from pg_stat_replication", "postgres") == "0", seconds=20)
+    doctor = servers.play("playbooks/doctor.yml")
+    assert doctor.code != 0 and "the standby db2 is not connected" in doctor.output, doctor.output
+    print(doctor.output)
     servers.sql("db1", "create table big (text text)")
     for _ in range(12):
         servers.sql("db1", "insert into big select repeat(md5(n::text), 30) from generate_series(1, 10000) n; "
