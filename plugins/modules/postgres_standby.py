@@ -11,8 +11,8 @@ short_description: Make the host's PostgreSQL a streaming standby of another hos
 version_added: 0.3.0
 author: Slipway contributors (@slipway)
 description:
-  - With O(state=checked), fails if the server was promoted, or closed for another's promotion, and the inventory doesn't
-    say so yet.
+  - With O(state=checked), returns whether the server was promoted, or closed for another's promotion; the filter
+    P(slipway.flask.database_promoted#filter) says what the inventory must be for that.
   - Three more steps, because the primary is told in between. With O(state=prepared), the host makes itself a password, and
     returns only what PostgreSQL keeps of one, for M(slipway.flask.postgres_replication) on the primary.
   - With O(state=copied), its data is made a standby's. A standby is left as it is. A primary that was closed in order goes
@@ -32,7 +32,7 @@ options:
     type: str
     required: true
   primary:
-    description: The server that it follows; none with O(state=checked) if the host is to be a primary.
+    description: The server that it follows, for O(state=copied) and O(state=streaming).
     type: dict
     suboptions:
       name:
@@ -89,6 +89,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+marks:
+  description: What the host keeps of a promotion.
+  returned: with O(state=checked)
+  type: dict
 verifier:
   description: What PostgreSQL keeps of the host's password; empty in check mode if there is none yet.
   returned: with O(state=prepared)
@@ -104,6 +108,7 @@ max_connections:
 """
 
 import os
+from dataclasses import asdict
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -149,23 +154,6 @@ SAID = {
     verdict.FOLLOW: "the closed primary made a standby of {primary}",
     verdict.COPY: "the data of {primary} copied",
 }
-
-
-def checked(host: str, primary: str) -> dict[str, Any]:
-    """Fail if a promotion has made HOST something else than the standby of PRIMARY, "" for a primary."""
-    kept = marks.read()
-    if kept.closed_for and not primary:
-        raise PostgresError(
-            f"the inventory says that {host} has the primary PostgreSQL, but it was {kept.sentence}. Change slipway_database: "
-            f"{{standby_of: {kept.closed_for}}} for {host}, nothing for {kept.closed_for} "
-            f"(playbooks/promote.yml -e host={kept.closed_for} shows it)"
-        )
-    if kept.promoted_from and primary == kept.promoted_from:
-        raise PostgresError(
-            f"the inventory says that {host} is the standby of {primary}, but it was {kept.sentence}. Change slipway_database: "
-            f"{{standby_of: {host}}} for {primary}, nothing for {host}"
-        )
-    return told([])
 
 
 def prepared(asked: dict[str, Any], check: bool) -> dict[str, Any]:
@@ -231,7 +219,7 @@ def main() -> None:
     asked, check = module.params, module.check_mode
     try:
         if asked["state"] == "checked":
-            module.exit_json(**checked(asked["host"], (asked["primary"] or {}).get("name", "")))
+            module.exit_json(changed=False, marks=asdict(marks.read()))
         if asked["state"] == "prepared":
             module.exit_json(**prepared(asked, check))
         primary = Primary(**asked["primary"])

@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._postgres.marks import Marks
 from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import hosts
 from ansible_collections.slipway.flask.plugins.plugin_utils._fleet.apps import STANDBY, standby_of
 from ansible_collections.slipway.flask.plugins.plugin_utils._fleet.hosts import Groups, Hostvars
 
 KEYS = ("standby_of",)
+MARKS = "slipway_database_marks"
+"""What playbooks/tasks/main.yml registers: what each database host keeps of a promotion."""
 PASSWORD, REPLICATED = "postgres_server_standby", "postgres_server_replicated"
 """What the role postgres_server registers: on a standby what it has for its primary, and on the primary how its standbys are."""
 
@@ -49,6 +52,35 @@ def _said(host: str, variable: str, hostvars: Hostvars) -> Mapping[str, Any]:
 
 def _place(host: str, hostvars: Hostvars) -> dict[str, str]:
     return {"name": host, "address": hosts.address(host, hostvars), "certified": hosts.internal_name(host)}
+
+
+def promoted(host: str, hostvars: Hostvars) -> str:
+    """Return why the inventory is not what a promotion has made of the server of HOST, "" if it is.
+
+    A host that was promoted, and followed by the other one's promotion later, is the standby that the inventory says; only the
+    other one knows that.
+    """
+    own, primary = _marks(host, hostvars), standby_of(host, hostvars)
+    if own.closed_for and not primary:
+        return (
+            f"the inventory says that {host} has the primary PostgreSQL, but it was {own.sentence}. Change slipway_database: "
+            f"{{standby_of: {own.closed_for}}} for {host}, nothing for {own.closed_for} "
+            f"(playbooks/promote.yml -e host={own.closed_for} shows it)"
+        )
+    if not own.promoted_from or primary != own.promoted_from:
+        return ""
+    other = _marks(primary, hostvars)
+    if other.promoted_from == host and other.at > own.at:
+        return ""
+    return (
+        f"the inventory says that {host} is the standby of {primary}, but it was {own.sentence}. Change slipway_database: "
+        f"{{standby_of: {host}}} for {primary}, nothing for {host}"
+    )
+
+
+def _marks(host: str, hostvars: Hostvars) -> Marks:
+    found = _said(host, MARKS, hostvars).get("marks")
+    return Marks(**found) if isinstance(found, Mapping) else Marks()
 
 
 def problems(host: str, groups: Groups, hostvars: Hostvars) -> Iterator[str]:
