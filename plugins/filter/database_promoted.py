@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: database_promoted
 short_description: Returns why the inventory doesn't say what a promotion has made of a database server
-version_added: 0.6.0
+version_added: 0.3.0
 author: Slipway contributors (@slipway)
 description:
   - Reads what M(slipway.flask.postgres_standby) with C(state=checked) has registered on the database hosts as
