@@ -63,7 +63,7 @@ class ActionModule(ActionBase):
                 image.pack(Path(made["folder"]), packed)
                 sent = self._transfer_file(str(packed), self._connection._shell.join_path(remote, packed.name))
             question = {
-                **{name: asked[name] for name in ("engine", "isolation", "format", "insecure", "user", "password")},
+                **{name: asked[name] for name in ("engine", "isolation", "format", "layers", "insecure", "user", "password")},
                 "context": sent, "folder": remote, "app": made["app"], "reference": reference, "timestamp": made["timestamp"],
                 "push": push, "save": bool(given.get("to")),
                 **{name: given.get(name) or usual for name, usual in

@@ -36,6 +36,7 @@ ARGUMENTS: dict[str, Any] = {
     "engine": {"type": "str", "default": ""},
     "isolation": {"type": "str", "default": ""},
     "format": {"type": "str", "default": "docker"},
+    "layers": {"type": "bool", "default": True},
     "insecure": {"type": "bool", "default": False},
     "user": {"type": "str", "default": ""},
     "password": {"type": "str", "default": "", "no_log": True},

@@ -27,6 +27,14 @@ SLIM, PLAIN = "localhost/python:3.13-slim", "localhost/python:3.13-plain"
 STORAGE = '[storage]\ndriver = "vfs"\nrunroot = "/run/containers/storage"\ngraphroot = "/var/lib/containers/storage"\n'
 OVERLAY = STORAGE.replace("vfs", "overlay")
 """Where the storage is a file system in memory."""
+REGISTRY = """\
+version: 0.1
+storage:
+  filesystem: {rootdirectory: /var/lib/docker-registry}
+http:
+  addr: :5000
+"""
+"""Debian's own settings ask for a password."""
 LIMITS = (
     '[containers]\ndefault_ulimits = ["nofile=20000:20000", "nproc=32768:32768"]\npids_limit = 0\n'
     '[network]\ndefault_subnet = "10.99.0.0/16"\n'
@@ -103,8 +111,10 @@ class Site(faults.App):
         host = self.host
         host.run(
             "apt-get install -qq -y --no-install-recommends buildah podman crun netavark aardvark-dns docker-registry "
-            ">/dev/null 2>&1; systemctl enable --now docker-registry"
+            ">/dev/null 2>&1"
         )
+        put(host, "/etc/docker/registry/config.yml", REGISTRY)
+        host.run("systemctl restart docker-registry")
         # In memory, as Docker's data (`in_memory`): without overlays, each step would copy the whole image.
         host.run("mkdir -p /var/lib/containers && mount -t tmpfs tmpfs /var/lib/containers")
         put(host, "/etc/containers/storage.conf", OVERLAY)

@@ -47,7 +47,9 @@ STOCKED = frozenset(
         "remove",
     }
     | {
+        "compose",
         "object_storage",
+        "swarm",
         "pipeline",
         "restore",
         "restore_host",

@@ -42,6 +42,7 @@ class Asked:
     engine: str = ""
     isolation: str = ""
     format: str = "docker"
+    layers: bool = True
     insecure: bool = False
     user: str = ""
     password: str = ""
@@ -116,7 +117,8 @@ def build_command(asked: Asked, engine: str, place: Path) -> list[str]:
     )
     trust = [f"--tls-verify={'false' if asked.insecure else 'true'}"]
     return [
-        engine, "build", "--layers", "--timestamp", str(asked.timestamp), "--format", asked.format, *trust,
+        engine, "build", f"--layers={'true' if asked.layers else 'false'}",
+        "--timestamp", str(asked.timestamp), "--format", asked.format, *trust,
         *(["--isolation", asked.isolation] if asked.isolation else []), *bundle, *build_args, *file, str(place),
     ]  # fmt: skip
 

@@ -49,6 +49,12 @@ KEYS: dict[str, Key] = {
         "Format of the image; every engine reads both. Only `docker` (schema 2) carries a health check.",
         ("docker", "oci"),
     ),
+    "layers": Key(
+        bool,
+        True,
+        "Keep each step of the build as a layer: a change of the code rebuilds and pushes the code alone. `false` makes one layer, "
+        "with less work where storage can't share files (the driver `vfs`).",
+    ),
     "leave_out": Key(
         list, [], "Folders and files of the code that the image goes without, e.g. `[node_modules, tests]`.", of=str
     ),

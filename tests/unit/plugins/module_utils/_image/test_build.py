@@ -63,7 +63,7 @@ def test_an_image_is_built_and_told(engine: Path, tmp_path: Path) -> None:
     assert done["image"]["id"] == f"sha256:{'0' * 63}7"
     assert done["image"]["bytes"] == 123_400_000
     built = next(call for call in calls(engine) if call.startswith("build "))
-    assert "--layers --timestamp 7 --format docker --tls-verify=true --isolation chroot" in built
+    assert "--layers=true --timestamp 7 --format docker --tls-verify=true --isolation chroot" in built
     assert "--tag registry.example.org/shop:4f2c" in built
     assert not any(call.startswith("push") for call in calls(engine))
 
