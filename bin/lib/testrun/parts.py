@@ -29,6 +29,9 @@ USUAL_SECONDS = {
     "slow-migrations": 165, "slow-mitogen": 50, "slow-occupied_host": 120, "slow-pooling": 120, "slow-remove": 140,
     "slow-restore-12": 280, "slow-restore-13": 320, "slow-restore_host": 350, "slow-secrets": 50, "slow-ssh-12": 60,
     "slow-ssh-13": 60, "slow-transfer": 160, "slow-upgrade_database": 160, "molecule-default": 160,
+    "slow-database_host-12": 250, "slow-database_host-13": 250, "slow-edge_hosts": 240, "slow-fleet": 150,
+    "slow-fleet_faults": 170, "slow-fleet_killed": 350, "slow-fleet_status": 250, "slow-standby": 200,
+    "slow-standby_lost": 300, "molecule-edge": 180, "slow-database_move": 150, "slow-object_storage": 120,
     "slow-first_steps": 70, "molecule-nginx_tls": 180, "molecule-nginx_tls_acme": 200,
 }  # fmt: skip
 """The long ones start first, so that all processors are busy to the end; a wrong figure costs time and nothing else."""
