@@ -73,7 +73,9 @@ class Site(faults.App):
         described = {key: value for key, value in faults.DESCRIPTION.items() if key != "shared_folders"}
         app = {
             **described, "environment": {"PROXY_HOPS": 1, "AWS_CA_BUNDLE": "{release_folder}/src/store.pem"},
-            "files": {"store.pem": self.ca}, "extra_packages": ["boto3==1.44.8"], "object_storage": self.storage,
+            "files": {"store.pem": self.ca}, "extra_packages": ["boto3==1.44.8"],
+            "overrides": ["python-dateutil<3"],  # boto3 takes no later one, and the sample app's lock has 4.0.0
+            "object_storage": self.storage,
             "health_timeout_seconds": 60, "workers": 1, "source": {"path": str(self.folder)}, **changes,
         }  # fmt: skip
         self.project.write({"slipway_apps": [app], **self.server})
