@@ -102,6 +102,8 @@ def site(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Site:
     made.host.run(f"printf '{LIMITS}' > /etc/containers/containers.conf")
     for packages, name in ((image_base.SLIM, SLIM), (image_base.PLAIN, PLAIN)):
         image_base.to_host(made.host, image_base.tar("13", packages), name)
+    made.host.psql("DROP DATABASE IF EXISTS dock")
+    made.host.psql("DROP ROLE IF EXISTS dock")
     made.host.psql("CREATE ROLE dock LOGIN PASSWORD 'of-the-image'")
     made.host.psql("CREATE DATABASE dock OWNER dock")
     made.host.run("sed -i '1i local dock dock scram-sha-256' /etc/postgresql/17/main/pg_hba.conf")
