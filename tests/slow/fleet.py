@@ -75,19 +75,27 @@ def healthz():
 """
 COMMAND = """import sys
 import time
+from pathlib import Path
 
-sys.argv[0] = "python"
-from app import fault
+NAME, WORD = sys.argv[1], Path(__file__).with_name("word.txt").read_text()
 
-while fault(f"slow-{sys.argv[1]}"):
+
+def fault(name):
+    path = Path("/opt/faults") / name
+    return path.exists() and path.read_text().strip() == WORD
+
+
+while fault(f"slow-{NAME}"):
     time.sleep(0.1)
-if fault(sys.argv[1]):
+if fault(NAME):
     sys.exit("there is a fault in it")
 """
 
 
 class Fleet(Project):
     """Hosts by their names in the inventory, and an app in `code` that all of them have. GROUPS: web has all, by default."""
+
+    health_seconds = 10
 
     def __init__(self, folder: Path, hosts: dict[str, Host], groups: dict[str, list[str]] | None = None) -> None:
         super().__init__(folder, next(iter(hosts.values())))
@@ -100,11 +108,12 @@ class Fleet(Project):
     def say(self, word: str, **app: Any) -> None:
         """Have the next deploy answer WORD; APP are keys of its description."""
         (self.code / "app.py").write_text(CODE.replace("THE-WORD", word))
+        (self.code / "word.txt").write_text(word)
         shop = {
             "name": "shop", "domains": [DOMAIN], "wsgi": "app:app", "source": {"path": str(self.code)},
             "database": "none", "secret_key_variable": "", "health_path": "/healthz", "watch_seconds": 1,
             "workers": 1, "threads": 8, "build_commands": ["python command.py build"],
-            "release_commands": ["python command.py migrate"], "health_timeout_seconds": 30, **app,
+            "release_commands": ["python command.py migrate"], "health_timeout_seconds": self.health_seconds, **app,
         }  # fmt: skip
         self.write({"slipway_apps": [shop]})
 

@@ -26,6 +26,7 @@ CASES = {
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     with fleet(tmp_path_factory.mktemp("fleet"), "fleet-killed", ("web1", "web2", "web3")) as made:
         (made.folder / "wait.yml").write_text(WAIT)
+        made.health_seconds = 60  # a verification that a test makes slow is not to fail by itself
         made.say("first")
         made.good("site.yml")
         yield made
