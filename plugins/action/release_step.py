@@ -102,8 +102,10 @@ class ActionModule(deploying.DeployAction):
         if wrong := hooks.problems:
             return {"failed": True, "msg": "\n".join(wrong)}
         mine = [point for point in hooks.points if hooks.at(point, self._runs_once(point))]
-        done = str(held.get("name") or "")
-        told["until"] = "" if told.get("gave_up") or self.is_plan else steps.until(mine, done, self.step.until)
+        done, until = str(held.get("name") or ""), self.step.until
+        if self.step.who == "undecided" and self.state.gives_up(self.step.name):
+            mine, until = [], f"before_{stages.names_of('deploy' if self.what == 'deploy' else 'rollback')[0]}"
+        told["until"] = "" if told.get("gave_up") or self.is_plan else steps.until(mine, done, until)
         told["fleet"] = self.board.token
         told["hook_seconds"] = max(int(told.get("hook_seconds") or 0), int(told.get("command_seconds") or 0))
         try:
@@ -118,7 +120,7 @@ class ActionModule(deploying.DeployAction):
         except (description.SourceError, OSError) as error:
             return {"failed": True, "msg": str(error)}
         if hook := answer.get("hook"):
-            hook["files"] = hooks.at(hook["name"], self._runs_once(hook["name"]))
+            hook["files"] = hooks.at(hook["name"], self._runs_once(hook["name"])) if until == self.step.until else []
         return answer
 
     def _runs_once(self, point: str) -> bool:

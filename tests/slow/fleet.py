@@ -138,7 +138,7 @@ class Fleet(Project):
 
     def serves(self, word: str) -> None:
         """Require that all hosts answer WORD, and have nothing under way."""
-        assert self.words() == dict.fromkeys(self.hosts, word)
+        assert self.words() == dict.fromkeys(self.hosts, word), self.words()
         for host in self.hosts.values():
             assert host.run("cat /srv/shop/.run.json /run/slipway/*.lease 2>/dev/null || true") == ""
 

@@ -178,6 +178,17 @@ def test_what_a_killed_run_has_left_is_settled_alike(play: Ran, came_about: list
     assert "0002-b" in said and "nothing on" not in said
 
 
+def test_it_is_settled_even_if_the_run_fails_elsewhere(play: Ran) -> None:
+    faults = {"web2": {"until": "before_migrate"}, "web3": {"known": {"undecided": "t"}}}
+    calls, said = play(good=False, faults=faults)
+    assert of(calls, "web3") == [
+        ["before_migrate", "", "", ""],
+        ["before_fetch", "", "", "go back"],
+        ["", "0002-b", "web2: no such thing", ""],
+    ]
+    assert "the deploy failed on web2" in said
+
+
 def test_hooks_run_on_each_host_and_once(play: Ran, tmp_path: Path) -> None:
     play(
         hooks={

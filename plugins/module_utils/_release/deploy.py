@@ -60,7 +60,7 @@ class Deploy(Run):
         with self._alone():
             if self.request.fleet and not self.request.settle and fleet.undecided(self.paths):
                 return Outcome(False)  # the other hosts are asked first
-            key, revision = self.source.find()
+            key, revision = self._find()
             fingerprint, previous = self._fingerprint(key), self.paths.current_id()
             serving = self.paths.record(previous) if previous else None
             same = serving and serving.fingerprint == fingerprint and self._promoted(serving)
@@ -80,6 +80,15 @@ class Deploy(Run):
                 fleet=self.request.fleet,
             )  # fmt: skip
             return self._run()
+
+    def _find(self) -> tuple[str, str]:
+        """Return the name and the revision of the source. Raises ReleaseError, when what is to be settled has been all the same."""
+        try:
+            return self.source.find()
+        except ReleaseError:
+            if self.request.settle:
+                Recovery(self.context).recover()
+            raise
 
     def _resume(self) -> Outcome:
         """Go on with the release that stopped for a hook, or give it up when the hook failed."""

@@ -149,7 +149,12 @@ class State:
         )
 
     def due(self, host: str, name: str) -> Due:
-        """Return what HOST does at the step called NAME."""
+        """Return what HOST does at the step called NAME.
+
+        What a killed run has left is settled even where this one is given up already: the hosts are to agree in any case.
+        """
+        if step(name).who == "undecided" and host in self.undecided():
+            return "go on"
         if self.gives_up(name):
             return "give up" if self.held(host, name) else "nothing"
         if not self.takes(host, step(name).who) or (name == LAST and not self.held(host, name)):

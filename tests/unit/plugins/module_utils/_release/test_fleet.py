@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._release import fleet, lease, run
+from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Deploy
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.rollback import Rollback
 from fake_host import FakeHost, Killed
@@ -61,6 +62,18 @@ def test_what_did_not_come_about_goes_back_and_the_next_run_goes_on(host: FakeHo
     with pytest.raises(ReleaseError, match="web3: no"):
         host.deploy(resume=outcome.hook["release"], gave_up="web3: no", fleet="t2")
     assert (host.current, host.running, host.paths.release_ids()) == (old, {old}, [old])
+
+
+def test_it_goes_back_even_if_the_next_run_has_no_source(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, _ = switched(host)
+
+    def none(self: object) -> tuple[str, str]:
+        raise ReleaseError("no repository", "fetch")
+
+    monkeypatch.setattr(type(Deploy(host.request()).source), "find", none)
+    with pytest.raises(ReleaseError, match="no repository"):
+        host.deploy(until="before_fetch", fleet="t2", settle="go back", gone="box/1")
+    assert (host.current, host.running) == (old, {old})
 
 
 def test_what_came_about_elsewhere_is_finished(host: FakeHost) -> None:
