@@ -178,14 +178,14 @@ def connection(host: Host) -> dict[str, Any]:
 
 
 def get(host: Host, path: str = "/") -> dict[str, Any]:
-    """Return what the app on HOST answers. Raises ValueError for anything but a good answer."""
+    """Return what the app on HOST answers. Raises HTTPException for anything but a good answer."""
     asked = Connection(host.address, DOMAIN, timeout=30)
     try:
         asked.request("GET", path)
         answer = asked.getresponse()
         said = answer.read().decode()
         if answer.status != 200:
-            raise ValueError(f"GET {path} answered {answer.status}")
+            raise http.client.HTTPException(f"GET {path} answered {answer.status}")
         found: dict[str, Any] = json.loads(said)
         return found
     finally:
@@ -207,7 +207,7 @@ class Visits:
             self.sent += 1
             try:
                 word = get(self.hosts[name], path)["word"]
-            except (OSError, ValueError, http.client.HTTPException) as error:
+            except (OSError, http.client.HTTPException) as error:
                 self.failures.append(f"{time.strftime('%X')} {name} {path} {type(error).__name__}: {error}")
                 continue
             self.counts[f"{name} {word}"] += 1
