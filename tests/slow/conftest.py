@@ -42,7 +42,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     rest, chosen = [], []
     for item in items:
         marker, case = item.get_closest_marker("once"), getattr(item, "callspec", None)
-        debian = case.params.get("host") if case else None
+        # `host`, or a file's own fixture of several hosts.
+        debian = next((value for value in case.params.values() if value in RELEASES), None) if case else None
         wanted = marker.args[0] if marker and marker.args[0] in RELEASES else None
         left_out = debian and (debian != (wanted or debian) or debian != (ONLY or debian))
         (rest if left_out else chosen).append(item)
