@@ -80,6 +80,7 @@ class Elsewhere:
         """libpq's parameters; nothing of this process's own environment or home."""
         for name in [name for name in os.environ if name.startswith("PG")]:
             del os.environ[name]
+        os.environ["HOME"] = "/nonexistent"  # with TLS, libpq looks there for a certificate of the user's
         given = parse_url(self.url).parameters
         return {
             "passfile": "/nonexistent", "connect_timeout": "15", "application_name": "slipway-import", **given,

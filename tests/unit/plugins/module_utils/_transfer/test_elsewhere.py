@@ -33,3 +33,12 @@ def test_a_password_is_in_no_message(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DumpError, match="can't be asked") as error:
         Elsewhere(URL, "shop")._value("SELECT 1")
     assert "p@ss" not in str(error.value)
+
+
+def test_nothing_of_the_callers_home_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With TLS, libpq opens ~/.postgresql/postgresql.crt, which in root's home is nobody else's to look for."""
+    monkeypatch.setenv("HOME", "/root")
+    monkeypatch.setenv("PGSSLCERT", "/root/own.pem")
+    found = Elsewhere("postgresql://shop@10.0.0.21:5432/shop?sslmode=verify-full", "shop")._parameters
+    assert (os.environ["HOME"], "PGSSLCERT" in os.environ) == ("/nonexistent", False)
+    assert found["sslmode"] == "verify-full"
