@@ -19,7 +19,7 @@ import image_base
 import yaml
 from helpers import Host, wait_for
 
-PACKAGES = "buildah podman crun netavark aardvark-dns kubernetes-client curl"
+PACKAGES = "buildah podman crun netavark aardvark-dns nftables catatonit kubernetes-client curl"
 NETWORK, GATEWAY = "10.99.0.0/16", "10.99.0.1"
 """That of engines.LIMITS."""
 REDIS_PORT = 6399
@@ -65,7 +65,8 @@ class Site(engines.Site):
         self.project.write({"slipway_apps": [app], "slipway_image": image})
 
     def prepare(self) -> None:
-        engines.put(self.host, "/etc/containers/storage.conf", engines.STORAGE)
+        self.host.run("mkdir -p /var/lib/containers && mount -t tmpfs tmpfs /var/lib/containers")
+        engines.put(self.host, "/etc/containers/storage.conf", engines.OVERLAY)
         engines.put(self.host, "/etc/containers/containers.conf", engines.LIMITS)
         self.host.run(f"apt-get install -qq -y --no-install-recommends {PACKAGES} >/dev/null 2>&1")
         for packages, name in ((image_base.SLIM, engines.SLIM), (image_base.PLAIN, engines.PLAIN)):
