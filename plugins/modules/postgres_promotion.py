@@ -33,7 +33,7 @@ options:
     description: Name of the host that was the primary.
     type: str
     default: ""
-  until:
+  position:
     description: Position of the closed primary's last record, for O(step=receive).
     type: str
     default: ""
@@ -84,7 +84,7 @@ ARGUMENTS: dict[str, Any] = {
     "step": {"type": "str", "choices": ["look", "close", "receive", "promote", "reopen"], "required": True},
     "host": {"type": "str", "default": ""},
     "old": {"type": "str", "default": ""},
-    "until": {"type": "str", "default": ""},
+    "position": {"type": "str", "default": ""},
     "after": {"type": "str", "default": ""},
     "by": {"type": "str", "default": ""},
     "cluster": {"type": "str", "default": ""},
@@ -97,7 +97,7 @@ def act(step: str, asked: dict[str, Any]) -> dict[str, Any]:
     if step == "close":
         return {"changed": True, "position": promotion.close(asked["host"], asked["by"], cluster)}
     if step == "receive":
-        promotion.receive(asked["until"], cluster)
+        promotion.receive(asked["position"], cluster)
     elif step == "promote":
         return {"changed": True, "server": promotion.promote(asked["old"], asked["by"], cluster)}
     elif step == "reopen":
