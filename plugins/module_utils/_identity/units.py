@@ -29,7 +29,7 @@ After=network.target
 [Service]
 Type=oneshot
 ExecStart={PROGRAM} renew
-UMask=0022
+UMask=0077
 # It writes its folder, gives a copy of the key to the user of a service, and has services reload.
 CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER
 ProtectSystem=strict
@@ -40,13 +40,23 @@ PrivateDevices=yes
 PrivateNetwork=yes
 ProtectKernelTunables=yes
 ProtectKernelModules=yes
+ProtectKernelLogs=yes
 ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
 RestrictAddressFamilies=AF_UNIX
 RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
 LockPersonality=yes
 MemoryDenyWriteExecute=yes
 NoNewPrivileges=yes
+KeyringMode=private
+IPAddressDeny=any
 SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallFilter=@chown
 """
 TIMER_TEXT = f"""\
 # Managed by Ansible (slipway.flask.host_identity).
