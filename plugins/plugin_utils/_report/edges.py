@@ -23,12 +23,22 @@ def refused(edge: str, do: str, host: str, problems: Sequence[str]) -> str:
 
 
 def behind(host: str, backends: Iterable[Mapping[str, Any]], revisions: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Return why HOST must not serve yet: it has another revision of an app than all others. REVISIONS are by app and host."""
+    """Return why HOST must not serve yet: it has another revision of an app than all others, or nobody knows which it has.
+
+    REVISIONS are by app and host, of those hosts that could be asked.
+    """
     found = []
     for entry in backends:
+        if host not in [str(one["name"]) for one in entry["hosts"]]:
+            continue
         known = revisions.get(str(entry["name"]), {})
         others = {name: revision for name, revision in known.items() if name != host}
-        if host in known and others and known[host] not in others.values():
+        if host not in known:
+            found.append(
+                f"{entry['name']}: {host} could not be asked which revision it serves. It must be reachable over SSH, and no "
+                "--limit may leave it out; with -e force=true, it is put back as it is"
+            )
+        elif others and known[host] not in others.values():
             name, other = next(iter(others.items()))
             found.append(
                 f"{entry['name']}: {host} has revision {short(known[host])}, and {name} has {short(other)}. Bring it up to "

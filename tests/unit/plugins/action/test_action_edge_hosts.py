@@ -101,3 +101,19 @@ def test_a_host_that_is_behind_is_put_back_only_when_it_is_up_to_date(
     if refused:
         assert "shop: web2 has revision ccc, and web1 has bbb" in said["msg"]
         assert not run(back="web2", backends=backends, releases="slipway_releases", force=True).get("failed")
+
+
+@pytest.mark.parametrize("told", [{"unreachable": True}, {"failed": True, "msg": "no sudo"}, None])
+def test_a_host_whose_release_nobody_knows_is_not_put_back(monkeypatch: pytest.MonkeyPatch, told: Any) -> None:
+    """The playbook goes on when a host can't be asked, so that a sick one can be taken out; it must not come in by that."""
+    run = Run(monkeypatch, changed=True, left=0, hosts=HOSTS)
+    run.hostvars = {"web1": {"slipway_releases": {"apps": [{"app": "shop", "revision": "bbb"}]}}, "web2": {}}
+    if told:
+        run.hostvars["web2"]["slipway_releases"] = told
+    backends = [{"name": "shop", "hosts": [{"name": "web1"}, {"name": "web2"}]}]
+    said = run(back="web2", backends=backends, releases="slipway_releases")
+    assert said["failed"]
+    assert "shop: web2 could not be asked which revision it serves" in said["msg"]
+    assert not run.asked
+    assert not run(back="web2", backends=backends, releases="slipway_releases", force=True).get("failed")
+    assert not run(out="web2", backends=backends, releases="slipway_releases").get("failed")
