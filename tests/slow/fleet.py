@@ -122,8 +122,7 @@ class Fleet(Project):
         self.described = dict(variables)
         (self.folder / "group_vars").mkdir(exist_ok=True)
         inventory = {
-            group: {"hosts": {name: connection(self.hosts[name]) for name in names}}
-            for group, names in self.groups.items()
+            group: {"hosts": {name: self.hosts[name].reached for name in names}} for group, names in self.groups.items()
         }
         (self.folder / "hosts.yml").write_text(yaml.safe_dump(inventory))
         settings = {"slipway_baseline": False, "slipway_disk": DISK, **variables}
@@ -165,16 +164,6 @@ class Fleet(Project):
         self.hosts[host].up()
         self.write(self.described)
         wait_for(lambda: get(self.hosts[host])["word"], seconds=60)
-
-
-def connection(host: Host) -> dict[str, Any]:
-    """Return how Ansible reaches HOST."""
-    return {
-        "ansible_host": host.address,
-        "ansible_user": "root",
-        "ansible_ssh_private_key_file": host.facts["key"],
-        "ansible_ssh_common_args": f"-o UserKnownHostsFile={host.facts['known_hosts']}",
-    }
 
 
 def get(host: Host, path: str = "/") -> dict[str, Any]:

@@ -83,6 +83,16 @@ class Host:
     def address(self) -> str:
         return str(self.facts["address"])
 
+    @property
+    def reached(self) -> dict[str, str]:
+        """How Ansible reaches it: its variables in an inventory."""
+        return {
+            "ansible_host": self.address,
+            "ansible_user": "root",
+            "ansible_ssh_private_key_file": self.facts["key"],
+            "ansible_ssh_common_args": f"-o UserKnownHostsFile={self.facts['known_hosts']}",
+        }
+
     def up(self, new: bool = False) -> None:
         """Make or start it; its address may be another one afterwards. A NEW one takes the place of one of its name."""
         image = ["--image", self.image] if self.image else []
@@ -160,15 +170,8 @@ class Project:
 
     def write(self, variables: Mapping[str, Any]) -> None:
         """Write the inventory, and VARIABLES for every host of it; the host itself is left alone unless they say so."""
-        facts = self.host.facts
-        machine = {
-            "ansible_host": self.host.address,
-            "ansible_user": "root",
-            "ansible_ssh_private_key_file": facts["key"],
-            "ansible_ssh_common_args": f"-o UserKnownHostsFile={facts['known_hosts']}",
-        }
         (self.folder / "group_vars").mkdir(exist_ok=True)
-        (self.folder / "hosts.yml").write_text(yaml.safe_dump({"web": {"hosts": {self.host.name: machine}}}))
+        (self.folder / "hosts.yml").write_text(yaml.safe_dump({"web": {"hosts": {self.host.name: self.host.reached}}}))
         (self.folder / "group_vars/all.yml").write_text(
             yaml.safe_dump({"slipway_baseline": False, "slipway_disk": DISK, **variables}, sort_keys=False)
         )

@@ -42,6 +42,10 @@ def order() -> str:
 """
 
 
+SOON = {"ansible_ssh_extra_args": "-o ConnectTimeout=5"}
+"""A host that is gone is not waited for."""
+
+
 class Servers(Project):
     """db1 and db2, and with WEB a host whose app has its database there."""
 
@@ -65,20 +69,11 @@ class Servers(Project):
             if name != without:
                 more = {"slipway_database": {"standby_of": standbys[name]}} if name in standbys else {}
                 group = groups.setdefault("web" if name.startswith("web") else "db", {"hosts": {}})
-                group["hosts"][name] = {**self._machine(name), **more}
+                group["hosts"][name] = {**self.hosts[name].reached, **SOON, **more}
         (self.folder / "group_vars").mkdir(exist_ok=True)
         (self.folder / "hosts.yml").write_text(yaml.safe_dump(groups))
         every = {"slipway_baseline": False, "slipway_disk": DISK, "slipway_apps": [shop], **variables}
         (self.folder / "group_vars/all.yml").write_text(yaml.safe_dump(every, sort_keys=False))
-
-    def _machine(self, name: str) -> dict[str, str]:
-        facts = self.hosts[name].facts
-        return {
-            "ansible_host": self.hosts[name].address,
-            "ansible_user": "root",
-            "ansible_ssh_private_key_file": facts["key"],
-            "ansible_ssh_common_args": f"-o UserKnownHostsFile={facts['known_hosts']} -o ConnectTimeout=5",
-        }
 
     def sql(self, host: str, statement: str, database: str = "shop") -> str:
         return self.hosts[host].psql(statement, database)

@@ -80,7 +80,7 @@ class Fleet(Project):
             "release_commands": [{"command": "flask make-tables"}],
         }  # fmt: skip
         inventory = {
-            group: {"hosts": {name: self._machine(name) for name in names}}
+            group: {"hosts": {name: self.hosts[name].reached for name in names}}
             for group, names in {"web": WEB, "db": ["db1"]}.items()
         }
         (self.folder / "group_vars").mkdir(exist_ok=True)
@@ -95,15 +95,6 @@ class Fleet(Project):
             "slipway_bans": False,
         }
         (self.folder / "group_vars/db.yml").write_text(yaml.safe_dump(of_database))
-
-    def _machine(self, name: str) -> dict[str, str]:
-        facts = self.hosts[name].facts
-        return {
-            "ansible_host": self.hosts[name].address,
-            "ansible_user": "root",
-            "ansible_ssh_private_key_file": facts["key"],
-            "ansible_ssh_common_args": f"-o UserKnownHostsFile={facts['known_hosts']}",
-        }
 
     def ask(self, host: str, path: str, post: bool = False) -> Any:
         visitor = Visitor(self.hosts[host], DOMAIN)

@@ -56,12 +56,11 @@ class Fleet(Project):
         super().write(variables)  # for group_vars
         groups: dict[str, Any] = {"web": {"hosts": {}}, "worker": {"hosts": {}}}
         for name, host in self.hosts.items():
-            facts = host.facts
-            groups["web" if name in WEB else "worker"]["hosts"][name] = {
-                "ansible_host": host.address, "ansible_user": "root", "ansible_ssh_private_key_file": facts["key"],
+            more = {
+                "ansible_ssh_extra_args": "-o ConnectTimeout=5",
                 **({"ansible_port": 1} if name == self.lost else {}),
-                "ansible_ssh_common_args": f"-o UserKnownHostsFile={facts['known_hosts']} -o ConnectTimeout=5",
-            }  # fmt: skip
+            }
+            groups["web" if name in WEB else "worker"]["hosts"][name] = {**host.reached, **more}
         (self.folder / "hosts.yml").write_text(yaml.safe_dump(groups))
         text = yaml.safe_dump({"slipway_baseline": False, "slipway_disk": DISK, **variables}, sort_keys=False)
         (self.folder / "group_vars/all.yml").write_text(text)
