@@ -37,7 +37,6 @@ STOCKED = frozenset(
         "asgi",
         "foreign_apps",
         "handover",
-        "image",
         "hooks",
         "hostile",
         "metrics",
@@ -47,9 +46,7 @@ STOCKED = frozenset(
         "remove",
     }
     | {
-        "compose",
         "object_storage",
-        "swarm",
         "pipeline",
         "restore",
         "restore_host",
