@@ -138,12 +138,10 @@ class ActionModule(deploying.DeployAction):
         if self.is_plan:
             return self._plan()
         summary = report.summary(self.what, self.app, self.url, self.state, time.monotonic() - self.board.begun)
-        if not summary.get("failed"):
-            if speaks:
-                self.tell(self.what, summary, summary["text"], self.url, self.webhooks, summary["hosts"])
-            return {"release": self.state.latest(self.host).get("release", "")}
         if speaks:
             self.tell(self.what, summary, summary["text"], self.url, self.webhooks, summary["hosts"])
+        if not summary.get("failed"):
+            return {"release": self.state.latest(self.host).get("release", "")}
         return self._over(str(summary["text"]), str(summary.get("stage", "")), speaks)
 
     def _over(self, text: str, stage: str, speaks: bool) -> dict[str, Any]:
