@@ -8,37 +8,20 @@ The S3 server is `rclone serve s3`, which checks signatures and speaks TLS. The 
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import backup_site
 import pytest
 from backup_site import SHARED, Site, last
-from conftest import machine
-from helpers import Host, Project, wait_for
+from helpers import Host, Project
+from s3_store import KEY, NAME, SECRET, SERVE, served
 
 pytestmark = pytest.mark.once("13")
 
-NAME = "store.internal"
-KEY, SECRET = "AKIAHARBOUR", "sEcRetOfTheStore0123456789"
-RCLONE = Path(sys.executable).with_name("rclone")
-SERVE = (
-    "/usr/local/bin/rclone serve s3 /srv/s3 --addr :443 --cert /root/store.crt --key /root/store.key "
-    f"--auth-key {KEY},{SECRET} --no-checksum"
-)
-SETUP = f"""
+SFTP = """
 set -e; cd /root
-apt-get -qq update; apt-get -qq install --no-install-recommends openssl >/dev/null
-request='openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30'
-$request -subj /CN=Store -keyout ca.key -out ca.crt
-$request -CA ca.crt -CAkey ca.key -subj /CN={NAME} -addext subjectAltName=DNS:{NAME} \
-  -addext basicConstraints=critical,CA:FALSE -keyout store.key -out store.crt
-mkdir -p /srv/s3/backups
-systemd-run --quiet --unit=s3 --property=Restart=always {SERVE}
 useradd --create-home keeper
 install -d -o keeper -m 0700 /home/keeper/.ssh /home/keeper/backup
 ssh-keygen -q -t ed25519 -N '' -f key
@@ -66,13 +49,10 @@ class Store:
 
 @pytest.fixture(scope="module")
 def store() -> Iterator[Store]:
-    with machine("store", "13", keep=False) as made:
-        copy = ["podman", "cp", str(RCLONE), f"{made.name}:/usr/local/bin/rclone"]
-        subprocess.run(copy, check=True, capture_output=True)
-        made.run(SETUP)
-        wait_for(lambda: made.ok("ss -Hltn 'sport = :443' | grep -q ."), 60)
+    with served("store", "backups") as (made, ca):
+        made.run(SFTP)
         keys = made.run("cat /etc/ssh/ssh_host_*_key.pub")
-        yield Store(made, made.run("cat /root/ca.crt"), made.run("cat /root/key") + "\n", keys)
+        yield Store(made, ca, made.run("cat /root/key") + "\n", keys)
 
 
 @pytest.fixture(scope="module")

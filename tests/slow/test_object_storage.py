@@ -8,37 +8,17 @@ The server is `rclone serve s3` on a second host, with an authority of its own. 
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import faults
 import pytest
-from conftest import machine
-from helpers import Answer, Connection, Host, Project, Visitor, form, wait_for
+from helpers import Answer, Connection, Host, Project, Visitor, form
+from s3_store import KEY, NAME, SECRET, served
 
 pytestmark = pytest.mark.once("13")
 
-NAME = "store.internal"
-KEY, SECRET = "AKIAHARBOUR", "sEcRetOfTheStore0123456789"
-RCLONE = Path(sys.executable).with_name("rclone")
-SERVE = (
-    "/usr/local/bin/rclone serve s3 /srv/s3 --addr :443 --cert /root/store.crt --key /root/store.key "
-    f"--auth-key {KEY},{SECRET} --no-checksum"
-)
-SETUP = f"""
-set -e; cd /root
-apt-get -qq update; apt-get -qq install --no-install-recommends openssl >/dev/null
-request='openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30'
-$request -subj /CN=Store -keyout ca.key -out ca.crt
-$request -CA ca.crt -CAkey ca.key -subj /CN={NAME} -addext subjectAltName=DNS:{NAME} \
-  -addext basicConstraints=critical,CA:FALSE -keyout store.key -out store.crt
-mkdir -p /srv/s3/papers
-systemd-run --quiet --unit=s3 --property=Restart=always {SERVE}
-"""
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
 BOUNDARY = "a-boundary-of-the-tests"
 
@@ -56,12 +36,8 @@ class Store:
 
 @pytest.fixture(scope="module")
 def store() -> Iterator[Store]:
-    with machine("object-store", "13", keep=False) as made:
-        copy = ["podman", "cp", str(RCLONE), f"{made.name}:/usr/local/bin/rclone"]
-        subprocess.run(copy, check=True, capture_output=True)
-        made.run(SETUP)
-        wait_for(lambda: made.ok("ss -Hltn 'sport = :443' | grep -q ."), 60)
-        yield Store(made, made.run("cat /root/ca.crt"))
+    with served("object-store", "papers") as (host, ca):
+        yield Store(host, ca)
 
 
 class Site(faults.App):
