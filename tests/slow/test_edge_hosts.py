@@ -19,6 +19,7 @@ import yaml
 from conftest import machine
 from fleet import DOMAIN, Fleet
 from helpers import Connection, Host, wait_for
+from stock import image
 
 pytestmark = pytest.mark.once("13")
 
@@ -60,6 +61,24 @@ def order(number: str) -> object:
 def all_orders() -> object:
     return jsonify(orders)
 """
+
+SILENT = """import socket
+
+server = socket.socket(socket.AF_UNIX)
+server.bind("/run/slipway-edge/shop.sock")
+server.listen()
+seen = set()
+while True:
+    client, _ = server.accept()
+    method = client.recv(65536).split()[0].decode()
+    with open("/run/slipway-edge/seen", "a") as file:
+        print(method, file=file)
+    if method in seen:
+        client.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 5\\r\\nConnection: close\\r\\n\\r\\nagain")
+    seen.add(method)
+    client.close()
+"""
+"""In HAProxy's place: closes the first connection for each method without a response."""
 
 
 class Shop(Fleet):
@@ -140,7 +159,10 @@ def visitors(address: str) -> Iterator[Visitors]:
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     with ExitStack() as stack:
-        hosts = {name: stack.enter_context(machine(f"edge-{name}", "13")) for name in ("web1", "web2", "edge1")}
+        hosts = {
+            name: stack.enter_context(machine(f"edge-{name}", "13", made_of=image("13")))
+            for name in ("web1", "web2", "edge1")
+        }
         made = Shop(tmp_path_factory.mktemp("fleet"), hosts)
         made.good("site.yml")
         yield made
@@ -288,3 +310,20 @@ def test_a_host_that_dies_costs_only_what_must_not_be_repeated(edge: Shop) -> No
     done = Counter(number for name in ("web1", "web2") for number in orders(edge.hosts[name]))
     assert not [number for number, times in done.items() if times > 1]
     assert set(load.confirmed) <= set(done)
+
+
+def test_nginx_asks_again_when_haproxy_closes_without_a_response_but_never_posts_again(edge: Shop) -> None:
+    """HAProxy closes so when a connection that it had kept to a host breaks, and there is no attempt left."""
+    host, place = edge.edge, "/run/slipway-edge"
+    host.run("systemctl stop slipway-edge")
+    try:
+        host.run(f"rm -f {place}/shop.sock; systemd-run --quiet --unit silent python3 -c '{SILENT}'")
+        host.run(f"until test -S {place}/shop.sock; do :; done; chmod 666 {place}/shop.sock")
+        assert get(host)[::2] == (200, "again")
+        connection = Connection(host.address, DOMAIN)
+        connection.request("POST", "/orders/1")
+        assert connection.getresponse().status == 502
+        connection.close()
+        assert host.run(f"cat {place}/seen").split() == ["GET", "GET", "POST"]
+    finally:
+        host.run(f"systemctl stop silent; rm -f {place}/seen {place}/shop.sock; systemctl start slipway-edge")

@@ -52,6 +52,7 @@ def at_edge(site: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **{key: value for key, value in site.items() if key not in dropped},
         "upstream": f"unix:{SOCKETS}/{site['name']}.sock",
+        "upstream_retry": True,
         "timeout_seconds": min(site["timeout_seconds"] + LONGER_SECONDS, MOST_SECONDS),
     }
 

@@ -33,6 +33,7 @@ SITE_DEFAULTS: Site = {
     "extra_config": "",
     "upstream_keepalive": None,
     "upstream_resolved": False,
+    "upstream_retry": False,
     "kept": [],
 }
 ROBOTS = "/robots.txt"

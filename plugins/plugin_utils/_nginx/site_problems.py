@@ -110,6 +110,8 @@ def _upstream(site: Site) -> Iterator[str]:
         if not match or not 0 < int(match[2]) < 65_536 or (match[1].startswith("[") and not _is_ipv6(match[1])):
             yield f"upstream '{address}' must be unix:/path, or addresses such as 127.0.0.1:8000 or [::1]:8000"
 
+    if site["upstream_retry"] and not site["socket"]:
+        yield "upstream_retry is for an upstream that is a socket, and this one is not; several addresses are tried in turn anyway"
     kept = site["upstream_keepalive"]
     if isinstance(kept, bool) or not isinstance(kept, int) or not 0 <= kept <= KEEPALIVE_MAX:
         yield f"upstream_keepalive is {kept!r}; it must be a whole number of connections, 0 to {KEEPALIVE_MAX}"

@@ -58,7 +58,7 @@ def test_an_edge_balances_its_apps_over_the_hosts_that_have_them() -> None:
 
 def test_what_concerns_visitors_is_done_on_the_edge() -> None:
     site, described = made("edge1")["shop"], systemd.site(APPS[0])
-    assert site["upstream"] == "unix:/run/slipway-edge/shop.sock"
+    assert (site["upstream"], site["upstream_retry"]) == ("unix:/run/slipway-edge/shop.sock", True)
     same = ("certificate", "access", "rate_limits", "domains", "redirect_domains", "headers", "body_size_mb")
     assert {key: site[key] for key in same} == {key: described[key] for key in same}
     assert "static" not in site

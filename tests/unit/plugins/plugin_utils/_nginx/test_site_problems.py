@@ -102,6 +102,7 @@ def test_good_sites_have_no_problems(good: dict[str, Any]) -> None:
         ({"headers": {"X-Y": "$host"}}, "one line without '$'"),
         ({"upstream_keepalive": -1}, "upstream_keepalive is -1; it must be a whole number of connections, 0 to 1024"),
         ({"upstream_keepalive": True}, "upstream_keepalive is True"),
+        ({"upstream": "127.0.0.1:8000", "upstream_retry": True}, "upstream_retry is for an upstream that is a socket"),
         ({"hsts_preload": True}, "31536000 (a year) or more; it is 0, as with a self-signed certificate"),
         ({"hsts_preload": True, "hsts_seconds": 300}, "31536000 (a year) or more; it is 300"),
         ({"certificate": "letsencrypt"}, "self_signed, provided or acme"),
