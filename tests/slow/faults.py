@@ -7,9 +7,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from app_folder import AppFolder
 from helpers import ROOT, Play, Project
 
@@ -69,6 +71,11 @@ def downgrade() -> None:
     {downgrade}
 '''
 HEALTH = "harbour/health/__init__.py"
+
+
+def shared_out(cases: Iterable[str]) -> list[Any]:
+    """Return parameters for CASES: every other one is run on Debian 12 only, the rest on 13, where both are asked for."""
+    return [pytest.param(case, marks=pytest.mark.once(("12", "13")[place % 2])) for place, case in enumerate(cases)]
 
 
 class App(AppFolder):

@@ -358,13 +358,16 @@ class Watch(Repeated):
 
 
 def wait_for(what: Any, seconds: float, every: float = 0.1) -> float:
-    """Call WHAT until it returns something true and return how long that took; fail after SECONDS."""
+    """Call WHAT until it returns something true and return how long that took; fail after SECONDS.
+
+    The longer it takes, the less often it is asked, once a second at last: each question to a host costs a process there.
+    """
     started = time.monotonic()
-    while time.monotonic() - started < seconds:
+    while (passed := time.monotonic() - started) < seconds:
         try:
             if what():
                 return time.monotonic() - started
         except (OSError, http.client.HTTPException):
             pass
-        time.sleep(every)
+        time.sleep(max(every, min(1.0, passed / 20)))
     raise AssertionError(f"did not come within {seconds} s")

@@ -35,6 +35,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from helpers import Host, Project, Repeated, Visitor, wait_for
 
+pytestmark = pytest.mark.once("12")
+
 SHOP, BLOG = "shop.example.org", "blog.example.org"
 USER, PASSWORD = "alerts@example.org", "swift-copper-lantern"
 TOLD_SECONDS = 400
@@ -279,7 +281,6 @@ def site(project: Project, people: People, tmp_path_factory: pytest.TempPathFact
     return found
 
 
-@pytest.mark.once("13")
 def test_a_site_is_set_up_and_deployed_again_and_nobody_is_told_of_anything(site: Site) -> None:
     site.host.run("systemctl start slipway-backup")
     site.wait(lambda: any(path == "/heartbeat" for path, _ in Hooks.got))
@@ -340,7 +341,6 @@ def test_what_breaks_is_told_within_two_minutes_and_its_end_as_well(site: Site) 
         assert any(where == path for where, _ in Hooks.got)
 
 
-@pytest.mark.once("12")
 def test_a_test_message_goes_by_every_way_and_each_that_refuses_it_is_named(site: Site) -> None:
     done = site.project.play("playbooks/alerts.yml", "-e", "test=true")
     assert done.code != 0
@@ -367,7 +367,6 @@ def messages(people: People) -> str:
     ],
     ids=["an address that is none", "mail without a server"],
 )
-@pytest.mark.once("12")
 def test_what_cannot_work_is_refused_before_anything_changes(site: Site, alerts: Mapping[str, Any], said: str) -> None:
     before = site.host.run("sha256sum /etc/prometheus/slipway/alertmanager.yml")
     site.describe(**alerts)
@@ -379,7 +378,6 @@ def test_what_cannot_work_is_refused_before_anything_changes(site: Site, alerts:
     )
 
 
-@pytest.mark.once("13")
 def test_without_alerts_nothing_of_them_is_left_but_what_was_told(site: Site) -> None:
     site.describe()
     variables = yaml.safe_load((site.project.folder / "group_vars/all.yml").read_text())

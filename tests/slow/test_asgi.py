@@ -148,6 +148,9 @@ def test_requests_under_way_are_seen_by_the_metrics(site: Site) -> None:
         line = site.host.run(f"slipway-metrics show | grep '^{name}{{.*app=\"async\"'").splitlines()[0]
         return float(line.rpartition(" ")[2])
 
+    # What a release counted since the last look of the service goes with it: the former one must have ended.
+    units = "systemctl list-units --no-legend --plain 'async@*.service'"
+    wait_for(lambda: len(site.host.run(units).splitlines()) == 1, seconds=90)
     assert seen("slipway_gunicorn_workers") == 2
     before = seen("slipway_gunicorn_busy_seconds_total")
     Visitor(site.host, DOMAIN).get("/slow")

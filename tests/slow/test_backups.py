@@ -17,6 +17,8 @@ from backup_site import NOTES, PASSPHRASE, SHARED, TARGETS, Site, last
 from faults import DOMAIN
 from helpers import Host, Project, Visitor, Watch, wait_for
 
+pytestmark = pytest.mark.once("13")
+
 FIRST, SECOND = TARGETS
 RESTIC = "restic --no-cache --password-file /etc/slipway/backup/passphrase"
 SPIED = PASSPHRASE.replace("-93-", "-9[3]-")
@@ -123,7 +125,6 @@ def test_the_timers_own_run_saves_a_sqlite_database_that_nobody_has_open(site: S
     site.host.run(f"rm {idle}*")
 
 
-@pytest.mark.once("13")
 def test_wal_is_at_every_target_within_a_minute_of_a_change(site: Site) -> None:
     host = site.host
     site.call("Borealis")
@@ -135,7 +136,6 @@ def test_wal_is_at_every_target_within_a_minute_of_a_change(site: Site) -> None:
         )
 
 
-@pytest.mark.once("13")
 def test_no_secret_is_seen_by_others(site: Site) -> None:
     host = site.host
     # While a run is under way, all that others can read of processes, and all that is logged.
@@ -174,7 +174,6 @@ def test_a_migration_has_its_restore_point_which_a_rollback_over_it_names(site: 
     assert "everything written since" in refused.output
 
 
-@pytest.mark.once("13")
 def test_a_target_that_is_away_costs_the_site_nothing_and_is_told(site: Site, watch: Watch) -> None:
     host = site.host
     host.run(f"mv {SECOND} {SECOND}.away")
@@ -190,7 +189,6 @@ def test_a_target_that_is_away_costs_the_site_nothing_and_is_told(site: Site, wa
     assert f"{SECOND}/{host.name}" in told.output
 
 
-@pytest.mark.once("13")
 def test_a_target_that_is_away_for_long_costs_the_other_one_no_wal(site: Site, watch: Watch) -> None:
     """It is left out when half of what may wait does, and taken in again with a full backup when it is back."""
     host, conf = site.host, "/etc/pgbackrest/pgbackrest.conf"
@@ -212,7 +210,6 @@ def test_a_target_that_is_away_for_long_costs_the_other_one_no_wal(site: Site, w
     host.run(f"mv {SECOND} {SECOND}.away")
 
 
-@pytest.mark.once("13")
 def test_wal_that_waits_is_bounded_and_a_gap_is_mended_by_a_new_full_backup(site: Site, watch: Watch) -> None:
     host = site.host
     # As on a disk of a few hundred MB: three segments may wait; the check comes too late.
@@ -236,7 +233,6 @@ def test_wal_that_waits_is_bounded_and_a_gap_is_mended_by_a_new_full_backup(site
     assert site.project.good("playbooks/status.yml").output
 
 
-@pytest.mark.once("13")
 def test_a_run_that_is_killed_leaves_a_site_that_serves_and_the_next_run_is_whole(site: Site, watch: Watch) -> None:
     host = site.host
     host.run(f"head -c 60000000 /dev/urandom >{SHARED}/large.bin; chown harbour:harbour {SHARED}/large.bin")
@@ -254,7 +250,6 @@ def test_a_run_that_is_killed_leaves_a_site_that_serves_and_the_next_run_is_whol
     host.run(f"rm {SHARED}/large.bin")
 
 
-@pytest.mark.once("13")
 def test_a_full_target_fails_the_run_with_its_reason_and_nothing_else(site: Site, watch: Watch) -> None:
     host = site.host
     # No run of the timer's may have the target open when it goes.

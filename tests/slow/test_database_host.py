@@ -18,6 +18,8 @@ from conftest import RELEASES, machine
 from helpers import DISK, Host, Play, Project, Visitor, wait_for
 from stock import image
 
+pytestmark = pytest.mark.once("12")
+
 DOMAIN = "shop.example.org"
 WEB = ("web1", "web2")
 CODE = """import os

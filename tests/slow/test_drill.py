@@ -12,6 +12,8 @@ import pytest
 from backup_site import PASSPHRASE, SHARED, WAIT_SECONDS, Site, last
 from helpers import Host, Project, wait_for
 
+pytestmark = pytest.mark.once("12")
+
 TARGET = "/mnt/first"
 PORT = 9911
 TOKEN = "t0ken-of-a-channel"

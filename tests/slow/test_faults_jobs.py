@@ -21,6 +21,8 @@ from helpers import Host, Project, wait_for
 from jobs import QUEUES, TICK_SECONDS, Account, Jobs, Senders
 from load import Load, Seen
 
+pytestmark = pytest.mark.once("12")
+
 DEPLOYS = 3
 IN_FLIGHT = 1000
 """So many jobs are sent to each of both queues, at least."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._release.stages import names_of, position
-from faults import App
+from faults import App, shared_out
 from helpers import Host, wait_for
 from load import Load, Seen
 from processes import PROCESSES, add_to, settled
@@ -47,7 +47,7 @@ def whole(provisioned: App) -> Iterator[None]:
 
 
 @pytest.mark.fault("deploy killed")
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", shared_out(POINTS))
 def test_second_run_after_one_that_was_killed(site: App, load: Seen, point: str) -> None:
     """Both sides of the first run die; what it had switched to stays, all else goes with the next run."""
     before, history = site.current(), len(site.history())
@@ -72,7 +72,7 @@ def test_second_run_after_one_that_was_killed(site: App, load: Seen, point: str)
 
 
 @pytest.mark.fault("rollback killed")
-@pytest.mark.parametrize("stage", ["switch", "verify"])
+@pytest.mark.parametrize("stage", shared_out(["switch", "verify"]))
 def test_second_rollback_after_one_that_was_killed(site: App, load: Seen, stage: str) -> None:
     site.headline(f"Rolled back from, {stage}")
     older = site.current()

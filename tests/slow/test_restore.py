@@ -13,6 +13,8 @@ from helpers import Host, Project, Visitor, wait_for
 from posting import MIGRATION, NOTES, SHOP, Poster, Site, domain
 from stops import kill_at
 
+pytestmark = pytest.mark.once("12")
+
 APPS: dict[str, dict[str, Any]] = {"shop": SHOP, "other": {}, "notes": NOTES}
 """Nobody touches the database of the second one."""
 SOON = 60
