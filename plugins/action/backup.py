@@ -7,10 +7,9 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host, switch
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.progress import Watch
 from ansible_collections.slipway.flask.plugins.plugin_utils._backup import report
 
@@ -23,7 +22,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         host, token = str(task_vars.get("inventory_hostname")), secrets.token_hex(8)
-        asked = {"full": boolean(self._task.args.get("full", False)), "token": token}
+        asked = {"full": switch.flag(self._task.args, "full"), "token": token}
         with Watch(self._connection, host, "backup", token):
             answer = on_host.ask(self, "backup", asked, task_vars)
         if answer.get("outcome"):

@@ -44,6 +44,7 @@ class ActionModule(ActionBase):
             "senders": senders.senders(there),
             "audits": target.audits(there, self._task.args.get("audit_url")),
             "apps": [target.places(app) for app in there],
+            "behind": [app["name"] for app in there if host not in entrances(app, host, groups, variables)],
         }
         answer = on_host.ask(self, "doctor", asked, task_vars)
         after = time.time()

@@ -10,7 +10,7 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host, switch
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import edges
 
 WAIT_SECONDS, MOST_SECONDS = 60, 3600
@@ -34,7 +34,7 @@ class ActionModule(ActionBase):
                 "failed": True,
                 "msg": f"wait is '{wait}'; it must be a number of seconds, 0 to {MOST_SECONDS}",
             }
-        backends, force = arguments.get("backends") or [], boolean(arguments.get("force", False))
+        backends, force = arguments.get("backends") or [], switch.flag(arguments, "force")
         found = releases(backends, str(arguments.get("releases") or ""), task_vars.get("hostvars", {}))
         if back and not force and (behind := edges.behind(back, backends, found)):
             return {**result, "failed": True, "msg": edges.refused(edge, "in", back, behind)}

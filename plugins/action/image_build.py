@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible import constants
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.slipway.flask.plugins.plugin_utils._action import image, on_host
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import image, on_host, switch
 from ansible_collections.slipway.flask.plugins.plugin_utils._image import settings
 
 
@@ -53,7 +52,7 @@ class ActionModule(ActionBase):
             return {"changed": True}
         given = self._task.args
         reference = f"{made['reference'].rpartition(':')[0]}:{tag}" if tag else made["reference"]
-        push = boolean(given.get("push") or False) or asked["push"]
+        push = switch.flag(given, "push") or asked["push"]
         if push and (wrong := settings.problems({**(given.get("image") or {}), "push": True}, made["app"])):
             return {"failed": True, "msg": "\n".join(wrong)}
         remote = self._make_tmp_path()

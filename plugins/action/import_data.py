@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
-from ansible_collections.slipway.flask.plugins.plugin_utils._action import brought, exchange
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import brought, exchange, switch
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.release import ReleaseAction
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import transfer as report
@@ -83,7 +82,7 @@ def wanted(app: dict[str, Any], given: dict[str, Any]) -> tuple[dict[str, Any], 
         raise choice.ChoiceError(f"import_schema is '{schema}'; it must be upgrade or keep")
     files: dict[str, brought.Brought] = {}
     asked: dict[str, Any] = {
-        "replace": boolean(given.get("replace") or False), "keep_schema": schema == "keep",
+        "replace": switch.flag(given, "replace"), "keep_schema": schema == "keep",
         "commands": [one if isinstance(one, str) else one["command"] for one in app["release_commands"]],
     }  # fmt: skip
     if dump:

@@ -8,9 +8,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import switch
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.on_host import asker
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.report import error_of
 from ansible_collections.slipway.flask.plugins.plugin_utils._fleet.apps import standby_of
@@ -36,7 +36,7 @@ class ActionModule(ActionBase):
                 result, f"host is '{host}'; it must be a standby of the group 'db' (there is: {known}): -e host=…"
             )
         old = standby_of(host, hostvars)
-        todo = plan.plan(host, old, servers(task_vars), boolean(given.get("force") or False))
+        todo = plan.plan(host, old, servers(task_vars), switch.flag(given, "force"))
         result.update(
             old=old,
             ready=False,

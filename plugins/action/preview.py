@@ -6,10 +6,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host, switch
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import preview as files
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, nested, preview
 from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import database
@@ -29,7 +28,7 @@ class ActionModule(ActionBase):
         except choice.ChoiceError as error:
             return {**result, **error.result}
         parent = preview.parent_of(apps, app)
-        if boolean(given.get("fresh") or False) and not preview.copies(parent):
+        if switch.flag(given, "fresh") and not preview.copies(parent):
             told = f"fresh=true copies the database of {parent['name']} anew, but `database` in its `preview` is not `copy`"
             return {**result, "failed": True, "msg": told}
         elsewhere = database.remote_host_of(
@@ -43,7 +42,7 @@ class ActionModule(ActionBase):
             return {**result, "failed": True, "msg": told}
         wanted = {name: parent["preview"].get(name, nested.PREVIEW[name].default) for name in ("days", "most")}
         url = f"https://{made['domains'][0]}/"
-        remove = boolean(given.get("remove") or False)
+        remove = switch.flag(given, "remove")
         asked = {
             "name": made["name"], "of": parent["name"], "branch": branch, "url": url, **wanted,
             "description": preview.kept(made), "remove": remove, "by": on_host.asker(),

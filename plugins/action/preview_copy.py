@@ -8,12 +8,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.slipway.flask.plugins.module_utils._app import command
 from ansible_collections.slipway.flask.plugins.module_utils._host.environment_file import value_text
-from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host, switch
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, description, preview, preview_key
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import redis
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import systemd as target
@@ -38,7 +37,7 @@ class ActionModule(ActionBase):
         if not preview.copies(parent):
             return {**result, "skipped": True, "skip_reason": "previews of the app begin with an empty database"}
         asked = {
-            **question(parent, made), "fresh": boolean(given.get("fresh") or False), "cluster": str(given.get("cluster") or ""),
+            **question(parent, made), "fresh": switch.flag(given, "fresh"), "cluster": str(given.get("cluster") or ""),
         }  # fmt: skip
         answer = on_host.ask(self, "preview_copy", asked, task_vars)
         host = task_vars.get("inventory_hostname")

@@ -7,11 +7,11 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host, switch
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice
+from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import access
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import queries, queries_mysql
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import postgres
 
@@ -31,11 +31,17 @@ class ActionModule(ActionBase):
             apps = choice.meant(self._task.args, task_vars)
         except choice.ChoiceError as error:
             return {**result, **error.result}
+        here, left = access.asked_here(apps, host, task_vars)
+        for app in left:
+            where = f"its database is on {app['database_host']}: run this without --limit"
+            Display().display(f"{app['name']} on {host}: {where}\n")
+        if not here:
+            return {**result, "skipped": True, "skip_reason": "the databases are on other hosts"}
         arguments = {
-            "apps": [{"app": app["name"], "database": app["database"]} for app in apps],
-            "urls": {app["name"]: postgres.url(app) for app in apps if app["database"] == "url"},
+            "apps": [{"app": app["name"], "database": app["database"]} for app in here],
+            "urls": {app["name"]: postgres.url(app) for app in here if app["database"] == "url"},
             "limit": self._task.args.get("limit", 5),
-            "reset": boolean(self._task.args.get("reset") or False),
+            "reset": switch.flag(self._task.args, "reset"),
         }
         answer = on_host.ask(self, "queries", arguments, task_vars)
         width = shutil.get_terminal_size((WIDTH, 24)).columns

@@ -9,7 +9,7 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.slipway.flask.plugins.plugin_utils._action import kept
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import kept, switch
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.fleets import other_hosts
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, hosts
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import tables
@@ -35,7 +35,7 @@ class ActionModule(ActionBase):
         arguments = {"apps": told, "limit": self._task.args.get("limit", 20)}
         if status:
             arguments["known"] = [app["name"] for app in self._task.args["apps"]]
-            arguments |= {"deep": boolean(self._task.args.get("deep") or False)}
+            arguments |= {"deep": switch.flag(self._task.args, "deep")}
             arguments["audits"] = target.audits(apps, self._task.args.get("audit_url"))
             arguments |= {"status": True, "urls": {app["name"]: postgres.url(app) for app in apps}}
         answer = kept.ask(self, "release_info", arguments, task_vars)

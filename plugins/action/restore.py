@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
-from ansible_collections.slipway.flask.plugins.plugin_utils._action import asking
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import asking, switch
 from ansible_collections.slipway.flask.plugins.plugin_utils._action.release import ReleaseAction
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import restore as report
 
@@ -31,7 +30,7 @@ class ActionModule(ReleaseAction):
             }
         host, webhooks = str(task_vars.get("inventory_hostname")), arguments.pop("notifications", None)
         arguments.pop("hooks", None)
-        yes = boolean(arguments.pop("confirmed", False))
+        yes = switch.flag({"confirmed": arguments.pop("confirmed", False)}, "confirmed", "yes")
         if arguments.get("forget"):
             answer = self.call("restore", arguments, task_vars)
             if not answer.get("failed"):

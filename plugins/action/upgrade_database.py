@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host, switch
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice
+from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import access
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import upgrade
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import systemd as target
 
@@ -23,13 +23,21 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars, given = task_vars or {}, self._task.args
         host = str(task_vars.get("inventory_hostname"))
-        yes, back, forget = (boolean(given.get(name) or False) for name in ("confirmed", "back", "forget"))
+        yes, back, forget = (
+            switch.flag(given, "confirmed", "yes"),
+            switch.flag(given, "back"),
+            switch.flag(given, "forget"),
+        )
         if back and forget:
             return {**result, "failed": True, "msg": "pass either -e back=true or -e forget=true, not both"}
         try:
             apps = choice.meant({"apps": given.get("apps")}, task_vars)
         except choice.ChoiceError as error:
             return {**result, **error.result}
+        if using := access.sharing(apps, host, task_vars):
+            return {**result, "failed": True, "msg": upgrade.shared(host, using)}
+        if apps and all(app.get("database_host") for app in apps):
+            return {**result, "skipped": True, "skip_reason": "the databases are on other hosts"}
         arguments = {
             "apps": [target.described(app) for app in apps if app["database"] == "local"],
             "cluster": given.get("cluster") or "",

@@ -48,6 +48,7 @@ ARGUMENTS: dict[str, Any] = {
         },
     },
     "audits": AUDITS,
+    "behind": {"type": "list", "elements": "str", "default": []},
 }
 
 
@@ -57,7 +58,7 @@ def main() -> None:
     found = {
         app["app"]: serving_of(Paths(app["app"], Path(app["root"]), Path(app["settings"]))) for app in asked["apps"]
     }
-    module.exit_json(changed=False, serving=found, **whole(Host(), asked["senders"], asked["audits"]))
+    module.exit_json(changed=False, serving=found, **whole(Host(), asked["senders"], asked["audits"], asked["behind"]))
 
 
 if __name__ == "__main__":

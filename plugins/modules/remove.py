@@ -17,7 +17,7 @@ description:
     the host.
   - The app need not be in C(slipway_apps) any more. Everything that belongs to it is found on the host.
   - Other apps on the host are not affected. nginx is reloaded; PostgreSQL and MariaDB are neither restarted nor
-    reloaded.
+    reloaded, except for a reload on a host that has had the database for others.
   - If a run is killed, the next one continues.
 attributes:
   check_mode:
@@ -53,6 +53,14 @@ options:
     type: str
     choices: [keep, forget]
     default: keep
+  step:
+    description:
+      - Which part to do, where the app's database is on another host than the app, in this order. V(look) shows what
+        each host has, V(ask) asks once for all hosts, V(stop) ends what runs, V(remove) exports and removes.
+      - The result of V(look) must be registered as C(slipway_removal).
+    type: str
+    choices: [all, look, ask, stop, remove]
+    default: all
 """
 
 EXAMPLES = r"""

@@ -322,3 +322,31 @@ def test_a_new_password_needs_no_restart_of_the_app(fleet: Fleet, served: Play) 
     assert fleet.hosts["web1"].run("pgrep -u shop gunicorn | head -1") == pids
     refused = fleet.psql("web1", fleet.url(), PGPASSWORD=old)
     assert "password authentication failed" in refused.stderr
+
+
+def test_an_app_goes_with_its_database_on_the_other_host(fleet: Fleet, served: Play) -> None:
+    """Last, for nothing of it is left."""
+    database, exports = fleet.hosts["db1"], fleet.folder / "exports"
+    remove = ("playbooks/remove.yml", "-e", "app=shop", "-e", f"to={exports}")
+    count = fleet.ask("web1", "/orders")["count"]
+    one = fleet.play(*remove, "-e", "yes=true", "--limit", "db1")
+    assert one.code != 0
+    assert "web1, web2 may still use its database: run this without --limit" in " ".join(one.output.split()), one.output
+    shown = fleet.good(*remove, "--check")
+    for text in ("PostgreSQL's database shop", "PostgreSQL's role shop", "access to it from"):
+        assert text in shown.output, shown.output
+    assert fleet.ask("web1", "/orders")["count"] == count
+
+    fleet.good(*remove, "-e", "yes=true")
+    (dump,) = exports.glob("*.dump")
+    assert dump.stat().st_size > 1000
+    assert database.psql("SELECT count(*) FROM pg_database WHERE datname = 'shop'") == "0"
+    assert database.psql("SELECT count(*) FROM pg_roles WHERE rolname = 'shop'") == "0"
+    assert database.psql("SELECT count(*) FROM pg_hba_file_rules WHERE 'shop' = ANY (user_name)") == "0"
+    assert not database.ok("ls /etc/slipway/passwords/shop.password")
+    for rules in (database.run("nft list table inet slipway"), database.run("cat /etc/slipway/firewall.nft")):
+        assert "dport 5432" not in rules
+    assert not any(fleet.hosts[host].ok("ls /srv/shop /etc/slipway/passwords/shop.pgpass") for host in WEB)
+    again = fleet.play("site.yml")
+    assert again.code != 0
+    assert again.output.count("it was removed from this host") == 3, again.output

@@ -8,7 +8,7 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._certificates.status import certificate_problems
@@ -32,11 +32,12 @@ OWN, CERTBOT = "/etc/nginx/tls/", "/etc/letsencrypt/"
 
 
 def certificates(
-    host: Host, now: float, of_site: Callable[[str], list[str]] = certificate_problems
+    host: Host, now: float, of_site: Callable[[str], list[str]] = certificate_problems, behind: Collection[str] = ()
 ) -> Iterator[Finding]:
     """Does each certificate have days left, and a chain that a browser trusts?
 
-    OF_SITE returns what is wrong with the certificate by ACME of a site.
+    OF_SITE returns what is wrong with the certificate by ACME of a site. BEHIND are the sites to which no browser comes: an edge
+    in front of them has the certificate.
     """
     found = [path for place in PLACES for path in host.glob(place)]
     if not found:
@@ -53,6 +54,8 @@ def certificates(
         is_own = fields.get("subject", "").strip() == fields.get("issuer", "").strip()
         start, end = (ssl.cert_time_to_seconds(fields[name]) / DAY for name in ("notBefore", "notAfter"))
         yield from days(path, end - now / DAY, end - start)
+        if is_own and path.parent.name in behind:
+            continue
         if is_own:
             yield note(
                 f"{path.parent.name}: the certificate is self-signed, which browsers reject",

@@ -40,11 +40,13 @@ Check = Callable[[], Iterable[Finding]]
 
 
 def checks(
-    host: Host, today: date, now: float, senders: Sequence[Mapping[str, Any]], audits: Sequence[Mapping[str, Any]] = ()
-) -> dict[str, Check]:
+    host: Host, today: date, now: float, senders: Sequence[Mapping[str, Any]], audits: Sequence[Mapping[str, Any]] = (),
+    behind: Sequence[str] = (),
+) -> dict[str, Check]:  # fmt: skip
     """Return the checks by name, in the order in which a person reads them.
 
-    SENDERS are the apps' mail servers (mail.py), AUDITS the apps whose packages are looked at (vulnerabilities.py).
+    SENDERS are the apps' mail servers (mail.py), AUDITS the apps whose packages are looked at (vulnerabilities.py), BEHIND
+    those whose visitors come to an edge.
     """
     found: dict[str, Check] = {
         "distribution": lambda: system.distribution(host, today),
@@ -56,7 +58,7 @@ def checks(
         "services": lambda: system.stopped(host),
         "reboot": lambda: system.reboot(host),
         "libraries": lambda: system.libraries(host),
-        "certificates": lambda: certificates.certificates(host, now),
+        "certificates": lambda: certificates.certificates(host, now, behind=behind),
         "postgresql": lambda: database.postgresql(host, today),
         "python": lambda: pythons.pythons(host, today),
         "logs": logs,
@@ -133,12 +135,17 @@ def addresses_of(name: str) -> list[str]:
     return []
 
 
-def whole(host: Host, senders: Sequence[Mapping[str, Any]], audits: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+def whole(
+    host: Host,
+    senders: Sequence[Mapping[str, Any]],
+    audits: Sequence[Mapping[str, Any]] = (),
+    behind: Sequence[str] = (),
+) -> dict[str, Any]:
     """Return all that the host says of itself, with its addresses and its time for those who compare."""
     now = time.time()
     today = datetime.fromtimestamp(now, timezone.utc).date()
     return {
-        "checks": examine(checks(host, today, now, senders, audits)),
+        "checks": examine(checks(host, today, now, senders, audits, behind)),
         "addresses": addresses(host),
         "time": time.time(),
     }

@@ -99,6 +99,14 @@ def look(app: str, claimed: set[str], wanted: str = "") -> Databases:
     return found
 
 
+def cluster_of(wanted: str) -> Cluster | None:
+    """Return the cluster WANTED, "" for the host's; None for no server. Raises RemoveError."""
+    try:
+        return postgres.find_cluster(wanted)
+    except postgres.PostgresError as error:
+        raise RemoveError(str(error)) from None
+
+
 def _start(cluster: Cluster | None) -> str:
     return f"systemctl start {cluster.unit}" if cluster else "there is no cluster"
 

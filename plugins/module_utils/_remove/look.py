@@ -17,12 +17,14 @@ from typing import Any
 from ansible_collections.slipway.flask.plugins.module_utils._backup import dumps
 from ansible_collections.slipway.flask.plugins.module_utils._backup import journal as restores
 from ansible_collections.slipway.flask.plugins.module_utils._host import service_user
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import passwords
 from ansible_collections.slipway.flask.plugins.module_utils._python import build_sandbox, environment, git_unit
 from ansible_collections.slipway.flask.plugins.module_utils._remove import (
     accounts,
     backups,
     databases,
     journal,
+    served,
     services,
     site,
     trees,
@@ -42,6 +44,12 @@ class Found:
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     urls: list[str] = field(default_factory=list)
+    remote: str = ""
+    """The URL of its database on another host of the inventory, where it is removed after all hosts that run the app."""
+    clients: list[str] = field(default_factory=list)
+    """The addresses of other hosts that use its database here."""
+    serves: bool = False
+    """Whether the host has the app's database for other hosts."""
     saved: dict[str, int | None] = field(default_factory=dict)
 
     def told(self) -> dict[str, Any]:
@@ -52,6 +60,7 @@ class Found:
             "items": self.items, "problems": self.problems, "notes": self.notes, "step": self.journal.step,
             "under_way": self.journal.under_way, "begun": self.journal.begun, "by": self.journal.by,
             "urls": self.urls, "folders": shared, "saved": self.saved,
+            "remote": self.remote, "clients": self.clients, "serves": self.serves,
         }  # fmt: skip
 
 
@@ -76,11 +85,13 @@ class Look:
         :param count: whether the targets of backups are asked.
         """
         before, ours = journal.read(self.app), services.is_ours(self.app)
-        found = Found(Journal(self.app))
-        if before and (before.under_way or before.left or not ours):
+        found = Found(Journal(self.app), serves=served.is_there(self.app))
+        if before and (before.under_way or before.left or not (ours or found.serves)):
             found.journal.begun, found.journal.by, found.journal.step = before.begun, before.by, before.step
-        if ours or (before and before.under_way):
+        if ours or found.serves or (before and before.under_way):
             self._collect(found, before)
+            if not ours:
+                found.urls = []  # no user of the app's is here to read it: a host that runs the app exports it
         elif before and before.left:
             self._collect_left(found, before)
         self._collect_backups(found, count)
@@ -92,14 +103,24 @@ class Look:
         mine.shared = self._shared(found)
         mine.folders = [*mine.shared, self.root, self.settings, f"/run/{self.app}", *services.folders(self.app)]
         mine.folders += [site.certificate(self.app), str(restores.FOLDER / self.app), *self._caches(), *self._aside()]
-        data = databases.look(self.app, databases.claims(self.app, self._environments()))
+        found.remote = served.url_of(self.app, self._environments())
+        data = self._databases(found, databases.claims(self.app, self._environments()))
         mine.cluster, mine.databases, mine.mariadb = data.cluster, list(data.postgres), list(data.mariadb)
         if before and before.under_way:
             mine.merge(before)
-            data = databases.look(self.app, self._claimed(before), before.cluster)
+            data = self._databases(found, self._claimed(before), before.cluster)
         found.urls = data.urls
         self._items(found, data)
         self._problems(found, data)
+
+    def _databases(self, found: Found, claimed: set[str], wanted: str = "") -> databases.Databases:
+        """Return what the servers have of the app; a standby has nothing of its own."""
+        cluster = databases.cluster_of(wanted) if found.serves else None
+        if served.is_standby(cluster):
+            found.notes.append("its database is a copy of the primary's, with which it goes")
+            return databases.Databases()
+        found.clients = served.clients(self.app, cluster)
+        return databases.look(self.app, claimed | ({"postgres"} if found.serves else set()), wanted)
 
     def _shared(self, found: Found) -> list[str]:
         """Return the folders with data of the app's; say which of those that it may write are not its own."""
@@ -165,13 +186,15 @@ class Look:
         items += [(f"PostgreSQL's database {name}", size) for name, size in data.postgres.items()]
         items += [("PostgreSQL's role " + self.app, None)] if mine.cluster and not data.others else []
         items += [(f"MariaDB's database and account {name}", size) for name, size in data.mariadb.items()]
+        items += [(f"access to it from {', '.join(found.clients)}", None)] if found.clients else []
+        items += [(str(passwords.path_of(self.app)), None)] if found.serves else []
         tops = dict.fromkeys(path for path in mine.folders if not any(_below(path, other) for other in mine.folders))
         items += [(path, trees.size(path)) for path in tops if os.path.lexists(path)]
         written = site.logs(self.app)
         if written:
             items.append((f"{len(written)} log files in {site.LOGS}", sum(path.stat().st_size for path in written)))
         items += [(f"its user {one.name} (uid {one.uid})", None) for one in mine.accounts]
-        if not any(one.name == self.app for one in mine.accounts):
+        if not any(one.name == self.app for one in mine.accounts) and _uid(self.app) >= 0:
             found.notes.append(f"the user {self.app} stays: Slipway did not create it")
 
     def _problems(self, found: Found, data: databases.Databases) -> None:

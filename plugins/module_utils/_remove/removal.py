@@ -28,6 +28,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._remove import (
     databases,
     journal,
     processes,
+    served,
     services,
     site,
     trees,
@@ -58,7 +59,7 @@ class Removal:
         """Close the site and end all that runs of the app, with all of its data as it is. Raises RemoveError, ReleaseError."""
         found = self._checked()
         mine = found.journal
-        if not mine.under_way and not services.is_ours(self.app):
+        if not (mine.under_way or found.serves or services.is_ours(self.app)):
             return found
         with self._alone():
             if not mine.under_way:
@@ -91,7 +92,10 @@ class Removal:
                 self._end(mine)  # somebody may have started it since
                 with backups.still(self.app):  # a run that waits meanwhile must not save what is left as the newest
                     backups.leave_out(self.app)
+                    if found.serves:
+                        served.close(self.app, databases.cluster_of(mine.cluster))
                     self._data(mine)
+                    served.forget(self.app)
         if self.forget:
             backups.forget(self.app)
             trees.remove(str(dumps.KEPT / self.app))

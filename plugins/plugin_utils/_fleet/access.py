@@ -26,6 +26,34 @@ def served(apps: Iterable[Mapping[str, Any]], host: str, groups: Groups, hostvar
     return found
 
 
+def asked_here(
+    apps: Iterable[Mapping[str, Any]], host: str, task_vars: Mapping[str, Any]
+) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """Return those of APPS, as HOST reaches their databases, whose database HOST is asked about: its own, or one outside.
+
+    A database on another host of the inventory is asked about there. Those whose host is not in the play come second.
+    """
+    groups, hostvars = task_vars.get("groups") or {}, task_vars.get("hostvars") or {}
+    play, roles = task_vars.get("ansible_play_hosts_all") or [], set(hosts.roles_of(host, groups))
+    own = [app for app in apps if not app.get("database_host")]
+    left = [app for app in apps if app.get("database_host") and app["database_host"] not in play]
+    if roles and not roles & set(hosts.RUNNING):
+        return [app for app in own if host in fleet.database_hosts_of(app, groups, hostvars)], []
+    return own, left
+
+
+def sharing(apps: Iterable[Mapping[str, Any]], host: str, task_vars: Mapping[str, Any]) -> list[str]:
+    """Return the other hosts that depend on the PostgreSQL of HOST for APPS: those that run them, its primary, its standbys."""
+    groups, hostvars = task_vars.get("groups") or {}, task_vars.get("hostvars") or {}
+    found: dict[str, None] = {}
+    for app in apps:
+        described = {**app, "database": "local"} if app.get("database_host") else app  # as a standby reaches it
+        databases = fleet.database_hosts_of(described, groups, hostvars)
+        if host in databases:
+            found |= dict.fromkeys([*fleet.members(app, groups, hostvars), *databases])
+    return [one for one in found if one != host]
+
+
 def clients(apps: Iterable[Mapping[str, Any]], host: str, groups: Groups, hostvars: Hostvars) -> list[dict[str, Any]]:
     """Return who connects to HOST's PostgreSQL over the network: for each app's database its role and the addresses.
 

@@ -38,6 +38,15 @@ def report(host: str, answer: Mapping[str, Any], back: bool = False) -> str:
     return printable(text)
 
 
+def shared(host: str, using: Sequence[str]) -> str:
+    """Return the refusal of a server on HOST that other hosts are USING, or follow."""
+    return (
+        f"{host}: nothing was changed: {', '.join(using)} depend on its PostgreSQL, and an upgrade can only close and check what "
+        "runs on the same host. Set up another database host with the newer release of the system, and move the data "
+        "there: docs/fleet.md, 'A newer PostgreSQL'"
+    )
+
+
 def serving(journal: Mapping[str, Any]) -> str:
     return str(journal["new"] if journal["step"] == "done" else journal["old"])
 

@@ -59,16 +59,21 @@ class Runner:
         self.module, self.answer, self.check_mode = module, answer, check_mode
         self.asked: list[dict[str, Any]] = []
         self.results: dict[str, Any] = {}
+        self.groups: dict[str, list[str]] = {}
         self.apps: dict[str, Any] = {"web1": [SHOP, WIKI], "web2": [SHOP], "web3": [{**WIKI, "name": "blog"}]}
 
     def run(self, host: str = "web1", /, **arguments: Any) -> dict[str, Any]:
         task = MagicMock(args=arguments, async_val=0, check_mode=self.check_mode, diff=False)
         action = self.module.ActionModule(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
         action._execute_module = self.execute
-        hostvars = {name: {"slipway_apps": apps} for name, apps in self.apps.items()}
+        hostvars: dict[str, Any] = {
+            name: {"slipway_apps": apps, "slipway_private_address": f"10.0.0.{number}"}
+            for number, (name, apps) in enumerate(self.apps.items(), 1)
+        }
         for name, found in self.results.items():
             hostvars[name]["slipway_status"] = found
         variables = {"inventory_hostname": host, "ansible_play_hosts_all": list(self.apps), "hostvars": hostvars}
+        variables["groups"] = self.groups
         result: dict[str, Any] = action.run(task_vars=variables)
         return result
 
@@ -151,6 +156,34 @@ def test_the_database_of_each_app_is_asked_and_told(shown: Shown) -> None:
 def test_no_database_is_asked_for_an_unknown_app(shown: Shown) -> None:
     runner = Runner(queries, {})
     assert runner.run(apps=[SHOP, WIKI], app="wikki")["failed"]
+    assert runner.asked == []
+
+
+OF_OTHER = {**SHOP, "database": "local", "database_url": ""}
+
+
+def with_database_host(module: Any, answer: dict[str, Any]) -> Runner:
+    """Return what runs an action on web1, whose database is on web2."""
+    runner = Runner(module, answer)
+    runner.apps = {"web1": [OF_OTHER], "web2": [OF_OTHER]}
+    runner.groups = {"web": ["web1"], "db": ["web2"]}
+    return runner
+
+
+def test_a_database_on_another_host_is_asked_there(shown: Shown) -> None:
+    runner = with_database_host(queries, {"changed": False, "apps": []})
+    assert runner.run("web1", apps=[OF_OTHER], app="")["skipped"]
+    assert runner.asked == []
+    runner.run("web2", apps=[OF_OTHER], app="")
+    assert [asked["apps"] for asked in runner.asked] == [[{"app": "shop", "database": "local"}]]
+
+
+def test_a_server_that_others_use_is_not_upgraded_and_theirs_is_not_looked_for(shown: Shown) -> None:
+    runner = with_database_host(upgrade_database, {})
+    refused = runner.run("web2", apps=[OF_OTHER], confirmed=True)
+    assert refused["failed"]
+    assert refused["msg"].startswith("web2: nothing was changed: web1 depend on its PostgreSQL")
+    assert runner.run("web1", apps=[OF_OTHER], confirmed=True)["skipped"]
     assert runner.asked == []
 
 

@@ -27,7 +27,7 @@ FOUND: dict[str, Any] = {
 
 def run(
     monkeypatch: pytest.MonkeyPatch, answer: bytes | None = None, found: dict[str, Any] | None = None, check: bool = False,
-    fetched: dict[str, Any] | None = None, fails: str = "", **arguments: Any,
+    fetched: dict[str, Any] | None = None, fails: str = "", variables: dict[str, Any] | None = None, **arguments: Any,
 ) -> tuple[list[dict[str, Any]], dict[str, Any], list[str], list[dict[str, Any]]]:  # fmt: skip
     """Return what the host was asked, the task's result, what the person has read, and what was exported."""
     asked, read, exported = list[dict[str, Any]](), list[str](), list[dict[str, Any]]()
@@ -52,7 +52,8 @@ def run(
             return {"failed": True, "msg": "the disk is on fire"}
         if asked[-1].get("what") == "remove":
             return {"changed": True, "notes": ["its backups stay"]}
-        return {"changed": False, "found": {**FOUND, **(found or {})}}
+        return {"changed": False, "found": {**FOUND, **{key: [*value] if isinstance(value, list) else value
+                                                        for key, value in (found or {}).items()}}}  # fmt: skip
 
     for module in (remove, asking):
         monkeypatch.setattr(module, "Display", Person)
@@ -60,7 +61,7 @@ def run(
     task = MagicMock(args={"app": "shop", **arguments}, async_val=0, check_mode=check)
     action = remove.ActionModule(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
     action._execute_module = host
-    return asked, action.run(task_vars={"inventory_hostname": "web1"}), read, exported
+    return asked, action.run(task_vars={"inventory_hostname": "web1", **(variables or {})}), read, exported
 
 
 def kinds(asked: list[dict[str, Any]]) -> list[str]:
@@ -241,3 +242,73 @@ def test_what_can_not_be_meant_is_refused_on_the_controller(
 ) -> None:
     asked, result, _, _ = run(monkeypatch, **arguments)
     assert (asked, result["msg"]) == ([], said)
+
+
+# ---- the database is on another host ---------------------------------------------------------------------------
+
+REMOTE: dict[str, Any] = {
+    "urls": [], "problems": [], "notes": [], "remote": "postgresql://shop@10.0.0.21:5432/shop?passfile=/etc/slipway/passwords/shop.pgpass",
+}  # fmt: skip
+SERVES: dict[str, Any] = {
+    "urls": [], "folders": [], "problems": [], "notes": [], "serves": True, "clients": ["10.0.0.11/32", "10.0.0.12/32"],
+    "items": [["PostgreSQL's database shop", 8_000_000]],
+}  # fmt: skip
+
+
+def fleet(host: str, *left_out: str) -> dict[str, Any]:
+    """Return the variables of a task on HOST, in a run that has looked at all hosts but those LEFT_OUT."""
+    addresses = {"web1": "10.0.0.11", "web2": "10.0.0.12", "db1": "10.0.0.21"}
+    hostvars: dict[str, Any] = {name: {"slipway_private_address": address} for name, address in addresses.items()}
+    play = [name for name in addresses if name not in left_out]
+    for name in play:
+        hostvars[name]["slipway_removal"] = {"found": {"there": True, **(SERVES if name == "db1" else REMOTE)}}
+    groups = {"web": ["web1", "web2"], "db": ["db1"]}
+    return {"inventory_hostname": host, "groups": groups, "hostvars": hostvars, "ansible_play_hosts_all": play}
+
+
+def test_a_look_changes_nothing_even_when_it_is_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, result, read, _ = run(monkeypatch, found=SERVES, variables=fleet("db1"), step="look", confirmed=True)
+    assert (kinds(asked), result["changed"]) == (["look"], False)
+    assert "Its database is removed here last, once a host that runs the app has exported it" in read[0]
+
+
+def test_a_database_does_not_go_while_a_host_that_uses_it_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, result, _, _ = run(monkeypatch, found=SERVES, variables=fleet("db1", "web2"), step="look", confirmed=True)
+    assert result["failed"]
+    assert "web2 may still use its database: run this without --limit" in result["msg"]
+
+
+def test_a_database_that_stays_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for left_out, told in ((("db1",), True), ((), False)):
+        _, _, read, _ = run(monkeypatch, found=REMOTE, variables=fleet("web1", *left_out), step="look")
+        assert ("its database on db1 stays: run this again without --limit" in read[0]) is told
+    gone = fleet("web1", "db1")
+    gone["groups"] = {"web": ["web1", "web2"]}
+    _, _, read, _ = run(monkeypatch, found=REMOTE, variables=gone, check=True)
+    assert "its database on 10.0.0.21 stays: drop it yourself" in read[0]
+
+
+def test_one_question_is_for_all_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, result, read, _ = run(monkeypatch, b"shop", variables=fleet("web1"), step="ask")
+    assert (read, result.get("failed")) == (["Remove shop from web1, web2, db1? Type its name and press Enter:"], None)
+    _, result, _, _ = run(monkeypatch, b"no", variables=fleet("web1"), step="ask")
+    assert result["failed"]
+    for more in ({"confirmed": True}, {"check": True}):
+        assert run(monkeypatch, None, variables=fleet("web1"), step="ask", **more)[1]["changed"] is False
+
+
+def test_of_several_hosts_the_first_exports_the_database_and_the_database_host_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked, _, _, exported = run(monkeypatch, found=REMOTE, variables=fleet("web1"), step="remove")
+    assert (kinds(asked), [one["url"] for one in exported]) == (["stop", "remove"], [REMOTE["remote"]])
+    _, _, _, exported = run(monkeypatch, found=REMOTE, variables=fleet("web2"), step="remove")
+    assert [(one["url"], bool(one["folders"])) for one in exported] == [("", True)]
+    asked, _, _, exported = run(monkeypatch, found=SERVES, variables=fleet("db1"), step="remove")
+    assert (kinds(asked), exported) == (["stop", "remove"], [])
+
+
+@pytest.mark.parametrize("step", ["stop", "remove"])
+def test_check_mode_and_a_host_without_the_app_do_nothing(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    assert run(monkeypatch, variables=fleet("web1"), step=step, check=True)[0] == []
+    assert run(monkeypatch, variables=fleet("web1", "web1"), step=step)[0] == []

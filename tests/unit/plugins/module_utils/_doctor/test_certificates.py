@@ -97,3 +97,11 @@ def test_what_is_no_certificate_is_a_problem(tmp_path: Path) -> None:
     host = FakeHost(tmp_path, {"openssl x509": None, "systemctl": TIMER})
     host.write(PLACE)
     assert found(host) == [f"problem: {tmp_path}{PLACE} is not a certificate"]
+
+
+def test_nobody_is_told_to_get_a_certificate_for_a_site_whose_visitors_come_to_an_edge(tmp_path: Path) -> None:
+    host = host_with(tmp_path, "Feb 10 00:00:00 2027 GMT", issuer="CN = shop", chain=None)
+    assert [one.do for one in certificates.certificates(host, NOW, lambda _: [])] == [
+        "Set `certificate: acme` for the app"
+    ]
+    assert list(certificates.certificates(host, NOW, lambda _: [], behind=["shop"])) == []

@@ -111,3 +111,31 @@ def test_what_a_certificate_cannot_be_for_is_refused() -> None:
     right = {"name": "web1.slipway.internal", "addresses": ["10.0.0.3", "fd00::3"], "users": ["nginx"]}
     assert trust.problems(right) == []
     assert len(trust.problems({"name": "Web 1", "addresses": ["web1"], "users": ["apache"]})) == 3
+
+
+def variables_of(*play: str) -> dict[str, Any]:
+    return {"groups": GROUPS, "hostvars": HOSTS, "ansible_play_hosts_all": list(play)}
+
+
+def placed(host: str) -> list[dict[str, Any]]:
+    return [database.placed(app, host, GROUPS, HOSTS) for app in (SHOP, BLOG)]
+
+
+def test_a_database_is_asked_about_on_its_host_and_nowhere_else() -> None:
+    every = variables_of(*ADDRESSES)
+    assert access.asked_here(placed("db1"), "db1", every) == ([SHOP], [])
+    assert access.asked_here(placed("db2"), "db2", every) == ([], []), "the primary is asked"
+    assert access.asked_here(placed("web1"), "web1", every) == ([BLOG], [])
+    here, left = access.asked_here(placed("web1"), "web1", variables_of("web1"))
+    assert (here, [app["name"] for app in left]) == ([BLOG], ["shop"]), "who leaves the host out is told"
+    alone = {**every, "groups": {"web": ["web1"]}}
+    assert access.asked_here([SHOP, BLOG], "web1", alone) == ([SHOP, BLOG], [])
+
+
+def test_a_server_is_shared_with_the_hosts_of_the_apps_and_with_the_other_servers() -> None:
+    every = variables_of(*ADDRESSES)
+    assert access.sharing(placed("db1"), "db1", every) == ["web1", "web2", "worker1", "db2"]
+    assert access.sharing(placed("db2"), "db2", every) == ["web1", "web2", "worker1", "db1"]
+    assert access.sharing(placed("web1"), "web1", every) == []
+    both = {"groups": {"web": ["web1"], "db": ["web1"]}, "hostvars": HOSTS}
+    assert access.sharing([SHOP], "web1", both) == []
