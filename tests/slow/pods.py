@@ -1,23 +1,28 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""The sample app as pods: what is rendered for Kubernetes, put together by the distribution's kubectl and run by podman.
+"""The sample app as pods: what is rendered for Kubernetes, brought by its own deploy.sh and the distribution's kubectl.
 
-`podman kube play` understands Deployments (one pod of each), Jobs, ConfigMaps, Secrets and claims, and neither readiness nor
-preStop: what a cluster's controllers do with those, the tests do here. The nginx in front stands for an Ingress, the host's
-servers for ones outside of the cluster.
+The API that kubectl speaks to is an imitation (fake_cluster.py). Its one node is real: podman, which takes pods, ConfigMaps and
+Secrets as Kubernetes does (`podman kube play`). Neither probes nor preStop are podman's: here is what a node and the
+controllers do with those. The nginx in front stands for an Ingress, the host's servers for ones outside of the cluster.
 """
 
 from __future__ import annotations
 
-import base64
+import copy
+import shlex
+import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import engines
+import fake_cluster
 import image_base
 import yaml
-from helpers import Host, wait_for
+from fake_cluster import Object
+from helpers import Host, Project, wait_for
 
 PACKAGES = "buildah podman crun netavark aardvark-dns nftables catatonit kubernetes-client curl"
 NETWORK, GATEWAY = "10.99.0.0/16", "10.99.0.1"
@@ -31,7 +36,8 @@ SETTINGS: dict[str, Any] = {
     "redis_url": f"redis://:{PASSWORD}@{GATEWAY}:{REDIS_PORT}/0",
 }
 """Keys of the app in the inventory of a cluster."""
-UNDERSTOOD = ("ConfigMap", "Secret", "PersistentVolumeClaim")
+PLACE = "/root/harbour"
+CONFIG = "/root/kubeconfig"
 FRONT = """
 error_log /var/log/front.log;
 pid /run/front.pid;
@@ -41,8 +47,8 @@ http {{
     upstream pods {{ server {address}:8000; }}
     server {{
         listen 443 ssl;
-        ssl_certificate {folder}/certificate.pem;
-        ssl_certificate_key {folder}/key.pem;
+        ssl_certificate /root/front/certificate.pem;
+        ssl_certificate_key /root/front/key.pem;
         location / {{
             proxy_pass http://pods;
             proxy_set_header Host $host;
@@ -52,8 +58,6 @@ http {{
     }}
 }}
 """
-SUFFIX = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../production]\nnameSuffix: -{name}\n"
-"""An overlay on top of the rendered one, as a person may have: the same app once more, under another name."""
 
 
 class Site(engines.Site):
@@ -62,7 +66,7 @@ class Site(engines.Site):
     def describe(self, **changes: Any) -> None:
         app = {**self.description, "source": {"path": str(self.folder)}, **changes}
         image = {"base": engines.PLAIN, "build_base": engines.SLIM, "isolation": "chroot", "name": "localhost/{app}"}
-        self.project.write({"slipway_apps": [app], "slipway_image": image})
+        self.project.write({"slipway_apps": [app], "slipway_image": image, "slipway_render": {"replicas": 1}})
 
     def prepare(self) -> None:
         self.host.run("mkdir -p /var/lib/containers && mount -t tmpfs tmpfs /var/lib/containers")
@@ -72,12 +76,46 @@ class Site(engines.Site):
         for packages, name in ((image_base.SLIM, engines.SLIM), (image_base.PLAIN, engines.PLAIN)):
             image_base.to_host(self.host, image_base.tar("13", packages), name)
         servers(self.host)
+        certificate(self.host, self.domain)
 
-    def image(self, version: str, **changes: Any) -> str:
-        self.describe(**changes)
-        self.deployed()
-        self.project.good("playbooks/image.yml", "-e", f"tag={version}")
-        return f"localhost/harbour:{version}"
+    def first(self) -> str:
+        """Return the name of the image of the release that is live on the host; the host's own site is closed then."""
+        self.project.good("playbooks/image.yml", "-e", "tag=one")
+        self.host.run("systemctl stop nginx 'harbour@*' 'harbour.*@*'")
+        return "localhost/harbour:one"
+
+    def changed(self, image: str, tag: str, *files: str) -> str:
+        """Return the name of IMAGE with other FILES of the app: what a build of the next version comes to."""
+        name = f"localhost/harbour:{tag}"
+        for file in files:
+            engines.put(self.host, f"/var/tmp/{tag}/{file}", (self.folder / file).read_text())
+        self.host.run(
+            f"set -e; c=$(buildah from {image}); buildah copy --quiet $c /var/tmp/{tag} /app/src >/dev/null; "
+            f"buildah config --env RELEASE_ID={tag} $c; buildah commit --quiet $c {name} >/dev/null; buildah rm $c >/dev/null"
+        )
+        return name
+
+    def deploy(self, image: str, to: Path, **changes: Any) -> subprocess.CompletedProcess[str]:
+        """Write the app down with CHANGES of its description, and bring it to the cluster as a person does."""
+        self.render("kubernetes", to, image, **SETTINGS, **changes)
+        engines.copy(to, self.host, PLACE)
+        return self.kubectl(f"{PLACE}/deploy.sh")
+
+    def kubectl(self, command: str) -> subprocess.CompletedProcess[str]:
+        return self.host.ask(f"KUBECONFIG={CONFIG} {command}")
+
+
+def site(project: Project, folder: Path) -> Site:
+    made = Site(folder / "harbour", project)
+    (made.folder / ".gitignore").write_text("__pycache__\n")
+    made.git("init", "--quiet")
+    made.git("add", "--all")
+    made.git("commit", "--quiet", "--message", "one")
+    made.keep()
+    made.describe()
+    project.good("site.yml")
+    made.prepare()
+    return made
 
 
 def servers(host: Host) -> None:
@@ -92,87 +130,129 @@ def servers(host: Host) -> None:
     )
 
 
-class Release:
-    """One version of the app, as rendered, under a name of its own."""
-
-    def __init__(self, site: Site, name: str, image: str, folder: Path, **changes: Any) -> None:
-        self.host, self.name, self.place = site.host, name, f"/root/{name}"
-        self.said = site.render("kubernetes", folder, image, **SETTINGS, **changes)
-        engines.copy(folder, self.host, self.place)
-        overlay = f"{self.place}/overlays/{name}"
-        engines.put(self.host, f"{overlay}/kustomization.yaml", SUFFIX.format(name=name))
-        built = self.host.run(f"kubectl kustomize {overlay}")
-        self.objects = [*yaml.safe_load_all(built), *yaml.safe_load_all((folder / "secrets/secrets.yaml").read_text())]
-
-    def one(self, kind: str, component: str) -> dict[str, Any]:
-        """Return the object of that KIND for a COMPONENT of the app."""
-        found = [
-            each for each in self.objects
-            if each["kind"] == kind and each["metadata"]["labels"]["app.kubernetes.io/component"] == component
-        ]  # fmt: skip
-        (chosen,) = found
-        return chosen
-
-    def play(self, each: Mapping[str, Any]) -> str:
-        """Run an object and return the name of its pod."""
-        settings = [as_stored(one) for one in self.objects if one["kind"] in UNDERSTOOD]
-        name = each["metadata"]["name"]
-        engines.put(self.host, f"{self.place}/{name}.yaml", yaml.safe_dump_all([*settings, each]))
-        names = " ".join(one["metadata"]["name"] for one in settings if one["kind"] == "Secret")
-        self.host.run(f"podman secret rm --ignore {names}")
-        self.host.run(f"podman kube play --network podman {self.place}/{name}.yaml")
-        return f"{name}-pod"
-
-    def job(self, each: Mapping[str, Any]) -> tuple[int, str]:
-        """Run the Job EACH to its end; return its exit status and what it said."""
-        pod = self.play(each)
-        container = f"{pod}-{each['spec']['template']['spec']['containers'][0]['name']}"
-        status = int(self.host.run(f"podman wait {container}"))
-        said = self.host.run(f"podman logs {container} 2>&1")
-        self.host.run(f"podman pod rm --force {pod}")
-        return status, said
-
-    def web(self) -> None:
-        """Start the web pod and wait until it is ready, as its startup probe finds that out."""
-        self.pod = self.play(self.one("Deployment", "web"))
-        self.container = f"{self.pod}-web"
-        probe = self.one("Deployment", "web")["spec"]["template"]["spec"]["containers"][0]["startupProbe"]
-        asked = probe["httpGet"]
-        headers = " ".join(f"-H '{one['name']}: {one['value']}'" for one in asked["httpHeaders"])
-        url = f"http://{self.address()}:8000{asked['path']}"
-        seconds = probe["periodSeconds"] * probe["failureThreshold"]
-        wait_for(lambda: self.host.ok(f"curl --silent --fail {headers} {url}"), seconds, every=0.3)
-        told = self.host.run(f"curl --silent --output /dev/null --dump-header - {headers} {url}")
-        self.release = next(line.split()[1] for line in told.splitlines() if line.lower().startswith("x-release:"))
-
-    def address(self) -> str:
-        infra = self.host.run(f"podman pod inspect {self.pod} --format '{{{{.InfraContainerID}}}}'")
-        return self.host.run(f"podman inspect {infra} --format '{{{{.NetworkSettings.Networks.podman.IPAddress}}}}'")
-
-    def visited(self) -> None:
-        """Lead visitors to this version, as an Ingress does when a pod is ready."""
-        folder = "/root/front"
-        text = FRONT.format(address=self.address(), folder=folder)
-        engines.put(self.host, f"{folder}/nginx.conf", text)
-        running = self.host.ok("test -e /run/front.pid")
-        self.host.run(f"nginx -c {folder}/nginx.conf" + (" -s reload" if running else ""))
-
-    def stop(self) -> None:
-        """Stop the web pod as a kubelet does: SIGTERM, and SIGKILL at the end of its grace period."""
-        grace = self.one("Deployment", "web")["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
-        self.host.run(f"podman pod stop --time {grace} {self.pod} && podman pod rm --force {self.pod}")
-
-
-def as_stored(each: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return an object as the API has it: the texts of a Secret are in base64 there."""
-    texts = each.get("stringData", {})
-    data = {key: base64.b64encode(text.encode()).decode() for key, text in texts.items()}
-    return {**{key: value for key, value in each.items() if key != "stringData"}, "data": data} if texts else each
-
-
 def certificate(host: Host, domain: str) -> None:
     """Make the certificate of the nginx in front."""
     host.run(
         "mkdir -p /root/front && cd /root/front && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "
         f"-subj /CN={domain} -keyout key.pem -out certificate.pem 2>/dev/null"
     )
+
+
+class Cluster(fake_cluster.Cluster):
+    """A cluster whose node is podman on HOST. It has one pod of each Deployment, and a second one while it is replaced."""
+
+    def __init__(self, host: Host) -> None:
+        super().__init__()
+        self.host, self.number = host, 0
+        self.pods: dict[str, dict[str, Object]] = {}
+        """The template of each pod there is, by Deployment."""
+        self.logs: dict[str, str] = {}
+
+    def fails(self, found: Object) -> bool:
+        return not (self._ends_well(found) if found["kind"] == "Job" else self._replaces(found))
+
+    def log(self, pod: str) -> str:
+        return self.logs[pod]
+
+    def _ends_well(self, job: Object) -> bool:
+        """Run a Job to its end."""
+        labels = job["spec"]["template"]["metadata"].get("labels", {})
+        for key, one in list(self.objects.items()):  # a Job takes its pods with it, and one of the same name had these
+            if key[0] == "pods" and one["metadata"]["labels"] == labels:
+                del self.objects[key]
+        pod = self._play(job)
+        container = self.container(pod, job)
+        status = self.host.run(f"podman wait {container}")
+        self.logs[pod] = self.host.run(f"podman logs {container} 2>&1")
+        self.host.run(f"podman pod rm --force {pod}")
+        told = {"name": pod, "labels": labels}
+        self.objects["pods", pod] = {
+            "kind": "Pod",
+            "apiVersion": "v1",
+            "metadata": told,
+            "spec": job["spec"]["template"]["spec"],
+        }
+        return status == "0"
+
+    def _replaces(self, deployment: Object) -> bool:
+        """Do what a Deployment with `maxUnavailable: 0` does: the new pod first; once it is ready, visitors; then the old one."""
+        template = deployment["spec"]["template"]
+        pods = self.pods.setdefault(deployment["metadata"]["name"], {})
+        new = next((pod for pod, one in pods.items() if one == template), "")
+        if not new:
+            new = self._play(deployment)
+            pods[new] = copy.deepcopy(template)
+        if not self._is_ready(new, deployment):
+            return False
+        if "ports" in template["spec"]["containers"][0]:
+            self._lead_to(new)
+        for old in [pod for pod in pods if pod != new]:
+            self._stop(old, pods.pop(old))
+        return True
+
+    def _play(self, found: Object) -> str:
+        """Start a pod as the templates of FOUND and return its name."""
+        self.number += 1
+        pod, template = f"{found['metadata']['name']}-{self.number}", found["spec"]["template"]
+        # Podman would run an HTTP or TCP probe inside the container, with a curl or nc that no small image has.
+        (container,) = template["spec"]["containers"]
+        bare = {key: value for key, value in container.items() if not key.endswith("Probe")}
+        whole = {
+            "apiVersion": "v1", "kind": "Pod", "metadata": {**template["metadata"], "name": pod},
+            "spec": {**template["spec"], "containers": [bare]},
+        }  # fmt: skip
+        kept = ("configmaps", "secrets", "persistentvolumeclaims")
+        settings = [one for (plural, _), one in self.objects.items() if plural in kept]
+        secrets = " ".join(one["metadata"]["name"] for one in settings if one["kind"] == "Secret")
+        engines.put(self.host, f"/root/pods/{pod}.yaml", yaml.safe_dump_all([*settings, whole]))
+        self.host.run(f"podman secret rm --ignore {secrets}; podman kube play --network podman /root/pods/{pod}.yaml")
+        return pod
+
+    @staticmethod
+    def container(pod: str, found: Object) -> str:
+        """Return what podman calls the container of the POD."""
+        return f"{pod}-{found['spec']['template']['spec']['containers'][0]['name']}"
+
+    def _is_ready(self, pod: str, deployment: Object) -> bool:
+        """Ask the POD as its startup probe says, or watch it if it has none, for as long as that may take."""
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        running = f"podman inspect {self.container(pod, deployment)} --format '{{{{.State.Running}}}}'"
+        seconds = float(deployment["spec"].get("minReadySeconds", 0))
+        if "startupProbe" not in container:
+            time.sleep(seconds)
+            return self.host.run(running) == "true"
+        probe = container["startupProbe"]
+        asked = probe["httpGet"]
+        headers = " ".join(f"--header {shlex.quote(one['name'] + ': ' + one['value'])}" for one in asked["httpHeaders"])
+        url = f"http://{self.address(pod)}:{container['ports'][0]['containerPort']}{asked['path']}"
+        try:
+            wait_for(
+                lambda: self.host.ok(f"curl --silent --fail --max-time {probe['timeoutSeconds']} {headers} {url}"),
+                probe["periodSeconds"] * probe["failureThreshold"], every=0.3,
+            )  # fmt: skip
+        except AssertionError:
+            return False
+        return True
+
+    def address(self, pod: str) -> str:
+        infra = self.host.run(f"podman pod inspect {pod} --format '{{{{.InfraContainerID}}}}'")
+        return self.host.run(f"podman inspect {infra} --format '{{{{.NetworkSettings.Networks.podman.IPAddress}}}}'")
+
+    def _lead_to(self, pod: str) -> None:
+        """Lead visitors to the POD, as an Ingress does when it is ready."""
+        engines.put(self.host, "/root/front/nginx.conf", FRONT.format(address=self.address(pod)))
+        running = self.host.ok("test -e /run/front.pid")
+        self.host.run("nginx -c /root/front/nginx.conf" + (" -s reload" if running else ""))
+
+    def _stop(self, pod: str, template: Mapping[str, Any]) -> None:
+        """Stop the POD as a kubelet does: preStop, SIGTERM, and SIGKILL at the end of its grace period."""
+        (container,) = template["spec"]["containers"]
+        sleep = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+        time.sleep(sleep)
+        grace = template["spec"]["terminationGracePeriodSeconds"] - sleep
+        self.host.run(f"podman pod stop --time {grace} {pod} && podman pod rm --force {pod}")
+
+    def web(self) -> str:
+        """Return the name of the container that serves."""
+        (pod,) = self.pods["harbour-web"]
+        return self.container(pod, self.objects["deployments", "harbour-web"])

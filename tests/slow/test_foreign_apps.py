@@ -29,30 +29,15 @@ from typing import Any
 
 import pytest
 import yaml
+from foreign_apps import BLOG, DASHBOARD, MONEY, MONEY_PACKAGE, NOTES, TASKS, WIKI, apps
 from helpers import ROOT, TOOLS, Host, Project, Visitor, form, wait_for
 from links import Attack, connects
 
 pytestmark = pytest.mark.once("12")
 
-BLOG, MONEY = "blog.example.org", "money.example.org"
-TASKS, DASHBOARD = "tasks.example.org", "queues.example.org"
-NOTES, WIKI = "notes.example.org", "wiki.example.org"
 FLASK = "Flask==3.1.3"
-MONEY_PACKAGE = "ihatemoney==7.2"
-DASHBOARD_PACKAGE = "rq-dashboard==0.9.0"
-WIKI_PACKAGE = "otterwiki==2.26.1"
 DOWNLOADER = "pip==26.1.2"
 """uv downloads no source archives; `uv tool run` fetches pip for it."""
-
-BLOG_SETTINGS = 'SECRET_KEY = "b2c4e1f0a9d84f6c8e7a5b3d1c0f9e8d"\nSESSION_COOKIE_NAME = "{cookie}"\n'
-MONEY_SETTINGS = """
-import json
-import os
-SQLALCHEMY_DATABASE_URI = os.environ["DATABASE_URL"]
-SECRET_KEY = "77c1a0e5d3b94f28b6f0e9d8c7a6b5f4"
-ALLOW_PUBLIC_PROJECT_CREATION = True
-ENABLE_CAPTCHA = False
-"""
 
 
 @pytest.fixture(scope="module")
@@ -71,91 +56,6 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / archive.name.removesuffix(".tar.gz") / "examples" / example).rename(folder / name)
     shutil.copytree(ROOT / "tests/slow/notes_app", folder / "notes")
     return folder
-
-
-def apps(sources: Path, cookie: str = "session") -> dict[str, Any]:
-    """Return the variables that bring all of them to a host; COOKIE is the name of flaskr's session cookie."""
-    blog = {
-        "name": "flaskr",
-        "domains": [BLOG],
-        "source": {"path": str(sources / "flaskr")},
-        "wsgi": "flaskr:create_app()",
-        "database": "none",
-        "secret_key_variable": "",
-        "files": {"instance/config.py": BLOG_SETTINGS.format(cookie=cookie)},
-        "shared_folders": ["instance"],
-        "release_commands": [{"command": "flask --app flaskr init-db", "once": True}],
-        "static": {"/static/": "flaskr/static"},
-        "workers": 1,
-    }
-    money = {
-        "name": "ihatemoney",
-        "domains": [MONEY],
-        "source": {"package": MONEY_PACKAGE},
-        "wsgi": "ihatemoney.wsgi:application",
-        "secret_key_variable": "",
-        "files": {"ihatemoney.cfg": MONEY_SETTINGS},
-        "environment": {"IHATEMONEY_SETTINGS_FILE_PATH": "{release_folder}/src/ihatemoney.cfg"},
-        "release_commands": [],  # it brings its database up to date whenever it is imported
-        "static": {"/static/": "ihatemoney/static"},
-        "workers": 2,
-    }
-    tasks = {
-        "name": "tasks",
-        "domains": [TASKS],
-        "source": {"path": str(sources / "task_app")},
-        "wsgi": "task_app:create_app()",
-        "database": "none",
-        "secret_key_variable": "",
-        "redis": "local",
-        "redis_variable": "FLASK_CELERY__broker_url",
-        "redis_variables": {"FLASK_CELERY__result_backend": "queue"},
-        "processes": {"worker": {"command": "celery -A make_celery worker --concurrency 1", "ready_seconds": 3}},
-        "workers": 1,
-    }
-    dashboard = {
-        "name": "queues",
-        "domains": [DASHBOARD],
-        "source": {"package": DASHBOARD_PACKAGE},
-        "wsgi": "rq_dashboard.app:create_app()",
-        "extra_packages": ["six==1.17.0"],  # which the package uses and forgets to ask for
-        "environment": {"RQ_DASHBOARD_URL_PREFIX": "/"},
-        "database": "none",
-        "secret_key_variable": "",
-        "redis": "local",
-        "processes": {"worker": {"command": "rq worker --url $REDIS_URL", "ready_seconds": 3}},
-        "workers": 1,
-    }
-    notes = {
-        "name": "notes",
-        "domains": [NOTES],
-        "source": {"path": str(sources / "notes")},
-        "wsgi": "app:app",
-        "database": "mariadb",
-        "secrets": {"SECRET_KEY": "5b0e2f7d9c1a4638b7d0c3e8f1a29d64"},
-        "workers": 1,
-    }
-    wiki = {
-        "name": "wiki",
-        "domains": [WIKI],
-        "source": {"package": WIKI_PACKAGE},
-        "wsgi": "otterwiki.server:app",
-        "system_packages": ["git"],
-        "database": "none",
-        "shared_folders": ["data"],
-        "setup_commands": ["git init --quiet $REPOSITORY"],
-        "environment": {
-            "REPOSITORY": "{release_folder}/src/data/pages",
-            "SQLALCHEMY_DATABASE_URI": "sqlite:///{release_folder}/src/data/wiki.sqlite",
-        },
-        "secrets": {"SECRET_KEY": "0e9d8f7a6b5c4d3e2f1a0b9c8d7e6f5a"},
-        "writes_at_import": True,
-        "release_commands": [],
-        "handover": "stop_first",
-        "watch_seconds": 0,
-        "workers": 1,
-    }
-    return {"slipway_apps": [blog, money, tasks, dashboard, notes, wiki]}
 
 
 @pytest.fixture(scope="module")

@@ -2,59 +2,58 @@
 # MIT License (see LICENSE)
 """On trial: has not passed on a host yet, so bin/test leaves it out; `pytest tests/slow/trial_kubernetes.py` runs it.
 
-The sample app as pods, of what is rendered for Kubernetes: a new version under load, and back.
+The sample app as pods, brought by the deploy.sh that is rendered for Kubernetes: a new version under load, and those that fail.
 
-No cluster runs here: docs/kubernetes.md says what that leaves open. The tests run in the file's order.
+The pods, their Secrets, the Job, and kubectl are real; the API and its controllers are not (pods.py). The tests run in the
+file's order.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import faults
+import fake_cluster
 import pods
 import pytest
 from helpers import Project, Visitor, wait_for
 from load import Load
 
 pytestmark = pytest.mark.once("13")
-MIGRATIONS = "release_commands"
-DOMAIN = faults.DOMAIN
-FAILING = "op.execute(\"SELECT 1 / (CASE current_database() WHEN 'pods' THEN 0 ELSE 1 END)\")"
-"""A migration that the database of the host takes, where the image is made, and that of the pods does not."""
+TEMPLATE = "harbour/templates/board/index.html"
+MIGRATION = "migrations/versions/{}_change.py"
 
 
 @pytest.fixture(scope="module")
 def site(project: Project, tmp_path_factory: pytest.TempPathFactory) -> pods.Site:
-    made = pods.Site(tmp_path_factory.mktemp("app") / "harbour", project)
-    made.describe()
-    project.good("site.yml")
-    made.prepare()
-    pods.certificate(made.host, DOMAIN)
-    return made
+    return pods.site(project, tmp_path_factory.mktemp("app"))
 
 
 @pytest.fixture(scope="module")
 def images(site: pods.Site) -> dict[str, str]:
-    """Three versions: the next has another page and a column more, the last a migration that fails."""
-    made = {"one": site.image("one")}
+    """Three versions: the second has another page and a column more, the third a migration that fails."""
+    one = site.first()
     site.headline("Second")
     site.migration("0006", "0005", "op.add_column('ships', sa.Column('pilot', sa.String(40)))")
-    made["two"] = site.image("two")
-    site.migration("0007", "0006", FAILING)
-    made["bad"] = site.image("bad")
-    return made
+    two = site.changed(one, "two", TEMPLATE, MIGRATION.format("0006"))
+    site.migration("0007", "0006", "op.execute('SELECT 1/0')")
+    return {"one": one, "two": two, "three": site.changed(two, "three", MIGRATION.format("0007"))}
 
 
 @pytest.fixture(scope="module")
-def one(site: pods.Site, images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> pods.Release:
-    return pods.Release(site, "one", images["one"], tmp_path_factory.mktemp("one") / "harbour")
+def cluster(site: pods.Site, images: dict[str, str]) -> Iterator[pods.Cluster]:
+    gateway = site.host.run("ip route show default | cut -d' ' -f3")
+    made = pods.Cluster(site.host)
+    with fake_cluster.serving(made, gateway) as config:
+        pods.engines.put(site.host, pods.CONFIG, config)
+        yield made
 
 
 @pytest.fixture(scope="module")
-def two(site: pods.Site, images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> pods.Release:
-    return pods.Release(site, "two", images["two"], tmp_path_factory.mktemp("two") / "harbour")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the app is written down, one version over the other."""
+    return tmp_path_factory.mktemp("rendered") / "harbour"
 
 
 @pytest.fixture
@@ -65,77 +64,86 @@ def load(site: pods.Site) -> Iterator[Load]:
     made.stop()
 
 
-def test_migrations_come_first_and_say_what_they_did(one: pods.Release) -> None:
-    status, said = one.job(one.one("Job", MIGRATIONS))
-    assert status == 0, said
-    assert one.host.psql("SELECT version_num FROM alembic_version", "pods") == "0005"
-    again, said = one.job(one.one("Job", MIGRATIONS))
-    assert again == 0, said
+def schema(site: pods.Site) -> str:
+    return site.host.psql("SELECT version_num FROM alembic_version", "pods")
 
 
-def test_a_pod_serves_what_a_host_serves(site: pods.Site, one: pods.Release) -> None:
-    site.host.run("systemctl stop nginx")
-    one.web()
-    one.visited()
-    visitor = Visitor(site.host, DOMAIN)
+def test_a_first_deploy_migrates_and_serves(
+    site: pods.Site, images: dict[str, str], cluster: pods.Cluster, folder: Path
+) -> None:
+    done = site.deploy(images["one"], folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert schema(site) == "0005"
+    visitor = Visitor(site.host, site.domain)
     page = visitor.get("/")
-    assert (page.status, page.headers["X-Release"]) == (200, one.release)
+    assert page.status == 200 and page.headers["X-Release"], page
     assert visitor.get("/static/css/harbour.css").headers["Content-Type"].startswith("text/css")
 
 
-def test_a_pod_may_do_nothing_but_serve(one: pods.Release) -> None:
-    def inside(command: str) -> bool:
-        return one.host.ok(f"podman exec {one.container} {command}")
+def test_a_pod_may_do_nothing_but_serve(site: pods.Site, cluster: pods.Cluster) -> None:
+    container = cluster.web()
 
-    assert one.host.run(f"podman exec {one.container} id -u") == "10001"
+    def inside(command: str) -> bool:
+        return site.host.ok(f"podman exec {container} {command}")
+
+    assert site.host.run(f"podman exec {container} id -u") == "10001"
     assert inside("touch /tmp/mine") and inside("touch /dev/shm/mine")
     assert not inside("touch /app/src/mine") and not inside("touch /etc/mine")
-    status = one.host.run(f"podman exec {one.container} cat /proc/1/status")
+    status = site.host.run(f"podman exec {container} cat /proc/1/status")
     facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
     assert {facts[name] for name in ("CapPrm", "CapEff", "CapBnd")} == {"0" * 16}
     assert facts["NoNewPrivs"] == "1"
 
 
-def test_workers_and_schedules_run_from_the_same_image(one: pods.Release) -> None:
-    one.play(one.one("Deployment", "worker"))
+def test_workers_and_schedules_run_from_the_same_image(site: pods.Site, cluster: pods.Cluster) -> None:
     told = f"redis-cli -p {pods.REDIS_PORT} -a {pods.PASSWORD} --no-auth-warning SCARD rq:workers"
-    wait_for(lambda: one.host.run(told) == "1", 60)
-    schedule = one.one("CronJob", "summary")
-    run = {**schedule["spec"]["jobTemplate"], "apiVersion": "batch/v1", "kind": "Job"}
-    run["metadata"] = {**run["metadata"], "name": "summary-now"}
-    status, said = one.job(run)
-    assert status == 0, said
-    assert one.host.psql("SELECT count(*) FROM summaries", "pods") == "1"
+    wait_for(lambda: site.host.run(told) == "1", 60)
+    done = site.kubectl("kubectl -n harbour create job --from=cronjob/harbour-summary now")
+    assert done.returncode == 0, done.stderr
+    assert site.host.psql("SELECT count(*) FROM summaries", "pods") == "1", cluster.logs
 
 
-def test_a_new_version_under_load_and_back(site: pods.Site, one: pods.Release, two: pods.Release, load: Load) -> None:
-    """What a Deployment with `maxUnavailable: 0` does: the new pod first, then visitors, then the old one may finish."""
-    with load.window() as seen:
-        status, said = two.job(two.one("Job", MIGRATIONS))
-        assert status == 0, said
-        two.web()
-        wait_for(lambda: seen.releases[one.release] > 20, 60)
-        two.visited()
-        wait_for(lambda: seen.releases[two.release] > 20, 60)
-        one.stop()
-        assert "Second" in Visitor(site.host, DOMAIN).get("/").text
-    seen.all_served()
-    assert set(seen.releases) == {one.release, two.release}
-    print(f"a new version: {seen.sent} requests, {len(seen.failures)} failed, {dict(seen.releases)}")
-    with load.window() as seen:
-        one.web()
-        one.visited()
-        wait_for(lambda: seen.releases[one.release] > 20, 60)
-        two.stop()
-    seen.all_served()
-    print(f"back again: {seen.sent} requests, {len(seen.failures)} failed, {dict(seen.releases)}")
-
-
-def test_a_migration_that_fails_ends_its_job_with_the_reason(
-    site: pods.Site, images: dict[str, str], one: pods.Release, tmp_path: Path
+def test_a_new_version_replaces_the_old_one_under_load(
+    site: pods.Site, images: dict[str, str], cluster: pods.Cluster, folder: Path, load: Load
 ) -> None:
-    bad = pods.Release(site, "bad", images["bad"], tmp_path / "harbour")
-    status, said = bad.job(bad.one("Job", MIGRATIONS))
-    assert status != 0 and "division by zero" in said, said
-    assert site.host.psql("SELECT version_num FROM alembic_version", "pods") == "0006"
-    assert Visitor(site.host, DOMAIN).get("/").headers["X-Release"] == one.release
+    with load.window() as seen:
+        wait_for(lambda: sum(seen.releases.values()) > 20, 60)
+        done = site.deploy(images["two"], folder)
+        assert done.returncode == 0, done.stdout + done.stderr
+        wait_for(lambda: seen.releases["two"] > 20, 60)
+    load.stop()
+    seen.all_served()
+    assert len(seen.releases) == 2 and schema(site) == "0006"
+    assert "Second" in Visitor(site.host, site.domain).get("/").text
+    rows = site.host.psql(f"SELECT name FROM ships WHERE name LIKE 'Ship {os.getpid()}-%'", "pods").splitlines()
+    assert sorted(rows) == sorted(load.written)
+    print(f"a new version: {seen.sent} requests, {len(seen.failures)} failed, {dict(seen.releases)}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        pytest.param({}, "division by zero", id="its-migration-fails"),
+        pytest.param(
+            {"release_commands": []}, "failed: harbour-web; what was updated goes back", id="it-does-not-get-ready"
+        ),
+    ],
+)
+def test_a_version_that_fails_leaves_the_one_before_it_serving(
+    site: pods.Site,
+    images: dict[str, str],
+    cluster: pods.Cluster,
+    folder: Path,
+    load: Load,
+    changes: dict[str, list[str]],
+    told: str,
+) -> None:
+    """Without `release_commands`, the schema is behind what the third version needs: its pod answers, and is not ready."""
+    with load.window() as seen:
+        done = site.deploy(images["three"], folder, health_timeout_seconds=8, **changes)
+        assert done.returncode == 1 and told in done.stderr, done.stdout + done.stderr
+        wait_for(lambda: seen.releases["two"] > 20, 60)
+    seen.all_served()
+    assert set(seen.releases) == {"two"} and schema(site) == "0006"
+    assert site.host.run("podman ps --noheading --format '{{.Image}}' | sort --unique | grep harbour") == images["two"]
+    print(f"{told}: {seen.sent} requests, {len(seen.failures)} failed")

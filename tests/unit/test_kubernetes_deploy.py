@@ -77,14 +77,14 @@ def test_migrations_that_fail_leave_everything_as_it_was(site: Site) -> None:
 
 
 def test_pods_that_do_not_get_ready_take_every_deployment_back(site: Site) -> None:
-    assert site.deploy("1", release_commands=[]).returncode == 0
-    assert site.deploy("2", release_commands=[]).returncode == 0
-    site.cluster.failing.add("registry.example.com/shop:3")
-    failed = site.deploy("3", release_commands=[])
+    assert site.deploy("1").returncode == 0
+    assert site.deploy("2").returncode == 0
+    site.cluster.unready.add("registry.example.com/shop:3")
+    failed = site.deploy("3")
     assert failed.returncode == 1, failed.stdout + failed.stderr
     assert "shop: failed: shop-web shop-worker shop-mail; what was updated goes back" in failed.stderr
     assert site.images() == {"2"}, failed.stderr
     assert not [line for line in site.cluster.written if line.startswith("CronJob")]
-    good = site.deploy("4", release_commands=[])
+    good = site.deploy("4")
     assert good.returncode == 0, good.stderr
     assert site.images() == {"4"}

@@ -173,7 +173,9 @@ def _schedule(name: str, entry: Mapping[str, Any], kept: tuple[Volume, ...]) -> 
 
 
 def _migrate(app: Mapping[str, Any], kept: tuple[Volume, ...]) -> Process | None:
-    if not app["release_commands"]:
+    """Return what runs the release commands. It imports the app once, alone, as each deploy to a host does: there are apps
+    that make their tables when they are imported, and several containers at once would be in each other's way."""
+    if not app["release_commands"] and not app["writes_at_import"] and app["database"] == "none":
         return None
     owner = trusting(backing.owner_url(app), app)
     return Process(

@@ -145,7 +145,7 @@ class Deployment:
     workers: tuple[Process, ...]
     schedules: tuple[Process, ...]
     migrate: Process | None
-    """Must end well before anything else of this version starts; None if the app runs no commands for a release."""
+    """Must end well before anything else of this version starts; None if the app has neither a database nor commands."""
     environment: Mapping[str, str]
     secrets: Mapping[str, str]
     """Variables whose values are secret, those that lead to servers among them."""

@@ -134,6 +134,16 @@ def notes(app: App, target: str) -> list[str]:
     own = [url for url, entry in app["static"].items() if url != "/static/" or not _is_flasks(entry["folder"])]
     if own and target in TARGETS:
         found.append(f"the app itself must answer {', '.join(own)}: no web server sees its files")
+    if once := [entry["command"] for entry in app["release_commands"] if entry["once"]]:
+        found.append(
+            f"`once`: nobody there knows whether {' and '.join(map(repr, once))} has run, so it is left out. Run "
+            "`slipway-migrate --once` in a container of the app, once in its life"
+        )
+    if app["setup_commands"] and (app["shared_folders"] or app["writable_paths"]):
+        found.append(
+            "setup_commands have run when the image was made, and volumes start empty: what they make there is yours to make, "
+            "with `slipway-run -- COMMAND` in a container of the app"
+        )
     if app["certificate"] == "acme" and target != "kubernetes":
         found.append(
             "certificate: a self-signed one until you put yours into secrets/tls-certificate and secrets/tls-key"

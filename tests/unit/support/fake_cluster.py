@@ -2,8 +2,8 @@
 # MIT License (see LICENSE)
 """As much of an API server of Kubernetes, and of its controllers, as kubectl needs for a deploy: for tests with the real kubectl.
 
-Objects are kept as they are applied. A Job has ended as soon as it is there, and a Deployment is ready or has failed, as the
-images in `failing` say.
+Objects are kept as they are applied. A Job has ended as soon as it is there, and a Deployment is ready or has failed, as
+`fails` says: here by the images in `failing` and `unready`.
 """
 
 from __future__ import annotations
@@ -44,6 +44,9 @@ class Cluster:
         self.written: list[str] = []
         """Kind and name of each object that was created, changed or deleted, in that order."""
         self.failing: set[str] = set()
+        """Images whose Jobs fail."""
+        self.unready: set[str] = set()
+        """Images whose pods don't get ready."""
         self.lock = threading.Lock()
 
     def put(self, plural: str, found: Object) -> Object:
@@ -55,7 +58,7 @@ class Cluster:
         self.written.append(f"{found['kind']} {name}")
         self.objects[plural, name] = found
         if found["kind"] == "Job":
-            ended = "Failed" if self._fails(found["spec"]["template"]) else "Complete"
+            ended = "Failed" if self.fails(found) else "Complete"
             found["status"] = {
                 "conditions": [{"type": "FailureTarget", "status": "False"}, {"type": ended, "status": "True"}]
             }
@@ -63,8 +66,14 @@ class Cluster:
             self._roll(found)
         return found
 
-    def _fails(self, template: Object) -> bool:
-        return any(one["image"] in self.failing for one in template["spec"]["containers"])
+    def fails(self, found: Object) -> bool:
+        """Run a Job or a Deployment, and tell whether that failed."""
+        bad = self.failing if found["kind"] == "Job" else self.unready
+        return any(one["image"] in bad for one in found["spec"]["template"]["spec"]["containers"])
+
+    def log(self, pod: str) -> str:
+        """Return what the POD has said."""
+        return ""
 
     def _roll(self, found: Object) -> None:
         meta, template = found["metadata"], found["spec"]["template"]
@@ -92,7 +101,7 @@ class Cluster:
                 "spec": {"replicas": 0, "selector": found["spec"]["selector"], "template": copy.deepcopy(template)},
             }  # fmt: skip
         meta.setdefault("annotations", {})[REVISION] = revision
-        count, failed = found["spec"].get("replicas", 1), self._fails(template)
+        count, failed = found["spec"].get("replicas", 1), self.fails(found)
         late = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
         good = {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}
         found["status"] = {
@@ -113,12 +122,14 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def answer(self, body: Object, status: int = 200) -> None:
-        text = json.dumps(body).encode()
+        self.text(json.dumps(body), status, "application/json")
+
+    def text(self, body: str, status: int = 200, kind: str = "text/plain") -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(text)))
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body.encode())))
         self.end_headers()
-        self.wfile.write(text)
+        self.wfile.write(body.encode())
 
     def missing(self) -> None:
         told = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}
@@ -146,6 +157,8 @@ class Handler(BaseHTTPRequestHandler):
             self.missing()
         elif len(parts) == (2 if parts[0] == "api" else 3):
             self.resources(parts)
+        elif parts[-3:-2] == ["pods"] and parts[-1] == "log":
+            self.text(self.cluster.log(parts[-2]))
         else:
             self.objects(query)
 
@@ -203,7 +216,7 @@ class Handler(BaseHTTPRequestHandler):
         wanted = dict(pair.split("=") for pair in "".join(query.get("labelSelector", [])).split(",") if pair)
         fields = dict(pair.split("=") for pair in "".join(query.get("fieldSelector", [])).split(",") if pair)
         items = [
-            one for (kind, key), one in self.cluster.objects.items()
+            one for (kind, key), one in list(self.cluster.objects.items())
             if kind == plural and wanted.items() <= one["metadata"].get("labels", {}).items()
             and fields.get("metadata.name", key) == key
         ]  # fmt: skip
@@ -251,21 +264,25 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[tuple[Cluster, dict[str, str]]]:
-    """Yield a cluster and the environment in which kubectl finds it; FOLDER is for kubectl's files."""
-    cluster = Cluster()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Own", (Handler,), {"cluster": cluster}))
+def serving(cluster: Cluster, address: str = "127.0.0.1") -> Iterator[str]:
+    """Serve a cluster at an address of this machine; yield the text of the file in which kubectl finds it."""
+    server = ThreadingHTTPServer((address, 0), type("Own", (Handler,), {"cluster": cluster}))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    one = {"name": "c", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}
+    one = {"name": "c", "cluster": {"server": f"http://{address}:{server.server_port}"}}
     context = {"name": "c", "context": {"cluster": "c", "user": ""}}
-    (folder / "config").write_text(
-        json.dumps(
-            {"apiVersion": "v1", "kind": "Config", "clusters": [one], "contexts": [context], "current-context": "c"}
-        )
-    )
+    told = {"apiVersion": "v1", "kind": "Config", "clusters": [one], "contexts": [context], "current-context": "c"}
     try:
-        yield cluster, {"KUBECONFIG": str(folder / "config"), "HOME": str(folder)}
+        yield json.dumps(told)
     finally:
         server.shutdown()
         server.server_close()
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[tuple[Cluster, dict[str, str]]]:
+    """Yield a cluster and the environment in which kubectl finds it; FOLDER is for kubectl's files."""
+    cluster = Cluster()
+    with serving(cluster) as config:
+        (folder / "config").write_text(config)
+        yield cluster, {"KUBECONFIG": str(folder / "config"), "HOME": str(folder)}

@@ -10,10 +10,11 @@ from typing import Any
 
 import yaml
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description as app_description
-from ansible_collections.slipway.flask.plugins.plugin_utils._render import description, kubernetes
+from ansible_collections.slipway.flask.plugins.plugin_utils._render import description, kubernetes, refusals
 from ansible_collections.slipway.flask.plugins.plugin_utils._render.given import Given
 from ansible_collections.slipway.flask.plugins.plugin_utils._render.output import Kept
-from app_descriptions import shop
+from app_descriptions import APP, shop
+from foreign_apps import apps, followed
 
 Object = dict[str, Any]
 IMAGE = "registry.example.com:5000/shop:7"
@@ -32,36 +33,13 @@ SAMPLE = {
 }
 """Changes that make an app of the usual description which has some of everything."""
 FOREIGN: dict[str, dict[str, Any]] = {
-    "flaskr": {
-        "wsgi": "flaskr:create_app()",
-        "database": "none",
-        "database_url": ...,
-        "secrets": ...,
-        "secret_key_variable": "",
-        "files": {"instance/config.py": "A = 1\n"},
-        "shared_folders": ["instance"],
-        "release_commands": [{"command": "flask --app flaskr init-db", "once": True}],
-        "static": {"/static/": "flaskr/static"},
-        "handover": "stop_first",
-    },
-    "ihatemoney": {
-        "source": {"package": "ihatemoney==7.2"},
-        "wsgi": "ihatemoney.wsgi:application",
-        "secret_key_variable": "",
-        "files": {"ihatemoney.cfg": "A = 1\n"},
-        "environment": {"IHATEMONEY_SETTINGS_FILE_PATH": "{release_folder}/src/ihatemoney.cfg"},
-        "release_commands": [],
-    },
-    "tasks": {
-        "wsgi": "task_app:create_app()",
-        "database": "none",
-        "database_url": ...,
-        "redis": "url",
-        "redis_url": "rediss://redis.example.com:6379/0",
-        "processes": {"worker": {"command": "celery -A make_celery worker", "ready_seconds": 3}},
-    },
+    one["name"]: {
+        **dict.fromkeys((*APP, *SERVERS), ...),
+        **followed(one, refusals.problems(app_description.normalise(one), "kubernetes")),
+    }
+    for one in apps(Path("/sources"))["slipway_apps"]
 }
-"""What the slow tests deploy of other people's applications, with servers of their own."""
+"""What the slow tests deploy of other people's applications, as changes of the usual description."""
 
 
 def rendered(settings: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, str]:

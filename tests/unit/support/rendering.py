@@ -27,14 +27,20 @@ PASSWORDS = {"postgres": "pg", "redis-queue": "rq", "redis-cache": "rc"}
 
 def files(target: str, folder: Path, image: str = "registry.example.com/shop:7", **changes: Any) -> dict[str, File]:
     """Return the files of the shop with CHANGES for TARGET by their paths."""
-    app = app_description.normalise(described(**changes))
+    return files_of(target, folder, described(**changes), image)
+
+
+def files_of(
+    target: str, folder: Path, app: dict[str, Any], image: str = "registry.example.com/shop:7"
+) -> dict[str, File]:
+    """Return the files of a described APP for TARGET by their paths."""
+    whole = app_description.normalise(app)
     (folder / "secrets").mkdir(exist_ok=True)
     for name in ("tls-certificate", "tls-key"):
         (folder / "secrets" / name).write_text("PRIVATE KEY" if name == "tls-key" else "CERTIFICATE")
-    run = given.Given(
-        target, folder, image, 2, given.IMAGES, output.Kept(folder, {"name-key": "k", "postgres-admin": "pa"}), FRONT
-    )
-    made = description.deployment(app, image, release=run.release, replicas=2, passwords=PASSWORDS)
+    kept = output.Kept(folder, {"name-key": "k", "postgres-admin": "pa", "salt": "s"})
+    run = given.Given(target, folder, image, 2, given.IMAGES, kept, FRONT)
+    made = description.deployment(whole, image, release=run.release, replicas=2, passwords=PASSWORDS)
     return {file.path: file for file in targets.KNOWN[target].render(made, run)}
 
 

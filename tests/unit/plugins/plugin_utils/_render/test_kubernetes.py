@@ -33,6 +33,7 @@ EVERYTHING: dict[str, Any] = {
     "keep_state": ["summary"],
     "user_namespaces": True,
 }
+SUMMARY = {"command": "flask summary", "schedule": "daily"}
 GATEWAY: dict[str, Any] = {"traffic": "gateway", "gateway_class": "envoy", "issuer": "letsencrypt"}
 
 
@@ -55,11 +56,18 @@ def invalid(each: Object, version: str) -> str:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("settings", [{}, EVERYTHING, GATEWAY], ids=["plain", "everything", "gateway"])
-@pytest.mark.parametrize("changes", [{}, SAMPLE, *FOREIGN.values()], ids=["small", "sample", *FOREIGN])
+@pytest.mark.parametrize(
+    ("settings", "changes"),
+    [
+        *(
+            pytest.param(settings, changes, id=f"{name}-{title}")
+            for name, settings in {"plain": {}, "everything": EVERYTHING, "gateway": GATEWAY}.items()
+            for title, changes in {"small": {"processes": {"summary": SUMMARY}}, "sample": SAMPLE}.items()
+        ),
+        *(pytest.param({}, changes, id=name) for name, changes in FOREIGN.items()),
+    ],
+)
 def test_every_version_takes_every_object(version: str, settings: dict[str, Any], changes: dict[str, Any]) -> None:
-    if settings is EVERYTHING and changes is not SAMPLE:
-        settings = {**settings, "keep_state": []}
     found = [each for each in objects(folder(settings, **changes)) if each["kind"] not in OURS]
     assert len(found) > 5
     assert [wrong for each in found if (wrong := invalid(each, version))] == []

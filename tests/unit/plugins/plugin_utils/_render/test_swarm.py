@@ -9,8 +9,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-from kubernetes_objects import FOREIGN
 from rendering import document, files
 
 PROCESSES = {
@@ -91,12 +89,3 @@ def test_the_script_is_one_that_a_shell_can_read(tmp_path: Path) -> None:
     assert script.mode == 0o755
     assert subprocess.run(["sh", "-n"], input=script.text, text=True, check=False).returncode == 0
     assert 'servers="postgres redis-queue"' in script.text and 'say "7 serves"' in script.text
-
-
-@pytest.mark.parametrize("changes", FOREIGN.values(), ids=[*FOREIGN])
-@pytest.mark.parametrize("target", ["compose", "swarm"])
-def test_apps_of_others_are_written_down_too(target: str, changes: dict[str, Any], tmp_path: Path) -> None:
-    found = files(target, tmp_path, **changes)
-    services = document(found["compose.yaml" if target == "compose" else "stack.yaml"].text)["services"]
-    assert {"web", "nginx"} <= set(services)
-    assert len(services) - 2 >= len(changes.get("processes", {}))
