@@ -99,10 +99,7 @@ class Site(engines.Site):
         """Write the app down with CHANGES of its description, and bring it to the cluster as a person does."""
         self.render("kubernetes", to, image, **SETTINGS, **changes)
         engines.copy(to, self.host, PLACE)
-        return self.kubectl(f"{PLACE}/deploy.sh")
-
-    def kubectl(self, command: str) -> subprocess.CompletedProcess[str]:
-        return self.host.ask(f"KUBECONFIG={CONFIG} {command}")
+        return self.host.ask(f"KUBECONFIG={CONFIG} {PLACE}/deploy.sh")
 
 
 def site(project: Project, folder: Path) -> Site:
@@ -144,6 +141,7 @@ class Cluster(fake_cluster.Cluster):
     def __init__(self, host: Host) -> None:
         super().__init__()
         self.host, self.number = host, 0
+        self.counts_memory = host.ok("grep --quiet memory /sys/fs/cgroup/cgroup.controllers")
         self.pods: dict[str, dict[str, Object]] = {}
         """The template of each pod there is, by Deployment."""
         self.logs: dict[str, str] = {}
@@ -195,8 +193,9 @@ class Cluster(fake_cluster.Cluster):
         self.number += 1
         pod, template = f"{found['metadata']['name']}-{self.number}", found["spec"]["template"]
         # Podman would run an HTTP or TCP probe inside the container, with a curl or nc that no small image has.
+        left_out = {"startupProbe", "readinessProbe", "livenessProbe", *([] if self.counts_memory else ["resources"])}
         (container,) = template["spec"]["containers"]
-        bare = {key: value for key, value in container.items() if not key.endswith("Probe")}
+        bare = {key: value for key, value in container.items() if key not in left_out}
         whole = {
             "apiVersion": "v1", "kind": "Pod", "metadata": {**template["metadata"], "name": pod},
             "spec": {**template["spec"], "containers": [bare]},

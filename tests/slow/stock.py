@@ -39,6 +39,7 @@ STOCKED = frozenset(
         "handover",
         "hooks",
         "hostile",
+        "kubernetes",
         "metrics",
         "migrations",
         "pooling",

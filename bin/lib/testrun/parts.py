@@ -31,7 +31,7 @@ USUAL_SECONDS = {
     "slow-ssh-13": 60, "slow-transfer": 160, "slow-upgrade_database": 160, "molecule-default": 160,
     "slow-database_host": 380, "slow-edge_hosts": 250, "slow-fleet": 150,
     "slow-fleet_faults": 170, "slow-fleet_killed": 270, "slow-fleet_status": 290, "slow-standby": 200,
-    "slow-standby_lost": 180, "molecule-edge": 180, "slow-database_move": 150, "slow-object_storage": 120,
+    "slow-standby_lost": 180, "molecule-edge": 180, "slow-database_move": 150, "slow-object_storage": 120, "slow-kubernetes": 150,
     "slow-first_steps": 70, "molecule-nginx_tls": 180, "molecule-nginx_tls_acme": 200,
 }  # fmt: skip
 """The long ones start first, so that all processors are busy to the end; a wrong figure costs time and nothing else."""
