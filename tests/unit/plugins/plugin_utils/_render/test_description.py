@@ -41,8 +41,13 @@ def test_migrations_come_first_and_each_process_runs_the_same_image() -> None:
     assert summary.times and summary.times.cron() == "0 0 * * *" and not summary.overlap
 
 
-def test_an_app_without_release_commands_has_no_migrations() -> None:
+def test_an_app_with_neither_database_nor_release_commands_has_no_migrations() -> None:
     assert made(database="none").migrate is None
+
+
+def test_an_app_that_may_write_when_it_is_imported_is_imported_once_before_the_others() -> None:
+    assert made(release_commands=[]).migrate  # it may make its tables so
+    assert made(database="none", writes_at_import=True).migrate
 
 
 def test_a_local_database_is_a_server_beside_the_app_with_its_password_in_the_url() -> None:

@@ -56,6 +56,19 @@ def test_keys_that_nothing_comes_of_are_named_when_they_are_set() -> None:
     assert found.startswith("keep_releases (")
 
 
+def test_what_is_left_out_is_said_with_how_to_do_it() -> None:
+    told = refusals.notes(
+        shop(
+            release_commands=[{"command": "flask seed", "once": True}],
+            setup_commands=["git init $REPOSITORY"],
+            shared_folders=["data"],
+        ),
+        "kubernetes",
+    )
+    assert any("'flask seed'" in text and "slipway-migrate --once" in text for text in told)
+    assert any(text.startswith("setup_commands") and "slipway-run -- COMMAND" in text for text in told)
+
+
 def test_the_table_has_a_row_for_each_key() -> None:
     rows = refusals.table().splitlines()
     assert len(rows) == len(KEYS) + 2
