@@ -19,6 +19,8 @@ ALLOW: dict[str, Any] = {"port": None, "protocol": "tcp", "from": []}
 """The keys of an entry and their defaults."""
 PORTS = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 WEB = (80, 443)
+PORTLESS = ("vrrp", "esp", "ah", "gre")
+"""Protocols beside TCP and UDP that hosts speak with each other, without ports: keepalived's, IPsec's, and tunnels."""
 
 
 def mode(value: Any) -> str:
@@ -46,11 +48,16 @@ def problems(variables: Mapping[str, Any]) -> Iterator[str]:
 
 def _allow(entry: Mapping[str, Any]) -> Iterator[str]:
     yield from unknown(entry, ALLOW)
-    if entry.get("protocol", "tcp") not in ("tcp", "udp"):
-        yield f"'protocol' is '{entry['protocol']}'; it must be tcp or udp"
-    port = entry.get("port")
+    port, protocol = entry.get("port"), entry.get("protocol", "tcp")
     found = None if isinstance(port, bool) else PORTS.fullmatch(str(port))
-    if not found or not 1 <= int(found[1]) <= int(found[2] or found[1]) <= 65_535:
+    if protocol not in ("tcp", "udp", *PORTLESS):
+        yield f"'protocol' is '{protocol}'; it must be tcp or udp, or one without ports: {', '.join(PORTLESS)}"
+    elif protocol in PORTLESS:
+        if port is not None:
+            yield f"'port' is '{port}'; {protocol} has no ports: leave it out"
+        if not entry.get("from"):
+            yield f"'from' is missing: {protocol} is for hosts that are known, so list their addresses"
+    elif not found or not 1 <= int(found[1]) <= int(found[2] or found[1]) <= 65_535:
         yield f"'port' is '{'' if port is None else port}'; it must be a port from 1 to 65535, or a range such as 8000-8100"
     wanted = entry.get("from", [])
     for text in wanted or [] if isinstance(wanted, list) else [wanted]:
@@ -87,6 +94,8 @@ def never_banned(variables: Mapping[str, Any]) -> list[str]:
 def _entry(entry: Mapping[str, Any]) -> dict[str, Any]:
     wanted = entry["from"]
     from_ = [wanted] if isinstance(wanted, str) else [str(text) for text in wanted or []]
+    if entry["protocol"] in PORTLESS:
+        return {"ports": "", "protocol": entry["protocol"], "from": from_}
     first, _, last = str(entry["port"]).partition("-")
     ports = f"{int(first)}-{int(last)}" if last and int(last) != int(first) else str(int(first))
     return {"ports": ports, "protocol": entry["protocol"], "from": from_}

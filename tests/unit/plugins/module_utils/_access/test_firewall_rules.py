@@ -17,7 +17,7 @@ def opened(ssh_ports: tuple[int, ...] = (22,), never: tuple[str, ...] = (), **as
     """Return the rules about ports, in their order."""
     text = firewall_rules.text({**ASKED, **asked}, ssh_ports, never)
     # After the last of those that every host has, the answers of DHCP.
-    return [line.strip() for line in text.partition("udp dport 546 accept\n")[2].splitlines() if "dport" in line]
+    return [line.strip() for line in text.partition("udp dport 546 accept\n")[2].splitlines() if "dport" in line or "l4proto" in line]
 
 
 def test_nothing_is_open_but_ssh_and_the_web() -> None:
@@ -47,6 +47,7 @@ ALLOWED: list[tuple[dict[str, Any], list[str]]] = [
             "ip6 saddr 2001:db8::/32 tcp dport 5432 accept",
         ],
     ),
+    ({"ports": "", "protocol": "vrrp", "from": ["10.0.0.6"]}, ["ip saddr 10.0.0.6 meta l4proto 112 accept"]),
     # nft: "conflicting intervals specified"
     (
         {"ports": "9100", "protocol": "tcp", "from": ["10.0.0.0/8", "10.1.2.3", "10.1.0.0/16"]},

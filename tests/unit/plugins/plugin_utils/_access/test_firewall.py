@@ -28,6 +28,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"firewall_allow": [{"port": "22 accept; drop"}]}, "'port' is '22 accept; drop'"),
     ({"firewall_allow": [{"port": 1, "protocol": "icmp"}]}, "'protocol' is 'icmp'; it must be tcp or udp"),
     (
+        {"firewall_allow": [{"port": 1, "protocol": "vrrp", "from": ["10.0.0.6"]}]},
+        "'port' is '1'; vrrp has no ports: leave it out",
+    ),
+    ({"firewall_allow": [{"protocol": "vrrp"}]}, "'from' is missing: vrrp is for hosts that are known"),
+    (
         {"firewall_allow": [{"port": 1, "from": ["example.com"]}]},
         "'from' has 'example.com': it must be an address or a",
     ),
