@@ -106,7 +106,11 @@ def settings(variables: Mapping[str, Any]) -> Settings:
     variables = plain(dict(variables))
     updates, memory, disk = (whole(variables, name) for name in DEFAULTS)
     reboot = _hour(updates["reboot"])
-    ports = [f"{entry['port']}/{entry.get('protocol') or 'tcp'}" for entry in variables.get("ports") or () if entry.get("port")]
+    ports = [
+        f"{entry['port']}/{entry.get('protocol') or 'tcp'}"
+        for entry in variables.get("ports") or ()
+        if entry.get("port")
+    ]
     apart = int(updates["apart_minutes"]) * int(variables.get("position") or 0)
     return Settings(
         host=str(variables.get("host") or ""),

@@ -17,7 +17,11 @@ def opened(ssh_ports: tuple[int, ...] = (22,), never: tuple[str, ...] = (), **as
     """Return the rules about ports, in their order."""
     text = firewall_rules.text({**ASKED, **asked}, ssh_ports, never)
     # After the last of those that every host has, the answers of DHCP.
-    return [line.strip() for line in text.partition("udp dport 546 accept\n")[2].splitlines() if "dport" in line or "l4proto" in line]
+    return [
+        line.strip()
+        for line in text.partition("udp dport 546 accept\n")[2].splitlines()
+        if "dport" in line or "l4proto" in line
+    ]
 
 
 def test_nothing_is_open_but_ssh_and_the_web() -> None:
