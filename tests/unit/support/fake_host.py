@@ -179,13 +179,14 @@ class FakeHost:
         return {"current": self.current, "running": set(self.running), "names": names, "tree": tree}
 
     def tree(self) -> dict[str, tuple[int, bytes]]:
-        """Return mode and contents of everything that the engine could change."""
+        """Return mode and contents of everything that the engine could change; who had the lock last, and when, is none of it."""
         found = {}
         for place in ("srv", "etc", "wants"):
             for path in [self.folder / place, *sorted((self.folder / place).rglob("*"))]:
                 if os.path.lexists(path):
                     status = path.lstat()
-                    text = path.read_bytes() if stat.S_ISREG(status.st_mode) else b""
+                    kept = stat.S_ISREG(status.st_mode) and path.name != ".lock"
+                    text = path.read_bytes() if kept else b""
                     found[str(path)] = (status.st_mode, text)
         return found
 
