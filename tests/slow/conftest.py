@@ -26,6 +26,8 @@ from strays import strays
 sys.path.append(str(ROOT / "tests/unit/support"))
 RELEASES = os.environ.get("SLIPWAY_DEBIAN", "12").split()
 ONLY = os.environ.get("SLIPWAY_ONLY_DEBIAN", "")
+SEVERAL = ONLY or "13"
+"""Release of the hosts of a file that makes several by itself."""
 KEEP = os.environ.get("SLIPWAY_KEEP_HOSTS") == "1"
 LOGS = ROOT / ".slipway/logs"
 ROWS: dict[str, list[tuple[str, ...]]] = {}

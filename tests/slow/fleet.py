@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from conftest import machine
+from conftest import SEVERAL, machine
 from helpers import DISK, Connection, Host, Project, wait_for
 from stock import image
 
@@ -227,7 +227,7 @@ def fleet(
     """Hosts with these NAMES that have a site's packages; they are gone when the block is over."""
     with ExitStack() as stack:
         hosts = {
-            name: stack.enter_context(machine(f"{title}-{number}", "13", made_of=image("13")))
+            name: stack.enter_context(machine(f"{title}-{number}", SEVERAL, made_of=image(SEVERAL)))
             for number, name in enumerate(names, 1)
         }
         made = Fleet(folder, hosts, groups)

@@ -24,10 +24,12 @@ DOMAIN = "shop.example.org"
 WEB = ("web1", "web2")
 CODE = """import os
 import socket
+from pathlib import Path
 
 from flask import Flask, jsonify
 from sqlalchemy import create_engine, text
 
+WORD = "the first"
 app = Flask(__name__)
 engine = create_engine(os.environ["DATABASE_URL"], pool_pre_ping=True, pool_size=2)
 
@@ -36,11 +38,15 @@ engine = create_engine(os.environ["DATABASE_URL"], pool_pre_ping=True, pool_size
 def make_tables() -> None:
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE IF NOT EXISTS orders (id serial PRIMARY KEY, host text)"))
+        connection.execute(text("CREATE TABLE IF NOT EXISTS migrations (word text, host text)"))
+        row = {"word": WORD, "host": socket.gethostname()}
+        connection.execute(text("INSERT INTO migrations VALUES (:word, :host)"), row)
 
 
 @app.get("/healthz")
-def healthz() -> str:
-    return "well"
+def healthz() -> object:
+    sick = Path("/opt/sick")
+    return ("unwell", 500) if sick.exists() and sick.read_text().strip() == WORD else WORD
 
 
 @app.post("/orders")
@@ -322,6 +328,26 @@ def test_a_new_password_needs_no_restart_of_the_app(fleet: Fleet, served: Play) 
     assert fleet.hosts["web1"].run("pgrep -u shop gunicorn | head -1") == pids
     refused = fleet.psql("web1", fleet.url(), PGPASSWORD=old)
     assert "password authentication failed" in refused.stderr
+
+
+def test_a_migration_runs_once_for_all_hosts_while_orders_come_in(fleet: Fleet, served: Play) -> None:
+    web1, web2 = (fleet.hosts[host] for host in WEB)
+    migrated = "SELECT host FROM migrations WHERE word = '{}'"
+
+    def deploy(word: str) -> Play:
+        (fleet.code / "app.py").write_text(CODE.replace("the first", word))
+        return fleet.play("playbooks/deploy.yml")
+
+    with orders(fleet) as failures:
+        done = deploy("the second")
+        web2.run("echo the third > /opt/sick")
+        refused = deploy("the third")
+    assert failures == {host: [] for host in WEB}
+    assert done.code == 0, done.output
+    assert (refused.code != 0, "unwell" in refused.output or "500" in refused.output) == (True, True), refused.output
+    for word in ("the second", "the third"):  # it came before anything was known to be sick
+        assert fleet.hosts["db1"].psql(migrated.format(word), "shop") == web1.run("hostname"), word
+    assert [Visitor(fleet.hosts[host], DOMAIN).get("/healthz").text for host in WEB] == ["the second"] * 2
 
 
 def test_an_app_goes_with_its_database_on_the_other_host(fleet: Fleet, served: Play) -> None:

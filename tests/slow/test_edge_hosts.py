@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import machine
+from conftest import SEVERAL, machine
 from fleet import DOMAIN, Fleet
 from helpers import Connection, Host, wait_for
 from stock import image
@@ -160,7 +160,7 @@ def visitors(address: str) -> Iterator[Visitors]:
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     with ExitStack() as stack:
         hosts = {
-            name: stack.enter_context(machine(f"edge-{name}", "13", made_of=image("13")))
+            name: stack.enter_context(machine(f"edge-{name}", SEVERAL, made_of=image(SEVERAL)))
             for name in ("web1", "web2", "edge1")
         }
         made = Shop(tmp_path_factory.mktemp("fleet"), hosts)

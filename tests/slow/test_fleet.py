@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Three web hosts that deploy one app together, each under load: what visitors meet, and what each host serves afterwards."""
+"""Three web hosts that deploy one app together, each under load: one that fails at each stage, and then none."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from fleet import Fleet, Visits, fleet, visits
+from fleet import FAULTS, Fleet, Visits, fleet, visits
 from helpers import Host
 
 pytestmark = pytest.mark.once("13")
+STAGES = ("fetch", "build", "check", "migrate", "start", "gate", "switch", "verify", "watch")
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     with fleet(tmp_path_factory.mktemp("fleet"), "fleet", ("web1", "web2", "web3")) as made:
-        made.say("first")
+        made.say("second")
         made.good("site.yml")
         yield made
 
@@ -36,12 +37,61 @@ def host(shop: Fleet) -> Host:
     return shop.hosts["web3"]
 
 
+def told(stage: str) -> list[str]:
+    """Return what a person may be told of where it failed: a folder that can't be written to is of no stage yet."""
+    return {"fetch": [""], "start": [" at stage 'start'", " at stage 'gate'"]}.get(stage, [f" at stage '{stage}'"])
+
+
+@pytest.mark.fault("the third host fails at a stage")
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_host_that_fails_takes_all_back(shop: Fleet, load: Visits, stage: str) -> None:
+    bad = f"bad-{stage}"
+    shop.say(bad)
+    if stage == "fetch":
+        shop.hosts["web3"].run("mount -t tmpfs -o ro none /srv/shop/sources")
+    elif stage == "switch":
+        shop.hosts["web3"].run("mkdir /srv/shop/.previous.new")
+    else:
+        shop.spoil("web3", stage, bad)
+    done = shop.deploy()
+    assert done.code != 0, done.output
+    assert any(f"the deploy failed on web3{at}" in done.output for at in told(stage)), done.output
+    assert "The previous release is still live on all hosts" in done.output
+    assert done.count("unreachable") == 0
+    shop.hosts["web3"].run("rmdir /srv/shop/.previous.new 2>/dev/null || true")
+    shop.serves("second")
+    assert load.failures == []
+    switched = stage in ("verify", "watch")
+    assert load.words["web1"] == (
+        ["second", bad, "second"] if stage in ("switch", *("verify", "watch")) else ["second"]
+    )
+    assert ("bad" in load.words["web3"][-1], switched or bad not in load.words["web3"]) == (False, True)
+
+
+@pytest.mark.fault("the canary fails at the watch")
+def test_a_canary_that_fails_is_the_only_one_that_switched(shop: Fleet, load: Visits) -> None:
+    shop.say("yellow")
+    shop.spoil("web1", "watch", "yellow")
+    done = shop.deploy()
+    assert done.code != 0 and "the deploy failed on web1 at stage 'watch'" in done.output, done.output
+    shop.serves("second")
+    assert load.failures == []
+    assert (load.words["web2"], load.words["web3"]) == (["second"], ["second"])
+
+
+def test_nothing_is_left(shop: Fleet) -> None:
+    for host in shop.hosts.values():
+        assert not host.ok(f"test -e {FAULTS}")
+        outcomes = {json.loads(line)["outcome"] for line in host.run("cat /srv/shop/history.jsonl").splitlines()}
+        assert outcomes == {"deployed", "failed"}
+
+
 @pytest.mark.fault("a deploy on three hosts")
 def test_all_hosts_get_the_release(shop: Fleet, load: Visits) -> None:
-    shop.say("second")
+    shop.say("third")
     done = shop.deploy()
     assert done.code == 0, done.output
-    shop.serves("second")
+    shop.serves("third")
     assert load.failures == []
     assert done.output.count(": revision ") == 1, done.output
     assert "is live on all hosts" in done.output
@@ -56,35 +106,35 @@ def test_all_hosts_get_the_release(shop: Fleet, load: Visits) -> None:
 def test_all_hosts_go_back(shop: Fleet, load: Visits) -> None:
     done = shop.play("playbooks/rollback.yml")
     assert done.code == 0, done.output
-    shop.serves("first")
+    shop.serves("second")
     assert load.failures == []
     assert done.output.count(" is live again on all hosts") == 1, done.output
     shop.good("playbooks/rollback.yml", "-e", f"release={newest(shop.hosts['web1'])}")
-    shop.serves("second")
+    shop.serves("third")
 
 
 def test_a_run_that_is_limited_is_refused(shop: Fleet) -> None:
     shop.say("limited")
     done = shop.deploy("--limit", "web1,web2")
     assert done.code != 0 and "-e without=web3" in done.output, done.output
-    assert (done.count("changed"), shop.words()) == (0, dict.fromkeys(shop.hosts, "second"))
+    assert (done.count("changed"), shop.words()) == (0, dict.fromkeys(shop.hosts, "third"))
 
 
 @pytest.mark.fault("a host can't be reached at the start")
 def test_a_host_that_is_away_is_refused_or_left_out(shop: Fleet, load: Visits) -> None:
-    shop.say("third")
+    shop.say("fourth")
     away = shop.hosts["web3"]
     away.run("systemctl stop ssh.socket ssh 2>/dev/null || systemctl stop ssh; pkill -x sshd-session || true")
     refused = shop.deploy()
     assert refused.code != 0 and "-e without=web3" in refused.output, refused.output
-    assert shop.words() == dict.fromkeys(shop.hosts, "second")
+    assert shop.words() == dict.fromkeys(shop.hosts, "third")
     partly = shop.deploy("-e", "without=web3")
     assert partly.code == 0, partly.output
-    assert shop.words() == {"web1": "third", "web2": "third", "web3": "second"}
+    assert shop.words() == {"web1": "fourth", "web2": "fourth", "web3": "third"}
     away.run("systemctl start ssh")
     whole = shop.deploy()
     assert whole.code == 0 and "Unchanged       web1, web2" in whole.output, whole.output
-    shop.serves("third")
+    shop.serves("fourth")
     assert load.failures == []
 
 

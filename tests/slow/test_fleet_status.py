@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import machine
+from conftest import SEVERAL, machine
 from helpers import DISK, Host, Project, Visitor, tiny_app
 from stock import image
 
@@ -75,11 +75,12 @@ class Fleet(Project):
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     with ExitStack() as stack:
-        stocked = image("13")
+        stocked = image(SEVERAL)
         with ThreadPoolExecutor(2) as pool:
             made = list(
                 pool.map(
-                    lambda name: stack.enter_context(machine(f"fleet-{name}", "13", keep=False, made_of=stocked)), NAMES
+                    lambda name: stack.enter_context(machine(f"fleet-{name}", SEVERAL, keep=False, made_of=stocked)),
+                    NAMES,
                 )
             )
         found = Fleet(tmp_path_factory.mktemp("project"), dict(zip(NAMES, made, strict=True)))

@@ -29,8 +29,8 @@ USUAL_SECONDS = {
     "slow-migrations": 165, "slow-mitogen": 50, "slow-occupied_host": 120, "slow-pooling": 120, "slow-remove": 140,
     "slow-restore": 290, "slow-restore_host": 260, "slow-secrets": 50, "slow-ssh-12": 60,
     "slow-ssh-13": 60, "slow-transfer": 160, "slow-upgrade_database": 160, "molecule-default": 160,
-    "slow-database_host": 380, "slow-edge_hosts": 250, "slow-fleet": 150,
-    "slow-fleet_faults": 170, "slow-fleet_killed": 270, "slow-fleet_status": 290, "slow-standby": 200,
+    "slow-database_host": 380, "slow-edge_hosts": 250, "slow-fleet": 320,
+    "slow-fleet_killed": 270, "slow-fleet_status": 290, "slow-standby": 200,
     "slow-standby_lost": 180, "molecule-edge": 180, "slow-database_move": 150, "slow-object_storage": 120, "slow-kubernetes": 150,
     "slow-first_steps": 70, "molecule-nginx_tls": 180, "molecule-nginx_tls_acme": 200,
 }  # fmt: skip
