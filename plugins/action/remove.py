@@ -76,10 +76,22 @@ class ActionModule(ActionBase):
     def _ask_for_all(self, task_vars: Mapping[str, Any]) -> dict[str, Any]:
         """Ask once for all hosts that have something of the app."""
         hosts = _looked(task_vars, "there")
+        if unexported := self._unexported(task_vars):
+            return {"failed": True, "msg": unexported}
         if self._task.check_mode or not hosts or self._confirmed:
             return {"changed": False}
         refusal = self._asked(hosts)
         return {"failed": True, "msg": refusal} if refusal else {"changed": False}
+
+    def _unexported(self, task_vars: Mapping[str, Any]) -> str:
+        """Return why the database would go without the export that was asked for, "" if it would not."""
+        serving = _looked(task_vars, "serves")
+        if not serving or _looked(task_vars, "remote") or not switch.flag(self._task.args, "export", default=True):
+            return ""
+        return (
+            f"Nothing was changed: the database of {self.app} on {', '.join(serving)} can't be exported, because no host in this run "
+            f"runs the app. If an earlier run has exported it (look into {self._to}), or you have dumped it there, use -e export=false"
+        )
 
     def _go_on(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Do the step of a removal that was looked at and confirmed in this run."""

@@ -297,6 +297,15 @@ def test_one_question_is_for_all_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
         assert run(monkeypatch, None, variables=fleet("web1"), step="ask", **more)[1]["changed"] is False
 
 
+def test_a_database_that_nobody_can_export_does_not_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its web hosts are new, or an earlier run has removed the app there and was killed before it came to the database."""
+    alone = fleet("db1", "web1", "web2")
+    asked, result, _, _ = run(monkeypatch, variables=alone, step="ask", confirmed=True)
+    assert (asked, result["failed"]) == ([], True)
+    assert "the database of shop on db1 can't be exported" in result["msg"] and "-e export=false" in result["msg"]
+    assert not run(monkeypatch, variables=alone, step="ask", confirmed=True, export=False)[1].get("failed")
+
+
 def test_of_several_hosts_the_first_exports_the_database_and_the_database_host_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
