@@ -2,7 +2,7 @@
 # MIT License (see LICENSE)
 """The sample app as pods, brought by the deploy.sh that is rendered for Kubernetes: a new version under load, and those that fail.
 
-The pods, their Secrets, the Job, and kubectl are real; the API and its controllers are not (pods.py). The tests run in the
+The pods, their Secrets, the Job, and kubectl are real; the API and its controllers are not (podman_node.py). The tests run in the
 file's order.
 """
 
@@ -17,6 +17,7 @@ import pods
 import pytest
 from helpers import Project, Visitor, wait_for
 from load import Load
+from podman_node import Cluster
 
 pytestmark = pytest.mark.once("13")
 TEMPLATE = "harbour/templates/board/index.html"
@@ -46,9 +47,9 @@ def images(site: pods.Site) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def cluster(site: pods.Site, images: dict[str, str]) -> Iterator[pods.Cluster]:
+def cluster(site: pods.Site, images: dict[str, str]) -> Iterator[Cluster]:
     gateway = site.host.run("ip route show default | cut -d' ' -f3")
-    made = pods.Cluster(site.host)
+    made = Cluster(site.host)
     with fake_cluster.serving(made, gateway) as config:
         pods.engines.put(site.host, pods.CONFIG, config)
         yield made
@@ -73,7 +74,7 @@ def schema(site: pods.Site) -> str:
 
 
 def test_a_first_deploy_migrates_and_serves(
-    site: pods.Site, images: dict[str, str], cluster: pods.Cluster, folder: Path
+    site: pods.Site, images: dict[str, str], cluster: Cluster, folder: Path
 ) -> None:
     done = site.deploy(images["one"], folder)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -84,7 +85,7 @@ def test_a_first_deploy_migrates_and_serves(
     assert visitor.get("/static/css/harbour.css").headers["Content-Type"].startswith("text/css")
 
 
-def test_a_pod_may_do_nothing_but_serve(site: pods.Site, cluster: pods.Cluster) -> None:
+def test_a_pod_may_do_nothing_but_serve(site: pods.Site, cluster: Cluster) -> None:
     container = cluster.web()
 
     def inside(command: str) -> bool:
@@ -99,7 +100,7 @@ def test_a_pod_may_do_nothing_but_serve(site: pods.Site, cluster: pods.Cluster) 
     assert facts["NoNewPrivs"] == "1"
 
 
-def test_workers_and_schedules_run_from_the_same_image(site: pods.Site, cluster: pods.Cluster) -> None:
+def test_workers_and_schedules_run_from_the_same_image(site: pods.Site, cluster: Cluster) -> None:
     told = f"redis-cli -p {pods.REDIS_PORT} -a {pods.PASSWORD} --no-auth-warning SCARD rq:workers"
     wait_for(lambda: site.host.run(told) == "1", 60)
     schedule = cluster.objects["cronjobs", "harbour-summary"]
@@ -110,7 +111,7 @@ def test_workers_and_schedules_run_from_the_same_image(site: pods.Site, cluster:
 
 
 def test_a_new_version_replaces_the_old_one_under_load(
-    site: pods.Site, images: dict[str, str], cluster: pods.Cluster, folder: Path, load: Load
+    site: pods.Site, images: dict[str, str], cluster: Cluster, folder: Path, load: Load
 ) -> None:
     with load.window() as seen:
         wait_for(lambda: sum(seen.releases.values()) > 20, 60)
@@ -130,7 +131,7 @@ def test_a_new_version_replaces_the_old_one_under_load(
 def test_a_version_that_fails_leaves_the_one_before_it_serving(
     site: pods.Site,
     images: dict[str, str],
-    cluster: pods.Cluster,
+    cluster: Cluster,
     folder: Path,
     load: Load,
     changes: dict[str, str],
