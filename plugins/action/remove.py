@@ -89,8 +89,9 @@ class ActionModule(ActionBase):
         if not serving or _looked(task_vars, "remote") or not switch.flag(self._task.args, "export", default=True):
             return ""
         return (
-            f"Nothing was changed: the database of {self.app} on {', '.join(serving)} can't be exported, because no host in this run "
-            f"runs the app. If an earlier run has exported it (look into {self._to}), or you have dumped it there, use -e export=false"
+            f"Nothing was changed: the database of {self.app} on {', '.join(serving)} can't be exported, because no host in "
+            f"this run runs the app. If an earlier run has exported it (look into {self._to}), or you have dumped it there, "
+            "use -e export=false"
         )
 
     def _go_on(self, task_vars: dict[str, Any]) -> dict[str, Any]:
