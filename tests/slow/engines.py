@@ -9,18 +9,13 @@ the folder /docker-entrypoint-initdb.d, the program that starts, and the user th
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import itertools
-import os
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
 import faults
 import image_base
-from helpers import ROOT, VPS, Host, Project, Visitor
+from helpers import Host, Project
 
 SERVERS = ("nginx", "postgresql", "redis-server", "ca-certificates")
 SLIM, PLAIN = "localhost/python:3.13-slim", "localhost/python:3.13-plain"
@@ -127,7 +122,7 @@ class Site(faults.App):
         path = "/usr/local/bin:/usr/lib/postgresql/17/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         host.run(
             "set -e; c=$(buildah from localhost/servers); buildah copy --quiet $c /var/tmp/entry.sh /entry.sh >/dev/null; "
-            f"""buildah config --env PATH={path} --entrypoint '["/entry.sh"]' --cmd '["postgres"]' $c; """
+            f"""buildah config --env PATH={path} --env LANG=C.UTF-8 --entrypoint '["/entry.sh"]' --cmd '["postgres"]' $c; """
             "buildah commit --quiet $c localhost/stand-in >/dev/null; buildah rm $c >/dev/null"
         )
         for name in IMAGES:
@@ -209,64 +204,3 @@ def site(project: Project, folder: Path) -> Site:
 def release_of(image: str) -> str:
     """Return what an IMAGE of `Site.image` calls its release."""
     return image.rpartition(":")[2]
-
-
-def node_image() -> str:
-    """Return the image of a host that has Docker and nothing else, made by the first that asks and kept for a day."""
-    stamp = time.strftime("%Y-%m-%d", time.gmtime())
-    name = f"localhost/slipway-docker:debian13-{stamp}-{hashlib.sha256(DOCKER.encode()).hexdigest()[:8]}"
-    (ROOT / ".slipway").mkdir(exist_ok=True)
-    with (ROOT / ".slipway/docker.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if subprocess.run(["podman", "image", "exists", name], check=False).returncode:
-            made = Host(f"slipway-slow-docker-{os.getpid()}", "13")
-            made.up(new=True)
-            try:
-                made.run(f"{DOCKER} && systemctl disable docker.service docker.socket >/dev/null 2>&1; apt-get clean")
-                subprocess.run([*VPS, "save", made.name, name], check=True, capture_output=True)
-            finally:
-                made.down()
-    return name
-
-
-class Swarm:
-    """A swarm of hosts, each a manager: one of three may go."""
-
-    def __init__(self, nodes: list[Host], registry: str) -> None:
-        self.nodes, self.first = nodes, nodes[0]
-        for node in nodes:
-            in_memory(node, registry)
-        self.first.run(f"docker swarm init --advertise-addr {self.first.address}")
-        token = self.first.run("docker swarm join-token --quiet manager")
-        for node in nodes[1:]:
-            node.run(f"docker swarm join --token {token} --advertise-addr {node.address} {self.first.address}:2377")
-        name = self.first.run(
-            "docker node ls --filter role=manager --format '{{.Self}} {{.Hostname}}' | sed -n 's/^true //p'"
-        )
-        self.first.run(f"docker node update --label-add harbour.data=true {name}")
-
-    def label(self, service: str, name: str = "slipway.release") -> str:
-        """Return a label of the service: which release it is of, for example."""
-        return self.first.run(
-            f"docker service inspect --format '{{{{index .Spec.Labels \"{name}\"}}}}' harbour_{service}"
-        )
-
-    def tasks(self, service: str) -> list[str]:
-        """Return the tasks of the service that run."""
-        found = self.first.run(
-            f"docker service ps --filter desired-state=running --format '{{{{.ID}}}}' harbour_{service}"
-        )
-        return found.split()
-
-    def deploy(self, place: str, arguments: str = "") -> subprocess.CompletedProcess[str]:
-        return self.first.ask(f"{place}/deploy.sh {arguments}")
-
-
-class Front:
-    """What `Load` takes for the app: its visitors come in through one node after the other."""
-
-    def __init__(self, nodes: list[Host], domain: str) -> None:
-        self.turn, self.domain = itertools.cycle(nodes), domain
-
-    def visitor(self) -> Visitor:
-        return Visitor(next(self.turn), self.domain)

@@ -4,123 +4,112 @@
 
 The sample app on a swarm of three nodes, under load: deployed, updated, taken back, by itself and by hand; a node that dies.
 
-The kernel of the test hosts has no IPVS; the stack needs none: names lead to tasks (dnsrr), ports are the nodes' own (mode host).
 The tests run in the file's order.
 """
 
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 import engines
 import pytest
-from conftest import machine
+import swarms
 from helpers import Host, Project, Visitor, wait_for
 from load import Load, Seen
 
 pytestmark = pytest.mark.once("13")
 PLACE = "/root/harbour"
-DOMAIN = engines.faults.DOMAIN
-BROKEN = """    from pathlib import Path
-
-    if Path("/app/slipway").exists():
-        return _not_ready(database="broken")
-    known = known_revisions()
-"""
+KNOWN = "    known = known_revisions()\n"
+BROKEN = '    return _not_ready(database="broken")\n'
+MOST_LOST = 4
+"""Requests that may be lost with a node that dies: one of each visitor."""
 
 
 @pytest.fixture(scope="module")
-def site(project: Project, tmp_path_factory: pytest.TempPathFactory) -> engines.Site:
-    return engines.site(project, tmp_path_factory.mktemp("app"))
+def nodes() -> Iterator[list[Host]]:
+    with swarms.nodes("abc") as hosts:
+        yield hosts
 
 
-@pytest.fixture(scope="module")
-def swarm(site: engines.Site) -> Iterator[engines.Swarm]:
-    image = engines.node_image()
-    with ExitStack() as stack:
-        nodes = [stack.enter_context(machine(f"swarm-{name}", "13", made_of=image)) for name in "abc"]
-        yield engines.Swarm(nodes, site.registry)
-
-
-@pytest.fixture(scope="module")
-def images(site: engines.Site) -> dict[str, str]:
-    """Images of three versions: the second has a migration, the third one is healthy on a host and never in a container."""
-    made = {"one": site.image("one")}
-    site.migration("0006", "0005", "op.add_column('ships', sa.Column('note', sa.Text(), nullable=True))")
-    made["two"] = site.image("two")
-    site.keep()
-    site.edit("harbour/health/__init__.py", "    known = known_revisions()\n", BROKEN)
-    made["bad"] = site.image("bad")
-    site.restore()
-    site.host.run("systemctl stop nginx 'harbour@*' 'harbour.*@*'")
-    return made
-
-
-@pytest.fixture(scope="module")
-def folder(site: engines.Site, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("stack") / "harbour"
+@pytest.fixture
+def host(nodes: list[Host]) -> Host:
+    """The host whose journal is shown when a test fails."""
+    return nodes[0]
 
 
 class Deploying:
     """Renders a version and runs deploy.sh on a manager."""
 
-    def __init__(self, site: engines.Site, swarm: engines.Swarm, images: dict[str, str], folder: Path) -> None:
-        self.site, self.swarm, self.images, self.folder = site, swarm, images, folder
+    def __init__(self, site: swarms.Site, swarm: swarms.Swarm, images: dict[str, Future[str]]) -> None:
+        self.site, self.swarm, self.images = site, swarm, images
 
     def __call__(self, version: str, **changes: object) -> subprocess.CompletedProcess[str]:
-        self.site.render("swarm", self.folder, self.images[version], **changes)
+        self.site.render("swarm", self.site.stack, self.images[version].result(), **changes)
         self.swarm.first.run(f"rm -rf {PLACE}")
-        engines.copy(self.folder, self.swarm.first, PLACE)
-        return self.swarm.deploy(PLACE)
+        engines.copy(self.site.stack, self.swarm.first, PLACE)
+        return self.run()
+
+    def run(self, arguments: str = "") -> subprocess.CompletedProcess[str]:
+        started = time.monotonic()
+        done = self.swarm.first.ask(f"{PLACE}/deploy.sh {arguments}")
+        print(f"deploy.sh {arguments}: {time.monotonic() - started:.1f} s\n{done.stdout}{done.stderr}")
+        return done
 
     def release(self, version: str) -> str:
-        return engines.release_of(self.images[version])
+        return engines.release_of(self.images[version].result())
 
 
 @pytest.fixture(scope="module")
-def deploy(site: engines.Site, swarm: engines.Swarm, images: dict[str, str], folder: Path) -> Deploying:
-    return Deploying(site, swarm, images, folder)
+def deploy(nodes: list[Host], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deploying]:
+    """Three versions: the second has a migration, the third one never becomes healthy."""
+    with ThreadPoolExecutor(1) as pool:
+        project = Project(tmp_path_factory.mktemp("project"), nodes[0])
+        site = swarms.Site(tmp_path_factory.mktemp("app"), project, swarms.Builder(nodes[0]))
+        images = {"one": pool.submit(site.image, "one")}
+        swarm = swarms.Swarm(nodes, site.registry)
+        images["one"].result()
+        site.migration("0006", "0005", "op.add_column('ships', sa.Column('note', sa.Text(), nullable=True))")
+        images["two"] = pool.submit(site.image, "two")
+        images["two"].result()
+        site.edit("harbour/health/__init__.py", KNOWN, BROKEN + KNOWN)
+        images["bad"] = pool.submit(site.image, "bad")
+        yield Deploying(site, swarm, images)
 
 
 @contextmanager
 def visitors(nodes: list[Host], pages: tuple[str, ...] = ()) -> Iterator[tuple[Load, Seen]]:
-    load = Load(engines.Front(nodes, DOMAIN), pages)  # type: ignore[arg-type]
+    load = Load(swarms.Front(nodes, swarms.DOMAIN), pages)  # type: ignore[arg-type]
     load.start()
     try:
         with load.window() as seen:
+            wait_for(lambda: seen.sent > 10, 30)
             yield load, seen
     finally:
         load.stop()
+    print(f"{seen.sent} requests, {len(seen.failures)} failed, releases {dict(seen.releases)}")
 
 
-def rows(swarm: engines.Swarm, statement: str) -> list[str]:
-    """Return what psql prints in the container of the database."""
-    container = swarm.first.run("docker ps --quiet --filter label=com.docker.swarm.service.name=harbour_postgres")
-    return swarm.first.run(f'docker exec {container} psql -U postgres -d harbour -Atc "{statement}"').splitlines()
-
-
-def once_each(swarm: engines.Swarm, written: list[str]) -> None:
+def once_each(swarm: swarms.Swarm, written: list[str]) -> None:
     """Require that each arrival that was confirmed is in the database, once."""
-    found = rows(swarm, "select s.name from port_calls c join ships s on s.id = c.ship_id where s.name like 'Ship %'")
+    found = swarm.rows("select s.name from port_calls c join ships s on s.id = c.ship_id where s.name like 'Ship %'")
     assert written and [name for name in written if found.count(name) != 1] == []
 
 
 def test_a_node_for_the_data_has_to_be_chosen(deploy: Deploying) -> None:
-    first = deploy.swarm.first
-    name = first.run("hostname")
-    first.run(f"docker node update --label-rm harbour.data {name}")
     refused = deploy("one")
     assert refused.returncode == 1
     assert "docker node update --label-add harbour.data=true NODE" in refused.stderr
-    assert first.run("docker service ls --quiet") == ""
-    first.run(f"docker node update --label-add harbour.data=true {name}")
+    assert deploy.swarm.first.run("docker service ls --quiet") == ""
 
 
 def test_the_site_is_served_by_every_node(deploy: Deploying) -> None:
-    done = deploy.swarm.deploy(PLACE)
+    first = deploy.swarm.first
+    first.run("docker node update --label-add harbour.data=true $(hostname)")
+    done = deploy.run()
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines() == [
         "harbour: servers: postgres redis-queue",
@@ -128,65 +117,60 @@ def test_the_site_is_served_by_every_node(deploy: Deploying) -> None:
         "harbour: services: web worker summary nginx",
         f"harbour: {deploy.release('one')} serves",
     ]
+    assert done.stderr == ""
     for node in deploy.swarm.nodes:
-        answer = Visitor(node, DOMAIN).get("/readyz")
+        answer = Visitor(node, swarms.DOMAIN).get("/readyz")
         assert (answer.status, answer.headers["X-Release"]) == (200, deploy.release("one")), answer.text
 
 
 def test_the_same_again_changes_nothing(deploy: Deploying) -> None:
     before = deploy.swarm.tasks("web")
-    done = deploy("one")
+    done = deploy.run()
     assert "is deployed already" in done.stdout, done.stdout + done.stderr
     assert deploy.swarm.tasks("web") == before
 
 
 def test_an_update_with_a_migration_drops_no_request(deploy: Deploying) -> None:
     with visitors(deploy.swarm.nodes) as (load, seen):
-        wait_for(lambda: seen.sent > 10, 30)
         done = deploy("two")
         assert done.returncode == 0, done.stdout + done.stderr
         wait_for(lambda: seen.releases[deploy.release("two")] > 20, 30)
     seen.all_served()
     assert set(seen.releases) == {deploy.release("one"), deploy.release("two")}
     once_each(deploy.swarm, load.written)
-    assert rows(deploy.swarm, "select version_num from alembic_version") == ["0006"]
+    assert deploy.swarm.rows("select version_num from alembic_version") == ["0006"]
+
+
+def test_rollback_drops_no_request_and_takes_all_services(deploy: Deploying) -> None:
+    with visitors(deploy.swarm.nodes) as (load, seen):
+        done = deploy.run("rollback")
+        assert done.returncode == 0, done.stderr
+        wait_for(lambda: seen.releases[deploy.release("one")] > 20, 30)
+    assert f"back to {deploy.release('one')}" in done.stdout
+    seen.all_served()
+    assert deploy.swarm.releases() == {deploy.release("one")}
+    once_each(deploy.swarm, load.written)
 
 
 def test_a_version_that_never_becomes_healthy_goes_back_with_all_services(deploy: Deploying) -> None:
     with visitors(deploy.swarm.nodes) as (load, seen):
-        wait_for(lambda: seen.sent > 10, 30)
         done = deploy("bad")
     assert done.returncode == 1, done.stdout
     assert "web failed: all services go back" in done.stdout
     assert "was not deployed; the release before serves" in done.stderr
     seen.all_served()
-    assert set(seen.releases) == {deploy.release("two")}
-    assert {deploy.swarm.label(name) for name in ("web", "worker", "summary", "nginx")} == {deploy.release("two")}
+    assert set(seen.releases) == {deploy.release("one")}
+    assert deploy.swarm.releases() == {deploy.release("one")}
     once_each(deploy.swarm, load.written)
 
 
 def test_a_failed_migration_changes_nothing(deploy: Deploying) -> None:
     before = deploy.swarm.tasks("web")
-    deploy.images["wrong"] = deploy.images["two"]
-    done = deploy("wrong", environment={**engines.DESCRIPTION["environment"], "DB_POOL_SIZE": "none"})
+    done = deploy("two", environment={**engines.DESCRIPTION["environment"], "DB_POOL_SIZE": "none"})
     assert done.returncode == 1
     assert "the migrations failed, and nothing else was changed" in done.stderr
     assert "DB_POOL_SIZE must be a whole number" in done.stderr
     assert deploy.swarm.tasks("web") == before
-
-
-def test_rollback_drops_no_request_and_takes_all_services(deploy: Deploying) -> None:
-    assert deploy("one").returncode == 0
-    assert deploy("two").returncode == 0
-    with visitors(deploy.swarm.nodes) as (load, seen):
-        wait_for(lambda: seen.sent > 10, 30)
-        done = deploy.swarm.deploy(PLACE, "rollback")
-        assert done.returncode == 0, done.stderr
-        wait_for(lambda: seen.releases[deploy.release("one")] > 20, 30)
-    assert f"back to {deploy.release('one')}" in done.stdout
-    seen.all_served()
-    assert {deploy.swarm.label(name) for name in ("web", "worker", "summary", "nginx")} == {deploy.release("one")}
-    once_each(deploy.swarm, load.written)
 
 
 def test_another_secret_rolls_what_uses_it(deploy: Deploying) -> None:
@@ -195,7 +179,7 @@ def test_another_secret_rolls_what_uses_it(deploy: Deploying) -> None:
         done = deploy("one", secrets={"SECRET_KEY": "another-secret-of-32-characters-."})
         assert done.returncode == 0, done.stderr
     seen.all_served()
-    assert set(deploy.swarm.tasks("web")).isdisjoint(before["web"])
+    assert deploy.swarm.tasks("web").isdisjoint(before["web"])
     assert deploy.swarm.tasks("nginx") == before["nginx"]
 
 
@@ -203,17 +187,9 @@ def test_a_node_that_dies_takes_only_what_it_was_answering_with_it(deploy: Deplo
     swarm = deploy.swarm
     left, lost = swarm.nodes[:2], swarm.nodes[2]
     with visitors(left) as (load, seen):
-        wait_for(lambda: seen.sent > 20, 30)
         subprocess.run(["podman", "kill", lost.name], check=True, capture_output=True)
-        wait_for(lambda: len([one for one in swarm.tasks("web") if one]) == 2 and running(swarm) == 2, 90, 1)
+        wait_for(lambda: lost.name not in (nodes := swarm.running("web")) and len(nodes) == 2, 90, 1)
         before = seen.sent
         wait_for(lambda: seen.sent > before + 30, 60)
-    print(f"node killed: {seen.sent} requests, {len(seen.failures)} failed: {seen.failures}")
-    assert len(seen.failures) <= 4, seen.failures
+    assert len(seen.failures) <= MOST_LOST, seen.failures
     once_each(swarm, load.written)
-
-
-def running(swarm: engines.Swarm) -> int:
-    """Return how many web tasks run on nodes that are there."""
-    shown = swarm.first.run("docker service ls --filter name=harbour_web --format '{{.Replicas}}'")
-    return int(shown.partition("/")[0])

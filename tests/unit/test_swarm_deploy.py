@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-import json
+import marshal
 import os
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rendering import files
+from rendering import document, files
 
 SUPPORT = Path(__file__).parent / "support"
 PROCESSES = {"worker": {"command": "flask worker"}}
@@ -20,23 +20,23 @@ PROCESSES = {"worker": {"command": "flask worker"}}
 
 class Fake:
     def __init__(self, folder: Path) -> None:
-        self.folder, self.place = folder, folder / "swarm.json"
+        self.folder, self.place = folder, folder / "swarm"
         self.programs = folder / "bin"
         self.programs.mkdir()
-        run = f'options="-E"; [ "$1" = stack ] || options="-I -S"; exec "{sys.executable}" $options "{SUPPORT}/fake_swarm.py" "$@"'
+        run = f'exec "{sys.executable}" -I -S "{SUPPORT}/fake_swarm.py" "$@"'
         for name, text in (("docker", run), ("sleep", "exit 0")):
             (self.programs / name).write_text(f"#!/bin/sh\n{text}\n")
             (self.programs / name).chmod(0o755)
         empty: dict[str, Any] = {"services": {}, "secrets": [], "configs": [], "nodes": ["a"], "bad": [], "log": []}
-        self.place.write_text(json.dumps(empty))
+        self.place.write_bytes(marshal.dumps(empty))
 
     @property
     def state(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.place.read_text())
+        found: dict[str, Any] = marshal.loads(self.place.read_bytes())
         return found
 
     def change(self, **values: Any) -> None:
-        self.place.write_text(json.dumps({**self.state, **values}))
+        self.place.write_bytes(marshal.dumps({**self.state, **values}))
 
     def label(self, service: str) -> str:
         return str(self.state["services"][f"shop_{service}"]["spec"]["deploy"]["labels"]["slipway.release"])
@@ -60,6 +60,8 @@ class Fake:
             path.parent.mkdir(exist_ok=True)
             path.write_text(file.text)
             path.chmod(file.mode)
+            if path.suffix == ".yaml":
+                path.with_name(f"{path.name}.marshal").write_bytes(marshal.dumps(document(file.text)))
         self.change(log=[])
         return self.run()
 

@@ -66,8 +66,7 @@ def process(process: Process, made: Deployment) -> Service:
         found["command"] = words
     if process.volumes:
         found["volumes"] = [f"{volume.name}:{volume.path}" for volume in process.volumes]
-    if checked := health(process):
-        found["healthcheck"] = checked
+    found["healthcheck"] = health(process)
     return found
 
 
@@ -87,12 +86,12 @@ def command(process: Process) -> list[str]:
 
 
 def health(process: Process) -> dict[str, Any]:
-    """Return the health check of PROCESS, {} if it has none: then it counts as ready while it runs."""
+    """Return the health check of PROCESS; one without counts as ready while it runs: the image's own is of the web process."""
     if process.health:
         return check(["CMD", HEALTH], process.health.start_seconds)
     if process.ready and process.ready.command:
         return check(["CMD", RUN, "--", *process.ready.command], process.ready.seconds)
-    return {}
+    return {"disable": True}
 
 
 def check(test: Sequence[str], start_seconds: int, seconds: int = 3) -> dict[str, Any]:
@@ -119,7 +118,7 @@ def _postgres(one: Server, image: str) -> Service:
         "environment": {
             "PGDATA": f"{one.volume.path}/pgdata",
             "POSTGRES_PASSWORD_FILE": f"{SECRETS}/{ADMIN}",
-            "POSTGRES_INITDB_ARGS": "--auth-host=scram-sha-256 --data-checksums",
+            "POSTGRES_INITDB_ARGS": "--auth-host=scram-sha-256 --data-checksums --encoding=UTF8",
         },
         "secrets": [ADMIN, one.name, {"source": "postgres-prepare", "target": PREPARE}],
         "volumes": [f"{one.volume.name}:{one.volume.path}"],

@@ -74,9 +74,8 @@ def render(made: Deployment, given: Given) -> list[File]:
 
 def _document(services: Mapping[str, Any], secrets: Mapping[str, Any], configs: Mapping[str, Any]) -> dict[str, Any]:
     """Return a stack of SERVICES with those of SECRETS and CONFIGS that they use."""
-    volumes: dict[str, Any] = {
-        entry.partition(":")[0]: {} for one in services.values() for entry in one.get("volumes", [])
-    }
+    mounted = [entry for one in services.values() for entry in one.get("volumes", []) if isinstance(entry, str)]
+    volumes: dict[str, Any] = {entry.partition(":")[0]: {} for entry in mounted}
     return {
         "version": VERSION,
         "services": dict(services),
@@ -123,7 +122,7 @@ def _nginx(made: Deployment, given: Given, access: Mapping[str, str]) -> dict[st
     # Two of it can't have the same port of a node.
     update = {"order": "stop-first", "parallelism": 1, "failure_action": "rollback", "monitor": "10s", "delay": "5s"}
     return {
-        **container.nginx(given.images["nginx"], made.name, access),
+        **_in_memory(container.nginx(given.images["nginx"], made.name, access)),
         "configs": [{"source": source, "target": f"{front.HOME}/{source}"} for source in CONFIGS],
         # In mode host, nginx sees who the client is; through the routing mesh it would not.
         "ports": [{"target": port, "published": port, "protocol": "tcp", "mode": "host"} for port in (80, 443)],
@@ -138,7 +137,7 @@ def _nginx(made: Deployment, given: Given, access: Mapping[str, str]) -> dict[st
 
 
 def _process(one: Process, made: Deployment) -> dict[str, Any]:
-    found = container.process(one, made)
+    found = _in_memory(container.process(one, made))
     if one.times:
         found["configs"] = [{"source": "schedule.py", "target": container.SCHEDULE}]
     order = "start-first" if one.overlap else "stop-first"
@@ -159,6 +158,13 @@ def _process(one: Process, made: Deployment) -> dict[str, Any]:
     if one.memory_mb:
         deploy["resources"] = {"limits": {"memory": f"{one.memory_mb}M"}}
     return found | {"deploy": deploy}
+
+
+def _in_memory(service: container.Service) -> container.Service:
+    """Return SERVICE with its folders in memory as mounts: `docker stack deploy` passes over `tmpfs` without a word."""
+    found = dict(service)
+    folders = [{"type": "tmpfs", "target": path} for path in found.pop("tmpfs")]
+    return found | {"volumes": [*found.get("volumes", []), *folders]}
 
 
 def _used(services: Mapping[str, Any], what: str) -> set[str]:

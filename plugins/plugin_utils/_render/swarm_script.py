@@ -29,12 +29,24 @@ say() { echo "$app: $*"; }
 fail() { echo "$app: $*" >&2; exit 1; }
 field() { docker service inspect --format "$2" "${app}_$1" 2>/dev/null || true; }
 of() { field "$1" '{{index .Spec.Labels "slipway.deploy"}}'; }
-state() { field "$1" '{{with .UpdateStatus}}{{.State}}{{end}}'; }
-begun() { field "$1" '{{with .UpdateStatus}}{{.StartedAt}}{{end}}' | tr ' ' _; }
-# What its tasks are made of: only what this has changed is updated.
-made_of() { field "$1" '{{json .Spec.TaskTemplate}}{{json .Spec.EndpointSpec}}' | cksum | tr ' ' _; }
+# One question, for each may go over SSH: how its update goes, when that began, and what its tasks are made of: only what this
+# has changed is updated.
+form='{{with .UpdateStatus}}{{.State}}|{{.StartedAt}}{{else}}|{{end}}|{{json .Spec.TaskTemplate}}{{json .Spec.EndpointSpec}}'
+look() {
+    told=$(field "$1" "$form")
+    state=${told%%|*}
+    told=${told#*|}
+    begun=${told%%|*}
+    made_of=$(printf %s "${told#*|}" | cksum | tr ' ' _)
+}
 nothing=$(printf '' | cksum | tr ' ' _)
-each() { for service in $1; do echo "$service $(made_of "$service") $(begun "$service")"; done; }
+each() { for service in $1; do look "$service"; echo "$service $made_of $begun"; done; }
+
+# Deploys a file of the stack; Docker's own words are shown if it refuses, or warns.
+stack() {
+    told=$(docker stack deploy --with-registry-auth --compose-file "$1" "$app" 2>&1) || fail "$told"
+    printf '%s\n' "$told" | grep -vE '^$|^(Creating|Updating) |--detach=false' >&2 || true
+}
 
 # Whether as many tasks run as should, of the spec that the service has now.
 whole() {
@@ -48,18 +60,18 @@ reason() {
     docker service logs --raw --tail 10 "${app}_$1" 2>&1 | sed 's/^/  | /'
 }
 
-# Waits for a service; $2 is what `each` said before the deploy. 1: it has gone back, or waits for somebody.
+# Waits for a service; $2 is what `each` said before the deploy. 1: it goes back, or waits for somebody.
 settled() {
     was=$(echo "$2" | sed -n "s/^$1 //p")
     left=$seconds
     while [ "$left" -gt 0 ]; do
-        now=$(state "$1")
-        [ "$(begun "$1")" != "${was#* }" ] || now=  # that was the update before
-        case $now in
-        rollback_completed | rollback_paused | paused) return 1 ;;
+        look "$1"
+        [ "$begun" != "${was#* }" ] || state=  # that was the update before
+        case $state in
+        rollback_started | rollback_completed | rollback_paused | paused) return 1 ;;
         completed) whole "$1" && return 0 ;;
         '')
-            if [ "${was%% *}" = "$nothing" ] || [ "${was%% *}" = "$(made_of "$1")" ]; then
+            if [ "${was%% *}" = "$nothing" ] || [ "${was%% *}" = "$made_of" ]; then
                 whole "$1" && return 0
                 # A new service has nothing to go back to: Swarm would start it again and again.
                 [ "$(docker service ps --format '{{.Error}}' "${app}_$1" | grep -c .)" -lt 5 ] || return 1
@@ -81,7 +93,8 @@ back() {
     for service in $services; do
         left=$seconds
         while [ "$left" -gt 0 ]; do
-            case $(state "$service") in
+            look "$service"
+            case $state in
             updating | rollback_started) ;;
             *) break ;;
             esac
@@ -104,7 +117,7 @@ fi
 
 done=yes
 for service in $services; do
-    if [ "$(of "$service")" != "$mark" ] || ! whole "$service"; then done=; fi
+    if [ "$(of "$service")" != "$mark" ] || ! whole "$service"; then done= && break; fi
 done
 if [ -n "$done" ]; then
     say "RELEASE is deployed already"
@@ -118,7 +131,7 @@ if [ -n "$servers" ]; then
     fi
     say "servers: $servers"
     earlier=$(each "$servers")
-    docker stack deploy --with-registry-auth --compose-file servers.yaml "$app" >/dev/null
+    stack servers.yaml
     for service in $servers; do
         settled "$service" "$earlier" || { reason "$service" >&2; fail "$service does not run; nothing of the app was changed"; }
     done
@@ -126,7 +139,7 @@ fi
 
 if [ -f migrate.yaml ]; then
     say "migrations"
-    docker stack deploy --with-registry-auth --compose-file migrate.yaml "$app" >/dev/null
+    stack migrate.yaml
     job=${app}_migrate
     turn=$(docker service inspect --format '{{.JobStatus.JobIteration.Index}}' "$job")
     left=$seconds
@@ -150,7 +163,7 @@ fi
 
 say "services: $services"
 earlier=$(each "$services")
-docker stack deploy --with-registry-auth --compose-file stack.yaml "$app" >/dev/null
+stack stack.yaml
 for service in $services; do
     if ! settled "$service" "$earlier"; then
         reason "$service" >&2

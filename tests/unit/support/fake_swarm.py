@@ -6,18 +6,30 @@
 FAKE_SWARM is the file. Its `bad` are words; an image that has one in its name never becomes healthy, or fails as a job.
 As in Docker's engine, an update is not to be seen at once, a service without a spec before can't go back, and only what a task
 is made of is updated.
+
+deploy.sh asks hundreds of times: so nothing is imported that takes time, and what is read is Python's own format (marshal), the
+files of the stack among it, beside each of which the test has put that.
 """
 
 from __future__ import annotations
 
-import json
+import marshal
 import os
 import sys
-from pathlib import Path
-from typing import Any
 
-PLACE = Path(os.environ["FAKE_SWARM"])
-Service = dict[str, Any]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Service = dict[str, Any]
+
+PLACE = os.environ["FAKE_SWARM"]
+
+
+def read(place: str) -> dict[str, Any]:
+    with open(place, "rb") as file:
+        found: dict[str, Any] = marshal.load(file)
+    return found
 
 
 def template(spec: dict[str, Any]) -> dict[str, Any]:
@@ -27,20 +39,19 @@ def template(spec: dict[str, Any]) -> dict[str, Any]:
 
 class Swarm:
     def __init__(self) -> None:
-        self.state: dict[str, Any] = json.loads(PLACE.read_text())
+        self.state: dict[str, Any] = read(PLACE)
         self.services: dict[str, Service] = self.state["services"]
 
     def save(self) -> None:
-        PLACE.write_text(json.dumps(self.state))
+        with open(PLACE, "wb") as file:
+            marshal.dump(self.state, file)
 
     def is_bad(self, spec: dict[str, Any]) -> bool:
         return any(word in spec["image"] for word in self.state["bad"])
 
     def deploy(self, file: str, app: str) -> None:
-        import yaml  # with all that is installed, which the many questions do without
-
         self.state["log"].append(f"deploy {file}")
-        document = yaml.safe_load(Path(file).read_text())
+        document = read(f"{file}.marshal")
         for kind in ("secrets", "configs"):
             self.state[kind] = sorted({*self.state[kind], *(one["name"] for one in document.get(kind, {}).values())})
         names = {
@@ -57,7 +68,7 @@ class Swarm:
         turn = old["turn"] + 1 if old else 0
         self.services[name] = {
             "spec": spec, "previous": old and old["spec"], "update": None, "asked": 0, "turn": turn, "job": job,
-            "changed": bool(old) and template(old["spec"]) != template(spec), "begun": (old or {"begun": 0})["begun"],
+            "changed": old is not None and template(old["spec"]) != template(spec), "begun": (old or {"begun": 0})["begun"],
         }  # fmt: skip
 
     def pass_time(self, one: Service) -> None:
@@ -98,13 +109,10 @@ def inspect(swarm: Swarm, form: str, one: Service) -> str:
     labels = one["spec"]["deploy"].get("labels", {})
     if "Labels" in form:
         return str(labels.get(form.split('"')[1], ""))
-    if ".State" in form:
+    if "UpdateStatus" in form:
         swarm.pass_time(one)
-        return one["update"] or ""
-    if "StartedAt" in form:
-        return f"2026-11-27 06:00:{one['begun']:02} +0000 UTC" if one["update"] else ""
-    if "TaskTemplate" in form:
-        return json.dumps(template(one["spec"]), sort_keys=True)
+        begun = f"2026-11-27 06:00:{one['begun']:02} +0000 UTC" if one["update"] else ""
+        return f"{one['update'] or ''}|{begun}|{sorted(template(one['spec']).items())}"
     assert "JobIteration" in form, form
     return str(one["turn"])
 

@@ -18,6 +18,13 @@ PROCESSES = {
 }
 
 
+PASSED_OVER = {
+    "build", "cgroup_parent", "container_name", "depends_on", "devices", "expose", "external_links", "ipc", "links",
+    "mac_address", "network_mode", "pid", "privileged", "restart", "security_opt", "shm_size", "tmpfs", "userns_mode",
+}  # fmt: skip
+"""Keys of a Compose file that `docker stack deploy` takes and does nothing with (docker/cli, cli/compose/types; tmpfs: as seen)."""
+
+
 def stack(folder: Path, name: str = "stack.yaml", **changes: Any) -> dict[str, Any]:
     return document(files("swarm", folder, **changes)[name].text)
 
@@ -40,6 +47,29 @@ def test_a_new_task_starts_first_and_a_failed_update_goes_back(tmp_path: Path) -
         "CMD",
         "slipway-health",
     ]
+
+
+def test_a_read_only_service_has_its_folders_in_memory_and_nothing_that_a_swarm_passes_over(tmp_path: Path) -> None:
+    services = {
+        name: one
+        for file in ("servers.yaml", "migrate.yaml", "stack.yaml")
+        for name, one in stack(tmp_path, file, processes=PROCESSES, redis="local")["services"].items()
+    }
+    assert {key for one in services.values() for key in one} & PASSED_OVER == set()
+    for name, one in services.items():
+        folders = [entry["target"] for entry in one.get("volumes", []) if isinstance(entry, dict)]
+        assert one.get("read_only", False) == ("/tmp" in folders), name
+    assert "/run/slipway" in [entry["target"] for entry in services["nginx"]["volumes"]]
+
+
+@pytest.mark.parametrize(("target", "file"), [("compose", "compose.yaml"), ("swarm", "stack.yaml")])
+def test_only_the_web_process_is_asked_what_the_image_asks_by_itself(target: str, file: str, tmp_path: Path) -> None:
+    asked = {**PROCESSES, "asked": {"command": "flask asked", "ready": {"command": "flask ready"}}}
+    services = document(files(target, tmp_path, processes=asked)[file].text)["services"]
+    assert services["web"]["healthcheck"]["test"] == ["CMD", "slipway-health"]
+    assert services["asked"]["healthcheck"]["test"] == ["CMD", "slipway-run", "--", "flask", "ready"]
+    for name in ("worker", "single", "nightly"):
+        assert services[name]["healthcheck"] == {"disable": True}
 
 
 def test_migrations_run_once_and_are_not_tried_again(tmp_path: Path) -> None:
