@@ -36,7 +36,7 @@ class Site(engines.Site):
 
     def describe(self, **changes: Any) -> None:
         app = {**self.description, "source": {"path": str(self.folder)}, **changes}
-        image = {"base": engines.PLAIN, "build_base": engines.SLIM, "isolation": "chroot", "name": "localhost/{app}"}
+        image = {"base": engines.SLIM, "layers": False, "isolation": "chroot", "name": "localhost/{app}"}
         self.project.write({"slipway_apps": [app], "slipway_image": image, "slipway_render": {"replicas": 1}})
 
     def prepare(self) -> None:
@@ -44,8 +44,7 @@ class Site(engines.Site):
         engines.put(self.host, "/etc/containers/storage.conf", engines.OVERLAY)
         engines.put(self.host, "/etc/containers/containers.conf", engines.LIMITS)
         self.host.run(f"apt-get install -qq -y --no-install-recommends {PACKAGES} >/dev/null 2>&1")
-        for packages, name in ((image_base.SLIM, engines.SLIM), (image_base.PLAIN, engines.PLAIN)):
-            image_base.to_host(self.host, image_base.tar("13", packages), name)
+        image_base.to_host(self.host, image_base.tar("13", image_base.SLIM), engines.SLIM)
         servers(self.host)
         certificate(self.host, self.domain)
 

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
+from ansible_collections.slipway.flask.plugins.plugin_utils._render import certificate, kubernetes_settings
 from ansible_collections.slipway.flask.plugins.plugin_utils._render import kubernetes_network as network
 from ansible_collections.slipway.flask.plugins.plugin_utils._render import kubernetes_pod as pod
 from ansible_collections.slipway.flask.plugins.plugin_utils._render import kubernetes_script as script
-from ansible_collections.slipway.flask.plugins.plugin_utils._render import kubernetes_settings
 from ansible_collections.slipway.flask.plugins.plugin_utils._render import kubernetes_workloads as workloads
 from ansible_collections.slipway.flask.plugins.plugin_utils._render.given import Given
 from ansible_collections.slipway.flask.plugins.plugin_utils._render.kubernetes_pod import Object
@@ -32,8 +32,9 @@ ENFORCE = "pod-security.kubernetes.io/enforce"
 def render(app: Deployment, given: Given) -> list[File]:
     """Return the files of APP for Kubernetes. Only those below `secrets` are secret, and nothing else needs them."""
     whole = kubernetes_settings.complete(given.options)
-    known = "" if whole["external_secrets"] else secrets(app, whole)
+    known = "" if whole["external_secrets"] else _text_of([*secrets(app, whole)])
     told = hmac.new(given.kept.get(SALT).encode(), known.encode(), "sha256").hexdigest()[:16] if known else ""
+    kept = _text_of([*([] if whole["external_secrets"] else secrets(app, whole)), *_certificate(app, whole, given)])
     base = {f"{name}.yaml": [*objects] for name, objects in _base(app, whole, told)}
     over = {f"{name}.yaml": [*objects] for name, objects in _overlay(app, whole)}
     lines, own = _variables(app)
@@ -50,7 +51,8 @@ def render(app: Deployment, given: Given) -> list[File]:
         ),
         File("deploy.sh", script.deploy(app, namespace(app, whole), whole["overlay"]), 0o755),
         File(".gitignore", f"/{SECRETS}/\n"),
-        *([File(f"{SECRETS}/{SALT}", given.kept.get(SALT)), File(script.SECRETS, known)] if known else []),
+        *([File(f"{SECRETS}/{SALT}", given.kept.get(SALT))] if known else []),
+        *([File(script.SECRETS, kept)] if kept else []),
     ]
 
 
@@ -143,23 +145,36 @@ def _image(reference: str) -> dict[str, str]:
     return {"newName": f"{head}{slash}{last}", **({"newTag": tag} if colon else {})}
 
 
-def secrets(app: Deployment, settings: Mapping[str, Any]) -> str:
-    """Return the app's Secrets, which the rest only refers to, as `kubectl apply -f` takes them (secret)."""
+def secrets(app: Deployment, settings: Mapping[str, Any]) -> Iterator[Object]:
+    """Yield the app's Secrets, which the rest only refers to."""
     values = dict(app.secrets)
     for process in app.processes:
         values |= {pod.own_key(process, name): value for name, value in process.secrets.items()}
     texts = {key: app.files[path] for path, key in pod.file_keys(app).items()}
-    found = [
-        {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {**workloads.metadata(app, "all", name), "namespace": namespace(app, settings)},
-            "stringData": dict(sorted(data.items())),
-        }
-        for name, data in ((pod.secret(app), values), (pod.files_secret(app), texts))
-        if data
-    ]
-    return _text(found) if found else ""
+    for name, data in ((pod.secret(app), values), (pod.files_secret(app), texts)):
+        if data:
+            yield _secret(app, settings, name, data)
+
+
+def _certificate(app: Deployment, settings: Mapping[str, Any], given: Given) -> Iterator[Object]:
+    """Yield the Secret of the certificate that the app provides, for the Ingress or Gateway. Another one replaces no pods."""
+    if given.certificate and settings["traffic"] != "none":
+        data = {"tls.crt": given.certificate[certificate.CERTIFICATE], "tls.key": given.certificate[certificate.KEY]}
+        yield {**_secret(app, settings, f"{app.name}-tls", data), "type": "kubernetes.io/tls"}
+
+
+def _secret(app: Deployment, settings: Mapping[str, Any], name: str, data: Mapping[str, str]) -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {**workloads.metadata(app, "all", name), "namespace": namespace(app, settings)},
+        "stringData": dict(sorted(data.items())),
+    }
+
+
+def _text_of(objects: list[Object]) -> str:
+    """Return OBJECTS as `kubectl apply -f` takes them, "" if there are none."""
+    return _text(objects) if objects else ""
 
 
 def _text(objects: Iterable[Object]) -> str:

@@ -172,6 +172,10 @@ def refusals(app: Mapping[str, Any], settings: Mapping[str, Any], replicas: int 
         found += [f"'{key}' is nginx's on a host, and {why}: {own}" for key, why in PROTECTION.items() if app[key]]
         if app["stage"] == stage.STAGING and not app["access"]:
             found.append(f"'stage' is 'staging', which nginx closes to the public on a host: {own}")
+    if app["certificate"] == "provided" and whole["issuer"]:
+        found.append(
+            f"'certificate' is 'provided', and {VARIABLE}.issuer would put another one in its place: remove one of them"
+        )
     if app["redirect_domains"] and whole["traffic"] == "ingress":
         found.append(
             f"'redirect_domains' has {', '.join(app['redirect_domains'])}: an Ingress has no redirect that all controllers "

@@ -134,10 +134,10 @@ MEANINGS: dict[str, Meaning] = {
     "client_ca_file": Meaning(SAME, SAME, "refused, unless `traffic: none`"),
     "certificate": Meaning(
         "`acme`: bring the files, a self-signed one until then", "`acme`: bring the files, a self-signed one until then",
-        "`acme`: cert-manager",
+        "`acme`, `self_signed`: cert-manager's, or a Secret that you create",
     ),
-    "certificate_file": Meaning(SAME, SAME, "a Secret of type kubernetes.io/tls"),
-    "certificate_key_file": Meaning(SAME, SAME, "a Secret of type kubernetes.io/tls"),
+    "certificate_file": Meaning(SAME, SAME, "in the Secret of the Ingress or Gateway"),
+    "certificate_key_file": Meaning(SAME, SAME, "in the Secret of the Ingress or Gateway"),
     "deployers": everywhere(f"{NONE}: who may deploy is the engine's to say"),
     "hooks": everywhere("refused: nothing runs Ansible's tasks"),
     "notifications": everywhere(f"{NONE}: the engine's events say it"),

@@ -42,13 +42,20 @@ FOREIGN: dict[str, dict[str, Any]] = {
 """What the slow tests deploy of other people's applications, as changes of the usual description."""
 
 
-def rendered(settings: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, str]:
-    """Return path -> text for the usual app with CHANGES and a cluster's SETTINGS, secrets included."""
+def rendered(
+    settings: Mapping[str, Any] | None = None, certificate: Mapping[str, str] | None = None, **changes: Any
+) -> dict[str, str]:
+    """Return path -> text for the usual app with CHANGES and a cluster's SETTINGS, secrets included.
+
+    CERTIFICATE is one that the app provides, as given.Given has it.
+    """
     app = app_description.normalise(shop(**{**SERVERS, **changes}))
     made = description.deployment(app, IMAGE, release="7", replicas=2)
     kept = Kept(Path("/nowhere"), {"salt": "s"})
-    files = kubernetes.render(made, Given("kubernetes", Path("/nowhere"), IMAGE, 2, {}, kept, options=settings or {}))
-    return {file.path: file.text for file in files}
+    given = Given(
+        "kubernetes", Path("/nowhere"), IMAGE, 2, {}, kept, certificate=certificate or {}, options=settings or {}
+    )
+    return {file.path: file.text for file in kubernetes.render(made, given)}
 
 
 def folder(settings: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, str]:

@@ -128,6 +128,26 @@ def test_secrets_have_every_key_that_pods_ask_for() -> None:
     assert files[".gitignore"] == "/secrets/\n"
 
 
+def test_a_provided_certificate_is_a_secret_for_the_ingress_and_replaces_no_pods() -> None:
+    def web(files: dict[str, str]) -> str:
+        return files["base/web.yaml"]
+
+    pair = {"tls-certificate": "CERTIFICATE\n", "tls-key": "PRIVATE KEY\n"}
+    files = rendered(None, pair)
+    (found,) = (
+        each
+        for each in yaml.safe_load_all(files["secrets/secrets.yaml"])
+        if each["kind"] == "Secret" and "type" in each
+    )
+    assert (found["metadata"]["name"], found["type"]) == ("shop-tls", "kubernetes.io/tls")
+    assert found["stringData"] == {"tls.crt": "CERTIFICATE\n", "tls.key": "PRIVATE KEY\n"}
+    assert invalid(found, VERSIONS[-1]) == ""
+    assert one("Ingress", "shop")["spec"]["tls"][0]["secretName"] == "shop-tls"
+    assert web(files) == web(rendered())
+    assert "kubernetes.io/tls" in rendered({"external_secrets": {"store": "vault"}}, pair)["secrets/secrets.yaml"]
+    assert "kubernetes.io/tls" not in rendered({"traffic": "none"}, pair)["secrets/secrets.yaml"]
+
+
 def test_another_secret_replaces_the_pods_and_a_store_is_looked_at_by_others() -> None:
     def told(token: str, **settings: Any) -> Any:
         found = one("Deployment", "shop-web", settings, secrets={"SECRET_KEY": KEY, "TOKEN": token})

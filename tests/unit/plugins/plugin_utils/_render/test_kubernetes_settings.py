@@ -68,6 +68,7 @@ def test_good_settings_are_taken(settings: Any) -> None:
         ({"client_ca_file": "ca.pem"}, {}, "nobody would ask for a certificate"),
         ({"stage": "staging"}, {}, "'stage' is 'staging', which nginx closes to the public"),
         ({"redirect_domains": ["www.example.com"]}, {}, "set `slipway_render.options.kubernetes: {traffic: gateway}`"),
+        ({"certificate": "provided"}, {"issuer": "letsencrypt"}, "issuer would put another one in its place"),
         ({"handover": "stop_first"}, {"max_replicas": 2}, "there are never two web processes"),
         ({}, {"max_replicas": 2}, "max_replicas is 2 and slipway_render.replicas is 3"),
         ({}, {"keep_state": ["worker"]}, "keep_state has 'worker', which is none of the app's 'processes'"),
