@@ -2,8 +2,8 @@
 # MIT License (see LICENSE)
 """A cluster whose API is an imitation (fake_cluster.py), and whose one node is real: podman on a host.
 
-podman takes Pods, ConfigMaps and Secrets as Kubernetes does (`podman kube play`), but knows neither probes over HTTP nor
-preStop: here is what a kubelet and the controllers do with those. The nginx in front stands for an Ingress.
+podman takes Pods, ConfigMaps and Secrets as Kubernetes does (`podman kube play`), but knows neither fsGroup, probes over
+HTTP nor preStop: here is what a kubelet and the controllers do with those. The nginx in front stands for an Ingress.
 """
 
 from __future__ import annotations
@@ -111,7 +111,13 @@ class Cluster(fake_cluster.Cluster):
         settings = [one for (plural, _), one in self.objects.items() if plural in kept]
         secrets = " ".join(one["metadata"]["name"] for one in settings if one["kind"] == "Secret")
         engines.put(self.host, f"/root/pods/{pod}.yaml", yaml.safe_dump_all([*settings, whole]))
-        self.host.run(f"podman secret rm --ignore {secrets}; podman kube play --network podman /root/pods/{pod}.yaml")
+        self.host.run(
+            f"podman secret rm --ignore {secrets}; podman kube play --start=false --network podman /root/pods/{pod}.yaml"
+        )
+        group = template["spec"]["securityContext"]["fsGroup"]
+        for name in [one["secret"]["secretName"] for one in template["spec"]["volumes"] if "secret" in one]:
+            self.host.run(f"chgrp -R {group} $(podman volume inspect {name} --format '{{{{.Mountpoint}}}}')")
+        self.host.run(f"podman pod start {pod}")
         return pod
 
     @staticmethod

@@ -27,12 +27,15 @@ SETTINGS: dict[str, Any] = {
     "redis_url": f"redis://:{PASSWORD}@{GATEWAY}:{REDIS_PORT}/0",
 }
 """Keys of the app in the inventory of a cluster."""
+FILE, TEXT = "instance/settings.cfg", "TOKEN = 'of-a-file-a1b2c3'\n"
 PLACE = "/root/harbour"
 CONFIG = "/root/kubeconfig"
 
 
 class Site(engines.Site):
     """The sample app on a VPS that builds its images and runs the pods: it needs no registry, and no images of servers."""
+
+    description = {**engines.DESCRIPTION, "files": {FILE: TEXT}}
 
     def describe(self, **changes: Any) -> None:
         app = {**self.description, "source": {"path": str(self.folder)}, **changes}

@@ -92,6 +92,7 @@ def test_a_pod_may_do_nothing_but_serve(site: pods.Site, cluster: Cluster) -> No
         return site.host.ok(f"podman exec {container} {command}")
 
     assert site.host.run(f"podman exec {container} id -u") == "10001"
+    assert site.host.run(f"podman exec {container} cat /app/src/{pods.FILE}") == pods.TEXT.strip()
     assert inside("touch /tmp/mine") and inside("touch /dev/shm/mine")
     assert not inside("touch /app/src/mine") and not inside("touch /etc/mine")
     status = site.host.run(f"podman exec {container} cat /proc/1/status")
