@@ -69,11 +69,12 @@ def secret_texts(made: Deployment, given: Given, more_domains: list[str]) -> dic
     texts = {**made.secrets, **own}
     texts |= {name: text for name, (_, text) in container.file_secrets(made).items()}
     for server in made.servers:
+        texts[server.name] = server.password  # where the next run finds it
         if server.kind == "postgres":
             prepared = {"postgres-prepare": container.prepare(server)}
-            texts |= {server.name: server.password, container.ADMIN: given.kept.get(container.ADMIN), **prepared}
+            texts |= {container.ADMIN: given.kept.get(container.ADMIN), **prepared}
         else:
-            texts[server.name] = container.redis_settings(server)
+            texts[container.settings_of(server)] = container.redis_settings(server)
     domains = [*made.front.domains, *made.front.redirect_domains, *more_domains]
     pair = given.certificate or certificate.self_signed(domains)
     return texts | {name: pair[name] if given.certificate else given.kept.text(name, pair[name]) for name in pair}
@@ -105,7 +106,9 @@ def document(made: Deployment, given: Given, access: Mapping[str, str], secrets:
     return {
         "name": made.name,
         "services": services,
-        "secrets": {name: {"file": f"./{SECRETS}/{name}"} for name in secrets},
+        "secrets": {
+            name: {"file": f"./{SECRETS}/{name}"} for name in secrets if name in container.used(services, "secrets")
+        },
         "volumes": {volume.name: {} for volume in made.volumes},
         "networks": networks,
     }

@@ -147,18 +147,23 @@ CREATE DATABASE "{database}" OWNER "{user}";
 
 
 def _redis(one: Server, image: str) -> Service:
-    conf = f"{SECRETS}/{one.name}"
+    conf = f"{SECRETS}/{settings_of(one)}"
     asked = f"REDISCLI_AUTH=$(sed -n 's/^requirepass //p' {conf}) redis-cli ping | grep -q PONG"
     found: Service = {
         "image": image,
         "command": ["redis-server", conf],
-        "secrets": [one.name],
+        "secrets": [settings_of(one)],
         "stop_grace_period": "60s",
         "healthcheck": check(["CMD-SHELL", asked], 60),
     }
     if one.volume:
         found["volumes"] = [f"{one.volume.name}:{one.volume.path}"]
     return found
+
+
+def settings_of(one: Server) -> str:
+    """Return the name of the secret with redis.conf, which has the password in it; the one called like the server is that alone."""
+    return f"{one.name}-conf"
 
 
 def redis_settings(one: Server) -> str:
@@ -195,6 +200,12 @@ def nginx(image: str, name: str, access: Mapping[str, str]) -> Service:
         "stop_grace_period": "60s",
         "healthcheck": check(["CMD-SHELL", f"kill -0 $(cat {front.PID})"], 30),
     }
+
+
+def used(services: Mapping[str, Any], what: str) -> set[str]:
+    """Return the names of those `secrets` or `configs` (WHAT) that SERVICES have."""
+    entries = [entry for one in services.values() for entry in one.get(what, [])]
+    return {entry if isinstance(entry, str) else entry["source"] for entry in entries}
 
 
 def escaped(value: Any) -> Any:

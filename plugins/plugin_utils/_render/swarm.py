@@ -81,8 +81,8 @@ def _document(services: Mapping[str, Any], secrets: Mapping[str, Any], configs: 
         "services": dict(services),
         "networks": {"default": {"driver": "overlay", "attachable": True}},
         "volumes": volumes,
-        "secrets": {name: entry for name, entry in secrets.items() if name in _used(services, "secrets")},
-        "configs": {name: entry for name, entry in configs.items() if name in _used(services, "configs")},
+        "secrets": {name: entry for name, entry in secrets.items() if name in container.used(services, "secrets")},
+        "configs": {name: entry for name, entry in configs.items() if name in container.used(services, "configs")},
     }
 
 
@@ -165,8 +165,3 @@ def _in_memory(service: container.Service) -> container.Service:
     found = dict(service)
     folders = [{"type": "tmpfs", "target": path} for path in found.pop("tmpfs")]
     return found | {"volumes": [*found.get("volumes", []), *folders]}
-
-
-def _used(services: Mapping[str, Any], what: str) -> set[str]:
-    entries = [entry for one in services.values() for entry in one.get(what, [])]
-    return {entry if isinstance(entry, str) else entry["source"] for entry in entries}

@@ -35,7 +35,7 @@ def files_of(
 ) -> dict[str, File]:
     """Return the files of a described APP for TARGET by their paths."""
     whole = app_description.normalise(app)
-    (folder / "secrets").mkdir(exist_ok=True)
+    (folder / "secrets").mkdir(parents=True, exist_ok=True)
     for name in ("tls-certificate", "tls-key"):
         (folder / "secrets" / name).write_text("PRIVATE KEY" if name == "tls-key" else "CERTIFICATE")
     kept = output.Kept(folder, {"name-key": "k", "postgres-admin": "pa", "salt": "s"})

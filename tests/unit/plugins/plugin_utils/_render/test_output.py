@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import rendering
 from ansible_collections.slipway.flask.plugins.plugin_utils._render.output import File, Kept, OutputError, write
 
 FILES = [File("compose.yaml", "a\n"), File("deploy.sh", "b\n", 0o755), File("secrets/KEY", "s")]
@@ -58,3 +59,14 @@ def test_a_password_is_made_once(tmp_path: Path) -> None:
     assert len(first) >= 32
     write(tmp_path, "x", [File("secrets/postgres", first)])
     assert Kept(tmp_path).get("postgres") == first
+
+
+@pytest.mark.parametrize("target", ["compose", "swarm"])
+def test_what_one_run_makes_up_is_what_the_next_one_finds(target: str, tmp_path: Path) -> None:
+    made = rendering.files(target, tmp_path / "scratch", redis="local", redis_variables={"CACHE_URL": "cache"})
+    write(tmp_path / "x", "shop", made.values())
+    found = Kept(tmp_path / "x")
+    assert {name: found.get(name) for name in rendering.PASSWORDS} == rendering.PASSWORDS
+    assert found.get("postgres-admin") == "pa"
+    settings = (tmp_path / "x/secrets/redis-queue-conf").read_text()
+    assert settings.splitlines()[0] == "requirepass rq"
