@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -84,7 +84,7 @@ class Builder:
     """What makes images on a host and keeps them in its registry."""
 
     def __init__(self, host: Host) -> None:
-        self.host = host
+        self.host, self.pool = host, ThreadPoolExecutor(1)
         self.registry = f"{host.address}:5000"
         put(host, "/etc/docker/registry/config.yml", engines.REGISTRY)
         # In memory: overlays can't lie on the one that a test host is on.
@@ -108,29 +108,34 @@ class Builder:
     def push(self, name: str, to: str) -> None:
         self.host.run(f"buildah push --quiet --tls-verify=false --disable-compression {name} docker://{to}")
 
-    def build(self, folder: Path, name: str, timestamp: int) -> None:
-        """Build the context in FOLDER as the image NAME, as its Containerfile says, and push it."""
+    def build(self, folder: Path, name: str, timestamp: int) -> Future[None]:
+        """Build the context in FOLDER as the image NAME, as its Containerfile says, and push it, one after the other."""
         place = f"/var/tmp/context-{name.rpartition(':')[2]}"
         engines.copy(folder, self.host, place)
-        self.host.run(
-            f"cd {place} && buildah build --layers --isolation chroot --timestamp {timestamp} --format docker --tag {name} "
-            f"--volume {BUNDLE}:{BUNDLE}:ro --build-arg PIP_CERT={BUNDLE} . >/var/tmp/build.log 2>&1 "
-            "|| { tail -30 /var/tmp/build.log; exit 1; }"
-        )
-        self.push(name, name)
+
+        def run() -> None:
+            self.host.run(
+                f"cd {place} && buildah build --layers --isolation chroot --timestamp {timestamp} --format docker --tag {name} "
+                f"--volume {BUNDLE}:{BUNDLE}:ro --build-arg PIP_CERT={BUNDLE} . >/var/tmp/build.log 2>&1 "
+                "|| { tail -30 /var/tmp/build.log; exit 1; }"
+            )
+            self.push(name, name)
+
+        return self.pool.submit(run)
 
 
 class Site(engines.Site):
     """The sample app in a repository, its images, and its stack in FOLDER."""
 
     builder: Builder
+    description = {**engines.DESCRIPTION, "health_timeout_seconds": 8}
 
     @property
     def registry(self) -> str:
         return self.builder.registry
 
     def __init__(self, folder: Path, project: Project, builder: Builder) -> None:
-        self.builder = builder
+        self.builder, self.builds = builder, dict[str, Future[None]]()
         super().__init__(folder / "harbour", project)
         self.stack = folder / "stack"
         (self.folder / ".gitignore").write_text("__pycache__\n")
@@ -145,7 +150,7 @@ class Site(engines.Site):
         return {**self.description, "source": {"path": str(self.folder)}, **changes}
 
     def image(self, title: str, **changes: Any) -> str:
-        """Commit the code as it is under a TITLE, and push an image of it; return its name."""
+        """Commit the code as it is under a TITLE, and begin to make an image of it (`builds`); return its name."""
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--message", title)
         revision = self.git("rev-parse", "HEAD")
@@ -156,7 +161,7 @@ class Site(engines.Site):
             self.git("archive", "--prefix", "src/", "--output", str(tar), "HEAD")
             release = context.Release(revision, "", self.packages, "3.13.5", COMMITTED, "{}")
             made = context.write(folder, app, asked, release, tar, {})
-            self.builder.build(folder, made.name, made.timestamp)
+            self.builds[made.name] = self.builder.build(folder, made.name, made.timestamp)
         return made.name
 
     @cached_property
