@@ -33,6 +33,14 @@ options:
     description: Folder on the controller, relative to the current folder. It is created if it doesn't exist.
     type: path
     default: exports
+  at:
+    description:
+      - Export only the database, as it was at this time, from the backups of the host that has it. C(latest), a time
+        such as C(2026-11-25 14:05) (UTC, or with an offset), or the name of a restore point.
+      - Nothing on the host is changed. PostgreSQL with C(slipway_backups) only.
+    type: str
+    default: ""
+    version_added: 0.4.0
 """
 
 EXAMPLES = r"""

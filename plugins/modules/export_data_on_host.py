@@ -26,7 +26,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import begin
-from ansible_collections.slipway.flask.plugins.module_utils._transfer import exporting
+from ansible_collections.slipway.flask.plugins.module_utils._transfer import exporting, past
 from ansible_collections.slipway.flask.plugins.module_utils._transfer.statements import DumpError
 
 ARGUMENTS: dict[str, Any] = {
@@ -34,6 +34,7 @@ ARGUMENTS: dict[str, Any] = {
     "url": {"type": "str", "default": "", "no_log": True},
     "folders": {"type": "dict", "default": {}},
     "stamp": {"type": "str", "required": True},
+    "at": {"type": "str", "default": ""},
     "owner": {"type": "str", "default": ""},
 }
 
@@ -41,6 +42,8 @@ ARGUMENTS: dict[str, Any] = {
 def main() -> None:
     module, asked = begin(ARGUMENTS)
     export = exporting.Export(asked["app"], asked["app"], asked["stamp"], asked["url"], asked["folders"])
+    if asked["at"]:
+        export = past.Past(asked["app"], asked["app"], asked["stamp"], at=asked["at"])
     try:
         if asked["owner"] and not module.check_mode:
             module.exit_json(changed=False, **exporting.begin(export, asked["owner"]))

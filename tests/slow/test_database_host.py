@@ -318,6 +318,20 @@ def test_a_run_limited_to_one_host_asks_the_others_for_what_it_needs(fleet: Flee
     assert fleet.good("playbooks/provision.yml").count("changed") == 0
 
 
+def test_the_database_is_asked_and_guarded_where_it_is(fleet: Fleet, served: Play) -> None:
+    told = fleet.good("playbooks/queries.yml", "-e", "app=shop").output
+    assert "shop on db1" in told
+    assert "shop on web" not in told
+    assert "INSERT INTO orders" in told
+    refused = fleet.play("playbooks/upgrade_database.yml", "-e", "yes=true")
+    assert refused.code != 0
+    assert "db1: nothing was changed: web1, web2 depend on its PostgreSQL" in " ".join(refused.output.split())
+    misspelt = fleet.play("playbooks/provision.yml", "-e", "standby=new")
+    assert misspelt.code != 0
+    assert "standby is 'new'; it must be anew" in misspelt.output
+    assert misspelt.count("changed") == 0
+
+
 def test_a_new_password_needs_no_restart_of_the_app(fleet: Fleet, served: Play) -> None:
     old, pids = fleet.password, fleet.hosts["web1"].run("pgrep -u shop gunicorn | head -1")
     fleet.hosts["db1"].run("rm /etc/slipway/passwords/shop.password")

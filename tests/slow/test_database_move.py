@@ -10,6 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 import yaml
+from backup_site import BACKUPS
 from conftest import RELEASES, machine
 from helpers import wait_for
 from stock import image
@@ -23,6 +24,9 @@ class Grown(Fleet):
 
     def inventory(self, *groups: str) -> None:
         self.describe()
+        of_database = yaml.safe_load((self.folder / "group_vars/db.yml").read_text())
+        of_database["slipway_backups"] = {**BACKUPS, "to": [{"path": "/mnt/backups"}]}
+        (self.folder / "group_vars/db.yml").write_text(yaml.safe_dump(of_database))
         whole = yaml.safe_load((self.folder / "hosts.yml").read_text())
         whole["web"]["hosts"].pop("web2", None)
         (self.folder / "hosts.yml").write_text(yaml.safe_dump({name: whole[name] for name in groups}))
@@ -37,6 +41,7 @@ def grown(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             for name in ("web1", "db1")
         }
         hosts["web2"] = hosts["web1"]
+        hosts["db1"].run("mkdir -p /mnt/backups")
         made = Grown(tmp_path_factory.mktemp("grown"), hosts)
         yield made
         shutil.rmtree(made.sockets, ignore_errors=True)
@@ -71,3 +76,21 @@ def test_the_data_comes_along(grown: Grown) -> None:
     assert grown.hosts["db1"].psql("SELECT count(*) FROM orders", "shop") == "4"
     assert grown.hosts["web1"].psql("SELECT count(*) FROM orders", "shop") == "3", "the old one stays as it was"
     assert grown.good("site.yml").count("changed") == 0, "and nobody has to say `moved` again"
+
+
+def test_it_goes_back_to_a_moment_by_the_backups_of_the_database_host(grown: Grown) -> None:
+    exports = grown.folder / "past"
+    grown.good("playbooks/backup.yml")
+    moment = grown.hosts["db1"].run("sleep 1.1; date -u '+%Y-%m-%d %H:%M:%S'; sleep 1.1")
+    before = grown.ask("web1", "/orders")["count"]
+    for _ in range(2):
+        grown.ask("web1", "/orders", post=True)
+    refused = grown.play("playbooks/restore.yml", "-e", "app=shop", "-e", f'{{"to": "{moment}"}}', "-e", "yes=true")
+    assert refused.code != 0
+    assert "its database is on db1, for all hosts that run the app" in " ".join(refused.output.split())
+    grown.good("playbooks/export.yml", "-e", "app=shop", "-e", f"to={exports}", "-e", f'{{"at": "{moment}"}}')
+    assert grown.ask("web1", "/orders")["count"] == before + 2, "an export changes nothing"
+    (dump,) = exports.glob("*.dump")
+    more = ("-e", "replace=true", "-e", "import_schema=keep")
+    grown.good("playbooks/import.yml", "-e", "app=shop", "-e", f"dump={dump}", *more)
+    wait_for(lambda: grown.ask("web1", "/orders")["count"] == before, seconds=20)

@@ -135,6 +135,7 @@ def test_a_host_that_dies_takes_all_back_and_follows(site: Fleet) -> None:
         assert {get(one)["word"] for one in living.values()} == {"first"}
         site.revive("web3")
         site.hosts["web3"].run("rm -rf /opt/faults")
+        assert get(site.hosts["web3"])["word"] == "first", "by itself, from its boot on"
         failing_run(site)
         site.serves("first")
     assert load.failures == []

@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._process.look.members import processes_of
+from ansible_collections.slipway.flask.plugins.module_utils._release import fleet
 from ansible_collections.slipway.flask.plugins.module_utils._release.drain import draining
 from ansible_collections.slipway.flask.plugins.module_utils._release.history import history
+from ansible_collections.slipway.flask.plugins.module_utils._release.lease import Lease
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import SWITCHED, Paths
 
 KEPT = (
@@ -75,4 +77,5 @@ def serving_of(paths: Paths) -> dict[str, Any]:
         "revision": record.revision if record else "",
         "dirty": bool(record and record.dirty),
         "since": since(paths),
+        "undecided": bool(fleet.undecided(paths)) and Lease.read(paths.app) is None,
     }

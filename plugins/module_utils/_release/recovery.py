@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import journal
 from ansible_collections.slipway.flask.plugins.module_utils._host import leftovers
-from ansible_collections.slipway.flask.plugins.module_utils._release import fleet, observers, orphans
+from ansible_collections.slipway.flask.plugins.module_utils._release import boot, fleet, observers, orphans
 from ansible_collections.slipway.flask.plugins.module_utils._release import lease as release_lease
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.history import history
@@ -48,6 +48,7 @@ class Recovery:
             process.clear(current)
             if current:
                 process.resume(current)
+        boot.settle(self.paths.app)
         self._remove_orphans()
         leftovers.sweep()
 

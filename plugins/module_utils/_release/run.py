@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 
 from ansible_collections.slipway.flask.plugins.module_utils._host import going, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._python.uv import EnvironmentError_
-from ansible_collections.slipway.flask.plugins.module_utils._release import drain, fleet, observers, stages
+from ansible_collections.slipway.flask.plugins.module_utils._release import boot, drain, fleet, observers, stages
 from ansible_collections.slipway.flask.plugins.module_utils._release.context import Context
 from ansible_collections.slipway.flask.plugins.module_utils._release.lease import Lease, uptime
 from ansible_collections.slipway.flask.plugins.module_utils._release.lock import lock
@@ -220,6 +220,22 @@ class Run:
             if waited >= 1:
                 self.context.notes.append(f"the start waited {waited:.0f} s for {one.release} to drain")
         self.traffic.start()
+
+    def switch(self) -> None:
+        """Point visitors at the release; with other hosts, a boot before all have done so points them back."""
+        if self.request.fleet:
+            boot.hold(self.paths, self.context.record.previous)
+        self.traffic.switch()
+
+    def switch_back(self) -> None:
+        """Point visitors at the release before, if they were pointed away."""
+        self.traffic.switch_back()
+        boot.settle(self.app)
+
+    def drain(self) -> None:
+        """Have the release before end: all hosts have switched, so that this one stays."""
+        boot.settle(self.app)
+        self.traffic.drain()
 
     def halt(self) -> None:
         """Stop the release, and have no restart of the host start it."""

@@ -45,10 +45,10 @@ STAGES = (
     Stage("migrate", "schema.migrate", undo="schema.undo_migrate", needs="check"),
     Stage("start", "start", undo="halt"),
     Stage("gate", "traffic.gate"),
-    Stage("switch", "traffic.switch", undo="traffic.switch_back"),
+    Stage("switch", "switch", undo="switch_back"),
     Stage("verify", "traffic.verify"),
     Stage("watch", "traffic.watch"),
-    Stage("drain", "traffic.drain", goes_back=False),  # the release before is told to end in it
+    Stage("drain", "drain", goes_back=False),  # the release before is told to end in it
     Stage("prune", "prune", of=("deploy",), goes_back=False),
 )
 NAMES = tuple(stage.name for stage in STAGES)

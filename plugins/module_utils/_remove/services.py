@@ -18,6 +18,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.module_utils._pgbouncer import names as pgbouncer
 from ansible_collections.slipway.flask.plugins.module_utils._process import runs, worker
 from ansible_collections.slipway.flask.plugins.module_utils._redis import names as redis
+from ansible_collections.slipway.flask.plugins.module_utils._release import boot
 from ansible_collections.slipway.flask.plugins.module_utils._remove import accounts, processes
 from ansible_collections.slipway.flask.plugins.module_utils._remove.journal import Account
 
@@ -165,7 +166,7 @@ def records(app: str) -> list[Path]:
     mine += [RUN / f"{app}.{ending}" for ending in ("lease", "progress")]
     mine += [Path(pgbouncer.config(app, kind)) for kind in ("ini", "hba", "users")]
     mine += [Path(pgbouncer.folder(app)).with_name(f"{app}.loaded")]
-    mine += [places.STATE / f"{app}.lock"]
+    mine += [places.STATE / f"{app}.lock", boot.file_of(app)]
     return [*mine, *(Path(redis.config(f"{app}-{one}")) for one in redis.PURPOSES)]
 
 

@@ -16,7 +16,10 @@ import io
 import json
 import os
 import shutil
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,7 @@ AHEAD = 3
 IDLE_SECONDS = 180
 """How long none is fetched before the controller counts as gone."""
 LOOK_SECONDS = 0.05
+BEAT_SECONDS = 30.0
 STATE = "state.json"
 GONE = "gone"
 """What the controller leaves when it wants no more: a file of a moment ago may still be on its way into the folder."""
@@ -55,6 +59,8 @@ class State:
     over: bool = False
     error: str = ""
     notes: list[str] = field(default_factory=list)
+    beats: int = 0
+    """Grows while it goes on without anything to fetch."""
 
 
 class Spool:
@@ -65,6 +71,25 @@ class Spool:
         about = folder.stat()
         self.owner = (about.st_uid, about.st_gid)
         self.save()
+
+    @contextmanager
+    def alive(self) -> Iterator[None]:
+        """Tell whoever waits that this goes on although nothing is written yet, as long as the block runs."""
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(BEAT_SECONDS):
+                self.state.beats += 1
+                with suppress(OSError):  # the controller has given up, which is noticed when there is something
+                    self.save()
+
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def begin(self, name: str) -> Writer:
         """Begin the item NAME."""

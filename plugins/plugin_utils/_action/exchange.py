@@ -120,7 +120,7 @@ class Fetch:
         remove(self.action, self.folder)
 
     def _pieces(self) -> dict[str, Any]:
-        fetched, item, since, state = 0, -1, time.monotonic(), self._state("")
+        fetched, item, since, state, beats = 0, -1, time.monotonic(), self._state(""), 0
         with tempfile.TemporaryDirectory(prefix="slipway-") as folder:
             while True:
                 if state["error"]:
@@ -128,6 +128,8 @@ class Fetch:
                 if fetched == len(state["pieces"]):
                     if state["over"]:
                         return state
+                    if (now := int(state.get("beats") or 0)) != beats:
+                        beats, since = now, time.monotonic()
                     if time.monotonic() - since > SILENT_SECONDS:
                         raise ExchangeError(f"the host has sent nothing for {SILENT_SECONDS} s")
                     time.sleep(LOOK_SECONDS)

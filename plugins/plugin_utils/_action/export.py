@@ -18,6 +18,8 @@ from ansible.utils.display import Display
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import exchange, on_host
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import folders as target_folders
 
+ONE_MOMENT = "  The database is from one point in time, the folders from shortly after."
+
 
 def asked(app: str, url: str, folders: Mapping[str, str]) -> dict[str, Any]:
     """Return what the host is asked to export of APP: the database at URL ("" for none), FOLDERS by the name people know."""
@@ -67,5 +69,5 @@ def fetch(
     sizes = {path: exchange.size(path.stat().st_size) for path in files}
     Display().display("\n".join([f"{head}: exported", *(f"  {path}  ({sizes[path]})" for path in files),
                                  *(f"  Note: {note}" for note in notes),
-                                 "  The database is from one point in time, the folders from shortly after."]))  # fmt: skip
+                                 *([] if asked.get("at") else [ONE_MOMENT])]))  # fmt: skip
     return {"changed": True, "files": [str(path) for path in files], "notes": notes}

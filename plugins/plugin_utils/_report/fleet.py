@@ -62,9 +62,23 @@ def differing(values: Mapping[Host, str]) -> list[Host]:
 def behind(serving: Mapping[Host, Found]) -> dict[Host, str]:
     """Return what to say of each host that serves another revision than most, or none; SERVING: by host.
 
-    Each has `revision`, `dirty`, and `since`, the time of its switch. Where two revisions have as many hosts, the one that came
-    last is what the fleet is to serve.
+    And of those that a run over several hosts has left as they are, which say nothing of what the fleet is to serve. Each has
+    `revision`, `dirty`, and `since`, the time of its switch. Where two revisions have as many hosts, the one that came last is
+    what the fleet is to serve.
     """
+    told = {
+        host: f"it serves {tables.revision(one)}, to which a run over several hosts has switched it that never ended; the next "
+        "deploy.yml or rollback.yml settles that first"
+        for host, one in serving.items()
+        if one.get("undecided")
+    }
+    if told and len(told) < len(serving):
+        return {**behind({host: one for host, one in serving.items() if host not in told}), **told}
+    return told or _apart(serving)
+
+
+def _apart(serving: Mapping[Host, Found]) -> dict[Host, str]:
+    """Return what to say of each host that serves another revision than most."""
     names = {host: tables.revision(one) for host, one in serving.items()}
     if len(set(names.values())) < 2:
         return {}

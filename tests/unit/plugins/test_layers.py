@@ -195,7 +195,7 @@ MOST = {
     "kept_half": 4_500,
     "release_on_host": 384_000,
     "rollback_on_host": 255_000,
-    "release_info_on_host": 184_000,
+    "release_info_on_host": 186_000,
     "release_exec_on_host": 65_500,
     "maintenance_on_host": 3_500,
     "files_on_host": 13_500,

@@ -36,8 +36,8 @@ from ansible_collections.slipway.flask.plugins.module_utils._process import watc
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
 from ansible_collections.slipway.flask.plugins.module_utils._process.look import web as look_web
 from ansible_collections.slipway.flask.plugins.module_utils._python import environment, git_unit
+from ansible_collections.slipway.flask.plugins.module_utils._release import boot, lease
 from ansible_collections.slipway.flask.plugins.module_utils._release import context as release_context
-from ansible_collections.slipway.flask.plugins.module_utils._release import lease
 from ansible_collections.slipway.flask.plugins.module_utils._release import run as release_run
 from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Deploy
 from ansible_collections.slipway.flask.plugins.module_utils._release.history import history
@@ -359,6 +359,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     monkeypatch.setattr(fate, "told_of", lambda unit, run: fake.instance(unit) in fake.starved)
     monkeypatch.setattr(journal, "SOCKET", tmp_path / "no journal")
     monkeypatch.setattr(lease, "FOLDER", tmp_path / "run")
+    monkeypatch.setattr(boot, "FOLDER", tmp_path / "tmpfiles.d")
     monkeypatch.setattr(git_unit, "place_of", git_unit.Place)  # git as it is, with its mirror in the folder of the app
     monkeypatch.setattr(leftovers, "PAYLOADS", tmp_path / "tmp")
     monkeypatch.setattr(leftovers, "TRANSFERS", tmp_path / "transfers")

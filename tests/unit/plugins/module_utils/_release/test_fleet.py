@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._release import fleet, lease, run
+from ansible_collections.slipway.flask.plugins.module_utils._release import boot, fleet, info, lease, run
 from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Deploy
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.rollback import Rollback
@@ -139,3 +141,69 @@ def test_the_site_is_looked_at_through_other_addresses_too(host: FakeHost, monke
     with pytest.raises(ReleaseError, match="answered 502"):
         host.deploy(until="before_drain", resume=new, verify_at=["192.0.2.1"], **T)
     assert host.current != new
+
+
+# ---- the host itself goes down ---------------------------------------------------------------------------------------
+
+
+def boots(host: FakeHost) -> None:
+    """Go down and come back: systemd-tmpfiles makes the links of its files, then what is enabled starts if `current` names it."""
+    for path in boot.FOLDER.glob("*.conf"):
+        (line,) = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+        kind, link, *_, target = line.split()
+        assert kind == "L+!"
+        os.unlink(link)
+        os.symlink(target, link)
+    host.running.clear()
+    host.running.add(host.current)
+    lease.drop("shop")
+
+
+def test_a_host_that_goes_down_after_its_switch_comes_back_with_what_the_others_serve(host: FakeHost) -> None:
+    old, new = switched(host)
+    boots(host)
+    assert host.current == old
+    assert fleet.told(host.paths)["undecided"] == ""
+    outcome = host.deploy(until="before_migrate", fleet="t2", gone="box/1")
+    assert host.current == old
+    assert new not in host.paths.release_ids()
+    assert any("was cleaned up" in note for note in outcome.notes)
+    assert host.history[-1]["outcome"] == "killed"
+    assert not boot.file_of("shop").exists()
+
+
+def test_a_boot_after_the_end_changes_nothing(host: FakeHost) -> None:
+    _, new = switched(host)
+    host.deploy(resume=new, **T)
+    boots(host)
+    assert host.current == new
+    assert not boot.file_of("shop").exists()
+
+
+def test_a_run_that_goes_back_leaves_nothing_for_the_boot(host: FakeHost) -> None:
+    old, new = switched(host)
+    with pytest.raises(ReleaseError, match="web3: no"):
+        host.deploy(resume=new, gave_up="web3: no", **T)
+    assert (host.current, boot.file_of("shop").exists()) == (old, False)
+
+
+def test_a_host_alone_has_nothing_for_the_boot(host: FakeHost) -> None:
+    host.deploy()
+    host.change()
+    host.deploy(until="before_drain")
+    assert not boot.FOLDER.exists()
+
+
+def test_a_release_with_schedules_is_left_to_the_next_run(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boot.settings, "of", lambda paths, release: {"tick": {"schedule": "hourly"}})
+    monkeypatch.setattr(boot.settings, "kind", lambda entry: boot.settings.SCHEDULE)
+    boot.hold(host.paths, "0001-a")
+    boot.hold(host.paths, "")
+    assert not boot.FOLDER.exists()
+
+
+def test_a_status_says_so_once_nobody_is_at_it_any_more(host: FakeHost) -> None:
+    switched(host)
+    assert info.serving_of(host.paths)["undecided"] is False
+    lease.drop("shop")
+    assert info.serving_of(host.paths)["undecided"] is True

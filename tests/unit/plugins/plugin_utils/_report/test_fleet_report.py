@@ -77,6 +77,17 @@ def test_who_serves_another_revision_is_told(serving: dict[str, Any], told: dict
     assert all(text.endswith("deploy.yml brings all to one revision") for text in found.values())
 
 
+def test_a_host_that_a_run_has_left_says_nothing_of_what_the_fleet_is_to_serve() -> None:
+    old = {"revision": "aaaaaaa", "dirty": False, "since": "2026-11-27T05:00:00Z"}
+    new = {"revision": "bbbbbbb", "dirty": False, "since": "2026-11-27T06:00:00Z", "undecided": True}
+    (told,) = fleet.behind({"web1": old, "web2": new}).items()
+    assert told[0] == "web2"
+    assert told[1].startswith("it serves bbbbbbb, to which a run over several hosts has switched it that never ended")
+    assert "the next deploy.yml or rollback.yml" in told[1]
+    assert set(fleet.behind({"web1": new, "web2": new})) == {"web1", "web2"}, "although they are alike"
+    assert fleet.behind({"web1": old, "web2": {**old, "undecided": False}}) == {}
+
+
 def entry(
     number: int, revision: str, started: str, outcome: str = "deployed", seconds: float = 10, **more: Any
 ) -> dict[str, Any]:
