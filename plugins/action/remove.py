@@ -102,6 +102,8 @@ class ActionModule(ActionBase):
 
     def _urls(self, found: Mapping[str, Any], task_vars: Mapping[str, Any]) -> list[str]:
         """Return the URLs of what this host exports: of several, the first exports the database that all of them use."""
+        if not found.get("runs", True):
+            return []
         exporters = _looked(task_vars, "remote")
         remote = found.get("remote") if self.host in exporters[:1] or self.step in ("all", "look") else ""
         return found["urls"] or ([remote] if remote else []) or ([] if found.get("remote") else self._urls_elsewhere())

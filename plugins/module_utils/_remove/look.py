@@ -50,6 +50,8 @@ class Found:
     """The addresses of other hosts that use its database here."""
     serves: bool = False
     """Whether the host has the app's database for other hosts."""
+    runs: bool = True
+    """Whether the host runs the app; not one that only has its database, or its site in front of other hosts."""
     saved: dict[str, int | None] = field(default_factory=dict)
 
     def told(self) -> dict[str, Any]:
@@ -60,7 +62,7 @@ class Found:
             "items": self.items, "problems": self.problems, "notes": self.notes, "step": self.journal.step,
             "under_way": self.journal.under_way, "begun": self.journal.begun, "by": self.journal.by,
             "urls": self.urls, "folders": shared, "saved": self.saved,
-            "remote": self.remote, "clients": self.clients, "serves": self.serves,
+            "remote": self.remote, "clients": self.clients, "serves": self.serves, "runs": self.runs,
         }  # fmt: skip
 
 
@@ -88,9 +90,11 @@ class Look:
         found = Found(Journal(self.app), serves=served.is_there(self.app))
         if before and (before.under_way or before.left or not (ours or found.serves)):
             found.journal.begun, found.journal.by, found.journal.step = before.begun, before.by, before.step
-        if ours or found.serves or (before and before.under_way):
+        balances = not ours and bool(site.files(self.app))
+        found.runs = ours or not (found.serves or balances)
+        if ours or found.serves or balances or (before and before.under_way):
             self._collect(found, before)
-            if not ours:
+            if not found.runs:
                 found.urls = []  # no user of the app's is here to read it: a host that runs the app exports it
         elif before and before.left:
             self._collect_left(found, before)

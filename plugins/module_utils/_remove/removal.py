@@ -59,7 +59,7 @@ class Removal:
         """Close the site and end all that runs of the app, with all of its data as it is. Raises RemoveError, ReleaseError."""
         found = self._checked()
         mine = found.journal
-        if not (mine.under_way or found.serves or services.is_ours(self.app)):
+        if not (mine.under_way or not found.runs or services.is_ours(self.app)):
             return found
         with self._alone():
             if not mine.under_way:

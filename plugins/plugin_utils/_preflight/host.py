@@ -166,7 +166,9 @@ def problems(
             *taken.accounts(app, facts),
             *_python(app, facts),
             *(_sites(app, facts, challenge) if serves else ()),
-        ] if runs else [*taken.removed(app, facts, facts.get(f"database:{app['name']}") == app["name"], anew)]  # fmt: skip
+        ] if runs else []  # fmt: skip
+        if "db" in roles and not runs and app["database"] == "local":
+            texts += taken.removed(app, facts, facts.get(f"database:{app['name']}") == app["name"], anew)
         found += [f"app '{app['name']}': {text}" for text in texts]
     of_nginx = [*taken.ports(facts), *_nginx(apps, facts)] if serves else []
     return [*found, *taken.cluster(apps, facts), *of_nginx]

@@ -16,7 +16,9 @@ from ansible.errors import AnsibleError
 from ansible_collections.slipway.flask.plugins.action import remove
 from ansible_collections.slipway.flask.plugins.module_utils._transfer import outgoing
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import asking
+from app_descriptions import shop
 
+SHOP = shop()
 FOUND: dict[str, Any] = {
     "there": True,
     "items": [["PostgreSQL's database shop", 8_000_000], ["/srv/shop", 69_300_000], ["its user shop (uid 999)", None]],
@@ -250,8 +252,8 @@ REMOTE: dict[str, Any] = {
     "urls": [], "problems": [], "notes": [], "remote": "postgresql://shop@10.0.0.21:5432/shop?passfile=/etc/slipway/passwords/shop.pgpass",
 }  # fmt: skip
 SERVES: dict[str, Any] = {
-    "urls": [], "folders": [], "problems": [], "notes": [], "serves": True, "clients": ["10.0.0.11/32", "10.0.0.12/32"],
-    "items": [["PostgreSQL's database shop", 8_000_000]],
+    "runs": False, "urls": [], "folders": [], "problems": [], "notes": [], "serves": True,
+    "clients": ["10.0.0.11/32", "10.0.0.12/32"], "items": [["PostgreSQL's database shop", 8_000_000]],
 }  # fmt: skip
 
 
@@ -321,3 +323,13 @@ def test_of_several_hosts_the_first_exports_the_database_and_the_database_host_n
 def test_check_mode_and_a_host_without_the_app_do_nothing(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     assert run(monkeypatch, variables=fleet("web1"), step=step, check=True)[0] == []
     assert run(monkeypatch, variables=fleet("web1", "web1"), step=step)[0] == []
+
+
+def test_an_edge_exports_nothing_although_the_list_says_where_the_database_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_edge = {"runs": False, "urls": [], "folders": [], "items": [["its site (shop.example.com)", None]]}
+    described = {**SHOP, "database": "url", "database_url": "postgresql://shop:x@db.example.com/shop"}
+    _, _, read, exported = run(monkeypatch, found=at_edge, confirmed=True, apps=[described])
+    assert exported == []
+    assert "exported" not in read[0]
+    _, _, _, exported = run(monkeypatch, found={"urls": []}, confirmed=True, apps=[described])
+    assert [one["url"].partition("@")[2] for one in exported] == ["db.example.com/shop"]

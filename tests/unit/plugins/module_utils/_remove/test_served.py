@@ -14,7 +14,8 @@ from ansible_collections.slipway.flask.plugins.module_utils._access import firew
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import network, passwords, replica
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import Cluster, PostgresError
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.settings import hba_text
-from ansible_collections.slipway.flask.plugins.module_utils._remove import served
+from ansible_collections.slipway.flask.plugins.module_utils._remove import journal, look, served
+from ansible_collections.slipway.flask.plugins.module_utils._remove.databases import Databases
 from ansible_collections.slipway.flask.plugins.module_utils._remove.error import RemoveError
 
 WEB1, WEB2, STANDBY = "10.0.0.11", "10.0.0.12", "10.0.0.22"
@@ -110,3 +111,61 @@ def test_an_app_host_knows_where_its_database_is_and_says_no_password(tmp_path: 
     assert served.url_of("sho", [tmp_path]) == ""
     (tmp_path / "environment").write_text('DATABASE_URL="postgresql://shop:secret@db.example.com/shop"\n')
     assert served.url_of("shop", [tmp_path]) == ""
+
+
+# ---- what a look finds on such a host --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A host that runs no app; whatever claims the database is told what the server has."""
+    monkeypatch.setattr(journal, "FOLDER", tmp_path / "removed")
+    monkeypatch.setattr(passwords, "FOLDER", tmp_path / "passwords")
+    monkeypatch.setattr(passwords.path_of, "__defaults__", (tmp_path / "passwords",))
+    monkeypatch.setattr(look.services, "is_ours", lambda app: False)
+    for name in ("accounts_of", "folders", "loaded", "strangers", "writable"):
+        monkeypatch.setattr(look.services, name, lambda *_: [])
+    monkeypatch.setattr(look.services, "writers", lambda app: set())
+    for name in ("domains", "logs", "files"):
+        monkeypatch.setattr(look.site, name, lambda app: [])
+    monkeypatch.setattr(look.backups, "saved", lambda app: {})
+    monkeypatch.setattr(look.backups, "stay", lambda *_: [])
+    monkeypatch.setattr(look.databases, "cluster_of", lambda wanted: Cluster("17", "main", 5432, True, ""))
+    monkeypatch.setattr(look.served, "is_standby", lambda cluster: False)
+    monkeypatch.setattr(look.served, "clients", lambda app, cluster: [f"{WEB1}/32"] if cluster else [])
+
+    def server(app: str, claimed: set[str], wanted: str = "") -> Databases:
+        return Databases("17/main", {app: 8}, urls=["postgresql:///shop"]) if "postgres" in claimed else Databases()
+
+    monkeypatch.setattr(look.databases, "look", server)
+    return tmp_path
+
+
+def test_a_host_that_has_only_the_database_says_so_and_has_nothing_to_export(bare: Path) -> None:
+    assert not look.Look("shop").found().told()["there"]
+    (bare / "passwords").mkdir()
+    (bare / "passwords/shop.password").write_text("secret\n")
+    told = look.Look("shop").found().told()
+    assert (told["there"], told["serves"], told["runs"], told["urls"]) == (True, True, False, [])
+    assert told["clients"] == [f"{WEB1}/32"]
+    items = [what for what, _ in told["items"]]
+    assert items[:3] == ["PostgreSQL's database shop", "PostgreSQL's role shop", f"access to it from {WEB1}/32"]
+    assert "secret" not in str(told)
+    assert not look.Look("blog").found().told()["there"]
+
+
+def test_a_standby_has_nothing_of_its_own(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (bare / "passwords").mkdir()
+    (bare / "passwords/shop.password").write_text("of the time when it was the primary\n")
+    monkeypatch.setattr(look.served, "is_standby", lambda cluster: True)
+    found = look.Look("shop").found()
+    assert (found.journal.databases, found.journal.cluster, found.clients) == ([], "", [])
+    assert "its database is a copy of the primary's, with which it goes" in found.notes
+
+
+def test_an_edge_has_the_site_alone(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(look.site, "files", lambda app: [Path("/etc/nginx/slipway/sites/shop.conf")])
+    monkeypatch.setattr(look.site, "domains", lambda app: ["shop.example.org"])
+    told = look.Look("shop").found().told()
+    assert (told["there"], told["serves"], told["runs"]) == (True, False, False)
+    assert [what for what, _ in told["items"]] == ["its site (shop.example.org)"]

@@ -239,6 +239,23 @@ def test_an_app_that_was_removed_is_not_brought_back_empty_unless_somebody_says_
     assert said in "".join(found)
 
 
+@pytest.mark.parametrize(
+    ("roles", "more", "anew", "refused"),
+    [
+        (["db"], {}, "", True),
+        (["db"], {}, "shop", False),
+        (["db"], {"database:shop": "shop"}, "", False),  # it was set up anew since
+        (["edge"], {}, "", False),  # the hosts behind it say so
+    ],
+)
+def test_a_database_host_does_not_bring_a_removed_app_back_either(
+    roles: list[str], more: dict[str, str], anew: str, refused: bool
+) -> None:
+    facts = {"looked": "yes", "cluster": "yes", "removed:shop": GONE % "gone", **more}
+    found = host.problems([description.normalise(shop())], facts, anew=anew, roles=roles)
+    assert [("it was removed from this host" in text) for text in found] == [True] * refused
+
+
 def test_the_host_itself_knows_its_apps_by_their_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, text in (("blog", "# One instance runs one release: blog@<release>.service\n"), ("getty", "[Unit]\n")):
         (tmp_path / f"{name}@.service").write_text(text)
