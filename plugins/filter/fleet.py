@@ -72,6 +72,7 @@ class FilterModule:
             "fleet_roles": hosts.roles_of,
             "fleet_served": access.served,
             "fleet_unknown_word": words.unknown,
+            "fleet_users": access.users,
             "fleet_web_from": access.web_from,
             "host_identity_problems": trust.problems,
             "joined_authorities": joined,

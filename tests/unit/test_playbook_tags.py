@@ -39,6 +39,7 @@ PARTS: dict[str, set[str]] = {
     "postgresql": {
         *("postgres_server", "postgres_client", "pgbouncer", *IDENTITY),
         *("Read the passwords of databases on other hosts", "Hand the passwords to the apps"),
+        "Create the system users of the databases that other hosts use",
     },
     "python": {"python_venv"},
     "apps": {"gunicorn_systemd"},

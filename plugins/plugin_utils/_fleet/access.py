@@ -69,6 +69,15 @@ def clients(apps: Iterable[Mapping[str, Any]], host: str, groups: Groups, hostva
     return found
 
 
+def users(apps: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Return the system users of APPS on a host that has their databases and runs none of them.
+
+    The server lets a role in over its socket as the system user of the same name: so backups read what is an app's with the
+    rights of the app, and nothing that it has made runs as the superuser. The comment is the one by which a removal knows them.
+    """
+    return [{"name": str(app["name"]), "comment": f"Runs {app['name']}"} for app in apps]
+
+
 def allowed(host: str, groups: Groups, hostvars: Hostvars) -> list[dict[str, Any]]:
     """Return the entries of `slipway_firewall_allow` that HOST has by what it is for."""
     found: dict[str, None] = {}

@@ -139,3 +139,8 @@ def test_a_server_is_shared_with_the_hosts_of_the_apps_and_with_the_other_server
     assert access.sharing(placed("web1"), "web1", every) == []
     both = {"groups": {"web": ["web1"], "db": ["web1"]}, "hostvars": HOSTS}
     assert access.sharing([SHOP], "web1", both) == []
+
+
+def test_a_database_without_its_app_has_the_system_user_that_a_removal_knows() -> None:
+    assert access.users([{"name": "shop"}]) == [{"name": "shop", "comment": "Runs shop"}]
+    assert access.users([]) == []
