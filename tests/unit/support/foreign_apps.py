@@ -1,12 +1,17 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Applications that somebody else wrote, as `slipway_apps` describes them; test_foreign_apps.py deploys them to a host."""
+"""Applications as `slipway_apps` describes them: the sample app, and ones that somebody else wrote.
+
+tests/slow/test_foreign_apps.py deploys the latter to a host.
+"""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 BLOG, MONEY = "blog.example.org", "money.example.org"
 TASKS, DASHBOARD = "tasks.example.org", "queues.example.org"
@@ -24,6 +29,13 @@ SECRET_KEY = "77c1a0e5d3b94f28b6f0e9d8c7a6b5f4"
 ALLOW_PUBLIC_PROJECT_CREATION = True
 ENABLE_CAPTCHA = False
 """
+
+
+def sample() -> dict[str, Any]:
+    """Return the sample app as the repository's own inventory has it."""
+    file = Path(__file__).resolve().parents[3] / "group_vars/all/main.yml"
+    (found,) = yaml.safe_load(file.read_text())["slipway_apps"]
+    return {**found, "secrets": {"SECRET_KEY": "0c7a31be9d5f48e2a6b8d1f0937c5e42"}}
 
 
 def apps(sources: Path, cookie: str = "session") -> dict[str, Any]:

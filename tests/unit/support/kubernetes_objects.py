@@ -14,7 +14,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._render import descr
 from ansible_collections.slipway.flask.plugins.plugin_utils._render.given import Given
 from ansible_collections.slipway.flask.plugins.plugin_utils._render.output import Kept
 from app_descriptions import APP, shop
-from foreign_apps import apps, followed
+from foreign_apps import apps, followed, sample
 
 Object = dict[str, Any]
 IMAGE = "registry.example.com:5000/shop:7"
@@ -32,14 +32,14 @@ SAMPLE = {
     },
 }
 """Changes that make an app of the usual description which has some of everything."""
-FOREIGN: dict[str, dict[str, Any]] = {
+DEPLOYED: dict[str, dict[str, Any]] = {
     one["name"]: {
         **dict.fromkeys((*APP, *SERVERS), ...),
         **followed(one, refusals.problems(app_description.normalise(one), "kubernetes")),
     }
-    for one in apps(Path("/sources"))["slipway_apps"]
+    for one in (sample(), *apps(Path("/sources"))["slipway_apps"])
 }
-"""What the slow tests deploy of other people's applications, as changes of the usual description."""
+"""The sample app and other people's, as changes of the usual description."""
 
 
 def rendered(

@@ -7,19 +7,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description
 from ansible_collections.slipway.flask.plugins.plugin_utils._render import refusals
 from ansible_collections.slipway.flask.plugins.plugin_utils._render.meanings import TARGETS
-from foreign_apps import apps, followed
+from foreign_apps import apps, followed, sample
 from rendering import files_of
 
-ROOT = Path(__file__).resolve().parents[5]
-KEY = "0c7a31be9d5f48e2a6b8d1f0937c5e42"
-(SAMPLE,) = yaml.safe_load((ROOT / "group_vars/all/main.yml").read_text())["slipway_apps"]
-APPS = {
-    one["name"]: one for one in [{**SAMPLE, "secrets": {"SECRET_KEY": KEY}}, *apps(Path("/sources"))["slipway_apps"]]
-}
+APPS = {one["name"]: one for one in (sample(), *apps(Path("/sources"))["slipway_apps"])}
 REFUSED = {
     ("harbour", "kubernetes"): ["database", "redis"],
     ("flaskr", "swarm"): ["shared_folders"],

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from ansible_collections.slipway.flask.plugins.plugin_utils._render import description, kubernetes
 from app_descriptions import KEY
-from kubernetes_objects import FOREIGN, IMAGE, SAMPLE, Object, folder, objects, one, pod, rendered
+from kubernetes_objects import DEPLOYED, IMAGE, SAMPLE, Object, folder, objects, one, pod, rendered
 
 VERSIONS = ("1.33", "1.34", "1.35", "1.36", "1.37")
 OURS = ("ExternalSecret", "Gateway", "HTTPRoute")
@@ -64,7 +64,7 @@ def invalid(each: Object, version: str) -> str:
             for name, settings in {"plain": {}, "everything": EVERYTHING, "gateway": GATEWAY}.items()
             for title, changes in {"small": {"processes": {"summary": SUMMARY}}, "sample": SAMPLE}.items()
         ),
-        *(pytest.param({}, changes, id=name) for name, changes in FOREIGN.items()),
+        *(pytest.param({}, changes, id=name) for name, changes in DEPLOYED.items()),
     ],
 )
 def test_every_version_takes_every_object(version: str, settings: dict[str, Any], changes: dict[str, Any]) -> None:
