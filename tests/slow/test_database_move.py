@@ -79,6 +79,7 @@ def test_the_data_comes_along(grown: Grown) -> None:
 
 
 def test_it_goes_back_to_a_moment_by_the_backups_of_the_database_host(grown: Grown) -> None:
+    grown.inventory("web", "db")
     exports = grown.folder / "past"
     grown.good("playbooks/backup.yml", "--limit", "db1")
     moment = grown.hosts["db1"].run("sleep 1.1; date -u '+%Y-%m-%d %H:%M:%S'; sleep 1.1")

@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._backup import dumps
 from ansible_collections.slipway.flask.plugins.module_utils._backup.error import BackupError
+from ansible_collections.slipway.flask.plugins.module_utils._postgres import passwords
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.libpq import Connection, ServerError
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.url import parse_url
 from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import redact
@@ -39,6 +40,31 @@ class Elsewhere:
             dumps.Database(self.url, self.user).check()
         except BackupError as error:
             raise DumpError(str(error)) from None
+
+    def refused(self, app: str, replace: bool) -> str:
+        """Return why a dump of APP can't come in the place of what is there, "" if it can. Raises DumpError.
+
+        :param replace: whether the user wants that. A provider's may have no other copy; one on a host of the inventory is in the
+            backups of that host.
+        """
+        if not self.has_rows():
+            return ""
+        if not self.is_ours:
+            return (
+                f"{app}'s database has rows, and it is an external one (`database: url`), next to which no "
+                "second one can be created: empty it, or create a new one there and first deploy with its `database_url`"
+            )
+        if replace:
+            return ""
+        return (
+            f"{app}'s database, which is on another host, has rows. With -e replace=true the import replaces all of it, in one "
+            "transaction; no copy is kept, so export it first"
+        )
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is on a database host of the inventory, whose passwords Slipway hands over."""
+        return parse_url(self.url).parameters.get("passfile", "").startswith(f"{passwords.FOLDER}/")
 
     def has_rows(self) -> bool:
         """Tell whether any table of the app's has a row. Raises DumpError."""

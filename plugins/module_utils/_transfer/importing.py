@@ -95,11 +95,8 @@ class Import(Exchange):
     def _look_at_database(self, octets: int) -> None:
         if self.wanted.url:
             self.elsewhere.check()
-            if self.elsewhere.has_rows():
-                raise ReleaseError(
-                    f"{self.app}'s database has rows, and it is an external one (`database: url`), next to which no "
-                    "second one can be created: empty it, or create a new one there and first deploy with its `database_url`"
-                )
+            if refused := self.elsewhere.refused(self.app, self.wanted.replace):
+                raise ReleaseError(refused)
             return
         if self.wanted.mariadb:
             self.occupied += into_mariadb.look(self.wanted.mariadb, self.request.user, octets * GROWTH)

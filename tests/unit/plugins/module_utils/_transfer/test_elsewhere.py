@@ -42,3 +42,22 @@ def test_nothing_of_the_callers_home_is_looked_for(monkeypatch: pytest.MonkeyPat
     found = Elsewhere("postgresql://shop@10.0.0.21:5432/shop?sslmode=verify-full", "shop")._parameters
     assert (os.environ["HOME"], "PGSSLCERT" in os.environ) == ("/nonexistent", False)
     assert found["sslmode"] == "verify-full"
+
+
+@pytest.mark.parametrize(
+    ("options", "replace", "rows", "said"),
+    [
+        ("sslmode=require", True, True, "it is an external one"),
+        ("passfile=/home/ann/.pgpass", True, True, "it is an external one"),
+        ("passfile=/etc/slipway/passwords/shop.pgpass", False, True, "With -e replace=true the import replaces all"),
+        ("passfile=/etc/slipway/passwords/shop.pgpass", True, True, ""),
+        ("sslmode=require", False, False, ""),
+    ],
+)
+def test_only_rows_on_a_host_of_the_inventory_are_replaced_and_only_when_asked(
+    monkeypatch: pytest.MonkeyPatch, options: str, replace: bool, rows: bool, said: str
+) -> None:
+    monkeypatch.setattr(Elsewhere, "has_rows", lambda self: rows)
+    found = Elsewhere(f"postgresql+psycopg://shop@10.0.0.21:5432/shop?{options}", "shop").refused("shop", replace)
+    assert said in found
+    assert bool(found) is bool(said)
