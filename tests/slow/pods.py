@@ -27,7 +27,8 @@ SETTINGS: dict[str, Any] = {
     "redis_url": f"redis://:{PASSWORD}@{GATEWAY}:{REDIS_PORT}/0",
 }
 """Keys of the app in the inventory of a cluster."""
-FILE, TEXT = "instance/settings.cfg", "TOKEN = 'of-a-file-a1b2c3'\n"
+FILE, TEXT = "settings.cfg", "TOKEN = 'of-a-file-a1b2c3'\n"
+"""A secret file of the app. In a folder of its own, podman could not make it, as a kubelet can."""
 PLACE = "/root/harbour"
 CONFIG = "/root/kubeconfig"
 
