@@ -139,7 +139,7 @@ def test_a_version_that_fails_leaves_the_one_before_it_serving(
     told: str,
 ) -> None:
     with load.window() as seen:
-        done = site.deploy(images["two" if changes else "three"], folder, health_timeout_seconds=8, **changes)
+        done = site.deploy(images["two" if changes else "three"], folder, health_timeout_seconds=4, **changes)
         assert done.returncode == 1 and told in done.stderr, done.stdout + done.stderr
         wait_for(lambda: seen.releases["two"] > 20, 60)
     seen.all_served()
