@@ -108,14 +108,15 @@ def _build(image: Image) -> list[str]:
             "# Packages that come from no index: from a repository, or built of the source.",
             f"COPY packages {places.VENV}",
         ]
-    compile_all = f"RUN {places.VENV}/bin/python -I -S -m compileall -q --invalidation-mode unchecked-hash"
+    compiled = f"RUN {places.VENV}/bin/python -I -S -m compileall -q --invalidation-mode unchecked-hash"
     return [
         *lines,
-        f"COPY slipway {places.TOOLS}",
         "# Bytecode that depends on nothing but the code: a read-only image writes none, and times would make it another one.",
-        f"{compile_all} {places.VENV}/lib {places.LIB} || true",
+        f"{compiled} {places.VENV}/lib || true",
+        f"COPY slipway {places.TOOLS}",
+        f"{compiled} {places.LIB} || true",
         f"COPY src {places.SRC}",
-        f"{compile_all} {places.SRC} || true",
+        f"{compiled} {places.SRC} || true",
     ]
 
 

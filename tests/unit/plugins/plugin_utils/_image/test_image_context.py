@@ -89,6 +89,14 @@ def test_packages_of_an_index_are_held_to_their_hashes(tmp_path: Path) -> None:
     assert "FROM ${BASE}" in text and "ARG BASE=python:3.13-slim" in text
 
 
+def test_a_release_with_the_same_packages_repeats_nothing_of_theirs(tmp_path: Path) -> None:
+    """What each release changes, its code and what the image says of it, comes after all that is done to packages."""
+    build = (written(tmp_path) / "Containerfile").read_text().split("FROM ${BASE}\n")[0]
+    own = min(build.index("COPY slipway"), build.index("COPY src"))
+    theirs = [match.start() for match in re.finditer(r"-m (pip|venv)|COPY packages|compileall .* /app/venv/lib", build)]
+    assert len(theirs) >= 4 and max(theirs) < own
+
+
 def test_the_same_release_gives_the_same_files(tmp_path: Path) -> None:
     one, two = written(tmp_path), {}
     first = {path.relative_to(one): path.read_bytes() for path in one.rglob("*") if path.is_file()}
