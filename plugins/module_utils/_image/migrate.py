@@ -31,6 +31,12 @@ ALLOW = "SLIPWAY_ALLOW_MIGRATIONS"
 """Variable with the revisions, separated by commas, that may do what they do, for one run."""
 OWNER = "SLIPWAY_OWNER_URL"
 """Variable with the URL of the schema's owner, if the app's own role may not change it."""
+OTHERWISE = {
+    "-e allow_migrations=": f"{ALLOW}=",
+    " for this deploy": " for this run",
+    "; to undo the newer migrations first, roll back with rollback.yml -e rollback_schema=downgrade": "",
+}
+"""Words of a deploy on a host, and what stands for them here."""
 ONCE = "--once"
 TIMED_OUT = 124
 """What timeout(1) ends with."""
@@ -142,6 +148,13 @@ def upgrade(context: Inside) -> bool:
     return was_there
 
 
+def in_an_image(text: str) -> str:
+    """Return what a deploy on a host says as it is true of an image."""
+    for host, here in OTHERWISE.items():
+        text = text.replace(host, here)
+    return text
+
+
 def main() -> None:
     """Run the release commands of the image's app; exit with 1 when one of them fails or may not run."""
     os.umask(0o077)
@@ -166,9 +179,7 @@ def main() -> None:
         try:
             was_there = upgrade(context)
         except ReleaseError as error:
-            failed = (
-                str(error).replace("-e allow_migrations=", f"{ALLOW}=").replace(" for this deploy", " for this run")
-            )
+            failed = in_an_image(str(error))
     for note in context.notes:
         print(f"note: {note}", file=sys.stderr)
     if failed:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import http.server
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -106,3 +107,12 @@ def test_commands_that_run_once_wait_for_somebody_who_says_so() -> None:
 def test_only_what_may_be_secret_is_masked() -> None:
     given = {"PATH": "/bin", "SECRET_KEY": "x", "HOSTNAME": "a", "KUBERNETES_PORT": "b", "PYTHONPATH": "c"}
     assert migrate.variables(given) == {"SECRET_KEY": "x"}
+
+
+def test_what_only_a_host_can_do_is_said_otherwise() -> None:
+    assert migrate.in_an_image("allow it with -e allow_migrations=0002 for this deploy").endswith(
+        "SLIPWAY_ALLOW_MIGRATIONS=0002 for this run"
+    )
+    code = "".join(path.read_text() for path in Path(migrate.__file__).parents[1].glob("_[mr]*/*.py"))
+    said = re.sub(r'"\s+f?"', "", code)
+    assert [words for words in migrate.OTHERWISE if words.removesuffix("deploy") not in said] == []
