@@ -137,7 +137,8 @@ def test_the_same_again_changes_nothing(deploy: Deploying) -> None:
 def test_another_secret_rolls_what_uses_it(deploy: Deploying) -> None:
     before = {name: deploy.swarm.tasks(name) for name in ("web", "nginx")}
     with visitors(deploy.swarm.nodes, ("/", "/readyz")) as (_, seen):
-        done = deploy("one", secrets={"SECRET_KEY": "another-secret-of-32-characters-."})
+        deploy.site.description["secrets"] = {"SECRET_KEY": "another-secret-of-32-characters-."}
+        done = deploy("one")
         assert done.returncode == 0, done.stderr
     seen.all_served()
     assert deploy.swarm.tasks("web").isdisjoint(before["web"])
