@@ -26,17 +26,18 @@ PLAIN = ("python3", "ca-certificates")
 NOT_NEEDED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
 
 
-def tar(debian: str, packages: tuple[str, ...]) -> Path:
-    """Return a tar of a root file system with PACKAGES, small as such images are."""
+def tar(debian: str, packages: tuple[str, ...], without: tuple[str, ...] = ()) -> Path:
+    """Return a tar of a root file system with PACKAGES, small as such images are, and WITHOUT some files (patterns)."""
     from vps import apt_sources
 
     sources = apt_sources(SUITES[debian])
     excluded = [f'--dpkgopt=path-exclude="{path}"' for path in NOT_NEEDED]
+    removed = [f"--customize-hook=rm -rf $1{path}" for path in without]
     command = [
         "env", "--unset=TMPDIR", "mmdebstrap", "--variant=apt", f"--include={','.join(packages)}",
         '--aptopt=Apt::Install-Recommends "false"', *excluded,
         "--customize-hook=rm -rf $1/var/cache/apt/*.bin $1/var/lib/apt/lists/* $1/var/log/* $1/var/cache/ldconfig/aux-cache",
-        SUITES[debian],
+        *removed, SUITES[debian],
     ]  # fmt: skip
     key = hashlib.sha256(repr((command, sources)).encode()).hexdigest()[:12]
     state = ROOT / ".slipway"

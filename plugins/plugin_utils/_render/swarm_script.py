@@ -54,10 +54,17 @@ whole() {
         awk -v name="${app}_$1" '$1 == name { split($2, n, "/"); found = 1; ok = n[1] == n[2] } END { exit !(found && ok) }'
 }
 
+# Tasks that ended by themselves, or that were unhealthy: whoever is asked to stop has shut down.
+ended() {
+    docker service ps --no-trunc --format '{{.ID}} {{.CurrentState}}' "${app}_$1" |
+        awk '$2 == "Failed" || $2 == "Rejected" || $2 == "Complete" { print $1 }'
+}
+
 reason() {
-    docker service ps --no-trunc --format '{{.CurrentState}}|{{.Error}}|{{.Name}}' "${app}_$1" |
-        awk -F'|' '$2 != "" && shown < 3 { print "  " $3 ": " $2; shown++ }'
-    docker service logs --raw --tail 10 "${app}_$1" 2>&1 | sed 's/^/  | /'
+    last=$(ended "$1" | xargs -r docker inspect --type task --format '{{.Status.Timestamp}} {{.ID}}' | sort | tail -n 1)
+    [ -n "$last" ] || return 0
+    docker inspect --type task --format "  $1: {{.Status.State}} {{.Status.Err}}" "${last##* }"
+    docker service logs --raw --tail 10 "${last##* }" 2>&1 | sed 's/^/  | /'
 }
 
 # Waits for a service; $2 is what `each` said before the deploy. 1: it goes back, or waits for somebody.
@@ -73,8 +80,8 @@ settled() {
         '')
             if [ "${was%% *}" = "$nothing" ] || [ "${was%% *}" = "$made_of" ]; then
                 whole "$1" && return 0
-                # A new service has nothing to go back to: Swarm would start it again and again.
-                [ "$(docker service ps --format '{{.Error}}' "${app}_$1" | grep -c .)" -lt 5 ] || return 1
+                # A new service has nothing to go back to: Swarm would start it again and again, and remembers 4 that ended.
+                [ "$(ended "$1" | wc -l)" -lt 3 ] || return 1
             fi
             ;;
         esac

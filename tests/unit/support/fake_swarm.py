@@ -135,8 +135,8 @@ def service(swarm: Swarm, words: list[str]) -> int:
         one = swarm.services[name]
         if "--quiet" in words:
             print(f"task-{name}")
-        elif swarm.is_bad(one["spec"]) and one["previous"] is None and form == "{{.Error}}":
-            print("\n".join(["task: non-zero exit (1)"] * 5))
+        elif swarm.is_bad(one["spec"]) or one["update"] == "rollback_started":
+            print("\n".join([f"task-{name} Complete 2 seconds ago"] * 3))
     elif verb == "logs":
         print("the last words of a task")
     elif verb == "rollback":
@@ -156,7 +156,10 @@ def main(words: list[str]) -> int:
         swarm.deploy(words[words.index("--compose-file") + 1], words[-1])
     elif words[0] == "inspect":
         one = swarm.services[words[-1].removeprefix("task-")]
-        print(f"{one['turn']} {'failed' if swarm.is_bad(one['spec']) else 'complete'}")
+        if "JobIteration" in words[-2]:
+            print(f"{one['turn']} {'failed' if swarm.is_bad(one['spec']) else 'complete'}")
+        else:
+            print(f"2026-11-27 06:00:00 {words[-1]}")
     elif words[1] == "ls":
         print("\n".join(swarm.state[f"{words[0]}s"]))
     elif words[1] == "rm":

@@ -1,8 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""On trial: has not passed on a host yet, so bin/test leaves it out; `pytest tests/slow/trial_swarm.py` runs it.
-
-The sample app on a swarm of three nodes, under load: deployed, updated, taken back, by itself and by hand; a node that dies.
+"""The sample app on a swarm of three nodes, under load: deployed, updated, taken back, by itself and by hand; a node that dies.
 
 The tests run in the file's order.
 """
@@ -13,6 +11,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import engines
@@ -69,15 +68,21 @@ class Deploying:
 @pytest.fixture(scope="module")
 def deploy(nodes: list[Host], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deploying]:
     """Three versions: the second has a migration, the third one never becomes healthy."""
-    project = Project(tmp_path_factory.mktemp("project"), nodes[0])
-    site = swarms.Site(tmp_path_factory.mktemp("app"), project, swarms.Builder(nodes[0]))
-    images = {"one": site.image("one")}
-    site.migration("0006", "0005", "op.add_column('ships', sa.Column('note', sa.Text(), nullable=True))")
-    images["two"] = site.image("two")
-    site.edit("harbour/health/__init__.py", KNOWN, BROKEN + KNOWN)
-    images["bad"] = site.image("bad")
-    yield Deploying(site, swarms.Swarm(nodes, site.registry), images)
-    site.builder.pool.shutdown()
+    with ThreadPoolExecutor() as pool:
+        joined = pool.submit(swarms.Swarm, nodes, swarms.registry(nodes[0]))
+        builder = swarms.Builder(nodes[0])
+        site = swarms.Site(
+            tmp_path_factory.mktemp("app"), Project(tmp_path_factory.mktemp("project"), nodes[0]), builder
+        )
+        images = {"one": site.image("one")}
+        site.migration("0006", "0005", "op.add_column('ships', sa.Column('note', sa.Text(), nullable=True))")
+        images["two"] = site.image("two")
+        site.edit("harbour/health/__init__.py", KNOWN, BROKEN + KNOWN)
+        images["bad"] = site.image("bad")
+        swarm = joined.result()
+        list(pool.map(lambda node: node.run(f"docker pull --quiet {builder.registry}/servers:test"), nodes))
+        yield Deploying(site, swarm, images)
+    builder.pool.shutdown()
 
 
 @contextmanager
