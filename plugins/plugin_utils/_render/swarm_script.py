@@ -63,7 +63,7 @@ ended() {
 reason() {
     last=$(ended "$1" | xargs -r docker inspect --type task --format '{{.Status.Timestamp}} {{.ID}}' | sort | tail -n 1)
     [ -n "$last" ] || return 0
-    docker inspect --type task --format "  $1: {{.Status.State}} {{.Status.Err}}" "${last##* }"
+    docker inspect --type task --format "  $1: a task ended: {{.Status.State}} {{.Status.Err}}" "${last##* }"
     docker service logs --raw --tail 10 "${last##* }" 2>&1 | sed 's/^/  | /'
 }
 
