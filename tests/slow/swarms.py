@@ -38,7 +38,7 @@ DOMAIN = faults.DOMAIN
 PACKAGES = """
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
-apt-get install -qq -y --no-install-recommends docker.io docker-cli iptables buildah netavark docker-registry
+apt-get install -qq -y --no-install-recommends docker[.]io docker-cli iptables buildah netavark docker-registry
 systemctl disable docker.service docker.socket docker-registry
 apt-get clean
 """
