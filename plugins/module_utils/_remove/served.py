@@ -104,13 +104,11 @@ def without(text: str, addresses: Iterable[str]) -> str:
     Only the last rule of each version of IP is read: those before it are of `slipway_firewall_allow`, a person's own.
     """
     closed, lines = [ipaddress.ip_network(one) for one in addresses], text.splitlines(keepends=True)
-    last: dict[str, int] = {}
+    last: dict[str, tuple[int, re.Match[str]]] = {}
     for number, line in enumerate(lines):
         if found := ALLOWED.match(line.rstrip("\n")):
-            last[found[2]] = number
-    for number in last.values():
-        found = ALLOWED.match(lines[number].rstrip("\n"))
-        assert found  # it was among them
+            last[found[2]] = number, found
+    for number, found in last.values():
         rest = [ipaddress.ip_network(one) for one in re.findall(r"[0-9a-fA-F.:]+(?:/[0-9]+)?", found[3])]
         for one in closed:
             rest = [part for network_ in rest for part in _less(network_, one)]
