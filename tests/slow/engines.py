@@ -18,7 +18,9 @@ import image_base
 from helpers import Host, Project
 
 SERVERS = ("nginx", "postgresql", "redis-server", "ca-certificates")
+PROGRAMS = "buildah podman crun netavark aardvark-dns nftables"
 SLIM, PLAIN = "localhost/python:3.13-slim", "localhost/python:3.13-plain"
+BASE = "localhost/python-and-servers:test"
 STORAGE = '[storage]\ndriver = "vfs"\nrunroot = "/run/containers/storage"\ngraphroot = "/var/lib/containers/storage"\n'
 OVERLAY = STORAGE.replace("vfs", "overlay")
 """Where the storage is a file system in memory."""
@@ -104,27 +106,13 @@ class Site(faults.App):
     def prepare(self) -> None:
         """Install what builds images and what keeps them, and make those of the servers."""
         host = self.host
-        host.run(
-            "apt-get install -qq -y --no-install-recommends buildah podman crun netavark aardvark-dns docker-registry "
-            ">/dev/null 2>&1"
-        )
+        install(host, "docker-registry")
         put(host, "/etc/docker/registry/config.yml", REGISTRY)
         host.run("systemctl restart docker-registry")
-        # In memory, as Docker's data (`in_memory`): without overlays, each step would copy the whole image.
-        host.run("mkdir -p /var/lib/containers && mount -t tmpfs tmpfs /var/lib/containers")
-        put(host, "/etc/containers/storage.conf", OVERLAY)
-        put(host, "/etc/containers/containers.conf", LIMITS)
         insecure = f'[[registry]]\nlocation = "{self.registry}"\ninsecure = true\n'
         put(host, "/etc/containers/registries.conf.d/slipway.conf", insecure)
-        for packages, name in ((image_base.SLIM, SLIM), (image_base.PLAIN, PLAIN), (SERVERS, "localhost/servers")):
-            image_base.to_host(host, image_base.tar("13", packages), name)
-        put(host, "/var/tmp/entry.sh", ENTRY, 0o755)
-        path = "/usr/local/bin:/usr/lib/postgresql/17/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        host.run(
-            "set -e; c=$(buildah from localhost/servers); buildah copy --quiet $c /var/tmp/entry.sh /entry.sh >/dev/null; "
-            f"""buildah config --env PATH={path} --env LANG=C.UTF-8 --entrypoint '["/entry.sh"]' --cmd '["postgres"]' $c; """
-            "buildah commit --quiet $c localhost/stand-in >/dev/null; buildah rm $c >/dev/null"
-        )
+        bases(host)
+        server(host, "localhost/stand-in")
         for name in IMAGES:
             host.run(f"buildah push --quiet --tls-verify=false localhost/stand-in docker://{self.registry}/{name}:test")
 
@@ -170,6 +158,36 @@ def copy(folder: Path, host: Host, place: str) -> None:
     there = f"/proc/{host.facts['pid']}/root{place}"
     subprocess.run(["mkdir", "-p", there], check=True)
     subprocess.run(["cp", "-a", f"{folder}/.", there], check=True)
+
+
+def install(host: Host, more: str = "") -> None:
+    """Install buildah and podman, and packages MORE, on HOST; their images are in memory.
+
+    An overlay can't lie on the one that a test host is on, and without overlays each step of a build copies the whole image.
+    """
+    place = "/var/lib/containers"
+    host.run(f"mkdir -p {place} && (mountpoint --quiet {place} || mount -t tmpfs tmpfs {place})")
+    put(host, "/etc/containers/storage.conf", OVERLAY)
+    put(host, "/etc/containers/containers.conf", LIMITS)
+    host.run(f"apt-get install -qq -y --no-install-recommends {PROGRAMS} {more} >/dev/null 2>&1")
+
+
+def bases(host: Host) -> None:
+    """Give HOST the images that those of apps stand on."""
+    for packages, name in ((image_base.SLIM, SLIM), (image_base.PLAIN, PLAIN)):
+        image_base.to_host(host, image_base.tar("13", packages), name)
+
+
+def server(host: Host, name: str) -> None:
+    """Give HOST the image NAME, which stands in for the official ones of all servers, and BASE, which has a Python as well."""
+    image_base.to_host(host, image_base.tar("13", (*image_base.SLIM, *SERVERS)), BASE)
+    put(host, "/var/tmp/entry.sh", ENTRY, 0o755)
+    path = "/usr/local/bin:/usr/lib/postgresql/17/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    host.run(
+        f"set -e; c=$(buildah from {BASE}); buildah copy --quiet $c /var/tmp/entry.sh /entry.sh >/dev/null; "
+        f"""buildah config --env PATH={path} --env LANG=C.UTF-8 --entrypoint '["/entry.sh"]' --cmd '["postgres"]' $c; """
+        f"buildah commit --quiet $c {name} >/dev/null; buildah rm $c >/dev/null"
+    )
 
 
 DOCKER = (

@@ -60,7 +60,9 @@ def tar(debian: str, packages: tuple[str, ...], without: tuple[str, ...] = ()) -
 
 
 def to_host(host: Host, made: Path, name: str) -> None:
-    """Give the image NAME, which MADE is a tar of, to buildah on HOST."""
+    """Give the image NAME, which MADE is a tar of, to buildah on HOST, unless it has it already."""
+    if host.ok(f"buildah inspect --type image {name} >/dev/null 2>&1"):
+        return
     place = f"/var/tmp/{made.name}"
     if not host.ok(f"test -e {place}"):
         there = Path(f"/proc/{host.facts['pid']}/root{place}")
