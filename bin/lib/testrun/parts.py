@@ -32,6 +32,7 @@ USUAL_SECONDS = {
     "slow-database_host": 380, "slow-edge_hosts": 250, "slow-fleet": 320,
     "slow-fleet_killed": 270, "slow-fleet_status": 290, "slow-standby": 200,
     "slow-standby_lost": 180, "molecule-edge": 180, "slow-database_move": 150, "slow-object_storage": 120, "slow-kubernetes": 150,
+    "slow-image": 150,
     "slow-swarm": 260,
     "slow-first_steps": 70, "molecule-nginx_tls": 180, "molecule-nginx_tls_acme": 200,
 }  # fmt: skip

@@ -1,8 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""On trial: has not passed on a host twice yet, so bin/test leaves it out; `pytest tests/slow/trial_image.py` runs it.
-
-The image of a release: the same again from the same input, small, without secrets, and guarded as a deploy on a host is.
+"""The image of a release: the same again from the same input, small, without secrets, and guarded as a deploy on a host is.
 
 It is built and run on the host of the release, with buildah and podman of the distribution, beside a PostgreSQL in a
 container. The tests run in the file's order.
