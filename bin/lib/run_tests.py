@@ -8,6 +8,8 @@
     bin/test core [2.20]        lint's and unit's part that meets ansible-core, on each supported minor or on one
     bin/test changed            what the changes since origin/main can touch; --list says what that is and why
     bin/test roles -k nginx     the scenarios of the roles, those whose name contains nginx
+    bin/test engines            images in containers, Swarm, Kubernetes, Mitogen
+    bin/test every              all of it, and the engines
     bin/test site --debian 13   the whole site, on one release; --keep leaves the hosts for a look
 
 Each part writes .slipway/logs/<part>.log; the end of it is shown when the part fails. Hosts are always removed.
@@ -26,7 +28,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from testrun.changed import ALL, changed_files, touched, unit_tests
-from testrun.parts import GROUPS, LOGS, RELEASES, Part, Wanted, parts
+from testrun.parts import ENGINE_TESTS, GROUPS, LOGS, RELEASES, Part, Wanted, parts
 from testrun.pool import Runner, remove, slow_hosts, temporary_folder
 from testrun.why import tail, why
 
@@ -46,7 +48,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="bin/test", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    words = (*GROUPS, "changed", "all")
+    words = (*GROUPS, ENGINE_TESTS, "changed", "all", "every")
     parser.add_argument("groups", nargs="*", metavar="|".join(words), help="what to run (default: all)")
     parser.add_argument("--debian", choices=RELEASES, help="one release only")
     parser.add_argument(
@@ -66,7 +68,10 @@ def arguments() -> argparse.Namespace:
 def wanted(asked: argparse.Namespace) -> Wanted:
     """Return what is asked for; of `changed`, say what was chosen and why."""
     groups = tuple(asked.groups)
-    groups = GROUPS if not groups or {"all", "changed"} & {*groups} else groups
+    if {"every", "changed"} & {*groups}:
+        groups = (*GROUPS, ENGINE_TESTS)
+    elif not groups or "all" in groups:
+        groups = GROUPS
     chosen = Wanted(groups, (asked.debian,) if asked.debian else RELEASES, asked.k, asked.keep)
     return narrowed(chosen, asked.base) if "changed" in asked.groups else chosen
 

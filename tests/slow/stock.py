@@ -39,6 +39,7 @@ STOCKED = frozenset(
         "handover",
         "hooks",
         "hostile",
+        "compose",
         "image",
         "kubernetes",
         "metrics",

@@ -17,6 +17,8 @@ import pytest
 from conftest import LOGS
 from helpers import Host, Project, tiny_app
 
+pytestmark = pytest.mark.once("13")
+
 PARTS = Path(__file__).with_name("hostile_app")
 POINTS = {
     "resolve": "slipway-build-hostile-",

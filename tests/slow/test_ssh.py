@@ -17,6 +17,8 @@ import pytest
 import yaml
 from helpers import TOOLS, Host, Play, Project, wait_for
 
+pytestmark = pytest.mark.once("13")
+
 PASSWORD = "correct horse battery staple"
 PORT = 2222
 DROP_IN = "/etc/ssh/sshd_config.d/10-slipway.conf"

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 from testrun import changed, pool
-from testrun.parts import GROUPS, USUAL_SECONDS, Part, Wanted, parts
+from testrun.parts import ENGINE_TESTS, GROUPS, USUAL_SECONDS, Part, Wanted, parts
 from testrun.pool import Runner
 from testrun.why import tail, why
 
 ROOT = Path(__file__).resolve().parents[2]
-EVERYTHING = [part.name for part in parts(Wanted(GROUPS))]
+EVERYTHING = [part.name for part in parts(Wanted((*GROUPS, ENGINE_TESTS)))]
 FILES = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.splitlines() or [
     str(path.relative_to(ROOT)) for path in ROOT.glob("[!.]*/**/*") if path.is_file()
 ]
@@ -119,6 +119,8 @@ def test_a_rule_names_parts_that_exist() -> None:
             ["slow-hooks"],
         ),
         ("plugins/module_utils/_release/deploy.py", ["molecule-app_release", "slow-faults_killed-12"], []),
+        ("plugins/plugin_utils/_render/swarm.py", ["slow-swarm"], ["slow-image", "slow-edge", "molecule-default"]),
+        ("plugins/module_utils/_image/build.py", ["slow-image", "slow-kubernetes"], ["slow-edge"]),
         ("molecule/python_venv/converge.yml", ["molecule-python_venv"], ["molecule-default"]),
         ("molecule/shared/create.yml", ["molecule-python_venv", "molecule-default"], ["slow-edge"]),
         ("tests/slow/test_faults_killed.py", ["slow-faults_killed-12", "slow-faults_killed-13"], ["slow-edge"]),

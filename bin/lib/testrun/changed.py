@@ -20,6 +20,7 @@ COLLECTION = "ansible_collections.slipway.flask."
 FAULTS = "slow-faults*"
 SITE = "molecule-default"
 ALL = "*"
+RENDERED = ("slow-compose", "slow-kubernetes", "slow-swarm")
 RULES: list[tuple[str, tuple[str, ...]]] = [
     # What only people read, and what no part needs.
     (r"(README|CHANGELOG|LICENSE).*|docs/.*|bench/.*|.*/README\.md", ()),
@@ -29,6 +30,7 @@ RULES: list[tuple[str, tuple[str, ...]]] = [
     (r"\.[\w-]+(\.ya?ml)?|\.github/.*|tests/(sanity/.*|config\.yml)|bin/lint|bin/lib/(sanity|core)\.py|requirements-core\..*", ()),
     # Tests of hosts are their own parts; what several share is all of theirs.
     (r"tests/slow/test_(\w+)\.py", (r"slow-\1*",)),
+    (r"tests/slow/(engines|pods|podman_node|swarms|image_base)\.py", ("slow-image", *RENDERED)),
     (r"tests/slow/stops\.py", (FAULTS, "slow-upgrade_database*")),
     (r"tests/slow/(load|strays)\.py", (FAULTS, "slow-pooling*")),
     (r"tests/slow/acme_shop\.py", ("slow-certificates*",)),
@@ -55,6 +57,8 @@ RULES: list[tuple[str, tuple[str, ...]]] = [
      ("molecule-gunicorn_systemd", "molecule-app_release", SITE, "slow-handover*", "slow-hostile*", "slow-metrics*", "slow-reuse*",
       FAULTS)),
     (r"plugins/\w+/_?upgrade\w*(/.*|\.\w+)", ("slow-upgrade_database*",)),
+    (r"plugins/\w+/_?(render|file_texts)\w*(/.*|\.\w+)|playbooks/render\.yml", RENDERED),
+    (r"plugins/\w+/_?image\w*(/.*|\.\w+)|playbooks/image\.yml", ("slow-image", *RENDERED)),
     (r"plugins/\w+/queries\w*\.\w+", (SITE,)),
     (r"plugins/\w+/_migration/.*", (SITE, "slow-migrations*", "slow-faults_*", "slow-foreign_apps*")),
     (r"plugins/\w+/_source/.*", ("molecule-app_release", SITE, "slow-sources*", "slow-foreign_apps*")),
