@@ -90,6 +90,7 @@ class Server(BaseHTTPRequestHandler):
 def _address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
     Server.posted = []
     monkeypatch.setattr(alertmanager, "log", lambda since: "")
+    monkeypatch.setattr(alertmanager, "BUSY_SECONDS", 1.5)  # something is firing
     with HTTPServer(("127.0.0.1", 0), Server) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield ("127.0.0.1", server.server_port)
@@ -110,6 +111,17 @@ def test_a_test_message_names_who_sent_it_and_is_accepted_when_alertmanager_coun
     (alert,) = json.loads(Server.posted[0])
     assert alert["labels"]["host"] == "web1"
     assert alert["annotations"]["what"] == "a test by ann@laptop: nothing is wrong, and messages arrive"
+
+
+def test_what_another_alert_has_sent_meanwhile_is_not_taken_for_the_test(
+    tmp_path: Path, address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The count of mails grows at once, and only then the server refuses the test's."""
+    (tmp_path / "password").write_text("pw\n")
+    looks = iter(["", ""])
+    monkeypatch.setattr(alertmanager, "log", lambda since: next(looks, WARNED))
+    (said,) = Alertmanager(tmp_path / "password", address).test([MAIL], "web1", "ann@laptop").values()
+    assert "connection refused" in said
 
 
 def test_a_way_that_says_nothing_is_given_up(tmp_path: Path, address: tuple[str, int]) -> None:
