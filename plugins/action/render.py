@@ -88,7 +88,7 @@ class ActionModule(ActionBase):
         changed = output.write(folder, f"{app['name']} for {target}", files, self._task.check_mode)
         notes = refusals.notes(app, target)
         if changed and not self._task.check_mode:
-            self._tell(app["name"], target, folder, changed, notes, chosen.next)
+            self._tell(app["name"], target, folder, changed, notes, chosen.next(made))
         return {"changed": bool(changed), "files": changed, "notes": notes, "to": str(folder)}
 
     def _certificate(self, app: Mapping[str, Any]) -> dict[str, str]:

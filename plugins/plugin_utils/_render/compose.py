@@ -36,7 +36,7 @@ def render(made: Deployment, given: Given) -> list[File]:
     texts |= {name: access[path] for name, path in named.items()}
     text = written(container.escaped(document(made, given, named, list(texts))))
     return [
-        File("compose.yaml", HEAD + text),
+        File("compose.yaml", HEAD.replace("@START@", start(made)) + text),
         *nginx_files,
         *([File("schedule.py", program())] if made.schedules else []),
         *(File(f"{SECRETS}/{name}", value) for name, value in texts.items()),
@@ -59,8 +59,18 @@ def written(document: Mapping[str, Any]) -> str:
 
 HEAD = """\
 # Written by Slipway from the app's description: the next run overwrites what is changed here.
-# Start it with `docker compose up --detach --wait`; HTTP_PORT and HTTPS_PORT are where it listens.
+# Start it with `@START@`.
+# HTTP_PORT and HTTPS_PORT are where it listens.
 """
+
+
+def start(made: Deployment) -> str:
+    """Return the command that starts the containers, or a new version of them.
+
+    `up` alone replaces the containers of the version before, and runs the migrations then: if they failed, nothing would serve.
+    """
+    up = "docker compose up --detach --wait"
+    return f"docker compose run --rm migrate && {up}" if made.migrate else up
 
 
 def secret_texts(made: Deployment, given: Given, more_domains: list[str]) -> dict[str, str]:

@@ -29,14 +29,14 @@ class Target(NamedTuple):
     render: Callable[[Deployment, Given], list[File]]
     site: Callable[[App], dict[str, Any]] | None
     """Return the entry of the role nginx_tls for the nginx in front; None if the engine has a front of its own."""
-    next: str
-    """What a person does with the folder."""
+    next: Callable[[Deployment], str]
+    """Return what a person does with the folder."""
     problems: Callable[[App, Any, int], list[str]] = lambda app, options, replicas: []
     """Return what is wrong with `slipway_render.options` of the target, for an app with so many web processes."""
 
 
 KNOWN: dict[str, Target] = {
-    "compose": Target(compose.render, compose.site, "docker compose up --detach --wait"),
-    "swarm": Target(swarm.render, swarm.site, "./deploy.sh"),
-    "kubernetes": Target(kubernetes.render, None, "./deploy.sh", kubernetes_settings.all_problems),
+    "compose": Target(compose.render, compose.site, compose.start),
+    "swarm": Target(swarm.render, swarm.site, lambda made: "./deploy.sh"),
+    "kubernetes": Target(kubernetes.render, None, lambda made: "./deploy.sh", kubernetes_settings.all_problems),
 }

@@ -24,6 +24,16 @@ def test_nothing_of_the_app_starts_before_its_migrations_and_nginx_only_when_it_
     assert services["nginx"]["depends_on"] == {"web": healthy}
 
 
+def test_it_is_started_by_its_migrations_first_or_a_failure_would_leave_nothing_that_serves(tmp_path: Path) -> None:
+    text = files("compose", tmp_path)["compose.yaml"].text
+    assert "\n# Start it with `docker compose run --rm migrate && docker compose up --detach --wait`.\n" in text
+    alone = files("compose", tmp_path, database="none", release_commands=[])["compose.yaml"].text
+    assert (
+        "\n# Start it with `docker compose up --detach --wait`.\n" in alone
+        and "migrate" not in document(alone)["services"]
+    )
+
+
 def test_secrets_are_files_and_stand_nowhere_else(tmp_path: Path) -> None:
     found = files("compose", tmp_path, redis="local", secrets={"SECRET_KEY": "very-secret-value"})
     secret = {path: file.text for path, file in found.items() if file.is_secret}
