@@ -3,13 +3,13 @@
 # MIT License (see LICENSE)
 """Runs the parts of the tests, some side by side, and ends with a table and `N passed, N failed`.
 
-    bin/test                    all of it: lint, unit tests, every Molecule scenario on Debian 12 and 13, slow tests
+    bin/test                    lint, unit tests, every Molecule scenario on Debian 12 and 13, slow tests
     bin/test lint unit          only what needs no host
     bin/test core [2.20]        lint's and unit's part that meets ansible-core, on each supported minor or on one
     bin/test changed            what the changes since origin/main can touch; --list says what that is and why
     bin/test roles -k nginx     the scenarios of the roles, those whose name contains nginx
     bin/test engines            images in containers, Swarm, Kubernetes, Mitogen
-    bin/test every              all of it, and the engines
+    bin/test every              all of these
     bin/test site --debian 13   the whole site, on one release; --keep leaves the hosts for a look
 
 Each part writes .slipway/logs/<part>.log; the end of it is shown when the part fails. Hosts are always removed.
