@@ -150,6 +150,7 @@ def test_it_has_what_the_app_needs_and_no_more(site: Site, image: str) -> None:
     print("octets:", sizes)
     assert sizes[image] - sizes[PLAIN] < 100e6
     assert "No module named pip" in site.run(image, "python -m pip").stderr
+    assert site.run(image, "find /app -not -user root -not -path '/app/shared*'").stdout == ""
 
 
 def test_nothing_secret_is_in_any_of_its_layers(site: Site, image: str) -> None:

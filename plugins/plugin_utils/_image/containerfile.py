@@ -80,43 +80,56 @@ def _build(image: Image) -> list[str]:
     ]
     if image.packages:
         lines += _apt(image.packages)
-    lines += ["WORKDIR /build", f"RUN {python} -m venv --without-pip {places.VENV}"]
+    owner = f"{places.USER}:{places.USER}"
+    lines += [
+        "WORKDIR /build",
+        "# A package that is built of its source runs code of its author's: not as root, who runs nothing of the environment.",
+        f"RUN mkdir -p {places.VENV} && chown {owner} . {places.VENV}",
+        f"USER {owner}",
+        "ENV HOME=/build",
+        f"RUN {python} -m venv --without-pip {places.VENV}",
+    ]
     if HASHED in image.files:
         lines += [
-            f"COPY {HASHED} ./",
+            f"COPY --chown={owner} {HASHED} ./",
             f"RUN {pip} --require-hashes --requirement {HASHED}",
         ]
     if UNHASHED in image.files:
         lines += [
             "# Their index has no hashes for these.",
-            f"COPY {UNHASHED} ./",
+            f"COPY --chown={owner} {UNHASHED} ./",
             f"RUN {pip} --requirement {UNHASHED}",
-        ]
-    folders = [str(places.SHARED), *(f"{places.SHARED}/{shlex.quote(name.strip('/'))}" for name in image.shared)]
-    lines += [f"RUN mkdir -p {' '.join(folders)} {places.FILES} && mkdir -m 0755 -p /opt/slipway"]
-    if SQUAWK in image.files:
-        folder = squawk.path().parent.parent
-        lines += [
-            "# What judges migrations before slipway-migrate runs them.",
-            f"COPY {SQUAWK} ./",
-            f"RUN {pip} --require-hashes --only-binary :all: --target /build/squawk \\",
-            f"    --requirement {SQUAWK} \\",
-            f"    && mkdir -p {folder}/bin && cp squawk/bin/squawk {folder}/bin/",
         ]
     if "packages" in image.files:
         lines += [
             "# Packages that come from no index: from a repository, or built of the source.",
-            f"COPY packages {places.VENV}",
+            f"COPY --chown={owner} packages {places.VENV}",
         ]
-    compiled = f"RUN {places.VENV}/bin/python -I -S -m compileall -q --invalidation-mode unchecked-hash"
+    compiled = f"RUN {python} -I -S -m compileall -q --invalidation-mode unchecked-hash"
+    folders = [str(places.SHARED), *(f"{places.SHARED}/{shlex.quote(name.strip('/'))}" for name in image.shared)]
     return [
         *lines,
         "# Bytecode that depends on nothing but the code: a read-only image writes none, and times would make it another one.",
         f"{compiled} {places.VENV}/lib || true",
+        "USER 0:0",
+        f"RUN mkdir -p {' '.join(folders)} {places.FILES} && mkdir -m 0755 -p /opt/slipway",
+        *(_squawk(python) if SQUAWK in image.files else []),
         f"COPY slipway {places.TOOLS}",
         f"{compiled} {places.LIB} || true",
         f"COPY src {places.SRC}",
         f"{compiled} {places.SRC} || true",
+    ]
+
+
+def _squawk(python: str) -> list[str]:
+    """Return the lines that get what judges migrations: a wheel, of which nothing is run here."""
+    folder = squawk.path().parent.parent
+    return [
+        "# What judges migrations before slipway-migrate runs them.",
+        f"COPY {SQUAWK} /opt/",
+        f"RUN {python} -I -m pip install --no-compile --no-deps --require-hashes --only-binary :all: --target /opt/squawk \\",
+        f"    --requirement /opt/{SQUAWK} \\",
+        f"    && mkdir -p {folder}/bin && cp /opt/squawk/bin/squawk {folder}/bin/",
     ]
 
 
@@ -153,7 +166,7 @@ def _final(image: Image) -> list[str]:
         f"COPY --from=build {places.FILES} {places.FILES}",
         *(["COPY --from=build /opt/slipway /opt/slipway"] if SQUAWK in image.files else []),
         f"COPY --from=build {places.TOOLS} {places.TOOLS}",
-        f"COPY --from=build {places.VENV} {places.VENV}",
+        f"COPY --from=build --chown=0:0 {places.VENV} {places.VENV}",
         f"COPY {places.SBOM.name} {places.SBOM}",
         f"COPY --from=build {places.SRC} {places.SRC}",
         "ENV " + " \\\n    ".join(f"{name}={value}" for name, value in variables.items()),

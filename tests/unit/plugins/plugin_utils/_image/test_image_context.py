@@ -84,7 +84,7 @@ def test_packages_of_an_index_are_held_to_their_hashes(tmp_path: Path) -> None:
     assert (folder / "requirements-unhashed.lock").read_text() == "old==1\n"
     text = (folder / "Containerfile").read_text()
     assert "--require-hashes --requirement requirements.lock" in text
-    assert "COPY packages /app/venv" in text
+    assert "COPY --chown=10001:10001 packages /app/venv" in text
     assert "libmagic1" in text
     assert "FROM ${BASE}" in text and "ARG BASE=python:3.13-slim" in text
 
@@ -93,8 +93,24 @@ def test_a_release_with_the_same_packages_repeats_nothing_of_theirs(tmp_path: Pa
     """What each release changes, its code and what the image says of it, comes after all that is done to packages."""
     build = (written(tmp_path) / "Containerfile").read_text().split("FROM ${BASE}\n")[0]
     own = min(build.index("COPY slipway"), build.index("COPY src"))
-    theirs = [match.start() for match in re.finditer(r"-m (pip|venv)|COPY packages|compileall .* /app/venv/lib", build)]
+    theirs = [
+        match.start() for match in re.finditer(r"-m (pip|venv)|COPY .*packages|compileall .* /app/venv/lib", build)
+    ]
     assert len(theirs) >= 4 and max(theirs) < own
+
+
+def test_no_code_of_a_package_runs_as_root_and_none_of_it_can_be_changed_in_the_image(tmp_path: Path) -> None:
+    """A package that is built of its source may leave anything in the environment, for root to run or to write through."""
+    build, final = (written(tmp_path) / "Containerfile").read_text().split("FROM ${BASE}\n")
+    user, as_root = "0:0", list[str]()
+    for line in build.replace("\\\n", " ").splitlines():
+        user = line.removeprefix("USER ") if line.startswith("USER ") else user
+        if line.startswith(("RUN ", "COPY ")) and user == "0:0":
+            as_root.append(line)
+    packages = [line for line in as_root if "/app/venv" in line or "pip" in line]
+    assert [line for line in packages if "--only-binary :all:" not in line and " chown " not in line] == []
+    assert len(packages) == 2
+    assert "COPY --from=build --chown=0:0 /app/venv /app/venv\n" in final
 
 
 def test_the_same_release_gives_the_same_files(tmp_path: Path) -> None:
