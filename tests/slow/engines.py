@@ -15,14 +15,15 @@ from typing import Any
 
 import faults
 import image_base
-from helpers import Host, Project
+from helpers import Host
 
 SERVERS = ("nginx", "postgresql", "redis-server", "ca-certificates")
 PROGRAMS = "buildah podman crun netavark aardvark-dns nftables"
 SLIM, PLAIN = "localhost/python:3.13-slim", "localhost/python:3.13-plain"
 BASE = "localhost/python-and-servers:test"
-STORAGE = '[storage]\ndriver = "vfs"\nrunroot = "/run/containers/storage"\ngraphroot = "/var/lib/containers/storage"\n'
-OVERLAY = STORAGE.replace("vfs", "overlay")
+OVERLAY = (
+    '[storage]\ndriver = "overlay"\nrunroot = "/run/containers/storage"\ngraphroot = "/var/lib/containers/storage"\n'
+)
 """Where the storage is a file system in memory."""
 REGISTRY = """\
 version: 0.1
@@ -86,35 +87,15 @@ DESCRIPTION: dict[str, Any] = {
 
 
 class Site(faults.App):
-    """The sample app on a VPS, which builds an image of each release and has the registry that others take it from."""
+    """The sample app in a repository, and what is written down of it; `describe` says what its images and servers are."""
 
     description = DESCRIPTION
 
-    @property
-    def registry(self) -> str:
-        return f"{self.host.address}:5000"
-
-    def describe(self, **changes: Any) -> None:
-        app = {**self.description, "source": {"path": str(self.folder)}, **changes}
-        image = {
-            "base": PLAIN, "build_base": SLIM, "isolation": "chroot", "name": f"{self.registry}/{{app}}", "push": True,
-            "insecure": True,
-        }  # fmt: skip
-        images = {name: f"{self.registry}/{name}:test" for name in IMAGES}
-        self.project.write({"slipway_apps": [app], "slipway_image": image, "slipway_render": {"images": images}})
-
-    def prepare(self) -> None:
-        """Install what builds images and what keeps them, and make those of the servers."""
-        host = self.host
-        install(host, "docker-registry")
-        put(host, "/etc/docker/registry/config.yml", REGISTRY)
-        host.run("systemctl restart docker-registry")
-        insecure = f'[[registry]]\nlocation = "{self.registry}"\ninsecure = true\n'
-        put(host, "/etc/containers/registries.conf.d/slipway.conf", insecure)
-        bases(host)
-        server(host, "localhost/stand-in")
-        for name in IMAGES:
-            host.run(f"buildah push --quiet --tls-verify=false localhost/stand-in docker://{self.registry}/{name}:test")
+    def begin(self) -> None:
+        """Make its folder a repository, and the code as it is the one that `restore` brings back."""
+        (self.folder / ".gitignore").write_text("__pycache__\n")
+        self.git("init", "--quiet")
+        self.keep()
 
     def git(self, *arguments: str) -> str:
         who = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org"]
@@ -122,21 +103,6 @@ class Site(faults.App):
             ["git", "-C", str(self.folder), *who, *arguments], check=True, capture_output=True, text=True
         )
         return done.stdout.strip()
-
-    def image(self, title: str, **changes: Any) -> str:
-        """Deploy the code as it is with CHANGES of its description, and push an image of it as it usually is; return its name.
-
-        An image stands for a commit, whose first digits are its tag and what it calls its release; TITLE is the commit's.
-        """
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--allow-empty", "--message", title)
-        self.describe(**changes)
-        self.deployed()
-        self.describe()
-        name = f"{self.registry}/harbour:{self.git('rev-parse', 'HEAD')[:12]}"
-        done = self.project.good("playbooks/image.yml")
-        assert name in done.output, done.output
-        return name
 
     def render(self, target: str, to: Path, image: str, **changes: Any) -> str:
         """Write the app down for TARGET; return what was said."""
@@ -188,35 +154,6 @@ def server(host: Host, name: str) -> None:
         f"""buildah config --env PATH={path} --env LANG=C.UTF-8 --entrypoint '["/entry.sh"]' --cmd '["postgres"]' $c; """
         f"buildah commit --quiet $c {name} >/dev/null; buildah rm $c >/dev/null"
     )
-
-
-DOCKER = (
-    "apt-get update -qq >/dev/null 2>&1; "
-    "apt-get install -qq -y --no-install-recommends docker[.]io docker-cli docker-compose iptables >/dev/null 2>&1"
-)
-
-
-def docker(host: Host, registry: str) -> None:
-    """Install Docker of the distribution on HOST, and let it take images from the REGISTRY."""
-    host.run(f"{DOCKER}; systemctl stop docker.service docker.socket")
-    in_memory(host, registry)
-
-
-def in_memory(host: Host, registry: str) -> None:
-    """Start Docker with its data in memory: its overlays can't lie on the one that a test host is on."""
-    put(host, "/etc/docker/daemon.json", f'{{"insecure-registries": ["{registry}"]}}')
-    host.run("mkdir -p /var/lib/docker && mount -t tmpfs tmpfs /var/lib/docker && systemctl start docker.service")
-
-
-def site(project: Project, folder: Path) -> Site:
-    made = Site(folder / "harbour", project)
-    (made.folder / ".gitignore").write_text("__pycache__\n")
-    made.git("init", "--quiet")
-    made.keep()
-    made.describe()
-    project.good("playbooks/provision.yml")
-    made.prepare()
-    return made
 
 
 def release_of(image: str) -> str:

@@ -15,7 +15,7 @@ import engines
 import image_base
 from helpers import Host, Project
 
-PACKAGES = "buildah podman crun netavark aardvark-dns nftables catatonit kubernetes-client curl"
+PACKAGES = "catatonit kubernetes-client curl"
 NETWORK, GATEWAY = "10.99.0.0/16", "10.99.0.1"
 """That of engines.LIMITS."""
 REDIS_PORT = 6399
@@ -44,10 +44,7 @@ class Site(engines.Site):
         self.project.write({"slipway_apps": [app], "slipway_image": image, "slipway_render": {"replicas": 1}})
 
     def prepare(self) -> None:
-        self.host.run("mkdir -p /var/lib/containers && mount -t tmpfs tmpfs /var/lib/containers")
-        engines.put(self.host, "/etc/containers/storage.conf", engines.OVERLAY)
-        engines.put(self.host, "/etc/containers/containers.conf", engines.LIMITS)
-        self.host.run(f"apt-get install -qq -y --no-install-recommends {PACKAGES} >/dev/null 2>&1")
+        engines.install(self.host, PACKAGES)
         image_base.to_host(self.host, image_base.tar("13", image_base.SLIM), engines.SLIM)
         servers(self.host)
         certificate(self.host, self.domain)
@@ -78,8 +75,7 @@ class Site(engines.Site):
 
 def site(project: Project, folder: Path) -> Site:
     made = Site(folder / "harbour", project)
-    (made.folder / ".gitignore").write_text("__pycache__\n")
-    made.git("init", "--quiet")
+    made.begin()
     made.git("add", "--all")
     made.git("commit", "--quiet", "--message", "one")
     made.keep()

@@ -148,9 +148,7 @@ class Site(engines.Site):
         self.builder, self.builds = builder, dict[str, Future[None]]()
         super().__init__(folder / "harbour", project)
         self.stack = folder / "stack"
-        (self.folder / ".gitignore").write_text("__pycache__\n")
-        self.git("init", "--quiet")
-        self.keep()
+        self.begin()
 
     def describe(self, **changes: Any) -> None:
         images = dict.fromkeys(engines.IMAGES, f"{self.registry}/servers:test")

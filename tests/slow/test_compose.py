@@ -62,6 +62,19 @@ class Site(engines.Site):
         self.host.run(f"{uv} pip install --python /opt/compose/bin/python podman-compose==1.6.0")
         self.host.run("systemctl start podman.socket")
 
+    def image(self, title: str) -> str:
+        """Deploy the code as it is, and make an image of it; return its name.
+
+        An image stands for a commit, whose first digits are its tag and what it calls its release; TITLE is the commit's.
+        """
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", title)
+        self.deployed()
+        name = f"{self.registry}/harbour:{self.git('rev-parse', 'HEAD')[:12]}"
+        done = self.project.good("playbooks/image.yml")
+        assert name in done.output, done.output
+        return name
+
     def compose(self, arguments: str, tool: str = PODMAN) -> str:
         return self.host.run(f"cd {PLACE} && ({tool} {arguments}) 2>&1")
 
@@ -79,9 +92,7 @@ class Site(engines.Site):
 @pytest.fixture(scope="module")
 def site(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Site:
     made = Site(tmp_path_factory.mktemp("app") / "harbour", project)
-    (made.folder / ".gitignore").write_text("__pycache__\n")
-    made.git("init", "--quiet")
-    made.keep()
+    made.begin()
     made.describe()
     project.good("playbooks/provision.yml")
     made.prepare()
