@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host, switch
 from ansible_collections.slipway.flask.plugins.plugin_utils._alerts import alertmanager, description
 
 
@@ -19,10 +18,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars, settings = task_vars or {}, self._task.args.get("settings") or {}
-        try:
-            test = boolean(self._task.args.get("test") or False)
-        except TypeError:
-            return {**result, "failed": True, "msg": f"test is '{self._task.args['test']}'; it must be true or false"}
+        test = switch.flag(self._task.args, "test")
         wrong = description.problems(settings)
         if wrong or not settings:
             said = "\n".join(wrong) or "slipway_alerts is not set, so nobody is notified: see docs/alerts.md"

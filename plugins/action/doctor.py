@@ -9,10 +9,9 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.flask.plugins.module_utils._doctor.base import Finding, problem
-from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host, switch
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import choice, hosts
 from ansible_collections.slipway.flask.plugins.plugin_utils._doctor import outside, senders
 from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import apps as fleet
@@ -59,7 +58,7 @@ class ActionModule(ActionBase):
                 own = {*answer["addresses"], *outside.resolve(address)}
             except OSError:
                 own = set(answer["addresses"])
-            proxied = boolean(self._task.args.get("proxied") or False)
+            proxied = switch.flag(self._task.args, "proxied")
             more.append(check("dns", outside.dns(names, own, proxied)))
             more.append(check("https", outside.https(names, address)))
         more.append(check("clocks", outside.clock(answer["time"], before, after)))

@@ -10,8 +10,9 @@ from typing import Any
 
 TABLE = ("inet", "slipway")
 NAME = " ".join(TABLE)
-NUMBERS = {"gre": 47, "esp": 50, "ah": 51, "vrrp": 112}
-"""Of protocols without ports, by IANA's registry: not every host has a file with their names."""
+PORTLESS = {"vrrp": 112, "esp": 50, "ah": 51, "gre": 47}
+"""Protocols beside TCP and UDP that hosts speak with each other, without ports: keepalived's, IPsec's, and tunnels. Their numbers
+are those of IANA's registry: not every host has a file with their names."""
 BRIDGES = ("docker0", "podman*", "cni-podman*", "incusbr*", "lxcbr*", "lxdbr*", "virbr*")
 """Networks inside of this host: containers and virtual machines ask it for names and addresses there."""
 SSH_RATE = "30/minute burst 60 packets"
@@ -111,8 +112,8 @@ def text(asked: Mapping[str, Any], ssh_ports: Iterable[int], never: Iterable[str
 
 def allowing(entry: Mapping[str, Any]) -> Iterator[str]:
     """Yield the rules that let in what ENTRY has: `ports` (8080 or 8000-8100), `protocol`, and `from`, [] for everybody."""
-    if entry["protocol"] in NUMBERS:
-        what = f"meta l4proto {NUMBERS[entry['protocol']]} accept"
+    if entry["protocol"] in PORTLESS:
+        what = f"meta l4proto {PORTLESS[entry['protocol']]} accept"
     else:
         what = f"{entry['protocol']} dport {entry['ports']} accept"
     if not entry["from"]:

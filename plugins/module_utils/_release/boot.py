@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ansible_collections.slipway.flask.plugins.module_utils._host import file_state
 from ansible_collections.slipway.flask.plugins.module_utils._process import settings
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Paths
 
@@ -38,13 +39,8 @@ def hold(paths: Paths, release: str) -> None:
         return
     path = file_of(paths.app)
     path.parent.mkdir(exist_ok=True)
-    new = path.with_name(f".{path.name}.new")
-    with new.open("w") as file:
-        os.fchmod(file.fileno(), 0o644)
-        file.write(TEXT.format(current=paths.current, release=release))
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    text = TEXT.format(current=paths.current, release=release)
+    file_state.write(path, text.encode(), 0o644, os.geteuid(), os.getegid())
 
 
 def settle(app: str) -> None:

@@ -8,14 +8,13 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd
+from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, meanwhile, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._migration import failure, question, still
 from ansible_collections.slipway.flask.plugins.module_utils._migration import probe as migration_probe
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import alone
@@ -63,20 +62,14 @@ def script(context: Context) -> str:
 @contextmanager
 def waiting(context: Context, seconds: int) -> Iterator[None]:
     """Say that an import goes on, each time that it has taken WAITING_SECONDS more. What the app prints may be secret."""
-    over, started = threading.Event(), time.monotonic()
+    started = time.monotonic()
 
     def tell() -> None:
-        while not over.wait(WAITING_SECONDS):
-            gone = time.monotonic() - started
-            context.tell(f"check: the app is still being imported, {gone:.0f} s of at most {seconds} s")
+        gone = time.monotonic() - started
+        context.tell(f"check: the app is still being imported, {gone:.0f} s of at most {seconds} s")
 
-    thread = threading.Thread(target=tell, daemon=True)
-    thread.start()
-    try:
+    with meanwhile.every(WAITING_SECONDS, tell):
         yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def common(context: Context) -> dict[str, Any]:

@@ -8,7 +8,8 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,17 +65,19 @@ def claims(app: str, folders: Iterable[Path]) -> set[str]:
     The app's environment files in FOLDERS say so: they have the URL, over the server's socket, that Slipway has written.
     """
     found = set()
-    for folder in folders:
-        try:
-            values = environment_file.environment_of((folder / environment_file.NAME).read_text()).values()
-        except OSError:
-            continue
-        for value in values:
-            if re.match(rf"postgres(ql)?(\+\w+)?:///{re.escape(app)}\?host=(%2F|/)", value):
-                found.add("postgres")
-            if re.match(rf"(mysql|mariadb)(\+\w+)?://{re.escape(app)}@localhost/{re.escape(app)}\?unix_socket=", value):
-                found.add("mariadb")
+    for value in values(folders):
+        if re.match(rf"postgres(ql)?(\+\w+)?:///{re.escape(app)}\?host=(%2F|/)", value):
+            found.add("postgres")
+        if re.match(rf"(mysql|mariadb)(\+\w+)?://{re.escape(app)}@localhost/{re.escape(app)}\?unix_socket=", value):
+            found.add("mariadb")
     return found
+
+
+def values(folders: Iterable[Path]) -> Iterator[str]:
+    """Yield the values of the app's environment files in FOLDERS, as far as they can be read."""
+    for folder in folders:
+        with suppress(OSError):
+            yield from environment_file.environment_of((folder / environment_file.NAME).read_text()).values()
 
 
 def look(app: str, claimed: set[str], wanted: str = "") -> Databases:

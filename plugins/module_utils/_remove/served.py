@@ -10,7 +10,6 @@ PRIVATE to the collection. It can have breaking changes.
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 import stat
 from collections.abc import Iterable
@@ -19,9 +18,10 @@ from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.module_utils._access import firewall, firewall_rules, firewall_unit
 from ansible_collections.slipway.flask.plugins.module_utils._access.apply import AccessError
-from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file, systemd
+from ansible_collections.slipway.flask.plugins.module_utils._host import file_state, systemd
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import names, network, passwords, server
 from ansible_collections.slipway.flask.plugins.module_utils._postgres.names import Cluster, PostgresError
+from ansible_collections.slipway.flask.plugins.module_utils._remove import databases
 from ansible_collections.slipway.flask.plugins.module_utils._remove.error import RemoveError
 
 FIELDS = r"hostssl\s+\"{app}\"\s+\"{app}\"\s+(\S+)\s"
@@ -50,15 +50,10 @@ def url_of(app: str, folders: Iterable[Path]) -> str:
 
     The app's environment files in FOLDERS have it, with the file of the password that only Slipway writes.
     """
-    for folder in folders:
-        try:
-            values = environment_file.environment_of((folder / environment_file.NAME).read_text()).values()
-        except OSError:
-            continue
-        for value in values:
-            found = re.match(rf"postgres(?:ql)?(?:\+\w+)?(://{re.escape(app)}@\S+)$", value)
-            if found and f"passfile={passwords.FOLDER / app}.pgpass" in value:
-                return f"postgresql{found[1]}"
+    for value in databases.values(folders):
+        found = re.match(rf"postgres(?:ql)?(?:\+\w+)?(://{re.escape(app)}@\S+)$", value)
+        if found and f"passfile={passwords.FOLDER / app}.pgpass" in value:
+            return f"postgresql{found[1]}"
     return ""
 
 
@@ -160,12 +155,5 @@ def _text(path: Path) -> str:
 
 def _write(path: Path, text: str) -> None:
     """Write TEXT in the place of PATH, whose owner and mode it gets."""
-    about, new = path.stat(), path.with_name(f".{path.name}.new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        os.fchown(file.fileno(), about.st_uid, about.st_gid)
-        os.fchmod(file.fileno(), stat.S_IMODE(about.st_mode))
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    about = path.stat()
+    file_state.write(path, text.encode(), stat.S_IMODE(about.st_mode), about.st_uid, about.st_gid)

@@ -16,13 +16,14 @@ import io
 import json
 import os
 import shutil
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from ansible_collections.slipway.flask.plugins.module_utils._host import meanwhile
 
 PIECE = 16 << 20
 AHEAD = 3
@@ -75,21 +76,14 @@ class Spool:
     @contextmanager
     def alive(self) -> Iterator[None]:
         """Tell whoever waits that this goes on although nothing is written yet, as long as the block runs."""
-        over = threading.Event()
 
         def beat() -> None:
-            while not over.wait(BEAT_SECONDS):
-                self.state.beats += 1
-                with suppress(OSError):  # the controller has given up, which is noticed when there is something
-                    self.save()
+            self.state.beats += 1
+            with suppress(OSError):  # the controller has given up, which is noticed when there is something
+                self.save()
 
-        thread = threading.Thread(target=beat, daemon=True)
-        thread.start()
-        try:
+        with meanwhile.every(BEAT_SECONDS, beat):
             yield
-        finally:
-            over.set()
-            thread.join()
 
     def begin(self, name: str) -> Writer:
         """Begin the item NAME."""

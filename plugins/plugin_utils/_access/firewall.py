@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.slipway.flask.plugins.module_utils._access.firewall_rules import PORTLESS
 from ansible_collections.slipway.flask.plugins.module_utils._host.listed import unknown
 from ansible_collections.slipway.flask.plugins.plugin_utils._nginx.settings import network, network_problem
 
@@ -19,8 +20,6 @@ ALLOW: dict[str, Any] = {"port": None, "protocol": "tcp", "from": []}
 """The keys of an entry and their defaults."""
 PORTS = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 WEB = (80, 443)
-PORTLESS = ("vrrp", "esp", "ah", "gre")
-"""Protocols beside TCP and UDP that hosts speak with each other, without ports: keepalived's, IPsec's, and tunnels."""
 
 
 def mode(value: Any) -> str:

@@ -113,12 +113,11 @@ def document(made: Deployment, given: Given, access: Mapping[str, str], secrets:
     networks: dict[str, Any] = {"default": {}}
     if made.servers:
         networks["data"] = {"internal": True}  # servers need nothing from outside
+    needed = container.used(services, "secrets")
     return {
         "name": made.name,
         "services": services,
-        "secrets": {
-            name: {"file": f"./{SECRETS}/{name}"} for name in secrets if name in container.used(services, "secrets")
-        },
+        "secrets": {name: {"file": f"./{SECRETS}/{name}"} for name in secrets if name in needed},
         "volumes": {volume.name: {} for volume in made.volumes},
         "networks": networks,
     }

@@ -32,9 +32,9 @@ ENFORCE = "pod-security.kubernetes.io/enforce"
 def render(app: Deployment, given: Given) -> list[File]:
     """Return the files of APP for Kubernetes. Only those below `secrets` are secret, and nothing else needs them."""
     whole = kubernetes_settings.complete(given.options)
-    known = "" if whole["external_secrets"] else _text_of([*secrets(app, whole)])
+    told_pods = [] if whole["external_secrets"] else [*secrets(app, whole)]
+    known, kept = _text_of(told_pods), _text_of([*told_pods, *_certificate(app, whole, given)])
     told = hmac.new(given.kept.get(SALT).encode(), known.encode(), "sha256").hexdigest()[:16] if known else ""
-    kept = _text_of([*([] if whole["external_secrets"] else secrets(app, whole)), *_certificate(app, whole, given)])
     base = {f"{name}.yaml": [*objects] for name, objects in _base(app, whole, told)}
     over = {f"{name}.yaml": [*objects] for name, objects in _overlay(app, whole)}
     lines, own = _variables(app)
