@@ -31,12 +31,12 @@ from ansible_collections.slipway.flask.plugins.module_utils._host import (
 )
 from ansible_collections.slipway.flask.plugins.module_utils._migration import probe
 from ansible_collections.slipway.flask.plugins.module_utils._migration import run as migration_run
-from ansible_collections.slipway.flask.plugins.module_utils._process import fate, patience, web, worker
+from ansible_collections.slipway.flask.plugins.module_utils._process import base, draining, fate, patience, web, worker
 from ansible_collections.slipway.flask.plugins.module_utils._process import watch as process_watch
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
 from ansible_collections.slipway.flask.plugins.module_utils._process.look import web as look_web
 from ansible_collections.slipway.flask.plugins.module_utils._python import environment, git_unit
-from ansible_collections.slipway.flask.plugins.module_utils._release import boot, lease
+from ansible_collections.slipway.flask.plugins.module_utils._release import boot, drain, lease, traffic
 from ansible_collections.slipway.flask.plugins.module_utils._release import context as release_context
 from ansible_collections.slipway.flask.plugins.module_utils._release import run as release_run
 from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Deploy
@@ -46,6 +46,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release.request imp
 from ansible_collections.slipway.flask.plugins.module_utils._release.run import Outcome
 from ansible_collections.slipway.flask.plugins.modules.release_on_host import argument_spec
 from ansible_collections.slipway.flask.plugins.plugin_utils._source import folder as source_folder
+from skipping_clock import skip_waiting
 
 SECRET = "s3cr3t-key-0123456789abcdef"
 ROOT = os.getuid() == 0
@@ -352,8 +353,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     account = {"getpwnam": lambda _: SimpleNamespace(pw_uid=UID)}
     monkeypatch.setattr(release_run, "pwd", SimpleNamespace(**account))
     monkeypatch.setattr(release_run, "grp", SimpleNamespace(getgrnam=lambda _: SimpleNamespace(gr_gid=UID)))
-    monkeypatch.setattr(web, "POLL_SECONDS", 0)
-    monkeypatch.setattr(patience, "POLL_SECONDS", 0)
+    skip_waiting(monkeypatch, base, drain, draining, patience, release_run, traffic, web, worker)
     monkeypatch.setattr(look_web, "RUN", fake.memory)
     monkeypatch.setattr(worker, "STARTS", fake.memory / "starts")
     monkeypatch.setattr(fate, "told_of", lambda unit, run: fake.instance(unit) in fake.starved)

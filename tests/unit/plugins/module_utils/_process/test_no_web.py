@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.flask.plugins.module_utils._process import base, settings, usage
+from ansible_collections.slipway.flask.plugins.module_utils._process import settings, usage
 from ansible_collections.slipway.flask.plugins.module_utils._release import status as release_status
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process_files
 from fake_host import FakeHost
@@ -18,7 +18,6 @@ NO_WEB = process_files.document({}, "/srv/shop/releases/%i", web=False)
 
 @pytest.fixture
 def idle(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
-    monkeypatch.setattr(base, "LOOK_SECONDS", 0)
     (host.paths.settings / settings.NAME).write_text(NO_WEB)
     return host
 
@@ -44,7 +43,6 @@ def test_a_release_is_switched_without_a_web_process(idle: FakeHost) -> None:
 
 
 def test_a_host_that_served_ends_what_it_served_with(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "LOOK_SECONDS", 0)
     host.deploy()
     assert host.running == {host.current}
     (host.paths.settings / settings.NAME).write_text(NO_WEB)

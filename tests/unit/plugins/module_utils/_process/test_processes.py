@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
-from ansible_collections.slipway.flask.plugins.module_utils._process import base, members, usage
+from ansible_collections.slipway.flask.plugins.module_utils._process import members, usage
 from ansible_collections.slipway.flask.plugins.module_utils._process.base import Process
 from ansible_collections.slipway.flask.plugins.module_utils._process.host import Host
 from ansible_collections.slipway.flask.plugins.module_utils._process.web import Web
-from ansible_collections.slipway.flask.plugins.module_utils._release import drain
 from ansible_collections.slipway.flask.plugins.module_utils._release import status as release_status
 from ansible_collections.slipway.flask.plugins.module_utils._release.rollback import Rollback
 from ansible_collections.slipway.flask.plugins.plugin_utils._report import tables
@@ -37,8 +36,6 @@ def pair(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
         return (Web(given), Worker(given))
 
     monkeypatch.setattr(members, "processes_of", processes_of)
-    monkeypatch.setattr(base, "LOOK_SECONDS", 0)
-    monkeypatch.setattr(drain, "LOOK_SECONDS", 0)
     (host.units / "shop.worker@.service").write_text("[Service]\n")
     (host.paths.settings / "worker.toml").write_text("queue = 'mail' # {release_folder}\n")
     return host

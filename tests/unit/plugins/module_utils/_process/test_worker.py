@@ -12,8 +12,6 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._app.places import ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
-from ansible_collections.slipway.flask.plugins.module_utils._process import base
-from ansible_collections.slipway.flask.plugins.module_utils._release import drain
 from ansible_collections.slipway.flask.plugins.module_utils._release.rollback import Rollback
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import process, process_files
 from fake_host import SECRET, FakeHost, Killed
@@ -54,8 +52,6 @@ class Never:
 @pytest.fixture
 def shop(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     """The host, whose app has a worker and a scheduler."""
-    monkeypatch.setattr(base, "LOOK_SECONDS", 0)
-    monkeypatch.setattr(drain, "LOOK_SECONDS", 0)
     configure(host, worker=WORKER, beat=BEAT)
     host.settings["watch_seconds"] = 0
     return host

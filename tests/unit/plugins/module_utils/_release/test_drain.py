@@ -28,8 +28,8 @@ def second(host: FakeHost, connections: int = 2) -> tuple[str, str, list[str]]:
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drain, "LOOK_SECONDS", 0)
+def still(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is always the same time."""
     monkeypatch.setattr(drain.time, "monotonic", lambda: 16.0)
 
 
