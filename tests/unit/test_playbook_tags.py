@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from for_all_workers import once
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = (
@@ -53,30 +54,52 @@ PARTS: dict[str, set[str]] = {
 }
 
 
-def listed(run: Callable[..., str], playbook: str, tag: str) -> list[str]:
-    """Return the tasks of PLAYBOOK that `--tags TAG` runs: their role, or their name where they have none."""
-    text = run("ansible-playbook", "-i", str(ROOT / "inventory/hosts.yml"), playbook, "--list-tasks", "--tags", tag)
+Tasks = list[tuple[str, list[str]]]
+"""The role of each, or its name where it has none, and its tags."""
+
+
+def listed(run: Callable[..., str], playbook: str, tags: str) -> Tasks:
+    """Return the tasks of PLAYBOOK that `--tags TAGS` runs."""
+    text = run("ansible-playbook", "-i", str(ROOT / "inventory/hosts.yml"), playbook, "--list-tasks", "--tags", tags)
     found = []
-    for name in re.findall(r"^      (.+)\tTAGS:", text, re.MULTILINE):
+    for name, tagged in re.findall(r"^      (.+)\tTAGS: \[(.*)\]$", text, re.MULTILINE):
         role, _, task = name.removeprefix("slipway.flask.").partition(" : ")
         checks = task.startswith("validate | ")
-        found.append(f"{role}: check" if checks else role if task else name)
+        found.append((f"{role}: check" if checks else role if task else name, tagged.split(", ")))
     return found
 
 
+@pytest.fixture(scope="module")
+def tasks(run: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Tasks:
+    """All tasks of provision.yml."""
+    found: Tasks = once(
+        tmp_path_factory, "provision-tasks", lambda: listed(run, "playbooks/provision.yml", "all,never")
+    )
+    return found
+
+
+def chosen(tasks: Tasks, tag: str) -> list[str]:
+    """Return those that `--tags TAG` runs."""
+    return [name for name, tags in tasks if {"always", tag} & set(tags)]
+
+
+def test_ansible_chooses_by_tag_what_these_tests_do(run: Callable[..., str], tasks: Tasks) -> None:
+    assert [name for name, _ in listed(run, "playbooks/provision.yml", "nginx")] == chosen(tasks, "nginx")
+
+
 @pytest.mark.parametrize("tag", PARTS)
-def test_tag_runs_its_part_after_every_check(run: Callable[..., str], tag: str) -> None:
-    tasks = listed(run, "playbooks/provision.yml", tag)
-    assert tasks[0].startswith("preflight | ")
-    checks = [task for task in tasks if task.endswith(": check")]
+def test_tag_runs_its_part_after_every_check(tasks: Tasks, tag: str) -> None:
+    names = chosen(tasks, tag)
+    assert names[0].startswith("preflight | ")
+    checks = [name for name in names if name.endswith(": check")]
     assert sorted(checks) == sorted(f"{role}: check" for role in ROLES)
-    rest = tasks[tasks.index(checks[-1]) + 1 :]
+    rest = names[names.index(checks[-1]) + 1 :]
     assert rest[0] == "Install the packages of all roles"
-    assert {task for task in rest[1:] if not task.startswith("preflight | ")} == PARTS[tag]
+    assert {name for name in rest[1:] if not name.startswith("preflight | ")} == PARTS[tag]
 
 
 def test_tag_of_provision_deploys_nothing(run: Callable[..., str]) -> None:
-    assert "Deploy each app" not in listed(run, "site.yml", "nginx")
+    assert "Deploy each app" not in [name for name, _ in listed(run, "site.yml", "nginx")]
 
 
 def test_every_tag_is_documented() -> None:
