@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import SUFFIX
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import packed
 
 
 def asker() -> str:
@@ -36,6 +37,8 @@ def call(action: ActionBase, module: str, asked: Mapping[str, Any], task_vars: d
     """Return what MODULE answers when it is ASKED; its parameters are not in it."""
     # A date, which YAML makes of 2026-11-26, is its text, as for any other module.
     task = json.dumps(asked, default=str)
+    packed.bring()
     answer: dict[str, Any] = action._execute_module(module, {"task": task}, task_vars=task_vars)
+    packed.keep()
     answer.pop("invocation", None)
     return answer

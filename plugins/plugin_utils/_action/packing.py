@@ -18,7 +18,7 @@ from typing import Any
 from ansible import constants
 from ansible.plugins.action import ActionBase
 from ansible.plugins.connection import ConnectionBase
-from ansible_collections.slipway.flask.plugins.plugin_utils._action import kept, on_host
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import kept, on_host, packed
 
 PROVISION = ("postgres_cluster", "uv_install", "files_on_host", "tls_certificates", "postgres_check", kept.NAME)
 """What provisioning sends to nearly every host, in that order."""
@@ -33,6 +33,7 @@ def ahead(action: ActionBase, names: Iterable[str], task_vars: dict[str, Any]) -
     """Begin to pack the collection's modules with NAMES. If one can't be packed, the task that needs it reports the error."""
     if not isinstance(action._connection, ConnectionBase) or kept.imports_by_itself(action):
         return
+    packed.bring()
     run = os.getppid()
     if os.fork():  # this is a task's process; when it ends, so does what it has to do with the other one
         return
@@ -43,6 +44,7 @@ def ahead(action: ActionBase, names: Iterable[str], task_vars: dict[str, Any]) -
                 break
             with suppress(Exception):
                 action._configure_module(f"slipway.flask.{name}", {}, task_vars)
+        packed.keep()
         if is_over(run):  # it has removed its folder, and packing makes it again
             shutil.rmtree(constants.DEFAULT_LOCAL_TMP, ignore_errors=True)
     finally:
