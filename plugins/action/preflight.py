@@ -26,7 +26,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import apps a
 from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import database
 from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import hosts as fleet_hosts
 from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import problems as fleet_problems
-from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import host
+from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import host, line
 from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import look as preflight_look
 from ansible_collections.slipway.flask.plugins.plugin_utils._source import description as source_description
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import refusals
@@ -50,7 +50,20 @@ ORIGINS = "slipway_origins"
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _VALID_ARGS = frozenset(
-        {"apps", "app", "version", "one_app", "disk_mb", "provision", "anew", "moved", "audit", "revision_of"}
+        {
+            "apps",
+            "app",
+            "version",
+            "one_app",
+            "disk_mb",
+            "provision",
+            "words",
+            "restore",
+            "anew",
+            "moved",
+            "audit",
+            "revision_of",
+        }
     )
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -78,7 +91,7 @@ class ActionModule(ActionBase):
             )
         groups, hostvars = task_vars.get("groups", {}), task_vars.get("hostvars", {})
         name = str(task_vars.get("inventory_hostname"))
-        found = found or fleet_problems.problems(groups, hostvars)
+        found = found or fleet_problems.problems(groups, hostvars) or self._said(task_vars)
         if not found:
             chosen = [
                 app_version.wanted(app_description.normalise(app), version) for app in apps if only in ("", app["name"])
@@ -144,6 +157,17 @@ class ActionModule(ActionBase):
 
     def _given(self, name: str) -> str:
         return str(self._task.args.get(name) or "")
+
+    def _said(self, task_vars: dict[str, Any]) -> list[str]:
+        """Return what is wrong with the command line of a run that provisions, and with settings that no role gets whole."""
+        if not boolean(self._task.args.get("provision", False)):
+            return []
+        backups, logs = (
+            self._templar.template(task_vars[name]) if name in task_vars else None
+            for name in ("slipway_backups", "slipway_logs")
+        )
+        words, restore = self._task.args.get("words") or {}, self._task.args.get("restore")
+        return line.problems(words, restore, backups, logs, task_vars.get("groups", {}), task_vars.get("hostvars", {}))
 
     def _of_fleet(self, app: dict[str, Any], task_vars: dict[str, Any]) -> list[str]:
         """Return what is wrong with APP, a whole description, on all the hosts that have it."""

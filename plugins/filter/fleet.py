@@ -10,7 +10,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible_collections.slipway.flask.plugins.module_utils._identity.program import joined
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import hosts as app_hosts
-from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import access, hosts, trust, words
+from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import access, hosts, trust
 from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import apps as fleet
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import postgres
 
@@ -71,7 +71,6 @@ class FilterModule:
             "fleet_password_files": access.password_files,
             "fleet_roles": hosts.roles_of,
             "fleet_served": access.served,
-            "fleet_unknown_word": words.unknown,
             "fleet_users": access.users,
             "fleet_web_from": access.web_from,
             "host_identity_problems": trust.problems,

@@ -37,6 +37,17 @@ options:
         databases, nginx sites, and services that listen on ports 80 and 443.
     type: bool
     default: false
+  words:
+    description: >-
+      Words of the command line by the name of their variable, such as C(standby=anew). One that means nothing is refused, with
+      O(provision).
+    type: dict
+    default: {}
+    version_added: 0.4.0
+  restore:
+    description: What C(-e restore=) says; with O(provision), C(latest) is the only one.
+    type: str
+    version_added: 0.4.0
   audit:
     description: The mode of C(audit) for this run, C(-e audit=report); empty is each app's own.
     type: str

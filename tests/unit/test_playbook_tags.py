@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -15,38 +16,30 @@ from for_all_workers import once
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = (
     "host_access",
-    "host_alerts",
-    "edge",
-    "host_dashboard",
-    "host_identity",
-    "host_logs",
-    "host_metrics",
     "host_upkeep",
     "postgres_server",
     "python_venv",
     "gunicorn_systemd",
     "nginx_tls",
     "postgres_client",
-    "pgbouncer",
-    "mariadb_server",
-    "redis_server",
-    "backups",
 )
-IDENTITY = ("host_identity", "Read the certificate authorities of hosts that this run leaves alone")
+"""Roles that nearly every host has; the others are checked in a loop, for those that a host has."""
+LOOP = "Check the settings of what only some hosts have"
+IDENTITY = "Set up the host's identity"
 PARTS: dict[str, set[str]] = {
     "packages": set(),
     "access": {"host_access"},
     "upkeep": {"host_upkeep"},
     "postgresql": {
-        *("postgres_server", "postgres_client", "pgbouncer", *IDENTITY),
-        *("Read the passwords of databases on other hosts", "Hand the passwords to the apps"),
+        *("postgres_server", "postgres_client", "pgbouncer", IDENTITY),
+        *("Set up the standby", "Hand the passwords of databases on other hosts to the apps"),
         "Create the system users of the databases that other hosts use",
     },
     "python": {"python_venv"},
     "apps": {"gunicorn_systemd"},
     "mariadb": {"mariadb_server"},
     "redis": {"redis_server"},
-    "nginx": {"nginx_tls", "edge", *IDENTITY},
+    "nginx": {"nginx_tls", "edge", IDENTITY},
     "backups": {"backups"},
     "metrics": {"host_metrics", "host_dashboard"},
     "alerts": {"host_alerts"},
@@ -93,9 +86,30 @@ def test_tag_runs_its_part_after_every_check(tasks: Tasks, tag: str) -> None:
     assert names[0].startswith("preflight | ")
     checks = [name for name in names if name.endswith(": check")]
     assert sorted(checks) == sorted(f"{role}: check" for role in ROLES)
+    assert LOOP in names[: names.index("nginx_tls: check")]
     rest = names[names.index(checks[-1]) + 1 :]
     assert rest[0] == "Install the packages of all roles"
     assert {name for name in rest[1:] if not name.startswith("preflight | ")} == PARTS[tag]
+
+
+def test_a_role_is_checked_before_anything_is_changed_wherever_it_is_set_up() -> None:
+    block = yaml.safe_load((ROOT / "playbooks/tasks/main.yml").read_text())[0]
+    [facts] = [task for task in block["block"] if "ansible.builtin.set_fact" in task]
+    [loop] = [task for task in block["block"] if task["name"] == LOOP]
+    assert "optional" in loop["loop"]
+    optional = set(facts["vars"]["__slipway_optional"])
+    validated = {path.parents[1].name for path in (ROOT / "roles").glob("*/tasks/validate.yml")} - {"app_release"}
+    assert optional | set(ROLES) == validated
+    for role in optional:
+        [conditions] = [{task.get("when") for task in block["block"] if sets_up(task, role)}]
+        assert conditions == {f"'{role}' in __slipway_host.optional"}, role
+
+
+def sets_up(task: dict[str, Any], role: str) -> bool:
+    given = task.get("ansible.builtin.import_role", {})
+    return given == {"name": f"slipway.flask.{role}", "tasks_from": "configure", "rolespec_validate": False} or (
+        role == "host_identity" and task["name"] == IDENTITY
+    )
 
 
 def test_tag_of_provision_deploys_nothing(run: Callable[..., str]) -> None:
