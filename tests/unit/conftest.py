@@ -11,7 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from warm_ansible import ansible_playbook
 
+__all__ = ["ansible_playbook"]
 ROOT = Path(__file__).resolve().parents[2]
 
 

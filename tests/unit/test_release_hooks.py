@@ -5,13 +5,16 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from warm_ansible import Ansible
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = '''
@@ -23,9 +26,9 @@ def call(action, module, arguments, task_vars):
 def ask(action, name, arguments, task_vars):
     """Answer as a host on which every stage is good: stop at the hook that is asked for."""
     asked = {key: arguments.get(key) or "" for key in ("app", "until", "resume", "gave_up")}
-    with open("CALLS", "a") as file:
+    with open("calls", "a") as file:
         file.write(json.dumps([name, *asked.values()]) + "\\n")
-    with open("CALLS.limits", "a") as file:
+    with open("calls.limits", "a") as file:
         limits = {key: int(arguments[key]) for key in ("command_seconds", "drain_seconds") if key in arguments}
         file.write(json.dumps({**limits, "min_free_mb": arguments.get("min_free_mb")}) + "\\n")
     if asked["gave_up"]:
@@ -38,15 +41,24 @@ GOOD, BAD = "good.yml", "bad.yml"
 Play = Callable[..., list[list[str]]]
 
 
-@pytest.fixture
-def play(tmp_path: Path, run: Callable[..., str]) -> Play:
-    """Return a function that runs the role for apps with hooks, and returns what the host was asked."""
-    collection = tmp_path / "ansible_collections/slipway/flask"
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Where Ansible finds the collection with what stands in for the host, and a configuration that says nothing."""
+    place = tmp_path_factory.mktemp("collections")
+    collection = place / "ansible_collections/slipway/flask"
     for part in ("plugins", "roles/app_release", "meta"):
         shutil.copytree(ROOT / part, collection / part)
-    calls = tmp_path / "calls"
     with (collection / "plugins/plugin_utils/_action/on_host.py").open("a") as file:
-        file.write(HOST.replace("CALLS", str(calls)))
+        file.write(HOST)
+    (place / "ansible.cfg").write_text("[defaults]\n")
+    own = {"ANSIBLE_COLLECTIONS_PATH": str(place), "ANSIBLE_CONFIG": str(place / "ansible.cfg")}
+    return {**os.environ, **own, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
+@pytest.fixture
+def play(tmp_path: Path, environment: dict[str, str], ansible_playbook: Ansible) -> Play:
+    """Return a function that runs the role for apps with hooks, and returns what the host was asked."""
+    calls = tmp_path / "calls"
     (tmp_path / GOOD).write_text("- ansible.builtin.debug: {msg: well}\n")
     (tmp_path / BAD).write_text("- {name: Purge, ansible.builtin.fail: {msg: away}}\n")
 
@@ -57,10 +69,9 @@ def play(tmp_path: Path, run: Callable[..., str]) -> Play:
         role = {"name": "slipway.flask.app_release", "tasks_from": entry}
         task = {"ansible.builtin.import_role": role, "vars": {"app_release_releases": each, **variables}}
         book = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [task]}]
-        (tmp_path / "ansible.cfg").write_text("[defaults]\n")
         (tmp_path / "play.yml").write_text(yaml.safe_dump(book))
-        environment = {"ANSIBLE_COLLECTIONS_PATH": str(tmp_path), "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg")}
-        run("ansible-playbook", "-i", "localhost,", "play.yml", cwd=tmp_path, env=environment)
+        done = ansible_playbook("-i", "localhost,", "play.yml", cwd=tmp_path, env=environment)
+        assert done.returncode == 0, done.stdout + done.stderr
         return [json.loads(line) for line in calls.read_text().splitlines()]
 
     return released

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
+from warm_ansible import Ansible
 
 ROOT = Path(__file__).resolve().parents[2]
 HOSTS = ("web1", "web2", "web3")
@@ -30,7 +31,7 @@ def ask(action, name, arguments, task_vars):
 
     host = task_vars["inventory_hostname"]
     asked = {key: arguments.get(key) or "" for key in ("until", "resume", "gave_up", "settle")}
-    with open("CALLS", "a") as file:
+    with open("calls", "a") as file:
         file.write(json.dumps([host, name, *asked.values()]) + "\\n")
     said = task_vars.get("faults", {}).get(host, {})
     known = {"undecided": "", "came_about": [], "serves": "0001-a", **said.get("known", {})}
@@ -52,17 +53,26 @@ def ask(action, name, arguments, task_vars):
 Ran = Callable[..., tuple[list[list[str]], str]]
 
 
-@pytest.fixture
-def play(tmp_path: Path) -> Ran:
-    """Return a function that runs the role on three hosts, and returns what they were asked and what was printed."""
-    collection = tmp_path / "ansible_collections/slipway/flask"
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Where Ansible finds the collection with what stands in for hosts, and a configuration that says nothing."""
+    place = tmp_path_factory.mktemp("collections")
+    collection = place / "ansible_collections/slipway/flask"
     for part in ("plugins", "roles/app_release", "meta"):
         shutil.copytree(ROOT / part, collection / part)
-    calls = tmp_path / "calls"
     with (collection / "plugins/plugin_utils/_action/on_host.py").open("a") as file:
-        file.write(HOST.replace("CALLS", str(calls)))
+        file.write(HOST)
+    (place / "ansible.cfg").write_text("[defaults]\n")
+    own = {"ANSIBLE_COLLECTIONS_PATH": str(place), "ANSIBLE_CONFIG": str(place / "ansible.cfg")}
+    return {**os.environ, **own, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
+@pytest.fixture
+def play(tmp_path: Path, environment: dict[str, str], ansible_playbook: Ansible) -> Ran:
+    """Return a function that runs the role on three hosts, and returns what they were asked and what was printed."""
+    calls = tmp_path / "calls"
     said = "{{ inventory_hostname }} {{ app_release_hook.name }} hook"
-    note = {"name": "Note it", "ansible.builtin.shell": f"echo {said} >> {tmp_path}/hooks"}
+    note = {"name": "Note it", "ansible.builtin.debug": {"msg": said}}
     (tmp_path / "note.yml").write_text(yaml.safe_dump([note]))
     (tmp_path / "bad.yml").write_text("- {name: Purge, ansible.builtin.fail: {msg: away}}\n")
 
@@ -90,16 +100,9 @@ def play(tmp_path: Path) -> Ran:
             },
         }
         book = [{"hosts": ",".join(HOSTS), "connection": "local", "gather_facts": False, "tasks": [task]}]
-        (tmp_path / "ansible.cfg").write_text("[defaults]\n")
         (tmp_path / "play.yml").write_text(yaml.safe_dump(book))
-        environment = {
-            **os.environ,
-            "ANSIBLE_COLLECTIONS_PATH": str(tmp_path),
-            "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        }
-        argv = ["ansible-playbook", "-i", f"{','.join(HOSTS)},", "--limit", limit, "play.yml"]
-        done = subprocess.run(argv, cwd=tmp_path, env=environment, text=True, capture_output=True, check=False)
+        argv = ["-i", f"{','.join(HOSTS)},", "--limit", limit, "play.yml"]
+        done = ansible_playbook(*argv, cwd=tmp_path, env=environment)
         said = done.stdout + done.stderr
         assert (done.returncode == 0) == good, said
         return [json.loads(line) for line in calls.read_text().splitlines()] if calls.exists() else [], said
@@ -189,8 +192,8 @@ def test_it_is_settled_even_if_the_run_fails_elsewhere(play: Ran) -> None:
     assert "the deploy failed on web2" in said
 
 
-def test_hooks_run_on_each_host_and_once(play: Ran, tmp_path: Path) -> None:
-    play(
+def test_hooks_run_on_each_host_and_once(play: Ran) -> None:
+    _, said = play(
         hooks={
             "after_build": "note.yml",
             "before_migrate": "note.yml",
@@ -198,8 +201,7 @@ def test_hooks_run_on_each_host_and_once(play: Ran, tmp_path: Path) -> None:
             "after_gate": "note.yml",
         }
     )
-    lines = (tmp_path / "hooks").read_text().split("\n")
-    ran = sorted(line.removesuffix(" hook") for line in lines if line)
+    ran = sorted(re.findall(r'"msg": "(.*) hook"', said))
     each = [f"{host} {point}" for host in HOSTS for point in ("after_build", "after_gate", "before_migrate")]
     assert ran == sorted([*each, "web2 after_switch"])
 

@@ -5,13 +5,16 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
+from warm_ansible import Ansible
 
 ROOT = Path(__file__).resolve().parents[4]
+SETTINGS = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
 PLAY = """
 - name: Look
   hosts: all
@@ -51,31 +54,45 @@ LOOK = """
 """
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "play.yml").write_text(PLAY)
-    (tmp_path / "look.yml").write_text(LOOK)
-    (tmp_path / "place").write_text("old\n")
-    return tmp_path
+Look = Callable[..., tuple[int, str]]
 
 
-def look(folder: Path, what: str, *arguments: str, callback: str = "slipway.flask.brief") -> tuple[int, str]:
-    settings = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "look.yml", "-i", "one,two", *arguments]
-    command += ["-e", f"ansible_python_interpreter={sys.executable}", "-e", f"place={folder / 'place'} what={what}"]
-    done = subprocess.run(
-        command, cwd=folder, env={**settings, "ANSIBLE_STDOUT_CALLBACK": callback}, capture_output=True, text=True, check=False
-    )  # fmt: skip
-    assert (folder / "place").read_text() == "old\n"
-    return done.returncode, done.stdout + done.stderr
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("drift")
+    (made / "play.yml").write_text(PLAY)
+    (made / "look.yml").write_text(LOOK)
+    (made / "place").write_text("old\n")
+    return made
 
 
-def test_without_a_difference_it_ends_with_0_and_one_line(folder: Path) -> None:
-    assert look(folder, "nothing") == (0, "one, two: no difference\n")
+@pytest.fixture(scope="module")
+def look(folder: Path, ansible_playbook: Ansible) -> Look:
+    """Return a function that looks for differences, and returns the exit code and what is printed; the same look once."""
+
+    @cache
+    def inner(what: str, *arguments: str, callback: str = "slipway.flask.brief") -> tuple[int, str]:
+        done = ansible_playbook(
+            *("look.yml", "-i", "one,two", *arguments, *variables(folder / "place", what)),
+            cwd=folder,
+            env={**SETTINGS, "ANSIBLE_STDOUT_CALLBACK": callback},
+        )
+        assert (folder / "place").read_text() == "old\n"
+        return done.returncode, done.stdout + done.stderr
+
+    return inner
 
 
-def test_with_a_difference_it_ends_with_2_and_changes_nothing(folder: Path) -> None:
-    code, said = look(folder, "write")
+def variables(place: Path, what: str) -> list[str]:
+    return ["-e", f"ansible_python_interpreter={sys.executable}", "-e", f"place={place} what={what}"]
+
+
+def test_without_a_difference_it_ends_with_0_and_one_line(look: Look) -> None:
+    assert look("nothing") == (0, "one, two: no difference\n")
+
+
+def test_with_a_difference_it_ends_with_2_and_changes_nothing(folder: Path, look: Look) -> None:
+    code, said = look("write")
     assert code == 2
     line = f"{folder / 'place'}: 1 line differs: has `old`, should have `new`"
     assert said.startswith(f"one: {line}\ntwo: {line}\n")
@@ -83,8 +100,8 @@ def test_with_a_difference_it_ends_with_2_and_changes_nothing(folder: Path) -> N
     assert "PLAY" not in said
 
 
-def test_each_difference_is_shown_whole_with_diff(folder: Path) -> None:
-    code, said = look(folder, "write", "--diff")
+def test_each_difference_is_shown_whole_with_diff(look: Look) -> None:
+    code, said = look("write", "--diff")
     assert code == 2
     assert "-old\n+new\n" in said
 
@@ -98,25 +115,25 @@ def test_each_difference_is_shown_whole_with_diff(folder: Path) -> None:
         ("away,write", "fatal: [two]: NOT COMPARED!\n  one: could not be compared; 1 difference elsewhere\n"),
     ],
 )
-def test_a_host_that_could_not_be_compared_ends_it_with_4(folder: Path, what: str, said: str) -> None:
-    code, output = look(folder, what)
+def test_a_host_that_could_not_be_compared_ends_it_with_4(look: Look, what: str, said: str) -> None:
+    code, output = look(what)
     assert code == 4, output
     assert said in output
 
 
-def test_it_says_so_where_nobody_hears_the_results(folder: Path) -> None:
-    code, said = look(folder, "write", callback="ansible.builtin.default")
+def test_it_says_so_where_nobody_hears_the_results(look: Look) -> None:
+    code, said = look("write", callback="ansible.builtin.default")
     assert code == 4
     assert "ANSIBLE_STDOUT_CALLBACK=slipway.flask.brief" in said
 
 
-def test_the_same_tasks_do_their_work_and_fail_as_ever_in_any_other_run(folder: Path) -> None:
-    (folder / "look.yml").write_text(PLAY)
-    settings = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "look.yml", "-i", "one,"]
-    command += ["-e", f"ansible_python_interpreter={sys.executable}", "-e", f"place={folder / 'place'} what=write,fail"]
-    done = subprocess.run(command, cwd=folder, env=settings, capture_output=True, text=True, check=False)
+def test_the_same_tasks_do_their_work_and_fail_as_ever_in_any_other_run(
+    folder: Path, tmp_path: Path, ansible_playbook: Ansible
+) -> None:
+    place = tmp_path / "place"
+    place.write_text("old\n")
+    done = ansible_playbook("play.yml", "-i", "one,", *variables(place, "write,fail"), cwd=folder, env=SETTINGS)
     assert done.returncode == 2
-    assert (folder / "place").read_text() == "new\n"
+    assert place.read_text() == "new\n"
     assert "TASK [Write]\nchanged: [one]\n" in done.stdout
     assert "failed=1" in done.stdout
