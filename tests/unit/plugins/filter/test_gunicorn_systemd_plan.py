@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.slipway.flask.plugins.filter.gunicorn_systemd import FilterModule
 from ansible_collections.slipway.flask.plugins.module_utils._host.environment_file import text_of, value_text
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import service
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn.plan import plan
@@ -30,10 +29,6 @@ def complaints(**keys: Any) -> str:
     """Return what is said of a service with those KEYS, without the label."""
     said = found({"name": "shop", "wsgi": "shop.wsgi:app", **keys})
     return "\n".join(text.removeprefix(LABEL) for text in said)
-
-
-def test_names_of_the_filters() -> None:
-    assert set(FilterModule().filters()) == {"systemd_environment_file", "systemd_quote"}
 
 
 @pytest.mark.parametrize(

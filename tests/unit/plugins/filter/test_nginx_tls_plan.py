@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleFilterError
-from ansible_collections.slipway.flask.plugins.filter.nginx_tls_plan import nginx_tls_plan
+from ansible_collections.slipway.flask.plugins.filter.web import nginx_tls_plan
 
 SHOP = {"name": "shop", "domains": ["Shop.example"], "upstream": "unix:/srv/shop/current/run/app.sock"}
 PROVIDED = {"certificate": "provided", "certificate_file": "/etc/shop.pem", "key_file": "/etc/shop.key"}

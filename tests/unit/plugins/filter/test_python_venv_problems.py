@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.flask.plugins.filter.python_venv_problems import python_venv_problems
+from ansible_collections.slipway.flask.plugins.filter.web import python_venv_problems
 
 HASH = "sha256:" + "0b" * 32
 RIGHT: dict[str, Any] = {
