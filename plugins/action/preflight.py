@@ -149,6 +149,8 @@ class ActionModule(ActionBase):
             alerts=facts.get("alerts") == "yes",
             dashboard=facts.get("dashboard") == "yes",
             logs=facts.get("logs") == "yes",
+            databases=host.databases(facts),
+            remote=host.remote(facts),
             waiting=host.waiting(whole, facts),
             provisioned=host.provisioned(whole, facts) + [one["name"] for one in previews],
             previews=previews,

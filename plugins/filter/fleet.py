@@ -10,7 +10,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible_collections.slipway.flask.plugins.module_utils._identity.program import joined
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import hosts as app_hosts
-from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import access, hosts, trust
+from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import access, database, hosts, trust
 from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import apps as fleet
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import postgres
 
@@ -46,8 +46,7 @@ def connections(
     for app in apps:
         others = [one for one in fleet.members(app, groups, hostvars) if one != host]
         for other in others if host in fleet.database_hosts_of(app, groups, hostvars) else []:
-            known = hostvars[other].get("slipway_preflight")
-            cores = int((known if isinstance(known, Mapping) else {}).get("cores") or 2)
+            cores = int(database.seen(other, hostvars).get("cores") or 2)
             total += sum(postgres.connections_of(one, cores) for one in _there(app, other, groups, hostvars))
     return total
 
@@ -67,6 +66,7 @@ class FilterModule:
             "fleet_clients": access.clients,
             "fleet_connections": connections,
             "fleet_hosts": of_groups,
+            "fleet_left_database": database.left,
             "fleet_links": fleet.links,
             "fleet_password_files": access.password_files,
             "fleet_roles": hosts.roles_of,

@@ -99,6 +99,15 @@ packages:
   description: Names of the installed packages, separated by spaces; empty unless O(provision).
   type: str
   returned: success
+databases:
+  description: Names of the PostgreSQL databases that the host has; only with O(provision).
+  type: list
+  elements: str
+  returned: success
+remote:
+  description: Address of the database host that each app on the host uses now, by the app's name; only with O(provision).
+  type: dict
+  returned: success
 waiting:
   description: Names of adopted apps whose domains are served by another site until their first release answers.
   type: list

@@ -10,7 +10,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import apps as fleet
@@ -48,3 +48,40 @@ def placed(app: Mapping[str, Any], host: str, groups: Groups, hostvars: Hostvars
         return dict(app)
     found = url(str(app["name"]), hosts.address(other, hostvars))
     return {**app, "database": "url", "database_url": found, "database_extensions": [], "database_host": other}
+
+
+def left(
+    apps: Iterable[Mapping[str, Any]],
+    host: str,
+    groups: Groups,
+    hostvars: Hostvars,
+    moved: str = "",
+    restored: bool = False,
+) -> str:
+    """Return which of APPS would begin anew on the database host HOST while its data stays on another one, "" for none.
+
+    What preflight has seen counts: an app works with another address, and HOST has no database of its name. A standby that was
+    promoted has it, and a host with a new address as well. MOVED is the app whose data is about to be imported here; with
+    RESTORED, the backups bring it.
+    """
+    own = hosts.in_url(hosts.address(host, hostvars))
+    there = seen(host, hostvars).get("databases") or []
+    for app in () if restored else apps:
+        name = str(app["name"])
+        if name in (moved, *there) or host != fleet.database_host_of(app, groups, hostvars):
+            continue
+        for member in fleet.members(app, groups, hostvars):
+            former = str((seen(member, hostvars).get("remote") or {}).get(name) or own)
+            if former != own:
+                return (
+                    f"app '{name}': its data is in the database at {former}, which {member} uses; {host}, which the inventory has "
+                    "in its place, has no database of it, and the site would be empty. Close the site and export the data first "
+                    f"(docs/fleet.md, 'A newer PostgreSQL'), then run this again with `-e moved={name}`, and import it"
+                )
+    return ""
+
+
+def seen(host: str, hostvars: Hostvars) -> Mapping[str, Any]:
+    """Return what preflight has found on HOST in this run, {} if it was not there."""
+    found = hostvars[host].get("slipway_preflight")
+    return found if isinstance(found, Mapping) else {}

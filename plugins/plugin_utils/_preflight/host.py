@@ -36,6 +36,8 @@ for name in @NAMES@; do
   done
   [ -L "/srv/$name/current" ] && echo "serving:$name=yes"
   grep -qs 'host=@SOCKET@' "/etc/$name/environment" && echo "socket:$name=yes"
+  sed -n "s|^.*//$name@\(.*\):5432/$name?.*passfile=/etc/slipway/passwords/$name\.pgpass.*|remote:$name=\1|p" \
+    "/etc/$name/environment" 2>/dev/null | head -n 1
 done
 for name in @ACCOUNTS@; do entry=$(getent passwd "$name") && echo "account:$name=$entry"; done
 for unit in /etc/systemd/system/*@.service; do
@@ -144,6 +146,16 @@ def waiting(apps: Sequence[App], facts: Facts) -> list[str]:
         and f"serving:{app['name']}" not in facts
         and any(file.serving(_domains(app)) for file in foreign_sites(facts))
     ]
+
+
+def databases(facts: Facts) -> list[str]:
+    """Return the databases of PostgreSQL that the host has."""
+    return sorted(key.removeprefix("database:") for key in facts if key.startswith("database:"))
+
+
+def remote(facts: Facts) -> dict[str, str]:
+    """Return the address, as in a URL, of the database host that each app on the host works with now."""
+    return {key.removeprefix("remote:"): facts[key] for key in facts if key.startswith("remote:")}
 
 
 def problems(

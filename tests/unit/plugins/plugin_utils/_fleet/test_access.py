@@ -144,3 +144,33 @@ def test_a_server_is_shared_with_the_hosts_of_the_apps_and_with_the_other_server
 def test_a_database_without_its_app_has_the_system_user_that_a_removal_knows() -> None:
     assert access.users([{"name": "shop"}]) == [{"name": "shop", "comment": "Runs shop"}]
     assert access.users([]) == []
+
+
+@pytest.mark.parametrize(
+    ("databases", "remote", "more", "refused"),
+    [
+        ([], {"shop": "10.0.0.9"}, {}, True),
+        ([], {"shop": "10.0.0.9"}, {"moved": "blog"}, True),
+        ([], {"shop": "10.0.0.9"}, {"moved": "shop"}, False),
+        ([], {"shop": "10.0.0.9"}, {"restored": True}, False),
+        (["shop"], {"shop": "10.0.0.9"}, {}, False),  # promoted, or at a new address
+        ([], {"shop": "10.0.0.5"}, {}, False),
+        ([], {"blog": "10.0.0.9"}, {}, False),
+        ([], {}, {}, False),
+    ],
+)
+def test_an_empty_database_host_does_not_take_the_place_of_the_one_with_the_data(
+    databases: list[str], remote: dict[str, str], more: dict[str, Any], refused: bool
+) -> None:
+    seen = {
+        "db1": {"slipway_preflight": {"databases": databases}},
+        "db2": {"slipway_preflight": {"databases": []}},
+        "web2": {"slipway_preflight": {"remote": remote}},
+    }
+    found = {name: {**HOSTS[name], **seen.get(name, {})} for name in HOSTS}
+    said = database.left([SHOP, BLOG], "db1", GROUPS, found, **more)
+    assert bool(said) is refused
+    if refused:
+        assert said.startswith("app 'shop': its data is in the database at 10.0.0.9, which web2 uses; db1, which")
+        assert "-e moved=shop" in said
+    assert database.left([SHOP], "db2", GROUPS, found) == ""  # a new standby is empty, and gets a copy

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.slipway.flask.plugins.module_utils._app import left
 from ansible_collections.slipway.flask.plugins.module_utils._host import systemd
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description, preview
+from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import database
 from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import host, look
 from app_descriptions import shop
 
@@ -405,3 +406,24 @@ def test_a_database_host_is_asked_for_the_database_alone() -> None:
         "belongs to ann"
         in host.problems([description.normalise(shop())], {**theirs, "database:shop": "ann"}, roles=["db"])[0]
     )
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [("10.0.0.5", {"shop": "10.0.0.5"}), ("[fd00::5]", {"shop": "[fd00::5]"}), ("elsewhere.example.org", {})],
+)
+def test_the_look_at_a_host_tells_which_database_host_an_app_works_with(
+    tmp_path: Path, address: str, told: dict[str, str]
+) -> None:
+    url = database.url("shop", "10.0.0.5").replace("10.0.0.5", address)
+    if not told:
+        url = url.replace("/etc/slipway/passwords", "/etc/shop")  # somebody's own server
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop/environment").write_text(f"SECRET_KEY=x\nDATABASE_URL={url}\n")
+    script = host.script([description.normalise(shop())]).replace(
+        "/etc/$name/environment", f"{tmp_path}/$name/environment"
+    )
+    start = script.index("for name in")
+    loop = script[start : script.index("\ndone", start) + 5]
+    said = subprocess.run(["sh", "-c", loop], capture_output=True, text=True, check=True).stdout
+    assert host.remote(look.read(said)) == told
