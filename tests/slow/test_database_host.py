@@ -82,7 +82,7 @@ class Fleet(Project):
         (self.code / "app.py").write_text(CODE)
         (self.code / "requirements.txt").write_text("flask>=3\nsqlalchemy>=2\npsycopg[binary]>=3.2\n")
 
-    def describe(self) -> None:
+    def describe(self, database: str = "db1") -> None:
         shop = {
             "name": "shop", "domains": [DOMAIN], "wsgi": "app:app", "source": {"path": str(self.code)},
             "secret_key_variable": "", "health_path": "/healthz", "watch_seconds": 0, "workers": 2, "threads": 2,
@@ -90,7 +90,7 @@ class Fleet(Project):
         }  # fmt: skip
         inventory = {
             group: {"hosts": {name: self.hosts[name].reached for name in names}}
-            for group, names in {"web": WEB, "db": ["db1"]}.items()
+            for group, names in {"web": WEB, "db": [database]}.items()
         }
         (self.folder / "group_vars").mkdir(exist_ok=True)
         (self.folder / "hosts.yml").write_text(yaml.safe_dump(inventory))
@@ -319,7 +319,6 @@ def test_a_run_limited_to_one_host_asks_the_others_for_what_it_needs(fleet: Flee
     assert fleet.good("playbooks/provision.yml").count("changed") == 0
 
 
-@pytest.mark.once("13")
 def test_the_database_is_asked_and_guarded_where_it_is(fleet: Fleet, served: Play) -> None:
     told = fleet.good("playbooks/queries.yml", "-e", "app=shop").output
     assert "shop on db1" in told
@@ -332,6 +331,14 @@ def test_the_database_is_asked_and_guarded_where_it_is(fleet: Fleet, served: Pla
     assert misspelt.code != 0
     assert "standby is 'new'; it must be anew" in misspelt.output
     assert misspelt.count("changed") == 0
+    fleet.describe(database="stranger")
+    empty = fleet.play("site.yml")
+    fleet.describe()
+    assert empty.code != 0
+    address = fleet.hosts["db1"].address
+    assert f"app 'shop': its data is in the database at {address}, which web1 uses; stranger, which" in empty.output
+    assert "-e moved=shop" in empty.output
+    assert empty.count("changed") == 0
 
 
 def test_a_new_password_needs_no_restart_of_the_app(fleet: Fleet, served: Play) -> None:
@@ -366,7 +373,6 @@ def test_the_first_host_migrates_for_all_while_orders_come_in(fleet: Fleet, serv
     assert [Visitor(fleet.hosts[host], DOMAIN).get("/healthz").text for host in WEB] == ["the second"] * 2
 
 
-@pytest.mark.once("13")
 def test_an_app_goes_with_its_database_on_the_other_host(fleet: Fleet, served: Play) -> None:
     """Last, for nothing of it is left."""
     database, exports = fleet.hosts["db1"], fleet.folder / "exports"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from testrun import changed, pool
-from testrun.parts import ENGINE_TESTS, GROUPS, USUAL_SECONDS, Part, Wanted, parts
+from testrun.parts import ENGINE_TESTS, GROUPS, ONCE, USUAL_SECONDS, Part, Wanted, parts
 from testrun.pool import Runner
 from testrun.why import tail, why
 
@@ -91,6 +91,16 @@ def test_temporary_files_of_a_run_go_with_it_and_those_of_a_killed_one_with_the_
 @pytest.mark.parametrize("name", USUAL_SECONDS)
 def test_a_part_whose_time_is_known_exists(name: str) -> None:
     assert name in EVERYTHING
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("tests/slow/test_*.py")), ids=lambda path: path.stem)
+def test_no_slow_test_is_left_out_on_each_release(path: Path) -> None:
+    """A test that is for one release only, in a file that runs on the other one only, would never run."""
+    text = path.read_text()
+    of_file = ONCE.search(text)
+    of_tests = set(re.findall(r'^@pytest\.mark\.once\("(\d+)"\)', text, re.MULTILINE))
+    assert of_tests <= ({of_file[1]} if of_file else {"12", "13"})
+    assert not (of_file and "shared_out(" in text)
 
 
 @pytest.mark.parametrize("pattern", [pattern for pattern, _ in changed.RULES])
