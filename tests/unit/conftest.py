@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,20 @@ from warm_ansible import ansible_playbook
 
 __all__ = ["ansible_playbook"]
 ROOT = Path(__file__).resolve().parents[2]
+COMPILED = ROOT / ".slipway/pycache"
+if (
+    sys.dont_write_bytecode
+):  # PYTHONDONTWRITEBYTECODE: each process that is started would compile Ansible and these tests again
+    sys.dont_write_bytecode, sys.pycache_prefix = False, str(COMPILED)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(COMPILED)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Forget in the end what was compiled of files that tests have written."""
+    yield
+    shutil.rmtree(COMPILED / str(tmp_path_factory.getbasetemp()).lstrip("/"), ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._app import descript
 from described import HELLO, lay
 from project import answers, cli, slipway
 from terminal import Terminal
+from warm_ansible import Ansible
 
 ROOT = Path(__file__).resolve().parents[3]
 TOOLS = Path(sys.executable).parent
@@ -71,8 +72,11 @@ def test_ansible_reads_the_project_in_its_folder_and_preflight_takes_the_app(mad
 
 
 @pytest.mark.parametrize("playbook", ["site", "deploy", "rollback", "status"])
-def test_playbooks_are_found_from_the_folder_and_their_syntax_is_right(made: Path, playbook: str) -> None:
-    ansible("ansible-playbook", made / "deploy", f"slipway.flask.{playbook}", "--syntax-check")
+def test_playbooks_are_found_from_the_folder_and_their_syntax_is_right(
+    made: Path, ansible_playbook: Ansible, playbook: str
+) -> None:
+    done = ansible_playbook(f"slipway.flask.{playbook}", "--syntax-check", cwd=made / "deploy", env=ENVIRONMENT)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_plan_gets_as_far_as_the_host(made: Path) -> None:

@@ -9,6 +9,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -61,11 +62,14 @@ def package_of(module: str) -> str:
     return ".".join(parts[:2]) if parts[0] in ("module_utils", "plugin_utils") else parts[0]
 
 
-def imports(file: Path) -> Iterator[tuple[int, str]]:
-    """Yield line and name, `module_utils._host.systemd` for example, of every module of ours that FILE imports."""
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(OURS):
-            yield node.lineno, str(node.module).removeprefix(OURS)
+@cache
+def imports(file: Path) -> list[tuple[int, str]]:
+    """Return line and name, `module_utils._host.systemd` for example, of every module of ours that FILE imports."""
+    return [
+        (node.lineno, str(node.module).removeprefix(OURS))
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(OURS)
+    ]
 
 
 FILES = {str(path.relative_to(PLUGINS)): path for path in sorted(PLUGINS.rglob("*.py"))}

@@ -66,7 +66,7 @@ def folder(settings: Mapping[str, Any] | None = None, **changes: Any) -> dict[st
 def objects(files: Mapping[str, str]) -> list[Object]:
     """Return every object of FILES; what Kustomize reads itself is none of a cluster's."""
     texts: Iterable[str] = (text for path, text in files.items() if path.endswith(".yaml"))
-    found = [one for text in texts for one in yaml.safe_load_all(text)]
+    found = [one for text in texts for one in yaml.load_all(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))]
     return [one for one in found if one["kind"] != "Kustomization"]
 
 

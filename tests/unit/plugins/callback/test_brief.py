@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from warm_ansible import Ansible
 
 ROOT = Path(__file__).resolve().parents[4]
+SETTINGS = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
 PLAY = """
 - name: A play
   hosts: localhost
@@ -64,18 +65,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def output(folder: Path, *arguments: str) -> str:
-    settings = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "play.yml", "-i", "localhost,", *arguments]
-    command += ["-e", f"ansible_python_interpreter={sys.executable}"]
-    done = subprocess.run(command, cwd=folder, env=settings, capture_output=True, text=True, check=False)
+def output(ansible_playbook: Ansible, folder: Path, *arguments: str) -> str:
+    words = ["play.yml", "-i", "localhost,", *arguments, "-e", f"ansible_python_interpreter={sys.executable}"]
+    done = ansible_playbook(*words, cwd=folder, env=SETTINGS)
     assert done.returncode == 2, done.stdout + done.stderr
     return done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
-def brief(folder: Path) -> str:
-    return output(folder)
+def brief(folder: Path, ansible_playbook: Ansible) -> str:
+    return output(ansible_playbook, folder)
 
 
 def test_what_an_app_printed_does_nothing_to_the_terminal(brief: str) -> None:
@@ -107,23 +106,21 @@ def test_every_other_failure_is_told_as_ansible_tells_it(brief: str, said: str) 
     assert "failed=1" in brief.rpartition("PLAY RECAP")[2]
 
 
-def test_more_words_are_asked_for_with_v(folder: Path) -> None:
-    said = output(folder, "-v")
+def test_more_words_are_asked_for_with_v(folder: Path, ansible_playbook: Ansible) -> None:
+    said = output(ansible_playbook, folder, "-v")
     assert "TASK [Stay as it is] ***" in said
     assert "included:" in said
 
 
-def test_a_host_that_refuses_the_key_is_followed_by_what_to_do(tmp_path: Path) -> None:
+def test_a_host_that_refuses_the_key_is_followed_by_what_to_do(tmp_path: Path, ansible_playbook: Ansible) -> None:
     ssh = tmp_path / "ssh"
     ssh.write_text('#!/bin/sh\necho "root@203.0.113.9: Permission denied (publickey)." >&2\nexit 255\n')
     ssh.chmod(0o755)
     (tmp_path / "play.yml").write_text(
         "- hosts: all\n  gather_facts: false\n  tasks:\n    - name: Log in\n      ansible.builtin.raw: 'true'\n"
     )
-    settings = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "play.yml", "-i", "203.0.113.9,"]
-    command += ["-e", f"ansible_ssh_executable={ssh}", "-e", "ansible_ssh_retries=0"]
-    done = subprocess.run(command, cwd=tmp_path, env=settings, capture_output=True, text=True, check=False)
+    words = ["play.yml", "-i", "203.0.113.9,", "-e", f"ansible_ssh_executable={ssh}", "-e", "ansible_ssh_retries=0"]
+    done = ansible_playbook(*words, cwd=tmp_path, env=SETTINGS)
     said = done.stdout + done.stderr
     assert done.returncode == 4, said
     first_login = os.path.relpath(ROOT / "bin/first-login", tmp_path)

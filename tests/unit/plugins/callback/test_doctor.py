@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from warm_ansible import Ansible
 
 ROOT = Path(__file__).resolve().parents[4]
 HOSTS = """
@@ -20,24 +20,25 @@ two ansible_host=127.0.0.1 ansible_port=1
 """
 
 
-def examined(folder: Path, *arguments: str) -> tuple[int, str, str]:
-    """Return exit code, standard output and error output."""
-    (folder / "hosts.ini").write_text(HOSTS)
-    settings = {**os.environ, "ANSIBLE_NOCOLOR": "1", "COLUMNS": "100", "HOME": str(folder)}
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(folder / "hosts.ini")]
-    done = subprocess.run(
-        [*command, "playbooks/doctor.yml", *arguments],
-        cwd=ROOT,
-        env=settings,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.returncode, done.stdout, done.stderr
+Examined = Callable[..., tuple[int, str, str]]
 
 
-def test_with_json_nothing_else_is_on_standard_output(tmp_path: Path) -> None:
-    code, said, _ = examined(tmp_path, "-e", "format=json")
+@pytest.fixture(scope="module")
+def examined(tmp_path_factory: pytest.TempPathFactory, ansible_playbook: Ansible) -> Examined:
+    """Return a function that runs doctor.yml with arguments and returns exit code, standard output and error output."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "hosts.ini").write_text(HOSTS)
+    settings = {**os.environ, "ANSIBLE_NOCOLOR": "1", "COLUMNS": "100", "HOME": str(home)}
+
+    def inner(*arguments: str) -> tuple[int, str, str]:
+        done = ansible_playbook("-i", home / "hosts.ini", "playbooks/doctor.yml", *arguments, cwd=ROOT, env=settings)
+        return done.returncode, done.stdout, done.stderr
+
+    return inner
+
+
+def test_with_json_nothing_else_is_on_standard_output(examined: Examined) -> None:
+    code, said, _ = examined("-e", "format=json")
     found = json.loads(said)
     assert (code, found["problems"], found["notes"]) == (2, 2, 0)
     assert list(found["hosts"]) == ["one", "two"]
@@ -45,8 +46,8 @@ def test_with_json_nothing_else_is_on_standard_output(tmp_path: Path) -> None:
     assert all("127.0.0.1" in host["error"] and host["checks"] == [] for host in found["hosts"].values())
 
 
-def test_a_person_reads_which_host_could_not_be_examined(tmp_path: Path) -> None:
-    code, said, _ = examined(tmp_path)
+def test_a_person_reads_which_host_could_not_be_examined(examined: Examined) -> None:
+    code, said, _ = examined()
     assert code == 2
     assert said.startswith("one\n  PROBLEM  it could not be examined: ")
     assert "FAILED!\n  2 problems on one, two\n" in said
@@ -54,7 +55,7 @@ def test_a_person_reads_which_host_could_not_be_examined(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("form", ["yaml", ""])
-def test_a_format_that_is_none_is_refused(tmp_path: Path, form: str) -> None:
-    code, said, _ = examined(tmp_path, "-e", f"format={form}")
+def test_a_format_that_is_none_is_refused(examined: Examined, form: str) -> None:
+    code, said, _ = examined("-e", f"format={form}")
     assert code == 2
     assert ("format is 'yaml'; it must be one of text, json" in said) == bool(form)
