@@ -70,15 +70,16 @@ server.listen()
 seen = set()
 while True:
     client, _ = server.accept()
-    method = client.recv(65536).split()[0].decode()
+    method, path = client.recv(65536).decode().split()[:2]
     with open("/run/slipway-edge/seen", "a") as file:
-        print(method, file=file)
-    if method in seen:
-        client.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 5\\r\\nConnection: close\\r\\n\\r\\nagain")
-    seen.add(method)
+        print(method, path, file=file)
+    status = "200 OK" if (method, path) in seen else "502 Bad Gateway" if "502" in path else ""
+    if status:
+        client.sendall(f"HTTP/1.1 {status}\\r\\nContent-Length: 5\\r\\nConnection: close\\r\\n\\r\\nagain".encode())
+    seen.add((method, path))
     client.close()
 """
-"""In HAProxy's place: closes the first connection for each method without a response."""
+"""In HAProxy's place: closes the first connection for each path without a response, or answers 502."""
 
 
 class Shop(Fleet):
@@ -308,18 +309,21 @@ def test_a_host_that_dies_costs_only_what_must_not_be_repeated(edge: Shop) -> No
     assert set(load.confirmed) <= set(done)
 
 
-def test_nginx_asks_again_when_haproxy_closes_without_a_response_but_never_posts_again(edge: Shop) -> None:
-    """HAProxy closes so when a connection that it had kept to a host breaks, and there is no attempt left."""
+def test_nginx_asks_again_when_haproxy_has_no_response_but_never_posts_again(edge: Shop) -> None:
+    """When a connection that HAProxy had kept to a host breaks, and there is no attempt left: it answers the first request of a
+    connection with 502, and closes at a later one."""
     host, place = edge.edge, "/run/slipway-edge"
     host.run("systemctl stop slipway-edge")
     try:
         host.run(f"rm -f {place}/shop.sock; systemd-run --quiet --unit silent python3 -c '{SILENT}'")
         host.run(f"until test -S {place}/shop.sock; do :; done; chmod 666 {place}/shop.sock")
-        assert get(host)[::2] == (200, "again")
-        connection = Connection(host.address, DOMAIN)
-        connection.request("POST", "/orders/1")
-        assert connection.getresponse().status == 502
-        connection.close()
-        assert host.run(f"cat {place}/seen").split() == ["GET", "GET", "POST"]
+        assert get(host, "/closed")[::2] == get(host, "/502")[::2] == (200, "again")
+        for path in ("/orders/1", "/orders/502"):
+            connection = Connection(host.address, DOMAIN)
+            connection.request("POST", path)
+            assert connection.getresponse().status == 502
+            connection.close()
+        seen = ["GET /closed"] * 2 + ["GET /502"] * 2 + ["POST /orders/1", "POST /orders/502"]
+        assert host.run(f"cat {place}/seen").splitlines() == seen
     finally:
         host.run(f"systemctl stop silent; rm -f {place}/seen {place}/shop.sock; systemctl start slipway-edge")
