@@ -8,7 +8,6 @@ import ast
 import io
 import re
 import zipfile
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -117,9 +116,11 @@ def test_the_engine_names_no_kind_of_process_or_database(file: str) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def files_imported(file: Path, at_once: bool) -> Iterator[Path]:
-    """Yield our files that FILE imports; AT_ONCE: only what it imports when it is imported itself."""
+@cache
+def files_imported(file: Path, at_once: bool) -> list[Path]:
+    """Return our files that FILE imports; AT_ONCE: only what it imports when it is imported itself."""
     todo: list[ast.AST] = [ast.parse(file.read_text())]
+    found = []
     while todo:
         node = todo.pop()
         later = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
@@ -128,9 +129,9 @@ def files_imported(file: Path, at_once: bool) -> Iterator[Path]:
         todo += ast.iter_child_nodes(node)
         if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(OURS):
             base = PLUGINS.joinpath(*str(node.module).removeprefix(OURS).split("."))
-            for path in (base.with_suffix(".py"), *(base / f"{name.name}.py" for name in node.names)):
-                if path.is_file():
-                    yield path
+            places = (base.with_suffix(".py"), *(base / f"{name.name}.py" for name in node.names))
+            found += [path for path in places if path.is_file()]
+    return found
 
 
 def closure(module: str, at_once: bool = False) -> set[str]:
