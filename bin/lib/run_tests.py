@@ -104,8 +104,11 @@ def processors_busy() -> tuple[float, float]:
 
 
 def table(todo: list[Part], seconds: float, before: tuple[float, float]) -> str:
-    head = f"\n{'part':28} {'result':8} {'time':>8} {'processor':>11}\n"
-    rows = [f"{part.name:28} {part.result:8} {part.seconds:6.0f} s {part.processor:9.0f} s" for part in todo]
+    head = f"\n{'part':28} {'result':8} {'time':>8} {'processor':>11} {'of its hosts':>14}\n"
+    rows = [
+        f"{part.name:28} {part.result:8} {part.seconds:6.0f} s {part.processor:9.0f} s {part.hosts_processor:12.0f} s"
+        for part in todo
+    ]
     busy, every = (now - then for now, then in zip(processors_busy(), before, strict=True))
     rows.append(
         f"{'all':28} {'':8} {seconds:6.0f} s   the processors were busy for {100 * busy / max(every, 1):.0f} %\n"

@@ -7,6 +7,7 @@
     vps.py down NAME...                                        remove it and everything in it
     vps.py list                                                one JSON object a host
     vps.py image --debian 12|13                                build the image only
+    vps.py stop NAME                                           halt it, as a reboot does
     vps.py save NAME IMAGE                                     stop a host, and keep it as an image for `up --image IMAGE`
 
 A host has what a provider's Debian image has: systemd, sshd, python3, CA certificates; its SSH host keys are its own.
@@ -35,11 +36,14 @@ PACKAGES = (
 )
 STATE = Path(__file__).resolve().parents[2] / ".slipway"
 CGROUP2 = Path(__file__).with_name("cgroup2").resolve()
+CGROUPS = Path("/sys/fs/cgroup")
 BOOT_SECONDS = 60
 KEPT_SECONDS = 7 * 86_400
 """An image that no recipe makes any more is removed when it is that old and another one is built."""
 SAVED_SECONDS = 3 * 3600
 """One that was saved, when it is that old and another one of that name is saved."""
+PROCESSOR_NOTES = "SLIPWAY_PROCESSOR_NOTES"
+"""The environment variable of a file to which the processor seconds of hosts that end here are added, a line each."""
 IDENTITY = """
 rm -rf /etc/ssh/ssh_host_* /root/.ssh/authorized_keys /root/.ansible /var/log/journal/* /var/lib/systemd/random-seed
 : >/etc/machine-id
@@ -126,10 +130,29 @@ def image(debian: str) -> str:
     return name
 
 
+def note_processor(containers: list[str]) -> None:
+    """Note what running hosts have taken of the processors: their cgroups, which know it, end with them."""
+    if not (notes := os.environ.get(PROCESSOR_NOTES)):
+        return
+    command = ("podman", "container", "inspect", "--format", "{{.State.CgroupPath}}", *containers)
+    for cgroup in run(*command, check=False).split():  # none of those that don't exist
+        stat = CGROUPS / cgroup.lstrip("/") / "cpu.stat"
+        if stat.exists():
+            microseconds = int(dict(line.split() for line in stat.read_text().splitlines())["usage_usec"])
+            with open(notes, "a") as file:
+                file.write(f"{microseconds / 1e6:.2f}\n")
+
+
+def stop(container: str) -> None:
+    """Halt a host: systemd stops every service, then the machine is off."""
+    note_processor([container])
+    run("podman", "stop", "--time", "60", container)
+
+
 def save(container: str, name: str) -> None:
     """Stop a host and keep it as the image NAME, without what makes it this host; older ones of that name are removed."""
     run(*inside(container, IDENTITY))
-    run("podman", "stop", "--time", "60", container)
+    stop(container)
     run("podman", "commit", "--quiet", container, name)
     for old in json.loads(run("podman", "images", "--format", "json")):
         ours = [tag for tag in old.get("Names") or [] if tag.rpartition("-")[0] == name.rpartition("-")[0]]
@@ -222,6 +245,7 @@ def up(container: str, name: str, debian: str, publish: list[str], volumes: list
 
 def down(containers: list[str]) -> None:
     """Remove the hosts named, with their volumes; one that does not exist is no error."""
+    note_processor(containers)
     run("podman", "rm", "--force", "--ignore", "--volumes", "--time", "0", *containers)
     for container in containers:
         (STATE / f"known_hosts.{container}").unlink(missing_ok=True)
@@ -237,6 +261,7 @@ def main() -> None:
     one.add_argument("--new", action="store_true", help="remove the one of that name first")
     one.add_argument("--publish", action="append", default=[])
     one.add_argument("--volume", action="append", default=[])
+    commands.add_parser("stop").add_argument("name")
     saving = commands.add_parser("save")
     saving.add_argument("name")
     saving.add_argument("image")
@@ -260,6 +285,8 @@ def main() -> None:
         if asked.new:
             down([asked.name])
         print(json.dumps(up(asked.name, name, asked.debian, asked.publish, asked.volume)))
+    elif asked.command == "stop":
+        stop(asked.name)
     elif asked.command == "save":
         save(asked.name, asked.image)
     elif asked.command == "down":

@@ -104,7 +104,7 @@ class Host:
 
     def stop(self) -> None:
         """Halt it as a reboot does: systemd stops every service, then the machine is off."""
-        subprocess.run(["podman", "stop", "--time", "60", self.name], check=True, capture_output=True)
+        subprocess.run([*VPS, "stop", self.name], check=True, capture_output=True)
 
     def ask(self, script: str, seconds: float = ASK_SECONDS) -> subprocess.CompletedProcess[str]:
         """Run a shell SCRIPT as `podman exec` does, at a twentieth of its cost: tests ask all the time.

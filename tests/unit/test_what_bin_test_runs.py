@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import vps
+from run_tests import table
 from testrun import changed, pool
 from testrun.parts import ENGINE_TESTS, GROUPS, ONCE, USUAL_SECONDS, Part, Wanted, parts
 from testrun.pool import Runner
@@ -206,7 +208,7 @@ def test_a_part_that_hangs_is_stopped_and_told_with_what_failed_before_and_where
     monkeypatch.setattr(pool, "ROOT", tmp_path)
     monkeypatch.setattr(pool, "ends", ends)
     monkeypatch.setattr(pool, "running_on", lambda hosts: f"{hosts} run sleep")
-    monkeypatch.setattr(pool, "remove", lambda hosts: None)
+    monkeypatch.setattr(pool, "remove", lambda hosts, environ: None)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "at_once", "test_hangs.py"]
     part = Part("hangs", command, ["a-host"], {"PYTHONPATH": str(ROOT / "tests/slow")})
     Runner(1, keep=False, report=lambda part: None).all([part])
@@ -215,3 +217,37 @@ def test_a_part_that_hangs_is_stopped_and_told_with_what_failed_before_and_where
         assert words in told
     assert part.result == "FAILED"
     assert "stopped: took longer than 1800 s" in why(part)
+
+
+def test_a_part_is_told_with_what_its_hosts_took_of_the_processors_until_each_of_them_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two hosts that its tests removed, one of them after it had been started again, and one that is left for the pool."""
+
+    def remove(hosts: list[str], environ: dict[str, str]) -> None:
+        with open(environ[vps.PROCESSOR_NOTES], "a") as file:
+            file.write("100.25\n")
+
+    monkeypatch.setattr("testrun.parts.LOGS", tmp_path)
+    monkeypatch.setattr(pool, "remove", remove)
+    part = Part("removes", ["sh", "-c", f'printf "10.5\\n20\\n30\\n" >>"${vps.PROCESSOR_NOTES}"'], ["a-host"])
+    for _ in range(2):  # what an earlier run noted does not count
+        Runner(1, keep=False, report=lambda part: None).all([part])
+        assert part.hosts_processor == 160.75
+    row = next(line for line in table([part], 1, (0, 0)).splitlines() if line.startswith("removes"))
+    assert row.endswith(" 161 s")
+
+
+def test_a_host_that_ends_is_noted_with_the_processor_time_of_all_that_ran_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "machine.slice/one").mkdir(parents=True)
+    (tmp_path / "machine.slice/one/cpu.stat").write_text("usage_usec 12345678\nuser_usec 9\nsystem_usec 3\n")
+    (tmp_path / "cpu.stat").write_text("usage_usec 99000000\n")  # the whole machine's
+    # What podman prints of a host that runs, one that is halted, and one whose cgroup has just gone.
+    monkeypatch.setattr(vps, "run", lambda *command, check: "/machine.slice/one\n\n/machine.slice/two\n")
+    monkeypatch.setattr(vps, "CGROUPS", tmp_path)
+    vps.note_processor(["one", "halted", "two"])  # nobody asks for it
+    monkeypatch.setenv(vps.PROCESSOR_NOTES, str(tmp_path / "notes"))
+    vps.note_processor(["one", "halted", "two"])
+    assert (tmp_path / "notes").read_text() == "12.35\n"

@@ -69,10 +69,17 @@ class Part:
     seconds: float = 0.0
     processor: float = 0.0
     """Seconds of the processors that its own processes took; those of its hosts are not among them."""
+    hosts_processor: float = 0.0
+    """Those of its hosts, up to where each ended; hosts that stay (--keep) are not counted."""
 
     @property
     def log(self) -> Path:
         return LOGS / f"{self.name}.log"
+
+    @property
+    def notes(self) -> Path:
+        """Where bin/lib/vps.py adds what a host took of the processors."""
+        return LOGS / f"{self.name}.processor"
 
     @property
     def usual_seconds(self) -> int:

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from vps import PROCESSOR_NOTES
+
 from testrun.parts import ROOT, Part
 from testrun.why import STOPPED
 
@@ -72,10 +74,11 @@ class Runner:
         if self.stopped.is_set():
             return
         forget(part)
+        part.notes.unlink(missing_ok=True)
         started = time.monotonic()
         with part.log.open("wb") as log:
             process = subprocess.Popen(
-                part.command, cwd=ROOT, env={**os.environ, **part.environment}, stdin=subprocess.DEVNULL,
+                part.command, cwd=ROOT, env=environment(part), stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
             self.running[part.name] = process
@@ -93,8 +96,10 @@ class Runner:
         if self.stopped.is_set():
             part.result = "stopped"
         if not self.keep:
-            remove(hosts_of(part, process.pid))
+            remove(hosts_of(part, process.pid), environment(part))
             forget(part)
+        if part.notes.exists():
+            part.hosts_processor = sum(map(float, part.notes.read_text().split()))
         self.report(part)
 
     def stop(self) -> None:
@@ -139,16 +144,22 @@ def processor_seconds(pid: int) -> float:
     return sum(int(ticks) for ticks in fields[11:15]) / TICKS
 
 
+def environment(part: Part) -> dict[str, str]:
+    """Return the environment of a part's processes."""
+    return {**os.environ, **part.environment, PROCESSOR_NOTES: str(part.notes)}
+
+
 def forget(part: Part) -> None:
     """Remove what Molecule noted of a scenario: it would take hosts that are gone for those it has made."""
     if folder := part.environment.get("MOLECULE_EPHEMERAL_DIRECTORY"):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def remove(hosts: list[str]) -> None:
+def remove(hosts: list[str], environ: dict[str, str] | None = None) -> None:
     """Remove look-alikes by name; one that does not exist is no error."""
     if hosts:
-        subprocess.run([sys.executable, "bin/lib/vps.py", "down", *hosts], cwd=ROOT, capture_output=True, check=False)
+        command = [sys.executable, "bin/lib/vps.py", "down", *hosts]
+        subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, check=False)
 
 
 def hosts_of(part: Part, pid: int) -> list[str]:
