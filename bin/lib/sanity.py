@@ -4,6 +4,8 @@ ansible-test wants to stand in `ansible_collections/slipway/flask`, and makes a 
 from the package index and a script that it downloads. Here it gets a copy of what is (or would be) in Git, and this
 interpreter, whose packages are pinned with hashes in requirements-dev.txt. Only what modules may import on a host is tried
 in an environment that is empty, as ansible-test does it.
+
+Its test of imports imports every file for itself, with all that it needs: IMPORTED_ONCE says what is then done only once.
 """
 
 from __future__ import annotations
@@ -37,6 +39,22 @@ SHIPPED = ("galaxy.yml", "meta", "playbooks", "plugins", "roles", "README.md", "
 
 LICENSED = ("callback", "modules")
 """Kinds of plugins whose licence is tested."""
+
+
+FUTURE = "from __future__ import annotations\n"
+IMPORTED_ONCE = """
+import builtins, dataclasses, functools, os, sys, types
+builtins.compile = functools.cache(builtins.compile)
+dataclasses.exec = lambda text, *names: exec(compile(text, "<string>", "exec", 0, True), *names)
+if os.environ["SANITY_IMPORTER_TYPE"] == "plugin":
+    sys.modules["ansible._vendor"] = types.ModuleType("ansible._vendor")
+    import ansible.executor.task_executor, ansible.plugins.action, ansible.plugins.callback.default
+"""
+"""What stands at the beginning of ansible-test's importer.
+
+Source is compiled once, not once for each file that imports it; and ansible-core, of which a plugin may import everything,
+is loaded once (with nothing of its `_vendor`, as the importer has it), not once for each plugin.
+"""
 
 
 def copied(into: Path) -> Path:
@@ -73,6 +91,17 @@ def environment(_: Any, python: Any, name: str, coverage: bool = False, minimize
     return VirtualPythonConfig(version=python.version, path=str(path))
 
 
+def with_memory(theirs: Path, into: Path) -> str:
+    """Return INTO, a copy of THEIRS, ansible-test's folder of tests, with an importer that does nothing twice."""
+    shutil.copytree(theirs, into)
+    importer = into / "import/importer.py"
+    text = importer.read_text()
+    if FUTURE not in text:
+        sys.exit(f"ansible-test {MINOR} imports in another way: {__file__} must learn it")
+    importer.write_text(text.replace(FUTURE, FUTURE + IMPORTED_ONCE, 1))
+    return str(into)
+
+
 def main() -> None:
     asked = sys.argv[1:]
     with tempfile.TemporaryDirectory(prefix="slipway-sanity-") as scratch:
@@ -85,6 +114,7 @@ def main() -> None:
             sys.exit(f"ansible-test {MINOR} makes its environments in another way: {__file__} must learn it")
         sanity.create_sanity_virtualenv = environment
         sanity.check_sanity_virtualenv_yaml = lambda _: True
+        sanity.TARGET_SANITY_ROOT = with_memory(Path(sanity.TARGET_SANITY_ROOT), Path(scratch) / "tests")
         skipped = [] if "--test" in asked else [word for name in ELSEWHERE for word in ("--skip-test", name)]
         version = ".".join(map(str, sys.version_info[:2]))
         _internal.main(["ansible-test", "sanity", "--color", "no", "--python", version, *skipped, *asked])

@@ -27,7 +27,8 @@ RULES: list[tuple[str, tuple[str, ...]]] = [
     (r"bin/(demo|bench|record)|bin/lib/(demo.py|record(ing/.*|\.py)|role-tables)", ()),
     (r"tests/unit/.*|sample_app/tests/.*|plugins/doc_fragments/.*|plugins/filter/\w+\.yml", ()),
     # What only bin/lint and bin/test core read: lint runs after every change.
-    (r"\.[\w-]+(\.ya?ml)?|\.github/.*|tests/(sanity/.*|config\.yml)|bin/lint|bin/lib/(sanity|core)\.py|requirements-core\..*", ()),
+    (r"\.[\w-]+(\.ya?ml)?|\.github/.*|tests/(sanity/.*|config\.yml)|requirements-core\..*", ()),
+    (r"bin/lint|bin/lib/(ansible_lint|sanity|core)\.py", ()),
     # Tests of hosts are their own parts; what several share is all of theirs.
     (r"tests/slow/test_(\w+)\.py", (r"slow-\1*",)),
     (r"tests/slow/(engines|pods|podman_node|swarms|image_base)\.py", ("slow-image", *RENDERED)),
