@@ -23,7 +23,7 @@ RELEASES = ("12", "13")
 UNIT_WORKERS = 4
 """Of the unit tests: most of their time they wait, for a process or a timeout."""
 USUAL_SECONDS = {
-    "lint": 80, "unit": 450, "sample_app": 15,
+    "lint": 80, "unit": 240, "sample_app": 15,
     "slow-backup_targets": 360, "slow-backups": 380, "slow-certificates": 70, "slow-drift": 160,
     "slow-drill": 220, "slow-edge": 130, "slow-faults_host": 150, "slow-faults_jobs": 350,
     "slow-faults_killed-12": 250, "slow-faults_killed-13": 250, "slow-faults_release": 150,
