@@ -106,6 +106,10 @@ slipway_tools() { # run|dev
     [ "$state" = build ] || slipway_say "bringing .venv to the tools pinned in $lock"
     slipway_index
     .venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes "$lock"
+    # Python keeps what it compiles, unless that is set: then each run of Ansible would compile all of it, half a second.
+    if [ -n "${PYTHONDONTWRITEBYTECODE:-}" ]; then
+      .venv/bin/python -m compileall -q -j 0 -x /ansible_collections/ .venv/lib || true # there are templates of files in it
+    fi
     printf '%s\n' "$(slipway_place)" "$profile" "$(slipway_locks)" >.venv/slipway.stamp
   fi
   exec 8>&-
