@@ -26,7 +26,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import apps a
 from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import database
 from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import hosts as fleet_hosts
 from ansible_collections.slipway.flask.plugins.plugin_utils._fleet import problems as fleet_problems
-from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import host, line
+from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import host, line, taken
 from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import look as preflight_look
 from ansible_collections.slipway.flask.plugins.plugin_utils._source import description as source_description
 from ansible_collections.slipway.flask.plugins.plugin_utils._target import refusals
@@ -149,7 +149,7 @@ class ActionModule(ActionBase):
             alerts=facts.get("alerts") == "yes",
             dashboard=facts.get("dashboard") == "yes",
             logs=facts.get("logs") == "yes",
-            databases=host.databases(facts),
+            databases=taken.databases(facts),
             remote=host.remote(facts),
             waiting=host.waiting(whole, facts),
             provisioned=host.provisioned(whole, facts) + [one["name"] for one in previews],

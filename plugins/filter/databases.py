@@ -14,7 +14,6 @@ from ansible_collections.slipway.flask.plugins.module_utils._pgbouncer import pr
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import names as postgres_names
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import replica
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import settings as postgres_settings
-from ansible_collections.slipway.flask.plugins.module_utils._postgres.replica import primary_rules
 from ansible_collections.slipway.flask.plugins.module_utils._redis import names as redis_names
 from ansible_collections.slipway.flask.plugins.module_utils._source.url_parts import UrlError
 from ansible_collections.slipway.flask.plugins.plugin_utils._connection import mysql, postgres, redis
@@ -52,11 +51,6 @@ def pgbouncer_problems(variables: Mapping[str, Any]) -> list[str]:
 def postgres_client_problems(connections: Any) -> list[str]:
     """Return what is wrong with CONNECTIONS as sentences."""
     return [f"postgres_client_connections: {fault}" for fault in postgres.problems(connections)]
-
-
-def postgres_replication_rules(standbys: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the lines for STANDBYS."""
-    return primary_rules(standbys)
 
 
 def postgres_replication_settings(
@@ -110,7 +104,7 @@ class FilterModule:
             "pgbouncer_problems": pgbouncer_problems,
             "postgres_client_plan": postgres_client_plan,
             "postgres_client_problems": postgres_client_problems,
-            "postgres_replication_rules": postgres_replication_rules,
+            "postgres_replication_rules": replica.primary_rules,
             "postgres_replication_settings": postgres_replication_settings,
             "postgres_server_problems": postgres_server_problems,
             "postgres_url": postgres_url,

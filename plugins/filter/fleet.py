@@ -46,7 +46,7 @@ def connections(
     for app in apps:
         others = [one for one in fleet.members(app, groups, hostvars) if one != host]
         for other in others if host in fleet.database_hosts_of(app, groups, hostvars) else []:
-            cores = int(database.seen(other, hostvars).get("cores") or 2)
+            cores = int(hosts.said(other, database.SEEN, hostvars).get("cores") or 2)
             total += sum(postgres.connections_of(one, cores) for one in _there(app, other, groups, hostvars))
     return total
 

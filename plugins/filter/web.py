@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
@@ -13,10 +13,8 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.slipway.flask.plugins.module_utils._host import environment_file
 from ansible_collections.slipway.flask.plugins.module_utils._logs import mask
 from ansible_collections.slipway.flask.plugins.plugin_utils._certificates import setup
-from ansible_collections.slipway.flask.plugins.plugin_utils._edge import backends as edge
-from ansible_collections.slipway.flask.plugins.plugin_utils._edge import plan as edge_plans
-from ansible_collections.slipway.flask.plugins.plugin_utils._edge import problems as edge_faults
-from ansible_collections.slipway.flask.plugins.plugin_utils._edge import sites as edge_sites_of
+from ansible_collections.slipway.flask.plugins.plugin_utils._edge import backends, problems, sites
+from ansible_collections.slipway.flask.plugins.plugin_utils._edge import plan as edge
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn import service
 from ansible_collections.slipway.flask.plugins.plugin_utils._gunicorn.plan import plan as gunicorn_systemd_plan
 from ansible_collections.slipway.flask.plugins.plugin_utils._nginx import plan, site, site_problems
@@ -26,34 +24,6 @@ HASH = re.compile(r"sha256:[0-9a-f]{64}")
 UV = re.compile(r"/.+/bin/uv")
 PYTHON = re.compile(r"|python3|(python)?3\.\d+(\.(\d+|\*))?|/.+")
 URL = re.compile(r"(https?|file)://\S+")
-
-
-def edge_backends(
-    apps: Iterable[Mapping[str, Any]], host: str, groups: Mapping[str, Any], hostvars: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    """Return the entries for those of APPS that HOST balances."""
-    return edge.backends(apps, host, groups, hostvars)
-
-
-def edge_plan(backends: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return BACKENDS, which have passed `edge_problems`, as the templates read them."""
-    return edge_plans.plan(backends)
-
-
-def edge_problems(variables: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with VARIABLES as sentences."""
-    return edge_faults.role_problems(variables)
-
-
-def edge_sites(
-    found: Iterable[Mapping[str, Any]],
-    apps: Iterable[Mapping[str, Any]],
-    host: str,
-    groups: Mapping[str, Any],
-    hostvars: Mapping[str, Any],
-) -> list[dict[str, Any]]:
-    """Return the sites FOUND of APPS as HOST is to have them."""
-    return edge_sites_of.sites(found, apps, host, groups, hostvars)
 
 
 def nginx_tls_plan(sites: Any, settings: dict[str, Any], checked: bool = False) -> dict[str, Any]:
@@ -117,10 +87,10 @@ def python_venv_problems(given: Mapping[str, Any]) -> list[str]:
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
-            "edge_backends": edge_backends,
-            "edge_plan": edge_plan,
-            "edge_problems": edge_problems,
-            "edge_sites": edge_sites,
+            "edge_backends": backends.backends,
+            "edge_plan": edge.plan,
+            "edge_problems": problems.role_problems,
+            "edge_sites": sites.sites,
             "gunicorn_systemd_plan": gunicorn_systemd_plan,
             "nginx_tls_plan": nginx_tls_plan,
             "python_venv_problems": python_venv_problems,

@@ -5,15 +5,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import stand_in_host
 import yaml
 from warm_ansible import Ansible
 
@@ -55,16 +54,7 @@ Ran = Callable[..., tuple[list[list[str]], str]]
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Where Ansible finds the collection with what stands in for hosts, and a configuration that says nothing."""
-    place = tmp_path_factory.mktemp("collections")
-    collection = place / "ansible_collections/slipway/flask"
-    for part in ("plugins", "roles/app_release", "meta"):
-        shutil.copytree(ROOT / part, collection / part)
-    with (collection / "plugins/plugin_utils/_action/on_host.py").open("a") as file:
-        file.write(HOST)
-    (place / "ansible.cfg").write_text("[defaults]\n")
-    own = {"ANSIBLE_COLLECTIONS_PATH": str(place), "ANSIBLE_CONFIG": str(place / "ansible.cfg")}
-    return {**os.environ, **own, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return stand_in_host.environment(tmp_path_factory.mktemp("collections"), HOST)
 
 
 @pytest.fixture

@@ -18,10 +18,9 @@ from typing import Any
 from ansible import constants
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import HALF
-from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_host, packed
 from ansible_collections.slipway.flask.plugins.plugin_utils._preflight.look import KEPT
 
-PLUGINS = Path(__file__).parents[2]
 NAME = "kept_half"
 MODULE = f"slipway.flask.{NAME}"
 
@@ -65,7 +64,4 @@ def imports_by_itself(action: ActionBase) -> bool:
 @cache
 def key() -> str:
     """Return the name of the code that a half can consist of."""
-    found = hashlib.sha256()
-    for file in sorted([*PLUGINS.glob("module_utils/**/*.py"), *PLUGINS.glob("modules/*_on_host.py")]):
-        found.update(f"{file.relative_to(PLUGINS)}\0".encode() + file.read_bytes() + b"\0")
-    return found.hexdigest()[:20]
+    return packed.code("modules/*_on_host.py")[:20]

@@ -93,10 +93,16 @@ def _ours_alone(folder: Path) -> bool:
 
 def _key() -> str:
     """Return the name of all that a packed module can consist of."""
-    found = hashlib.sha256(f"{__version__}\0{sys.version}\0{constants.DEFAULT_MODULE_COMPRESSION}\0".encode())
-    for file in sorted([*PLUGINS.glob("module_utils/**/*.py"), *PLUGINS.glob("modules/*.py")]):
+    around = f"{__version__}\0{sys.version}\0{constants.DEFAULT_MODULE_COMPRESSION}"
+    return hashlib.sha256(f"{code('modules/*.py')}\0{around}".encode()).hexdigest()[:DIGEST]
+
+
+def code(modules: str) -> str:
+    """Return the digest of all that the collection's MODULES, a pattern of files, can consist of."""
+    found = hashlib.sha256()
+    for file in sorted([*PLUGINS.glob("module_utils/**/*.py"), *PLUGINS.glob(modules)]):
         found.update(f"{file.relative_to(PLUGINS)}\0".encode() + file.read_bytes() + b"\0")
-    return found.hexdigest()[:DIGEST]
+    return found.hexdigest()
 
 
 def _whole(kept: Path) -> Iterator[Path]:

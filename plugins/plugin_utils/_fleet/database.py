@@ -20,6 +20,8 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._fleet.hosts import 
 PORT = 5432
 AUTHORITIES = "/etc/slipway/identity/fleet.pem"
 """The certificate authorities of the hosts that a host has to do with; written by the role host_identity."""
+SEEN = "slipway_preflight"
+"""What the playbooks register: what preflight has found on each host."""
 PASSWORDS = "/etc/slipway/passwords"
 """Where a host that runs apps has their databases' passwords."""
 
@@ -65,13 +67,13 @@ def left(
     RESTORED, the backups bring it.
     """
     own = hosts.in_url(hosts.address(host, hostvars))
-    there = seen(host, hostvars).get("databases") or []
+    there = hosts.said(host, SEEN, hostvars).get("databases") or []
     for app in () if restored else apps:
         name = str(app["name"])
         if name in (moved, *there) or host != fleet.database_host_of(app, groups, hostvars):
             continue
         for member in fleet.members(app, groups, hostvars):
-            former = str((seen(member, hostvars).get("remote") or {}).get(name) or own)
+            former = str((hosts.said(member, SEEN, hostvars).get("remote") or {}).get(name) or own)
             if former != own:
                 return (
                     f"app '{name}': its data is in the database at {former}, which {member} uses; {host}, which the inventory has "
@@ -79,9 +81,3 @@ def left(
                     f"(docs/fleet.md, 'A newer PostgreSQL'), then run this again with `-e moved={name}`, and import it"
                 )
     return ""
-
-
-def seen(host: str, hostvars: Hostvars) -> Mapping[str, Any]:
-    """Return what preflight has found on HOST in this run, {} if it was not there."""
-    found = hostvars[host].get("slipway_preflight")
-    return found if isinstance(found, Mapping) else {}

@@ -85,3 +85,9 @@ def _ip(text: Any) -> str:
     except ValueError:
         return ""
     return "" if found.is_unspecified or found.is_multicast or found.is_loopback else str(found)
+
+
+def said(host: str, variable: str, hostvars: Hostvars) -> Mapping[str, Any]:
+    """Return what a task of this run has registered as VARIABLE on HOST, {} if it has not."""
+    found = hostvars[host].get(variable)
+    return found if isinstance(found, Mapping) else {}

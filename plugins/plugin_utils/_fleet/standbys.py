@@ -38,16 +38,11 @@ def replication(host: str, groups: Groups, hostvars: Hostvars) -> dict[str, Any]
     return {
         "primary": _place(primary, hostvars) if primary else {},
         "standbys": [
-            {**_place(one, hostvars), "verifier": str(_said(one, PASSWORD, hostvars).get("verifier") or "")}
+            {**_place(one, hostvars), "verifier": str(hosts.said(one, PASSWORD, hostvars).get("verifier") or "")}
             for one in standbys_of(host, groups, hostvars)
         ],
-        "lost": bool(primary) and host in (_said(primary, REPLICATED, hostvars).get("lost") or []),
+        "lost": bool(primary) and host in (hosts.said(primary, REPLICATED, hostvars).get("lost") or []),
     }
-
-
-def _said(host: str, variable: str, hostvars: Hostvars) -> Mapping[str, Any]:
-    found = hostvars[host].get(variable)
-    return found if isinstance(found, Mapping) else {}
 
 
 def _place(host: str, hostvars: Hostvars) -> dict[str, str]:
@@ -79,7 +74,7 @@ def promoted(host: str, hostvars: Hostvars) -> str:
 
 
 def _marks(host: str, hostvars: Hostvars) -> Marks:
-    found = _said(host, MARKS, hostvars).get("marks")
+    found = hosts.said(host, MARKS, hostvars).get("marks")
     return Marks(**found) if isinstance(found, Mapping) else Marks()
 
 

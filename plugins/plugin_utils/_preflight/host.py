@@ -148,11 +148,6 @@ def waiting(apps: Sequence[App], facts: Facts) -> list[str]:
     ]
 
 
-def databases(facts: Facts) -> list[str]:
-    """Return the databases of PostgreSQL that the host has."""
-    return sorted(key.removeprefix("database:") for key in facts if key.startswith("database:"))
-
-
 def remote(facts: Facts) -> dict[str, str]:
     """Return the address, as in a URL, of the database host that each app on the host works with now."""
     return {key.removeprefix("remote:"): facts[key] for key in facts if key.startswith("remote:")}

@@ -25,6 +25,11 @@ Facts = Mapping[str, str]
 AS_POSTGRES = "runuser -u postgres -- psql"
 
 
+def databases(facts: Facts) -> list[str]:
+    """Return the databases of PostgreSQL that the host has."""
+    return sorted(key.removeprefix("database:") for key in facts if key.startswith("database:"))
+
+
 def names(app: App, facts: Facts, own: bool) -> Iterator[str]:
     """Yield a sentence for each user, group, unit and folder called as the app and not Slipway's; none for an OWN app."""
     name = app["name"]
@@ -181,7 +186,7 @@ def cluster(apps: Sequence[App], facts: Facts) -> Iterator[str]:
     if not local or "hba" not in facts or "cluster" in facts or any(app["adopt"] for app in local):
         return
     taken = {app["name"] for app in local}
-    others = sorted(key.removeprefix("database:") for key in facts if key.startswith("database:"))
+    others = databases(facts)
     others = [name for name in others if name not in taken]
     if others:
         yield (

@@ -11,7 +11,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
-from ansible_collections.slipway.flask.plugins.plugin_utils._action import kept
+from ansible_collections.slipway.flask.plugins.plugin_utils._action import kept, packed
 
 LACKS: dict[str, Any] = {"changed": False, "lacks_code": True}
 
@@ -68,8 +68,8 @@ def test_the_key_is_another_one_whenever_a_file_of_the_hosts_side_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for part in ("module_utils", "modules"):
-        shutil.copytree(kept.PLUGINS / part, tmp_path / part)
-    monkeypatch.setattr(kept, "PLUGINS", tmp_path)
+        shutil.copytree(packed.PLUGINS / part, tmp_path / part)
+    monkeypatch.setattr(packed, "PLUGINS", tmp_path)
     key = kept.key.__wrapped__
     keys = [key()]
     assert keys == [kept.key()]

@@ -89,5 +89,5 @@ def test_the_code_of_a_release_is_packed_only_for_a_host_that_lacks_it(
 
 
 def test_every_module_that_is_packed_is_one_of_the_collection() -> None:
-    modules = Path(kept.PLUGINS / "modules")
+    modules = Path(packing.packed.PLUGINS / "modules")
     assert [name for name in (packing.BASELINE, *packing.PROVISION) if not (modules / f"{name}.py").is_file()] == []
