@@ -12,6 +12,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 LOGS = ROOT / ".slipway/logs"
+COMPILED = {"PYTHONPATH": str(ROOT / "bin/lib/compiled")}
+"""Environment in which Ansible does not compile the collection again in every run."""
 GROUPS = ("lint", "unit", "roles", "site", "slow")
 ENGINE_TESTS = "engines"
 """The group that `bin/test` leaves out, so that it ends within about an hour: other ways to run an app, or Ansible, than a host of
@@ -123,7 +125,9 @@ def _slow(wanted: Wanted) -> Iterator[Part]:
         for debian in only if (ENGINE_TESTS if title in ENGINES else "slow") in wanted.groups else ():
             part = name if len(only) == 1 else f"{name}-{debian}"
             places = 2 if path.stem in MEASURING else 1
-            yield Part(part, [*command, str(path)], environment={"SLIPWAY_ONLY_DEBIAN": debian}, places=places)
+            yield Part(
+                part, [*command, str(path)], environment={"SLIPWAY_ONLY_DEBIAN": debian, **COMPILED}, places=places
+            )
 
 
 def _scenarios(wanted: Wanted) -> Iterator[Part]:
@@ -136,4 +140,4 @@ def _scenarios(wanted: Wanted) -> Iterator[Part]:
         command = ["molecule", "test", "--scenario-name", name, "--destroy", "never"]
         command += ["--platform-name", hosts[0]] if len(hosts) == 1 else []
         folder = {} if wanted.keep else {"MOLECULE_EPHEMERAL_DIRECTORY": str(ROOT / ".slipway/molecule" / name)}
-        yield Part(f"molecule-{name}", command, hosts, folder)
+        yield Part(f"molecule-{name}", command, hosts, {**folder, **COMPILED})
