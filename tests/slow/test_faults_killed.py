@@ -29,14 +29,14 @@ POINTS = {
 SWITCHED = (*(f"at {stage}" for stage in STAGES[position("after_switch", STAGES) :]), "before the history is written")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def processes(provisioned: App) -> None:
+@pytest.fixture(scope="module")
+def app(app: App) -> App:
     """The app has workers and a scheduler in this file's tests."""
-    add_to(provisioned.folder)
-    provisioned.keep()
-    provisioned.description = {**provisioned.description, "processes": PROCESSES}
-    provisioned.describe()
-    provisioned.project.good("site.yml")
+    add_to(app.folder)
+    app.keep()
+    app.description = {**app.description, "processes": PROCESSES}
+    app.describe()
+    return app
 
 
 @pytest.fixture(autouse=True)
