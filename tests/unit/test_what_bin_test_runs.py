@@ -158,6 +158,26 @@ def test_unit_tests_are_chosen_by_what_they_import_over_however_many_others(monk
     assert [file for file in lonely if "plugins/" in file] == ["tests/unit/plugins/callback/test_brief.py"]
 
 
+def unit_tests(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "bin/lib/unit_tests.py"), "2", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_unit_tests_run_in_shares_each_file_once_and_one_failure_fails_them(tmp_path: Path) -> None:
+    files = [tmp_path / "a/test_one.py", tmp_path / "test_two.py", tmp_path / "test_three.py"]
+    files[0].parent.mkdir()
+    for file in files:
+        file.write_text(f"def test_{file.stem}() -> None:\n    assert {file.stem != 'test_two'}\n")
+    done = unit_tests(tmp_path)
+    assert done.returncode == 1
+    assert "FAILED" in done.stdout and "::test_test_two" in done.stdout
+    assert sum(map(int, re.findall(r"(\d+) passed", done.stdout))) == 2
+    assert unit_tests(tmp_path, "-k", "one or three").returncode == 0
+    assert unit_tests(files[0], files[2], "-k", "two").returncode == pytest.ExitCode.NO_TESTS_COLLECTED
+    files[2].write_text("import no_such_module\n")
+    assert unit_tests(files[2], files[0]).returncode == 2
+
+
 def test_a_part_that_failed_is_told_with_the_tests_that_failed_and_what_they_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ ENGINES = ("compose", "image", "kubernetes", "mitogen", "swarm")
 """Slow tests, without `test_`, that belong to it."""
 SITE = ("default", "site")
 RELEASES = ("12", "13")
-UNIT_WORKERS = 4
+UNIT_PROCESSES = 4
 """Of the unit tests: most of their time they wait, for a process or a timeout."""
 USUAL_SECONDS = {
     "lint": 50, "unit": 230, "sample_app": 20, "slow-backup_targets": 290, "slow-backups": 390,
@@ -109,8 +109,8 @@ def _quick(wanted: Wanted) -> Iterator[Part]:
     if "lint" in wanted.groups:
         yield Part("lint", ["bin/lint"], places=2)
     if "unit" in wanted.groups:
-        workers = ["--numprocesses", str(UNIT_WORKERS), "--dist", "worksteal"]
-        yield Part("unit", [sys.executable, "-m", "pytest", "-q", *workers, *wanted.unit_tests, *choose], places=2)
+        command = [sys.executable, "bin/lib/unit_tests.py", str(UNIT_PROCESSES)]
+        yield Part("unit", [*command, *wanted.unit_tests, *choose], places=2)
         if (ROOT / "sample_app/tests").is_dir():
             yield Part("sample_app", ["bash", "-euc", SAMPLE_APP, "sample_app", *choose])
 
