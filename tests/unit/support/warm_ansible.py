@@ -10,13 +10,20 @@ terminal) starts the program.
 from __future__ import annotations
 
 import atexit
+import functools
+import hashlib
 import json
+import marshal
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+import typing
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import CodeType
 from typing import Any, NoReturn
 
 import pytest
@@ -37,11 +44,12 @@ KEPT = 3
 
 
 class Warm:
-    """A process in FOLDER with ENVIRONMENT, which decide on the configuration."""
+    """A process in FOLDER with ENVIRONMENT, which decide on the configuration; TEMPLATES is of all such processes."""
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str], templates: Path) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, __file__], cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, __file__, str(templates)],
+            cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
 
     def run(self, **asked: Any) -> int:
@@ -62,7 +70,8 @@ class Ansible:
     """Runs ansible-playbook; PLACE is a folder for what it prints."""
 
     def __init__(self, place: Path) -> None:
-        self.place, self.warm = place, dict[tuple[str, ...], Warm]()
+        self.place, self.templates, self.warm = place, place / "templates", dict[tuple[str, ...], Warm]()
+        self.templates.mkdir()
 
     def __call__(
         self, *arguments: str | Path, cwd: Path, env: dict[str, str] | None = None
@@ -72,7 +81,7 @@ class Ansible:
         config = Path(environment.get("ANSIBLE_CONFIG", cwd / "ansible.cfg"))
         read = config.read_text() if config.is_file() else ""
         key = (str(config), read, *(f"{name}={value}" for name, value in sorted(environment.items())))
-        warm = self.warm.pop(key, None) or Warm(cwd, environment)
+        warm = self.warm.pop(key, None) or Warm(cwd, environment, self.templates)
         self.warm[key] = warm  # the last one is the youngest
         while len(self.warm) > KEPT:
             self.warm.pop(next(iter(self.warm))).end()
@@ -98,11 +107,16 @@ def ansible_playbook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ansib
 # ---- the process -------------------------------------------------------------------------------------------------------
 
 
-def serve() -> None:
-    """Run what is asked on standard input, a line each, until its end; answer with the exit code."""
+def serve(templates: Path) -> None:
+    """Run what is asked on standard input, a line each, until its end; answer with the exit code.
+
+    TEMPLATES is a folder for what is compiled.
+    """
     sys.argv = [PLAYBOOK]
     from ansible.plugins import loader
 
+    typing.get_type_hints = functools.cache(typing.get_type_hints)  # what parameters are of; before anybody imports it
+    keep_compiled(templates)
     load(loader)
     while line := sys.stdin.readline():
         if not (child := os.fork()):
@@ -131,17 +145,38 @@ def load(loader: Any) -> None:
     )
     with suppress(KeyError):  # one name is enough for all in the collection to be looked through, where there is one
         loader.filter_loader.get("slipway.flask.apps")
+    flask = "ansible_collections.slipway.flask.plugins"
     with suppress(ImportError):
-        import_module("ansible_collections.slipway.flask.plugins.plugin_utils._action.kept").key()
+        import_module(f"{flask}.plugin_utils._action.kept").key()
+        import_module(f"{flask}.module_utils._release.request").description_spec()
     gc.collect()
     gc.freeze()  # so that a fork's collector does not copy what they share
 
 
+def keep_compiled(folder: Path) -> None:
+    """Have what Jinja makes of templates, which is Python's source, compiled once for all forks, into FOLDER.
+
+    Ansible has a process for each task on each host, and each would compile its templates again.
+    """
+    from jinja2 import Environment
+
+    compiled = Environment._compile
+
+    def read_or_compile(self: Environment, source: str, filename: str) -> CodeType:
+        file = folder / hashlib.sha256(f"{filename}\n{source}".encode()).hexdigest()
+        with suppress(FileNotFoundError):
+            return marshal.loads(file.read_bytes())
+        code = compiled(self, source, filename)
+        written = file.with_suffix(f".{os.getpid()}")
+        written.write_bytes(marshal.dumps(code))
+        written.rename(file)
+        return code
+
+    Environment._compile = read_or_compile
+
+
 def run(argv: list[str], cwd: str, printed: list[str]) -> NoReturn:
     """Be the ansible-playbook that is asked for."""
-    import shutil
-    import tempfile
-
     from ansible import constants
     from ansible.cli import playbook
 
@@ -160,4 +195,4 @@ def run(argv: list[str], cwd: str, printed: list[str]) -> NoReturn:
 
 
 if __name__ == "__main__":
-    serve()
+    serve(Path(sys.argv[1]))
