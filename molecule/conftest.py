@@ -9,6 +9,7 @@ import os
 import re
 import socket
 import ssl
+import sys
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,11 @@ import pytest
 import testinfra.host
 import yaml
 from testinfra.backend import base
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests/unit/support"))
+from warm_ansible import ansible_playbook  # noqa: E402
+
+__all__ = ["ansible_playbook"]
 
 
 def addresses() -> dict[str, str]:

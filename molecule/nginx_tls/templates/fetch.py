@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A client that says exactly what it is told: a JSON list of requests as argument, a JSON list of answers out."""
+"""A client that says exactly what it is told: lines in, each a JSON list of requests; a line with a list of answers to each."""
 
 import contextlib
 import http.client
@@ -54,4 +54,5 @@ def fetch_or_error(ask):
         return {"error": type(error).__name__, "message": str(error)}
 
 
-print(json.dumps([fetch_or_error(ask) for ask in json.loads(sys.argv[1])]))
+for line in sys.stdin:
+    print(json.dumps([fetch_or_error(ask) for ask in json.loads(line)]), flush=True)

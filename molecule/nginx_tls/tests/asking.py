@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shlex
+import subprocess
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -42,8 +44,18 @@ def fetch(host: Host, name: str = HARBOUR, path: str = "/", **more: Any) -> Answ
 
 def fetch_all(host: Host, requests: list[dict[str, Any]]) -> list[Answer]:
     """Send many requests, one after the other, in one round trip to the host."""
-    answers = json.loads(host.check_output(f"fetch {shlex.quote(json.dumps(requests))}"))
-    return [Answer(answer) for answer in answers]
+    client = client_on(host.backend.command_prefix)
+    assert client.stdin and client.stdout
+    client.stdin.write(json.dumps(requests) + "\n")
+    client.stdin.flush()
+    return [Answer(answer) for answer in json.loads(client.stdout.readline())]
+
+
+@functools.cache
+def client_on(prefix: str) -> subprocess.Popen[str]:
+    """Start the client on the host of that command PREFIX, which ends with these tests: a start costs more than ten requests."""
+    command = [*shlex.split(prefix), "fetch"]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def fetch_paths(host: Host, paths: Iterable[str]) -> Iterator[tuple[str, Answer]]:

@@ -8,7 +8,6 @@ import base64
 import json
 import os
 import re
-import subprocess
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from testinfra.host import Host
+from warm_ansible import Ansible
 
 FOLDER = Path(__file__).resolve().parents[1]
 ROOT = FOLDER.parents[1]
@@ -48,17 +48,16 @@ def log(host: Host) -> Callable[[str], None]:
 
 
 @pytest.fixture
-def converge(host: Host, log: Callable[[str], None]) -> Converge:
+def converge(host: Host, log: Callable[[str], None], ansible_playbook: Ansible) -> Converge:
     """Apply the role again, with other variables; return what Ansible printed."""
 
     def run(domains: list[str], status: int = 0, **variables: Any) -> str:
         sites = [{"name": "harbour", "domains": domains, **UPSTREAM, **variables.pop("site", {})}]
         own = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
         log(f"\n# ansible-playbook: domains {', '.join(domains)} {', '.join(variables)}")
-        done = subprocess.run(
-            ["ansible-playbook", "-i", os.environ["MOLECULE_INVENTORY_FILE"], str(FOLDER / "converge.yml"),
-             "--limit", host.backend.name, "-e", json.dumps({"nginx_tls_sites": sites, **variables})],
-            capture_output=True, text=True, check=False,
+        done = ansible_playbook(
+            "-i", os.environ["MOLECULE_INVENTORY_FILE"], FOLDER / "converge.yml", "--limit", host.backend.name,
+            "-e", json.dumps({"nginx_tls_sites": sites, **variables}), cwd=FOLDER,
             env={**os.environ, "ANSIBLE_CONFIG": str(own / "ansible.cfg"),
                  "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections")},
         )  # fmt: skip
