@@ -151,6 +151,7 @@ class ActionModule(ActionBase):
             logs=facts.get("logs") == "yes",
             databases=taken.databases(facts),
             remote=host.remote(facts),
+            uv=host.uv(facts),
             waiting=host.waiting(whole, facts),
             provisioned=host.provisioned(whole, facts) + [one["name"] for one in previews],
             previews=previews,
@@ -200,7 +201,7 @@ class ActionModule(ActionBase):
         """
         provision = boolean(self._task.args.get("provision", False))
         targets = backups_description.folders(self._templar.template(task_vars.get("slipway_backups") or {}))
-        look = host.script(apps, targets)
+        look = host.script(apps, targets, str(self._templar.template(task_vars.get("python_venv_uv") or "")))
         if provision:
             packing.provision(self, boolean(task_vars.get("slipway_baseline", True), strict=False), task_vars)
         script = preflight_look.with_look(look) if provision else preflight_look.PROBE

@@ -108,6 +108,10 @@ remote:
   description: Address of the database host that each app on the host uses now, by the app's name; only with O(provision).
   type: dict
   returned: success
+uv:
+  description: Version of uv that the host has in the place of the role python_venv; only with O(provision).
+  type: str
+  returned: success
 waiting:
   description: Names of adopted apps whose domains are served by another site until their first release answers.
   type: list

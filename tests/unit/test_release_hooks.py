@@ -17,12 +17,25 @@ from warm_ansible import Ansible
 ROOT = Path(__file__).resolve().parents[2]
 HOST = '''
 
+import os
+
+
 def call(action, module, arguments, task_vars):
     return {"lacks_code": True}
 
 
 def ask(action, name, arguments, task_vars):
-    """Answer as a host on which every stage is good: stop at the hook that is asked for."""
+    """Answer as a host on which every stage is good: stop at the hook that is asked for.
+
+    Of several apps, those are live that the file `live` names; who asks is written to `calls.live`.
+    """
+    if "apps" in arguments:
+        names = [one["app"] for one in arguments["apps"]]
+        with open("calls.live", "a") as file:
+            file.write(json.dumps(names) + "\\n")
+        live = open("live").read().split() if os.path.exists("live") else []
+        records = {name: {"id": "0001-a", "app": name, "revision": "abcdef1", "seconds": {}} for name in live}
+        return {"apps": [{"changed": False, "record": records[name]} if name in live else None for name in names]}
     asked = {key: arguments.get(key) or "" for key in ("app", "until", "resume", "gave_up")}
     with open("calls", "a") as file:
         file.write(json.dumps([name, *asked.values()]) + "\\n")
@@ -78,6 +91,23 @@ def test_a_hook_that_fails_gives_the_release_up_once_and_the_next_app_has_its_tu
     assert [[app, resume, gave_up] for _, app, _, resume, gave_up in asked] == [
         [app, *call] for app in ("shop", "blog") for call in (["", ""], ["0001-a", "Purge: away"])
     ]
+
+
+def test_apps_that_are_live_are_asked_about_once_and_not_deployed(play: Play, tmp_path: Path) -> None:
+    (tmp_path / "live").write_text("shop wiki")
+    deployed = play("main", {"before_build": GOOD}, "shop", "blog", "wiki")
+    assert [(name, app, until) for name, app, until, _, _ in deployed] == [
+        ("release", "blog", "before_build"), ("release", "blog", ""),
+    ]  # fmt: skip
+    assert json.loads((tmp_path / "calls.live").read_text()) == ["shop", "blog", "wiki"]
+
+
+@pytest.mark.parametrize(("apps", "more"), [(["shop"], {}), (["shop", "blog"], {"app_release_plan": True})])
+def test_a_single_app_and_a_plan_are_not_asked_about_before(
+    play: Play, tmp_path: Path, apps: list[str], more: dict[str, Any]
+) -> None:
+    assert len(play("main", {}, *apps, **more)) == len(apps)
+    assert not (tmp_path / "calls.live").exists()
 
 
 def test_a_rollback_goes_back_once_whatever_hooks_a_deploy_has_beside_it(play: Play) -> None:

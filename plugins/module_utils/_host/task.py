@@ -35,11 +35,17 @@ def begin(spec: Mapping[str, Any], keep: Callable[[str], None] | None = None) ->
 
     KEEP is code.keep in a half whose action asks for kept code first (plugin_utils/_action/kept.py).
     """
+    module = opened(keep)
+    return module, task_of(module, spec)
+
+
+def opened(keep: Callable[[str], None] | None = None) -> AnsibleModule:
+    """Return the module that a half is, as `begin` does, for a half that reads its task by itself."""
     os.umask(0o022)  # the same modes whoever calls
     module = AnsibleModule(argument_spec=TASK, supports_check_mode=True)
     if keep and not module.check_mode:
         keep(module.params["task"])
-    return module, task_of(module, spec)
+    return module
 
 
 def task_of(module: AnsibleModule, spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,7 +53,11 @@ def task_of(module: AnsibleModule, spec: Mapping[str, Any]) -> dict[str, Any]:
 
     Fails as Ansible does where it is against SPEC. What SPEC marks as secret (`no_log`) is hidden in the module's answer.
     """
-    given = json.loads(module.params["task"])
+    return checked_by(module, spec, json.loads(module.params["task"]))
+
+
+def checked_by(module: AnsibleModule, spec: Mapping[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return what `task_of` does for what is GIVEN in place of the whole task."""
     half = given.pop(HALF, {})
     checked = ArgumentSpecValidator(spec).validate(given)
     module.no_log_values.update(checked._no_log_values)

@@ -36,8 +36,13 @@ def current(link: Path) -> str:
         target = Path(os.path.realpath(link, strict=True))
     except OSError:
         return ""
-    found = re.fullmatch(r"uv-(\d[\w.]*)", target.parent.parent.name)
-    return found.group(1) if found and os.access(target, os.X_OK) else ""
+    return version_of(target) if os.access(target, os.X_OK) else ""
+
+
+def version_of(file: Path) -> str:
+    """Return the version of uv that FILE is, "" when it is none of ours."""
+    found = re.fullmatch(r"uv-(\d[\w.]*)", file.parent.parent.name)
+    return found.group(1) if found else ""
 
 
 def install(version: str, hashes: list[str], link: Path, index: tools.Index, *, check: bool = False) -> Installed:

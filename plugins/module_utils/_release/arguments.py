@@ -31,19 +31,22 @@ def answer(module: AnsibleModule, job: Run, run: Callable[[], Outcome], **more: 
         module.fail_json(msg=message, stage=error.stage, holder=error.holder, **left(job))
     except OSError as error:
         module.fail_json(msg=f"{error.filename or 'the host'}: {error.strerror}", stage="", **left(job))
+    module.exit_json(**told(outcome), **seen(job), **{name: value(outcome) for name, value in more.items()})
+
+
+def told(outcome: Outcome) -> dict[str, Any]:
+    """Return an OUTCOME as an answer has it."""
     record = asdict(outcome.record) if outcome.record else {}
-    module.exit_json(
-        changed=outcome.changed,
-        release=record.get("id", ""),
-        record=record,
-        previous=outcome.previous,
-        notes=outcome.notes,
-        draining=outcome.draining,
-        processes=outcome.processes,
-        hook=outcome.hook,
-        **seen(job),
-        **{name: value(outcome) for name, value in more.items()},
-    )
+    return {
+        "changed": outcome.changed,
+        "release": record.get("id", ""),
+        "record": record,
+        "previous": outcome.previous,
+        "notes": outcome.notes,
+        "draining": outcome.draining,
+        "processes": outcome.processes,
+        "hook": outcome.hook,
+    }
 
 
 def left(job: Run) -> dict[str, Any]:

@@ -27,7 +27,7 @@ SUDOERS = Path("/etc/sudoers.d")
 NAME = "deploy.json"
 """The file among the app's settings, for root alone: there are secrets in it."""
 OF_A_CALL = {
-    "by", "process", "gone", "progress", "until", "resume", "gave_up", "plan", "source_key", "revision", "dirty", "whole",
+    "by", "process", "gone", "progress", "until", "resume", "gave_up", "plan", "look", "source_key", "revision", "dirty", "whole",
     "upload", "content", "within", "promotion", "once", "fleet", "settle", "verify_at",
 }  # fmt: skip
 """Parameters that were about the controller's own call."""

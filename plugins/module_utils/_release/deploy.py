@@ -64,7 +64,10 @@ class Deploy(Run):
             fingerprint, previous = self._fingerprint(key), self.paths.current_id()
             serving = self.paths.record(previous) if previous else None
             same = serving and serving.fingerprint == fingerprint and self._promoted(serving)
-            if not (same and self._runs(previous)) and self.source.lacks(key):
+            live = same and self._runs(previous)
+            if self.request.look and not live:
+                return Outcome(False, due=True)
+            if not live and self.source.lacks(key):
                 return Outcome(False, need_archive=True)
             known = [*self.paths.release_ids(), *orphans.with_settings(self.context)]
             Recovery(self.context).recover()
@@ -72,6 +75,8 @@ class Deploy(Run):
             same, previous = same and self.paths.current_id() == previous, self.paths.current_id()
             if same and self._runs(previous):  # recovery may have started what did not
                 return Outcome(False, self.paths.record(previous), notes=self.context.notes, previous=previous)
+            if self.request.look:
+                return Outcome(False, due=True)
             known += [entry["id"] for entry in history(self.paths.history)]
             self.context.record = Record(
                 next_id(known, revision), self.app, revision, fingerprint, self.request.source.dirty,

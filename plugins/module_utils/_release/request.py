@@ -214,6 +214,8 @@ class Request:
     """A server with OSV's API."""
     promotion: Promotion = field(default=Promotion(), metadata=DEPLOY | CALL)
     plan: bool = field(default=False, metadata=DEPLOY | CALL)
+    look: bool = field(default=False, metadata=DEPLOY | CALL)
+    """Whether it is only asked if there is anything to do."""
     deployers: tuple[str, ...] = field(default=(), metadata=DEPLOY)
     """Who may deploy a commit of the same branch by themselves (by_key.py)."""
     once: bool = field(default=False, metadata=DEPLOY)

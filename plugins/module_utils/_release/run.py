@@ -47,6 +47,8 @@ class Outcome:
     changed: bool
     record: Record | None = None
     need_archive: bool = False
+    due: bool = False
+    """There is something to do, and it was only asked whether there is."""
     notes: list[str] = field(default_factory=list)
     previous: str = ""
     plan: dict[str, Any] = field(default_factory=dict)

@@ -24,13 +24,18 @@ class DeployAction(ReleaseAction):
 
         Raises SourceError, OSError.
         """
-        if promoted := arguments.pop("promotion", None):
-            source = promotion.prepare(arguments, promoted, lambda: self._content_here(arguments, base, task_vars))
-        else:
-            source = sources.prepare(arguments, base, str(task_vars.get("inventory_hostname")), resumed)
+        source = self.source(arguments, base, task_vars, resumed)
         answer = self.call(NAME, source.arguments, task_vars) if resumed else self._begin(source, task_vars)
         answer.pop("need_archive", None)
         return answer
+
+    def source(
+        self, arguments: dict[str, Any], base: Path, task_vars: dict[str, Any], resumed: bool = False
+    ) -> sources.Prepared:
+        """Return what the host is told of a deploy that ARGUMENTS describe. Raises SourceError, OSError."""
+        if promoted := arguments.pop("promotion", None):
+            return promotion.prepare(arguments, promoted, lambda: self._content_here(arguments, base, task_vars))
+        return sources.prepare(arguments, base, str(task_vars.get("inventory_hostname")), resumed)
 
     def _content_here(self, arguments: dict[str, Any], base: Path, task_vars: dict[str, Any]) -> str:
         """Return the name of the contents of the source here. Raises SourceError."""

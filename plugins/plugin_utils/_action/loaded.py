@@ -19,6 +19,7 @@ ACTIONS = (
     "slipway.flask.role_check",
     "slipway.flask.files",
     "slipway.flask.release",
+    "slipway.flask.release_live",
     "ansible.builtin.normal",
     "ansible.builtin.validate_argument_spec",
 )

@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.flask.plugins.module_utils._app import left as app_left
 from ansible_collections.slipway.flask.plugins.module_utils._nginx import foreign
 from ansible_collections.slipway.flask.plugins.module_utils._postgres import places
+from ansible_collections.slipway.flask.plugins.module_utils._python import uv_install
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import description, preview
 from ansible_collections.slipway.flask.plugins.plugin_utils._preflight import taken
 from ansible_collections.slipway.flask.plugins.plugin_utils._service import known
@@ -60,6 +62,7 @@ done
 echo "packages=$(dpkg-query --show --showformat '${db:Status-Abbrev} ${binary:Package} ${Package}\n' 2>/dev/null |
   awk '$1 == "ii" {print $2; if ($3 != $2) print $3}' | tr '\n' ' ')"
 for path in @PYTHONS@; do [ -x "$path" ] && echo "python:$path=yes"; done
+uv=$(readlink -f @UV@) && [ -f "$uv" ] && [ -x "$uv" ] && echo "uv=$uv"
 if command -v ss >/dev/null; then
   ss -Hltnp 'sport = :80 or sport = :443' 2>/dev/null | awk '
     {sub(/.*:/, "", $4); gsub(/[(),"=]/, " ", $6); split($6, part, " "); print $4, part[2], part[4]}' |
@@ -98,10 +101,10 @@ echo looked=yes
 """.strip()
 
 
-def script(apps: Sequence[App], targets: Sequence[str] = ()) -> str:
+def script(apps: Sequence[App], targets: Sequence[str] = (), uv: str = "") -> str:
     """Return the shell script that tells what a host has where APPS (whole descriptions) would be, and which of TARGETS.
 
-    TARGETS are the folders that its backups go to.
+    TARGETS are the folders that its backups go to, UV is where uv would be.
     """
     words = {
         "@NAMES@": [app["name"] for app in apps],
@@ -109,6 +112,7 @@ def script(apps: Sequence[App], targets: Sequence[str] = ()) -> str:
         "@FOLDERS@": [path for app in apps for path in app["writable_paths"]],
         "@PYTHONS@": [app["python"] for app in apps if app["python"].startswith("/")],
         "@TARGETS@": targets,
+        "@UV@": [uv] if uv else [],
     }
     text = LOOK.replace("@SOCKET@", places.SOCKET_FOLDER)
     for mark, values in words.items():
@@ -146,6 +150,11 @@ def waiting(apps: Sequence[App], facts: Facts) -> list[str]:
         and f"serving:{app['name']}" not in facts
         and any(file.serving(_domains(app)) for file in foreign_sites(facts))
     ]
+
+
+def uv(facts: Facts) -> str:
+    """Return the version of uv that the host has where it is to be, "" for none."""
+    return uv_install.version_of(Path(facts["uv"])) if "uv" in facts else ""
 
 
 def remote(facts: Facts) -> dict[str, str]:

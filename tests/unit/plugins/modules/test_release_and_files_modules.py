@@ -22,6 +22,7 @@ from ansible_collections.slipway.flask.plugins.action import preflight as prefli
 from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
 from ansible_collections.slipway.flask.plugins.module_utils._host import units
 from ansible_collections.slipway.flask.plugins.module_utils._host.file_state import pack
+from ansible_collections.slipway.flask.plugins.module_utils._release import by_key
 from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Deploy
 from ansible_collections.slipway.flask.plugins.module_utils._release.record import Record, ReleaseError
 from ansible_collections.slipway.flask.plugins.module_utils._release.request import Verify, spec
@@ -122,6 +123,43 @@ def test_a_release_tells_its_record_and_the_engine_gets_every_default(
     assert seen[0].check is True
     assert seen[0].request.health == Health(path=("/healthz",), status=(200,), host="", timeout_seconds=60)
     assert seen[0].request.verify == Verify(domain="", address="127.0.0.1", port=443)
+
+
+def test_each_of_several_apps_is_asked_whether_it_needs_a_deploy(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends: dict[str, Outcome | Exception] = {
+        "shop": Outcome(False, Record("0002-a", "shop", "a" * 40, "f"), notes=["n"], previous="0001-b"),
+        "wiki": Outcome(False, due=True),
+        "blog": Outcome(True),
+        "held": ReleaseError("somebody deploys it"),
+        "full": OSError(28, "No space left on device"),
+    }
+
+    def deploy(engine: Deploy) -> Outcome:
+        assert engine.request.look
+        end = ends[engine.app]
+        if isinstance(end, Exception):
+            raise end
+        return end
+
+    settled: list[str] = []
+    monkeypatch.setattr(Deploy, "deploy", deploy)
+    monkeypatch.setattr(by_key, "narrow", lambda asked: None)
+    monkeypatch.setattr(by_key, "settle", lambda asked, given, key: settled.append(f"{asked.app} {given['app']} {key}"))
+    places = {"root": str(tmp_path), "settings_folder": str(tmp_path)}
+    apps = [{**SETTINGS, "app": name, **places} for name in ends]
+    answer = call(release_on_host.main, **task(apps=apps, _half={"name": "release", "key": "k"}))
+    assert [bool(found) for found in answer["apps"]] == [True, False, False, False, False]
+    assert answer["apps"][0]["record"]["id"] == "0002-a"
+    assert (answer["changed"], answer["apps"][0]["notes"], settled) == (False, ["n"], ["shop shop k", "blog blog k"])
+
+
+def test_a_question_about_several_apps_is_held_to_the_same_options(call: Call) -> None:
+    answer = call(
+        release_on_host.main, **task(apps=[{**SETTINGS, "root": "/r", "settings_folder": "/s", "colour": "red"}])
+    )
+    assert "colour" in answer["msg"]
 
 
 def test_an_error_of_the_host_is_no_traceback(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,6 +52,24 @@ def test_a_first_deploy_serves(host: FakeHost) -> None:
     assert os.readlink(host.wants / f"shop@{release}.service") == str(host.units / f"shop@{release}.service")
 
 
+def test_a_look_tells_whether_there_is_anything_to_do_and_does_nothing(host: FakeHost) -> None:
+    assert host.deploy(look=True).due, "a first release"
+    assert not host.paths.current.exists()
+    host.deploy()
+    live, before = host.current, list(host.events)
+    found = host.deploy(look=True)
+    assert (found.due, found.changed, found.record and found.record.id) == (False, False, live)
+    host.change()
+    assert host.deploy(look=True).due
+    assert (host.current, host.events, host.sent) == (live, before, 1)
+
+
+def test_a_look_finds_a_live_release_that_does_not_run(host: FakeHost) -> None:
+    host.deploy()
+    host.running.clear()
+    assert host.deploy(look=True).due
+
+
 PROMOTION = {
     "of": "staging",
     "app": "shop",

@@ -306,6 +306,26 @@ def test_the_look_says_which_folders_for_backups_are_there(tmp_path: Path) -> No
     assert (facts[f"target:{tmp_path}"], "target:/nowhere" in facts) == ("yes", False)
 
 
+def test_the_look_says_which_uv_is_there(tmp_path: Path) -> None:
+    def found(link: Path) -> str:
+        done = subprocess.run(["sh", "-c", host.script([], uv=str(link))], capture_output=True, text=True, check=False)
+        return host.uv(look.read(done.stdout))
+
+    link, file = tmp_path / "bin/uv", tmp_path / "uv-0.13.8/bin/uv"
+    assert (found(link), host.uv({})) == ("", "")
+    for path in (link, file):
+        path.parent.mkdir(parents=True)
+    link.symlink_to("../uv-0.13.8/bin/uv")
+    assert found(link) == "", "it leads nowhere"
+    file.touch(mode=0o644)
+    assert found(link) == "", "it can't be run"
+    file.chmod(0o755)
+    assert found(link) == "0.13.8"
+    other = tmp_path / "uv"
+    other.touch(mode=0o755)
+    assert found(other) == "", "somebody else's has no version in its path"
+
+
 @pytest.mark.parametrize(
     ("facts", "said"),
     [
