@@ -16,20 +16,24 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_ho
 
 KEYS = {"dest", "state", "src", "content", "vars", "to", "mode", "owner", "group"}
 STATES = ("file", "directory", "link", "absent", "present")
-ARGUMENTS = {"files", "mode", "owner", "group", "validate", "prune", "users", "units", "changed"}
+ARGUMENTS = frozenset({"files", "mode", "owner", "group", "validate", "prune", "users", "units", "changed"})
 MANAGED = "Written by Ansible (slipway.flask): the next run overwrites what is changed here."
 
 
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset(ARGUMENTS)
+    _VALID_ARGS = ARGUMENTS
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        task_vars = task_vars or {}
+        result.update(on_host.ask(self, "files", self.asked(task_vars or {}), task_vars or {}))
+        return result
+
+    def asked(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Return what the host is asked. Raises AnsibleActionFail."""
         arguments = self._task.args
         entries = [self._entry(*numbered, task_vars) for numbered in enumerate(arguments.get("files") or [], 1)]
-        asked = {
+        return {
             "payload": pack(entries),
             "validate": arguments.get("validate") or [],
             "prune": arguments.get("prune") or [],
@@ -37,8 +41,6 @@ class ActionModule(ActionBase):
             "units": arguments.get("units") or [],
             "changed": arguments.get("changed", False),
         }
-        result.update(on_host.ask(self, "files", asked, task_vars))
-        return result
 
     def _entry(self, number: int, entry: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Return ENTRY, the NUMBERth, as the module wants it: defaults filled in, template rendered, plain values only."""

@@ -21,7 +21,7 @@ attributes:
     description: Contacts nobody and changes nothing.
 options:
   due:
-    description: Why each certificate is requested, by name, as returned by M(slipway.flask.tls_certificates).
+    description: Why each certificate is requested, by name, as returned by M(slipway.flask.nginx_sites).
     type: dict
     default: {}
   folder:

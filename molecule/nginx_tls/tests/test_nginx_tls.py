@@ -253,7 +253,7 @@ def test_keys_are_roots_alone(host: Host) -> None:
         assert (key.user, key.group, key.mode) == ("root", "root", 0o600)
     assert host.file("/etc/nginx/tls").mode == 0o700
     assert "PRIVATE KEY" not in host.check_output("journalctl --no-pager --identifier "
-                                                  "ansible-slipway.flask.tls_certificates")  # fmt: skip
+                                                  "ansible-slipway.flask.nginx_sites_on_host")  # fmt: skip
 
 
 def test_access_log_is_json(host: Host) -> None:

@@ -18,6 +18,7 @@ ACTIONS = (
     "slipway.flask.preflight",
     "slipway.flask.role_check",
     "slipway.flask.files",
+    "slipway.flask.nginx_sites",
     "slipway.flask.release",
     "slipway.flask.release_live",
     "ansible.builtin.normal",

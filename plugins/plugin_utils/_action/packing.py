@@ -20,7 +20,7 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.connection import ConnectionBase
 from ansible_collections.slipway.flask.plugins.plugin_utils._action import kept, on_host, packed
 
-PROVISION = ("postgres_cluster", "uv_install", "files_on_host", "tls_certificates", "postgres_check", kept.NAME)
+PROVISION = ("postgres_cluster", "uv_install", "files_on_host", "nginx_sites_on_host", "postgres_check", kept.NAME)
 """What provisioning sends to nearly every host, in that order."""
 BASELINE = "host_access_on_host"
 """What comes before them where Slipway looks after the host itself."""

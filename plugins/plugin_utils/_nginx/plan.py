@@ -25,7 +25,7 @@ LOG: Entry = {"state": "present", "mode": "0640", "owner": "www-data", "group": 
 
 
 def certificates(sites: list[Site], pem: Mapping[str, str]) -> list[Entry]:
-    """Return the entries of slipway.flask.tls_certificates for SITES; PEM has contents by file name."""
+    """Return the certificates of slipway.flask.nginx_sites for SITES; PEM has contents by file name."""
     wanted = []
     for site in sites:
         domains = [domain.lower() for domain in [*site["domains"], *site.get("redirect_domains", [])]]

@@ -203,7 +203,7 @@ MOST = {
     "release_info_on_host": 186_000,
     "release_exec_on_host": 65_500,
     "maintenance_on_host": 3_500,
-    "files_on_host": 13_500,
+    "files_on_host": 14_700,
 }
 """Bytes of a module's own files as one compressed archive, with a few in a hundred to spare. `kept_half` is what a deploy, a
 rollback and a status send; their own module follows only where the host has not kept that version of it yet."""

@@ -42,7 +42,8 @@ def options_of(module: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in documented.get("extends_documentation_fragment", []):
         fragment = import_module(FRAGMENTS + name.removeprefix("slipway.flask."))
-        found |= yaml.safe_load(fragment.ModuleDocFragment.DOCUMENTATION)["options"]
+        options = yaml.safe_load(fragment.ModuleDocFragment.DOCUMENTATION)["options"]
+        found |= {option: found.get(option, {}) | told for option, told in options.items()}
     own = documented.get("options", {})
     return found | {name: found.get(name, {}) | option for name, option in own.items()}
 

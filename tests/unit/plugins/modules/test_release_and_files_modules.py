@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.slipway.flask.plugins.action import files as files_action
 from ansible_collections.slipway.flask.plugins.action import preflight as preflight_action
 from ansible_collections.slipway.flask.plugins.module_utils._app.health import Health
-from ansible_collections.slipway.flask.plugins.module_utils._host import units
+from ansible_collections.slipway.flask.plugins.module_utils._host import units, written
 from ansible_collections.slipway.flask.plugins.module_utils._host.file_state import pack
 from ansible_collections.slipway.flask.plugins.module_utils._release import by_key
 from ansible_collections.slipway.flask.plugins.module_utils._release.deploy import Deploy
@@ -225,7 +224,7 @@ class Systemd:
 def systemd(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Systemd:
     known = Systemd()
     monkeypatch.setattr(units, "NOTES", tmp_path / "notes")
-    monkeypatch.setattr(files_on_host, "bring", partial(units.bring, run=known))
+    monkeypatch.setattr(written, "bring", partial(units.bring, run=known))
     return known
 
 
@@ -297,7 +296,7 @@ def test_files_tells_of_users_that_it_would_make(call: Call, tmp_path: Path) -> 
 @pytest.mark.parametrize("name", ["users", "units", "prune"])
 def test_the_documentation_of_files_tells_what_the_host_takes(name: str) -> None:
     documented = options_of(files)[name]["suboptions"]
-    spec = files_on_host.ARGUMENTS[name]["options"]
+    spec = written.ARGUMENTS[name]["options"]
     assert {key: described(option) for key, option in documented.items()} == {
         key: described(option) for key, option in spec.items()
     }
@@ -309,6 +308,6 @@ def test_the_documentation_tells_what_the_action_takes(module: Any, action: Any)
 
 
 def test_the_documentation_of_files_tells_what_an_entry_holds() -> None:
-    entry = yaml.safe_load(files.DOCUMENTATION)["options"]["files"]["suboptions"]
+    entry = options_of(files)["files"]["suboptions"]
     assert set(entry) == files_action.KEYS
     assert tuple(entry["state"]["choices"]) == files_action.STATES

@@ -81,8 +81,8 @@ def test_a_service_that_runs_with_older_files_has_a_line_all_the_same() -> None:
             "PostgreSQL: needs `CREATE ROLE shop`",
         ),
         (
-            "tls_certificates",
-            {"diff": [{"header": "certificate shop", "before": "", "after": "written anew: it expires\n"}]},
+            "nginx_sites",
+            {"diff": [part("certificate shop", "", "written anew: it expires\n")]},
             "certificate shop: written anew: it expires",
         ),
         (
