@@ -87,10 +87,9 @@ def why(context: Context, probe: migration_probe.Probe, stderr: str) -> str:
         wrote = written([*probe.wrote, *([(probe.unwritable[0], probe.unwritable[1])] if probe.unwritable else [])])
         return (
             f"'wsgi' is '{wsgi}', which writes when it is imported, and fails if it can't: {wrote}\n"
-            f"It failed with {probe.error}\n"
             "A check imports the app read-only. Have a release command do it (`flask db upgrade`, one of "
             "your own), or set `writes_at_import: true`: then the app is imported only at 'migrate', once and alone, after "
-            "a dump"
+            f"a dump.\nIt failed with {probe.error}"
         )
     if probe.unserved:
         return f"{probe.unserved}: {probe.error}"
