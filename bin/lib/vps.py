@@ -44,11 +44,19 @@ SAVED_SECONDS = 3 * 3600
 """One that was saved, when it is that old and another one of that name is saved."""
 PROCESSOR_NOTES = "SLIPWAY_PROCESSOR_NOTES"
 """The environment variable of a file to which the processor seconds of hosts that end here are added, a line each."""
+ACCESS_LISTS = "/var/lib/slipway-access-lists"
+"""Where a saved host has those of its files: podman's images have none."""
 IDENTITY = """
 rm -rf /etc/ssh/ssh_host_* /root/.ssh/authorized_keys /root/.ansible /var/log/journal/* /var/lib/systemd/random-seed
 : >/etc/machine-id
 """.strip()
 """Removes what a host has for itself alone: each that is made of its image makes its own."""
+NOTE_ACCESS_LISTS = f"""
+if command -v getfacl >/dev/null; then
+  getfacl --recursive --physical --skip-base --absolute-names /etc /opt /srv /var 2>/dev/null >{ACCESS_LISTS}
+fi
+""".strip()
+RESTORE_ACCESS_LISTS = f"[ ! -s {ACCESS_LISTS} ] || setfacl --restore={ACCESS_LISTS}; rm -f {ACCESS_LISTS}"
 
 
 def run(*command: str, stdin: str | None = None, check: bool = True) -> str:
@@ -151,7 +159,7 @@ def stop(container: str) -> None:
 
 def save(container: str, name: str) -> None:
     """Stop a host and keep it as the image NAME, without what makes it this host; older ones of that name are removed."""
-    run(*inside(container, IDENTITY))
+    run(*inside(container, f"{IDENTITY}\n{NOTE_ACCESS_LISTS}"))
     stop(container)
     run("podman", "commit", "--quiet", container, name)
     for old in json.loads(run("podman", "images", "--format", "json")):
@@ -236,7 +244,7 @@ def up(container: str, name: str, debian: str, publish: list[str], volumes: list
         run("podman", "start", container)
     wait_until_up(container)
     # Also on a host that was there: another checkout may have made it, with its own key.
-    opened = "cat >/root/.ssh/authorized_keys; cat /etc/ssh/ssh_host_*_key.pub"
+    opened = f"cat >/root/.ssh/authorized_keys; {RESTORE_ACCESS_LISTS}; cat /etc/ssh/ssh_host_*_key.pub"
     keys = run(*inside(container, opened), stdin=key().with_suffix(".pub").read_text()).splitlines()
     host = facts(container)
     Path(str(host["known_hosts"])).write_text("".join(f"{host['address']} {line}\n" for line in keys))

@@ -1,6 +1,6 @@
 # Copyright (c) Slipway contributors
 # MIT License (see LICENSE)
-"""Fixtures of the slow tests: one host for each file and Debian release, bare or with the packages of a site (stock.py).
+"""Fixtures of the slow tests: one host for each file and Debian release, bare or provisioned as far as stock.py has it.
 
 SLIPWAY_DEBIAN names the releases ("12", "12 13"), SLIPWAY_ONLY_DEBIAN the one of them whose tests are run here, while
 another process runs the rest; SLIPWAY_KEEP_HOSTS=1 leaves the hosts and starts from those there are.
@@ -18,9 +18,9 @@ from contextlib import contextmanager
 import pytest
 from at_once import pytest_runtest_logreport  # noqa: F401, a hook
 from faults import JOBS, App
-from helpers import ROOT, Host, Project
+from helpers import ROOT, Host, Project, wait_for
 from load import Load, Seen
-from stock import STOCKED, image
+from stock import has_site, image_for
 from strays import strays
 
 sys.path.append(str(ROOT / "tests/unit/support"))
@@ -68,11 +68,9 @@ def machine(title: str, debian: str, keep: bool = KEEP, made_of: str = "") -> It
 
 @pytest.fixture(scope="module", params=RELEASES)
 def host(request: pytest.FixtureRequest) -> Iterator[Host]:
-    """A host as bare as a VPS, or one with a site's packages, shared by the tests of a file."""
+    """A host as bare as a VPS, or one that is provisioned already (stock.py), shared by the tests of a file."""
     name = request.module.__name__.removeprefix("test_")
-    with machine(
-        name.replace("_", "-"), request.param, made_of=image(request.param) if name in STOCKED else ""
-    ) as made:
+    with machine(name.replace("_", "-"), request.param, made_of=image_for(name, request.param)) as made:
         yield made
 
 
@@ -91,7 +89,10 @@ def app(project: Project, tmp_path_factory: pytest.TempPathFactory) -> App:
 
 @pytest.fixture(scope="module")
 def provisioned(app: App) -> App:
-    app.project.good("site.yml")
+    """The site, provisioned: its host has it, or `site.yml` brings what is lacking."""
+    if KEEP or not has_site(app.host) or (app.description, app.server) != (App.description, App.server):
+        app.project.good("site.yml")
+    wait_for(app.answers, seconds=60)
     return app
 
 

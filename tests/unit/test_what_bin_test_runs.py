@@ -41,10 +41,11 @@ def test_every_file_of_tests_on_hosts_is_a_part_and_no_part_comes_twice() -> Non
         assert f"molecule-{path.parent.name}" in EVERYTHING
 
 
-def test_every_file_of_tests_that_starts_with_a_sites_packages_is_there() -> None:
+@pytest.mark.parametrize(("kind", "least"), [("STOCKED", 10), ("WITH_SITE", 3)])
+def test_every_file_of_tests_that_starts_from_a_provisioned_host_is_there(kind: str, least: int) -> None:
     text = (ROOT / "tests/slow/stock.py").read_text()
-    names = re.findall(r'"(\w+)"', text.partition("STOCKED = ")[2].partition('"""')[0])
-    assert len(names) > 10
+    names = re.findall(r'"(\w+)"', text.partition(f"\n{kind} = ")[2].partition('"""')[0])
+    assert len(names) > least
     assert [name for name in names if not (ROOT / f"tests/slow/test_{name}.py").exists()] == []
 
 

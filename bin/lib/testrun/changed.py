@@ -68,7 +68,7 @@ RULES: list[tuple[str, tuple[str, ...]]] = [
     (r"plugins/\w+/_?(drift|doctor)\w*(/.*|\.\w+)|playbooks/(drift|doctor)\.yml", ("slow-drift*",)),
     (r"plugins/callback/.*|plugins/\w+/_report/.*",
      (SITE, "slow-drift*", "slow-secrets*", "slow-edge*", "slow-faults_release*")),
-    (r"plugins/\w+/_?preflight(/.*|\.\w+)", (SITE, "slow-faults_host*", "slow-occupied_host*")),
+    (r"plugins/\w+/_?preflight(/.*|\.\w+)", (SITE, "slow-mistakes*", "slow-faults_host*", "slow-occupied_host*")),
     (r"sample_app/.*", (SITE, FAULTS, "slow-migrations*")),
     (r"requirements-mitogen\..*", ("slow-mitogen*",)),
 ]  # fmt: skip
