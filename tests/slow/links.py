@@ -2,7 +2,7 @@
 # MIT License (see LICENSE)
 """An app whose owner wants what another app of the host has, through nginx: links, committed, built, and made at run time.
 
-`Attack` brings both apps to a host; what it can reach and what it can't is told by `answers` and by `readable`.
+`Attack` has both apps, for a site.yml that brings them to a host; `everything` is what they can reach there, and what they can't.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from helpers import Answer, Connection, Host, Project
+from helpers import Answer, Connection, Host
 
 LOOT = "the victim's upload"
 EVIL, VICTIM = "mallory", "victim"
@@ -86,17 +86,19 @@ if __name__ == "__main__":
 
 
 class Attack:
-    """Both apps, provisioned; MORE are the descriptions of other apps of the host."""
+    """Both apps: their code in FOLDER, and their descriptions, with which HOST is provisioned before `everything` is asked."""
 
-    def __init__(self, project: Project, folder: Path, *more: dict[str, Any]) -> None:
-        self.project, self.host = project, project.host
+    settings = {"nginx_tls_brotli": True}
+
+    def __init__(self, host: Host, folder: Path) -> None:
+        self.host = host
         for name in (EVIL, VICTIM):
             self._code(folder / name, name)
         self._lay_links(folder / EVIL)
-        project.write(
-            {"nginx_tls_brotli": True, "slipway_apps": [*more, self._app(folder, EVIL), self._app(folder, VICTIM)]}
-        )
-        self.play = project.good("site.yml")
+        self.apps = [self._app(folder, EVIL), self._app(folder, VICTIM)]
+
+    def _begin(self) -> None:
+        """Have the victim's upload written, and links laid where the attacker can write."""
         for name in (EVIL, VICTIM):
             assert self.ask(name, "/write").text == "written"
         for place in ("media", "private"):
@@ -162,6 +164,7 @@ class Attack:
 
     def everything(self) -> None:
         """Require all that is promised: nothing of another's through nginx, all that is one's own, and no file to read."""
+        self._begin()
         assert self.reached() == []
         mine = f"the {EVIL}'s upload"
         assert self.own() == {

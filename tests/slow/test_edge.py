@@ -330,4 +330,7 @@ def test_a_page_that_was_loaded_before_a_release_still_finds_its_files(site: Sit
 
 def test_an_app_gets_nothing_of_another_through_nginx(site: Site, tmp_path: Path) -> None:
     edge = {**DESCRIPTION, "source": {"path": str(site.folder)}}
-    Attack(site.project, tmp_path, edge).everything()
+    attack = Attack(site.host, tmp_path)
+    site.project.write({**attack.settings, "slipway_apps": [edge, *attack.apps]})
+    site.project.good("site.yml")
+    attack.everything()

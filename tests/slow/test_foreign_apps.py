@@ -59,11 +59,31 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def site(project: Project, sources: Path) -> Project:
-    """The bare host with all of them on it."""
-    project.write(apps(sources))
-    project.good("site.yml")
-    return project
+def attack(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Attack:
+    """Two more apps, one of which wants what is the other one's."""
+    return Attack(host, tmp_path_factory.mktemp("attack"))
+
+
+class Site(Project):
+    """The host with all of them on it."""
+
+    attack: Attack
+
+    def describe(self, variables: dict[str, Any]) -> None:
+        """Write the VARIABLES of the foreign apps, and beside them the two of the attack."""
+        self.write(
+            {**variables, **self.attack.settings, "slipway_apps": [*variables["slipway_apps"], *self.attack.apps]}
+        )
+
+
+@pytest.fixture(scope="module")
+def site(host: Host, attack: Attack, sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    made = Site(tmp_path_factory.mktemp("project"), host)
+    made.attack = attack
+    made.describe(apps(sources))
+    made.good("site.yml")
+    yield made
+    shutil.rmtree(made.sockets, ignore_errors=True)
 
 
 def described(*words: str) -> dict[str, Any]:
@@ -88,12 +108,12 @@ def test_bin_describe_writes_the_entries_that_were_written_by_hand(sources: Path
         assert set(found) - set(written) <= {"health_path"}
 
 
-def test_second_run_changes_nothing(site: Project) -> None:
+def test_second_run_changes_nothing(site: Site) -> None:
     again = site.good("site.yml")
     assert (again.count("changed"), again.count("failed")) == (0, 0), again.output
 
 
-def test_tables_of_the_blog_are_made_only_once(site: Project, sources: Path) -> None:
+def test_tables_of_the_blog_are_made_only_once(site: Site, sources: Path) -> None:
     """A visitor registers, logs in and writes; a later deploy with another setting leaves what was written."""
     visitor = Visitor(site.host, BLOG)
     someone = {"username": "ada", "password": "a long enough password"}
@@ -104,7 +124,7 @@ def test_tables_of_the_blog_are_made_only_once(site: Project, sources: Path) -> 
     assert visitor.post("/create", {"title": "Afloat", "body": "The first post."}).status == 302
     assert "The first post." in visitor.get("/").text
 
-    site.write(apps(sources, cookie="crew"))
+    site.describe(apps(sources, cookie="crew"))
     changed = site.good("playbooks/deploy.yml")
     assert changed.count("changed") == 1, changed.output  # the other application was not touched
     newcomer = Visitor(site.host, BLOG)
@@ -114,7 +134,7 @@ def test_tables_of_the_blog_are_made_only_once(site: Project, sources: Path) -> 
 
 
 def test_repository_of_the_wiki_is_there_before_its_code_and_its_pages_outlive_a_release(
-    site: Project, sources: Path
+    site: Site, sources: Path
 ) -> None:
     visitor = Visitor(site.host, WIKI)
     assert "Welcome" in visitor.get("/Home").text
@@ -125,27 +145,27 @@ def test_repository_of_the_wiki_is_there_before_its_code_and_its_pages_outlive_a
     assert site.host.run(f"stat -c '%U %a' {pages}").startswith("wiki ")
     changed = apps(sources)
     changed["slipway_apps"][-1]["setup_commands"].append("git -C $REPOSITORY config gc.auto 50")
-    site.write(changed)
+    site.describe(changed)
     again = site.good("playbooks/deploy.yml", "-e", "app=wiki")
     assert "back to it: rollback.yml -e app=wiki" in again.output, again.output
     assert site.host.run(f"git config --file {pages}/.git/config gc.auto") == "50"
     assert "Moored at last." in visitor.get("/Harbour").text
 
 
-def test_static_files_of_the_blog(site: Project) -> None:
+def test_static_files_of_the_blog(site: Site) -> None:
     answer = Visitor(site.host, BLOG).get("/static/style.css")
     assert answer.status == 200
     assert answer.headers["Content-Type"].startswith("text/css")
 
 
-def test_static_files_and_revision_of_a_package(site: Project) -> None:
+def test_static_files_and_revision_of_a_package(site: Site) -> None:
     answer = Visitor(site.host, MONEY).get("/static/css/main.css")
     assert (answer.status, answer.headers["Content-Type"]) == (200, "text/css")
     record = json.loads(site.host.run("cat /srv/ihatemoney/current/release.json"))
     assert (record["revision"], record["source"], record["id"]) == ("7.2", MONEY_PACKAGE, "0001-7.2")
 
 
-def test_project_that_a_form_makes_is_in_postgresql(site: Project) -> None:
+def test_project_that_a_form_makes_is_in_postgresql(site: Site) -> None:
     visitor = Visitor(site.host, MONEY)
     assert visitor.get("/").status == 200
     fields = form(visitor.get("/create").text, "contact_email")
@@ -174,7 +194,7 @@ def downgrade():
 """
 
 
-def test_migration_of_mariadb_that_fails_half_way_is_told_and_its_dump_undoes_it(site: Project, sources: Path) -> None:
+def test_migration_of_mariadb_that_fails_half_way_is_told_and_its_dump_undoes_it(site: Site, sources: Path) -> None:
     visitor, host, deploy = Visitor(site.host, NOTES), site.host, ["playbooks/deploy.yml", "-e", "app=notes"]
     assert visitor.post("/", {"text": "Grüße ✓ 🚢"}).status == 302
     assert re.fullmatch(r"[0-9.]+-MariaDB\S* notes@localhost\nGrüße ✓ 🚢", visitor.get("/").text)
@@ -225,7 +245,7 @@ def host_lock(host: Host) -> Iterator[None]:
         host.run(f"""mariadb -NBe "{found.format("CONCAT('KILL ', ID)")}" | mariadb""")
 
 
-def test_task_that_a_visitor_sends_is_done_by_the_worker(site: Project) -> None:
+def test_task_that_a_visitor_sends_is_done_by_the_worker(site: Site) -> None:
     visitor = Visitor(site.host, TASKS)
     task = json.loads(visitor.post("/tasks/add", {"a": "19", "b": "23"}).text)["result_id"]
 
@@ -237,7 +257,7 @@ def test_task_that_a_visitor_sends_is_done_by_the_worker(site: Project) -> None:
     assert result() == {"ready": True, "successful": True, "value": 42}
 
 
-def test_job_of_the_worker_is_seen_in_the_dashboard(site: Project) -> None:
+def test_job_of_the_worker_is_seen_in_the_dashboard(site: Site) -> None:
     visitor = Visitor(site.host, DASHBOARD)
     assert "<title>" in visitor.get("/").text
     sent = "rq enqueue --url $REDIS_URL --job-id greeting builtins.len :[1,2,3]"
@@ -263,20 +283,20 @@ OTHERS = [
 
 
 @pytest.mark.parametrize(("user", "path"), OTHERS, ids=[f"{user}: {path}" for user, path in OTHERS])
-def test_files_of_the_other_application(site: Project, user: str, path: str) -> None:
+def test_files_of_the_other_application(site: Site, user: str, path: str) -> None:
     assert site.host.ok(f"test -e {path}")
     assert not site.host.ok(f"runuser -u {user} -- test -r {path}")
 
 
 @pytest.mark.parametrize(("user", "other"), [("flaskr", "ihatemoney"), ("ihatemoney", "flaskr")])
-def test_socket_of_the_other_application(site: Project, user: str, other: str) -> None:
+def test_socket_of_the_other_application(site: Site, user: str, other: str) -> None:
     """Nobody but nginx and the application itself can talk to its socket."""
     assert connects(site.host, "www-data", other)
     assert connects(site.host, other, other)
     assert not connects(site.host, user, other)
 
 
-def test_database_of_the_other_application(site: Project) -> None:
+def test_database_of_the_other_application(site: Site) -> None:
     ask = "psql -d ihatemoney -Atc 'select count(*) from project'"
     assert site.host.ok(f"runuser -u ihatemoney -- {ask}")
     for user in ("flaskr", "www-data"):
@@ -284,5 +304,5 @@ def test_database_of_the_other_application(site: Project) -> None:
         assert not site.host.ok(f"runuser -u {user} -- {ask.replace('psql', 'psql -U ihatemoney')}")
 
 
-def test_an_app_gets_nothing_of_another_through_nginx(site: Project, sources: Path, tmp_path: Path) -> None:
-    Attack(site, tmp_path, *apps(sources, cookie="crew")["slipway_apps"]).everything()
+def test_an_app_gets_nothing_of_another_through_nginx(site: Site) -> None:
+    site.attack.everything()
