@@ -15,7 +15,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import scenario
 import vps
+import yaml
 from run_tests import table
 from testrun import changed, pool
 from testrun.parts import ENGINE_TESTS, GROUPS, ONCE, USUAL_SECONDS, Part, Wanted, parts
@@ -177,6 +179,30 @@ def test_unit_tests_run_in_shares_each_file_once_and_one_failure_fails_them(tmp_
     assert unit_tests(files[0], files[2], "-k", "two").returncode == pytest.ExitCode.NO_TESTS_COLLECTED
     files[2].write_text("import no_such_module\n")
     assert unit_tests(files[2], files[0]).returncode == 2
+
+
+def test_a_scenario_finds_its_hosts_made_and_does_not_begin_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maker, started, folder = tmp_path / "vps.py", list[list[str]](), tmp_path / "scenario"
+    maker.write_text(
+        "import json, sys\nassert sys.argv[4] != '11'\n"
+        "print(json.dumps({'name': sys.argv[2], 'address': '10.0.0.' + sys.argv[4], 'key': '/key'}))\n"
+    )
+    monkeypatch.setattr(scenario, "VPS", maker)
+    monkeypatch.setattr(scenario.os, "execvp", lambda name, argv: started.append(argv))
+    monkeypatch.setenv("MOLECULE_EPHEMERAL_DIRECTORY", str(folder))
+    monkeypatch.setattr(sys, "argv", ["scenario.py", "edge", "slipway-edge-12", "slipway-edge-13"])
+    scenario.main()
+    instances = yaml.safe_load((folder / "instance_config.yml").read_text())
+    assert [(one["instance"], one["address"], one["identity_file"]) for one in instances] == [
+        ("slipway-edge-12", "10.0.0.12", "/key"),
+        ("slipway-edge-13", "10.0.0.13", "/key"),
+    ]
+    assert yaml.safe_load((folder / "state.yml").read_text())["created"] is True
+    assert started == [["molecule", "test", "--scenario-name", "edge", "--destroy", "never"]]
+    with pytest.raises(SystemExit, match="slipway-edge-11"):
+        scenario.made(["slipway-edge-11", "slipway-edge-12"])
 
 
 def test_a_part_that_failed_is_told_with_the_tests_that_failed_and_what_they_said(

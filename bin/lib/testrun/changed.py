@@ -25,10 +25,11 @@ RULES: list[tuple[str, tuple[str, ...]]] = [
     # What only people read, and what no part needs.
     (r"(README|CHANGELOG|LICENSE).*|docs/.*|bench/.*|.*/README\.md", ()),
     (r"bin/(demo|bench|record)|bin/lib/(demo.py|record(ing/.*|\.py)|role-tables)", ()),
+    (r"tests/unit/support/warm_ansible\.py", ("molecule-nginx_tls_acme",)),
     (r"tests/unit/.*|sample_app/tests/.*|plugins/doc_fragments/.*|plugins/filter/\w+\.yml", ()),
     # What only bin/lint and bin/test core read: lint runs after every change.
     (r"\.[\w-]+(\.ya?ml)?|\.github/.*|tests/(sanity/.*|config\.yml)|requirements-core\..*", ()),
-    (r"bin/lint|bin/lib/(ansible_lint|sanity|core)\.py", ()),
+    (r"bin/lint|bin/lib/(ansible_lint|sanity|core|unit_tests)\.py", ()),
     # Tests of hosts are their own parts; what several share is all of theirs.
     (r"tests/slow/test_(\w+)\.py", (r"slow-\1*",)),
     (r"tests/slow/(engines|pods|podman_node|swarms|image_base)\.py", ("slow-image", *RENDERED)),
@@ -42,7 +43,7 @@ RULES: list[tuple[str, tuple[str, ...]]] = [
     (r"tests/slow/metrics_app/.*", ("slow-metrics*",)),
     (r"tests/slow/(hostile|ledger)_app/.*", ("slow-hostile*", "slow-handover*")),
     (r"tests/slow/.*", ("slow-*",)),
-    (r"molecule/shared/.*|molecule/conftest\.py|\.config/molecule/.*", ("molecule-*",)),
+    (r"molecule/shared/.*|molecule/conftest\.py|\.config/molecule/.*|bin/lib/scenario\.py", ("molecule-*",)),
     (r"molecule/(\w+)/.*", (r"molecule-\1",)),
     # By subject: the role's own scenario, the whole site, and the slow tests that are about it.
     (r"roles/host_(metrics|dashboard)/.*|plugins/\w+/_?(host_)?(metrics|dashboard)\w*(/.*|\.\w+)",

@@ -136,8 +136,9 @@ def _scenarios(wanted: Wanted) -> Iterator[Part]:
         if ("site" if name in SITE else "roles") not in wanted.groups or (wanted.word and wanted.word not in name):
             continue
         hosts = [f"slipway-{name}-{debian}" for debian in wanted.debian]
-        # The hosts are removed here, in a second: Molecule would start Ansible twice for it.
-        command = ["molecule", "test", "--scenario-name", name, "--destroy", "never"]
-        command += ["--platform-name", hosts[0]] if len(hosts) == 1 else []
-        folder = {} if wanted.keep else {"MOLECULE_EPHEMERAL_DIRECTORY": str(ROOT / ".slipway/molecule" / name)}
+        command = [sys.executable, "bin/lib/scenario.py", name, *hosts]
+        folder = {"MOLECULE_EPHEMERAL_DIRECTORY": str(ROOT / ".slipway/molecule" / name)}
+        if wanted.keep:  # where `molecule login` and the like look for them
+            folder, command = {}, ["molecule", "test", "--scenario-name", name, "--destroy", "never"]
+            command += ["--platform-name", hosts[0]] if len(hosts) == 1 else []
         yield Part(f"molecule-{name}", command, hosts, {**folder, **COMPILED})
