@@ -123,7 +123,11 @@ def test_a_configuration_that_nginx_refuses_leaves_the_reload_for_the_new_certif
     me, mine = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
     broken = pack([{"dest": str(tmp_path / "f"), "content": "x", "owner": me, "group": mine}])
     refused = sites(payload=broken, validate=["false"])
-    assert (refused["failed"], refused["changes"], refused["changed_files"]) == (True, {"shop": "there is none yet"}, [])
+    assert (refused["failed"], refused["changes"], refused["changed_files"]) == (
+        True,
+        {"shop": "there is none yet"},
+        [],
+    )
     assert not (tmp_path / "f").exists()
     assert (sites()["actions"], sites()["actions"]) == (["nginx.service reloaded"], [])
 
