@@ -76,12 +76,15 @@ def main() -> None:
         module.exit_json(changed=False, apps=[live(module, given, key) for given in every])
     given = checked_by(module, argument_spec(), task)
     asked = by_key.request_of(given)
-    job, run = Deploy(asked, check=module.check_mode), partial(deploy, module, given=given, key=key)
     if asked.plan:
         from ansible_collections.slipway.flask.plugins.module_utils._release.plan import Plan
 
-        job, run = Plan(asked), Plan.plan
-    answer(module, job, partial(run, job), need_archive=lambda done: done.need_archive, plan=lambda done: done.plan)
+        job: Deploy = (plan := Plan(asked))
+        run = plan.plan
+    else:
+        job = Deploy(asked, check=module.check_mode)
+        run = partial(deploy, module, job, given, key)
+    answer(module, job, run, need_archive=lambda done: done.need_archive, plan=lambda done: done.plan)
 
 
 if __name__ == "__main__":
