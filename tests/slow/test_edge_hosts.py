@@ -177,8 +177,8 @@ def host(fleet: Shop) -> Host:
 
 
 @pytest.fixture
-def edge(fleet: Shop) -> Shop:
-    """Both hosts serve through the edge."""
+def edge(fleet: Shop, host: Host) -> Shop:
+    """Both hosts serve through the edge; the journal of HOST is shown when a test fails."""
     wait_for(lambda: states(fleet.edge) == {"web1": "UP", "web2": "UP"}, 60)
     return fleet
 
