@@ -16,7 +16,7 @@ from ansible_collections.slipway.flask.plugins.plugin_utils._action import on_ho
 
 KEYS = {"dest", "state", "src", "content", "vars", "to", "mode", "owner", "group"}
 STATES = ("file", "directory", "link", "absent", "present")
-ARGUMENTS = frozenset({"files", "mode", "owner", "group", "validate", "prune", "users", "units", "changed"})
+ARGUMENTS = frozenset({"files", "mode", "owner", "group", "validate", "prune", "users", "units"})
 MANAGED = "Written by Ansible (slipway.flask): the next run overwrites what is changed here."
 
 
@@ -39,7 +39,6 @@ class ActionModule(ActionBase):
             "prune": arguments.get("prune") or [],
             "users": arguments.get("users") or [],
             "units": arguments.get("units") or [],
-            "changed": arguments.get("changed", False),
         }
 
     def _entry(self, number: int, entry: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ NAME = "nginx_sites"
 
 
 class ActionModule(files.ActionModule):
-    _VALID_ARGS = frozenset({*files.ARGUMENTS, *present.ARGUMENTS} - {"changed"})
+    _VALID_ARGS = files.ARGUMENTS | frozenset(present.ARGUMENTS)
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = ActionBase.run(self, tmp, task_vars)

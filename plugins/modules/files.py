@@ -20,11 +20,6 @@ description:
   - Reloads systemd if one of the changed files is in C(/etc/systemd/system).
   - If a run was killed or its reload failed, the next run completes the actions for O(units) and systemd, even if no
     file changes.
-options:
-  changed:
-    description: Whether anything else that O(units) read has changed, such as certificates.
-    type: bool
-    default: false
 """
 
 EXAMPLES = r"""

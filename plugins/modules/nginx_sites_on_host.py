@@ -26,24 +26,22 @@ from ansible_collections.slipway.flask.plugins.module_utils._certificates import
 from ansible_collections.slipway.flask.plugins.module_utils._certificates.store import CertificateError
 from ansible_collections.slipway.flask.plugins.module_utils._host import written
 from ansible_collections.slipway.flask.plugins.module_utils._host.task import begin
-from ansible_collections.slipway.flask.plugins.module_utils._host.units import Unread
-
-NGINX = "nginx.service"
-"""It reads the certificates when it is reloaded: where a run is killed before that, the next one makes up for it."""
 
 
 def main() -> None:
     module, asked = begin({**present.ARGUMENTS, **written.ARGUMENTS})
-    unread = Unread([NGINX], check=module.check_mode)
-    unread.write()
-    try:
+    made = present.Made()
+
+    def certificates() -> bool:
+        nonlocal made
         made = present.ensure(asked, check=module.check_mode)
+        return bool(made.changes)
+
+    try:
+        # nginx reads them when it is reloaded: where a run is killed before that, the next one makes up for it.
+        done = written.write(asked, check=module.check_mode, before=certificates)
     except CertificateError as error:
         module.fail_json(msg=str(error), changed_files=[])
-    if not made.changes and not unread.left:
-        unread.remove()
-    try:
-        done = written.write({**asked, "changed": bool(made.changes)}, check=module.check_mode)
     except written.NotWritten as error:
         module.fail_json(msg=str(error), changed_files=error.changed_files, changes=made.changes)
     told = done.told(module._diff)

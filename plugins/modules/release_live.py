@@ -15,10 +15,12 @@ description:
     release is the one that its description asks for, and whose processes run, is reported as M(slipway.flask.release)
     would report it.
   - All other apps, including those that can't be asked about, are left to M(slipway.flask.release).
+  - What a run that was killed has left of an app that is reported is cleaned up, as a deploy does first. Reports no
+    change.
 attributes:
   check_mode:
     support: full
-    description: Nothing is changed in any mode.
+    description: Nothing is changed.
 options:
   descriptions:
     description:

@@ -38,7 +38,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._release.run import 
 PACKED: dict[str, Any] = {"type": "str", "default": "{}", "no_log": True}
 """JSON; see plugin_utils/_action/private.py."""
 APPS = "apps"
-"""Asks of each of several apps whether it needs a deploy at all (plugin_utils/_action/live.py)."""
+"""Asks of each of several apps whether it needs a deploy at all (slipway.flask.release_live)."""
 
 
 def argument_spec() -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +49,9 @@ ARGUMENTS: dict[str, Any] = {
 class Made:
     """Why each changed certificate was changed, and why each must be asked for, by name; whether the timer runs."""
 
-    changes: dict[str, str]
-    due: dict[str, str]
-    renewing: bool
+    changes: dict[str, str] = field(default_factory=dict)
+    due: dict[str, str] = field(default_factory=dict)
+    renewing: bool = False
 
     @property
     def diffs(self) -> list[dict[str, str]]:

@@ -7,7 +7,7 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +42,6 @@ ARGUMENTS: dict[str, Any] = {
             "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
         },
     },
-    "changed": {"type": "bool", "default": False},
 }
 
 
@@ -73,26 +72,31 @@ class Written:
         return result
 
 
-def write(asked: Mapping[str, Any], *, check: bool) -> Written:
-    """Bring the host to what is ASKED, which is of ARGUMENTS. Raises NotWritten."""
+def write(asked: Mapping[str, Any], *, check: bool, before: Callable[[], bool] = lambda: False) -> Written:
+    """Bring the host to what is ASKED, which is of ARGUMENTS. Raises NotWritten.
+
+    BEFORE the files, what else the units read is brought about; it returns whether that has changed.
+    """
     entries = [Entry(**entry) for entry in unpack(asked["payload"])]
     files = FileSet(check=check)
     wanted = [Unit(**unit) for unit in asked["units"]]
     written = [entry.dest for entry in entries]
     unread = Unread([unit.name for unit in wanted], written, check=check)
     actions: list[str] = []
+    also = False
     try:
         actions += ensure([ServiceUser.of(user, check=check) for user in asked["users"]])
         unread.write()
+        also = before()
         files.apply(entries)
         for place in asked["prune"]:
             files.prune(place["folder"], place["pattern"], set(written))
         files.validate(asked["validate"])
         changed = [*files.changed, *(written if SYSTEMD in unread.left else [])]
-        actions += bring(wanted, changed, also=asked["changed"] or bool(unread.left), check=check)
+        actions += bring(wanted, changed, also=also or bool(unread.left), check=check)
         unread.remove()
     except (FilesError, ServiceUserError) as error:
-        if not unread.left and not asked["changed"]:  # all is as it was
+        if not unread.left and not also:  # all is as it was
             unread.remove()
         raise NotWritten(str(error), []) from error
     except UnitError as error:

@@ -269,17 +269,15 @@ def test_what_systemd_was_not_told_of_its_units_is_told_by_the_next_run(
     assert call(files_on_host.main, **task(payload=payload(tmp_path, "x")))["changed"] is False
 
 
-@pytest.mark.parametrize(("certificates", "told"), [(False, []), (True, ["reload"])])
-def test_files_that_were_refused_leave_only_the_reload_for_what_else_changed(
-    call: Call, systemd: Systemd, tmp_path: Path, certificates: bool, told: list[str]
-) -> None:
+def test_files_that_were_refused_leave_no_reload(call: Call, systemd: Systemd, tmp_path: Path) -> None:
+    """What else has changed leaves one: test_tls_modules.py."""
     same = {"payload": payload(tmp_path, "x"), "units": NGINX}
     assert call(files_on_host.main, **task(**same))["changed"] is True
     systemd.told.clear()
-    wrong = {"payload": payload(tmp_path, "y"), "units": NGINX, "validate": ["false"], "changed": certificates}
+    wrong = {"payload": payload(tmp_path, "y"), "units": NGINX, "validate": ["false"]}
     assert call(files_on_host.main, **task(**wrong))["failed"]
-    assert call(files_on_host.main, **task(**same))["changed"] is certificates
-    assert systemd.told == told
+    assert call(files_on_host.main, **task(**same))["changed"] is False
+    assert systemd.told == []
 
 
 def test_files_tells_of_users_that_it_would_make(call: Call, tmp_path: Path) -> None:

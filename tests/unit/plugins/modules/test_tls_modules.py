@@ -107,8 +107,8 @@ def test_a_certificate_that_nginx_was_not_told_of_is_made_up_for_by_the_next_run
 ) -> None:
     """A run that is killed between the two would leave the old one served, for the next finds nothing to change."""
     with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
-        killed.setattr(written, "write", MagicMock(side_effect=KeyboardInterrupt))
-        with patch_module_args(task(**sites.wanted, payload=pack([]))):
+        killed.setattr(written.FileSet, "apply", MagicMock(side_effect=KeyboardInterrupt))
+        with patch_module_args(task(**sites.wanted, payload=pack([]), units=[{"name": "nginx.service"}])):
             nginx_sites_on_host.main()
     assert Unread(["nginx.service"]).left == ["nginx.service"]
     assert sites(_ansible_check_mode=True)["changed"], "it would be made up for"
