@@ -3,7 +3,7 @@
 """Runs unit tests in several processes side by side: `bin/lib/unit_tests.py PROCESSES FILE|FOLDER ... [-k WORD]`.
 
 Each process is a pytest of its own with its share of the files, so that each file is imported, and its tests made out, in one of
-them. With pytest-xdist every process does that with all files, and reports each test to another one: a fifth of the processor time.
+them. With pytest-xdist every process would do that with all files, and report each test to another one: a fifth more time.
 """
 
 from __future__ import annotations

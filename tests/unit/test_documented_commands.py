@@ -19,7 +19,6 @@ from pathlib import Path
 
 import pytest
 from ansible.cli.playbook import PlaybookCLI
-from for_all_workers import once
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ["README.md", "CONTRIBUTING.md", "docs/*.md", "roles/*/README.md", "sample_app/README.md"]
@@ -151,7 +150,7 @@ Listed = dict[str, list[set[str]]]
 
 
 @pytest.fixture(scope="module")
-def listed(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Listed:
+def listed(checkout: Path) -> Listed:
     """All playbooks that are named without an inventory, read in one run, with the variables of all; {} if it has failed."""
     commands = [shlex.split(command)[1:] for command in alike()]
     given = [
@@ -159,16 +158,12 @@ def listed(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Listed:
     ]
     names = sorted({words[0] for words in commands if words[0] != "-i"})
 
-    def read() -> Listed:
-        done = type_in(checkout, shlex.join(["ansible-playbook", *names, *given, "--list-tasks"]))
-        _, *parts = re.split(r"^playbook: .*\n", done.stdout, flags=re.MULTILINE)
-        if done.returncode or len(parts) != len(names):
-            return {}
-        tasks = [re.findall(r"^      .+\tTAGS: \[(.*)\]$", part, re.MULTILINE) for part in parts]
-        return {name: [re.split(", ", tags) for tags in found] for name, found in zip(names, tasks, strict=True)}
-
-    found = once(tmp_path_factory, "documented-playbooks", read)
-    return {name: [set(tags) for tags in tasks] for name, tasks in found.items()}
+    done = type_in(checkout, shlex.join(["ansible-playbook", *names, *given, "--list-tasks"]))
+    _, *parts = re.split(r"^playbook: .*\n", done.stdout, flags=re.MULTILINE)
+    if done.returncode or len(parts) != len(names):
+        return {}
+    tasks = [re.findall(r"^      .+\tTAGS: \[(.*)\]$", part, re.MULTILINE) for part in parts]
+    return {name: [set(re.split(", ", tags)) for tags in found] for name, found in zip(names, tasks, strict=True)}
 
 
 @pytest.mark.parametrize("command", alike())

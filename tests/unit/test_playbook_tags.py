@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import yaml
-from for_all_workers import once
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = (
@@ -63,12 +62,9 @@ def listed(run: Callable[..., str], playbook: str, tags: str) -> Tasks:
 
 
 @pytest.fixture(scope="module")
-def tasks(run: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Tasks:
+def tasks(run: Callable[..., str]) -> Tasks:
     """All tasks of provision.yml."""
-    found: Tasks = once(
-        tmp_path_factory, "provision-tasks", lambda: listed(run, "playbooks/provision.yml", "all,never")
-    )
-    return found
+    return listed(run, "playbooks/provision.yml", "all,never")
 
 
 def chosen(tasks: Tasks, tag: str) -> list[str]:
