@@ -183,12 +183,17 @@ def edge(fleet: Shop, host: Host) -> Shop:
     return fleet
 
 
-def states(edge: Host) -> dict[str, str]:
+def haproxy(edge: Host, command: str) -> str:
+    """Return what HAProxy says to a command of its administrator."""
     script = (
         "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/slipway-edge/admin.sock'); "
-        "s.sendall(b'show stat shop 4 -1\\n'); print(b''.join(iter(lambda: s.recv(9999), b'')).decode())"
+        f"s.sendall(b'{command}\\n'); print(b''.join(iter(lambda: s.recv(9999), b'')).decode())"
     )
-    rows = [line.split(",") for line in edge.run(f'python3 -c "{script}"').splitlines()[1:] if "," in line]
+    return edge.run(f'python3 -c "{script}"')
+
+
+def states(edge: Host) -> dict[str, str]:
+    rows = [line.split(",") for line in haproxy(edge, "show stat shop 4 -1").splitlines()[1:] if "," in line]
     return {row[1]: row[17].split()[0] for row in rows}
 
 
@@ -228,6 +233,20 @@ def test_headers_and_static_files_are_those_of_a_single_host(edge: Shop) -> None
     assert get(edge.edge, "/static/none.css")[0] == 404
 
 
+def test_a_file_is_found_on_a_host_that_the_edge_has_not_asked_before(edge: Shop) -> None:
+    """The first attempt goes to the other host, over a connection that was kept."""
+    for name in ("web1", "web2"):
+        folder = edge.hosts[name].run("readlink -f /srv/shop/current/vetted/static").strip()
+        edge.hosts[name].run(f"echo new > {folder}/new.css")
+        edge.edge.run("systemctl reset-failed slipway-edge; systemctl restart slipway-edge")
+        wait_for(lambda: states(edge.edge) == {"web1": "UP", "web2": "UP"}, 60)
+        haproxy(edge.edge, f"disable server shop.static/{name}")
+        assert get(edge.edge, "/static/style.css")[0] == 200
+        haproxy(edge.edge, f"enable server shop.static/{name}")
+        assert [get(edge.edge, f"/static/{file}.css")[0] for file in ("none", "new")] == [404, 200]
+        edge.hosts[name].run(f"rm {folder}/new.css")
+
+
 def test_nobody_gets_past_the_edge(edge: Shop) -> None:
     """Even without a firewall: from another address than an edge's, a host has no page, and believes no header."""
     for name in ("web1", "web2"):
@@ -236,6 +255,16 @@ def test_nobody_gets_past_the_edge(edge: Shop) -> None:
         except OSError:
             continue  # the firewall
         assert (status, '"host"' in page) == (403, False)
+
+
+def test_who_scans_a_host_learns_of_no_site(edge: Shop) -> None:
+    """Asked without a name, a host shows the certificate that its edges know, which names the host; asked for any other, none."""
+    ask = "openssl s_client -connect localhost:443 {} </dev/null 2>&1"
+    shown = edge.hosts["web1"].run(ask.format("-noservername"))
+    assert "CN = web1.slipway.internal" in shown.replace("CN=", "CN = ")
+    assert DOMAIN not in shown
+    refused = edge.hosts["web1"].ask(ask.format("-servername unknown.example.org"))
+    assert "no peer certificate available" in refused.stdout
 
 
 def test_a_host_goes_out_and_comes_back_without_a_lost_request(edge: Shop) -> None:
