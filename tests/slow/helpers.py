@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import atexit
 import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -17,15 +19,18 @@ import tempfile
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode
 
 import yaml
+
+if TYPE_CHECKING:
+    from warm_ansible import Ansible
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = Path(sys.executable).parent
@@ -53,6 +58,18 @@ def rest(process: subprocess.Popen[str]) -> tuple[str, str]:
         parts = (part or b"" for part in (error.stdout, error.stderr))
         out, errors = (part if isinstance(part, str) else part.decode(errors="replace") for part in parts)
         return out, errors
+
+
+@cache
+def ansible() -> Ansible:
+    """Return ansible-playbook as all runs of this process share it: what each would import is imported once."""
+    from warm_ansible import Ansible
+
+    place = tempfile.mkdtemp(prefix="ansible-")
+    made = Ansible(Path(place))
+    atexit.register(shutil.rmtree, place)
+    atexit.register(made.end)
+    return made
 
 
 def tiny_app(page: str) -> str:
@@ -177,35 +194,58 @@ class Project:
             yaml.safe_dump({"slipway_baseline": False, "slipway_disk": DISK, **variables}, sort_keys=False)
         )
 
-    def start(
-        self, *arguments: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None
-    ) -> subprocess.Popen[str]:
-        """Start ansible-playbook with this inventory, as the leader of a process group of its own."""
-        settings = {
+    def settings(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """Return the whole environment of a run, with what ENVIRONMENT has of it."""
+        return {
             **os.environ,
             "PATH": f"{TOOLS}:{os.environ['PATH']}",
             "LC_ALL": "C.UTF-8",
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_SSH_CONTROL_PATH_DIR": self.sockets,
-            **(environment or {}),
+            **environment,
         }
+
+    def words(self, arguments: Sequence[str]) -> list[str]:
+        return ["--inventory", str(self.folder / "hosts.yml"), *arguments]
+
+    def start(
+        self, *arguments: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[str]:
+        """Start ansible-playbook with this inventory, as the leader of a process group of its own."""
         return subprocess.Popen(
-            ["ansible-playbook", "--inventory", str(self.folder / "hosts.yml"), *arguments],
-            cwd=cwd, env=settings, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            ["ansible-playbook", *self.words(arguments)],
+            cwd=cwd, env=self.settings(environment or {}), text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
 
     def play(self, *arguments: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None) -> Play:
-        """Run ansible-playbook to its end, whichever that is."""
+        """Run ansible-playbook to its end, whichever that is; in an ENVIRONMENT of its own, it is a program of its own."""
+        running: list[str] = []
+        try:
+            if environment:
+                done = self.run_alone(arguments, cwd, environment, running)
+            else:
+                done = ansible()(
+                    *self.words(arguments), cwd=cwd, env=self.settings({}), together=True, seconds=PLAY_SECONDS,
+                    hung=lambda: running.append(self.host.processes()),
+                )  # fmt: skip
+        except subprocess.TimeoutExpired as hung:
+            report = f"{hung.output}\nthe host runs:\n{''.join(running)}"
+            raise AssertionError(f"ansible-playbook hung for {PLAY_SECONDS} s:\n{report}") from None
+        return Play(done.returncode, done.stdout)
+
+    def run_alone(
+        self, arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], running: list[str]
+    ) -> subprocess.CompletedProcess[str]:
         process = self.start(*arguments, cwd=cwd, environment=environment)
         try:
             output, _ = process.communicate(timeout=PLAY_SECONDS)
-        except subprocess.TimeoutExpired:
-            running = self.host.processes()
+        except subprocess.TimeoutExpired as hung:
+            running.append(self.host.processes())
             os.killpg(process.pid, signal.SIGKILL)
-            report = f"{rest(process)[0]}\nthe host runs:\n{running}"
-            raise AssertionError(f"ansible-playbook hung for {PLAY_SECONDS} s:\n{report}") from None
-        return Play(process.returncode, output)
+            hung.output = rest(process)[0]
+            raise
+        return subprocess.CompletedProcess(process.args, process.returncode, output)
 
     def good(self, *arguments: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None) -> Play:
         """Run ansible-playbook and require that it succeeds."""

@@ -15,13 +15,16 @@ import hashlib
 import json
 import marshal
 import os
+import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import typing
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import CodeType
 from typing import Any, NoReturn
@@ -49,15 +52,20 @@ class Warm:
     def __init__(self, folder: Path, environment: dict[str, str], templates: Path) -> None:
         self.process = subprocess.Popen(
             [sys.executable, __file__, str(templates)],
-            cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
         )  # fmt: skip
 
-    def run(self, **asked: Any) -> int:
-        """Have it run what is ASKED and return the exit code."""
+    def run(self, seconds: float | None, hung: Callable[[], object], **asked: Any) -> int | None:
+        """Have it run what is ASKED and return the exit code; None if it takes longer than SECONDS: after HUNG, it is killed."""
         assert self.process.stdin and self.process.stdout
-        self.process.stdin.write(json.dumps(asked) + "\n")
-        self.process.stdin.flush()
-        return int(self.process.stdout.readline())
+        self.process.stdin.write(json.dumps(asked).encode() + b"\n")
+        child = int(self.process.stdout.readline())
+        ended = select.select([self.process.stdout], [], [], seconds)[0]
+        if not ended:
+            hung()
+            os.killpg(child, signal.SIGKILL)
+        code = int(self.process.stdout.readline())
+        return code if ended else None
 
     def end(self) -> None:
         assert self.process.stdin and self.process.stdout
@@ -70,29 +78,55 @@ class Ansible:
     """Runs ansible-playbook; PLACE is a folder for what it prints."""
 
     def __init__(self, place: Path) -> None:
-        self.place, self.templates, self.warm = place, place / "templates", dict[tuple[str, ...], Warm]()
+        self.place, self.templates, self.lock = place, place / "templates", threading.Lock()
+        self.warm: list[tuple[tuple[str, ...], Warm]] = []
+        """Those that run nothing; the last one is the youngest."""
         self.templates.mkdir()
 
     def __call__(
-        self, *arguments: str | Path, cwd: Path, env: dict[str, str] | None = None
+        self,
+        *arguments: str | Path,
+        cwd: Path,
+        env: dict[str, str] | None = None,
+        together: bool = False,
+        seconds: float | None = None,
+        hung: Callable[[], object] = lambda: None,
     ) -> subprocess.CompletedProcess[str]:
-        """Return what `ansible-playbook ARGUMENTS` printed in the folder CWD, with ENV as its whole environment (this one's)."""
+        """Return what `ansible-playbook ARGUMENTS` printed in the folder CWD, with ENV as its whole environment (this one's).
+
+        TOGETHER, what it said of errors is among its output, as on a terminal. Raises subprocess.TimeoutExpired when it is killed
+        after SECONDS, and what HUNG then does.
+        """
         environment = {name: value for name, value in (env or dict(os.environ)).items() if name not in OWN}
         config = Path(environment.get("ANSIBLE_CONFIG", cwd / "ansible.cfg"))
         read = config.read_text() if config.is_file() else ""
         key = (str(config), read, *(f"{name}={value}" for name, value in sorted(environment.items())))
-        warm = self.warm.pop(key, None) or Warm(cwd, environment, self.templates)
-        self.warm[key] = warm  # the last one is the youngest
-        while len(self.warm) > KEPT:
-            self.warm.pop(next(iter(self.warm))).end()
         argv = [PLAYBOOK, *map(str, arguments)]
-        printed = [self.place / "stdout", self.place / "stderr"]
-        code = warm.run(argv=argv, cwd=str(cwd), printed=list(map(str, printed)))
-        said, complained = (path.read_text(encoding="utf-8") for path in printed)
+        with self.lent(key, cwd, environment) as warm, tempfile.TemporaryDirectory(dir=self.place) as place:
+            printed = [Path(place, name) for name in (("output",) if together else ("stdout", "stderr"))]
+            code = warm.run(seconds, hung, argv=argv, cwd=str(cwd), printed=list(map(str, printed)))
+            said, complained = (path.read_text(encoding="utf-8") for path in (printed + [Path(os.devnull)])[:2])
+        if code is None:
+            assert seconds
+            raise subprocess.TimeoutExpired(argv, seconds, said, complained)
         return subprocess.CompletedProcess(argv, code, said, complained)
 
+    @contextmanager
+    def lent(self, key: tuple[str, ...], cwd: Path, environment: dict[str, str]) -> Iterator[Warm]:
+        """Lend a process to one run: others, of other threads, have another one at that time."""
+        with self.lock:
+            idle = next((entry for entry in self.warm if entry[0] == key), None)
+            if idle:
+                self.warm.remove(idle)
+        warm = idle[1] if idle else Warm(cwd, environment, self.templates)
+        yield warm
+        with self.lock:
+            self.warm.append((key, warm))
+            while len(self.warm) > KEPT:
+                self.warm.pop(0)[1].end()
+
     def end(self) -> None:
-        for warm in self.warm.values():
+        for _, warm in self.warm:
             warm.end()
 
 
@@ -121,6 +155,7 @@ def serve(templates: Path) -> None:
     while line := sys.stdin.readline():
         if not (child := os.fork()):
             run(**json.loads(line))
+        print(child, flush=True)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
@@ -181,11 +216,13 @@ def run(argv: list[str], cwd: str, printed: list[str]) -> NoReturn:
     from ansible.cli import playbook
 
     atexit._clear()  # a temporary folder that others still use
+    os.setsid()
     os.chdir(cwd)
     null = os.open(os.devnull, os.O_RDONLY)
     files = [os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600) for path in printed]
-    for number, descriptor in enumerate([null, *files]):
+    for number, descriptor in enumerate([null, files[0], files[-1]]):
         os.dup2(descriptor, number)
+    for descriptor in (null, *files):
         os.close(descriptor)
     sys.argv = argv
     own = tempfile.mkdtemp(prefix="ansible-local-", dir=Path(constants.DEFAULT_LOCAL_TMP).parent)
