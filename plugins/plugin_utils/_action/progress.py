@@ -11,12 +11,12 @@ import copy
 import shlex
 import threading
 from types import TracebackType
-from typing import Any, cast
+from typing import Any
 
 from ansible.errors import AnsibleError
-from ansible.plugins.connection.ssh import Connection
 from ansible.utils.display import Display
 from ansible_collections.slipway.flask.plugins.module_utils._release import progress
+from ansible_collections.slipway.flask.plugins.plugin_utils._action.ssh import is_ssh
 
 FIRST_SECONDS = 1.5
 """A call that is over by then shows nothing, and costs nothing: it is one that changes nothing."""
@@ -31,7 +31,7 @@ class Watch:
     def __init__(self, connection: Any, host: str, app: str, token: str) -> None:
         # Anything but SSH is on this machine, or does not take two commands at once. A copy shares the options, and has
         # the state of a command under way for itself; ControlPersist makes its commands channels of one connection.
-        self.connection = copy.copy(connection) if isinstance(connection, Connection) else None
+        self.connection: Any = copy.copy(connection) if is_ssh(connection) else None
         self.command = f"cat {shlex.quote(str(progress.path_of(app)))}"
         self.head, self.token, self.shown = f"{app} on {host}", token, 0
         self.over = threading.Event()
@@ -59,7 +59,7 @@ class Watch:
             wait = EVERY_SECONDS
 
     def _look(self) -> None:
-        status, output, _ = cast(Connection, self.connection).exec_command(self.command, sudoable=False)
+        status, output, _ = self.connection.exec_command(self.command, sudoable=False)
         lines = progress.read(output.decode(errors="replace"), self.token) if status == 0 else []
         text = progress.told(lines, self.shown)
         if text and not self.over.is_set():

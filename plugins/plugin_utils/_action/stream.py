@@ -26,7 +26,7 @@ from typing import IO, Any
 from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible.plugins.connection.ssh import Connection
+from ansible_collections.slipway.flask.plugins.plugin_utils._action.ssh import is_ssh
 
 PYTHON = "/usr/bin/python3"
 BEGIN = b"slipway begins\n"
@@ -80,7 +80,7 @@ def command(package: str) -> str:
 
 def lines(action: ActionBase, package: str, asked: Mapping[str, Any]) -> Iterator[bytes]:
     """Yield what the program of PACKAGE prints when it is ASKED, line by line. Raises StreamError when it fails."""
-    if isinstance(action._connection, Connection):
+    if is_ssh(action._connection):
         yield from _over_ssh(action, package, {**asked, "watch_input": True, "most_bytes": 0})
         return
     sent = payload(package, {**asked, "watch_input": False})

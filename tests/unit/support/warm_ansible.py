@@ -37,7 +37,6 @@ OWN = ("PYTEST_CURRENT_TEST", "PWD", "OLDPWD", "_")
 BUILTIN = {
     "action": "assert command copy debug fail include_vars normal set_fact shell template validate_argument_spec",
     "callback": "default",
-    "connection": "local ssh",
     "inventory": "advanced_host_list auto host_list ini script toml yaml",
     "shell": "sh",
     "strategy": "linear",
@@ -174,6 +173,8 @@ def load(loader: Any) -> None:
     for kind, names in BUILTIN.items():
         for name in names.split():
             getattr(loader, f"{kind}_loader").get(f"ansible.builtin.{name}", class_only=True)
+    for name in ("local", "ssh"):  # as runs ask for them, which gives other classes than the long names
+        loader.connection_loader.get(name, class_only=True)
     templar = Templar(DataLoader())
     templar.template(
         trust_as_template("{{ [1] | map('string') | list is defined and lookup('env', 'HOME') is defined }}")
