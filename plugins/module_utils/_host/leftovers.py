@@ -33,6 +33,9 @@ UNPACKING_SECONDS = 300
 """A module unpacks its code when it starts; a busy host may take so long for it."""
 
 
+PROCESSES = Path("/proc")
+
+
 def sweep() -> None:
     """Remove what is nobody's any more. What can't be removed stays: no release fails because of it."""
     for folder in _folders(PAYLOADS, PAYLOAD):
@@ -59,7 +62,7 @@ def _folders(place: Path, name: re.Pattern[str]) -> Iterable[Path]:
 
 
 def _has_owner(folder: Path) -> bool:
-    """Tell whether a Python of the caller's runs that may have unpacked FOLDER: one that started shortly before it was made."""
+    """Tell whether another Python of the caller's may have unpacked FOLDER: one that started shortly before it was made."""
     try:
         made = folder.lstat().st_mtime
     except OSError:
@@ -68,9 +71,11 @@ def _has_owner(folder: Path) -> bool:
 
 
 def _starts() -> Iterable[float]:
-    """Return when the caller's Python processes started, in seconds of the epoch."""
-    now, up = time.time(), float(Path("/proc/uptime").read_text().split()[0])
-    for process in Path("/proc").glob("[0-9]*"):
+    """Return when the caller's other Python processes started, in seconds of the epoch."""
+    now, up = time.time(), float((PROCESSES / "uptime").read_text().split()[0])
+    for process in PROCESSES.glob("[0-9]*"):
+        if process.name == str(os.getpid()):
+            continue
         try:
             if process.stat().st_uid != os.geteuid() or "python" not in os.path.basename(os.readlink(process / "exe")):
                 continue

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -94,5 +96,19 @@ def test_a_host_without_such_folders_has_nothing_to_sweep(tmp_path: Path, monkey
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/uptime"), reason="looks into /proc")
-def test_the_python_that_asks_is_one_of_those_that_run() -> None:
-    assert any(0 <= time.time() - started < 86400 for started in leftovers._starts())
+def test_pythons_that_run_are_seen() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        assert any(0 <= time.time() - started < 60 for started in leftovers._starts())
+        process.communicate(b"\n")
+
+
+def test_the_python_that_asks_is_the_owner_of_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own payload is known, and it may have started right after another was left."""
+    (tmp_path / "uptime").write_text("1000.0 2000.0\n")
+    for process, name in ((os.getpid(), "python3"), (77, "python3"), (78, "bash")):
+        (tmp_path / str(process)).mkdir()
+        (tmp_path / f"{process}/exe").symlink_to(f"/usr/bin/{name}")
+        (tmp_path / f"{process}/stat").write_text(f"{process} (a) b) S {'0 ' * 18}{90000 + process} 0")
+    monkeypatch.setattr(leftovers, "PROCESSES", tmp_path)
+    (started,) = leftovers._starts()
+    assert abs(started - (time.time() - 1000 + 90077 / os.sysconf("SC_CLK_TCK"))) < 1
