@@ -57,7 +57,7 @@ if command -v getfacl >/dev/null; then
 fi
 """.strip()
 KEEP_BYTECODE = "SLIPWAY_HOSTS_KEEP_BYTECODE"
-"""The environment variable that, with any text, has a new host keep the bytecode of Ansible's modules: for tests, not for figures."""
+"""The environment variable that, with any text, has a new host keep the bytecode of modules: for tests, not for figures."""
 BYTECODE = Path(__file__).with_name("compiled") / "on_hosts.py"
 INSTALL_BYTECODE = """
 cat >/usr/lib/python3/dist-packages/look_alike.py <<'END'

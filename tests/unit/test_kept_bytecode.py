@@ -124,6 +124,8 @@ def test_host_without_a_place_for_it_compiles(on_hosts: ModuleType, tmp_path: Pa
 
 def test_only_roots_calls_keep_anything() -> None:
     code = "import os, zipimport; os.geteuid = lambda: 1; before = zipimport._compile_source; import on_hosts;"
-    code += "assert zipimport._compile_source is before; os.geteuid = lambda: 0; del __import__('sys').modules['on_hosts'];"
+    code += (
+        "assert zipimport._compile_source is before; os.geteuid = lambda: 0; del __import__('sys').modules['on_hosts'];"
+    )
     code += "import on_hosts; assert zipimport._compile_source is on_hosts.kept"
     subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(FOLDER)}, check=True)

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -18,7 +17,7 @@ APPS = ("harbour", "marina")
 
 
 @pytest.fixture(scope="module")
-def play(host):
+def play(host, ansible_playbook):
     """Run a playbook against the test host; return its exit status and all that it printed."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
     inventory, target = os.environ["MOLECULE_INVENTORY_FILE"], host.backend.name
@@ -31,11 +30,8 @@ def play(host):
         }  # fmt: skip
 
         def run(name, *arguments):
-            done = subprocess.run(
-                ["ansible-playbook", "--inventory", inventory, "--limit", target, f"playbooks/{name}.yml", *arguments],
-                cwd=ROOT, env={**kept, **settings}, text=True, capture_output=True, check=False,
-                stdin=subprocess.DEVNULL, timeout=PLAY_SECONDS,
-            )  # fmt: skip
+            words = ["--inventory", inventory, "--limit", target, f"playbooks/{name}.yml", *arguments]
+            done = ansible_playbook(*words, cwd=ROOT, env={**kept, **settings}, seconds=PLAY_SECONDS)
             return done.returncode, done.stdout + done.stderr
 
         yield run
