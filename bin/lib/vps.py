@@ -76,11 +76,26 @@ def run(*command: str, stdin: str | None = None, check: bool = True) -> str:
     return done.stdout
 
 
+def index_targets() -> list[str]:
+    """Return origin, codename and URI of each of APT's indexes; APT takes half a second, and is asked when they have changed."""
+    configuration = [
+        *sorted(path for path in Path("/etc/apt").rglob("*") if path.is_file()),
+        Path("/var/lib/apt/lists"),
+    ]
+    made_of = hashlib.sha256(repr([(path, path.stat().st_mtime_ns) for path in configuration]).encode()).hexdigest()
+    kept = STATE / "index-targets"
+    found = kept.read_text().splitlines() if kept.exists() else []
+    if found[:1] != [made_of]:
+        rows = run("apt-get", "indextargets", "--format", "$(ORIGIN)|$(CODENAME)|$(REPO_URI)", "Created-By: Packages")
+        found = [made_of, *sorted(set(rows.splitlines()))]
+        kept.write_text("\n".join(found))
+    return found[1:]
+
+
 def apt_sources(suite: str) -> str:
     """Return sources.list lines for SUITE from this machine's APT configuration ('' lets mmdebstrap choose)."""
-    rows = run("apt-get", "indextargets", "--format", "$(ORIGIN)|$(CODENAME)|$(REPO_URI)", "Created-By: Packages")
     uris: dict[bool, str] = {}
-    for origin, codename, uri in (row.split("|") for row in sorted(set(rows.splitlines()))):
+    for origin, codename, uri in (row.split("|") for row in index_targets()):
         if origin == "Debian" and "-backports" not in codename:
             uris.setdefault(codename.endswith("-security"), uri)
     if False not in uris:

@@ -194,7 +194,7 @@ class Project:
             yaml.safe_dump({"slipway_baseline": False, "slipway_disk": DISK, **variables}, sort_keys=False)
         )
 
-    def settings(self, environment: Mapping[str, str]) -> dict[str, str]:
+    def variables(self, environment: Mapping[str, str]) -> dict[str, str]:
         """Return the whole environment of a run, with what ENVIRONMENT has of it."""
         return {
             **os.environ,
@@ -205,7 +205,7 @@ class Project:
             **environment,
         }
 
-    def words(self, arguments: Sequence[str]) -> list[str]:
+    def argv(self, arguments: Sequence[str]) -> list[str]:
         return ["--inventory", str(self.folder / "hosts.yml"), *arguments]
 
     def start(
@@ -213,8 +213,8 @@ class Project:
     ) -> subprocess.Popen[str]:
         """Start ansible-playbook with this inventory, as the leader of a process group of its own."""
         return subprocess.Popen(
-            ["ansible-playbook", *self.words(arguments)],
-            cwd=cwd, env=self.settings(environment or {}), text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            ["ansible-playbook", *self.argv(arguments)],
+            cwd=cwd, env=self.variables(environment or {}), text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
 
@@ -226,7 +226,7 @@ class Project:
                 done = self.run_alone(arguments, cwd, environment, running)
             else:
                 done = ansible()(
-                    *self.words(arguments), cwd=cwd, env=self.settings({}), together=True, seconds=PLAY_SECONDS,
+                    *self.argv(arguments), cwd=cwd, env=self.variables({}), together=True, seconds=PLAY_SECONDS,
                     hung=lambda: running.append(self.host.processes()),
                 )  # fmt: skip
         except subprocess.TimeoutExpired as hung:

@@ -11,12 +11,15 @@ PRIVATE to the collection. It can have breaking changes.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 Kind = TypeVar("Kind")
 Wanted = Callable[[Mapping[str, Any]], bool]
+hints_of = functools.cache(get_type_hints)
+"""A description has many parts of the same kind, and Python reads the annotations anew at each call."""
 
 
 def parameter_of(field: Field[Any]) -> str:
@@ -29,7 +32,7 @@ def typed(kind: type[Kind], given: Mapping[str, Any]) -> Kind:
 
     What is not given, or None, has the default of its field; lists become tuples.
     """
-    hints, values = get_type_hints(kind), dict[str, Any]()
+    hints, values = hints_of(kind), dict[str, Any]()
     for field in fields(kind):  # type: ignore[arg-type]
         hint, name = hints[field.name], parameter_of(field)
         if isinstance(hint, type) and is_dataclass(hint):
@@ -50,7 +53,7 @@ def _value(hint: Any, value: Any) -> Any:
 
 def spec_of(kind: type[Any], wanted: Wanted = lambda about: True) -> dict[str, Any]:
     """Return the argument spec whose parameters `typed` makes the dataclass KIND of; of fields whose metadata is WANTED."""
-    hints, found = get_type_hints(kind), dict[str, Any]()
+    hints, found = hints_of(kind), dict[str, Any]()
     for field in fields(kind):
         hint = hints[field.name]
         if not wanted(field.metadata):

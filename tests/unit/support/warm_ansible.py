@@ -10,7 +10,6 @@ terminal) starts the program.
 from __future__ import annotations
 
 import atexit
-import functools
 import hashlib
 import json
 import marshal
@@ -22,7 +21,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import typing
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -148,7 +146,6 @@ def serve(templates: Path) -> None:
     sys.argv = [PLAYBOOK]
     from ansible.plugins import loader
 
-    typing.get_type_hints = functools.cache(typing.get_type_hints)  # what parameters are of; before anybody imports it
     keep_compiled(templates)
     load(loader)
     while line := sys.stdin.readline():

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ ROLE = Path(__file__).resolve().parents[5] / "roles/app_release/meta/argument_sp
 # ---- the role's argument specs say the same ---------------------------------------------------------------------------
 
 
+@functools.cache
 def options() -> dict[str, Any]:
     """Return the keys of an app's description, as the role's users read of them."""
     spec = yaml.safe_load(ROLE.read_text())["argument_specs"]["main"]
