@@ -180,6 +180,9 @@ def load(loader: Any) -> None:
         loader.filter_loader.get("slipway.flask.apps")
     flask = "ansible_collections.slipway.flask.plugins"
     with suppress(ImportError):
+        for action in import_module(f"{flask}.action").__path__:
+            for file in Path(action).glob("[!_]*.py"):  # each task's process would import what its action needs
+                loader.action_loader.get(f"slipway.flask.{file.stem}", class_only=True)
         import_module(f"{flask}.plugin_utils._action.kept").key()
         import_module(f"{flask}.module_utils._release.request").description_spec()
     gc.collect()
