@@ -25,7 +25,7 @@ RULES: list[tuple[str, tuple[str, ...]]] = [
     # What only people read, and what no part needs.
     (r"(README|CHANGELOG|LICENSE).*|docs/.*|bench/.*|.*/README\.md", ()),
     (r"bin/(demo|bench|record)|bin/lib/(demo.py|record(ing/.*|\.py)|role-tables)", ()),
-    (r"tests/unit/support/warm_ansible\.py", ("molecule-nginx_tls_acme",)),
+    (r"tests/unit/support/warm_ansible\.py", ("molecule-nginx_tls_acme", SITE, "slow-*")),
     (r"tests/unit/.*|sample_app/tests/.*|plugins/doc_fragments/.*|plugins/filter/\w+\.yml", ()),
     # What only bin/lint and bin/test core read: lint runs after every change.
     (r"\.[\w-]+(\.ya?ml)?|\.github/.*|tests/(sanity/.*|config\.yml)|requirements-core\..*", ()),
