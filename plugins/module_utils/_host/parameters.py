@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 Kind = TypeVar("Kind")
 Wanted = Callable[[Mapping[str, Any]], bool]
-hints_of = functools.cache(get_type_hints)
+hints_of: Callable[[Any], dict[str, Any]] = functools.cache(get_type_hints)
 """A description has many parts of the same kind, and Python reads the annotations anew at each call."""
 
 
