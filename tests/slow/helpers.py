@@ -219,33 +219,17 @@ class Project:
         )  # fmt: skip
 
     def play(self, *arguments: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None) -> Play:
-        """Run ansible-playbook to its end, whichever that is; in an ENVIRONMENT of its own, it is a program of its own."""
+        """Run ansible-playbook to its end, whichever that is."""
         running: list[str] = []
         try:
-            if environment:
-                done = self.run_alone(arguments, cwd, environment, running)
-            else:
-                done = ansible()(
-                    *self.argv(arguments), cwd=cwd, env=self.variables({}), together=True, seconds=PLAY_SECONDS,
-                    hung=lambda: running.append(self.host.processes()),
-                )  # fmt: skip
+            done = ansible()(
+                *self.argv(arguments), cwd=cwd, env=self.variables(environment or {}), together=True, seconds=PLAY_SECONDS,
+                hung=lambda: running.append(self.host.processes()),
+            )  # fmt: skip
         except subprocess.TimeoutExpired as hung:
             report = f"{hung.output}\nthe host runs:\n{''.join(running)}"
             raise AssertionError(f"ansible-playbook hung for {PLAY_SECONDS} s:\n{report}") from None
         return Play(done.returncode, done.stdout)
-
-    def run_alone(
-        self, arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], running: list[str]
-    ) -> subprocess.CompletedProcess[str]:
-        process = self.start(*arguments, cwd=cwd, environment=environment)
-        try:
-            output, _ = process.communicate(timeout=PLAY_SECONDS)
-        except subprocess.TimeoutExpired as hung:
-            running.append(self.host.processes())
-            os.killpg(process.pid, signal.SIGKILL)
-            hung.output = rest(process)[0]
-            raise
-        return subprocess.CompletedProcess(process.args, process.returncode, output)
 
     def good(self, *arguments: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None) -> Play:
         """Run ansible-playbook and require that it succeeds."""

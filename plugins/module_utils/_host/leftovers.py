@@ -31,8 +31,6 @@ DAY_SECONDS = 86400
 """Nothing of a transfer tells whether somebody still needs it. No task of Slipway's takes a day."""
 UNPACKING_SECONDS = 300
 """A module unpacks its code when it starts; a busy host may take so long for it."""
-
-
 PROCESSES = Path("/proc")
 
 

@@ -102,11 +102,11 @@ class Ansible:
         with self.lent(key, cwd, environment) as warm, tempfile.TemporaryDirectory(dir=self.place) as place:
             printed = [Path(place, name) for name in (("output",) if together else ("stdout", "stderr"))]
             code = warm.run(seconds, hung, argv=argv, cwd=str(cwd), printed=list(map(str, printed)))
-            said, complained = (path.read_text(encoding="utf-8") for path in (printed + [Path(os.devnull)])[:2])
+            said = [path.read_text(encoding="utf-8") for path in printed]
         if code is None:
             assert seconds
-            raise subprocess.TimeoutExpired(argv, seconds, said, complained)
-        return subprocess.CompletedProcess(argv, code, said, complained)
+            raise subprocess.TimeoutExpired(argv, seconds, *said)
+        return subprocess.CompletedProcess(argv, code, *said)
 
     @contextmanager
     def lent(self, key: tuple[str, ...], cwd: Path, environment: dict[str, str]) -> Iterator[Warm]:
