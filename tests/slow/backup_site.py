@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import faults
-from helpers import Host
+from helpers import Host, wait_for
 
 TARGETS = ("/mnt/first", "/mnt/second")
 """Folders on the host that stand for two mounted disks."""
@@ -67,6 +67,19 @@ class Site(faults.App):
             "c.commit(); os._exit(0)"
         )
         self.host.run(f'runuser -u harbour -- python3 -c "{script}" {NOTES} "{text}"')
+
+
+def only_by_hand(host: Host) -> None:
+    """Put the timers' runs off for good: from then on only what a test starts runs on HOST."""
+    for timer in ("slipway-backup", "slipway-backup-check"):
+        folder = f"/run/systemd/system/{timer}.timer.d"
+        late = "[Timer]\\nOnActiveSec=\\nOnUnitActiveSec=\\nOnCalendar=2035-01-01\\n"
+        host.run(f"mkdir -p {folder}; printf '{late}' >{folder}/late.conf")
+    host.run("systemctl daemon-reload; systemctl restart slipway-backup.timer slipway-backup-check.timer")
+    # A run that the timer has begun saves what there was before: one that is started meanwhile would be no other.
+    wait_for(
+        lambda: host.run("systemctl show -p ActiveState --value slipway-backup.service") == "inactive", WAIT_SECONDS
+    )
 
 
 def last(host: Host, what: str = "run") -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from backup_site import PASSPHRASE, SHARED, WAIT_SECONDS, Site, last
+from backup_site import PASSPHRASE, SHARED, WAIT_SECONDS, Site, last, only_by_hand
 from helpers import Host, Project, wait_for
 
 pytestmark = pytest.mark.once("12")
@@ -95,15 +95,7 @@ def site(host: Host, project: Project, tmp_path_factory: pytest.TempPathFactory)
     host.run(f"cat >/root/hook.py <<'E'\n{HOOK}\nE\nsystemd-run --quiet --unit=hook python3 /root/hook.py")
     made.describe()
     project.good("site.yml")
-    for timer in ("slipway-backup", "slipway-backup-check"):
-        folder = f"/run/systemd/system/{timer}.timer.d"
-        late = "[Timer]\\nOnActiveSec=\\nOnUnitActiveSec=\\nOnCalendar=2035-01-01\\n"
-        host.run(f"mkdir -p {folder}; printf '{late}' >{folder}/late.conf")
-    host.run("systemctl daemon-reload; systemctl restart slipway-backup.timer slipway-backup-check.timer")
-    # A run that the timer has begun saves what there was before: one that is started meanwhile would be no other.
-    wait_for(
-        lambda: host.run("systemctl show -p ActiveState --value slipway-backup.service") == "inactive", WAIT_SECONDS
-    )
+    only_by_hand(host)
     made.upload("invoice.txt", "42 euros")
     made.note("kept in SQLite")
     made.sql("delete from ships")

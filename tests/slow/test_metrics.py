@@ -134,7 +134,12 @@ class Clients:
                 self.seconds.append(time.monotonic() - began)
 
     def p95(self) -> float:
-        return sorted(self.seconds)[int(len(self.seconds) * 0.95)]
+        return p95(self.seconds)
+
+
+def p95(seconds: Iterable[float]) -> float:
+    ordered = sorted(seconds)
+    return ordered[int(len(ordered) * 0.95)]
 
 
 PUT = 'requests_total{code="2xx",method="PUT"'
@@ -248,7 +253,8 @@ def test_requests_p95_and_busy_threads_are_those_of_the_visitors(
 ) -> None:
     clients, chance = Clients(host_with_page, THREADS, "PUT"), random.Random(7)
     readers = Clients(host_with_page, 4)
-    paths = [f"/tasks/{number}?ms={chance.randrange(1000, 3000)}" for number in range(CALM)]
+    lengths = [chance.randrange(1000, 3000) for _ in range(CALM)]
+    paths = [f"/tasks/{number}?ms={length}" for number, length in enumerate(lengths)]
     wait_for(lambda: counted(store, PUT) >= CALM, TOLD_SECONDS, 1)
     wait_for(lambda: store.value(CURVE) == 0, WINDOW + TOLD_SECONDS, 1)
     before, static = counted(store, PUT), counted(store, 'static_requests_total{code="2xx"')
@@ -261,7 +267,9 @@ def test_requests_p95_and_busy_threads_are_those_of_the_visitors(
         assert counted(store, PUT) - before == CALM
         assert counted(store, 'static_requests_total{code="2xx"') - static == 50
         seconds = store.value(page("latency", "p95").replace(f"[{WINDOW}s]", f"[{time.time() - began[0]:.0f}s]"))
-        assert abs(seconds - clients.p95()) <= 0.1 * clients.p95()
+        # No visitor is answered before the app has ended. A busy machine that stops for two seconds keeps all clients
+        # waiting for what the host has long sent: theirs alone is no measure of what nginx should have counted.
+        assert 0.9 * p95(lengths) / 1000 <= seconds <= 1.1 * clients.p95()
         assert THREADS / 2 < store.value(page("saturation", "busy")) <= THREADS
 
 
