@@ -23,6 +23,7 @@ from ansible_collections.slipway.flask.plugins.module_utils._python.project impo
 from ansible_collections.slipway.flask.plugins.plugin_utils._app.checks import RESERVED
 
 from describe import (
+    address,
     at_start,
     chosen,
     commands,
@@ -123,6 +124,14 @@ def app_name(text: str) -> str:
     return f"{name[:27]}-app" if name in RESERVED else name
 
 
+def host(text: str) -> tuple[str, str]:
+    """Return what `--host` says, as (address, user); raise what argparse tells the user."""
+    try:
+        return address.of_host(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(
         prog="bin/describe", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -134,7 +143,12 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument(
         "--write", metavar="FOLDER", type=Path, help="write an inventory, variables and a vault into FOLDER"
     )
-    found.add_argument("--host", default="", metavar="ADDRESS", help="with --write: address of the VPS (default: TODO)")
+    found.add_argument(
+        "--host",
+        type=host,
+        metavar="[USER@]ADDRESS",
+        help="with --write: how SSH reaches the VPS (default: TODO, as root)",
+    )
     return found
 
 

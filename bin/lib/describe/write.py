@@ -34,11 +34,15 @@ class WriteError(RuntimeError):
     """Nothing was written; the message is for the user."""
 
 
-def write(app: App, folder: Path, head: str, address: str) -> list[str]:
-    """Write the files and return a line for each; raise WriteError when one is there already."""
+def write(app: App, folder: Path, head: str, host: tuple[str, str] | None) -> list[str]:
+    """Write the files and return a line for each; raise WriteError when one is there already.
+
+    host: (address, user) of the VPS, None where it is not known yet.
+    """
+    address, user = host or (f"{TODO}: the address of your VPS", "root")
     files = {
         "hosts.yml": (
-            HOSTS.format(address=page.flow(address or f"{TODO}: the address of your VPS"), user="root"),
+            HOSTS.format(address=page.flow(address), user=page.flow(user)),
             0o644,
             "your hosts",
         ),
@@ -81,15 +85,15 @@ def sealed(vault: Mapping[str, str], password: str) -> str:
     return encrypted.decode()
 
 
-def next_steps(app: App, folder: Path, address: str) -> list[str]:
-    """Return the commands that come next."""
+def next_steps(app: App, folder: Path, host: tuple[str, str] | None) -> list[str]:
+    """Return the commands that come next; host: as in `write`."""
     todo = page.waiting(app)
     vault = f" --vault-password-file {folder / PASSWORD}" if app.vault else ""
     lines = []
     plain = [name for name in todo if not name.startswith("vault_")]
     if plain:
         lines.append(f"Fill in {', '.join(plain)} in {folder / 'group_vars/all/main.yml'}.")
-    if not address:
+    if not host:
         lines.append(f"Put your VPS's address into {folder / 'hosts.yml'}.")
     if any(name.startswith("vault_") for name in todo):
         lines.append(f".venv/bin/ansible-vault edit{vault} {folder / 'group_vars/all/vault.yml'}")

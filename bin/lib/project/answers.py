@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -12,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.slipway.flask.plugins.plugin_utils._app import domains
-from ansible_collections.slipway.flask.plugins.plugin_utils._schema import names
-from describe import fetch
+from describe import address, fetch
 
 MAIL = re.compile(r"[^@\s'\"<>]+@[^@\s'\"<>]+")
 DATABASES = ("local", "mariadb", "url", "none")
@@ -48,21 +46,10 @@ def domain(text: str) -> str:
 
 def host(text: str) -> tuple[str, str]:
     """Return (address, user) of `[USER@]ADDRESS`, root where no user is given."""
-    user, _, address = text.strip().rpartition("@")
-    user = user or "root"
-    if not names.SYSTEM_USER.fullmatch(user):
-        raise AnswerError(
-            f"'{user}' is not a valid user name: lower-case letters, digits, hyphens, as in root or debian"
-        )
     try:
-        return str(ipaddress.ip_address(address.strip("[]"))), user
-    except ValueError:
-        looks_like_address = re.fullmatch(r"[\d.:]*", address)
-        if looks_like_address or len(address) > names.DOMAIN_LENGTH or not names.DOMAIN.fullmatch(address.lower()):
-            raise AnswerError(
-                f"'{address}' is not an IP address or host name, as in 203.0.113.10, 2001:db8::1 or vps1.example.com"
-            ) from None
-        return address.lower(), user
+        return address.of_host(text)
+    except ValueError as error:
+        raise AnswerError(str(error)) from None
 
 
 def mail(text: str) -> str:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from described import HELLO, lay
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -43,6 +44,29 @@ def test_ansible_reads_it_and_the_secret_is_fresh(written: Path) -> None:
     assert host["slipway_apps"][0]["source"] == {"path": "../shop"}
     assert len(host["vault_shop_secret_key"]) == 64
     assert host["vault_shop_mail_password"] == "TODO"
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        (["--host", "debian@2001:db8::9"], {"ansible_host": "2001:db8::9", "ansible_user": "debian"}),
+        ([], {"ansible_host": "TODO: the address of your VPS", "ansible_user": "root"}),
+    ],
+)
+def test_a_host_is_reached_as_its_user(tmp_path: Path, host: list[str], expected: dict[str, str]) -> None:
+    lay(tmp_path / "shop", {"app.py": KEY})
+    done = describe(tmp_path, *host)
+    assert (done.returncode, "Put your VPS's address into" in done.stdout) == (0, not host), done.stderr
+    (hosts,) = yaml.safe_load((tmp_path / "deploy/hosts.yml").read_text()).values()
+    assert hosts["hosts"] == {"vps1": expected}
+
+
+def test_an_address_that_is_none_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    lay(tmp_path / "shop", {"app.py": KEY})
+    done = describe(tmp_path, "--host", "203.0.113.300")
+    assert done.returncode == 2
+    assert "'203.0.113.300' is not an IP address or host name, as in 203.0.113.10" in done.stderr
+    assert not (tmp_path / "deploy").exists()
 
 
 def test_secrets_are_sealed_and_only_their_owner_reads_the_password(written: Path) -> None:
