@@ -41,8 +41,10 @@ def main() -> int:
             output = stack.enter_context(tempfile.TemporaryFile())
             process = subprocess.Popen([*command, *share, *asked[choose:]], stdout=output, stderr=output)
             running.append((process, output))
-        for process, output in running:
+        for process, _ in running:
             codes.append(process.wait())
+        # Those that failed come last, where what is shown of a long log ends.
+        for _, (_, output) in sorted(zip(codes, running, strict=True), key=lambda one: one[0] not in (0, NO_TESTS)):
             output.seek(0)
             sys.stdout.buffer.write(output.read())
             sys.stdout.flush()
