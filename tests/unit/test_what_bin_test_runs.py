@@ -175,7 +175,9 @@ def test_unit_tests_run_in_shares_each_file_once_and_one_failure_fails_them(tmp_
     assert done.returncode == 1
     assert "FAILED" in done.stdout and "::test_test_two" in done.stdout
     assert sum(map(int, re.findall(r"(\d+) passed", done.stdout))) == 2
-    assert re.search(r"1 failed, 1 passed in \S+$", done.stdout.rstrip()), "the end of a long log is what is shown of it"
+    assert re.search(r"1 failed, 1 passed in \S+$", done.stdout.rstrip()), (
+        "the end of a long log is what is shown of it"
+    )
     assert unit_tests(tmp_path, "-k", "one or three").returncode == 0
     assert unit_tests(files[0], files[2], "-k", "two").returncode == pytest.ExitCode.NO_TESTS_COLLECTED
     files[2].write_text("import no_such_module\n")
