@@ -34,15 +34,13 @@ def main() -> int:
     command = [sys.executable, "-m", "pytest", "-q"]
     # At SIGABRT, which is for all of them, they print what they are at, and this process prints that.
     signal.signal(signal.SIGABRT, lambda *_: None)
-    codes = []
     with ExitStack() as stack:
         running = []
         for share in shares(int(processes), asked[:choose]):
             output = stack.enter_context(tempfile.TemporaryFile())
             process = subprocess.Popen([*command, *share, *asked[choose:]], stdout=output, stderr=output)
             running.append((process, output))
-        for process, _ in running:
-            codes.append(process.wait())
+        codes = [process.wait() for process, _ in running]
         # Those that failed come last, where what is shown of a long log ends.
         for _, (_, output) in sorted(zip(codes, running, strict=True), key=lambda one: one[0] not in (0, NO_TESTS)):
             output.seek(0)

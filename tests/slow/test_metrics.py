@@ -133,9 +133,6 @@ class Clients:
                 self.answers[answer.status] += 1
                 self.seconds.append(time.monotonic() - began)
 
-    def p95(self) -> float:
-        return p95(self.seconds)
-
 
 def p95(seconds: Iterable[float]) -> float:
     ordered = sorted(seconds)
@@ -269,7 +266,7 @@ def test_requests_p95_and_busy_threads_are_those_of_the_visitors(
         seconds = store.value(page("latency", "p95").replace(f"[{WINDOW}s]", f"[{time.time() - began[0]:.0f}s]"))
         # No visitor is answered before the app has ended. A busy machine that stops for two seconds keeps all clients
         # waiting for what the host has long sent: theirs alone is no measure of what nginx should have counted.
-        assert 0.9 * p95(lengths) / 1000 <= seconds <= 1.1 * clients.p95()
+        assert 0.9 * p95(lengths) / 1000 <= seconds <= 1.1 * p95(clients.seconds)
         assert THREADS / 2 < store.value(page("saturation", "busy")) <= THREADS
 
 
